@@ -1,0 +1,84 @@
+"""The one clock. Nothing else in the package asks the operating system for the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+
+CHINA = timezone(timedelta(hours=8))
+"""China has one zone and no daylight saving; a fixed offset needs no time zone data in Lambda."""
+
+Source = Callable[[], datetime]
+
+
+def _system() -> datetime:
+    return datetime.now(UTC)
+
+
+_source: Source = _system
+
+
+def now() -> datetime:
+    """Return the current time, UTC, in whole milliseconds (what we store and compare)."""
+    moment = _source()
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def epoch_s(moment: datetime) -> int:
+    """Return whole seconds since 1970, rounded down."""
+    return int(moment.timestamp())
+
+
+def from_epoch_s(seconds: float) -> datetime:
+    """Return the UTC time of seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def install(source: Source | None) -> None:
+    """Replace the time source; ``None`` puts the system's clock back. For the dev server and the simulator."""
+    global _source
+    _source = source or _system
+
+
+@contextmanager
+def use(source: Source) -> Iterator[None]:
+    """Replace the time source for the length of a block."""
+    before = _source
+    install(source)
+    try:
+        yield
+    finally:
+        install(before)
+
+
+class Adjustable:
+    """The system's clock, moved by an offset: what the dev server and tests install to make time pass."""
+
+    def __init__(self, offset: timedelta = timedelta()) -> None:
+        self.offset = offset
+
+    def __call__(self) -> datetime:
+        """Return the shifted time."""
+        return _system() + self.offset
+
+    def advance(self, by: timedelta) -> None:
+        """Move forward; time never runs backwards here."""
+        if by < timedelta():
+            raise ValueError("the clock only moves forward")
+        self.offset += by
+
+
+class Fixed:
+    """A clock that stands still until it is moved: for exact assertions."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def __call__(self) -> datetime:
+        """Return the set time."""
+        return self.moment
+
+    def advance(self, by: timedelta) -> None:
+        """Move forward."""
+        self.moment += by

@@ -1,0 +1,165 @@
+"""The error tree. Every expected failure is a ``ShopError`` with a stable ``code``; HTTP serves it as RFC 9457.
+
+A class says its ``code``, HTTP ``status`` and its ``detail`` in both languages as format strings over the
+keyword arguments it is raised with. Arguments named in ``shown`` also appear as members of the problem.
+Never pass personal data or secrets: details reach answers and logs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ShopError(Exception):
+    """Base of every expected failure."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    en: ClassVar[str] = "The request failed."
+    zh: ClassVar[str] = "请求失败。"
+    shown: ClassVar[tuple[str, ...]] = ()
+    retry_after_s: ClassVar[int | None] = None
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(self.code, params)
+        self.params = params
+        self.others: tuple[Exception, ...] = ()
+        """Refusals of the same transaction beside this one (see ``runtime.db.work``)."""
+
+    def detail(self, language: str = "en") -> str:
+        """Return the sentence for a person, ``zh`` or ``en``."""
+        template = self.zh if language.startswith("zh") else self.en
+        try:
+            return template.format(**self.params)
+        except (KeyError, IndexError):
+            return template
+
+    def members(self) -> dict[str, Any]:
+        """Return the extension members shown in the problem document."""
+        return {name: self.params[name] for name in self.shown if name in self.params}
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail()}"
+
+
+class Invalid(ShopError):
+    """The input is wrong; sending it again will not help."""
+
+    code, status = "invalid_request", 422
+    en, zh = "The request is not valid.", "请求内容不正确。"
+    shown = ("errors",)
+
+
+class Malformed(Invalid):
+    """The body is not what the route accepts at all."""
+
+    code, status = "malformed_body", 400
+    en, zh = "The body could not be read: {why}.", "无法读取请求内容：{why}。"
+
+
+class Unauthenticated(ShopError):
+    """No credentials, or none that count."""
+
+    code, status = "unauthenticated", 401
+    en, zh = "Sign in and send a valid access token.", "请登录并携带有效的访问令牌。"
+
+
+class Forbidden(ShopError):
+    """Signed in, but not allowed."""
+
+    code, status = "forbidden", 403
+    en, zh = "This account may not do that.", "当前账号无权进行此操作。"
+
+
+class NotFound(ShopError):
+    """No such record, or none of the caller's: the two look the same on purpose."""
+
+    code, status = "not_found", 404
+    en, zh = "There is no such {what}.", "{what} 不存在。"
+    shown = ("what",)
+
+
+class Conflict(ShopError):
+    """The state of things refuses; a repeat would refuse again until something changes."""
+
+    code, status = "conflict", 409
+    en, zh = "The current state does not allow that.", "当前状态不允许此操作。"
+
+
+class IllegalTransition(Conflict):
+    """The state machine has no such edge."""
+
+    code = "illegal_transition"
+    en = "A {machine} in state {state} does not take {cause}."
+    zh = "{machine} 处于 {state} 状态，不能执行 {cause}。"
+    shown = ("machine", "state", "cause")
+
+
+class AlreadyExists(Conflict):
+    """A record with this key is there already. ``item`` holds its raw attributes where the store returned them."""
+
+    code = "already_exists"
+    en, zh = "It exists already.", "记录已存在。"
+
+
+class ConcurrentUpdate(Conflict):
+    """Somebody changed the record between our read and our write. Reading again and repeating is safe."""
+
+    code = "concurrent_update"
+    en, zh = "It was changed at the same moment; read it again.", "记录刚被修改，请刷新后重试。"
+
+
+class IdempotencyKeyReused(ShopError):
+    """The key was used with another body (draft-ietf-httpapi-idempotency-key-header, section 2.7)."""
+
+    code, status = "idempotency_key_reused", 422
+    en = "This Idempotency-Key was used with another request."
+    zh = "该 Idempotency-Key 已用于其他请求。"
+
+
+class CurrencyMismatch(ShopError):
+    """Two amounts of different currencies met."""
+
+    code, status = "currency_mismatch", 422
+    en, zh = "Expected {have}, got {got}.", "币种应为 {have}，实际为 {got}。"
+    shown = ("have", "got")
+
+
+class TooLarge(ShopError):
+    """The body is over the route's cap."""
+
+    code, status = "too_large", 413
+    en, zh = "The body is over {cap_bytes} bytes.", "请求内容超过 {cap_bytes} 字节。"
+    shown = ("cap_bytes",)
+
+
+class Throttled(ShopError):
+    """Too many attempts."""
+
+    code, status = "too_many_requests", 429
+    en, zh = "Too many attempts; wait {wait_s} seconds.", "尝试次数过多，请在 {wait_s} 秒后重试。"
+    shown = ("wait_s",)
+
+
+class Busy(ShopError):
+    """Contention or throttling outlasted our retries. Nothing was written."""
+
+    code, status = "busy", 503
+    en, zh = "Busy; nothing was changed, try again.", "系统繁忙，未作任何更改，请重试。"
+    retry_after_s = 1
+
+
+class Misconfigured(ShopError):
+    """The installation lacks something only its operator can add."""
+
+    code, status = "misconfigured", 500
+    en, zh = "The service is not set up: {why}.", "服务配置不完整：{why}。"
+
+
+class RetryLater(Exception):
+    """Raised by a consumer: not now, deliver this message again after ``delay_s`` seconds."""
+
+    def __init__(self, why: str, *, delay_s: int) -> None:
+        super().__init__(why)
+        self.why = why
+        self.delay_s = delay_s

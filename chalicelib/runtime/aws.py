@@ -1,0 +1,107 @@
+"""The one seam to AWS: a client per service, and every call through :func:`call`, where hooks can watch or interfere.
+
+Metering, fault injection and the simulator are hooks. A hook is called around each operation::
+
+    def hook(service, operation, params, proceed):
+        return proceed()
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from chalicelib.runtime.config import config
+
+Params = dict[str, Any]
+Answer = dict[str, Any]
+Hook = Callable[[str, str, Params, Callable[[], Answer]], Answer]
+
+_lock = threading.RLock()
+_session: Any = None
+_clients: dict[str, Any] = {}
+_hooks: list[Hook] = []
+
+
+def session() -> Any:
+    """Return the process's boto3 session; its botocore loader caches the service models."""
+    global _session
+    with _lock:
+        if _session is None:
+            import boto3.session
+
+            _session = boto3.session.Session(region_name=config().region)
+        return _session
+
+
+def client(service: str) -> Any:
+    """Return the process's client of a service. SDK retries are off for DynamoDB: the unit of work decides what may repeat."""
+    found = _clients.get(service)
+    if found is not None:
+        return found
+    with _lock:
+        if service not in _clients:
+            from botocore.config import Config as BotoConfig
+
+            attempts = 1 if service == "dynamodb" else 3
+            _clients[service] = session().client(
+                service,
+                config=BotoConfig(
+                    parameter_validation=False,
+                    connect_timeout=2,
+                    read_timeout=5,
+                    max_pool_connections=50,
+                    retries={"total_max_attempts": attempts, "mode": "standard"},
+                ),
+            )
+        return _clients[service]
+
+
+def call(service: str, operation: str, params: Params) -> Answer:
+    """Make one API call (``call("sqs", "SendMessage", {...})``) through the hooks.
+
+    Raises:
+        botocore.exceptions.ClientError: as the service answers.
+    """
+
+    def send() -> Answer:
+        answer: Answer = client(service)._make_api_call(operation, params)
+        return answer
+
+    proceed: Callable[[], Answer] = send
+    for hook in _hooks:
+        proceed = _around(hook, service, operation, params, proceed)
+    return proceed()
+
+
+def _around(
+    hook: Hook, service: str, operation: str, params: Params, proceed: Callable[[], Answer]
+) -> Callable[[], Answer]:
+    return lambda: hook(service, operation, params, proceed)
+
+
+@contextmanager
+def hooked(hook: Hook) -> Iterator[None]:
+    """Install a hook for the length of a block; the last installed is the outermost."""
+    _hooks.append(hook)
+    try:
+        yield
+    finally:
+        _hooks.remove(hook)
+
+
+def forget_clients() -> None:
+    """Drop session and clients: after the environment changed (tests that switch accounts)."""
+    global _session
+    with _lock:
+        _session = None
+        _clients.clear()
+
+
+def error_code(error: Exception) -> str:
+    """Return the service's error code of a ``ClientError``, else an empty string."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    return str(code)

@@ -1,0 +1,123 @@
+"""Queue consumers: decode, call, acknowledge; a batch fails message by message, never as a whole.
+
+A capability's ``consumers.py`` builds one :class:`Consumer`, registers a handler per event type, and declares the
+Lambda function that hands it the batch. A message that keeps failing is backed off, then moved to the queue's
+dead letters with the reason as an attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from chalicelib.kernel import context, ids
+from chalicelib.kernel import events as facts
+from chalicelib.kernel.errors import RetryLater, ShopError
+from chalicelib.kernel.events import Envelope, Event
+from chalicelib.runtime import aws, log, metrics, names, queues
+
+MAX_RECEIVES = 8
+"""After so many failures a message goes to the dead letters. The queue's redrive policy says two more, as a net."""
+BACK_OFF_CAP_S = 300
+_RETRY_RECEIVES = 1000
+"""``RetryLater`` is a decision, not a failure: such messages wait as long as the fact needs."""
+
+Handler = Callable[[Any, Envelope], None]
+
+
+class Consumer:
+    """The handlers of one queue, by event type."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._handlers: dict[str, tuple[type[Event], Handler]] = {}
+
+    def on(self, kind: type[Event]) -> Callable[[Handler], Handler]:
+        """Register the handler of one event type."""
+
+        def register(handler: Handler) -> Handler:
+            self._handlers[str(kind.__struct_config__.tag)] = (kind, handler)
+            return handler
+
+        return register
+
+    @property
+    def types(self) -> set[str]:
+        """Return the event types this consumer handles; ``topology`` is checked against it."""
+        return set(self._handlers)
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Handle one Lambda SQS event; returns ``{"batchItemFailures": [{"itemIdentifier": ...}]}``."""
+        failures = []
+        for record in event["Records"]:
+            if not self._one(record):
+                failures.append({"itemIdentifier": record["messageId"]})
+        metrics.flush(self.queue)
+        return {"batchItemFailures": failures}
+
+    def _one(self, record: dict[str, Any]) -> bool:
+        receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
+        try:
+            envelope = facts.decode(record["body"])
+        except msgspec.DecodeError:
+            return self._give_up(record, "undecodable")
+        with context.use(
+            context.Context(request_id=envelope.request_id, cause_id=envelope.id, actor=f"queue:{self.queue}")
+        ):
+            found = self._handlers.get(envelope.type)
+            if found is None:
+                return self._give_up(record, f"no handler for {envelope.type}")
+            kind, handler = found
+            try:
+                handler(envelope.event(kind), envelope)
+            except RetryLater as later:
+                log.info("retry later", event=envelope.id, why=later.why, delay_s=later.delay_s, receives=receives)
+                if receives >= _RETRY_RECEIVES:
+                    return self._give_up(record, later.why)
+                self._hide(record, later.delay_s)
+                return False
+            except Exception as error:
+                reason = error.code if isinstance(error, ShopError) else type(error).__name__
+                log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
+                metrics.count("consumer_failures")
+                if receives >= MAX_RECEIVES:
+                    return self._give_up(record, reason)
+                self._hide(record, min(BACK_OFF_CAP_S, 2**receives))
+                return False
+            log.info("consumed", event=envelope.id)
+            return True
+
+    def _hide(self, record: dict[str, Any], delay_s: int) -> None:
+        try:
+            aws.call(
+                "sqs",
+                "ChangeMessageVisibility",
+                {
+                    "QueueUrl": queues.url(names.queue_name(self.queue)),
+                    "ReceiptHandle": record["receiptHandle"],
+                    "VisibilityTimeout": delay_s,
+                },
+            )
+        except Exception as error:  # The message comes back by itself, only sooner or later than we asked.
+            log.warning("back-off not set", kind=type(error).__name__)
+
+    def _give_up(self, record: dict[str, Any], reason: str) -> bool:
+        """Move the message to the dead letters with its reason. Returns True: the original may be deleted."""
+        aws.call(
+            "sqs",
+            "SendMessage",
+            {
+                "QueueUrl": queues.url(names.dead_letter_name(self.queue)),
+                "MessageBody": record["body"],
+                "MessageAttributes": {
+                    "reason": {"DataType": "String", "StringValue": reason[:200] or "unknown"},
+                    "queue": {"DataType": "String", "StringValue": self.queue},
+                    "dead_id": {"DataType": "String", "StringValue": ids.digest(record["body"])},
+                },
+            },
+        )
+        metrics.count("dead_letters")
+        log.error("dead letter", reason=reason)
+        return True

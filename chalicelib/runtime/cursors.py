@@ -1,0 +1,51 @@
+"""Cursors of lists: opaque, signed, bound to the query (and caller) they were given out for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from chalicelib.kernel.errors import Invalid
+from chalicelib.runtime import secrets
+
+
+class BadCursor(Invalid):
+    """The cursor was changed, or belongs to another query."""
+
+    code, status = "bad_cursor", 422
+    en, zh = "This cursor does not belong to this list.", "分页游标无效或不属于此列表。"
+
+
+def _mac(payload: bytes, query: str) -> bytes:
+    key = secrets.text("http", "cursor_key").encode()
+    return hmac.new(key, payload + b"\n" + query.encode(), hashlib.sha256).digest()[:16]
+
+
+def seal(last_key: Any, *, query: str) -> str | None:
+    """Return the cursor after ``last_key`` of the list that ``query`` describes; None when the list is at its end."""
+    if last_key is None:
+        return None
+    payload = json.dumps(last_key, separators=(",", ":"), sort_keys=True).encode()
+    return base64.urlsafe_b64encode(_mac(payload, query) + payload).decode().rstrip("=")
+
+
+def unseal(cursor: str | None, *, query: str) -> Any:
+    """Return the key to go on from; None for no cursor.
+
+    Raises:
+        BadCursor: if it was not given out by us for this query.
+    """
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor from error
+    mac, payload = raw[:16], raw[16:]
+    if not hmac.compare_digest(mac, _mac(payload, query)):
+        raise BadCursor
+    return json.loads(payload)

@@ -1,0 +1,1 @@
+"""DynamoDB: rows (PynamoDB models on one shared client), reads, and the unit of work."""

@@ -1,0 +1,153 @@
+"""Reads: one row, many rows of several tables in one call, one page of a partition or an index. Never a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.kernel.errors import Busy
+from chalicelib.runtime.db import dynamo
+from chalicelib.runtime.db.rows import Row
+
+R = TypeVar("R", bound=Row)
+Raw = dict[str, Any]
+BATCH_KEYS = 100
+"""BatchGetItem's limit."""
+
+
+def get(kind: type[R], hash_key: str, range_key: str | None = None, *, consistent: bool = False) -> R | None:
+    """Read one row, or None."""
+    raw = get_raw(kind, hash_key, range_key, consistent=consistent)
+    return kind.from_raw_data(raw) if raw is not None else None
+
+
+def get_raw(kind: type[R], hash_key: str, range_key: str | None = None, *, consistent: bool = False) -> Raw | None:
+    """Read one row's raw attributes, or None."""
+    params = {"TableName": kind.Meta.table_name, "Key": _key(kind, hash_key, range_key)}
+    if consistent:
+        params["ConsistentRead"] = True
+    item: Raw | None = dynamo.call("GetItem", params).get("Item")
+    return item
+
+
+def get_many(wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool = False) -> dict[tuple[str, str | None], Row]:
+    """Read many rows, of any tables, a hundred a call. Returns them by (hash key, range key); missing ones are absent.
+
+    Duplicate keys are asked for once.
+    """
+    kinds: dict[tuple[str, str, str | None], type[Row]] = {}
+    for kind, hash_key, range_key in wanted:
+        kinds[(kind.Meta.table_name, hash_key, range_key)] = kind
+    tables = {table: kind for (table, _, _), kind in kinds.items()}
+    found: dict[tuple[str, str | None], Row] = {}
+    pending = list(kinds)
+    for start in range(0, len(pending), BATCH_KEYS):
+        request: dict[str, dict[str, Any]] = {}
+        for table, hash_key, range_key in pending[start : start + BATCH_KEYS]:
+            part = request.setdefault(table, {"Keys": [], **({"ConsistentRead": True} if consistent else {})})
+            part["Keys"].append(_key(kinds[(table, hash_key, range_key)], hash_key, range_key))
+        for attempt in range(dynamo.ATTEMPTS):
+            answer = dynamo.call("BatchGetItem", {"RequestItems": request})
+            for table, items in answer.get("Responses", {}).items():
+                for item in items:
+                    hash_key, range_key = _key_values(tables[table], item)
+                    found[(hash_key, range_key)] = kinds[(table, hash_key, range_key)].from_raw_data(item)
+            request = answer.get("UnprocessedKeys") or {}
+            if not request:
+                break
+            dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
+        else:
+            raise Busy
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of raw items and the key to go on from (None at the end)."""
+
+    items: list[Raw]
+    last_key: Raw | None
+
+
+def query(
+    kind: type[Row],
+    hash_key: str,
+    *,
+    index: Any = None,
+    range_condition: Condition | None = None,
+    filter_condition: Condition | None = None,
+    limit: int | None = None,
+    start_key: Raw | None = None,
+    descending: bool = False,
+    consistent: bool = False,
+) -> Page:
+    """Read one page of a partition, of the table or of an index. ``limit`` bounds what is read, not what passes the filter."""
+    schema = index if index is not None else kind
+    hash_attribute = schema._hash_key_attribute()
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    condition = hash_attribute == hash_key
+    if range_condition is not None:
+        condition = condition & range_condition
+    params: dict[str, Any] = {"TableName": kind.Meta.table_name}
+    params["KeyConditionExpression"] = condition.serialize(names, values)
+    if filter_condition is not None:
+        params["FilterExpression"] = filter_condition.serialize(names, values)
+    params["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+    params["ExpressionAttributeValues"] = values
+    if index is not None:
+        params["IndexName"] = index.Meta.index_name
+    if limit is not None:
+        params["Limit"] = limit
+    if start_key is not None:
+        params["ExclusiveStartKey"] = start_key
+    if descending:
+        params["ScanIndexForward"] = False
+    if consistent:
+        params["ConsistentRead"] = True
+    answer = dynamo.call("Query", params)
+    return Page(items=answer.get("Items", []), last_key=answer.get("LastEvaluatedKey"))
+
+
+def query_rows(kind: type[R], hash_key: str, **options: Any) -> list[R]:
+    """Read a whole (small, bounded by design) partition as rows, page by page."""
+    rows: list[R] = []
+    start_key: Raw | None = None
+    while True:
+        page = query(kind, hash_key, start_key=start_key, **options)
+        rows.extend(kind.from_raw_data(item) for item in page.items)
+        start_key = page.last_key
+        if start_key is None or options.get("limit") is not None:
+            return rows
+
+
+def delete_many(rows: Sequence[Row]) -> None:
+    """Delete rows without conditions, 25 a call: housekeeping only, never state."""
+    for start in range(0, len(rows), 25):
+        request: dict[str, list[dict[str, Any]]] = {}
+        for row in rows[start : start + 25]:
+            request.setdefault(row.Meta.table_name, []).append({"DeleteRequest": {"Key": row.key()}})  # type: ignore[attr-defined]
+        while request:
+            request = dynamo.call("BatchWriteItem", {"RequestItems": request}).get("UnprocessedItems") or {}
+
+
+def _key(kind: type[Row], hash_key: str, range_key: str | None) -> Raw:
+    hash_name, range_name = kind.key_names()
+    attributes = kind.get_attributes()
+    key: Raw = {attributes[hash_name].attr_name: {"S": hash_key}}
+    if range_name is not None:
+        attribute = attributes[range_name]
+        key[attribute.attr_name] = {attribute.attr_type: attribute.serialize(range_key)}
+    return key
+
+
+def _key_values(kind: type[Row], item: Raw) -> tuple[str, str | None]:
+    hash_name, range_name = kind.key_names()
+    attributes = kind.get_attributes()
+    hash_key = str(item[attributes[hash_name].attr_name]["S"])
+    if range_name is None:
+        return hash_key, None
+    return hash_key, str(next(iter(item[attributes[range_name].attr_name].values())))

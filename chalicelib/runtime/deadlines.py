@@ -1,0 +1,83 @@
+"""The deadline job: due index of each table -> one message per due record -> its machine's timeout cause.
+
+The job runs each minute and looks a minute ahead: a message is delayed until its record is due, so a deadline
+fires within seconds although the tick is coarse.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chalicelib import topology
+from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel import events as facts
+from chalicelib.kernel.events import Envelope, Event
+from chalicelib.runtime import log, metrics, names, queues
+from chalicelib.runtime.db import dynamo
+from chalicelib.runtime.db.rows import DUE_SHARDS
+
+LOOK_AHEAD = timedelta(seconds=60)
+PAGE = 200
+
+
+class Due(Event, frozen=True, tag="due"):
+    """A record's state has timed out. ``kind`` is the record's; the queue is that of ``topology.DEADLINES``."""
+
+    kind: str
+    record_id: str
+    parent_id: str
+    due_at_s: int
+
+    @property
+    def subject(self) -> str:
+        """One deadline of one record."""
+        return f"{self.record_id}#{self.due_at_s}"
+
+
+def sweep() -> dict[str, int]:
+    """Send a message for everything that is due now or within the look-ahead; returns how many by kind."""
+    sent: dict[str, int] = {}
+    for table, hash_name, range_name in topology.DUE_TABLES:
+        for shard in range(DUE_SHARDS):
+            for kind, count in _sweep_shard(table, f"due{shard}", hash_name, range_name).items():
+                sent[kind] = sent.get(kind, 0) + count
+    if sent:
+        log.info("deadlines", **sent)
+    metrics.flush("deadlines")
+    return sent
+
+
+def _sweep_shard(table: str, shard: str, hash_name: str, range_name: str | None) -> dict[str, int]:
+    sent: dict[str, int] = {}
+    now = clock.now()
+    params = {
+        "TableName": names.table_name(table),
+        "IndexName": "due",
+        "KeyConditionExpression": "due_shard = :shard AND due_at <= :until",
+        "ExpressionAttributeValues": {
+            ":shard": {"S": shard},
+            ":until": {"N": str(clock.epoch_s(now + LOOK_AHEAD))},
+        },
+        "Limit": PAGE,
+    }
+    while True:
+        answer = dynamo.call("Query", params)
+        by_queue: dict[str, tuple[list[Envelope], list[int]]] = {}
+        for item in answer.get("Items", []):
+            parent_id = item[hash_name]["S"]
+            record_id = item[range_name]["S"] if range_name else parent_id
+            due_at_s = int(item["due_at"]["N"])
+            kind, queue = topology.DEADLINES[record_id.split("_")[0]]
+            due = Due(kind=kind, record_id=record_id, parent_id=parent_id, due_at_s=due_at_s)
+            tick = f"deadline#{due.subject}"
+            with context.use(context.Context(request_id=ids.digest(tick), cause_id=tick, actor="job:deadlines")):
+                envelope = facts.seal(due)
+            envelopes, delays_s = by_queue.setdefault(queue, ([], []))
+            envelopes.append(envelope)
+            delays_s.append(max(0, min(900, due_at_s - clock.epoch_s(now))))
+            sent[kind] = sent.get(kind, 0) + 1
+        for queue, (envelopes, delays_s) in by_queue.items():
+            queues.send(queue, envelopes, delays_s=delays_s)
+        if "LastEvaluatedKey" not in answer:
+            return sent
+        params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

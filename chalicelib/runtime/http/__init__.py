@@ -1,0 +1,1 @@
+"""HTTP: route declarations, the Chalice application that serves them, problems, callers."""

@@ -1,0 +1,81 @@
+"""Who calls: the caller a route sees, and the rule a route states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.kernel.errors import Forbidden, Unauthenticated
+
+
+class Role(StrEnum):
+    """Roles of accounts."""
+
+    BUYER = "buyer"
+    MERCHANT_STAFF = "merchant_staff"
+    OPERATOR = "operator"
+
+
+class Access(StrEnum):
+    """Who may call a route. The service still checks whose record it is."""
+
+    PUBLIC = "public"
+    """Anybody; a token is neither needed nor read."""
+    OPTIONAL = "optional"
+    """Anybody; a token that is sent must be valid and names the caller."""
+    SIGNED_IN = "signed_in"
+    BUYER = "buyer"
+    MERCHANT = "merchant_staff"
+    """Staff of a merchant; the caller's ``merchant_id`` is set."""
+    OPERATOR = "operator"
+    PROVIDER = "provider"
+    """A payment provider or carrier hub: authenticated by the signature on the raw body, not by a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A signed-in account, as its access token says."""
+
+    account_id: str
+    roles: frozenset[str]
+    merchant_id: str | None = None
+    session_id: str = ""
+
+    def owned_merchant(self) -> str:
+        """Return the caller's merchant.
+
+        Raises:
+            Forbidden: if the caller is no merchant's staff.
+        """
+        if self.merchant_id is None or Role.MERCHANT_STAFF not in self.roles:
+            raise Forbidden
+        return self.merchant_id
+
+
+Authenticate = Callable[[str], Caller]
+"""Turns a bearer token into its caller, or raises ``Unauthenticated``."""
+
+
+def admit(access: Access, authorization: str | None, authenticate: Authenticate) -> Caller | None:
+    """Apply a route's rule to the ``Authorization`` header.
+
+    Raises:
+        Unauthenticated: if a token is needed and missing, or sent and not valid.
+        Forbidden: if the caller lacks the role.
+    """
+    if access in (Access.PUBLIC, Access.PROVIDER):
+        return None
+    if not authorization:
+        if access is Access.OPTIONAL:
+            return None
+        raise Unauthenticated
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    caller = authenticate(token.strip())
+    if access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR) and access.value not in caller.roles:
+        raise Forbidden
+    if access is Access.MERCHANT:
+        caller.owned_merchant()
+    return caller

@@ -1,0 +1,138 @@
+"""The Chalice application: registers routes by name and imports a capability when its first request arrives."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any
+
+from chalice.app import Chalice, Response
+
+from chalicelib.kernel import context
+from chalicelib.kernel.errors import NotFound, ShopError
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.http import problems
+from chalicelib.runtime.http.access import Authenticate, Caller, admit
+from chalicelib.runtime.http.routes import Request, Routes, language_of
+
+RouteLine = tuple[str, str, str, tuple[str, ...]]
+"""Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
+
+
+def _lazy(reference: str) -> Authenticate:
+    module_name, _, attribute = reference.partition(":")
+
+    def authenticate(token: str) -> Caller:
+        function: Authenticate = getattr(import_module(module_name), attribute)
+        return function(token)
+
+    return authenticate
+
+
+class App(Chalice):
+    """Chalice with our problems, contexts and logs around every request."""
+
+    def __init__(self, app_name: str, *, authenticate: str) -> None:
+        super().__init__(app_name=app_name, configure_logs=False)
+        self._authenticate = _lazy(authenticate)
+
+    def install(self, lines: Iterable[RouteLine]) -> None:
+        """Register every route line; its module is imported by the first request for it."""
+        by_path: dict[str, list[RouteLine]] = {}
+        for line in lines:
+            by_path.setdefault(line[1], []).append(line)
+        for path, path_lines in by_path.items():
+            for method, _, module, content_types in path_lines:
+                name = f"{method} {path}"
+                self.route(path, methods=[method], content_types=list(content_types), name=name)(
+                    self._view(method, path, module)
+                )
+
+    def _view(self, method: str, path: str, module: str) -> Callable[..., Response]:
+        def view(**path_parameters: str) -> Response:
+            routes: Routes = import_module(module).routes
+            route = routes.find(method, path)
+            request = _request(self.current_request)
+            try:
+                caller = admit(route.access, request.headers.get("authorization"), self._authenticate)
+                if caller is not None:
+                    context.set_actor(caller.account_id)
+                status, body, headers = route.serve(request, path_parameters, caller)
+            except ShopError as error:
+                status, body, headers = problems.problem(error)
+                log.info("refused", code=error.code, status=status, operation=route.operation_id)
+                metrics.count("refused")
+            except Exception as error:
+                log.error("unhandled", trace=True, operation=route.operation_id, kind=type(error).__name__)
+                metrics.count("unhandled_errors")
+                status, body, headers = problems.problem(Unexpected())
+            return Response(body=body, status_code=status, headers=headers)
+
+        return view
+
+    def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
+        """Serve one API Gateway (REST, v1) proxy event."""
+        started = time.perf_counter()
+        gateway = event.get("requestContext") or {}
+        headers = event.get("headers") or {}
+        request_id = str(gateway.get("requestId") or "none")
+        where = context.Context(
+            request_id=request_id,
+            cause_id=f"http#{request_id}",
+            actor="anonymous",
+            language=language_of(next((v for k, v in headers.items() if k.lower() == "accept-language"), None)),
+        )
+        with context.use(where):
+            resource = gateway.get("resourcePath")
+            if resource not in self.routes:
+                status, body, out_headers = problems.problem(NotFound(what="address"))
+                answer: dict[str, Any] = {"statusCode": status, "body": body, "headers": out_headers}
+            else:
+                answer = super().__call__(event, lambda_context)
+                self._reshape(answer)
+            answer.setdefault("headers", {})["X-Request-Id"] = request_id
+            log.info(
+                "request",
+                method=gateway.get("httpMethod"),
+                resource=resource,
+                status=answer["statusCode"],
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+            metrics.flush("api")
+        return answer
+
+    @staticmethod
+    def _reshape(answer: dict[str, Any]) -> None:
+        if answer["statusCode"] < 400 or not isinstance(answer.get("body"), str):
+            return
+        if not answer["body"].startswith('{"Code"'):
+            return
+        import json
+
+        found = problems.from_chalice(answer["statusCode"], json.loads(answer["body"]))
+        if found is not None:
+            answer["statusCode"], answer["body"], headers = found
+            answer["headers"] = {**answer.get("headers", {}), **headers}
+
+
+class Unexpected(ShopError):
+    """A fault of ours. The log has the trace under the same request id."""
+
+    code, status = "internal_error", 500
+    en, zh = "Something went wrong on our side.", "服务器内部错误。"
+
+
+def _request(chalice_request: Any) -> Request:
+    event = chalice_request.to_original_event()
+    body = event.get("body") or ""
+    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    return Request(
+        method=chalice_request.method,
+        path=event.get("path") or chalice_request.path,
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        query=event.get("queryStringParameters") or {},
+        body=raw,
+        source_ip=((event.get("requestContext") or {}).get("identity") or {}).get("sourceIp", ""),
+    )

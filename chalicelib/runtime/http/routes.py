@@ -1,0 +1,249 @@
+"""Route declarations: parse, call, dump. The OpenAPI document is written from these very objects.
+
+A view takes its path parameters by name and, where it names them, ``body``, ``query``, ``caller``, ``intent``
+(of the Idempotency-Key) and ``request``; it returns a wire model, a :class:`Reply`, or None for 204.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.kernel import context
+from chalicelib.kernel.errors import Invalid, Malformed, ShopError, TooLarge
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.intents import Intent
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+JSON = ("application/json",)
+BODY_CAP_BYTES = 64 * 1024
+_KEY = re.compile(r"^[A-Za-z0-9_\-:.]{8,64}$")
+
+
+class MissingIdempotencyKey(Invalid):
+    """A POST that creates or moves something came without its key."""
+
+    code, status = "idempotency_key_missing", 400
+    en = "Send an Idempotency-Key header of 8 to 64 letters, digits or -_:. ."
+    zh = "请携带 8 到 64 位的 Idempotency-Key 请求头。"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What arrived. ``headers`` are keyed in lower case; ``body`` is the exact bytes."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    source_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with its own status, headers or media type. ``body`` is a wire model, text, or None."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Answer = tuple[int, str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One declared route and its view."""
+
+    method: str
+    path: str
+    view: Callable[..., Any]
+    access: Access
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    returns: type[BaseModel] | None
+    status: int
+    raises: tuple[type[ShopError], ...]
+    idempotent: bool
+    cap_bytes: int
+    content_types: tuple[str, ...]
+    cache_control: str | None
+    etag: bool
+    returns_type: str
+    tag: str
+    parameters: frozenset[str]
+
+    @property
+    def operation_id(self) -> str:
+        """Return the name of the operation, unique in the API."""
+        return self.view.__name__
+
+    def serve(self, request: Request, path_parameters: dict[str, str], caller: Caller | None) -> Answer:
+        """Run the view for an admitted caller.
+
+        Raises:
+            ShopError: as the view, or for input that is not what the route accepts.
+        """
+        arguments: dict[str, Any] = dict(path_parameters)
+        if len(request.body) > self.cap_bytes:
+            raise TooLarge(cap_bytes=self.cap_bytes)
+        if self.body is not None:
+            arguments["body"] = _parse_body(self.body, request.body)
+        if self.query is not None:
+            arguments["query"] = _parse_query(self.query, request.query)
+        elif request.query and self.access is not Access.PROVIDER:
+            raise Invalid(errors=[{"pointer": f"/{name}", "code": "extra_forbidden", "detail": "unknown parameter"}
+                                  for name in sorted(request.query)[:20]])
+        if self.idempotent:
+            arguments["intent"] = self._intent(request, caller)
+        arguments["caller"] = caller
+        arguments["request"] = request
+        result = self.view(**{name: value for name, value in arguments.items() if name in self.parameters})
+        return self._answer(result, request)
+
+    def _intent(self, request: Request, caller: Caller | None) -> Intent:
+        key = request.headers.get("idempotency-key", "")
+        if not _KEY.match(key):
+            raise MissingIdempotencyKey
+        return Intent.of(
+            account_id=caller.account_id if caller else "anonymous",
+            operation=f"{self.method} {request.path}",
+            key=key,
+            body=request.body,
+        )
+
+    def _answer(self, result: Any, request: Request) -> Answer:
+        reply = result if isinstance(result, Reply) else Reply(result, self.status if result is not None else 204)
+        headers = dict(reply.headers)
+        body = reply.body
+        if body is None:
+            return reply.status, "", headers
+        if not isinstance(body, str):
+            body = body.model_dump_json(exclude_none=True)
+        headers.setdefault("Content-Type", self.returns_type)
+        if self.cache_control is not None:
+            headers.setdefault("Cache-Control", self.cache_control)
+            headers.setdefault("Vary", "Accept-Language")
+        else:
+            headers.setdefault("Cache-Control", "no-store")
+        if self.etag:
+            tag = f'"{hashlib.blake2b(body.encode(), digest_size=12).hexdigest()}"'
+            headers.setdefault("ETag", tag)
+            if _matches(request.headers.get("if-none-match"), headers["ETag"]):
+                del headers["Content-Type"]
+                return 304, "", headers
+        return reply.status, body, headers
+
+
+def _matches(if_none_match: str | None, tag: str) -> bool:
+    """Compare weakly, as RFC 9110 section 13.1.2 wants."""
+    if if_none_match is None:
+        return False
+    given = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return "*" in given or tag.removeprefix("W/") in given
+
+
+def _parse_body(model: type[BaseModel], raw: bytes) -> BaseModel:
+    from pydantic import ValidationError
+
+    from chalicelib.runtime.schema import errors_of
+
+    if not raw.strip():
+        raw = b"{}"
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        found = errors_of(error)
+        if found and found[0]["code"] == "json_invalid":
+            raise Malformed(why="it is not valid JSON") from None
+        raise Invalid(errors=found) from None
+
+
+def _parse_query(model: type[BaseModel], query: Mapping[str, str]) -> BaseModel:
+    from pydantic import ValidationError
+
+    from chalicelib.runtime.schema import errors_of
+
+    try:
+        return model.model_validate(dict(query))
+    except ValidationError as error:
+        raise Invalid(errors=errors_of(error)) from None
+
+
+class Routes:
+    """The routes of one capability; its name becomes the tag in the OpenAPI document."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.entries: list[Route] = []
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        access: Access,
+        body: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        returns: type[BaseModel] | None = None,
+        status: int = 200,
+        raises: tuple[type[ShopError], ...] = (),
+        idempotent: bool | None = None,
+        cap_bytes: int = BODY_CAP_BYTES,
+        content_types: tuple[str, ...] = JSON,
+        cache_control: str | None = None,
+        etag: bool = False,
+        returns_type: str = "application/json",
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare a view. A POST is idempotent by key unless it says ``idempotent=False`` and why."""
+
+        def register(view: Callable[..., Any]) -> Callable[..., Any]:
+            self.entries.append(
+                Route(
+                    method=method,
+                    path=path,
+                    view=view,
+                    access=access,
+                    body=body,
+                    query=query,
+                    returns=returns,
+                    status=status,
+                    raises=raises,
+                    idempotent=(method == "POST") if idempotent is None else idempotent,
+                    cap_bytes=cap_bytes,
+                    content_types=content_types,
+                    cache_control=cache_control,
+                    etag=etag,
+                    returns_type=returns_type,
+                    tag=self.tag,
+                    parameters=frozenset(inspect.signature(view).parameters),
+                )
+            )
+            return view
+
+        return register
+
+    def find(self, method: str, path: str) -> Route:
+        """Return the declaration of a route."""
+        for entry in self.entries:
+            if entry.method == method and entry.path == path:
+                return entry
+        raise LookupError(f"{self.tag} declares no {method} {path}")
+
+
+def language_of(accept_language: str | None) -> str:
+    """Return ``zh`` or ``en`` for an Accept-Language header: the first of the two that is named, else English."""
+    for part in (accept_language or "").split(","):
+        name = part.split(";")[0].strip().lower()
+        if name.startswith("zh"):
+            return "zh"
+        if name.startswith("en"):
+            return "en"
+    return context.Context().language

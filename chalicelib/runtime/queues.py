@@ -1,0 +1,48 @@
+"""Sending to SQS. Messages are envelopes; attributes carry what a person needs to read a dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chalicelib.kernel import events as facts
+from chalicelib.kernel.events import Envelope
+from chalicelib.runtime import aws, caches, names
+
+BATCH = 10
+_urls: dict[str, str] = {}
+
+
+class SendFailed(Exception):
+    """Some messages were not accepted; sending all of them again is safe."""
+
+
+def url(full_name: str) -> str:
+    """Return the queue's URL, asked for once a process."""
+    if full_name not in _urls:
+        _urls[full_name] = aws.call("sqs", "GetQueueUrl", {"QueueName": full_name})["QueueUrl"]
+    return _urls[full_name]
+
+
+@caches.register
+def forget_urls() -> None:
+    """Drop the cache: when accounts change in tests."""
+    _urls.clear()
+
+
+def send(queue: str, envelopes: Sequence[Envelope], *, delays_s: Sequence[int] | None = None) -> None:
+    """Send envelopes to a queue (short name), ten a call; each optionally delayed (at most 900 s).
+
+    Raises:
+        SendFailed: if SQS accepted some and refused others.
+    """
+    queue_url = url(names.queue_name(queue))
+    entries = [
+        {"Id": str(number), "MessageBody": facts.encode(envelope), "DelaySeconds": delays_s[number] if delays_s else 0}
+        for number, envelope in enumerate(envelopes)
+    ]
+    for start in range(0, len(entries), BATCH):
+        answer = aws.call(
+            "sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries[start : start + BATCH]}
+        )
+        if answer.get("Failed"):
+            raise SendFailed(queue, [failed.get("Code") for failed in answer["Failed"]])

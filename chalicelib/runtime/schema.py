@@ -1,0 +1,78 @@
+"""Base of the wire models. Unknown fields are refused; building a model's validator waits for its first use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+from chalicelib.kernel.money import Money
+
+
+class Schema(BaseModel):
+    """Base of everything that is read from or written to HTTP."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, str_strip_whitespace=True, str_max_length=10_000)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+"""RFC 3339 in UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2})?$", max_length=32)]
+"""A prefixed id."""
+
+Count = Annotated[int, Field(ge=1, le=9999, strict=True)]
+"""How many of something."""
+
+
+class MoneyView(Schema):
+    """An amount in minor units beside its currency: ``{"minor": 1990, "currency": "CNY"}``."""
+
+    minor: Annotated[int, Field(strict=True, ge=-(10**15), le=10**15)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "CNY"
+
+    @classmethod
+    def of(cls, amount: Money) -> MoneyView:
+        """Return the wire form of an amount."""
+        return cls.model_construct(minor=amount.minor, currency=amount.currency)
+
+    def money(self) -> Money:
+        """Return the domain's amount."""
+        return Money(self.minor, self.currency)
+
+
+class Problem(Schema):
+    """RFC 9457 problem document; further members depend on ``code`` (see docs/errors.md)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+
+
+class PageQuery(Schema):
+    """Query of every list: how many, and where to go on."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+
+def errors_of(error: Any) -> list[dict[str, str]]:
+    """Return pydantic's findings as ``[{pointer, code, detail}]`` without the values that were sent."""
+    return [
+        {
+            "pointer": "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"]),
+            "code": found["type"],
+            "detail": found["msg"],
+        }
+        for found in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+    ]

@@ -1,0 +1,69 @@
+"""Secrets by name from Secrets Manager, as JSON objects of strings. Never logged, never in the repository."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from chalicelib.kernel.errors import Misconfigured
+from chalicelib.runtime import aws, caches, names
+from chalicelib.runtime.config import config
+
+KEEP_S = 300
+"""A rotated secret takes effect within this time in a warm process."""
+_UNSAFE = {"", "default", "secret", "changeme", "change-me", "password", "test"}
+
+_cache: dict[str, tuple[float, dict[str, Any]]] = {}
+
+
+def secret(name: str) -> dict[str, Any]:
+    """Return the secret's JSON object.
+
+    Raises:
+        Misconfigured: if it is missing, is no JSON object or, outside the local stage, holds an empty or default value.
+    """
+    held = _cache.get(name)
+    if held and time.monotonic() - held[0] < KEEP_S:
+        return held[1]
+    full_name = names.secret_name(name)
+    try:
+        answer = aws.call("secretsmanager", "GetSecretValue", {"SecretId": full_name})
+        value = json.loads(answer["SecretString"])
+    except (KeyError, ValueError) as error:
+        raise Misconfigured(why=f"secret {full_name} is not a JSON object") from error
+    except Exception as error:
+        if aws.error_code(error) != "ResourceNotFoundException":
+            raise
+        raise Misconfigured(why=f"secret {full_name} does not exist") from error
+    if not isinstance(value, dict):
+        raise Misconfigured(why=f"secret {full_name} is not a JSON object")
+    _refuse_unsafe(full_name, value)
+    _cache[name] = (time.monotonic(), value)
+    return value
+
+
+def _refuse_unsafe(full_name: str, value: dict[str, Any]) -> None:
+    if config().is_local:
+        return
+    for key, part in value.items():
+        if isinstance(part, str) and (part.strip().lower() in _UNSAFE or part.startswith("local-")):
+            raise Misconfigured(why=f"secret {full_name} has an empty or default {key}")
+
+
+def text(name: str, key: str) -> str:
+    """Return one string of a secret.
+
+    Raises:
+        Misconfigured: as :func:`secret`, or if the key is missing.
+    """
+    value = secret(name).get(key)
+    if not isinstance(value, str) or not value:
+        raise Misconfigured(why=f"secret {names.secret_name(name)} has no {key}")
+    return value
+
+
+@caches.register
+def forget() -> None:
+    """Drop the cache: after a rotation, or between tests."""
+    _cache.clear()

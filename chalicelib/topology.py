@@ -1,0 +1,128 @@
+"""The whole chain on one page: which tables there are, which event goes to which queues, who handles what is due.
+
+Tables come from the PynamoDB models of the modules named here, queues from :data:`QUEUES`; the stack in ``infra/`` is
+generated from both and checked for drift.
+"""
+
+from __future__ import annotations
+
+TABLES: dict[str, str] = {
+    "accounts": "chalicelib.auth.store",
+    "identities": "chalicelib.auth.store",
+    "sessions": "chalicelib.auth.store",
+    "merchants": "chalicelib.merchants.store",
+    "products": "chalicelib.catalog.store",
+    "stock": "chalicelib.inventory.store",
+    "carts": "chalicelib.cart.store",
+    "orders": "chalicelib.orders.store",
+    "payments": "chalicelib.payments.store",
+    "ledger": "chalicelib.ledger.store",
+    "shipments": "chalicelib.logistics.store",
+    "complaints": "chalicelib.complaints.store",
+}
+"""Table -> the module whose models describe it (and the only one that touches it)."""
+
+QUEUES: dict[str, str] = {
+    "checkout": "chalicelib.checkout.consumers",
+    "orders": "chalicelib.orders.consumers",
+    "payments": "chalicelib.payments.consumers",
+    "payment-notices": "chalicelib.payments.notices",
+    "catalog": "chalicelib.catalog.consumers",
+    "logistics": "chalicelib.logistics.consumers",
+    "complaints": "chalicelib.complaints.consumers",
+}
+"""Queue -> the module whose function consumes it. Every queue has a dead-letter queue."""
+
+FUNCTION_MODULES: tuple[str, ...] = tuple(dict.fromkeys(QUEUES.values()))
+"""Modules that declare Lambda functions beside the relay and the deadline job: one Blueprint ``functions`` each."""
+
+EVENTS: dict[str, tuple[str, ...]] = {
+    # Event type -> queues. A type that nobody waits for yet stands here with none.
+    "purchase.placed": (),
+    "purchase.paid": (),
+    "purchase.expired": (),
+    "purchase.cancelled": (),
+    "order.paid": (),
+    "order.shipped": (),
+    "order.delivered": (),
+    "order.completed": (),
+    "order.cancelled": (),
+    "payment.started": (),
+    "payment.captured": (),
+    "payment.closed": (),
+    "payment.quarantined": (),
+    "payment.noticed": ("payment-notices",),
+    "refund.requested": ("payments",),
+    "refund.succeeded": ("orders", "complaints"),
+    "refund.failed": ("complaints",),
+    "stock.depleted": ("catalog",),
+    "stock.replenished": ("catalog",),
+    "product.listed": (),
+    "product.unlisted": (),
+    "shipment.created": ("logistics",),
+    "shipment.progressed": (),
+    "shipment.delivered": ("orders",),
+    "tracking.pushed": ("logistics",),
+    "complaint.filed": (),
+    "complaint.replied": (),
+    "complaint.escalated": (),
+    "complaint.decided": (),
+    "account.registered": (),
+    "session.reused": (),
+}
+
+DERIVED: dict[str, str] = {"stock": "chalicelib.inventory.events:crossings"}
+"""Tables whose events are worked out from the old and the new image, because their rows change without being read."""
+
+DEADLINES: dict[str, tuple[str, str]] = {
+    # Prefix of the record's id -> (kind, queue that handles its timeout).
+    "pur": ("purchase", "checkout"),
+    "ord": ("order", "checkout"),
+    "pay": ("payment", "payments"),
+    "ref": ("refund", "payments"),
+    "cmp": ("complaint", "complaints"),
+}
+
+DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
+    # Tables with a due index: name, hash key, range key.
+    ("orders", "purchase_id", "id"),
+    ("payments", "purchase_id", "id"),
+    ("complaints", "complaint_id", None),
+)
+
+CAPABILITIES = (
+    "auth",
+    "merchants",
+    "catalog",
+    "inventory",
+    "cart",
+    "checkout",
+    "orders",
+    "payments",
+    "ledger",
+    "logistics",
+    "complaints",
+)
+"""Every package of ``chalicelib`` that is a capability, in the order of their tags in the OpenAPI document."""
+
+
+def queues_for(event_type: str) -> tuple[str, ...]:
+    """Return the queues an event goes to.
+
+    Raises:
+        LookupError: for a type this page does not list: a fault of ours that must not be lost silently.
+    """
+    try:
+        return EVENTS[event_type]
+    except KeyError:
+        raise LookupError(f"topology.EVENTS does not list {event_type}") from None
+
+
+def queue_reference(queue: str) -> str:
+    """Return the CloudFormation reference by which a function names its queue (``${PaymentNoticesQueue.QueueName}``)."""
+    return f"${{{resource_name(queue)}Queue.QueueName}}"
+
+
+def resource_name(name: str) -> str:
+    """Return the CloudFormation form of a name: ``payment-notices`` -> ``PaymentNotices``."""
+    return "".join(part.capitalize() for part in name.replace("_", "-").split("-"))

@@ -1,0 +1,74 @@
+"""One embedded engine for the whole run, one AWS account for each test that asks for ``cloud``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+
+from tools import engine
+
+_running: engine.Engine | None = None
+_numbers = count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the engine once, in the controlling process; xdist's workers inherit its address."""
+    global _running
+    os.environ.update(engine.environment(os.environ.get("BIANDAN_TEST_ENGINE", ""), account="100000000000"))
+    if "BIANDAN_TEST_ENGINE" not in os.environ and not config.option.collectonly:
+        _running = engine.Engine().start()
+        os.environ["BIANDAN_TEST_ENGINE"] = _running.url
+    os.environ["AWS_ENDPOINT_URL"] = os.environ.get("BIANDAN_TEST_ENGINE", "")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what this process started."""
+    if _running is not None:
+        _running.stop()
+        os.environ.pop("BIANDAN_TEST_ENGINE", None)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process_state() -> Iterator[None]:
+    """Undo what a test may leave in module state."""
+    from chalicelib.kernel import clock, ids
+
+    yield
+    clock.install(None)
+    ids.install_entropy(None)
+
+
+@pytest.fixture
+def cloud() -> str:
+    """Give the test an AWS account of its own with all tables, queues, the bucket and the local secrets."""
+    from chalicelib.runtime import aws
+    from tools import resources
+
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    account = f"2{worker:03d}{next(_numbers):08d}"
+    os.environ["AWS_ACCESS_KEY_ID"] = account
+    aws.session().get_credentials().access_key = account  # Every client of the session signs with this object.
+    forget_caches()
+    resources.create_all()
+    return account
+
+
+def forget_caches() -> None:
+    """Drop what the process remembers of the account before."""
+    from chalicelib.runtime import caches
+
+    caches.forget_all()
+
+
+@pytest.fixture
+def noon() -> Iterator[object]:
+    """Stop the clock at a round moment; ``noon.advance(timedelta)`` moves it."""
+    from chalicelib.kernel import clock
+
+    fixed = clock.Fixed(datetime(2026, 11, 22, 4, 0, tzinfo=UTC))
+    with clock.use(fixed):
+        yield fixed

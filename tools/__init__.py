@@ -1,0 +1,1 @@
+"""Tools of a developer's machine: never shipped to Lambda."""

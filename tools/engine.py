@@ -1,0 +1,126 @@
+"""The embedded AWS: ministack as a child process on 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+REGION = "us-east-1"
+LOCAL_ACCOUNT = "000000000000"
+
+
+class EngineError(Exception):
+    """The embedded engine did not start; the message says what to do."""
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return ``wanted`` if it is free on 127.0.0.1, else a port the system picks."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise EngineError("no free port on 127.0.0.1")
+
+
+class Engine:
+    """One running ministack. ``data`` keeps its state between starts; without it nothing is kept."""
+
+    def __init__(self, *, port: int = 0, data: Path | None = None, log: Path | None = None) -> None:
+        self.port = free_port(port)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._data = data
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, timeout_s: float = 30) -> Self:
+        """Start and wait until it answers.
+
+        Raises:
+            EngineError: if it ended or did not answer in time.
+        """
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BIANDAN_"))},
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "LOG_LEVEL": "WARNING",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if self._data is not None:
+            self._data.mkdir(parents=True, exist_ok=True)
+            environment |= {"PERSIST_STATE": "1", "STATE_DIR": str(self._data), "S3_PERSIST": "1",
+                            "S3_DATA_DIR": str(self._data / "s3")}
+        output = self._log.open("ab") if self._log else subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            [_executable()], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise EngineError(f"the embedded engine ended with code {self._process.returncode}; see {self._log}")
+            if self._answers():
+                return self
+            time.sleep(0.05)
+        self.stop()
+        raise EngineError(f"the embedded engine did not answer on port {self.port} within {timeout_s:.0f} s")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=1):  # noqa: S310
+                return True
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """Ask it to end, so that it writes its state, and wait."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _executable() -> str:
+    beside = Path(sys.executable).with_name("ministack")
+    found = str(beside) if beside.exists() else shutil.which("ministack")
+    if not found:
+        raise EngineError("ministack is not installed: pip install -r requirements-dev.txt")
+    return found
+
+
+def environment(url: str, *, account: str = LOCAL_ACCOUNT, stage: str = "local") -> dict[str, str]:
+    """Return the variables under which the same code finds the embedded engine. ``account`` isolates all state."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "embedded-engine",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "BIANDAN_STAGE": stage,
+    }

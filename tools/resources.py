@@ -1,0 +1,161 @@
+"""Tables, queues, bucket and secrets of an installation on the embedded engine, from the models and the topology."""
+
+from __future__ import annotations
+
+import base64
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from chalicelib import topology
+from chalicelib.runtime import aws, names, queues, secrets
+from chalicelib.runtime.config import config
+from chalicelib.runtime.db.rows import Row
+
+Spec = dict[str, Any]
+
+
+def table_specs() -> dict[str, Spec]:
+    """Return CreateTable parameters by short table name, merged over all models that share a table."""
+    specs: dict[str, Spec] = {}
+    for table, module_name in topology.TABLES.items():
+        if find_spec(module_name.rsplit(".", 1)[0]) is None:
+            continue
+        import_module(module_name)
+        for model in _models(Row):
+            meta = getattr(model, "Meta", None)
+            if meta is not None and meta.table_name == names.table_name(table):
+                specs[table] = _merge(specs.get(table), _spec(model))
+    return specs
+
+
+def _models(base: type[Row]) -> list[type[Row]]:
+    found: list[type[Row]] = []
+    for model in base.__subclasses__():
+        found.append(model)
+        found.extend(_models(model))
+    return found
+
+
+def _spec(model: type[Row]) -> Spec:
+    schema = model._get_schema()  # noqa: SLF001
+    spec: Spec = {
+        "TableName": model.Meta.table_name,  # type: ignore[attr-defined]
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": sorted(
+            ({"AttributeName": k["AttributeName"], "KeyType": k["KeyType"]} for k in schema["key_schema"]),
+            key=lambda k: k["KeyType"],
+        ),
+        "AttributeDefinitions": [
+            {"AttributeName": a["AttributeName"], "AttributeType": a["AttributeType"]}
+            for a in schema["attribute_definitions"]
+        ],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": index["index_name"],
+                "KeySchema": sorted(
+                    ({"AttributeName": k["AttributeName"], "KeyType": k["KeyType"]} for k in index["key_schema"]),
+                    key=lambda k: k["KeyType"],
+                ),
+                "Projection": index["projection"],
+            }
+            for index in schema["global_secondary_indexes"]
+        ],
+        "ttl": next((a.attr_name for a in model.get_attributes().values() if type(a).__name__ == "TTLAttribute"), None),
+    }
+    return spec
+
+
+def _merge(one: Spec | None, other: Spec) -> Spec:
+    if one is None:
+        return other
+    if one["KeySchema"] != other["KeySchema"]:
+        raise ValueError(f"models of {one['TableName']} disagree about its key")
+    for part, key in (("AttributeDefinitions", "AttributeName"), ("GlobalSecondaryIndexes", "IndexName")):
+        have = {entry[key] for entry in one[part]}
+        one[part] += [entry for entry in other[part] if entry[key] not in have]
+    one["ttl"] = one["ttl"] or other["ttl"]
+    return one
+
+
+def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None) -> None:
+    """Create what is missing of tables, queues, bucket and secrets. Running it again changes nothing."""
+    create_tables()
+    create_queues()
+    _tolerate("BucketAlreadyOwnedByYou", "s3", "CreateBucket", {"Bucket": config().bucket})
+    for name, value in {**local_secrets(), **(extra_secrets or {})}.items():
+        _tolerate(
+            "ResourceExistsException",
+            "secretsmanager",
+            "CreateSecret",
+            {"Name": names.secret_name(name), "SecretString": json.dumps(value)},
+        )
+    secrets.forget()
+
+
+def create_tables() -> None:
+    """Create the tables that are missing."""
+    for spec in table_specs().values():
+        params = {name: value for name, value in spec.items() if name != "ttl" and value}
+        created = _tolerate("ResourceInUseException", "dynamodb", "CreateTable", params)
+        if created and spec["ttl"]:
+            aws.call(
+                "dynamodb",
+                "UpdateTimeToLive",
+                {
+                    "TableName": spec["TableName"],
+                    "TimeToLiveSpecification": {"AttributeName": spec["ttl"], "Enabled": True},
+                },
+            )
+
+
+def create_queues() -> None:
+    """Create the queues that are missing, each with its dead letters."""
+    for queue in topology.QUEUES:
+        dead = aws.call("sqs", "CreateQueue", {"QueueName": names.dead_letter_name(queue)})["QueueUrl"]
+        arn = aws.call("sqs", "GetQueueAttributes", {"QueueUrl": dead, "AttributeNames": ["QueueArn"]})
+        aws.call(
+            "sqs",
+            "CreateQueue",
+            {
+                "QueueName": names.queue_name(queue),
+                "Attributes": {
+                    "VisibilityTimeout": "60",
+                    "RedrivePolicy": json.dumps(
+                        {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 10}
+                    ),
+                },
+            },
+        )
+    queues.forget_urls()
+
+
+def _tolerate(code: str, service: str, operation: str, params: dict[str, Any]) -> bool:
+    try:
+        aws.call(service, operation, params)
+    except Exception as error:
+        if aws.error_code(error) not in (code, "BucketAlreadyExists"):
+            raise
+        return False
+    return True
+
+
+def local_secrets() -> dict[str, dict[str, Any]]:
+    """Return the secrets of a local installation. They begin ``local-``, which any other stage refuses."""
+    return {
+        "http": {"cursor_key": "local-cursor-key"},
+        "auth": {
+            # Ed25519 seeds by key id; the first signs, all verify.
+            "signing_keys": [{"kid": "local-1", "seed": base64.b64encode(b"local-development-signing-key-01").decode()}],
+            "pepper": "local-pepper",
+        },
+        "checkout": {"quote_key": "local-quote-key"},
+        "payments-sandbox": {
+            "merchant_id": "local-merchant",
+            "api_key": "local-sandbox-api-key",
+            "webhook_key": "local-sandbox-webhook-key",
+        },
+        "logistics-kuaidi100": {"customer": "local-customer", "key": "local-kuaidi100-key", "salt_key": "local-salt-key"},
+    }
