@@ -1,0 +1,34 @@
+"""Finds every declared route by importing the capabilities' ``api`` modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+from chalicelib import topology
+from chalicelib.runtime.http.routes import Route
+
+Line = tuple[str, str, str, tuple[str, ...]]
+
+
+def api_modules() -> list[str]:
+    """Return the modules that declare routes, in the order of the capabilities."""
+    found = []
+    for capability in topology.CAPABILITIES:
+        package = f"chalicelib.{capability}"
+        if find_spec(package) is not None and find_spec(f"{package}.api") is not None:
+            found.append(f"{package}.api")
+    return found
+
+
+def declared() -> Iterator[tuple[str, Route]]:
+    """Yield (module, route) for every declaration."""
+    for module in api_modules():
+        for route in import_module(module).routes.entries:
+            yield module, route
+
+
+def route_lines() -> list[Line]:
+    """Return the lines of ``chalicelib/routes.py``."""
+    return [(route.method, route.path, module, route.content_types) for module, route in declared()]
