@@ -119,7 +119,7 @@ def queues_for(event_type: str) -> tuple[str, ...]:
 
 
 def queue_reference(queue: str) -> str:
-    """Return the CloudFormation reference by which a function names its queue (``${PaymentNoticesQueue.QueueName}``)."""
+    """Return how a function names its queue in CloudFormation: ``${PaymentNoticesQueue.QueueName}``."""
     return f"${{{resource_name(queue)}Queue.QueueName}}"
 
 

@@ -61,8 +61,12 @@ class Engine:
         }
         if self._data is not None:
             self._data.mkdir(parents=True, exist_ok=True)
-            environment |= {"PERSIST_STATE": "1", "STATE_DIR": str(self._data), "S3_PERSIST": "1",
-                            "S3_DATA_DIR": str(self._data / "s3")}
+            environment |= {
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(self._data),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(self._data / "s3"),
+            }
         output = self._log.open("ab") if self._log else subprocess.DEVNULL
         self._process = subprocess.Popen(
             [_executable()], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

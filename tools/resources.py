@@ -41,7 +41,7 @@ def _models(base: type[Row]) -> list[type[Row]]:
 def _spec(model: type[Row]) -> Spec:
     schema = model._get_schema()  # noqa: SLF001
     spec: Spec = {
-        "TableName": model.Meta.table_name,  # type: ignore[attr-defined]
+        "TableName": model.Meta.table_name,
         "BillingMode": "PAY_PER_REQUEST",
         "KeySchema": sorted(
             ({"AttributeName": k["AttributeName"], "KeyType": k["KeyType"]} for k in schema["key_schema"]),
@@ -148,7 +148,9 @@ def local_secrets() -> dict[str, dict[str, Any]]:
         "http": {"cursor_key": "local-cursor-key"},
         "auth": {
             # Ed25519 seeds by key id; the first signs, all verify.
-            "signing_keys": [{"kid": "local-1", "seed": base64.b64encode(b"local-development-signing-key-01").decode()}],
+            "signing_keys": [
+                {"kid": "local-1", "seed": base64.b64encode(b"local-development-signing-key-01").decode()}
+            ],
             "pepper": "local-pepper",
         },
         "checkout": {"quote_key": "local-quote-key"},
@@ -157,5 +159,9 @@ def local_secrets() -> dict[str, dict[str, Any]]:
             "api_key": "local-sandbox-api-key",
             "webhook_key": "local-sandbox-webhook-key",
         },
-        "logistics-kuaidi100": {"customer": "local-customer", "key": "local-kuaidi100-key", "salt_key": "local-salt-key"},
+        "logistics-kuaidi100": {
+            "customer": "local-customer",
+            "key": "local-kuaidi100-key",
+            "salt_key": "local-salt-key",
+        },
     }

@@ -22,7 +22,8 @@ class Context:
     language: str = "en"
 
 
-_current: ContextVar[Context] = ContextVar("biandan_context", default=Context())
+_NOBODY = Context()
+_current: ContextVar[Context] = ContextVar("biandan_context", default=_NOBODY)
 
 
 def current() -> Context:

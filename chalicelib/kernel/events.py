@@ -43,6 +43,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 E_ = TypeVar("E_", bound=Event)
+type_ = type  # An envelope has a field of that name.
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     CAP_BYTES: ClassVar[int] = 200_000
     """SQS takes 256 KiB a message and a batch; stay well below."""
 
-    def event(self, kind: type[E_]) -> E_:
+    def event(self, kind: type_[E_]) -> E_:
         """Return the typed fact.
 
         Raises:
@@ -82,13 +83,25 @@ def seal(event: Event) -> Envelope:
     )
 
 
+class _Rider(msgspec.Struct, array_like=True):
+    """An envelope as it rides in a row: values only, because every byte of a row is paid for at each write."""
+
+    type: str
+    subject: str
+    at: datetime
+    request_id: str
+    cause_id: str
+    actor: str
+    data: dict[str, Any]
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
-_list_decoder = msgspec.json.Decoder(list[Envelope])
+_rider_decoder = msgspec.json.Decoder(list[_Rider])
 
 
 def encode(envelope: Envelope) -> str:
-    """Return the JSON text of one envelope."""
+    """Return the JSON text of one envelope: a queue message's body."""
     return _encoder.encode(envelope).decode()
 
 
@@ -103,9 +116,32 @@ def decode(text: str | bytes) -> Envelope:
 
 def encode_list(envelopes: list[Envelope]) -> str:
     """Return the JSON text of the ``events`` attribute of a row."""
-    return _encoder.encode(envelopes).decode()
+    riders = [
+        _Rider(
+            type=envelope.type,
+            subject=envelope.id.removeprefix(f"{envelope.type}#"),
+            at=envelope.at,
+            request_id=envelope.request_id,
+            cause_id=envelope.cause_id,
+            actor=envelope.actor,
+            data={name: value for name, value in envelope.data.items() if name != "type"},
+        )
+        for envelope in envelopes
+    ]
+    return _encoder.encode(riders).decode()
 
 
 def decode_list(text: str | bytes) -> list[Envelope]:
     """Read the ``events`` attribute of a row."""
-    return _list_decoder.decode(text)
+    return [
+        Envelope(
+            id=f"{rider.type}#{rider.subject}",
+            type=rider.type,
+            at=rider.at,
+            request_id=rider.request_id,
+            cause_id=rider.cause_id,
+            actor=rider.actor,
+            data={"type": rider.type, **rider.data},
+        )
+        for rider in _rider_decoder.decode(text)
+    ]

@@ -79,6 +79,9 @@ def is_id(prefix: str, text: str) -> bool:
     if not text.startswith(prefix + "_") or len(text) > 32:
         return False
     parts = text.split("_")
-    return 2 <= len(parts) <= 3 and len(parts[1]) in (24, 26) and all(c in _ALPHABET for c in parts[1]) and (
-        len(parts) == 2 or (len(parts[2]) == 2 and parts[2].isdigit())
+    return (
+        2 <= len(parts) <= 3
+        and len(parts[1]) in (24, 26)
+        and all(c in _ALPHABET for c in parts[1])
+        and (len(parts) == 2 or (len(parts[2]) == 2 and parts[2].isdigit()))
     )

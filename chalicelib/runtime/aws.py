@@ -37,7 +37,7 @@ def session() -> Any:
 
 
 def client(service: str) -> Any:
-    """Return the process's client of a service. SDK retries are off for DynamoDB: the unit of work decides what may repeat."""
+    """Return the process's client of a service. For DynamoDB the SDK repeats nothing: we decide."""
     found = _clients.get(service)
     if found is not None:
         return found

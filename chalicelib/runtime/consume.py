@@ -50,10 +50,7 @@ class Consumer:
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """Handle one Lambda SQS event; returns ``{"batchItemFailures": [{"itemIdentifier": ...}]}``."""
-        failures = []
-        for record in event["Records"]:
-            if not self._one(record):
-                failures.append({"itemIdentifier": record["messageId"]})
+        failures = [{"itemIdentifier": record["messageId"]} for record in event["Records"] if not self._one(record)]
         metrics.flush(self.queue)
         return {"batchItemFailures": failures}
 
@@ -69,25 +66,25 @@ class Consumer:
             found = self._handlers.get(envelope.type)
             if found is None:
                 return self._give_up(record, f"no handler for {envelope.type}")
-            kind, handler = found
             try:
-                handler(envelope.event(kind), envelope)
+                found[1](envelope.event(found[0]), envelope)
             except RetryLater as later:
                 log.info("retry later", event=envelope.id, why=later.why, delay_s=later.delay_s, receives=receives)
-                if receives >= _RETRY_RECEIVES:
-                    return self._give_up(record, later.why)
-                self._hide(record, later.delay_s)
-                return False
+                return self._later(record, later.why, delay_s=later.delay_s, spent=receives >= _RETRY_RECEIVES)
             except Exception as error:
                 reason = error.code if isinstance(error, ShopError) else type(error).__name__
                 log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
                 metrics.count("consumer_failures")
-                if receives >= MAX_RECEIVES:
-                    return self._give_up(record, reason)
-                self._hide(record, min(BACK_OFF_CAP_S, 2**receives))
-                return False
+                delay_s = min(BACK_OFF_CAP_S, 2**receives)
+                return self._later(record, reason, delay_s=delay_s, spent=receives >= MAX_RECEIVES)
             log.info("consumed", event=envelope.id)
             return True
+
+    def _later(self, record: dict[str, Any], reason: str, *, delay_s: int, spent: bool) -> bool:
+        if spent:
+            return self._give_up(record, reason)
+        self._hide(record, delay_s)
+        return False
 
     def _hide(self, record: dict[str, Any], delay_s: int) -> None:
         try:

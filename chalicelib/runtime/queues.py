@@ -41,8 +41,6 @@ def send(queue: str, envelopes: Sequence[Envelope], *, delays_s: Sequence[int] |
         for number, envelope in enumerate(envelopes)
     ]
     for start in range(0, len(entries), BATCH):
-        answer = aws.call(
-            "sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries[start : start + BATCH]}
-        )
+        answer = aws.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries[start : start + BATCH]})
         if answer.get("Failed"):
             raise SendFailed(queue, [failed.get("Code") for failed in answer["Failed"]])

@@ -13,7 +13,9 @@ from chalicelib.kernel.money import Money
 class Schema(BaseModel):
     """Base of everything that is read from or written to HTTP."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, str_strip_whitespace=True, str_max_length=10_000)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, defer_build=True, str_strip_whitespace=True, str_max_length=10_000
+    )
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -45,7 +45,7 @@ def retrying(attempt: Callable[[], dict[str, Any]], *, repeatable: bool) -> dict
         try:
             return attempt()
         except Exception as error:
-            if not _may_repeat(error, repeatable):
+            if not _may_repeat(error, repeatable=repeatable):
                 raise
             if number == ATTEMPTS - 1:
                 raise Busy from error
@@ -54,7 +54,7 @@ def retrying(attempt: Callable[[], dict[str, Any]], *, repeatable: bool) -> dict
     raise AssertionError("unreachable")
 
 
-def _may_repeat(error: Exception, repeatable: bool) -> bool:
+def _may_repeat(error: Exception, *, repeatable: bool) -> bool:
     code = aws.error_code(error)
     if code in THROTTLES or code in CONFLICTS:
         return True
@@ -62,8 +62,13 @@ def _may_repeat(error: Exception, repeatable: bool) -> bool:
         return _only_transient(error)
     if code in AMBIGUOUS:
         return repeatable
-    return repeatable and type(error).__name__ in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError",
-                                                   "ConnectionClosedError", "HTTPClientError")
+    return repeatable and type(error).__name__ in (
+        "EndpointConnectionError",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ConnectionClosedError",
+        "HTTPClientError",
+    )
 
 
 def reasons(error: Exception) -> list[dict[str, Any]]:

@@ -26,14 +26,16 @@ def get(kind: type[R], hash_key: str, range_key: str | None = None, *, consisten
 
 def get_raw(kind: type[R], hash_key: str, range_key: str | None = None, *, consistent: bool = False) -> Raw | None:
     """Read one row's raw attributes, or None."""
-    params = {"TableName": kind.Meta.table_name, "Key": _key(kind, hash_key, range_key)}
+    params: Raw = {"TableName": kind.Meta.table_name, "Key": _key(kind, hash_key, range_key)}
     if consistent:
         params["ConsistentRead"] = True
     item: Raw | None = dynamo.call("GetItem", params).get("Item")
     return item
 
 
-def get_many(wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool = False) -> dict[tuple[str, str | None], Row]:
+def get_many(
+    wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool = False
+) -> dict[tuple[str, str | None], Row]:
     """Read many rows, of any tables, a hundred a call. Returns them by (hash key, range key); missing ones are absent.
 
     Duplicate keys are asked for once.
@@ -84,7 +86,10 @@ def query(
     descending: bool = False,
     consistent: bool = False,
 ) -> Page:
-    """Read one page of a partition, of the table or of an index. ``limit`` bounds what is read, not what passes the filter."""
+    """Read one page of a partition, of the table or of an index.
+
+    ``limit`` bounds what is read, not what passes the filter.
+    """
     schema = index if index is not None else kind
     hash_attribute = schema._hash_key_attribute()
     names: dict[str, str] = {}
@@ -129,7 +134,7 @@ def delete_many(rows: Sequence[Row]) -> None:
     for start in range(0, len(rows), 25):
         request: dict[str, list[dict[str, Any]]] = {}
         for row in rows[start : start + 25]:
-            request.setdefault(row.Meta.table_name, []).append({"DeleteRequest": {"Key": row.key()}})  # type: ignore[attr-defined]
+            request.setdefault(row.Meta.table_name, []).append({"DeleteRequest": {"Key": row.key()}})
         while request:
             request = dynamo.call("BatchWriteItem", {"RequestItems": request}).get("UnprocessedItems") or {}
 

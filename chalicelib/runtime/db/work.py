@@ -18,7 +18,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.kernel import events as facts
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import AlreadyExists, Conflict, ConcurrentUpdate
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict
 from chalicelib.runtime import aws
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.db.rows import Row
@@ -45,8 +45,8 @@ class _Operation:
 class UnitOfWork:
     """Collect operations, then write them all or none when the block ends without an exception.
 
-    ``intent`` names why (``"place#pur_…"``); with the content it becomes the ``ClientRequestToken``, so a write that was
-    applied but not answered is not applied twice by a retry. Without one, the token is this object's own.
+    ``intent`` names why (``"place#pur_…"``); with the content it becomes the ``ClientRequestToken``, so that a write
+    which was applied but not answered is not applied twice by a retry. Without one, the token is this object's own.
 
     Raises (from :meth:`commit`, so from the end of the block):
         the refusal of the first refused operation, with those of the others in ``others``;
@@ -72,21 +72,21 @@ class UnitOfWork:
     ) -> None:
         """Write the whole row: create it if its version is 0, else replace exactly the version it was read at.
 
-        Refused as ``AlreadyExists`` (``item`` is the existing row) or ``ConcurrentUpdate`` unless ``refuse`` says otherwise.
+        Refused as ``AlreadyExists`` (``item`` is the existing row) or ``ConcurrentUpdate`` unless ``refuse`` says more.
         """
         kind = type(row)
         attributes = kind.get_attributes()
         if row.version:
-            condition = kind.version == row.version
-            refuse = refuse or (lambda item: ConcurrentUpdate())
+            condition: Condition = kind.version == row.version
+            refuse = refuse or _changed
         else:
             condition = attributes[kind.key_names()[0]].does_not_exist()
-            refuse = refuse or (lambda item: AlreadyExists(item=item))
+            refuse = refuse or _there_already
         version = int(row.version) + 1
         _ride(row, version, events)
         item = row.serialize()
         item["version"] = {"N": str(version)}
-        params: Raw = {"TableName": kind.Meta.table_name, "Item": item, **_conditioned(condition)}  # type: ignore[attr-defined]
+        params: Raw = {"TableName": kind.Meta.table_name, "Item": item, **_conditioned(condition)}
         self._add(_Operation(label or kind.__name__, "Put", params, refuse, row, guarded=True))
 
     def update(
@@ -110,7 +110,7 @@ class UnitOfWork:
 
         expression = Update(*actions, kind.version.add(1)).serialize(names, values)
         params: Raw = {
-            "TableName": kind.Meta.table_name,  # type: ignore[attr-defined]
+            "TableName": kind.Meta.table_name,
             "Key": key.key(),
             "UpdateExpression": expression,
             "ConditionExpression": condition.serialize(names, values),
@@ -123,17 +123,17 @@ class UnitOfWork:
         """Delete exactly the version the row was read at."""
         kind = type(row)
         params: Raw = {
-            "TableName": kind.Meta.table_name,  # type: ignore[attr-defined]
+            "TableName": kind.Meta.table_name,
             "Key": row.key(),
             **_conditioned(kind.version == row.version),
         }
-        refuse = refuse or (lambda item: ConcurrentUpdate())
+        refuse = refuse or _changed
         self._add(_Operation(label or kind.__name__, "Delete", params, refuse, None, guarded=True))
 
     def check(self, key: Row, condition: Condition, *, refuse: Refusal, label: str = "") -> None:
         """Demand something of a row that is not changed."""
         kind = type(key)
-        params: Raw = {"TableName": kind.Meta.table_name, "Key": key.key(), **_conditioned(condition)}  # type: ignore[attr-defined]
+        params: Raw = {"TableName": kind.Meta.table_name, "Key": key.key(), **_conditioned(condition)}
         self._add(_Operation(label or kind.__name__, "ConditionCheck", params, refuse, None, guarded=True))
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -190,12 +190,20 @@ class UnitOfWork:
             if not refusals:
                 raise
             first = refusals[0]
-            first.others = tuple(refusals[1:])  # type: ignore[attr-defined]
+            first.others = tuple(refusals[1:])
             raise first from error
 
     def _token(self, items: list[Raw]) -> str:
         content = json.dumps(items, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(f"{self._intent}\n{content}".encode()).hexdigest()[:36]
+
+
+def _changed(item: Raw | None) -> Exception:
+    return ConcurrentUpdate(found=item is not None)
+
+
+def _there_already(item: Raw | None) -> Exception:
+    return AlreadyExists(item=item)
 
 
 def _ride(row: Row, version: int, events: Sequence[facts.Event]) -> None:

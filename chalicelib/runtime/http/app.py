@@ -68,7 +68,7 @@ class App(Chalice):
                 log.error("unhandled", trace=True, operation=route.operation_id, kind=type(error).__name__)
                 metrics.count("unhandled_errors")
                 status, body, headers = problems.problem(Unexpected())
-            return Response(body=body, status_code=status, headers=headers)
+            return Response(body=body, status_code=status, headers={**headers})
 
         return view
 
@@ -80,7 +80,7 @@ class App(Chalice):
         request_id = str(gateway.get("requestId") or "none")
         where = context.Context(
             request_id=request_id,
-            cause_id=f"http#{request_id}",
+            cause_id="http",
             actor="anonymous",
             language=language_of(next((v for k, v in headers.items() if k.lower() == "accept-language"), None)),
         )

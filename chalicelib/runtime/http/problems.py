@@ -57,7 +57,9 @@ def from_chalice(status: int, body: Any) -> tuple[int, str, Headers] | None:
     """Return the problem for a refusal of Chalice's own (``{"Code", "Message"}``), or None if it is none."""
     if not isinstance(body, dict) or "Code" not in body or "Message" not in body:
         return None
-    code, en, zh = _CHALICE_CODES.get(body["Code"], ("internal_error", "Something went wrong on our side.", "服务器内部错误。"))
+    code, en, zh = _CHALICE_CODES.get(
+        body["Code"], ("internal_error", "Something went wrong on our side.", "服务器内部错误。")
+    )
     language = context.current().language
     headers = {"Content-Type": CONTENT_TYPE, "Content-Language": "zh-CN" if language == "zh" else "en"}
     return status, document(status, code, zh if language == "zh" else en), headers

@@ -99,8 +99,12 @@ class Route:
         if self.query is not None:
             arguments["query"] = _parse_query(self.query, request.query)
         elif request.query and self.access is not Access.PROVIDER:
-            raise Invalid(errors=[{"pointer": f"/{name}", "code": "extra_forbidden", "detail": "unknown parameter"}
-                                  for name in sorted(request.query)[:20]])
+            raise Invalid(
+                errors=[
+                    {"pointer": f"/{name}", "code": "extra_forbidden", "detail": "unknown parameter"}
+                    for name in sorted(request.query)[:20]
+                ]
+            )
         if self.idempotent:
             arguments["intent"] = self._intent(request, caller)
         arguments["caller"] = caller

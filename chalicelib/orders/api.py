@@ -1,0 +1,106 @@
+"""Routes of purchases and orders for buyers and merchants. Cancelling moves money and stock: see ``checkout``."""
+
+from __future__ import annotations
+
+from chalicelib.kernel.errors import IllegalTransition, NotFound
+from chalicelib.orders import service
+from chalicelib.orders.schemas import (
+    Confirm,
+    MerchantOrdersQuery,
+    OrderPageView,
+    OrderView,
+    PurchaseView,
+)
+from chalicelib.runtime import cursors
+from chalicelib.runtime.cursors import BadCursor
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Routes
+from chalicelib.runtime.intents import Intent
+from chalicelib.runtime.schema import PageQuery
+
+routes = Routes("orders")
+
+
+@routes.route("GET", "/v1/orders", access=Access.BUYER, query=PageQuery, returns=OrderPageView, raises=(BadCursor,))
+def list_orders(query: PageQuery, caller: Caller) -> OrderPageView:
+    """List the caller's orders, newest first."""
+    scope = f"orders#{caller.account_id}"
+    page = service.list_for_buyer(
+        caller.account_id, limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope)
+    )
+    return OrderPageView(
+        items=[OrderView.of(order) for order in page.orders], next_cursor=cursors.seal(page.last_key, query=scope)
+    )
+
+
+@routes.route("GET", "/v1/orders/{order_id}", access=Access.BUYER, returns=OrderView, raises=(NotFound,))
+def get_order(order_id: str, caller: Caller) -> OrderView:
+    """Read one of the caller's orders."""
+    return OrderView.of(service.buyers_order(order_id, caller.account_id))
+
+
+@routes.route("GET", "/v1/purchases/{purchase_id}", access=Access.BUYER, returns=PurchaseView, raises=(NotFound,))
+def get_purchase(purchase_id: str, caller: Caller) -> PurchaseView:
+    """Read one of the caller's purchases with its orders."""
+    sale = service.buyers_sale(purchase_id, caller.account_id)
+    return PurchaseView.of(sale.purchase, sale)
+
+
+@routes.route(
+    "POST",
+    "/v1/orders/{order_id}/confirm",
+    access=Access.BUYER,
+    body=Confirm,
+    returns=OrderView,
+    raises=(NotFound, IllegalTransition),
+)
+def confirm_receipt(order_id: str, caller: Caller, intent: Intent) -> OrderView:
+    """Confirm that everything arrived; the order is complete."""
+    return OrderView.of(service.confirm(order_id, caller.account_id, intent))
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/orders",
+    access=Access.MERCHANT,
+    query=MerchantOrdersQuery,
+    returns=OrderPageView,
+    raises=(BadCursor,),
+)
+def list_merchant_orders(query: MerchantOrdersQuery, caller: Caller) -> OrderPageView:
+    """List the merchant's orders: all, newest first, or those to ship, oldest first."""
+    merchant_id = caller.owned_merchant()
+    scope = f"merchant-orders#{query.view}#{merchant_id}"
+    page = service.list_for_merchant(
+        merchant_id,
+        to_ship=query.view == "to_ship",
+        limit=query.limit,
+        start_key=cursors.unseal(query.cursor, query=scope),
+    )
+    return OrderPageView(
+        items=[OrderView.of(order) for order in page.orders], next_cursor=cursors.seal(page.last_key, query=scope)
+    )
+
+
+@routes.route(
+    "GET", "/v1/merchant/orders/{order_id}", access=Access.MERCHANT, returns=OrderView, raises=(NotFound,)
+)
+def get_merchant_order(order_id: str, caller: Caller) -> OrderView:
+    """Read one of the merchant's orders; the address shows once it is paid."""
+    order, contact = service.merchants_order(order_id, caller.owned_merchant())
+    return OrderView.of(order, contact)
+
+
+@routes.route("GET", "/v1/operator/orders/{order_id}", access=Access.OPERATOR, returns=OrderView, raises=(NotFound,))
+def get_operator_order(order_id: str) -> OrderView:
+    """Read any order, without its address."""
+    return OrderView.of(service.load_order(order_id))
+
+
+@routes.route(
+    "GET", "/v1/operator/purchases/{purchase_id}", access=Access.OPERATOR, returns=PurchaseView, raises=(NotFound,)
+)
+def get_operator_purchase(purchase_id: str) -> PurchaseView:
+    """Read any purchase with its orders."""
+    sale = service.load_sale(purchase_id)
+    return PurchaseView.of(sale.purchase, sale)

@@ -1,0 +1,67 @@
+"""Facts about purchases and orders."""
+
+from __future__ import annotations
+
+from chalicelib.kernel.events import Event
+
+
+class PurchaseEvent(Event, frozen=True):
+    """Base: a fact about one purchase."""
+
+    purchase_id: str
+
+    @property
+    def subject(self) -> str:
+        """The purchase."""
+        return self.purchase_id
+
+
+class PurchasePlaced(PurchaseEvent, frozen=True, tag="purchase.placed"):
+    """A checkout went through; stock is held and payment awaited."""
+
+
+class PurchasePaid(PurchaseEvent, frozen=True, tag="purchase.paid"):
+    """The purchase was settled by this payment."""
+
+    payment_id: str
+
+
+class PurchaseExpired(PurchaseEvent, frozen=True, tag="purchase.expired"):
+    """Nobody paid in time; stock is free again."""
+
+
+class PurchaseCancelled(PurchaseEvent, frozen=True, tag="purchase.cancelled"):
+    """The buyer called it off before paying."""
+
+
+class OrderEvent(Event, frozen=True):
+    """Base: a fact about one order (whose id computes its purchase's)."""
+
+    order_id: str
+
+    @property
+    def subject(self) -> str:
+        """The order."""
+        return self.order_id
+
+
+class OrderPaid(OrderEvent, frozen=True, tag="order.paid"):
+    """The merchant may ship."""
+
+
+class OrderShipped(OrderEvent, frozen=True, tag="order.shipped"):
+    """The last unit is on its way."""
+
+
+class OrderDelivered(OrderEvent, frozen=True, tag="order.delivered"):
+    """Every parcel arrived."""
+
+
+class OrderCompleted(OrderEvent, frozen=True, tag="order.completed"):
+    """The buyer confirmed receipt, or the time for it ran out."""
+
+
+class OrderCancelled(OrderEvent, frozen=True, tag="order.cancelled"):
+    """The order ended unshipped."""
+
+    why: str

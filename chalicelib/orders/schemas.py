@@ -1,0 +1,190 @@
+"""Wire models of purchases and orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.orders.domain import Change, Contact, Order, Purchase, Sale
+from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
+
+
+class LineView(Schema):
+    """One line of an order."""
+
+    line_id: str
+    sku_id: str
+    product_id: str
+    title: str
+    options: list[str]
+    quantity: int
+    unit_price: MoneyView
+    total: MoneyView
+    kind: str
+
+
+class ChangeView(Schema):
+    """One entry of an order's history."""
+
+    status: str
+    at: Timestamp
+    note: str | None = None
+
+
+class ParcelView(Schema):
+    """A shipment of an order and the units in it."""
+
+    shipment_id: str
+    lines: dict[str, int]
+    delivered_at: Timestamp | None = None
+
+
+class ContactView(Schema):
+    """Where a purchase goes."""
+
+    recipient: str
+    phone: str
+    country: str
+    province: str
+    city: str
+    district: str
+    street: str
+    postcode: str
+
+    @classmethod
+    def of(cls, contact: Contact) -> ContactView:
+        """Return the wire form."""
+        return cls(
+            recipient=contact.recipient,
+            phone=contact.phone,
+            country=contact.country,
+            province=contact.province,
+            city=contact.city,
+            district=contact.district,
+            street=contact.street,
+            postcode=contact.postcode,
+        )
+
+
+class OrderView(Schema):
+    """One merchant's share of a purchase."""
+
+    order_id: str
+    purchase_id: str
+    number: str
+    merchant_id: str
+    merchant_name: str
+    status: str
+    lines: list[LineView]
+    goods: MoneyView
+    freight: MoneyView
+    discount: MoneyView
+    total: MoneyView
+    refunded: MoneyView
+    placed_at: Timestamp
+    due_at: Timestamp | None = None
+    parcels: list[ParcelView]
+    history: list[ChangeView]
+    contact: ContactView | None = None
+
+    @classmethod
+    def of(cls, order: Order, contact: Contact | None = None) -> OrderView:
+        """Return the wire form of an order; ``contact`` where the reader may know it."""
+        return cls(
+            order_id=order.order_id,
+            purchase_id=order.purchase_id,
+            number=order.number,
+            merchant_id=order.merchant_id,
+            merchant_name=order.merchant_name,
+            status=order.status.value,
+            lines=[
+                LineView(
+                    line_id=line.line_id,
+                    sku_id=line.sku_id,
+                    product_id=line.product_id,
+                    title=line.title,
+                    options=list(line.options),
+                    quantity=line.quantity,
+                    unit_price=MoneyView.of(line.unit),
+                    total=MoneyView.of(line.total),
+                    kind=line.kind,
+                )
+                for line in order.lines
+            ],
+            goods=MoneyView.of(order.goods),
+            freight=MoneyView.of(order.freight),
+            discount=MoneyView.of(order.discount),
+            total=MoneyView.of(order.total),
+            refunded=MoneyView.of(order.refunded),
+            placed_at=order.placed_at,
+            due_at=order.due_at,
+            parcels=[
+                ParcelView(
+                    shipment_id=parcel.shipment_id, lines=dict(parcel.lines), delivered_at=parcel.delivered_at
+                )
+                for parcel in order.parcels
+            ],
+            history=[_change(change) for change in order.history],
+            contact=ContactView.of(contact) if contact else None,
+        )
+
+
+def _change(change: Change) -> ChangeView:
+    return ChangeView(status=change.status, at=change.at, note=change.note or None)
+
+
+class PurchaseView(Schema):
+    """A checkout: one total, one order for each merchant."""
+
+    purchase_id: str
+    number: str
+    status: str
+    total: MoneyView
+    placed_at: Timestamp
+    due_at: Timestamp | None = None
+    order_ids: list[str]
+    settled_by: str | None = None
+    contact: ContactView | None = None
+    history: list[ChangeView]
+    orders: list[OrderView] | None = None
+
+    @classmethod
+    def of(cls, purchase: Purchase, sale: Sale | None = None) -> PurchaseView:
+        """Return the wire form, with the orders where they were read."""
+        return cls(
+            purchase_id=purchase.purchase_id,
+            number=purchase.number,
+            status=purchase.status.value,
+            total=MoneyView.of(purchase.total),
+            placed_at=purchase.placed_at,
+            due_at=purchase.due_at,
+            order_ids=list(purchase.order_ids),
+            settled_by=purchase.settled_by,
+            contact=ContactView.of(purchase.contact) if purchase.contact else None,
+            history=[_change(change) for change in purchase.history],
+            orders=[OrderView.of(order) for order in sale.orders] if sale else None,
+        )
+
+
+class OrderPageView(Schema):
+    """One page of orders."""
+
+    items: list[OrderView]
+    next_cursor: str | None = None
+
+
+class MerchantOrdersQuery(PageQuery):
+    """Which of the merchant's orders: all, newest first, or those to ship, oldest first."""
+
+    view: Literal["all", "to_ship"] = "all"
+
+
+class Confirm(Schema):
+    """Nothing to say: the parcel arrived."""
+
+
+class Cancel(Schema):
+    """Why the order is called off."""
+
+    reason: Annotated[str, StringConstraints(max_length=200)] = Field(default="")

@@ -1,0 +1,319 @@
+"""Use cases of purchases and orders, and what other capabilities may do to them inside their own unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.kernel import clock, context
+from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound
+from chalicelib.kernel.money import Money
+from chalicelib.orders import domain, events, store
+from chalicelib.orders.domain import (
+    PURCHASE,
+    Change,
+    Contact,
+    Line,
+    Order,
+    OrderCause,
+    OrderStatus,
+    OverShipped,
+    PaymentMismatch,
+    Purchase,
+    PurchaseCause,
+    PurchaseStatus,
+    Sale,
+    Stock,
+    TooManyAttempts,
+)
+from chalicelib.orders.store import OrderPage
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent, system_intent
+
+__all__ = [
+    "Change",
+    "Contact",
+    "Line",
+    "Order",
+    "OrderCause",
+    "OrderPage",
+    "OrderStatus",
+    "OverShipped",
+    "PaymentMismatch",
+    "Purchase",
+    "PurchaseStatus",
+    "Sale",
+    "Stock",
+]
+
+RACES = 5
+"""How often a use case that lost a race reads again and repeats."""
+
+
+def change(*, note: str = "", intent: Intent | None = None, at: datetime | None = None) -> Change:
+    """Return a history entry of the running work; the state is filled in by the transition."""
+    return Change(
+        status="",
+        at=at or clock.now(),
+        by=context.current().actor,
+        note=note,
+        intent=intent.token if intent else "",
+        fingerprint=intent.fingerprint if intent else "",
+    )
+
+
+def load_sale(purchase_id: str) -> Sale:
+    """Return a purchase with its orders.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    return store.load_sale(purchase_id)
+
+
+def load_purchase(purchase_id: str) -> Purchase:
+    """Return a purchase.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    return store.load_purchase(purchase_id)
+
+
+def load_order(order_id: str) -> Order:
+    """Return an order.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    return store.load_order(order_id)
+
+
+def buyers_sale(purchase_id: str, buyer_id: str) -> Sale:
+    """Return a purchase of this buyer.
+
+    Raises:
+        NotFound: if there is none, or it is somebody else's.
+    """
+    sale = store.load_sale(purchase_id)
+    if sale.purchase.buyer_id != buyer_id:
+        raise NotFound(what="purchase")
+    return sale
+
+
+def buyers_order(order_id: str, buyer_id: str) -> Order:
+    """Return an order of this buyer, as a page shows it (eventually consistent: half the read units).
+
+    Raises:
+        NotFound: if there is none, or it is somebody else's.
+    """
+    order = store.load_order(order_id, consistent=False)
+    if order.buyer_id != buyer_id:
+        raise NotFound(what="order")
+    return order
+
+
+def merchants_order(order_id: str, merchant_id: str) -> tuple[Order, Contact | None]:
+    """Return an order of this merchant and where it goes.
+
+    Raises:
+        NotFound: if there is none, or it is another merchant's.
+    """
+    order = store.load_order(order_id)
+    if order.merchant_id != merchant_id:
+        raise NotFound(what="order")
+    purchase = store.load_purchase(order.purchase_id, consistent=False)
+    may_know = order.status not in (OrderStatus.PLACED, OrderStatus.CANCELLED)
+    return order, purchase.contact if may_know else None
+
+
+def list_for_buyer(buyer_id: str, *, limit: int, start_key: dict[str, Any] | None) -> OrderPage:
+    """Return one page of a buyer's orders, newest first."""
+    return store.list_orders("buyer", buyer_id, limit=limit, start_key=start_key)
+
+
+def list_for_merchant(merchant_id: str, *, to_ship: bool, limit: int, start_key: dict[str, Any] | None) -> OrderPage:
+    """Return one page of a merchant's orders: all, newest first, or those waiting to be shipped, oldest first."""
+    index = "to_ship" if to_ship else "merchant"
+    return store.list_orders(index, merchant_id, limit=limit, start_key=start_key)
+
+
+def place(work: UnitOfWork, purchase: Purchase, orders: Sequence[Order]) -> None:
+    """Add a new purchase and its orders to the work.
+
+    Refused with ``AlreadyExists`` when the same intent placed it before; its ``item`` is for :func:`replayed`.
+    """
+    store.save_purchase(work, purchase, [events.PurchasePlaced(purchase_id=purchase.purchase_id)])
+    for order in orders:
+        store.save_order(work, order)
+
+
+def replayed(item: dict[str, Any], intent: Intent) -> Purchase:
+    """Return the purchase that the same intent placed before.
+
+    Raises:
+        IdempotencyKeyReused: if its key placed another body.
+    """
+    purchase = store.existing_purchase(item)
+    intent.check(purchase.fingerprint)
+    return purchase
+
+
+def start_attempt(work: UnitOfWork, purchase: Purchase) -> int:
+    """Count a payment attempt on the purchase, in the payment's own work; returns its number (1..99).
+
+    Touching the purchase makes an expiry that runs at the same moment lose and ask again.
+
+    Raises:
+        IllegalTransition: if the purchase no longer waits for money.
+        TooManyAttempts: after 99.
+    """
+    PURCHASE.next(purchase.status, PurchaseCause.PAY)
+    number = purchase.payment_attempts + 1
+    if number > domain.MAX_ATTEMPTS:
+        raise TooManyAttempts
+    store.save_purchase(work, replace(purchase, payment_attempts=number))
+    return number
+
+
+def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at: datetime) -> None:
+    """Mark the purchase and all its orders paid, in the capture's own work.
+
+    Raises:
+        IllegalTransition: if the purchase no longer waits for money (expired, cancelled, settled by another payment).
+        PaymentMismatch: if the capture is not exactly the total.
+    """
+    paid = domain.pay(sale, payment_id=payment_id, captured=captured, at=at, by=context.current().actor)
+    store.save_purchase(
+        work, paid.purchase, [events.PurchasePaid(purchase_id=paid.purchase.purchase_id, payment_id=payment_id)]
+    )
+    for order in paid.orders:
+        store.save_order(work, order, [events.OrderPaid(order_id=order.order_id)])
+
+
+def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | None = None) -> Sale:
+    """End an unpaid purchase in the work that also gives its stock back.
+
+    Raises:
+        IllegalTransition: if it no longer waits for money.
+    """
+    why = "expired" if expired else "cancelled"
+    ended = domain.release(sale, expired=expired, change=change(note=why, intent=intent))
+    kind = events.PurchaseExpired if expired else events.PurchaseCancelled
+    store.save_purchase(work, ended.purchase, [kind(purchase_id=ended.purchase.purchase_id)])
+    for order in ended.orders:
+        store.save_order(work, order, [events.OrderCancelled(order_id=order.order_id, why=why)])
+    return ended
+
+
+def cancel_paid(work: UnitOfWork, order: Order, *, silent: bool, intent: Intent | None = None, note: str = "") -> Order:
+    """Cancel a paid, unshipped order in the work that also refunds it and gives its stock back.
+
+    Raises:
+        IllegalTransition: if it is not in that state.
+    """
+    cause = OrderCause.MERCHANT_SILENT if silent else OrderCause.CANCEL
+    cancelled = domain.cancel_paid(order, cause, change(note=note, intent=intent))
+    store.save_order(work, cancelled, [events.OrderCancelled(order_id=order.order_id, why=cause.value)])
+    return cancelled
+
+
+def give_up_rest(work: UnitOfWork, order: Order) -> Order:
+    """Let a partly shipped order go on as shipped, in the work that also refunds what is missing.
+
+    Raises:
+        IllegalTransition: if it is not partly shipped.
+    """
+    moved = domain.move_order(order, OrderCause.GIVE_UP_REST, change(note="rest refunded"))
+    lines = tuple(sorted(order.unshipped().items()))
+    parcels = (*moved.parcels, domain.Parcel("none", lines, delivered_at=clock.now()))
+    shipped = replace(moved, parcels=parcels)
+    store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id)])
+    return shipped
+
+
+def record_shipment(
+    work: UnitOfWork, order: Order, *, shipment_id: str, lines: Sequence[tuple[str, int]], at: datetime
+) -> Order:
+    """Add a shipment of (line_id, quantity) to the order, in the shipment's own work.
+
+    Raises:
+        IllegalTransition: if the order cannot be shipped now.
+        OverShipped: if a line has fewer units left.
+    """
+    shipped = domain.ship(order, shipment_id=shipment_id, lines=lines, change=change(note=shipment_id, at=at))
+    if shipped is not order:
+        done = shipped.status is OrderStatus.SHIPPED
+        store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id)] if done else [])
+    return shipped
+
+
+def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
+    """Note that a parcel arrived, once however often it is told."""
+    for _ in range(RACES):
+        order = store.load_order(order_id)
+        delivered = domain.deliver(order, shipment_id=shipment_id, at=at, by=context.current().actor)
+        if delivered == order:
+            return order
+        moved = delivered.status is not order.status
+        try:
+            with UnitOfWork() as work:
+                store.save_order(work, delivered, [events.OrderDelivered(order_id=order_id)] if moved else [])
+        except ConcurrentUpdate:
+            continue
+        return replace(delivered, version=order.version + 1)
+    raise ConcurrentUpdate
+
+
+def record_refund(order_id: str, refund_id: str, amount: Money) -> Order:
+    """Note a refund that went through, once however often it is told."""
+    for _ in range(RACES):
+        order = store.load_order(order_id)
+        refunded = domain.refund(order, refund_id=refund_id, amount=amount)
+        if refunded is order:
+            return order
+        try:
+            with UnitOfWork() as work:
+                store.save_order(work, refunded)
+        except ConcurrentUpdate:
+            continue
+        return replace(refunded, version=order.version + 1)
+    raise ConcurrentUpdate
+
+
+def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
+    """Confirm receipt as the buyer.
+
+    Raises:
+        NotFound: if it is not this buyer's.
+        IllegalTransition: if there is nothing to confirm.
+        ConcurrentUpdate: if it kept changing.
+    """
+    for _ in range(RACES):
+        order = store.load_order(order_id)
+        if order.buyer_id != buyer_id:
+            raise NotFound(what="order")
+        if domain.remembered(order.history, intent.token, intent.fingerprint):
+            return order
+        try:
+            return _complete(order, change(intent=intent))
+        except ConcurrentUpdate:
+            continue
+    raise ConcurrentUpdate
+
+
+def confirm_by_deadline(order: Order) -> Order:
+    """Confirm receipt because the time for it ran out; a no-op where it no longer applies."""
+    try:
+        return _complete(order, change(note="deadline", intent=system_intent(f"confirm#{order.order_id}")))
+    except IllegalTransition:
+        return order
+
+
+def _complete(order: Order, noted: Change) -> Order:
+    completed = domain.move_order(order, OrderCause.CONFIRM, noted)
+    with UnitOfWork() as work:
+        store.save_order(work, completed, [events.OrderCompleted(order_id=order.order_id)])
+    return replace(completed, version=order.version + 1)
