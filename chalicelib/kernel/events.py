@@ -16,7 +16,7 @@ that changed, through the table's stream, to the queues.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Type, TypeVar  # noqa: UP035  an envelope has a field named ``type``
 
 import msgspec
 
@@ -43,7 +43,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 E_ = TypeVar("E_", bound=Event)
-type_ = type  # An envelope has a field of that name.
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +59,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     CAP_BYTES: ClassVar[int] = 200_000
     """SQS takes 256 KiB a message and a batch; stay well below."""
 
-    def event(self, kind: type_[E_]) -> E_:
+    def event(self, kind: Type[E_]) -> E_:  # noqa: UP006
         """Return the typed fact.
 
         Raises:

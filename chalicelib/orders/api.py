@@ -82,9 +82,7 @@ def list_merchant_orders(query: MerchantOrdersQuery, caller: Caller) -> OrderPag
     )
 
 
-@routes.route(
-    "GET", "/v1/merchant/orders/{order_id}", access=Access.MERCHANT, returns=OrderView, raises=(NotFound,)
-)
+@routes.route("GET", "/v1/merchant/orders/{order_id}", access=Access.MERCHANT, returns=OrderView, raises=(NotFound,))
 def get_merchant_order(order_id: str, caller: Caller) -> OrderView:
     """Read one of the merchant's orders; the address shows once it is paid."""
     order, contact = service.merchants_order(order_id, caller.owned_merchant())

@@ -120,9 +120,7 @@ class OrderView(Schema):
             placed_at=order.placed_at,
             due_at=order.due_at,
             parcels=[
-                ParcelView(
-                    shipment_id=parcel.shipment_id, lines=dict(parcel.lines), delivered_at=parcel.delivered_at
-                )
+                ParcelView(shipment_id=parcel.shipment_id, lines=dict(parcel.lines), delivered_at=parcel.delivered_at)
                 for parcel in order.parcels
             ],
             history=[_change(change) for change in order.history],

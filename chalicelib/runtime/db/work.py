@@ -18,7 +18,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.kernel import events as facts
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, ShopError
 from chalicelib.runtime import aws
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.db.rows import Row
@@ -119,6 +119,32 @@ class UnitOfWork:
         }
         self._add(_Operation(label or kind.__name__, "Update", params, refuse, None, guarded))
 
+    def update_raw(
+        self,
+        key: Row,
+        expression: str,
+        *,
+        condition: str,
+        names: dict[str, str],
+        values: Raw,
+        refuse: Refusal,
+        label: str = "",
+    ) -> None:
+        """Change a row by a hand-written expression: maps with dynamic keys, which the models cannot express.
+
+        The condition must refuse a second application (it compares ``version``), so the write may repeat.
+        """
+        params: Raw = {
+            "TableName": key.Meta.table_name,
+            "Key": key.key(),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        self._add(_Operation(label or type(key).__name__, "Update", params, refuse, None, guarded=True))
+
     def delete(self, row: Row, *, refuse: Refusal | None = None, label: str = "") -> None:
         """Delete exactly the version the row was read at."""
         kind = type(row)
@@ -190,7 +216,8 @@ class UnitOfWork:
             if not refusals:
                 raise
             first = refusals[0]
-            first.others = tuple(refusals[1:])
+            if isinstance(first, ShopError):
+                first.others = tuple(refusals[1:])
             raise first from error
 
     def _token(self, items: list[Raw]) -> str:
