@@ -1,0 +1,409 @@
+"""Stock: take and put back inside the caller's unit of work; receive, write off and spread by a merchant's hand.
+
+**Placing.** ``take`` of an ordinary SKU reads nothing and adds one conditional update. ``take`` of a SKU with several
+buckets reads them with one Query and picks. Between that look and the write a rival may empty the picked bucket; the
+write is then refused as :class:`BucketContended` though the sum may suffice, and the *whole* unit of work has to be
+built again from a new look. :func:`placing` does that::
+
+    def attempt() -> Sale:
+        with UnitOfWork(intent) as work:
+            inventory.take(work, quantities, buckets=buckets)
+            ...
+        return sale
+
+    sale = inventory.placing(attempt)
+
+A refusal is only ever said when the store confirmed that the sum is short. What was seen to be zero is remembered for
+one second in this process, so that attempts after a sell-out cost no write; units coming back here end that at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from chalicelib.inventory import domain, store
+from chalicelib.inventory.domain import (
+    BadQuantity,
+    Bucket,
+    BucketContended,
+    Kind,
+    Level,
+    Movement,
+    NotEnoughToWriteOff,
+    OutOfStock,
+    shortages,
+)
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
+from chalicelib.runtime import caches
+from chalicelib.runtime.db import dynamo
+from chalicelib.runtime.db.work import Raw, UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+__all__ = [
+    "BadQuantity",
+    "BucketContended",
+    "Kind",
+    "Level",
+    "Movement",
+    "NotEnoughToWriteOff",
+    "OutOfStock",
+    "level",
+    "levels",
+    "movements",
+    "placing",
+    "put_back",
+    "receive",
+    "receive_many",
+    "set_available",
+    "set_buckets",
+    "shortages",
+    "take",
+    "write_off",
+    "write_off_many",
+]
+
+T = TypeVar("T")
+
+SOLD_OUT_KEPT = timedelta(seconds=1)
+PLACING_ATTEMPTS = 60
+"""A picked bucket is refused only after it was emptied, so a placing can lose about once per bucket and return; 60 is
+three times the most buckets there can be."""
+_REMEMBERED_CAP = 10_000
+
+
+class _Memory:
+    """What this process knows: SKUs just seen at zero, and SKUs found to have more buckets than the caller knew."""
+
+    def __init__(self) -> None:
+        self.sold_out: dict[str, datetime] = {}
+        self.buckets: dict[str, int] = {}
+        self.returns = 0
+        """Counts units coming back; a zero seen before one of them may be stale and is not remembered."""
+
+    def forget(self) -> None:
+        self.sold_out.clear()
+        self.buckets.clear()
+
+    def is_sold_out(self, sku_id: str) -> bool:
+        until = self.sold_out.get(sku_id)
+        if until is None:
+            return False
+        if clock.now() >= until:
+            self.sold_out.pop(sku_id, None)
+            return False
+        return True
+
+    def saw_zero(self, sku_id: str, returns: int) -> None:
+        if returns != self.returns:
+            return
+        if len(self.sold_out) >= _REMEMBERED_CAP:
+            self.sold_out.clear()
+        self.sold_out[sku_id] = clock.now() + SOLD_OUT_KEPT
+
+    def came_back(self, sku_ids: Iterable[str]) -> None:
+        self.returns += 1
+        for sku_id in sku_ids:
+            self.sold_out.pop(sku_id, None)
+
+    def saw_buckets(self, sku_id: str, count: int) -> None:
+        if len(self.buckets) >= _REMEMBERED_CAP:
+            self.buckets.clear()
+        self.buckets[sku_id] = count
+
+
+_memory = _Memory()
+caches.register(_memory.forget)
+
+
+def placing(attempt: Callable[[], T]) -> T:
+    """Run ``attempt`` (a whole unit of work with its takes), building it again while buckets are contended.
+
+    Raises:
+        OutOfStock: and whatever else the attempt refuses.
+        Busy: if it lost every one of its attempts; nothing was written.
+    """
+    for number in range(PLACING_ATTEMPTS):
+        try:
+            return attempt()
+        except BucketContended as lost:
+            for other in lost.others:
+                if not isinstance(other, BucketContended):
+                    raise other from lost  # Another try would be refused by this one again.
+            dynamo.sleep(dynamo.jitter() * min(0.1, 0.002 * 2 ** min(number, 6)))
+    raise Busy
+
+
+def take(work: UnitOfWork, quantities: Mapping[str, int], *, buckets: Mapping[str, int]) -> None:
+    """Add the taking of these units to the work. ``buckets`` says over how many each SKU is spread (absent: 1).
+
+    Raises:
+        OutOfStock: now, if a SKU is known to be short; else when the work is committed (others in ``others``).
+        BucketContended: when the work is committed; see :func:`placing`.
+    """
+    domain.checked(quantities)
+    returns = _memory.returns
+    short = [
+        OutOfStock(sku_id=sku_id, wanted=wanted, available=0)
+        for sku_id, wanted in quantities.items()
+        if _memory.is_sold_out(sku_id)
+    ]
+    if short:
+        raise _joined(short)
+    for sku_id, wanted in quantities.items():
+        if max(buckets.get(sku_id, 1), _memory.buckets.get(sku_id, 1)) == 1:
+            store.add_take(work, sku_id, domain.bucket_name(0), wanted, _refuse_take(sku_id, wanted, returns))
+            continue
+        seen = _look(sku_id)
+        parts = domain.plan(seen, wanted, choose=_choose)
+        if parts is None:
+            available = domain.total(seen).available
+            if available == 0:
+                _memory.saw_zero(sku_id, returns)
+            short.append(OutOfStock(sku_id=sku_id, wanted=wanted, available=available))
+            continue
+        for bucket, part in parts.items():
+            store.add_take(work, sku_id, bucket, part, _contended)
+    if short:
+        raise _joined(short)
+
+
+def _contended(_: Raw | None) -> Exception:
+    return BucketContended()
+
+
+def _joined(errors: list[OutOfStock]) -> OutOfStock:
+    first = errors[0]
+    first.others = tuple(errors[1:])
+    return first
+
+
+def _refuse_take(sku_id: str, wanted: int, returns: int) -> Callable[[Raw | None], Exception]:
+    def refuse(item: Raw | None) -> Exception:
+        seen = store.bucket_of_raw(item)
+        if seen is not None and seen.buckets > 1:
+            _memory.saw_buckets(sku_id, seen.buckets)  # The caller's product was read before the spreading.
+            return BucketContended()
+        available = seen.available if seen is not None else 0
+        if available == 0:
+            _memory.saw_zero(sku_id, returns)
+        return OutOfStock(sku_id=sku_id, wanted=wanted, available=available)
+
+    return refuse
+
+
+def _look(sku_id: str) -> tuple[Bucket, ...]:
+    """Read a SKU's buckets as one picture: a Query may see a rebalancing half done, then look again."""
+    for number in range(dynamo.ATTEMPTS):
+        seen = store.buckets(sku_id)
+        if domain.is_whole(seen):
+            return seen
+        dynamo.sleep(dynamo.jitter() * dynamo.BASE_S * 2 ** min(number, 4))
+    raise Busy
+
+
+def _choose(count: int) -> int:
+    return int.from_bytes(ids.random_bytes(4)) % count
+
+
+def put_back(work: UnitOfWork, quantities: Mapping[str, int], *, buckets: Mapping[str, int]) -> None:
+    """Add the return of these units to the work: never refused, so the caller's own row must make it happen once.
+
+    A spread SKU gets each line back into one bucket at random: no read, and over many returns even.
+    """
+    for sku_id, quantity in domain.checked(quantities).items():
+        count = max(buckets.get(sku_id, 1), _memory.buckets.get(sku_id, 1))
+        store.add_put_back(work, sku_id, domain.bucket_name(_choose(count) if count > 1 else 0), quantity)
+    work.after_commit(lambda: _memory.came_back(quantities))
+
+
+def receive(sku_id: str, quantity: int, *, intent: Intent, reason: str = "") -> Movement:
+    """Add units to a SKU's stock, once for each intent."""
+    return receive_many({sku_id: quantity}, intent=intent, reason=reason)[0]
+
+
+def receive_many(quantities: Mapping[str, int], *, intent: Intent, reason: str = "") -> tuple[Movement, ...]:
+    """Add units to several SKUs, all or none, once for each intent.
+
+    Raises:
+        IdempotencyKeyReused: if the intent's key was used for something else.
+    """
+    return _move(quantities, Kind.RECEIVE, intent, reason)
+
+
+def write_off(sku_id: str, quantity: int, *, intent: Intent, reason: str = "") -> Movement:
+    """Take units out of a SKU's stock for good (lost, broken, miscounted), once for each intent.
+
+    Raises:
+        NotEnoughToWriteOff: if fewer are available: what buyers hold cannot be written off.
+    """
+    return write_off_many({sku_id: quantity}, intent=intent, reason=reason)[0]
+
+
+def write_off_many(quantities: Mapping[str, int], *, intent: Intent, reason: str = "") -> tuple[Movement, ...]:
+    """Write off units of several SKUs, all or none, once for each intent."""
+    return _move(quantities, Kind.WRITE_OFF, intent, reason)
+
+
+def _move(quantities: Mapping[str, int], kind: Kind, intent: Intent, reason: str) -> tuple[Movement, ...]:
+    domain.checked(quantities)
+    moved = tuple(_movement(sku_id, quantity, kind, intent, reason) for sku_id, quantity in quantities.items())
+
+    def attempt() -> tuple[Movement, ...]:
+        seen = store.first_buckets(quantities)
+        with UnitOfWork(intent.token) as work:
+            for movement in moved:  # First, so that a repeat is seen as one before anything else is refused.
+                store.add_movement(work, movement)
+            for sku_id, quantity in quantities.items():
+                count = seen[sku_id].buckets if sku_id in seen else 1
+                if kind is Kind.RECEIVE:
+                    for number, part in enumerate(domain.spread(quantity, count)):
+                        if part:
+                            store.add_receive(work, sku_id, domain.bucket_name(number), part)
+                else:
+                    _add_write_off(work, sku_id, quantity, count)
+            work.after_commit(lambda: _memory.came_back(quantities))
+        return moved
+
+    try:
+        return placing(attempt)
+    except AlreadyExists:
+        return tuple(_replayed(movement, intent) for movement in moved)
+    except NotEnoughToWriteOff:
+        # A spread SKU is refused before the transaction could tell a repeat apart from a first try.
+        if store.movement(moved[0].sku_id, moved[0].movement_id) is None:
+            raise
+        return tuple(_replayed(movement, intent) for movement in moved)
+
+
+def _movement(sku_id: str, quantity: int, kind: Kind, intent: Intent, reason: str) -> Movement:
+    return Movement(
+        movement_id=intent.record_id("mov"),
+        sku_id=sku_id,
+        kind=kind,
+        quantity=quantity,
+        reason=reason,
+        at=clock.now(),
+        fingerprint=intent.fingerprint,
+    )
+
+
+def _replayed(movement: Movement, intent: Intent) -> Movement:
+    found = store.movement(movement.sku_id, movement.movement_id)
+    intent.check(found.fingerprint if found is not None else "")
+    return found if found is not None else movement
+
+
+def _add_write_off(work: UnitOfWork, sku_id: str, quantity: int, count: int) -> None:
+    if count == 1:
+
+        def refuse(item: Raw | None) -> Exception:
+            seen = store.bucket_of_raw(item)
+            if seen is not None and seen.buckets > 1:
+                return BucketContended()
+            return NotEnoughToWriteOff(sku_id=sku_id, wanted=quantity, available=seen.available if seen else 0)
+
+        store.add_write_off(work, sku_id, domain.bucket_name(0), quantity, refuse)
+        return
+    seen = _look(sku_id)
+    parts = domain.plan(seen, quantity, choose=_choose)
+    if parts is None:
+        raise NotEnoughToWriteOff(sku_id=sku_id, wanted=quantity, available=domain.total(seen).available)
+    for bucket, part in parts.items():
+        store.add_write_off(work, sku_id, bucket, part, _contended)
+
+
+def set_available(sku_id: str, available: int, *, intent: Intent, reason: str = "") -> Movement | None:
+    """Bring a SKU to exactly this many available units by one receipt or write-off, once for each intent.
+
+    For a count taken by hand or a merchant's file. Returns None if nothing had to change (and nothing was recorded).
+    """
+    if not 0 <= available <= domain.MAX_QUANTITY:
+        raise BadQuantity(least=0, most=domain.MAX_QUANTITY)
+
+    def attempt() -> Movement | None:
+        done = store.movement(sku_id, intent.record_id("mov"))
+        if done is not None:
+            intent.check(done.fingerprint)
+            return done
+        seen = _look(sku_id) or (Bucket(number=domain.bucket_name(0), available=0),)
+        change = available - domain.total(seen).available
+        if change == 0:
+            return None
+        movement = _movement(sku_id, abs(change), Kind.RECEIVE if change > 0 else Kind.WRITE_OFF, intent, reason)
+        parts = {seen[0].number: change} if change > 0 else domain.plan(seen, -change, choose=_choose) or {}
+        with UnitOfWork(intent.token) as work:
+            store.add_movement(work, movement)
+            for bucket in seen:
+                if bucket.number in parts:
+                    part = parts[bucket.number] if change > 0 else -parts[bucket.number]
+                    store.add_adjustment(work, sku_id, bucket, part, _contended)
+            work.after_commit(lambda: _memory.came_back([sku_id]))
+        return movement
+
+    try:
+        return placing(attempt)
+    except AlreadyExists:
+        return attempt()
+
+
+def set_buckets(sku_id: str, count: int) -> Level:
+    """Spread a SKU's stock evenly over ``count`` buckets. Idempotent; sales go on meanwhile.
+
+    Raises:
+        BadQuantity: if the count is not 1 to 20.
+        Busy: if sales kept changing the buckets under our hands; nothing was changed.
+    """
+    if not 1 <= count <= domain.MAX_BUCKETS:
+        raise BadQuantity(least=1, most=domain.MAX_BUCKETS)
+
+    def attempt() -> Level:
+        before = _look(sku_id)
+        level = domain.total(before)
+        layout = max((bucket.layout for bucket in before), default=0) + 1
+        shares = domain.spread(level.available, count)
+        after = [
+            Bucket(number=domain.bucket_name(number), available=shares[number], buckets=count, layout=layout)
+            for number in range(count)
+        ]
+        after[0] = replace(after[0], received=level.received, written_off=level.written_off)
+        try:
+            with UnitOfWork() as work:
+                store.add_layout(work, sku_id, before, after)
+        except (ConcurrentUpdate, AlreadyExists) as rival:
+            raise BucketContended from rival
+        _memory.came_back([sku_id])
+        if count > 1:
+            _memory.saw_buckets(sku_id, count)
+        else:
+            _memory.buckets.pop(sku_id, None)
+        return replace(level, buckets=count)
+
+    return placing(attempt)
+
+
+def level(sku_id: str) -> Level:
+    """Return what a SKU has now; all zero for one that never received any."""
+    return domain.total(_look(sku_id))
+
+
+def levels(sku_ids: Iterable[str]) -> dict[str, Level]:
+    """Return what many SKUs have: one batch read, and a Query for each that is spread."""
+    wanted = tuple(dict.fromkeys(sku_ids))
+    first = store.first_buckets(wanted)
+    result = {}
+    for sku_id in wanted:
+        seen = first.get(sku_id)
+        if seen is None:
+            result[sku_id] = Level()
+        else:
+            result[sku_id] = level(sku_id) if seen.buckets > 1 else domain.total([seen])
+    return result
+
+
+def movements(sku_id: str, *, limit: int = 20, after: str | None = None) -> tuple[list[Movement], str | None]:
+    """Return one page of a SKU's receipts and write-offs, and where to go on."""
+    return store.movements(sku_id, limit=limit, after=after)
