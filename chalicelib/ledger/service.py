@@ -1,0 +1,54 @@
+"""Posting into the ledger inside somebody's unit of work, and reading what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chalicelib.ledger import store
+from chalicelib.ledger.domain import (
+    Entry,
+    Posting,
+    Proof,
+    Share,
+    Unbalanced,
+    capture_postings,
+    prove,
+    refund_postings,
+    surplus_postings,
+)
+from chalicelib.runtime.db.work import UnitOfWork
+
+__all__ = [
+    "Entry",
+    "Posting",
+    "Proof",
+    "Share",
+    "Unbalanced",
+    "capture_postings",
+    "entries",
+    "post",
+    "proof",
+    "prove",
+    "refund_postings",
+    "surplus_postings",
+]
+
+
+def post(work: UnitOfWork, *, entry_id: str, purchase_id: str, at: datetime, postings: Sequence[Posting]) -> None:
+    """Add a balanced entry to the work. Refused with ``AlreadyExists`` if this fact was posted before.
+
+    Raises:
+        Unbalanced: if the postings do not sum to zero.
+    """
+    store.add(work, Entry(entry_id=entry_id, purchase_id=purchase_id, at=at, postings=tuple(postings)))
+
+
+def entries(purchase_id: str) -> list[Entry]:
+    """Return all entries of a purchase, oldest first."""
+    return store.entries(purchase_id)
+
+
+def proof(purchase_id: str) -> Proof:
+    """Return what the entries of a purchase add up to."""
+    return prove(store.entries(purchase_id))

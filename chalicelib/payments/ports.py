@@ -1,0 +1,303 @@
+"""The port to payment providers: what an adapter in ``providers/<name>.py`` must do, in our words.
+
+An adapter is a module with ``build(configuration=None) -> Provider``; without a configuration it reads its own from
+settings and the secret ``payments-<name>``. It keeps no state, asks ``kernel.clock`` for the time and goes out through
+``runtime.outbound`` only. Rules every adapter keeps, checked by ``tests/contract/test_providers.py``:
+
+- our numbers (``payment_id``, ``refund_id``) are the provider's ``out_trade_no`` and ``out_refund_no``, never renewed
+  by the adapter: calling again with the same number is the same attempt or refund;
+- no answer in time, an answer that cannot be verified, or one that says "ask again" is ``UNKNOWN``, never a failure;
+- amounts go in and come out as :class:`Money`; a provider that counts refunds cumulatively is translated here;
+- ``verify`` is pure but for reading secrets: no write, no call out, and every bad input is a typed refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from chalicelib.kernel.errors import ShopError
+from chalicelib.kernel.money import Money
+
+NO_LIMIT = timedelta(days=365 * 100)
+
+
+class Outcome(StrEnum):
+    """What a provider says of one attempt."""
+
+    PENDING = "pending"
+    """It knows the number; nobody has paid."""
+    ABSENT = "absent"
+    """It does not know the number (yet: some learn of it only when the buyer scans). Never a failure."""
+    CAPTURED = "captured"
+    CLOSED = "closed"
+    """Nobody can pay it any more."""
+    FAILED = "failed"
+    """It refused the order itself; the number is dead."""
+    UNKNOWN = "unknown"
+    """No answer we can trust: ask again."""
+
+
+class CloseOutcome(StrEnum):
+    """What came of closing an attempt."""
+
+    CLOSED = "closed"
+    CAPTURED = "captured"
+    """Too late, it is paid: query for the facts."""
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class RefundOutcome(StrEnum):
+    """What a provider says of one refund."""
+
+    PENDING = "pending"
+    """Accepted, the money has not moved."""
+    SUCCEEDED = "succeeded"
+    ABNORMAL = "abnormal"
+    """Stuck at the receiving bank; a person must act. The number lives."""
+    FAILED = "failed"
+    """Refused; the same number may be tried again once the reason is gone (the balance filled up, say)."""
+    CLOSED = "closed"
+    """The number is dead and no money moved: only now may another number be used."""
+    ABSENT = "absent"
+    """It does not know the number: send it (again)."""
+    UNKNOWN = "unknown"
+    """No answer we can trust: the same number again."""
+
+
+class Action(StrEnum):
+    """What the buyer's client must do with an instruction."""
+
+    NONE = "none"
+    REDIRECT = "redirect"
+    """Go to ``url``."""
+    QR = "qr"
+    """Show ``url`` as a QR code."""
+    PARAMS = "params"
+    """Hand ``params`` to the provider's SDK or bridge in the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """What to create at the provider."""
+
+    payment_id: str
+    amount: Money
+    description: str
+    method: str
+    """One of the adapter's ``methods``."""
+    created_at: datetime
+    expires_at: datetime
+    """The last moment to pay; sent where the provider takes one."""
+    notify_url: str
+    return_url: str | None = None
+    payer: str | None = None
+    """The payer's id at the provider (openid), where the method needs it. Never stored by us."""
+    client_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """The answer to ``create``: ``PENDING`` with what the client must do, ``FAILED`` with the code, or ``UNKNOWN``."""
+
+    outcome: Outcome
+    action: Action = Action.NONE
+    url: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    reference: str | None = None
+    """The provider's own handle of the order (a session's id), if later calls need it."""
+    code: str = ""
+    """The provider's reason, as a word for logs and operators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What query and close need to know of an attempt."""
+
+    payment_id: str
+    amount: Money
+    created_at: datetime
+    method: str = ""
+    reference: str | None = None
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the provider says of an attempt. A capture carries amount, the provider's number and its time."""
+
+    outcome: Outcome
+    amount: Money | None = None
+    transaction_id: str | None = None
+    at: datetime | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """What to refund. ``captured`` is the whole payment; ``refunded_before`` what went back on it already."""
+
+    refund_id: str
+    payment: Attempt
+    amount: Money
+    captured: Money
+    refunded_before: Money
+    reason: str
+    notify_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReport:
+    """What the provider says of a refund; ``amount`` is this refund's alone, where it says it."""
+
+    outcome: RefundOutcome
+    amount: Money | None = None
+    provider_refund_id: str | None = None
+    at: datetime | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A verified notice: about an attempt (``report``) or about a refund (``refund_id`` and ``refund_report``)."""
+
+    notice_id: str
+    """Stable over the provider's retries where it has such an id."""
+    payment_id: str
+    report: Report | None = None
+    refund_id: str | None = None
+    refund_report: RefundReport | None = None
+
+
+class Ack(StrEnum):
+    """What to tell the provider about its notice."""
+
+    ACCEPTED = "accepted"
+    """It is durable with us; do not send it again."""
+    REFUSED = "refused"
+    """We do not believe it."""
+    RETRY = "retry"
+    """Not now; send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the provider allows; checked before the call."""
+
+    refund_window: timedelta = NO_LIMIT
+    """Counted from the capture."""
+    max_refunds: int = 50
+    """Per payment."""
+    refund_interval: timedelta = timedelta()
+    """Between two refunds of one payment."""
+    notices_prove: bool = True
+    """False where the signature is weak: a notice then only causes a query."""
+
+
+class NoticeRefused(ShopError):
+    """Base of all refusals of a notice. It leaves no trace but a log line with the code."""
+
+    code, status = "notice_refused", 401
+    en, zh = "The notice is refused: {why}.", "通知被拒绝：{why}。"
+
+
+class BadSignature(NoticeRefused):
+    """Missing, malformed or wrong signature: a forgery, a changed body, or a provider's probe (WeChat's SIGNTEST)."""
+
+    code = "bad_signature"
+
+
+class UnknownKey(BadSignature):
+    """Signed with a key we do not hold. Never fetched in a webhook; refused."""
+
+    code = "unknown_key"
+
+
+class StaleNotice(NoticeRefused):
+    """Genuine, but its time is outside the window, past or future: a replay or a wrong clock."""
+
+    code = "stale_notice"
+
+
+class ForeignNotice(NoticeRefused):
+    """Genuine, but of another merchant, app, stage or number series."""
+
+    code, status = "foreign_notice", 403
+
+
+class UnreadableNotice(NoticeRefused):
+    """The envelope or the content cannot be read."""
+
+    code, status = "unreadable_notice", 400
+
+
+class IgnoredNotice(NoticeRefused):
+    """Genuine, of a kind that we do not act on: acknowledged as accepted, and nothing more."""
+
+    code, status = "ignored_notice", 200
+
+
+Reply = tuple[int, dict[str, str], str]
+"""Status, headers and body, exactly as the provider wants them."""
+
+
+class Provider(Protocol):
+    """One payment provider."""
+
+    @property
+    def name(self) -> str:
+        """The module's name, also in addresses and account names."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Ways to pay (``native``, ``page``, ...); the first is the default."""
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """Currencies it takes."""
+
+    @property
+    def content_types(self) -> tuple[str, ...]:
+        """Media types of its notices, without parameters."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it allows."""
+
+    @property
+    def for_tests_only(self) -> bool:
+        """Whether only the stages ``local`` and ``dev`` may use it."""
+
+    def create(self, payment: PaymentOrder) -> Instruction:
+        """Create the order; the same order again is the same order again."""
+
+    def query(self, attempt: Attempt) -> Report:
+        """Ask what became of it."""
+
+    def close(self, attempt: Attempt) -> CloseOutcome:
+        """Make it unpayable. An order that is closed already is ``CLOSED``."""
+
+    def refund(self, refund: RefundOrder) -> RefundReport:
+        """Send the money back; the same number again is the same refund."""
+
+    def query_refund(self, refund: RefundOrder) -> RefundReport:
+        """Ask what became of it."""
+
+    def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Authenticate the raw bytes of a notice and read it. Header names in any case.
+
+        Raises:
+            NoticeRefused: one of its subclasses, for everything that is not a genuine, timely notice to us.
+        """
+
+    def acknowledge(self, ack: Ack) -> Reply:
+        """Return the exact reply the provider wants to its notice."""
+
+
+def lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers keyed in lower case: gateways and tests differ in spelling, providers do not care."""
+    return {name.lower(): value for name, value in headers.items()}

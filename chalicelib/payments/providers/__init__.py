@@ -1,0 +1,1 @@
+"""One adapter a file, named as the provider is in addresses: ``build(configuration=None) -> ports.Provider``."""
