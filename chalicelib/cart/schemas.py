@@ -23,7 +23,7 @@ class MergeCart(Schema):
 
 
 class CartLine(Schema):
-    """One SKU in a cart. What it is and costs now is shown where the view reads it; the price counts in a quote only."""
+    """One SKU in a cart. What it is and costs now is shown where the view reads it; only a quote's price counts."""
 
     sku_id: str
     quantity: int

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from chalicelib.kernel.errors import Busy, Conflict, ShopError
 
@@ -25,6 +25,10 @@ class OutOfStock(Conflict):
     en = "Only {available} of {sku_id} are left; {wanted} were wanted."
     zh = "{sku_id} 库存不足：需要 {wanted} 件，剩余 {available} 件。"
     shown = ("sku_id", "wanted", "available")
+
+    def members(self) -> dict[str, Any]:
+        """Return the first shortage, and all of them as ``items``."""
+        return {**super().members(), "items": [error.params for error in shortages(self)]}
 
 
 class BucketContended(Busy):

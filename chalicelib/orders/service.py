@@ -27,6 +27,7 @@ from chalicelib.orders.domain import (
     Sale,
     Stock,
     TooManyAttempts,
+    remembered,
 )
 from chalicelib.orders.store import OrderPage
 from chalicelib.runtime.db.work import UnitOfWork
@@ -46,6 +47,7 @@ __all__ = [
     "PurchaseStatus",
     "Sale",
     "Stock",
+    "remembered",
 ]
 
 RACES = 5
@@ -178,6 +180,20 @@ def start_attempt(work: UnitOfWork, purchase: Purchase) -> int:
     return number
 
 
+def check_releasable(purchase: Purchase, *, expired: bool) -> None:
+    """Refuse before the provider is bothered.
+
+    Raises:
+        IllegalTransition: if the purchase no longer waits for money.
+    """
+    PURCHASE.next(purchase.status, PurchaseCause.EXPIRE if expired else PurchaseCause.CANCEL)
+
+
+def rest_value(order: Order) -> Money:
+    """Return what the units that no shipment holds were charged."""
+    return domain.rest_value(order, order.unshipped())
+
+
 def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at: datetime) -> None:
     """Mark the purchase and all its orders paid, in the capture's own work.
 
@@ -295,7 +311,7 @@ def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
         order = store.load_order(order_id)
         if order.buyer_id != buyer_id:
             raise NotFound(what="order")
-        if domain.remembered(order.history, intent.token, intent.fingerprint):
+        if remembered(order.history, intent.token, intent.fingerprint):
             return order
         try:
             return _complete(order, change(intent=intent))

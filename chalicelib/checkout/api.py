@@ -1,0 +1,101 @@
+"""Routes of checkout: quote, place, cancel."""
+
+from __future__ import annotations
+
+from chalicelib.cart.service import CartChanged
+from chalicelib.checkout import quotes, service
+from chalicelib.checkout.domain import (
+    AddressNeeded,
+    BadQuote,
+    EmptyCart,
+    MixedCurrencies,
+    NotForSale,
+    PriceChanged,
+    QuoteExpired,
+    TooManyMerchants,
+)
+from chalicelib.checkout.schemas import AskQuote, Checkout, QuoteView
+from chalicelib.checkout.service import PaidMeanwhile, PaymentUnclear
+from chalicelib.inventory.service import OutOfStock
+from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
+from chalicelib.orders.schemas import Cancel, OrderView, PurchaseView
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Reply, Routes
+from chalicelib.runtime.intents import Intent
+
+routes = Routes("checkout")
+
+
+@routes.route(
+    "POST",
+    "/v1/quotes",
+    access=Access.BUYER,
+    body=AskQuote,
+    returns=QuoteView,
+    idempotent=False,  # A quote is an answer, not a record: nothing is created.
+    raises=(AddressNeeded, EmptyCart, MixedCurrencies, NotForSale, NotFound, TooManyMerchants),
+)
+def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
+    """Say what the caller's cart costs now, signed and valid for a quarter of an hour."""
+    quote = service.quote(caller.account_id, address_id=body.address_id, sku_ids=body.sku_ids)
+    return QuoteView.of(quote, quotes.seal(quote))
+
+
+@routes.route(
+    "POST",
+    "/v1/purchases",
+    access=Access.BUYER,
+    body=Checkout,
+    returns=PurchaseView,
+    status=201,
+    raises=(BadQuote, Busy, CartChanged, NotForSale, OutOfStock, PriceChanged, QuoteExpired),
+)
+def place_purchase(body: Checkout, caller: Caller, intent: Intent) -> Reply:
+    """Order what was quoted; its stock is held until it is paid or half an hour has passed."""
+    purchase, repeated = service.place(body.quote, account_id=caller.account_id, note=body.note, intent=intent)
+    headers = {"Location": f"/v1/purchases/{purchase.purchase_id}"}
+    if repeated:
+        headers["Idempotency-Replayed"] = "true"
+    return Reply(PurchaseView.of(purchase), 201, headers)
+
+
+@routes.route(
+    "POST",
+    "/v1/purchases/{purchase_id}/cancel",
+    access=Access.BUYER,
+    body=Cancel,
+    returns=PurchaseView,
+    raises=(NotFound, IllegalTransition, PaidMeanwhile, PaymentUnclear),
+)
+def cancel_purchase(purchase_id: str, caller: Caller, intent: Intent) -> PurchaseView:
+    """Call off a purchase that was not paid yet."""
+    sale = service.cancel_purchase(purchase_id, account_id=caller.account_id, intent=intent)
+    return PurchaseView.of(sale.purchase, sale)
+
+
+@routes.route(
+    "POST",
+    "/v1/orders/{order_id}/cancel",
+    access=Access.BUYER,
+    body=Cancel,
+    returns=OrderView,
+    raises=(NotFound, IllegalTransition),
+)
+def cancel_order(order_id: str, body: Cancel, caller: Caller, intent: Intent) -> OrderView:
+    """Cancel a paid order of which nothing was shipped; the money goes back by itself."""
+    return OrderView.of(service.cancel_order(order_id, buyer_id=caller.account_id, reason=body.reason, intent=intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/orders/{order_id}/cancel",
+    access=Access.MERCHANT,
+    body=Cancel,
+    returns=OrderView,
+    raises=(NotFound, IllegalTransition),
+)
+def cancel_merchant_order(order_id: str, body: Cancel, caller: Caller, intent: Intent) -> OrderView:
+    """Cancel a paid order that the merchant cannot ship; the buyer's money goes back by itself."""
+    return OrderView.of(
+        service.cancel_order(order_id, merchant_id=caller.owned_merchant(), reason=body.reason, intent=intent)
+    )

@@ -1,0 +1,241 @@
+"""Prices: from a cart's quantities and the catalog's products to a quote, exact to the fen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.catalog.domain import Product
+from chalicelib.kernel.errors import Conflict, Invalid
+from chalicelib.kernel.money import Money, total
+from chalicelib.merchants.domain import Terms
+from chalicelib.orders.domain import Contact
+
+QUOTE_FOR = timedelta(minutes=15)
+MAX_MERCHANTS = 20
+"""Each merchant is a row of the placing transaction, and one more where its lines stand apart."""
+
+
+class EmptyCart(Conflict):
+    """There is nothing to order."""
+
+    code = "empty_cart"
+    en, zh = "There is nothing in the cart to order.", "购物车中没有可结算的商品。"
+
+
+class AddressNeeded(Invalid):
+    """Something must be shipped, and nobody said where."""
+
+    code = "address_needed"
+    en, zh = "Choose an address: something has to be shipped.", "请选择收货地址：订单中有需要发货的商品。"
+
+
+class NotForSale(Conflict):
+    """Some of it cannot be bought (any more)."""
+
+    code = "not_for_sale"
+    en, zh = "Some items cannot be bought now.", "部分商品当前无法购买。"
+    shown = ("sku_ids",)
+
+
+class MixedCurrencies(Conflict):
+    """One purchase is paid in one currency."""
+
+    code = "mixed_currencies"
+    en, zh = "These items are priced in different currencies; order them apart.", "商品币种不同，请分开下单。"
+    shown = ("currencies",)
+
+
+class TooManyMerchants(Conflict):
+    """One purchase holds orders of a limited number of merchants."""
+
+    code = "too_many_merchants"
+    en, zh = "One purchase holds goods of at most {cap} merchants.", "一次结算最多包含 {cap} 家商户的商品。"
+    shown = ("cap",)
+
+
+class BadQuote(Invalid):
+    """The quote is not one we signed for this account."""
+
+    code = "bad_quote"
+    en, zh = "This quote is not valid.", "报价单无效。"
+
+
+class QuoteExpired(Conflict):
+    """The quote is too old."""
+
+    code = "quote_expired"
+    en, zh = "The quote is too old; ask for a new one.", "报价单已过期，请重新获取。"
+
+
+class PriceChanged(Conflict):
+    """What it costs now is not what was quoted. Shows the difference line by line."""
+
+    code = "price_changed"
+    en, zh = "Prices changed since the quote.", "商品价格已变动，请重新确认。"
+    shown = ("lines", "quoted_total", "current_total")
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """One SKU in a quote."""
+
+    sku_id: str
+    product_id: str
+    title: str
+    options: tuple[str, ...]
+    quantity: int
+    unit: Money
+    kind: str
+    bucket_count: int
+
+    @property
+    def total(self) -> Money:
+        """Return the price of all its units."""
+        return self.unit * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One merchant's share of a quote: what becomes an order."""
+
+    merchant_id: str
+    merchant_name: str
+    lines: tuple[QuoteLine, ...]
+    freight: Money
+    commission_bps: int
+
+    @property
+    def goods(self) -> Money:
+        """Return what the lines cost together."""
+        return total((line.total for line in self.lines), self.freight.currency)
+
+    @property
+    def total(self) -> Money:
+        """Return goods and freight."""
+        return self.goods + self.freight
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a cart would cost now, and until when we stand by it."""
+
+    account_id: str
+    cart_version: int
+    shares: tuple[Share, ...]
+    contact: Contact | None
+    expires_at: datetime
+
+    @property
+    def total(self) -> Money:
+        """Return what is to be paid."""
+        return total(share.total for share in self.shares)
+
+    def lines(self) -> dict[str, QuoteLine]:
+        """Return the lines by SKU."""
+        return {line.sku_id: line for share in self.shares for line in share.lines}
+
+
+def price(
+    quantities: Mapping[str, int],
+    products: Mapping[str, Product],
+    terms: Mapping[str, Terms],
+    *,
+    language: str,
+) -> tuple[Share, ...]:
+    """Work out each merchant's share: lines by SKU, freight flat per merchant where anything is shipped.
+
+    ``quantities`` is by SKU; ``products`` by SKU as well.
+
+    Raises:
+        EmptyCart, NotForSale, MixedCurrencies, TooManyMerchants: for a cart that cannot be ordered as it is.
+    """
+    if not quantities:
+        raise EmptyCart
+    by_merchant: dict[str, list[QuoteLine]] = {}
+    unsold: list[str] = []
+    for sku_id in sorted(quantities):
+        line = _line(sku_id, quantities[sku_id], products.get(sku_id), terms, language)
+        if line is None:
+            unsold.append(sku_id)
+        else:
+            by_merchant.setdefault(products[sku_id].merchant_id, []).append(line)
+    if unsold:
+        raise NotForSale(sku_ids=unsold)
+    if len(by_merchant) > MAX_MERCHANTS:
+        raise TooManyMerchants(cap=MAX_MERCHANTS)
+    shares = tuple(_share(terms[merchant_id], lines) for merchant_id, lines in sorted(by_merchant.items()))
+    currencies = {line.unit.currency for share in shares for line in share.lines} | {
+        share.freight.currency for share in shares
+    }
+    if len(currencies) > 1:
+        raise MixedCurrencies(currencies=sorted(currencies))
+    return shares
+
+
+def _line(
+    sku_id: str, quantity: int, product: Product | None, terms: Mapping[str, Terms], language: str
+) -> QuoteLine | None:
+    if product is None or product.status != "listed":
+        return None
+    merchant = terms.get(product.merchant_id)
+    sku = next((sku for sku in product.skus if sku.sku_id == sku_id), None)
+    if merchant is None or merchant.status != "active" or sku is None:
+        return None
+    return QuoteLine(
+        sku_id=sku_id,
+        product_id=product.product_id,
+        title=product.titles.get(language) or next(iter(product.titles.values()), ""),
+        options=sku.options,
+        quantity=quantity,
+        unit=sku.price,
+        kind=str(product.kind),
+        bucket_count=sku.stock_buckets,
+    )
+
+
+def _share(merchant: Terms, lines: list[QuoteLine]) -> Share:
+    currency = lines[0].unit.currency
+    goods = total((line.total for line in lines if line.unit.currency == currency), currency)
+    nothing = Money(0, currency)
+    ships = any(line.kind == "physical" for line in lines)
+    free_from = merchant.free_freight_from
+    free = not ships or not merchant.freight or (free_from is not None and goods.minor >= free_from.minor)
+    return Share(
+        merchant_id=merchant.merchant_id,
+        merchant_name=merchant.name,
+        lines=tuple(lines),
+        freight=nothing if free else merchant.freight,
+        commission_bps=merchant.commission_bps,
+    )
+
+
+def needs_address(shares: tuple[Share, ...]) -> bool:
+    """Say whether anything has to be shipped."""
+    return any(line.kind == "physical" for share in shares for line in share.lines)
+
+
+def differences(quoted: Quote, current: tuple[Share, ...]) -> list[dict[str, object]]:
+    """Return the lines and freights that cost something else now; empty where the quote still holds."""
+    now = {line.sku_id: line for share in current for line in share.lines}
+    found: list[dict[str, object]] = []
+    for sku_id, line in quoted.lines().items():
+        if now[sku_id].unit != line.unit:
+            found.append({"sku_id": sku_id, "quoted": _view(line.unit), "current": _view(now[sku_id].unit)})
+    freight_now = {share.merchant_id: share.freight for share in current}
+    for share in quoted.shares:
+        current_freight = freight_now.get(share.merchant_id, share.freight)
+        if current_freight != share.freight:
+            found.append(
+                {
+                    "freight_of": share.merchant_id,
+                    "quoted": _view(share.freight),
+                    "current": _view(current_freight),
+                }
+            )
+    return found
+
+
+def _view(amount: Money) -> dict[str, object]:
+    return {"minor": amount.minor, "currency": amount.currency}

@@ -1,0 +1,92 @@
+"""Wire models of checkout."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.checkout.domain import Quote
+from chalicelib.runtime.schema import Id, MoneyView, Schema, Timestamp
+
+QUOTE_CAP = 24_000
+
+
+class AskQuote(Schema):
+    """Price the cart, or the named SKUs of it, for an address (needed if anything is shipped)."""
+
+    address_id: Id | None = None
+    sku_ids: Annotated[list[Id], Field(min_length=1, max_length=90)] | None = None
+
+
+class QuoteLineView(Schema):
+    """One SKU in a quote."""
+
+    sku_id: str
+    product_id: str
+    title: str
+    options: list[str]
+    quantity: int
+    unit_price: MoneyView
+    total: MoneyView
+
+
+class ShareView(Schema):
+    """One merchant's share of a quote."""
+
+    merchant_id: str
+    merchant_name: str
+    lines: list[QuoteLineView]
+    goods: MoneyView
+    freight: MoneyView
+    total: MoneyView
+
+
+class QuoteView(Schema):
+    """What the cart costs now. ``quote`` is what a checkout sends back, unchanged, before ``expires_at``."""
+
+    quote: str
+    shares: list[ShareView]
+    total: MoneyView
+    expires_at: Timestamp
+
+    @classmethod
+    def of(cls, quote: Quote, token: str) -> QuoteView:
+        """Return the wire form."""
+        return cls(
+            quote=token,
+            shares=[
+                ShareView(
+                    merchant_id=share.merchant_id,
+                    merchant_name=share.merchant_name,
+                    lines=[
+                        QuoteLineView(
+                            sku_id=line.sku_id,
+                            product_id=line.product_id,
+                            title=line.title,
+                            options=list(line.options),
+                            quantity=line.quantity,
+                            unit_price=MoneyView.of(line.unit),
+                            total=MoneyView.of(line.total),
+                        )
+                        for line in share.lines
+                    ],
+                    goods=MoneyView.of(share.goods),
+                    freight=MoneyView.of(share.freight),
+                    total=MoneyView.of(share.total),
+                )
+                for share in quote.shares
+            ],
+            total=MoneyView.of(quote.total),
+            expires_at=quote.expires_at,
+        )
+
+
+class Checkout(Schema):
+    """Order what was quoted. Prices cannot be sent: they are in the quote, which only we can sign."""
+
+    quote: Annotated[str, StringConstraints(min_length=24, max_length=QUOTE_CAP, pattern=r"^[A-Za-z0-9_-]+$")]
+    note: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+Checkout.model_config["str_max_length"] = QUOTE_CAP

@@ -1,0 +1,367 @@
+"""Use cases of checkout: quote, place, expire, cancel. Each ends in one unit of work over every row it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib.auth import service as auth
+from chalicelib.cart import service as carts
+from chalicelib.catalog import service as catalog
+from chalicelib.checkout import domain, quotes
+from chalicelib.checkout.domain import PriceChanged, Quote, QuoteExpired, Share
+from chalicelib.inventory import service as inventory
+from chalicelib.inventory.service import OutOfStock
+from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel.errors import (
+    AlreadyExists,
+    ConcurrentUpdate,
+    Conflict,
+    NotFound,
+    RetryLater,
+)
+from chalicelib.kernel.money import Money
+from chalicelib.merchants import service as merchants
+from chalicelib.orders import service as orders
+from chalicelib.orders.service import Contact, Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
+from chalicelib.payments import service as payments
+from chalicelib.runtime import metrics
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+RACES = 5
+ASK_AGAIN_S = 30
+"""How soon an expiry asks again when the provider's answer was unknown; the stock is held meanwhile."""
+
+
+class PaidMeanwhile(Conflict):
+    """It was paid while it was being cancelled."""
+
+    code = "paid_meanwhile"
+    en, zh = "It was paid meanwhile; cancel the order instead.", "订单已支付，请改为取消订单。"
+
+
+class PaymentUnclear(Conflict):
+    """The provider does not say whether it was paid; nothing may be released."""
+
+    code = "payment_unclear"
+    en, zh = "The payment's state is not clear yet; try again shortly.", "支付状态尚未确认，请稍后重试。"
+
+
+def quote(account_id: str, *, address_id: str | None, sku_ids: Iterable[str] | None) -> Quote:
+    """Price the account's cart, or the named SKUs of it.
+
+    Raises:
+        NotFound: for an address that is not theirs.
+        and as ``domain.price``.
+    """
+    cart = carts.load(account_id)
+    chosen = set(sku_ids) if sku_ids is not None else set(cart.lines)
+    quantities = {sku_id: quantity for sku_id, quantity in cart.lines.items() if sku_id in chosen}
+    shares = _price(quantities)
+    contact = _contact(account_id, address_id) if address_id is not None else None
+    if contact is None and domain.needs_address(shares):
+        raise domain.AddressNeeded
+    return Quote(
+        account_id=account_id,
+        cart_version=cart.version,
+        shares=shares,
+        contact=contact,
+        expires_at=clock.now() + domain.QUOTE_FOR,
+    )
+
+
+def _price(quantities: dict[str, int]) -> tuple[Share, ...]:
+    found = catalog.products({catalog.product_of(sku_id) for sku_id in quantities})
+    products = {
+        sku_id: found[catalog.product_of(sku_id)] for sku_id in quantities if catalog.product_of(sku_id) in found
+    }
+    terms = merchants.terms({product.merchant_id for product in found.values()})
+    return domain.price(quantities, products, terms, language=context.current().language)
+
+
+def _contact(account_id: str, address_id: str) -> Contact:
+    address = auth.address(account_id, address_id)
+    return Contact(
+        recipient=address.recipient,
+        phone=address.phone,
+        country=address.country,
+        province=address.province,
+        city=address.city,
+        district=address.district,
+        street=address.street,
+        postcode=address.postcode,
+    )
+
+
+def place(token: str, *, account_id: str, note: str, intent: Intent) -> tuple[Purchase, bool]:
+    """Order what was quoted: one transaction over purchase, orders, every SKU's stock and the cart.
+
+    Returns the purchase, and whether it is the repeat of an intent that placed it before.
+
+    Raises:
+        BadQuote, QuoteExpired, PriceChanged, NotForSale: if the quote no longer holds.
+        OutOfStock: naming the SKUs, with wanted and available; nothing was written.
+        CartChanged: if the cart is not as it was quoted.
+        IdempotencyKeyReused: if the key placed something else.
+    """
+    quoted = quotes.unseal(token, account_id=account_id)
+    purchase_id = intent.record_id("pur")
+    try:
+        return inventory.placing(lambda: _place(purchase_id, quoted, note, intent)), False
+    except AlreadyExists as existing:
+        return orders.replayed(existing.params["item"], intent), True
+    except Conflict as refusal:
+        before = _placed_before(purchase_id, intent)
+        if before is not None:
+            return before, True
+        if isinstance(refusal, OutOfStock):
+            metrics.count("out_of_stock")
+        raise
+
+
+def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
+    """Look whether a refused repeat had gone through at its first try: then that is its answer."""
+    try:
+        purchase = orders.load_purchase(purchase_id)
+    except NotFound:
+        return None
+    intent.check(purchase.fingerprint)
+    return purchase
+
+
+def _place(purchase_id: str, quoted: Quote, note: str, intent: Intent) -> Purchase:
+    if clock.now() > quoted.expires_at:
+        raise QuoteExpired
+    lines = quoted.lines()
+    current = _price({sku_id: line.quantity for sku_id, line in lines.items()})
+    changed = domain.differences(quoted, current)
+    if changed:
+        raise PriceChanged(
+            lines=changed,
+            quoted_total=_view(quoted.total),
+            current_total=_view(Quote("", 0, current, None, quoted.expires_at).total),
+        )
+    purchase, placed = _new_sale(purchase_id, quoted, current, note, intent)
+    quantities = {sku_id: line.quantity for sku_id, line in lines.items()}
+    buckets = {line.sku_id: line.bucket_count for share in current for line in share.lines}
+    with UnitOfWork(f"place#{purchase_id}") as work:
+        orders.place(work, purchase, placed)
+        inventory.take(work, quantities, buckets=buckets)
+        carts.take_out(work, quoted.account_id, quantities, version=quoted.cart_version)
+    metrics.count("purchases_placed")
+    return purchase
+
+
+def _view(amount: Money) -> dict[str, object]:
+    return {"minor": amount.minor, "currency": amount.currency}
+
+
+def _new_sale(
+    purchase_id: str, quoted: Quote, shares: tuple[Share, ...], note: str, intent: Intent
+) -> tuple[Purchase, list[Order]]:
+    now = clock.now()
+    number = f"{now.astimezone(clock.CHINA):%y%m%d}{int.from_bytes(ids.body(purchase_id).encode()[:8]) % 10**8:08d}"
+    placed = [
+        _new_order(purchase_id, position, quoted.account_id, share, f"{number}-{position:02d}")
+        for position, share in enumerate(shares, start=1)
+    ]
+    purchase = Purchase(
+        purchase_id=purchase_id,
+        buyer_id=quoted.account_id,
+        status=PurchaseStatus.AWAITING_PAYMENT,
+        total=quoted.total,
+        order_ids=tuple(order.order_id for order in placed),
+        number=number,
+        contact=quoted.contact,
+        note=note,
+        placed_at=now,
+        since=now,
+        fingerprint=intent.fingerprint,
+    )
+    return purchase, placed
+
+
+def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, number: str) -> Order:
+    now = clock.now()
+    return Order(
+        order_id=ids.child_id("ord", purchase_id, position),
+        purchase_id=purchase_id,
+        buyer_id=buyer_id,
+        merchant_id=share.merchant_id,
+        merchant_name=share.merchant_name,
+        status=OrderStatus.PLACED,
+        stock=Stock.HELD,
+        lines=tuple(
+            Line(
+                line_id=str(line_number),
+                sku_id=line.sku_id,
+                product_id=line.product_id,
+                title=line.title,
+                options=line.options,
+                quantity=line.quantity,
+                unit=line.unit,
+                total=line.total,
+                kind=line.kind,
+                bucket_count=line.bucket_count,
+            )
+            for line_number, line in enumerate(share.lines, start=1)
+        ),
+        freight=share.freight,
+        discount=Money(0, share.freight.currency),
+        total=share.total,
+        commission_bps=share.commission_bps,
+        number=number,
+        placed_at=now,
+        since=now,
+        refunded=Money(0, share.freight.currency),
+    )
+
+
+def expire(purchase_id: str) -> None:
+    """End a purchase nobody paid in time: ask the provider, close there, then release here. In that order.
+
+    A stale or repeated deadline is a no-op.
+
+    Raises:
+        RetryLater: while the provider's answer is unknown; the stock stays held.
+    """
+    for _ in range(RACES):
+        sale = orders.load_sale(purchase_id)
+        due_at = sale.purchase.due_at
+        if due_at is None or clock.now() < due_at:
+            return
+        try:
+            _release(sale, expired=True)
+        except PaidMeanwhile:
+            return
+        except PaymentUnclear as unclear:
+            raise RetryLater("payment unclear", delay_s=ASK_AGAIN_S) from unclear
+        except ConcurrentUpdate:
+            continue
+        metrics.count("purchases_expired")
+        return
+    raise RetryLater("kept changing", delay_s=1)
+
+
+def cancel_purchase(purchase_id: str, *, account_id: str, intent: Intent) -> Sale:
+    """Call off an unpaid purchase as its buyer.
+
+    Raises:
+        NotFound: if it is not theirs.
+        IllegalTransition: if it no longer waits for money.
+        PaidMeanwhile, PaymentUnclear: if a payment may have gone through; nothing was released.
+        ConcurrentUpdate: if it kept changing.
+    """
+    for _ in range(RACES):
+        sale = orders.buyers_sale(purchase_id, account_id)
+        if orders.remembered(sale.purchase.history, intent.token, intent.fingerprint):
+            return sale
+        try:
+            return _release(sale, expired=False, intent=intent)
+        except ConcurrentUpdate:
+            continue
+    raise ConcurrentUpdate
+
+
+def _release(sale: Sale, *, expired: bool, intent: Intent | None = None) -> Sale:
+    """Ask, close, release. The sale was read before asking: a payment started since makes the write lose."""
+    orders.check_releasable(sale.purchase, expired=expired)
+    conclusion = payments.conclude_attempts(sale.purchase)
+    if conclusion is payments.Conclusion.CAPTURED:
+        raise PaidMeanwhile
+    if conclusion is payments.Conclusion.UNKNOWN:
+        raise PaymentUnclear
+    with UnitOfWork(f"release#{sale.purchase.purchase_id}") as work:
+        ended = orders.release(work, sale, expired=expired, intent=intent)
+        quantities, buckets = _units(ended.orders)
+        inventory.put_back(work, quantities, buckets=buckets)
+    return ended
+
+
+def _units(of_orders: Iterable[Order]) -> tuple[dict[str, int], dict[str, int]]:
+    quantities: dict[str, int] = {}
+    buckets: dict[str, int] = {}
+    for order in of_orders:
+        buckets.update(order.buckets())
+        for sku_id, quantity in order.quantities().items():
+            quantities[sku_id] = quantities.get(sku_id, 0) + quantity
+    return quantities, buckets
+
+
+def cancel_order(
+    order_id: str, *, buyer_id: str | None = None, merchant_id: str | None = None, reason: str, intent: Intent
+) -> Order:
+    """Cancel a paid order of which nothing was shipped: its money goes back, its units are free again.
+
+    Raises:
+        NotFound: if it is not this buyer's or merchant's.
+        IllegalTransition: if it is not in that state.
+        ConcurrentUpdate: if it kept changing.
+    """
+    for _ in range(RACES):
+        order = orders.load_order(order_id)
+        if (buyer_id, merchant_id) not in ((order.buyer_id, None), (None, order.merchant_id)):
+            raise NotFound(what="order")
+        if orders.remembered(order.history, intent.token, intent.fingerprint):
+            return order
+        try:
+            return _cancel_paid(order, silent=False, intent=intent, note=reason)
+        except ConcurrentUpdate:
+            continue
+    raise ConcurrentUpdate
+
+
+def _cancel_paid(order: Order, *, silent: bool, intent: Intent | None, note: str) -> Order:
+    purchase = orders.load_purchase(order.purchase_id)
+    with UnitOfWork() as work:
+        cancelled = orders.cancel_paid(work, order, silent=silent, intent=intent, note=note)
+        inventory.put_back(work, order.quantities(), buckets=order.buckets())
+        _refund(work, purchase, order, order.total - order.refunded, cause=f"cancel#{order.order_id}")
+    metrics.count("orders_cancelled")
+    return cancelled
+
+
+def _refund(work: UnitOfWork, purchase: Purchase, order: Order, amount: Money, *, cause: str) -> None:
+    if not amount:
+        return
+    if purchase.settled_by is None:
+        raise NotFound(what="payment")
+    payments.request_refund(
+        work,
+        purchase_id=purchase.purchase_id,
+        order_id=order.order_id,
+        payment_id=purchase.settled_by,
+        amount=amount,
+        reason=cause.split("#", maxsplit=1)[0],
+        cause=cause,
+    )
+
+
+def order_timed_out(order_id: str) -> None:
+    """Fire the timeout cause of an order's state; a stale or repeated deadline is a no-op."""
+    for _ in range(RACES):
+        order = orders.load_order(order_id)
+        if order.due_at is None or clock.now() < order.due_at:
+            return
+        try:
+            _time_out(order)
+        except ConcurrentUpdate:
+            continue
+        return
+    raise RetryLater("kept changing", delay_s=1)
+
+
+def _time_out(order: Order) -> None:
+    if order.status is OrderStatus.PAID:
+        _cancel_paid(order, silent=True, intent=None, note="not shipped in time")
+    elif order.status is OrderStatus.PARTLY_SHIPPED:
+        _give_up_rest(order)
+    else:
+        orders.confirm_by_deadline(order)
+
+
+def _give_up_rest(order: Order) -> None:
+    purchase = orders.load_purchase(order.purchase_id)
+    with UnitOfWork() as work:
+        orders.give_up_rest(work, order)
+        _refund(work, purchase, order, orders.rest_value(order), cause=f"rest#{order.order_id}")
