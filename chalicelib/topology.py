@@ -68,7 +68,12 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "complaint.escalated": (),
     "complaint.decided": (),
     "account.registered": (),
+    "account.role_granted": (),
+    "account.role_revoked": (),
     "session.reused": (),
+    "merchant.created": (),
+    "merchant.suspended": (),
+    "merchant.reinstated": (),
 }
 
 DERIVED: dict[str, str] = {"stock": "chalicelib.inventory.events:crossings"}

@@ -7,14 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.kernel.errors import Forbidden, Unauthenticated
-
-
-class Role(StrEnum):
-    """Roles of accounts."""
-
-    BUYER = "buyer"
-    MERCHANT_STAFF = "merchant_staff"
-    OPERATOR = "operator"
+from chalicelib.kernel.roles import Role as Role
 
 
 class Access(StrEnum):

@@ -1,0 +1,515 @@
+"""Identities, passwords' rules, accounts and roles, sessions, address books. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+
+from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
+from chalicelib.kernel.machine import StateMachine
+from chalicelib.kernel.roles import Role
+
+# --- refusals ---------------------------------------------------------------------------------------------------
+
+
+class BadCredentials(Unauthenticated):
+    """Unknown identity or wrong password: nobody is told which."""
+
+    code = "bad_credentials"
+    en, zh = "The identity or the password is wrong.", "账号或密码错误。"
+
+
+class BadRefreshToken(Unauthenticated):
+    """Not ours, used up, signed out, revoked or too old: nobody is told which."""
+
+    code = "bad_refresh_token"
+    en, zh = "This session is over; sign in again.", "会话已失效，请重新登录。"
+
+
+class BadIdentity(Invalid):
+    """Neither an e-mail address nor a phone number."""
+
+    code = "bad_identity"
+    en, zh = "Give an e-mail address or a phone number.", "请提供有效的邮箱或手机号。"
+
+
+class WeakPassword(Invalid):
+    """Too short, too long, or one of the first an attacker tries."""
+
+    code = "weak_password"
+    en = "Choose a password of 10 to 128 characters that is not a common one."
+    zh = "请使用 10 到 128 个字符且不常见的密码。"
+
+
+class IdentityTaken(Conflict):
+    """Somebody registered this identity before."""
+
+    code = "identity_taken"
+    en, zh = "There is an account with this identity already.", "该邮箱或手机号已被注册。"
+
+
+class StaffElsewhere(Conflict):
+    """An account is staff of one merchant at most."""
+
+    code = "staff_elsewhere"
+    en, zh = "This account is staff of another merchant.", "该账号已是其他商家的员工。"
+
+
+class BadGrant(Invalid):
+    """Staff needs a merchant, other roles have none, and everybody stays a buyer."""
+
+    code = "bad_grant"
+    en, zh = "This role cannot be changed like that.", "无法这样变更该角色。"
+
+
+class BadAddress(Invalid):
+    """The address cannot be delivered to as it is."""
+
+    code = "bad_address"
+    en, zh = "The address is not valid: {field}.", "地址不正确：{field}。"
+    shown = ("field",)
+
+
+class AddressBookFull(Conflict):
+    """The address book holds as many as it can."""
+
+    code = "address_book_full"
+    en, zh = "The address book holds {cap} addresses at most.", "最多可保存 {cap} 个地址。"
+    shown = ("cap",)
+
+
+# --- identities -------------------------------------------------------------------------------------------------
+
+_EMAIL = re.compile(r"^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([a-z0-9-]+\.)+[a-z0-9-]{2,}$")
+_LABEL = re.compile(r"^(?!-)[a-z0-9-]{1,63}(?<!-)$")
+_PHONE_PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015]")
+_E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
+_CN_MOBILE = re.compile(r"^\+861[3-9][0-9]{9}$")
+_CN_LANDLINE = re.compile(r"^\+86(10|2[0-9]|[3-9][0-9]{2})[0-9]{7,8}$")
+
+
+class IdentityKind(StrEnum):
+    """By what a person is known."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A normalised e-mail address or phone number: two spellings of one are equal."""
+
+    kind: IdentityKind
+    value: str = field(repr=False)
+
+
+def identity(text: str) -> Identity:
+    """Read an identity: what holds an ``@`` is an e-mail address, the rest a phone number.
+
+    Raises:
+        BadIdentity: if it is neither.
+    """
+    folded = unicodedata.normalize("NFKC", text).strip()
+    if "@" in folded:
+        return Identity(IdentityKind.EMAIL, _email(folded))
+    number = phone(folded)
+    if number is None or (number.startswith("+86") and not _CN_MOBILE.match(number)):
+        raise BadIdentity
+    return Identity(IdentityKind.PHONE, number)
+
+
+def _email(text: str) -> str:
+    """Return the address in lower case, its domain in ASCII. Mail systems that tell ``A@`` from ``a@`` are extinct."""
+    local, _, host = text.lower().rpartition("@")
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            raise BadIdentity from None
+    address = f"{local}@{host}"
+    if len(address) > 254 or len(local) > 64 or not _EMAIL.match(address):
+        raise BadIdentity
+    if not all(_LABEL.match(label) for label in host.split(".")):
+        raise BadIdentity
+    return address
+
+
+def phone(text: str) -> str | None:
+    """Return the number as E.164, or None if it is none. Without a country code it is a Chinese one."""
+    digits = _PHONE_PUNCTUATION.sub("", unicodedata.normalize("NFKC", text))
+    if digits.startswith("00"):
+        digits = "+" + digits[2:]
+    if not digits.startswith("+"):
+        # Landlines are written with a trunk 0 inside the country.
+        national = not re.fullmatch(r"861[3-9][0-9]{9}", digits)
+        digits = "+86" + digits.removeprefix("0") if national else "+" + digits
+    if not digits.isascii() or not _E164.match(digits):
+        return None
+    if digits.startswith("+86") and not (_CN_MOBILE.match(digits) or _CN_LANDLINE.match(digits)):
+        return None
+    return digits
+
+
+# --- passwords --------------------------------------------------------------------------------------------------
+
+MIN_PASSWORD, MAX_PASSWORD = 10, 128
+
+_COMMON_WORDS = """
+    0123456789 1234567890 1234567891 12345678910 123456789a a123456789 a1234567890 1q2w3e4r5t 1qaz2wsx3edc
+    1qazxsw23edc abc1234567 abcd123456 abcd1234567 abcde12345 abcdef1234 admin12345 admin123456 administrator
+    asdfghjkl1 asdfghjkl123 baseball123 changeme123 dearbook123 football123 helloworld hello12345 iloveyou12
+    iloveyou123 jiushiaini1314 letmein1234 mima123456 mypassword mypassword1 p@ssw0rd123 p@ssword123 pa$$word123
+    passw0rd123 password01 password12 password123 password1234 password12345 password123456 q1w2e3r4t5
+    q1w2e3r4t5y6 qazwsxedc1 qazwsxedc123 qq123456789 qwer123456 qwert12345 qwerty1234 qwerty12345 qwerty123456
+    qwertyuiop qwertyuiop1 qwertyuiop123 superman123 taobao123456 test123456 test1234567 trustno1234 wang123456
+    welcome123 welcome1234 woaini1314 woaini1314520 woaini520 woaini5201314 woaiwojia1 woaiwojia123 zhang123456
+    zxcvbnm123 zxcvbnm1234 zxcvbnm123456 zxcvbnm,./ 5201314520 1314520520 5201314woaini 1314woaini 7758521123
+    asd123456789 aini1314520 woshishui123 weixin123456 zhifubao123 alipay123456
+"""
+"""Those of the most used passwords that are long enough to pass otherwise."""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+def password(text: str, *, of: Identity) -> str:
+    """Return the password in the one form that is hashed (NFKC, as NIST SP 800-63B wants).
+
+    Raises:
+        WeakPassword: if it is too short, too long or too easily guessed.
+    """
+    folded = spelled(text)
+    plain = folded.casefold()
+    guessable = plain in _COMMON or len(set(plain)) < 4 or _is_run(plain) or plain in (of.value, of.value.lstrip("+"))
+    if not MIN_PASSWORD <= len(text) <= MAX_PASSWORD or guessable:
+        raise WeakPassword
+    return folded
+
+
+def spelled(text: str) -> str:
+    """Return the password as it is hashed, without judging it: for signing in."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _is_run(text: str) -> bool:
+    steps = {ord(after) - ord(before) for before, after in pairwise(text)}
+    return steps <= {1} or steps <= {-1}
+
+
+# --- accounts and roles -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """One line of an account's history: who changed what, and by which intent, so that a repeat is known."""
+
+    number: int
+    at: datetime
+    by: str
+    gives: bool
+    role: Role
+    merchant_id: str | None = None
+    token: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who signs in."""
+
+    account_id: str
+    created_at: datetime
+    email: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    nickname: str | None = field(default=None, repr=False)
+    language: str = "zh"
+    roles: tuple[Role, ...] = (Role.BUYER,)
+    merchant_id: str | None = None
+    epoch: int = 1
+    """Grows when the person signs out everywhere: sessions of an earlier epoch are over."""
+    history: tuple[RoleChange, ...] = ()
+    password_hash: str = field(default="", repr=False)
+    fingerprint: str = ""
+    version: int = 0
+
+
+KEPT_CHANGES = 20
+"""Role changes kept on the account; older ones live in the event log."""
+
+
+def change_role(account: Account, change: RoleChange) -> Account:
+    """Give or take a role. Giving what is there, or taking what is not, returns the account itself.
+
+    Raises:
+        BadGrant: if the role and the merchant do not go together, or the role cannot be taken.
+        StaffElsewhere: if the account is another merchant's staff.
+    """
+    staff = change.role is Role.MERCHANT_STAFF
+    if change.role is Role.BUYER or (change.gives and staff is not (change.merchant_id is not None)):
+        raise BadGrant
+    has = change.role in account.roles
+    if change.gives and staff and has and account.merchant_id != change.merchant_id:
+        raise StaffElsewhere
+    if change.gives is has:
+        return account
+    roles = {*account.roles, change.role} if change.gives else {*account.roles} - {change.role}
+    merchant_id = (change.merchant_id if change.gives else None) if staff else account.merchant_id
+    return replace(
+        account,
+        roles=tuple(role for role in Role if role in roles),
+        merchant_id=merchant_id,
+        history=(*account.history, change)[-KEPT_CHANGES:],
+    )
+
+
+def next_change(account: Account) -> int:
+    """Return the number of the account's next role change."""
+    return account.history[-1].number + 1 if account.history else 1
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------
+
+
+class SessionStatus(StrEnum):
+    """States of a session."""
+
+    ACTIVE = "active"
+    SIGNED_OUT = "signed_out"
+    COMPROMISED = "compromised"
+
+
+class SessionCause(StrEnum):
+    """What changes a session's state."""
+
+    SIGN_OUT = "sign_out"
+    DETECT_REUSE = "detect_reuse"
+
+
+SESSIONS = StateMachine(
+    name="session",
+    initial=SessionStatus.ACTIVE,
+    edges={
+        SessionStatus.ACTIVE: {
+            SessionCause.SIGN_OUT: SessionStatus.SIGNED_OUT,
+            SessionCause.DETECT_REUSE: SessionStatus.COMPROMISED,
+        },
+        SessionStatus.SIGNED_OUT: {},
+        SessionStatus.COMPROMISED: {},
+    },
+)
+
+IDLE = timedelta(days=30)
+LONGEST = timedelta(days=180)
+GRACE = timedelta(seconds=10)
+"""How long the token before the current one may come again as the retry of an answer that got lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in on one device, and the family of refresh tokens that grew from it. Only digests are kept."""
+
+    account_id: str
+    session_id: str
+    status: SessionStatus
+    epoch: int
+    current: str
+    previous: str | None
+    rotated_at: datetime
+    created_at: datetime
+    expires_at: datetime
+    version: int = 0
+
+
+class Verdict(StrEnum):
+    """What to do with a refresh token that we once issued for this session."""
+
+    ROTATE = "rotate"
+    REUSED = "reused"
+    OVER = "over"
+
+
+def judge(session: Session, *, presented: str, epoch: int, now: datetime) -> Verdict:
+    """Judge a token that carries our own tag, so it was issued for this session at some time.
+
+    The current token rotates. The one before it, while it is at most ``GRACE`` old, is taken as the retry of a
+    refresh whose answer never arrived: that it still is the previous one proves that its successor was never used.
+    The retry's new token *replaces* the unused successor, so there is one living token at any time. If the "retry"
+    was a thief, the other side now holds a dead token, and the session ends at its next refresh. Everything else is
+    a copy.
+    """
+    if session.status is not SessionStatus.ACTIVE or session.epoch != epoch or now >= session.expires_at:
+        return Verdict.OVER
+    if presented == session.current:
+        return Verdict.ROTATE
+    if presented == session.previous and now < session.rotated_at + GRACE:
+        return Verdict.ROTATE
+    return Verdict.REUSED
+
+
+def rotate(session: Session, *, presented: str, successor: str, now: datetime) -> Session:
+    """Replace the living token. A retry does not lengthen its own grace."""
+    return replace(
+        session,
+        current=successor,
+        previous=presented,
+        rotated_at=now if presented == session.current else session.rotated_at,
+        expires_at=min(now + IDLE, session.created_at + LONGEST),
+    )
+
+
+# --- addresses --------------------------------------------------------------------------------------------------
+
+ADDRESS_CAP = 20
+_KEPT_DELETED = 20
+
+PROVINCES = {
+    "北京": "北京市", "天津": "天津市", "上海": "上海市", "重庆": "重庆市", "河北": "河北省", "山西": "山西省",
+    "辽宁": "辽宁省", "吉林": "吉林省", "黑龙江": "黑龙江省", "江苏": "江苏省", "浙江": "浙江省", "安徽": "安徽省",
+    "福建": "福建省", "江西": "江西省", "山东": "山东省", "河南": "河南省", "湖北": "湖北省", "湖南": "湖南省",
+    "广东": "广东省", "海南": "海南省", "四川": "四川省", "贵州": "贵州省", "云南": "云南省", "陕西": "陕西省",
+    "甘肃": "甘肃省", "青海": "青海省", "台湾": "台湾省", "内蒙古": "内蒙古自治区", "广西": "广西壮族自治区",
+    "西藏": "西藏自治区", "宁夏": "宁夏回族自治区", "新疆": "新疆维吾尔自治区", "香港": "香港特别行政区",
+    "澳门": "澳门特别行政区",
+}  # fmt: skip
+"""Provinces by their short names (GB/T 2260)."""
+_FULL_NAMES = {**{full: full for full in PROVINCES.values()}, **PROVINCES}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a parcel goes. In China: province, city, district, street; elsewhere what the country needs."""
+
+    address_id: str
+    recipient: str = field(repr=False)
+    phone: str = field(repr=False)
+    country: str
+    province: str | None = field(repr=False)
+    city: str = field(repr=False)
+    district: str | None = field(repr=False)
+    street: str = field(repr=False)
+    postcode: str | None = field(repr=False)
+
+
+def deliverable(address: Address) -> Address:
+    """Return the address in its normal form.
+
+    Raises:
+        BadAddress: if a field is missing or wrong; names the field, never its value.
+    """
+    number = phone(address.phone)
+    if number is None:
+        raise BadAddress(field="phone")
+    if address.country != "CN":
+        return replace(address, phone=number)
+    province = _FULL_NAMES.get(address.province or "")
+    if province is None:
+        raise BadAddress(field="province")
+    if address.postcode is not None and not re.fullmatch(r"[0-9]{6}", address.postcode):
+        raise BadAddress(field="postcode")
+    return replace(address, phone=number, province=province)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBook:
+    """All addresses of one account: one small record, so that cap and default hold under any concurrency.
+
+    A book that is not empty has exactly one default. ``fingerprints`` are those of the requests that added them;
+    ``deleted`` remembers the last ids that went, so that a late repeat does not bring an address back.
+    """
+
+    account_id: str
+    addresses: tuple[Address, ...] = ()
+    default_id: str | None = None
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    deleted: tuple[str, ...] = ()
+    version: int = 0
+
+    def find(self, address_id: str) -> Address:
+        """Return one address.
+
+        Raises:
+            NotFound: if it is not in this book.
+        """
+        for address in self.addresses:
+            if address.address_id == address_id:
+                return address
+        raise NotFound(what="address")
+
+    def add(self, address: Address, *, fingerprint: str, as_default: bool) -> AddressBook:
+        """Add an address; the first one becomes the default.
+
+        Raises:
+            AddressBookFull: if the book is full.
+            NotFound: if an address of this id was deleted.
+            BadAddress: as :func:`deliverable`.
+        """
+        if address.address_id in self.deleted:
+            raise NotFound(what="address")
+        if len(self.addresses) >= ADDRESS_CAP:
+            raise AddressBookFull(cap=ADDRESS_CAP)
+        return replace(
+            self,
+            addresses=(*self.addresses, deliverable(address)),
+            default_id=address.address_id if as_default or self.default_id is None else self.default_id,
+            fingerprints={**self.fingerprints, address.address_id: fingerprint},
+        )
+
+    def put(self, address: Address, *, as_default: bool) -> AddressBook:
+        """Replace an address. The default stays the default until another becomes it.
+
+        Raises:
+            NotFound: if it is not in this book.
+            BadAddress: as :func:`deliverable`.
+        """
+        self.find(address.address_id)
+        changed = deliverable(address)
+        return replace(
+            self,
+            addresses=tuple(changed if one.address_id == address.address_id else one for one in self.addresses),
+            default_id=address.address_id if as_default else self.default_id,
+        )
+
+    def remove(self, address_id: str) -> AddressBook:
+        """Take an address out; if it was the default, the oldest one left becomes it.
+
+        Raises:
+            NotFound: if it is not in this book.
+        """
+        self.find(address_id)
+        left = tuple(one for one in self.addresses if one.address_id != address_id)
+        default_id = self.default_id
+        if default_id == address_id:
+            default_id = left[0].address_id if left else None
+        return replace(
+            self,
+            addresses=left,
+            default_id=default_id,
+            fingerprints={key: value for key, value in self.fingerprints.items() if key != address_id},
+            deleted=(*self.deleted, address_id)[-_KEPT_DELETED:],
+        )
+
+
+# --- throttles --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``attempts`` in each window. Windows are fixed: across a border twice as many may pass, no more."""
+
+    scope: str
+    attempts: int
+    window_s: int
+
+    def window(self, now: datetime) -> tuple[int, datetime]:
+        """Return the number of the running window and when it ends."""
+        number = int(now.timestamp()) // self.window_s
+        return number, datetime.fromtimestamp((number + 1) * self.window_s, now.tzinfo)
+
+
+SIGN_IN_BY_IDENTITY = Limit("sign-in.identity", attempts=10, window_s=600)
+SIGN_IN_BY_SOURCE = Limit("sign-in.source", attempts=100, window_s=600)
+"""Generous: whole campuses and carriers sit behind one address in China."""
+REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
+REGISTER_BY_SOURCE = Limit("register.source", attempts=30, window_s=600)

@@ -1,0 +1,453 @@
+"""Use cases of accounts, sign-in, sessions, roles and address books, and what other capabilities ask of them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from chalicelib.auth import domain, events, passwords, store, tokens
+from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Limit, RoleChange, Session
+from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, NotFound, Unauthenticated
+from chalicelib.kernel.roles import Role
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.http.access import Caller
+from chalicelib.runtime.intents import Intent, system_intent
+
+__all__ = ["Account", "Address", "AddressBook", "Role", "Tokens"]
+
+T = TypeVar("T")
+_NOBODY_ID = "acc_" + "0" * 26
+"""The account that is read for an identity nobody has, so that it costs what a known one costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a signed-in device holds."""
+
+    account_id: str
+    session_id: str
+    access_token: str
+    access_seconds: int
+    refresh_token: str
+    refresh_seconds: int
+
+
+def authenticate(token: str) -> Caller:
+    """Return who an access token speaks for.
+
+    Raises:
+        Unauthenticated: if it is not valid now.
+    """
+    return tokens.caller_of(token)
+
+
+def jwks() -> dict[str, list[dict[str, str]]]:
+    """Return the public signing keys."""
+    return tokens.jwks()
+
+
+# --- registering and signing in ---------------------------------------------------------------------------------
+
+
+def register(
+    who: str, password: str, *, intent: Intent, source_ip: str, nickname: str | None = None, language: str | None = None
+) -> tuple[Account, bool]:
+    """Create an account with one identity. Returns it, and whether this intent had created it before.
+
+    Anonymous callers share no account, so the intent is scoped by the identity instead: two people who happen to
+    send the same key never meet. The body's digest is not kept (it would be a fast hash of the password); a repeat
+    is known by everything but the password, and by the password through its Argon2 hash.
+
+    Raises:
+        BadIdentity, WeakPassword: for input that cannot be registered.
+        Throttled: after too many attempts for this identity or from this address.
+        IdentityTaken: if the identity has an account.
+        IdempotencyKeyReused: if the key registered this identity with other content.
+    """
+    identity = domain.identity(who)
+    password = domain.password(password, of=identity)
+    identity_id = _identity_id(identity)
+    _count(domain.REGISTER_BY_SOURCE, _network(source_ip))
+    _count(domain.REGISTER_BY_IDENTITY, identity_id)
+    language = language or context.current().language
+    intent = Intent(
+        scope=f"register#{identity_id}", key=intent.key, fingerprint=ids.digest(identity_id, nickname or "", language)
+    )
+    account = Account(
+        account_id=intent.record_id("acc"),
+        created_at=clock.now(),
+        email=identity.value if identity.kind is IdentityKind.EMAIL else None,
+        phone=identity.value if identity.kind is IdentityKind.PHONE else None,
+        nickname=nickname,
+        language=language,
+        password_hash=passwords.hashed(password),  # Also where the identity is taken: both answers take as long.
+        fingerprint=intent.fingerprint,
+    )
+    try:
+        with UnitOfWork(f"register#{account.account_id}") as work:
+            store.add_account(
+                work,
+                account,
+                identity_id,
+                taken=lambda _: domain.IdentityTaken(),
+                events=[events.AccountRegistered(account_id=account.account_id)],
+            )
+    except AlreadyExists as refusal:
+        before = store.existing_account(refusal)
+        intent.check(before.fingerprint if passwords.matches(before.password_hash, password) else "")
+        return before, True
+    metrics.count("accounts_registered")
+    return replace(account, version=1), False
+
+
+def sign_in(who: str, password: str, *, source_ip: str) -> Tokens:
+    """Check identity and password and start a session.
+
+    An unknown identity takes the same steps as a wrong password, and gets the same answer.
+
+    Raises:
+        BadIdentity: if it is neither e-mail address nor phone number.
+        Throttled: after too many attempts for this identity or from this address, right or wrong.
+        BadCredentials: if the two do not belong together.
+    """
+    identity_id = _identity_id(domain.identity(who))
+    _count(domain.SIGN_IN_BY_SOURCE, _network(source_ip))  # First, so that a blocked source cannot lock others out.
+    _count(domain.SIGN_IN_BY_IDENTITY, identity_id)
+    account = store.load_account(store.account_of(identity_id) or _NOBODY_ID, consistent=True)
+    password = domain.spelled(password)
+    matched = passwords.matches(account.password_hash if account else passwords.NOBODY, password)
+    if account is None or not matched:
+        metrics.count("sign_ins_refused")
+        raise domain.BadCredentials
+    context.set_actor(account.account_id)
+    with UnitOfWork() as work:
+        answer = _start_session(work, account)
+        if passwords.outdated(account.password_hash):
+            work.save(store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account")
+    return answer
+
+
+def _start_session(work: UnitOfWork, account: Account) -> Tokens:
+    now = clock.now()
+    token, kept = tokens.new_refresh(account.account_id, ids.new_id("ses"))
+    session = Session(
+        account_id=account.account_id,
+        session_id=kept.session_id,
+        status=domain.SESSIONS.initial,
+        epoch=account.epoch,
+        current=kept.digest,
+        previous=None,
+        rotated_at=now,
+        created_at=now,
+        expires_at=now + domain.IDLE,
+    )
+    work.save(store.session_row(session), label="session")
+    return _tokens(account, session, token)
+
+
+def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
+    caller = Caller(
+        account_id=account.account_id,
+        roles=frozenset(role.value for role in account.roles),
+        merchant_id=account.merchant_id,
+        session_id=session.session_id,
+    )
+    return Tokens(
+        account_id=account.account_id,
+        session_id=session.session_id,
+        access_token=tokens.access_token(caller),
+        access_seconds=int(tokens.LIFE.total_seconds()),
+        refresh_token=refresh_token,
+        refresh_seconds=int((session.expires_at - clock.now()).total_seconds()),
+    )
+
+
+def _identity_id(identity: Identity) -> str:
+    """Return the identity's key: a keyed digest, so the table alone does not say who has an account."""
+    return f"idn_{_keyed(f'{identity.kind}:{identity.value}', 'identity')}"
+
+
+def _count(limit: Limit, subject: str) -> None:
+    """Count an attempt; ``BIANDAN_THROTTLE_FACTOR`` widens every limit (load tests from one address)."""
+    factor = int(setting("BIANDAN_THROTTLE_FACTOR", "1"))
+    limit = replace(limit, attempts=limit.attempts * factor)
+    now = clock.now()
+    window, _ = limit.window(now)
+    store.count(limit, f"thr_{_keyed(f'{limit.scope}:{window}:{subject}', 'throttle')}", now=now)
+
+
+def _keyed(text: str, purpose: str) -> str:
+    return hmac.new(passwords.keyed(purpose), text.encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def _network(source_ip: str) -> str:
+    """Return what one subscriber has: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in source_ip:
+        return source_ip
+    import ipaddress
+
+    return str(ipaddress.ip_network(f"{source_ip.partition('%')[0]}/64", strict=False))
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------
+
+
+def refresh(token: str) -> Tokens:
+    """Exchange a refresh token for new tokens, with the account's roles of this moment.
+
+    Raises:
+        BadRefreshToken: if it is not the session's living token. If it once was, the session ends for everybody
+            who holds a token of it, and ``session.reused`` tells.
+    """
+    presented = tokens.open_refresh(token)
+    if presented is None:
+        raise domain.BadRefreshToken
+    return _again(lambda: _refresh(presented))
+
+
+def _refresh(presented: tokens.Refresh) -> Tokens:
+    found = store.load_session_and_account(presented.account_id, presented.session_id)
+    if found is None:
+        raise domain.BadRefreshToken
+    session, account = found
+    now = clock.now()
+    match domain.judge(session, presented=presented.digest, epoch=account.epoch, now=now):
+        case domain.Verdict.OVER:
+            raise domain.BadRefreshToken
+        case domain.Verdict.REUSED:
+            _end(session, domain.SessionCause.DETECT_REUSE)
+            log.warning("refresh token reused", account_id=session.account_id, session_id=session.session_id)
+            metrics.count("sessions_reused")
+            raise domain.BadRefreshToken
+    successor, kept = tokens.new_refresh(session.account_id, session.session_id)
+    rotated = domain.rotate(session, presented=presented.digest, successor=kept.digest, now=now)
+    with UnitOfWork() as work:
+        work.save(store.session_row(rotated), label="session")
+    return _tokens(account, rotated, successor)
+
+
+def _end(session: Session, cause: domain.SessionCause) -> None:
+    over = replace(session, status=domain.SESSIONS.next(session.status, cause))
+    reused = over.status is domain.SessionStatus.COMPROMISED
+    told = [events.SessionReused(account_id=session.account_id, session_id=session.session_id)] if reused else []
+    with UnitOfWork() as work:
+        work.save(store.session_row(over), events=told, label="session")
+
+
+def sign_out(caller: Caller) -> None:
+    """End the caller's session. A session that is over already stays as it is."""
+
+    def attempt() -> None:
+        session = store.load_session(caller.account_id, caller.session_id)
+        if session is not None and not domain.SESSIONS.is_terminal(session.status):
+            _end(session, domain.SessionCause.SIGN_OUT)
+
+    _again(attempt)
+
+
+def sign_out_everywhere(account_id: str) -> None:
+    """End every session of the account with one write: those of an earlier epoch are over."""
+    _change(account_id, lambda account: replace(account, epoch=account.epoch + 1))
+
+
+def _again(attempt: Callable[[], T]) -> T:
+    """Read, decide and write; from the start when somebody was faster."""
+    for _ in range(5):
+        try:
+            return attempt()
+        except ConcurrentUpdate:
+            metrics.count("auth_rereads")
+    return attempt()
+
+
+# --- the account ------------------------------------------------------------------------------------------------
+
+
+def me(account_id: str) -> Account:
+    """Return the caller's account.
+
+    Raises:
+        Unauthenticated: if the account is gone though its token still lives.
+    """
+    account = store.load_account(account_id)
+    if account is None:
+        raise Unauthenticated
+    return account
+
+
+def update_me(account_id: str, changes: dict[str, str | None]) -> Account:
+    """Change nickname (None removes it) and language; what ``changes`` does not name stays."""
+
+    def apply(account: Account) -> Account:
+        return replace(
+            account,
+            nickname=changes.get("nickname", account.nickname),
+            language=changes.get("language") or account.language,
+        )
+
+    return _change(account_id, apply)
+
+
+def _change(account_id: str, apply: Callable[[Account], Account]) -> Account:
+    def attempt() -> Account:
+        account = store.load_account(account_id, consistent=True)
+        if account is None:
+            raise Unauthenticated
+        changed = apply(account)
+        if changed == account:
+            return account
+        with UnitOfWork() as work:
+            work.save(store.account_row(changed))
+        return replace(changed, version=account.version + 1)
+
+    return _again(attempt)
+
+
+# --- roles ------------------------------------------------------------------------------------------------------
+
+
+def account_with(who: str) -> Account:
+    """Return the account that has this identity: for an operator's tool.
+
+    Raises:
+        BadIdentity, NotFound: if it is no identity, or nobody's.
+    """
+    account_id = store.account_of(_identity_id(domain.identity(who)))
+    account = store.load_account(account_id, consistent=True) if account_id else None
+    if account is None:
+        raise NotFound(what="account")
+    return account
+
+
+def grant(
+    account_id: str, role: Role, merchant_id: str | None = None, *, by: str = "system", intent: Intent | None = None
+) -> Account:
+    """Give an account a role; a merchant's staff needs the merchant. What is there already stays.
+
+    Takes effect at the account's next refresh: within ten minutes.
+
+    Raises:
+        NotFound: if there is no such account, or no such merchant.
+        BadGrant, StaffElsewhere: if the role cannot be given like that.
+    """
+    if role is Role.MERCHANT_STAFF and merchant_id is not None:
+        from chalicelib.merchants import service as merchants
+
+        if merchant_id not in merchants.terms([merchant_id]):
+            raise NotFound(what="merchant")
+    return _change_role(account_id, role, merchant_id, gives=True, by=by, intent=intent)
+
+
+def revoke(account_id: str, role: Role, *, by: str = "system") -> Account:
+    """Take a role from an account. What is not there is not missed.
+
+    Raises:
+        NotFound: if there is no such account.
+        BadGrant: for the role that everybody has.
+    """
+    return _change_role(account_id, role, None, gives=False, by=by, intent=None)
+
+
+def _change_role(
+    account_id: str, role: Role, merchant_id: str | None, *, gives: bool, by: str, intent: Intent | None
+) -> Account:
+    intent = intent or system_intent(ids.random_bytes(16).hex())
+
+    def attempt() -> Account:
+        account = store.load_account(account_id, consistent=True)
+        if account is None:
+            raise NotFound(what="account")
+        for entry in account.history:
+            if entry.token == intent.token:  # A repeat, perhaps after the role was taken again: nothing happens.
+                intent.check(entry.fingerprint)
+                return account
+        change = RoleChange(
+            number=domain.next_change(account),
+            at=clock.now(),
+            by=by,
+            gives=gives,
+            role=role,
+            merchant_id=merchant_id,
+            token=intent.token,
+            fingerprint=intent.fingerprint,
+        )
+        changed = domain.change_role(account, change)
+        if changed is account:
+            return account
+        kind = events.RoleGranted if gives else events.RoleRevoked
+        told = kind(account_id=account_id, role=role.value, merchant_id=merchant_id, change=change.number)
+        with UnitOfWork() as work:
+            work.save(store.account_row(changed), events=[told])
+        log.info("role changed", account_id=account_id, role=role.value, gives=gives, by=by)
+        return replace(changed, version=account.version + 1)
+
+    return _again(attempt)
+
+
+# --- addresses --------------------------------------------------------------------------------------------------
+
+
+def addresses(account_id: str) -> AddressBook:
+    """Return the whole address book."""
+    return store.load_book(account_id)
+
+
+def address(account_id: str, address_id: str) -> Address:
+    """Return one address of the account.
+
+    Raises:
+        NotFound: if it is not theirs.
+    """
+    return store.load_book(account_id).find(address_id)
+
+
+def add_address(account_id: str, new: Address, *, as_default: bool, intent: Intent) -> tuple[AddressBook, bool]:
+    """Add an address. Returns the book, and whether this intent had added it before.
+
+    ``new.address_id`` is the intent's.
+
+    Raises:
+        BadAddress, AddressBookFull: if it cannot be kept.
+        IdempotencyKeyReused: if the key added another address.
+        NotFound: if the key added an address that is deleted by now.
+    """
+
+    def attempt() -> tuple[AddressBook, bool]:
+        book = store.load_book(account_id, consistent=True)
+        fingerprint = book.fingerprints.get(new.address_id)
+        if fingerprint is not None:
+            intent.check(fingerprint)
+            return book, True
+        return _save_book(book.add(new, fingerprint=intent.fingerprint, as_default=as_default)), False
+
+    return _again(attempt)
+
+
+def put_address(account_id: str, changed: Address, *, as_default: bool) -> AddressBook:
+    """Replace an address.
+
+    Raises:
+        NotFound, BadAddress: if it is not theirs, or not deliverable.
+    """
+    return _again(lambda: _save_book(store.load_book(account_id, consistent=True).put(changed, as_default=as_default)))
+
+
+def remove_address(account_id: str, address_id: str) -> None:
+    """Delete an address.
+
+    Raises:
+        NotFound: if it is not theirs.
+    """
+    _again(lambda: _save_book(store.load_book(account_id, consistent=True).remove(address_id)))
+
+
+def _save_book(book: AddressBook) -> AddressBook:
+    with UnitOfWork() as work:
+        work.save(store.book_row(book), refuse=lambda _: ConcurrentUpdate(), label="addresses")
+    return replace(book, version=book.version + 1)

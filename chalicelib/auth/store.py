@@ -1,0 +1,282 @@
+"""Rows of accounts, address books, identities, throttles and sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+
+from chalicelib.auth.domain import (
+    Account,
+    Address,
+    AddressBook,
+    Limit,
+    RoleChange,
+    Session,
+    SessionStatus,
+)
+from chalicelib.kernel import clock
+from chalicelib.kernel.errors import AlreadyExists, Throttled
+from chalicelib.kernel.roles import Role
+from chalicelib.runtime import names
+from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
+from chalicelib.runtime.db.work import Refusal, UnitOfWork
+
+ACCOUNT, ADDRESSES = "account", "addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """The personal half of an account."""
+
+    created_at: datetime
+    language: str
+    email: str | None = None
+    phone: str | None = None
+    nickname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    addresses: tuple[Address, ...] = ()
+    default_id: str | None = None
+    fingerprints: dict[str, str] | None = None
+    deleted: tuple[str, ...] = ()
+
+
+class AccountRow(Row):
+    """Key: account_id, ``account``."""
+
+    class Meta:
+        table_name = names.table_name("accounts")
+        region = region()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    person = DocumentAttribute[_Person](_Person)
+    password_hash = UnicodeAttribute()
+    roles = DocumentAttribute[tuple[Role, ...]](tuple[Role, ...])
+    merchant_id = UnicodeAttribute(null=True)
+    epoch = NumberAttribute()
+    history = DocumentAttribute[tuple[RoleChange, ...]](tuple[RoleChange, ...], null=True)
+    fingerprint = UnicodeAttribute(null=True)
+
+
+class AddressBookRow(Row):
+    """Key: account_id, ``addresses``: the whole book, at most 20 addresses of some 300 bytes."""
+
+    class Meta:
+        table_name = names.table_name("accounts")
+        region = region()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    book = DocumentAttribute[_Book](_Book)
+
+
+class IdentityRow(Row):
+    """Key: the identity's keyed digest. Makes it unique and leads from it to the account; holds no personal data."""
+
+    class Meta:
+        table_name = names.table_name("identities")
+        region = region()
+
+    identity_id = UnicodeAttribute(hash_key=True)
+    account_id = UnicodeAttribute()
+
+
+class ThrottleRow(Row):
+    """Key: ``thr_`` and the digest of scope, subject and window. DynamoDB's TTL collects it after the window."""
+
+    class Meta:
+        table_name = names.table_name("identities")
+        region = region()
+
+    identity_id = UnicodeAttribute(hash_key=True)
+    attempts = NumberAttribute()
+    expires = TTLAttribute()
+
+
+class SessionRow(Row):
+    """Key: account_id, session_id. Times in milliseconds; ``expires`` is compared, TTL only collects."""
+
+    class Meta:
+        table_name = names.table_name("sessions")
+        region = region()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    session_id = UnicodeAttribute(range_key=True)
+    status = UnicodeAttribute()
+    epoch = NumberAttribute()
+    current = UnicodeAttribute()
+    previous = UnicodeAttribute(null=True)
+    rotated_ms = NumberAttribute()
+    created_ms = NumberAttribute()
+    expires = TTLAttribute()
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------
+
+
+def account_row(account: Account) -> AccountRow:
+    """Return the row of an account."""
+    return AccountRow(
+        account_id=account.account_id,
+        id=ACCOUNT,
+        person=_Person(account.created_at, account.language, account.email, account.phone, account.nickname),
+        password_hash=account.password_hash,
+        roles=account.roles,
+        merchant_id=account.merchant_id,
+        epoch=account.epoch,
+        history=account.history or None,
+        fingerprint=account.fingerprint or None,
+        version=account.version,
+    )
+
+
+def _account(row: AccountRow) -> Account:
+    person = row.person
+    return Account(
+        account_id=row.account_id,
+        created_at=person.created_at,
+        email=person.email,
+        phone=person.phone,
+        nickname=person.nickname,
+        language=person.language,
+        roles=row.roles,
+        merchant_id=row.merchant_id,
+        epoch=int(row.epoch),
+        history=row.history or (),
+        password_hash=row.password_hash,
+        fingerprint=row.fingerprint or "",
+        version=int(row.version),
+    )
+
+
+def load_account(account_id: str, *, consistent: bool = False) -> Account | None:
+    """Read one account."""
+    row = reads.get(AccountRow, account_id, ACCOUNT, consistent=consistent)
+    return _account(row) if row is not None else None
+
+
+def existing_account(refusal: AlreadyExists) -> Account:
+    """Return the account that a refused creation met."""
+    return _account(AccountRow.from_raw_data(refusal.params["item"]))
+
+
+def account_of(identity_id: str) -> str | None:
+    """Return the id of the account that has this identity."""
+    row = reads.get(IdentityRow, identity_id, consistent=True)
+    return row.account_id if row is not None else None
+
+
+def add_account(work: UnitOfWork, account: Account, identity_id: str, *, taken: Refusal, **options: object) -> None:
+    """Create account and identity in one transaction; a known identity is refused as ``taken`` says."""
+    work.save(account_row(account), label="account", **options)  # type: ignore[arg-type]
+    work.save(IdentityRow(identity_id=identity_id, account_id=account.account_id), refuse=taken, label="identity")
+
+
+# --- throttles --------------------------------------------------------------------------------------------------
+
+
+def count(limit: Limit, throttle_id: str, *, now: datetime) -> None:
+    """Count one attempt, atomically.
+
+    Raises:
+        Throttled: if the window is full; the attempt is not counted.
+    """
+    _, ends_at = limit.window(now)
+    wait_s = max(1, clock.epoch_s(ends_at) - clock.epoch_s(now))
+    with UnitOfWork() as work:
+        work.update(
+            ThrottleRow(identity_id=throttle_id),
+            [ThrottleRow.attempts.add(1), ThrottleRow.expires.set(ends_at)],
+            condition=ThrottleRow.attempts.does_not_exist() | (ThrottleRow.attempts < limit.attempts),
+            refuse=lambda _: Throttled(wait_s=wait_s),
+            guarded=True,  # An unanswered count may be repeated: counting one attempt twice errs on the safe side.
+        )
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------
+
+
+def session_row(session: Session) -> SessionRow:
+    """Return the row of a session."""
+    return SessionRow(
+        account_id=session.account_id,
+        session_id=session.session_id,
+        status=session.status.value,
+        epoch=session.epoch,
+        current=session.current,
+        previous=session.previous,
+        rotated_ms=_ms(session.rotated_at),
+        created_ms=_ms(session.created_at),
+        expires=session.expires_at,
+        version=session.version,
+    )
+
+
+def _session(row: SessionRow) -> Session:
+    return Session(
+        account_id=row.account_id,
+        session_id=row.session_id,
+        status=SessionStatus(row.status),
+        epoch=int(row.epoch),
+        current=row.current,
+        previous=row.previous,
+        rotated_at=clock.from_epoch_s(row.rotated_ms / 1000),
+        created_at=clock.from_epoch_s(row.created_ms / 1000),
+        expires_at=row.expires,
+        version=int(row.version),
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def load_session(account_id: str, session_id: str) -> Session | None:
+    """Read one session as it is now."""
+    row = reads.get(SessionRow, account_id, session_id, consistent=True)
+    return _session(row) if row is not None else None
+
+
+def load_session_and_account(account_id: str, session_id: str) -> tuple[Session, Account] | None:
+    """Read a session and its account as they are now, in one call; None unless both are there."""
+    found = reads.get_many([(SessionRow, account_id, session_id), (AccountRow, account_id, ACCOUNT)], consistent=True)
+    session, account = found.get((account_id, session_id)), found.get((account_id, ACCOUNT))
+    if session is None or account is None:
+        return None
+    return _session(cast("SessionRow", session)), _account(cast("AccountRow", account))
+
+
+# --- addresses --------------------------------------------------------------------------------------------------
+
+
+def book_row(book: AddressBook) -> AddressBookRow:
+    """Return the row of an address book."""
+    return AddressBookRow(
+        account_id=book.account_id,
+        id=ADDRESSES,
+        book=_Book(book.addresses, book.default_id, book.fingerprints, book.deleted),
+        version=book.version,
+    )
+
+
+def load_book(account_id: str, *, consistent: bool = False) -> AddressBook:
+    """Read an address book; an account that never kept an address has an empty one."""
+    row = reads.get(AddressBookRow, account_id, ADDRESSES, consistent=consistent)
+    if row is None:
+        return AddressBook(account_id=account_id)
+    book = row.book
+    return AddressBook(
+        account_id=account_id,
+        addresses=book.addresses,
+        default_id=book.default_id,
+        fingerprints=book.fingerprints or {},
+        deleted=book.deleted,
+        version=int(row.version),
+    )

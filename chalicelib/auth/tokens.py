@@ -1,0 +1,220 @@
+"""Access tokens (EdDSA JWT, RFC 9068 profile) and refresh tokens (opaque). Crypto is imported by the first token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.auth import passwords
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import Misconfigured, Unauthenticated
+from chalicelib.runtime import caches, secrets
+from chalicelib.runtime.config import config
+from chalicelib.runtime.http.access import Caller
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+LIFE = timedelta(minutes=10)
+LEEWAY_S = 5
+AUDIENCE = "biandan"
+ALGORITHM = "EdDSA"
+TYPE = "at+jwt"
+"""RFC 9068, section 2.1: an access token never passes for another kind of JWT, nor another kind for it."""
+LONGEST_TOKEN = 2048
+REMEMBERED = 2048
+"""Verified tokens kept in a process: some 2 MB at most."""
+
+_verified: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+_keys: list[tuple[Any, dict[str, Ed25519PrivateKey], dict[str, Ed25519PublicKey]]] = []
+
+
+def issuer() -> str:
+    """Return the issuer: a token of one stage means nothing in another."""
+    return f"biandan/{config().stage}"
+
+
+# --- keys -------------------------------------------------------------------------------------------------------
+
+
+def _pairs() -> tuple[dict[str, Ed25519PrivateKey], dict[str, Ed25519PublicKey]]:
+    """Return private and public keys by id, built anew when the secret was read anew and differs."""
+    entries = secrets.secret("auth").get("signing_keys")
+    if _keys and _keys[0][0] is entries:
+        return _keys[0][1], _keys[0][2]
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    private: dict[str, Ed25519PrivateKey] = {}
+    try:
+        for entry in entries or ():
+            seed = base64.b64decode(entry["seed"], validate=True)
+            private[str(entry["kid"])] = Ed25519PrivateKey.from_private_bytes(seed)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        raise Misconfigured(why="secret auth: signing_keys is not [{kid, seed}] with 32 base64 bytes each") from None
+    if not private:
+        raise Misconfigured(why="secret auth has no signing_keys")
+    public = {kid: key.public_key() for kid, key in private.items()}
+    _keys[:] = [(entries, private, public)]
+    return private, public
+
+
+def jwks() -> dict[str, list[dict[str, str]]]:
+    """Return the public keys as a JWK set (RFC 8037)."""
+    _, public = _pairs()
+    return {
+        "keys": [
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "use": "sig",
+                "alg": ALGORITHM,
+                "kid": kid,
+                "x": _b64(key.public_bytes_raw()),
+            }
+            for kid, key in public.items()
+        ]
+    }
+
+
+def _b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+# --- access tokens ----------------------------------------------------------------------------------------------
+
+
+def access_token(caller: Caller) -> str:
+    """Sign an access token for ten minutes with the first key."""
+    import jwt
+
+    private, _ = _pairs()
+    kid, key = next(iter(private.items()))
+    now_s = clock.epoch_s(clock.now())
+    claims: dict[str, Any] = {
+        "iss": issuer(),
+        "aud": AUDIENCE,
+        "sub": caller.account_id,
+        "sid": caller.session_id,
+        "roles": sorted(caller.roles),
+        "iat": now_s,
+        "exp": now_s + int(LIFE.total_seconds()),
+    }
+    if caller.merchant_id is not None:
+        claims["mer"] = caller.merchant_id
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
+
+
+def caller_of(token: str) -> Caller:
+    """Return who a token speaks for. A token seen before costs a dictionary look-up until it expires.
+
+    Raises:
+        Unauthenticated: if it is not ours, not an access token, or not of this moment.
+    """
+    now_s = clock.now().timestamp()
+    remembered = _verified.get(token)
+    if remembered is not None and now_s < remembered[0]:
+        return remembered[1]
+    expires_s, caller = _verify(token, now_s)
+    if len(_verified) >= REMEMBERED:
+        _verified.popitem(last=False)  # The oldest: it expires first.
+    _verified[token] = (expires_s, caller)
+    return caller
+
+
+def _verify(token: str, now_s: float) -> tuple[float, Caller]:
+    import jwt
+
+    if len(token) > LONGEST_TOKEN:
+        raise Unauthenticated
+    try:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") != ALGORITHM or header.get("typ") != TYPE or set(header) != {"alg", "typ", "kid"}:
+            raise Unauthenticated
+        key = _pairs()[1].get(header["kid"])
+        if key is None:
+            raise Unauthenticated
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            issuer=issuer(),
+            # Times are compared below, by our own clock.
+            options={
+                "require": ["iss", "aud", "exp", "iat", "sub", "sid", "roles"],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+        expires_s = float(claims["exp"]) + LEEWAY_S
+        if now_s >= expires_s or float(claims["iat"]) > now_s + LEEWAY_S:
+            raise Unauthenticated
+        caller = Caller(
+            account_id=str(claims["sub"]),
+            roles=frozenset(claims["roles"]),
+            merchant_id=claims.get("mer"),
+            session_id=str(claims["sid"]),
+        )
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise Unauthenticated from None
+    return expires_s, caller
+
+
+@caches.register
+def forget() -> None:
+    """Drop keys and verified tokens."""
+    _verified.clear()
+    _keys.clear()
+
+
+# --- refresh tokens ---------------------------------------------------------------------------------------------
+
+_PREFIX = "bdr1"
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh token that carries our tag: issued by us for this session, at some time."""
+
+    account_id: str
+    session_id: str
+    digest: str
+    """All that is ever stored of it."""
+
+
+def new_refresh(account_id: str, session_id: str) -> tuple[str, Refresh]:
+    """Return a fresh token, ``bdr1.<account>.<session>.<256 random bits>.<tag>``, and what to remember of it.
+
+    Account and session find the row without an index. The tag (HMAC under a key of its own) tells a token that we
+    issued once from an invented one: invented ones are refused without a database call, and nobody who merely knows
+    a session's id can end it by "reusing" a token that never was.
+    """
+    body = f"{_PREFIX}.{account_id}.{session_id}.{_b64(ids.random_bytes(32))}"
+    token = f"{body}.{_tag(body)}"
+    return token, Refresh(account_id, session_id, _digest(token))
+
+
+def open_refresh(token: str) -> Refresh | None:
+    """Return what a token says, or None if we never issued it."""
+    body, _, tag = token.rpartition(".")
+    parts = body.split(".")
+    if len(parts) != 4 or parts[0] != _PREFIX or not token.isascii():
+        return None
+    if not hmac.compare_digest(_tag(body), tag):
+        return None
+    return Refresh(parts[1], parts[2], _digest(token))
+
+
+def _tag(body: str) -> str:
+    return _b64(hmac.new(passwords.keyed("refresh"), body.encode(), hashlib.sha256).digest()[:16])
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

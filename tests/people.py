@@ -1,0 +1,86 @@
+"""People and merchants for tests, made without a password hash: ``buyer()``, ``staff(merchant_id)``, ``operator()``.
+
+Each person is ``(account_id, token)``: a tuple to unpack.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chalicelib.auth import store, tokens
+from chalicelib.auth.domain import Account
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.money import Money
+from chalicelib.kernel.roles import Role
+from chalicelib.merchants import service as merchants
+from chalicelib.merchants.service import Contact, Merchant, NewMerchant
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.http.access import Caller
+from chalicelib.runtime.intents import system_intent
+
+
+class Person(NamedTuple):
+    """An account and a valid access token of it."""
+
+    account_id: str
+    token: str
+
+
+def person(*roles: Role, merchant_id: str | None = None) -> Person:
+    """Write an account (one call; no identity, no session) and sign a token for it."""
+    account_id = ids.new_id("acc")
+    held = (Role.BUYER, *roles)
+    account = Account(account_id=account_id, created_at=clock.now(), roles=held, merchant_id=merchant_id)
+    with UnitOfWork() as work:
+        work.save(store.account_row(account))
+    return Person(account_id, token(account_id, *held, merchant_id=merchant_id))
+
+
+def token(account_id: str, *roles: Role, merchant_id: str | None = None) -> str:
+    """Sign a token for ten minutes from now (by the installed clock): also to renew one that ran out."""
+    return tokens.access_token(
+        Caller(
+            account_id=account_id,
+            roles=frozenset(role.value for role in roles or (Role.BUYER,)),
+            merchant_id=merchant_id,
+            session_id=ids.new_id("ses"),
+        )
+    )
+
+
+def buyer() -> Person:
+    """Return somebody who buys."""
+    return person()
+
+
+def staff(merchant_id: str) -> Person:
+    """Return somebody who works for a merchant."""
+    return person(Role.MERCHANT_STAFF, merchant_id=merchant_id)
+
+
+def operator() -> Person:
+    """Return somebody who runs the platform."""
+    return person(Role.OPERATOR)
+
+
+def merchant(
+    name: str = "Tea House 茶庄",
+    *,
+    freight: int = 800,
+    free_from: int | None = 9900,
+    commission_bps: int = 500,
+    currency: str = "CNY",
+) -> Merchant:
+    """Create a merchant; amounts in minor units."""
+    created, _ = merchants.create(
+        NewMerchant(
+            name=name,
+            contact=Contact(person="Wang 王"),
+            freight=Money(freight, currency),
+            free_freight_from=Money(free_from, currency) if free_from is not None else None,
+            commission_bps=commission_bps,
+            currency=currency,
+        ),
+        intent=system_intent(f"test-merchant#{ids.random_bytes(12).hex()}"),
+    )
+    return created
