@@ -107,6 +107,7 @@ CAPABILITIES = (
     "ledger",
     "logistics",
     "complaints",
+    "site",
 )
 """Every package of ``chalicelib`` that is a capability, in the order of their tags in the OpenAPI document."""
 

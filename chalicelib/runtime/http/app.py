@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -32,11 +33,21 @@ def _lazy(reference: str) -> Authenticate:
 
 
 class App(Chalice):
-    """Chalice with our problems, contexts and logs around every request."""
+    """Chalice with our problems, contexts and logs around every request. Safe in threads, each serving one request."""
 
     def __init__(self, app_name: str, *, authenticate: str) -> None:
+        self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
         self._authenticate = _lazy(authenticate)
+
+    @property
+    def current_request(self) -> Any:
+        """The request this thread serves. Chalice keeps one for the whole app, which mixes callers up in threads."""
+        return getattr(self._local, "request", None)
+
+    @current_request.setter
+    def current_request(self, request: Any) -> None:
+        self._local.request = request
 
     def install(self, lines: Iterable[RouteLine]) -> None:
         """Register every route line; its module is imported by the first request for it."""

@@ -1,0 +1,67 @@
+# Every command a person or CI runs. `make` alone prints them; each installs what it needs first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+WORKERS ?= 2
+
+.PHONY: help venv dev demo test test-deploy package generate check format \
+	bench-capacity bench-coldstart bench-contention bench-http clean
+
+help: ## print this
+	@echo "Biandan: headless commerce for a marketplace with many merchants."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Needs Python 3.11 or newer and the package index (or its cache); no AWS account, no Docker."
+
+venv: ## make .venv and install requirements-dev.txt into it (every other command does this when needed)
+	@tools/venv.sh $(VENV)
+
+dev: venv ## start everything on this machine: engine, tables, queues, seed, API, pumps, sandbox, carrier
+	@exec $(RUN) tools.dev $(ARGS)
+
+demo: venv ## play the main job over HTTP against the running server, step by step
+	@exec $(RUN) tools.demo $(ARGS)
+
+test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
+	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+test-deploy: venv ## only the test that packages, deploys and plays the main job through the deployed stack
+	@$(BIN)/pytest -m deploy $(ARGS)
+
+package: venv ## write the finished zip and template to .build/
+	@$(RUN) tools.package $(ARGS)
+
+generate: venv ## write routes.py, openapi.json, errors.md, events.md, states.md, budget.md's table from the code
+	@$(RUN) tools.generate $(ARGS)
+
+check: venv ## ruff, mypy (strict) and drift of everything generated
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(RUN) tools.generate --check
+
+format: venv ## let ruff format and mend what it safely can
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+bench-capacity: venv ## DynamoDB calls and units of each use case and of the whole life of an order
+	@$(RUN) tools.bench_capacity $(ARGS)
+
+bench-coldstart: venv ## import time and memory of each function from the packaged zip
+	@$(RUN) tools.bench_coldstart $(ARGS)
+
+bench-contention: venv ## 200 buyers race for 50 units
+	@$(RUN) tools.bench_contention $(ARGS)
+
+bench-http: venv ## orders and reads a second over HTTP, latencies, CPU per order and per read
+	@$(RUN) tools.bench_http $(ARGS)
+
+clean: ## remove what was made here: .venv, .build, .biandan (the dev server's data) and caches
+	@rm -rf $(VENV) .build .biandan .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,270 @@
+"""A small HTTP/1.1 server: a thread for each connection, keep-alive, no frills between the socket and the handler.
+
+It parses strictly (RFC 9112): an ambiguous length, a bare line feed or an oversize head ends the connection with the
+status that says so. Bodies are read whole before the handler runs, as API Gateway does.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+from time import time
+
+HEAD_CAP = 16 * 1024
+IDLE_S = 75.0
+_TOKEN = re.compile(rb"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as it arrived. ``headers`` keep their order and repetition; names are in lower case."""
+
+    method: str
+    target: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    peer: str
+
+    def header(self, name: str) -> str | None:
+        """Return the last value of a header."""
+        found = None
+        for have, value in self.headers:
+            if have == name:
+                found = value
+        return found
+
+
+@dataclass(slots=True)
+class Response:
+    """What to answer."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+
+Handler = Callable[[Request], Response]
+
+
+class _Refused(Exception):
+    """The bytes are no request we serve."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Server:
+    """Listens on 127.0.0.1 and hands each request to ``handler``."""
+
+    def __init__(self, handler: Handler, *, port: int, body_cap: int, name: str) -> None:
+        self._handler = handler
+        self._body_cap = body_cap
+        self._name = name
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256, reuse_port=False)
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to accept, in a thread."""
+        threading.Thread(target=self._accept, name=f"{self._name}-accept", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop accepting and close every connection."""
+        self._stopping = True
+        # Closing alone does not wake a thread that is blocked in accept().
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+        with self._lock:
+            for connection in self._connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+    def _accept(self) -> None:
+        while not self._stopping:
+            try:
+                connection, address = self._listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(IDLE_S)
+            with self._lock:
+                self._connections.add(connection)
+            threading.Thread(
+                target=self._serve, args=(connection, address[0]), name=f"{self._name}-connection", daemon=True
+            ).start()
+
+    def _serve(self, connection: socket.socket, peer: str) -> None:
+        stream = _Stream(connection, self._body_cap)
+        try:
+            while not self._stopping:
+                try:
+                    request = stream.request(peer)
+                except _Refused as refused:
+                    connection.sendall(_bytes(Response(refused.status), close=True, head_only=False))
+                    return
+                if request is None:
+                    return
+                close = (request.header("connection") or "").lower() == "close"
+                response = self._handler(request)
+                connection.sendall(_bytes(response, close=close, head_only=request.method == "HEAD"))
+                if close:
+                    return
+        except (OSError, TimeoutError):
+            return
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+            connection.close()
+
+
+class _Stream:
+    """Cuts requests out of a connection's bytes."""
+
+    def __init__(self, connection: socket.socket, body_cap: int) -> None:
+        self._connection = connection
+        self._body_cap = body_cap
+        self._buffer = b""
+
+    def request(self, peer: str) -> Request | None:
+        """Return the next request, or None when the peer has closed.
+
+        Raises:
+            _Refused: if what came is no request we serve.
+        """
+        end = self._buffer.find(b"\r\n\r\n")
+        while end < 0:
+            if len(self._buffer) > HEAD_CAP:
+                raise _Refused(431)
+            more = self._connection.recv(65536)
+            if not more:
+                return None
+            self._buffer += more
+            end = self._buffer.find(b"\r\n\r\n")
+        head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+        method, target, headers = _head(head)
+        length = _length(headers)
+        expects = any(name == "expect" and value.lower() == "100-continue" for name, value in headers)
+        if length is not None and length > self._body_cap:
+            raise _Refused(413)
+        if expects and (length is None or length > 0):
+            self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = self._chunked() if length is None else self._take(length)
+        return Request(method, target, headers, body, peer)
+
+    def _take(self, length: int) -> bytes:
+        if len(self._buffer) < length:
+            parts, have = [self._buffer], len(self._buffer)
+            while have < length:
+                more = self._connection.recv(min(1 << 20, length - have) if length - have > 65536 else 65536)
+                if not more:
+                    raise _Refused(400)
+                parts.append(more)
+                have += len(more)
+            self._buffer = b"".join(parts)
+        body, self._buffer = self._buffer[:length], self._buffer[length:]
+        return body
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            if len(self._buffer) > HEAD_CAP:
+                raise _Refused(400)
+            more = self._connection.recv(65536)
+            if not more:
+                raise _Refused(400)
+            self._buffer += more
+        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        return line
+
+    def _chunked(self) -> bytes:
+        parts: list[bytes] = []
+        total = 0
+        while True:
+            size_text = self._line().split(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", size_text):
+                raise _Refused(400)
+            size = int(size_text, 16)
+            total += size
+            if total > self._body_cap:
+                raise _Refused(413)
+            if size == 0:
+                while self._line():
+                    pass
+                return b"".join(parts)
+            parts.append(self._take(size))
+            if self._line():
+                raise _Refused(400)
+
+
+def _head(head: bytes) -> tuple[str, str, list[tuple[str, str]]]:
+    lines = head.split(b"\r\n")
+    parts = lines[0].split(b" ")
+    if len(parts) != 3 or not _TOKEN.match(parts[0]) or not parts[1].startswith(b"/"):
+        raise _Refused(400)
+    if parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise _Refused(505)
+    headers: list[tuple[str, str]] = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not colon or not _TOKEN.match(name) or b"\n" in value or b"\r" in value or b"\0" in value:
+            raise _Refused(400)
+        headers.append((name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")))
+    if parts[2] == b"HTTP/1.0":
+        headers.append(("connection", "close"))
+    try:
+        return parts[0].decode("ascii"), parts[1].decode("ascii"), headers
+    except UnicodeDecodeError:
+        raise _Refused(400) from None
+
+
+def _length(headers: list[tuple[str, str]]) -> int | None:
+    """Return the body's length; None means chunked. Two lengths, or a length beside chunks, are refused (smuggling)."""
+    lengths = [value for name, value in headers if name == "content-length"]
+    codings = [value.lower() for name, value in headers if name == "transfer-encoding"]
+    if codings:
+        if codings != ["chunked"] or lengths:
+            raise _Refused(400)
+        return None
+    if not lengths:
+        return 0
+    if len(set(lengths)) > 1 or not re.fullmatch(r"[0-9]{1,12}", lengths[0]):
+        raise _Refused(400)
+    return int(lengths[0])
+
+
+_date: tuple[int, str] = (0, "")
+
+
+def _now() -> str:
+    global _date
+    second = int(time())
+    if _date[0] != second:
+        _date = (second, formatdate(second, usegmt=True))
+    return _date[1]
+
+
+def _bytes(response: Response, *, close: bool, head_only: bool) -> bytes:
+    lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}", f"Date: {_now()}"]
+    for name, value in response.headers:
+        clean = value.replace("\r", " ").replace("\n", " ")
+        lines.append(f"{name}: {clean}")
+    if response.status not in (204, 304):
+        lines.append(f"Content-Length: {len(response.body)}")
+    if close:
+        lines.append("Connection: close")
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    return head if head_only or response.status in (204, 304) else head + response.body

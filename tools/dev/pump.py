@@ -1,0 +1,362 @@
+"""Moves what AWS would move: table streams to the relay, queues to their functions, the schedule to its jobs.
+
+A hook on ``runtime.aws`` sees every write and every send of this process, so a stream or a queue is read at once when
+there is something to read; a slow look each second catches the rest (delays that end, messages that come back).
+The dev clock may jump: what the jump makes due is fetched back before its real time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from chalicelib import topology
+from chalicelib.kernel import clock
+from chalicelib.runtime import aws, log, names, queues
+from tools.dev import functions
+from tools.dev.trail import Trail
+
+LOOK_S = 1.0
+BATCH_RECORDS = 100
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+
+
+class _Bell:
+    """Wakes one reader and tells whether it has seen everything that was rung."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rung = 0
+        self._seen = 0
+
+    def ring(self) -> None:
+        with self._condition:
+            self._rung += 1
+            self._condition.notify_all()
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for a ring (or the time); return the count to report with :meth:`saw`."""
+        with self._condition:
+            if self._rung == self._seen:
+                self._condition.wait(timeout_s)
+            return self._rung
+
+    def saw(self, count: int) -> None:
+        with self._condition:
+            self._seen = count
+
+    @property
+    def quiet(self) -> bool:
+        with self._condition:
+            return self._rung == self._seen
+
+
+class Pump:
+    """The moving parts of one installation, in threads of this process."""
+
+    def __init__(self, *, trail: Trail | None = None, positions: Path | None = None) -> None:
+        self._trail = trail
+        self._positions_file = positions
+        self._positions: dict[str, str] = _read(positions)
+        self._tables = {names.table_name(table): _Bell() for table in topology.TABLES}
+        self._stream_bell = _Bell()
+        self._queue_bells: dict[str, _Bell] = {}
+        self._queue_urls: dict[str, str] = {}
+        self._hidden: dict[str, tuple[str, datetime]] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._schedule = threading.Condition()
+        self._jumps = 0
+        self._scheduled: list[functions.ScheduledFunction] = []
+
+    def start(self) -> None:
+        """Begin to move things."""
+        aws._hooks.append(self._watch)  # noqa: SLF001 -- for the life of the process, not of a block
+        for found in functions.queue_functions():
+            self._queue_bells[found.queue] = _Bell()
+            self._queue_urls[queues.url(names.queue_name(found.queue))] = found.queue
+            self._run(f"queue-{found.queue}", lambda found=found: self._consume(found))  # type: ignore[misc]
+        self._run("relay", self._relay)
+        self._scheduled = functions.scheduled_functions()
+        self._run("schedule", self._tick)
+
+    def stop(self, *, settle_s: float = 10) -> None:
+        """Let what is on its way arrive, then end the threads."""
+        self.settle(settle_s)
+        self._stopping.set()
+        with self._schedule:
+            self._schedule.notify_all()
+        for bell in (self._stream_bell, *self._queue_bells.values()):
+            bell.ring()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        if self._watch in aws._hooks:  # noqa: SLF001
+            aws._hooks.remove(self._watch)  # noqa: SLF001
+        self._remember()
+
+    def settle(self, timeout_s: float = 10) -> bool:
+        """Wait until every stream and every queue has been read to its end; say whether that was reached."""
+        deadline = time.monotonic() + timeout_s
+        still = 0
+        while time.monotonic() < deadline:
+            still = still + 1 if self._quiet() else 0
+            if still == 2:
+                return True
+            time.sleep(0.005)
+        return False
+
+    def jumped(self) -> None:
+        """React to a clock that moved: bring back what is due now, run the schedule now."""
+        moment = clock.now()
+        with self._lock:
+            due = [(handle, url) for handle, (url, until) in self._hidden.items() if until <= moment]
+            for handle, _ in due:
+                del self._hidden[handle]
+        for handle, url in due:
+            try:
+                aws.call(
+                    "sqs",
+                    "ChangeMessageVisibility",
+                    {"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 0},
+                )
+            except Exception as error:
+                log.warning("message not fetched back", kind=type(error).__name__)
+        self.run_schedule()
+        for bell in self._queue_bells.values():
+            bell.ring()
+
+    def run_schedule(self) -> None:
+        """Run every scheduled function once, now, in this thread."""
+        for scheduled in self._scheduled:
+            self._run_job(scheduled)
+
+    def _run(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=f"pump-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _quiet(self) -> bool:
+        return all(bell.quiet for bell in (*self._tables.values(), self._stream_bell, *self._queue_bells.values()))
+
+    # What happens in this process ------------------------------------------------------------------------------
+
+    def _watch(self, service: str, operation: str, params: dict[str, Any], proceed: Callable[[], Any]) -> Any:
+        answer = proceed()
+        if service == "dynamodb" and operation in _WRITES:
+            for table in _tables_of(operation, params):
+                if table in self._tables:
+                    self._tables[table].ring()
+            self._stream_bell.ring()
+        elif service == "sqs":
+            self._watch_queue(operation, params)
+        return answer
+
+    def _watch_queue(self, operation: str, params: dict[str, Any]) -> None:
+        url = params.get("QueueUrl", "")
+        queue = self._queue_urls.get(url)
+        if queue is None:
+            return
+        if operation in ("SendMessage", "SendMessageBatch"):
+            self._queue_bells[queue].ring()
+        elif operation == "ChangeMessageVisibility" and params["VisibilityTimeout"]:
+            with self._lock:
+                until = clock.now() + timedelta(seconds=params["VisibilityTimeout"])
+                self._hidden[params["ReceiptHandle"]] = (url, until)
+
+    # Streams ---------------------------------------------------------------------------------------------------
+
+    def _relay(self) -> None:
+        iterators: dict[str, tuple[str, str]] = {}
+        relay = functions.resolve(functions.RELAY)
+        first = True
+        while not self._stopping.is_set():
+            rung = self._stream_bell.wait(LOOK_S)
+            for table, bell in self._tables.items():
+                if bell.quiet and not first:
+                    continue
+                self._relay_table(table, bell, iterators, relay)
+            first = False
+            self._stream_bell.saw(rung)
+
+    def _relay_table(
+        self, table: str, bell: _Bell, iterators: dict[str, tuple[str, str]], relay: functions.Function
+    ) -> None:
+        rung = bell.wait(0)
+        try:
+            if table not in iterators:
+                found = self._iterator(table)
+                if found is None:
+                    bell.saw(rung)
+                    return
+                iterators[table] = found
+            while not self._stopping.is_set():
+                arn, iterator = iterators[table]
+                answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": iterator, "Limit": BATCH_RECORDS})
+                records = [_lambda_record(record, arn) for record in answer["Records"]]
+                if not records:
+                    break
+                while (failed := relay({"Records": records}, None)["batchItemFailures"]) and not self._stopping.wait(1):
+                    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+                    records = records[numbers.index(failed[0]["itemIdentifier"]) :]
+                self._positions[table] = records[-1]["dynamodb"]["SequenceNumber"]
+                iterators[table] = (arn, answer["NextShardIterator"])
+            bell.saw(rung)
+        except Exception as error:
+            iterators.pop(table, None)
+            if aws.error_code(error) == "TrimmedDataAccessException":
+                self._positions.pop(table, None)
+            log.error("stream not read", trace=True, table=table, kind=type(error).__name__)
+            self._stopping.wait(1)
+
+    def _iterator(self, table: str) -> tuple[str, str] | None:
+        found = aws.call("dynamodbstreams", "ListStreams", {"TableName": table})["Streams"]
+        if not found:
+            return None
+        arn = found[0]["StreamArn"]
+        shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
+        params = {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        if table in self._positions:
+            after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._positions[table]}
+            try:
+                return arn, aws.call("dynamodbstreams", "GetShardIterator", params | after)["ShardIterator"]
+            except Exception as error:
+                if aws.error_code(error) != "TrimmedDataAccessException":
+                    raise
+        return arn, aws.call("dynamodbstreams", "GetShardIterator", params)["ShardIterator"]
+
+    def _remember(self) -> None:
+        if self._positions_file is not None:
+            self._positions_file.write_text(json.dumps(self._positions))
+
+    # Queues ----------------------------------------------------------------------------------------------------
+
+    def _consume(self, found: functions.QueueFunction) -> None:
+        bell = self._queue_bells[found.queue]
+        function = functions.resolve(found.handler)
+        url = queues.url(names.queue_name(found.queue))
+        while not self._stopping.is_set():
+            rung = bell.wait(LOOK_S)
+            try:
+                while not self._stopping.is_set() and self._consume_batch(found, function, url):
+                    pass
+            except Exception as error:
+                log.error("queue not read", trace=True, queue=found.queue, kind=type(error).__name__)
+                self._stopping.wait(1)
+            bell.saw(rung)
+
+    def _consume_batch(self, found: functions.QueueFunction, function: functions.Function, url: str) -> bool:
+        answer = aws.call(
+            "sqs",
+            "ReceiveMessage",
+            {
+                "QueueUrl": url,
+                "MaxNumberOfMessages": min(10, found.batch_size),
+                "AttributeNames": ["All"],
+                "MessageAttributeNames": ["All"],
+            },
+        )
+        messages = answer.get("Messages", [])
+        if not messages:
+            return False
+        records = [_sqs_record(message, found.queue) for message in messages]
+        with self._lock:
+            for record in records:
+                self._hidden.pop(record["receiptHandle"], None)
+        for record in records if self._trail is not None else ():
+            self._trail.delivered(found.queue, record["body"])  # type: ignore[union-attr]
+        try:
+            result = function({"Records": records}, None) or {}
+            failed = {failure["itemIdentifier"] for failure in result.get("batchItemFailures", [])}
+        except Exception as error:
+            log.error("function failed", trace=True, queue=found.queue, kind=type(error).__name__)
+            failed = {record["messageId"] for record in records}
+        for record in records if self._trail is not None else ():
+            if record["messageId"] in failed:
+                self._trail.put_off(found.queue, record["body"])  # type: ignore[union-attr]
+        done = [
+            {"Id": str(number), "ReceiptHandle": record["receiptHandle"]}
+            for number, record in enumerate(records)
+            if record["messageId"] not in failed
+        ]
+        if done:
+            aws.call("sqs", "DeleteMessageBatch", {"QueueUrl": url, "Entries": done})
+        return True
+
+    # Schedule --------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        started = time.monotonic()
+        runs = {scheduled.handler: 0 for scheduled in self._scheduled}
+        while not self._stopping.is_set():
+            for scheduled in self._scheduled:
+                if time.monotonic() - started >= runs[scheduled.handler] * scheduled.every_s:
+                    runs[scheduled.handler] = int((time.monotonic() - started) / scheduled.every_s) + 1
+                    self._run_job(scheduled)
+            with self._schedule:
+                self._schedule.wait(LOOK_S)
+
+    def _run_job(self, scheduled: functions.ScheduledFunction) -> None:
+        event = {
+            "version": "0",
+            "id": "local",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "000000000000",
+            "time": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": "us-east-1",
+            "resources": ["arn:aws:events:us-east-1:000000000000:rule/local"],
+            "detail": {},
+        }
+        try:
+            functions.resolve(scheduled.handler)(event, None)
+        except Exception as error:
+            log.error("job failed", trace=True, job=scheduled.handler, kind=type(error).__name__)
+
+
+def _tables_of(operation: str, params: dict[str, Any]) -> set[str]:
+    if operation == "TransactWriteItems":
+        return {next(iter(item.values()))["TableName"] for item in params["TransactItems"]}
+    if operation == "BatchWriteItem":
+        return set(params["RequestItems"])
+    return {params["TableName"]}
+
+
+def _lambda_record(record: dict[str, Any], arn: str) -> dict[str, Any]:
+    change = dict(record["dynamodb"])
+    created = change.get("ApproximateCreationDateTime")
+    if isinstance(created, datetime):
+        change["ApproximateCreationDateTime"] = created.timestamp()
+    return {**record, "dynamodb": change, "eventSourceARN": arn}
+
+
+def _sqs_record(message: dict[str, Any], queue: str) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: {"stringValue": value.get("StringValue"), "dataType": value.get("DataType")}
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{names.queue_name(queue)}",
+        "awsRegion": "us-east-1",
+    }
+
+
+def _read(path: Path | None) -> dict[str, str]:
+    if path is None or not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:
+        return {}
+    return {str(table): str(number) for table, number in found.items()}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Make the virtual environment and install the tools, unless that was done for these very requirements.
+set -euo pipefail
+venv=${1:-.venv}
+say() { printf '%s\n' "$*" >&2; }
+
+wanted=$(cat requirements.txt requirements-dev.txt | cksum)
+stamp="$venv/.requirements"
+if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+  exit 0
+fi
+
+new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
+if ! { [ -x "$venv/bin/python" ] && "$venv/bin/python" -c "$new_enough" 2>/dev/null; }; then
+  python=
+  for candidate in ${PYTHON:-python3 python3.11 python3.12 python3.13 python3.14 python}; do
+    if "$candidate" -c "$new_enough" >/dev/null 2>&1; then
+      python=$candidate
+      break
+    fi
+  done
+  if [ -z "$python" ]; then
+    say "Biandan needs Python 3.11 or newer, and none was found: install one, or name it with PYTHON=/path/to/python3."
+    exit 1
+  fi
+  say "Making $venv with $("$python" --version) ..."
+  rm -rf "$venv"
+  if ! failure=$("$python" -m venv "$venv" 2>&1); then
+    rm -rf "$venv"
+    say "$failure"
+    say "Python could not make a virtual environment; on Debian and Ubuntu the package python3-venv is missing."
+    exit 1
+  fi
+fi
+
+say "Installing requirements-dev.txt (a minute the first time, seconds from the cache) ..."
+rm -f "$stamp"
+if ! "$venv/bin/python" -m pip install -qq --no-compile --disable-pip-version-check --no-input \
+    --requirement requirements-dev.txt; then
+  say "The packages could not be installed; the lines above say which one and why."
+  exit 1
+fi
+printf '%s\n' "$wanted" > "$stamp"
