@@ -20,7 +20,7 @@ def table_specs() -> dict[str, Spec]:
     """Return CreateTable parameters by short table name, merged over all models that share a table."""
     specs: dict[str, Spec] = {}
     for table, module_name in topology.TABLES.items():
-        if find_spec(module_name.rsplit(".", 1)[0]) is None:
+        if find_spec(module_name.rsplit(".", 1)[0]) is None or find_spec(module_name) is None:
             continue
         import_module(module_name)
         for model in _models(Row):
