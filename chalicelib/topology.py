@@ -85,6 +85,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "ord": ("order", "checkout"),
     "pay": ("payment", "payments"),
     "ref": ("refund", "payments"),
+    "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
 }
 
@@ -92,6 +93,7 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     # Tables with a due index: name, hash key, range key.
     ("orders", "purchase_id", "id"),
     ("payments", "purchase_id", "id"),
+    ("shipments", "order_id", "id"),
     ("complaints", "complaint_id", None),
 )
 

@@ -1,0 +1,107 @@
+"""Routes of shipments: merchants ship, buyers follow, hubs push."""
+
+from __future__ import annotations
+
+from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
+from chalicelib.logistics import domain, service
+from chalicelib.logistics.carriers import CARRIERS
+from chalicelib.logistics.domain import (
+    CodeAlreadyGiven,
+    PhoneNeeded,
+    TooManyShipments,
+    TrackingNumberUsed,
+    UnknownCarrier,
+    WrongDelivery,
+)
+from chalicelib.logistics.ports import BadSignature, UnreadablePush
+from chalicelib.logistics.schemas import CarriersView, CarrierView, ShipmentsView, ShipmentView, ShipOrder
+from chalicelib.orders.service import OverShipped
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.intents import Intent
+
+routes = Routes("logistics")
+
+PUSH_CAP_BYTES = 256 * 1024
+FORM = ("application/x-www-form-urlencoded",)
+
+
+@routes.route(
+    "GET", "/v1/carriers", access=Access.PUBLIC, returns=CarriersView, cache_control="public, max-age=3600", etag=True
+)
+def list_carriers() -> CarriersView:
+    """List the carriers a merchant may ship with."""
+    return CarriersView(items=[CarrierView.of(carrier) for carrier in CARRIERS.values()])
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/orders/{order_id}/shipments",
+    access=Access.MERCHANT,
+    body=ShipOrder,
+    returns=ShipmentView,
+    status=201,
+    raises=(
+        NotFound,
+        IllegalTransition,
+        OverShipped,
+        TrackingNumberUsed,
+        TooManyShipments,
+        WrongDelivery,
+        UnknownCarrier,
+        PhoneNeeded,
+        CodeAlreadyGiven,
+        Busy,
+    ),
+)
+def ship_order(order_id: str, body: ShipOrder, caller: Caller, intent: Intent) -> Reply:
+    """Ship units of one of the merchant's orders: as a parcel, or digitally."""
+    dispatch = service.Dispatch(
+        lines=tuple((line.line_id, line.quantity) for line in body.lines),
+        carrier=body.carrier,
+        number=body.tracking_number,
+        phone_tail=body.phone_tail or "",
+        note=body.note,
+        code=body.code,
+    )
+    shipment, replayed = service.ship(caller.owned_merchant(), order_id, dispatch, intent)
+    return Reply(ShipmentView.of(shipment), 201, {"Idempotency-Replayed": "true"} if replayed else {})
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/orders/{order_id}/shipments",
+    access=Access.MERCHANT,
+    returns=ShipmentsView,
+    raises=(NotFound,),
+)
+def list_merchant_shipments(order_id: str, caller: Caller) -> ShipmentsView:
+    """List the shipments of one of the merchant's orders."""
+    shipments = service.of_merchants_order(order_id, caller.owned_merchant())
+    return ShipmentsView(items=[ShipmentView.of(shipment) for shipment in shipments])
+
+
+@routes.route("GET", "/v1/orders/{order_id}/shipments", access=Access.BUYER, returns=ShipmentsView, raises=(NotFound,))
+def follow_order(order_id: str, caller: Caller) -> ShipmentsView:
+    """Follow the parcels of one of the caller's orders: state, estimate, events newest first."""
+    shipments = service.of_buyers_order(order_id, caller.account_id)
+    return ShipmentsView(items=[ShipmentView.of(shipment, for_buyer=True) for shipment in shipments])
+
+
+@routes.route(
+    "POST",
+    "/v1/webhooks/logistics/kuaidi100/{shipment_id}",
+    access=Access.PROVIDER,
+    idempotent=False,  # The hub sends no key; a snapshot that comes again tells nothing new.
+    cap_bytes=PUSH_CAP_BYTES,
+    content_types=FORM,
+    raises=(NotFound, BadSignature, UnreadablePush),
+)
+def kuaidi100_push(shipment_id: str, request: Request) -> Reply:
+    """Take a push of Kuaidi100: verified, durable, then acknowledged."""
+    if domain.order_of(shipment_id) is None:
+        raise NotFound(what="address")
+    headers, text = service.receive_push(
+        "kuaidi100", shipment_id=shipment_id, headers=request.headers, body=request.body
+    )
+    return Reply(text, 200, headers)

@@ -1,0 +1,67 @@
+"""Facts about shipments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.kernel.events import Event
+
+
+class ShipmentCreated(Event, frozen=True, tag="shipment.created"):
+    """A merchant handed units over: to a carrier, or digitally to the buyer."""
+
+    order_id: str
+    shipment_id: str
+
+    @property
+    def subject(self) -> str:
+        """The shipment."""
+        return self.shipment_id
+
+
+class ShipmentProgressed(Event, frozen=True, tag="shipment.progressed"):
+    """The parcel is in another state since ``at``, the carrier's time."""
+
+    order_id: str
+    shipment_id: str
+    status: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        """The shipment, its state and since when: a parcel may come back to a state."""
+        return f"{self.shipment_id}#{self.status}#{int(self.at.timestamp())}"
+
+
+class ShipmentDelivered(Event, frozen=True, tag="shipment.delivered"):
+    """The parcel was signed for, or its goods were delivered digitally. Told once, whatever the carrier adds later."""
+
+    order_id: str
+    shipment_id: str
+    delivered_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """The shipment."""
+        return self.shipment_id
+
+
+class TrackingPushed(Event, frozen=True, tag="tracking.pushed"):
+    """A hub's genuine push on its way to be read: what was signed, as it came.
+
+    The exception to "ids only": the push must be durable before it is acknowledged, and what a carrier wrote may name
+    a courier. ``payload`` is cut off nowhere else than in the queue, whose messages live 14 days at most.
+    """
+
+    provider: str
+    payload: str
+    packed: bool = False
+    """Whether the payload is compressed (zlib, base 64), because it was too long for a message."""
+    shipment_id: str = ""
+    """The shipment of the address it was pushed to, for hubs that push one at a time."""
+    digest: str = ""
+
+    @property
+    def subject(self) -> str:
+        """This very content for this shipment: the hub's repeats of a push have the same name."""
+        return f"{self.provider}#{self.shipment_id}#{self.digest}"

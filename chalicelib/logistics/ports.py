@@ -1,0 +1,102 @@
+"""The port to carrier hubs: services that know where parcels of all carriers are, and push what is new.
+
+An adapter is a module ``providers/<name>.py`` with ``build() -> CarrierHub``, loaded by name on first use. It keeps no
+state, asks ``kernel.clock`` for the time and goes out through ``runtime.outbound`` only. ``verify`` authenticates the
+raw bytes and does nothing else; what was signed travels to the consumer, and ``read`` makes snapshots of it there: one
+or, for hubs that push many parcels at a time, many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from chalicelib.kernel.errors import ShopError
+from chalicelib.logistics.domain import Snapshot
+
+
+class PushRefused(ShopError):
+    """Base of all refusals of a push; leaves no trace but a log line with the code."""
+
+    code, status = "push_refused", 401
+    en, zh = "The push is refused: {why}.", "推送被拒绝：{why}。"
+
+
+class BadSignature(PushRefused):
+    """Missing, malformed or wrong signature."""
+
+    code = "bad_signature"
+
+
+class ForeignPush(PushRefused):
+    """Genuine, but of another customer of the hub."""
+
+    code, status = "foreign_push", 403
+
+
+class UnreadablePush(PushRefused):
+    """The form or its content cannot be read."""
+
+    code, status = "unreadable_push", 400
+
+
+class Subscribed(StrEnum):
+    """What came of subscribing."""
+
+    YES = "yes"
+    """The hub will push; an existing subscription counts."""
+    LATER = "later"
+    """Not now: busy, or no answer we understand. Try again."""
+    REFUSED = "refused"
+    """It will not, however often we try: somebody must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The answer to ``subscribe``; ``code`` is the hub's word for logs."""
+
+    outcome: Subscribed
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a hub must know of a parcel."""
+
+    shipment_id: str
+    carrier: str
+    number: str
+    phone_tail: str = ""
+
+
+class CarrierHub(Protocol):
+    """One hub."""
+
+    @property
+    def name(self) -> str:
+        """The module's name, also in addresses."""
+
+    def subscribe(self, parcel: Parcel) -> Subscription:
+        """Ask for pushes; again for the same parcel is harmless."""
+
+    def query(self, parcel: Parcel) -> Snapshot | None:
+        """Ask what is known now; None if nothing is, or it will not say."""
+
+    def verify(self, *, shipment_id: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        """Authenticate a push and return exactly what was signed. ``shipment_id`` is that of the address, if any.
+
+        Raises:
+            PushRefused: one of its subclasses, for everything that is not a genuine push to us.
+        """
+
+    def read(self, payload: bytes) -> list[Snapshot]:
+        """Read what ``verify`` returned; one bad element does not lose the others.
+
+        Raises:
+            UnreadablePush: if it is no push at all.
+        """
+
+    def acknowledge(self) -> tuple[dict[str, str], str]:
+        """Return headers and body of the exact reply to a push that is durable with us."""

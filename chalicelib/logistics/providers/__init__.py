@@ -1,0 +1,1 @@
+"""Adapters to carrier hubs, one a file, loaded by name on first use."""

@@ -1,0 +1,134 @@
+"""Wire models of shipments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from chalicelib.kernel import clock, context
+from chalicelib.logistics import domain
+from chalicelib.logistics.carriers import CARRIERS, Carrier
+from chalicelib.logistics.domain import Shipment
+from chalicelib.runtime.schema import Count, Schema, Timestamp
+
+LineId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}$")]
+CarrierCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{2,30}$")]
+TrackingNumber = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{6,32}$", to_upper=True)]
+
+
+class ShipLine(Schema):
+    """Units of one line of the order."""
+
+    line_id: LineId
+    quantity: Count
+
+
+class ShipOrder(Schema):
+    """A parcel (``carrier`` and ``tracking_number``), or a digital delivery (neither; ``note`` and ``code``)."""
+
+    lines: Annotated[list[ShipLine], Field(min_length=1, max_length=50)]
+    carrier: CarrierCode | None = None
+    tracking_number: TrackingNumber | None = None
+    phone_tail: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
+    """Last four digits of the sender's phone, for carriers that want them; the recipient's is taken without it."""
+    note: Annotated[str, StringConstraints(max_length=500)] = ""
+    code: Annotated[str, StringConstraints(max_length=500)] = ""
+    """What the buyer bought: a key, a voucher. Only the buyer sees it; a merchant's code serves one order."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.carrier is None) is not (self.tracking_number is None):
+            raise ValueError("carrier and tracking_number belong together")
+        if self.carrier is not None and self.code:
+            raise ValueError("a parcel has no code")
+        return self
+
+
+class CarrierView(Schema):
+    """A carrier and its names."""
+
+    code: str
+    zh: str
+    en: str
+    needs_phone: bool
+
+    @classmethod
+    def of(cls, carrier: Carrier) -> CarrierView:
+        """Return the wire form."""
+        return cls(code=carrier.code, zh=carrier.zh, en=carrier.en, needs_phone=carrier.needs_phone)
+
+
+class CarriersView(Schema):
+    """Every carrier we know."""
+
+    items: list[CarrierView]
+
+
+class ScanView(Schema):
+    """One thing that happened to the parcel, as the carrier tells it."""
+
+    at: Timestamp
+    text: str
+    status: str | None = None
+    place: str | None = None
+
+
+class ShipmentView(Schema):
+    """A parcel and where it is, or a digital delivery. ``code`` is shown to the buyer only."""
+
+    shipment_id: str
+    order_id: str
+    kind: str
+    status: str
+    status_text: str
+    estimate: str | None = None
+    carrier: CarrierView | None = None
+    tracking_number: str | None = None
+    lines: dict[str, int]
+    shipped_at: Timestamp
+    delivered_at: Timestamp | None = None
+    events: list[ScanView]
+    note: str | None = None
+    code: str | None = None
+    has_code: bool = False
+
+    @classmethod
+    def of(cls, shipment: Shipment, *, for_buyer: bool = False) -> ShipmentView:
+        """Return the wire form in the caller's language."""
+        language = context.current().language
+        code = shipment.carrier
+        carrier = CARRIERS.get(code) if code else None
+        if code and carrier is None:  # The hub corrected it to one that our table lacks.
+            carrier = Carrier(code, code, code)
+        return cls(
+            shipment_id=shipment.shipment_id,
+            order_id=shipment.order_id,
+            kind="digital" if shipment.is_digital else "parcel",
+            status=shipment.status.value,
+            status_text=domain.status_text(shipment, language),
+            estimate=domain.estimate(shipment, language, now=clock.now()),
+            carrier=CarrierView.of(carrier) if carrier else None,
+            tracking_number=shipment.number,
+            lines=dict(shipment.lines),
+            shipped_at=shipment.shipped_at,
+            delivered_at=shipment.delivered_at,
+            events=[
+                ScanView(
+                    at=scan.at,
+                    text=scan.text,
+                    status=scan.status.value if scan.status else None,
+                    place=scan.place or None,
+                )
+                for scan in shipment.scans
+            ],
+            note=shipment.note or None,
+            code=(shipment.code or None) if for_buyer else None,
+            has_code=bool(shipment.code),
+        )
+
+
+class ShipmentsView(Schema):
+    """The shipments of one order, in the order they were made."""
+
+    items: list[ShipmentView]

@@ -1,0 +1,341 @@
+"""Use cases of shipments: ship, follow, be told by a hub, ask a hub."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from chalicelib.kernel import clock
+from chalicelib.kernel import events as facts
+from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, NotFound, ShopError, TooLarge
+from chalicelib.kernel.events import Event
+from chalicelib.logistics import domain, store
+from chalicelib.logistics.carriers import CARRIERS
+from chalicelib.logistics.domain import Shipment, Snapshot, Watch
+from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentProgressed, TrackingPushed
+from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, UnreadablePush
+from chalicelib.orders import service as orders
+from chalicelib.runtime import log, metrics, queues
+from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+RACES = 6
+QUEUE = "logistics"
+UNPACKED_CAP_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What a merchant hands over: a parcel with ``carrier`` and ``number``, or, without them, a digital delivery."""
+
+    lines: tuple[tuple[str, int], ...]
+    carrier: str | None = None
+    number: str | None = None
+    phone_tail: str = ""
+    note: str = ""
+    code: str = ""
+
+
+def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) -> tuple[Shipment, bool]:
+    """Create a shipment of one of the merchant's orders; returns it, and whether the same intent made it before.
+
+    The order's row is replaced at the version read before its shipments were: two shipments made at once cannot both
+    go through, so numbers, quantities and tracking numbers stay unique.
+
+    Raises:
+        NotFound: if the order is not this merchant's.
+        IllegalTransition, OverShipped: as the order says.
+        TrackingNumberUsed, TooManyShipments, WrongDelivery, UnknownCarrier, PhoneNeeded, CodeAlreadyGiven: as named.
+        Busy: if the order kept changing.
+    """
+    for _ in range(RACES):
+        order = orders.load_order(order_id)
+        if order.merchant_id != merchant_id:
+            raise NotFound(what="order")
+        made = store.of_order(order_id, consistent=True)
+        for shipment in made:
+            if shipment.intent == intent.token:
+                intent.check(shipment.fingerprint)
+                return shipment, True
+        shipment = _pack(order, made, dispatch, intent)
+        try:
+            with UnitOfWork(f"ship#{shipment.shipment_id}#{intent.token}") as work:
+                orders.record_shipment(
+                    work, order, shipment_id=shipment.shipment_id, lines=shipment.lines, at=shipment.shipped_at
+                )
+                store.save(work, shipment, _created(shipment))
+                if shipment.code:
+                    store.give_code(work, shipment)
+        except (ConcurrentUpdate, AlreadyExists):
+            continue
+        return shipment, False
+    raise Busy
+
+
+def _pack(order: orders.Order, made: Sequence[Shipment], dispatch: Dispatch, intent: Intent) -> Shipment:
+    now = clock.now()
+    digital = dispatch.carrier is None
+    domain.check_parcel({line.line_id: line.kind for line in order.lines}, dispatch.lines, digital=digital)
+    quantities: dict[str, int] = {}
+    for line_id, quantity in dispatch.lines:
+        quantities[line_id] = quantities.get(line_id, 0) + quantity
+    if dispatch.number is not None:
+        domain.check_number(made, dispatch.number)
+    return Shipment(
+        shipment_id=domain.shipment_id(order.order_id, domain.next_number(made)),
+        order_id=order.order_id,
+        merchant_id=order.merchant_id,
+        lines=tuple(sorted(quantities.items())),
+        shipped_at=now,
+        watch=Watch.FINISHED if digital else Watch.WAITING,
+        since=now,
+        status=domain.Status.DELIVERED if digital else domain.Status.CREATED,
+        carrier=dispatch.carrier,
+        number=dispatch.number,
+        phone_tail="" if digital else _phone_tail(order, dispatch),
+        note=dispatch.note,
+        code=dispatch.code,
+        delivered_at=now if digital else None,
+        intent=intent.token,
+        fingerprint=intent.fingerprint,
+    )
+
+
+def _phone_tail(order: orders.Order, dispatch: Dispatch) -> str:
+    carrier = CARRIERS.get(dispatch.carrier or "")
+    if carrier is None:
+        raise domain.UnknownCarrier(carrier=dispatch.carrier)
+    if not carrier.needs_phone:
+        return ""
+    contact = None if dispatch.phone_tail else orders.load_purchase(order.purchase_id).contact
+    digits = dispatch.phone_tail or "".join(c for c in (contact.phone if contact else "") if c.isdigit())[-4:]
+    if len(digits) != 4:
+        raise domain.PhoneNeeded(carrier=carrier.code)
+    return digits
+
+
+def _created(shipment: Shipment) -> list[Event]:
+    told: list[Event] = [ShipmentCreated(order_id=shipment.order_id, shipment_id=shipment.shipment_id)]
+    return told + _delivered(shipment)
+
+
+def _delivered(shipment: Shipment) -> list[Event]:
+    if shipment.delivered_at is None:
+        return []
+    fact = ShipmentDelivered(
+        order_id=shipment.order_id, shipment_id=shipment.shipment_id, delivered_at=shipment.delivered_at
+    )
+    return [fact]
+
+
+def of_buyers_order(order_id: str, buyer_id: str) -> list[Shipment]:
+    """Return the shipments of one of the buyer's orders.
+
+    Raises:
+        NotFound: if it is not theirs.
+    """
+    orders.buyers_order(order_id, buyer_id)
+    return store.of_order(order_id)
+
+
+def of_merchants_order(order_id: str, merchant_id: str) -> list[Shipment]:
+    """Return the shipments of one of the merchant's orders.
+
+    Raises:
+        NotFound: if it is not theirs.
+    """
+    if orders.load_order(order_id).merchant_id != merchant_id:
+        raise NotFound(what="order")
+    return store.of_order(order_id)
+
+
+def load(shipment_id: str) -> Shipment:
+    """Return a shipment.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    return store.load(shipment_id)
+
+
+def hub(name: str = "") -> CarrierHub:
+    """Return the hub's adapter, loaded on first use; without a name the one this installation subscribes at."""
+    chosen = name or setting("BIANDAN_CARRIER_HUB", "kuaidi100")
+    if not chosen.isidentifier():
+        raise NotFound(what="address")
+    adapter: CarrierHub = import_module(f"chalicelib.logistics.providers.{chosen}").build()
+    return adapter
+
+
+def receive_push(
+    provider: str, *, shipment_id: str = "", headers: Mapping[str, str], body: bytes
+) -> tuple[dict[str, str], str]:
+    """Authenticate a hub's push, make it durable, and return the hub's own reply. Nothing is read or written before.
+
+    Raises:
+        PushRefused: if it is not genuine.
+        TooLarge: if it does not fit a message, even packed.
+    """
+    adapter = hub(provider)
+    payload = adapter.verify(shipment_id=shipment_id, headers=headers, body=body)
+    queues.send(QUEUE, [_message(provider, shipment_id, payload)])
+    return adapter.acknowledge()
+
+
+def _message(provider: str, shipment_id: str, payload: bytes) -> facts.Envelope:
+    digest = hashlib.sha256(payload).hexdigest()[:24]
+    packed = base64.b64encode(zlib.compress(payload, 6)).decode()
+    for text, is_packed in ((_text(payload), False), (packed, True)):
+        if text is None:
+            continue
+        envelope = facts.seal(
+            TrackingPushed(provider=provider, payload=text, packed=is_packed, shipment_id=shipment_id, digest=digest)
+        )
+        if len(facts.encode(envelope).encode()) <= facts.Envelope.CAP_BYTES:
+            return envelope
+    raise TooLarge(cap_bytes=facts.Envelope.CAP_BYTES)
+
+
+def _text(payload: bytes) -> str | None:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def read_push(push: TrackingPushed) -> None:
+    """Apply every snapshot of a push; one that fails does not keep the others.
+
+    Raises:
+        NotFound: if a shipment is not there (yet): deliver the message again.
+    """
+    payload = _unpack(push.payload) if push.packed else push.payload.encode()
+    missing: NotFound | None = None
+    for snapshot in hub(push.provider).read(payload):
+        try:
+            track(push.shipment_id or snapshot.shipment_id, snapshot)
+        except NotFound as error:
+            missing = error
+    if missing is not None:
+        raise missing
+
+
+def _unpack(packed: str) -> bytes:
+    payload = zlib.decompressobj().decompress(base64.b64decode(packed), UNPACKED_CAP_BYTES)
+    if len(payload) == UNPACKED_CAP_BYTES:
+        raise UnreadablePush(why="too long")
+    return payload
+
+
+def track(shipment_id: str, snapshot: Snapshot) -> Shipment:
+    """Apply one snapshot, pushed or asked for; no write where it tells nothing new.
+
+    Raises:
+        NotFound: if there is no such shipment.
+    """
+    shipment = store.load(shipment_id)
+    if shipment.is_digital or snapshot.number.upper() not in ("", shipment.number):
+        log.warning("snapshot of another number", shipment_id=shipment_id)
+        metrics.count("tracking_foreign_numbers")
+        return shipment
+    if snapshot.report is domain.Report.ABORTED:
+        log.warning("hub gave up", shipment_id=shipment_id, why=snapshot.why)
+        metrics.count("tracking_aborted")
+    return _change(shipment_id, lambda found: domain.follow(found, snapshot, now=clock.now()), first=shipment)
+
+
+def _change(shipment_id: str, change: Callable[[Shipment], Shipment], *, first: Shipment | None = None) -> Shipment:
+    """Load, change, save; again after a lost race."""
+    for _ in range(RACES):
+        before = first or store.load(shipment_id)
+        first = None
+        after = change(before)
+        if after == before:
+            return before
+        try:
+            with UnitOfWork() as work:
+                store.save(work, after, _told(before, after))
+        except ConcurrentUpdate:
+            continue
+        return after
+    raise ConcurrentUpdate
+
+
+def _told(before: Shipment, after: Shipment) -> list[Event]:
+    told: list[Event] = []
+    if after.status is not before.status:
+        progressed = ShipmentProgressed(
+            order_id=after.order_id,
+            shipment_id=after.shipment_id,
+            status=after.status.value,
+            at=after.news_at or clock.now(),
+        )
+        told.append(progressed)
+    return told if before.delivered_at is not None else told + _delivered(after)
+
+
+def begin_watch(shipment_id: str) -> None:
+    """Subscribe a new shipment at the hub; once, however often it is told of."""
+    shipment = store.load(shipment_id)
+    if shipment.watch is Watch.WAITING and shipment.tries == 0:
+        _subscribe(shipment)
+
+
+def _subscribe(shipment: Shipment) -> None:
+    answer = hub().subscribe(_parcel(shipment))
+    if answer.outcome is Subscribed.YES:
+        log.info("subscribed", shipment_id=shipment.shipment_id, code=answer.code)
+    else:
+        log.warning("not subscribed", shipment_id=shipment.shipment_id, code=answer.code, outcome=answer.outcome.value)
+        metrics.count(f"tracking_subscription_{answer.outcome.value}")  # The stack alarms on "refused".
+
+    def noted(found: Shipment) -> Shipment:
+        if found.watch is not Watch.WAITING:
+            return found
+        if answer.outcome is Subscribed.YES:
+            return domain.subscribed(found, now=clock.now())
+        return domain.not_subscribed(found, for_good=answer.outcome is Subscribed.REFUSED, now=clock.now())
+
+    _change(shipment.shipment_id, noted)
+
+
+def wake(shipment_id: str) -> None:
+    """Handle the timeout of a shipment's watch: subscribe again, ask the hub, or stop. A stale call is a no-op.
+
+    The row is claimed before the hub hears from us, so two deliveries of one deadline ask once.
+    """
+    shipment = store.load(shipment_id)
+    now = clock.now()
+    if shipment.due_at is None or shipment.due_at > now:
+        return
+    claimed = domain.timed_out(shipment, now=now)
+    try:
+        with UnitOfWork() as work:
+            store.save(work, claimed)
+    except ConcurrentUpdate:
+        return  # Somebody else is at it, or news came: either sets a deadline of its own.
+    if claimed.watch is Watch.WAITING:
+        _subscribe(claimed)
+    elif claimed.watch in (Watch.WATCHED, Watch.POLLED) and domain.may_ask(shipment, now=now):
+        _ask(claimed)
+
+
+def _ask(shipment: Shipment) -> None:
+    try:
+        snapshot = hub().query(_parcel(shipment))
+    except ShopError as error:
+        log.warning("hub did not answer", shipment_id=shipment.shipment_id, code=error.code)
+        _change(shipment.shipment_id, lambda found: domain.unanswered(found, now=clock.now()))
+        return
+    metrics.count("tracking_asked")
+    if snapshot is not None:
+        track(shipment.shipment_id, snapshot)
+
+
+def _parcel(shipment: Shipment) -> Parcel:
+    return Parcel(shipment.shipment_id, shipment.carrier or "", shipment.number or "", shipment.phone_tail)

@@ -1,0 +1,178 @@
+"""Rows of the ``shipments`` table: an order's shipments under the order's id, and the codes that were given away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib.kernel import ids
+from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.events import Event
+from chalicelib.logistics.domain import CodeAlreadyGiven, Scan, Shipment, Status, Watch, order_of
+from chalicelib.runtime import names
+from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
+from chalicelib.runtime.db.work import UnitOfWork
+
+
+class _ScanDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    at_s: int
+    text: str
+    status: str = ""
+    place: str = ""
+
+
+class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
+    merchant_id: str
+    lines: tuple[tuple[str, int], ...]
+    shipped_ms: int
+    intent: str = ""
+    fingerprint: str = ""
+    phone_tail: str = ""
+    note: str = ""
+    code: str = ""
+    carrier_given: str | None = None
+    delivered_ms: int | None = None
+    subscriptions: int = 0
+    tries: int = 0
+    asked_ms: int | None = None
+
+
+class ShipmentRow(DueRow):
+    """Key: order_id, shipment_id as id."""
+
+    class Meta:
+        table_name = names.table_name("shipments")
+        region = region()
+
+    order_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    status = UnicodeAttribute()
+    watch = UnicodeAttribute()
+    since_ms = NumberAttribute()
+    carrier = UnicodeAttribute(null=True)
+    number = UnicodeAttribute(null=True)
+    doc = DocumentAttribute[_ShipmentDoc](_ShipmentDoc)
+    scans = DocumentAttribute[tuple[_ScanDoc, ...]](tuple[_ScanDoc, ...], null=True)
+    due = DueIndex()
+
+
+class GivenCodeRow(Row):
+    """A merchant's digital code that was given to a buyer. Key: ``code_<digest>``; the code itself is not here."""
+
+    class Meta:
+        table_name = names.table_name("shipments")
+        region = region()
+
+    order_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    shipment_id = UnicodeAttribute()
+
+
+def of_order(order_id: str, *, consistent: bool = False) -> list[Shipment]:
+    """Read an order's shipments, in the order they were made: one Query."""
+    return [_shipment(row) for row in reads.query_rows(ShipmentRow, order_id, consistent=consistent)]
+
+
+def load(shipment_id: str) -> Shipment:
+    """Read one shipment, consistently.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    order_id = order_of(shipment_id)
+    row = reads.get(ShipmentRow, order_id, shipment_id, consistent=True) if order_id else None
+    if row is None:
+        raise NotFound(what="shipment")
+    return _shipment(row)
+
+
+def save(work: UnitOfWork, shipment: Shipment, events: Sequence[Event] = ()) -> None:
+    """Add the shipment's row to the work."""
+    work.save(_row(shipment), events=events, label="shipment")
+
+
+def give_code(work: UnitOfWork, shipment: Shipment) -> None:
+    """Claim the shipment's code for it in the same work; refused as ``CodeAlreadyGiven``."""
+    claim = GivenCodeRow(
+        order_id=f"code_{ids.digest(shipment.merchant_id, shipment.code)}", id="given", shipment_id=shipment.shipment_id
+    )
+    work.save(claim, refuse=lambda item: CodeAlreadyGiven(), label="code")  # noqa: ARG005
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _time(milliseconds: float) -> datetime:
+    return from_epoch_s(milliseconds / 1000)
+
+
+def _row(shipment: Shipment) -> ShipmentRow:
+    row = ShipmentRow(
+        order_id=shipment.order_id,
+        id=shipment.shipment_id,
+        status=shipment.status.value,
+        watch=shipment.watch.value,
+        since_ms=_ms(shipment.since),
+        carrier=shipment.carrier,
+        number=shipment.number,
+        doc=_ShipmentDoc(
+            merchant_id=shipment.merchant_id,
+            lines=shipment.lines,
+            shipped_ms=_ms(shipment.shipped_at),
+            intent=shipment.intent,
+            fingerprint=shipment.fingerprint,
+            phone_tail=shipment.phone_tail,
+            note=shipment.note,
+            code=shipment.code,
+            carrier_given=shipment.carrier_given,
+            delivered_ms=_ms(shipment.delivered_at) if shipment.delivered_at else None,
+            subscriptions=shipment.subscriptions,
+            tries=shipment.tries,
+            asked_ms=_ms(shipment.asked_at) if shipment.asked_at else None,
+        ),
+        scans=tuple(
+            _ScanDoc(int(scan.at.timestamp()), scan.text, scan.status.value if scan.status else "", scan.place)
+            for scan in shipment.scans
+        )
+        or None,
+        version=shipment.version,
+    )
+    row.set_due(shipment.due_at, shipment.shipment_id)
+    return row
+
+
+def _shipment(row: ShipmentRow) -> Shipment:
+    doc = row.doc
+    return Shipment(
+        shipment_id=row.id,
+        order_id=row.order_id,
+        merchant_id=doc.merchant_id,
+        lines=doc.lines,
+        shipped_at=_time(doc.shipped_ms),
+        watch=Watch(row.watch),
+        since=_time(row.since_ms),
+        status=Status(row.status),
+        carrier=row.carrier,
+        number=row.number,
+        phone_tail=doc.phone_tail,
+        note=doc.note,
+        code=doc.code,
+        delivered_at=_time(doc.delivered_ms) if doc.delivered_ms is not None else None,
+        carrier_given=doc.carrier_given,
+        scans=tuple(
+            Scan(from_epoch_s(scan.at_s), scan.text, Status(scan.status) if scan.status else None, scan.place)
+            for scan in row.scans or ()
+        ),
+        subscriptions=doc.subscriptions,
+        tries=doc.tries,
+        asked_at=_time(doc.asked_ms) if doc.asked_ms is not None else None,
+        intent=doc.intent,
+        fingerprint=doc.fingerprint,
+        version=int(row.version),
+    )
