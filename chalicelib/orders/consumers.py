@@ -7,10 +7,28 @@ from typing import Any
 from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
+from chalicelib.kernel.events import Envelope
+from chalicelib.kernel.money import Money
+from chalicelib.logistics.events import ShipmentDelivered
+from chalicelib.orders import service
+from chalicelib.payments.events import RefundSucceeded
 from chalicelib.runtime.consume import Consumer
 
 functions = Blueprint(__name__)
 consumer = Consumer("orders")
+
+
+@consumer.on(ShipmentDelivered)
+def shipment_delivered(event: ShipmentDelivered, envelope: Envelope) -> None:
+    """Note the parcel's arrival on its order."""
+    service.record_delivery(event.order_id, event.shipment_id, event.delivered_at)
+
+
+@consumer.on(RefundSucceeded)
+def refund_succeeded(event: RefundSucceeded, envelope: Envelope) -> None:
+    """Note the refund on its order; a refund of a surplus payment belongs to none."""
+    if event.order_id is not None:
+        service.record_refund(event.order_id, event.refund_id, Money(event.amount_minor, event.currency))
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("orders"), batch_size=10, name="orders")

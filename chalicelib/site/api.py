@@ -23,13 +23,22 @@ def _text(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-@routes.route("GET", "/openapi.json", access=Access.PUBLIC, cache_control=_KEEP, etag=True, returns_type="application/openapi+json")
+@routes.route(
+    "GET",
+    "/openapi.json",
+    access=Access.PUBLIC,
+    cache_control=_KEEP,
+    etag=True,
+    returns_type="application/openapi+json",
+)
 def openapi_document() -> Reply:
     """The OpenAPI 3.1 document of this API."""
     return Reply(_text("openapi.json"))
 
 
-@routes.route("GET", "/docs", access=Access.PUBLIC, cache_control=_KEEP, etag=True, returns_type="text/html; charset=utf-8")
+@routes.route(
+    "GET", "/docs", access=Access.PUBLIC, cache_control=_KEEP, etag=True, returns_type="text/html; charset=utf-8"
+)
 def docs_page() -> Reply:
     """A page that reads the OpenAPI document. It needs nothing but this API."""
     return Reply(_text("docs.html"), headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"})
