@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from chalicelib.runtime import transport
 from chalicelib.runtime.config import config
 
 Params = dict[str, Any]
@@ -37,7 +38,7 @@ def session() -> Any:
 
 
 def client(service: str) -> Any:
-    """Return the process's client of a service. For DynamoDB the SDK repeats nothing: we decide."""
+    """Return the process's boto3 client of a service. DynamoDB and SQS do without: see ``runtime.transport``."""
     found = _clients.get(service)
     if found is not None:
         return found
@@ -45,7 +46,6 @@ def client(service: str) -> Any:
         if service not in _clients:
             from botocore.config import Config as BotoConfig
 
-            attempts = 1 if service == "dynamodb" else 3
             _clients[service] = session().client(
                 service,
                 config=BotoConfig(
@@ -53,7 +53,7 @@ def client(service: str) -> Any:
                     connect_timeout=2,
                     read_timeout=5,
                     max_pool_connections=50,
-                    retries={"total_max_attempts": attempts, "mode": "standard"},
+                    retries={"total_max_attempts": 3, "mode": "standard"},
                 ),
             )
         return _clients[service]
@@ -67,6 +67,8 @@ def call(service: str, operation: str, params: Params) -> Answer:
     """
 
     def send() -> Answer:
+        if service in transport.TARGETS:
+            return transport.call(service, operation, params)
         answer: Answer = client(service)._make_api_call(operation, params)
         return answer
 
