@@ -1,0 +1,224 @@
+"""Routes of accounts, sign-in, sessions, roles and address books."""
+
+from __future__ import annotations
+
+from chalicelib.auth import domain, service
+from chalicelib.auth.schemas import (
+    AddressBody,
+    AddressBookView,
+    AddressView,
+    ChangeMe,
+    GrantRole,
+    JwkSet,
+    MeView,
+    Refresh,
+    Register,
+    RolesView,
+    SignIn,
+    TokensView,
+)
+from chalicelib.kernel.errors import IdempotencyKeyReused, NotFound, Throttled
+from chalicelib.kernel.roles import Role
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.intents import Intent
+
+routes = Routes("auth")
+_SMALL = 4096
+"""Nothing here is longer; an unread body is the cheapest one."""
+
+
+def _created(view: object, *, before: bool) -> Reply:
+    return Reply(view, 201, {"Idempotency-Replayed": "true"} if before else {})
+
+
+@routes.route(
+    "GET",
+    "/.well-known/jwks.json",
+    access=Access.PUBLIC,
+    returns=JwkSet,
+    cache_control="public, max-age=300",
+    etag=True,
+    returns_type="application/jwk-set+json",
+)
+def get_signing_keys() -> JwkSet:
+    """Return the public keys that access tokens verify with."""
+    return JwkSet.model_validate(service.jwks())
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/register",
+    access=Access.PUBLIC,
+    body=Register,
+    returns=MeView,
+    status=201,
+    raises=(domain.BadIdentity, domain.WeakPassword, domain.IdentityTaken, Throttled, IdempotencyKeyReused),
+    cap_bytes=_SMALL,
+)
+def register(body: Register, intent: Intent, request: Request) -> Reply:
+    """Create an account for an e-mail address or a phone number."""
+    account, before = service.register(
+        body.identity,
+        body.password,
+        intent=intent,
+        source_ip=request.source_ip,
+        nickname=body.nickname,
+        language=body.language,
+    )
+    return _created(MeView.of(account), before=before)
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/sign-in",
+    access=Access.PUBLIC,
+    body=SignIn,
+    returns=TokensView,
+    raises=(domain.BadIdentity, domain.BadCredentials, Throttled),
+    # A repeat starts another session, which harms nobody and runs out by itself; to give the same tokens again we would
+    # have to keep them.
+    idempotent=False,
+    cap_bytes=_SMALL,
+)
+def sign_in(body: SignIn, request: Request) -> TokensView:
+    """Start a session with identity and password."""
+    return TokensView.of(service.sign_in(body.identity, body.password, source_ip=request.source_ip))
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/refresh",
+    access=Access.PUBLIC,
+    body=Refresh,
+    returns=TokensView,
+    raises=(domain.BadRefreshToken,),
+    # The token in the body is its own key: used up once, and a retry within ten seconds is answered (domain.judge).
+    idempotent=False,
+    cap_bytes=_SMALL,
+)
+def refresh_session(body: Refresh) -> TokensView:
+    """Exchange a refresh token for a new pair. A second use of an old one ends the session for everybody."""
+    return TokensView.of(service.refresh(body.refresh_token))
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/sign-out",
+    access=Access.SIGNED_IN,
+    status=204,
+    idempotent=False,  # A session that is over stays over: the state itself answers a repeat.
+    cap_bytes=_SMALL,
+)
+def sign_out(caller: Caller) -> None:
+    """End this session. Its access token runs out within ten minutes."""
+    service.sign_out(caller)
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/sign-out-everywhere",
+    access=Access.SIGNED_IN,
+    status=204,
+    idempotent=False,  # Nothing is left to sign out the second time.
+    cap_bytes=_SMALL,
+)
+def sign_out_everywhere(caller: Caller) -> None:
+    """End all sessions of the account, on every device."""
+    service.sign_out_everywhere(caller.account_id)
+
+
+@routes.route("GET", "/v1/me", access=Access.SIGNED_IN, returns=MeView)
+def get_me(caller: Caller) -> MeView:
+    """Return the caller's account."""
+    return MeView.of(service.me(caller.account_id))
+
+
+@routes.route("PATCH", "/v1/me", access=Access.SIGNED_IN, body=ChangeMe, returns=MeView, cap_bytes=_SMALL)
+def change_me(body: ChangeMe, caller: Caller) -> MeView:
+    """Change nickname and language."""
+    return MeView.of(service.update_me(caller.account_id, body.model_dump(exclude_unset=True)))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/accounts/{account_id}/roles",
+    access=Access.OPERATOR,
+    body=GrantRole,
+    returns=RolesView,
+    raises=(NotFound, domain.BadGrant, domain.StaffElsewhere, IdempotencyKeyReused),
+    cap_bytes=_SMALL,
+)
+def grant_role(account_id: str, body: GrantRole, caller: Caller, intent: Intent) -> RolesView:
+    """Give an account a role, from its next token on."""
+    role = Role(body.role)
+    return RolesView.of(service.grant(account_id, role, body.merchant_id, by=caller.account_id, intent=intent))
+
+
+@routes.route(
+    "DELETE",
+    "/v1/operator/accounts/{account_id}/roles/{role}",
+    access=Access.OPERATOR,
+    returns=RolesView,
+    raises=(NotFound, domain.BadGrant),
+)
+def revoke_role(account_id: str, role: str, caller: Caller) -> RolesView:
+    """Take a role from an account, from its next token on."""
+    try:
+        taken = Role(role)
+    except ValueError:
+        raise NotFound(what="role") from None
+    return RolesView.of(service.revoke(account_id, taken, by=caller.account_id))
+
+
+@routes.route("GET", "/v1/me/addresses", access=Access.SIGNED_IN, returns=AddressBookView)
+def list_addresses(caller: Caller) -> AddressBookView:
+    """List the caller's addresses, in the order they were added."""
+    return AddressBookView.of(service.addresses(caller.account_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/me/addresses",
+    access=Access.SIGNED_IN,
+    body=AddressBody,
+    returns=AddressView,
+    status=201,
+    raises=(domain.BadAddress, domain.AddressBookFull, IdempotencyKeyReused, NotFound),
+    cap_bytes=_SMALL,
+)
+def add_address(body: AddressBody, caller: Caller, intent: Intent) -> Reply:
+    """Add an address; the first one becomes the default."""
+    address_id = intent.record_id("adr")
+    book, before = service.add_address(
+        caller.account_id, body.address(address_id), as_default=body.is_default, intent=intent
+    )
+    return _created(AddressView.of(book.find(address_id), book), before=before)
+
+
+@routes.route("GET", "/v1/me/addresses/{address_id}", access=Access.SIGNED_IN, returns=AddressView, raises=(NotFound,))
+def get_address(address_id: str, caller: Caller) -> AddressView:
+    """Return one of the caller's addresses."""
+    book = service.addresses(caller.account_id)
+    return AddressView.of(book.find(address_id), book)
+
+
+@routes.route(
+    "PUT",
+    "/v1/me/addresses/{address_id}",
+    access=Access.SIGNED_IN,
+    body=AddressBody,
+    returns=AddressView,
+    raises=(NotFound, domain.BadAddress),
+    cap_bytes=_SMALL,
+)
+def put_address(address_id: str, body: AddressBody, caller: Caller) -> AddressView:
+    """Replace an address; ``is_default: true`` makes it the default, false leaves the default where it is."""
+    book = service.put_address(caller.account_id, body.address(address_id), as_default=body.is_default)
+    return AddressView.of(book.find(address_id), book)
+
+
+@routes.route("DELETE", "/v1/me/addresses/{address_id}", access=Access.SIGNED_IN, status=204, raises=(NotFound,))
+def delete_address(address_id: str, caller: Caller) -> None:
+    """Delete an address; if it was the default, the oldest one left becomes it."""
+    service.remove_address(caller.account_id, address_id)

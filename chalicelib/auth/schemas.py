@@ -1,0 +1,217 @@
+"""Wire models of accounts, sign-in, sessions, roles and address books."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.auth import domain, service
+from chalicelib.kernel.roles import Role
+from chalicelib.runtime.schema import Id, Schema, Timestamp
+
+_LINE = r"^[^\x00-\x1f\x7f]+$"
+Language = Literal["zh", "en"]
+IdentityText = Annotated[str, StringConstraints(min_length=3, max_length=254)]
+Nickname = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=_LINE)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=_LINE)]
+# A password is taken as it is typed: blanks at its ends belong to it.
+NewPassword = Annotated[
+    str,
+    StringConstraints(min_length=domain.MIN_PASSWORD, max_length=domain.MAX_PASSWORD, strip_whitespace=False),
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+AnyPassword = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=domain.MAX_PASSWORD, strip_whitespace=False),
+    Field(json_schema_extra={"format": "password", "writeOnly": True}),
+]
+
+
+class Register(Schema):
+    """A new account. ``identity`` is an e-mail address or a phone number (without a country code: a Chinese one)."""
+
+    identity: IdentityText
+    password: NewPassword
+    nickname: Nickname | None = None
+    language: Language | None = None
+
+
+class SignIn(Schema):
+    """Identity and password."""
+
+    identity: IdentityText
+    password: AnyPassword
+
+
+class Refresh(Schema):
+    """The refresh token; it is used up by this call."""
+
+    refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=512)]
+
+
+class TokensView(Schema):
+    """What a device keeps: a bearer token for ten minutes, and the token that gets the next pair."""
+
+    account_id: Id
+    session_id: Id
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    access_token: str
+    expires_in: int
+    refresh_token: str
+    refresh_expires_in: int
+
+    @classmethod
+    def of(cls, tokens: service.Tokens) -> TokensView:
+        """Return the wire form."""
+        return cls(
+            account_id=tokens.account_id,
+            session_id=tokens.session_id,
+            access_token=tokens.access_token,
+            expires_in=tokens.access_seconds,
+            refresh_token=tokens.refresh_token,
+            refresh_expires_in=tokens.refresh_seconds,
+        )
+
+
+class Jwk(Schema):
+    """One public key (RFC 8037)."""
+
+    kty: str
+    crv: str
+    use: str
+    alg: str
+    kid: str
+    x: str
+
+
+class JwkSet(Schema):
+    """The keys that access tokens verify with (RFC 7517)."""
+
+    keys: list[Jwk]
+
+
+class MeView(Schema):
+    """The caller's own account."""
+
+    account_id: Id
+    email: str | None
+    phone: str | None
+    nickname: str | None
+    language: Language
+    roles: list[Role]
+    merchant_id: Id | None
+    created_at: Timestamp
+
+    @classmethod
+    def of(cls, account: service.Account) -> MeView:
+        """Return the wire form."""
+        return cls.model_construct(
+            account_id=account.account_id,
+            email=account.email,
+            phone=account.phone,
+            nickname=account.nickname,
+            language=account.language,
+            roles=list(account.roles),
+            merchant_id=account.merchant_id,
+            created_at=account.created_at,
+        )
+
+
+class ChangeMe(Schema):
+    """What to change; ``nickname: null`` removes it."""
+
+    nickname: Nickname | None = None
+    language: Language | None = None
+
+
+class GrantRole(Schema):
+    """A role to give; ``merchant_staff`` needs the merchant."""
+
+    role: Literal["merchant_staff", "operator"]
+    merchant_id: Id | None = None
+
+
+class RolesView(Schema):
+    """What an account may do. Nothing personal: an operator needs no more here."""
+
+    account_id: Id
+    roles: list[Role]
+    merchant_id: Id | None
+
+    @classmethod
+    def of(cls, account: service.Account) -> RolesView:
+        """Return the wire form."""
+        return cls.model_construct(
+            account_id=account.account_id, roles=list(account.roles), merchant_id=account.merchant_id
+        )
+
+
+class AddressBody(Schema):
+    """An address. In China the province is one of the 34 by its full or short name, the phone may lack +86."""
+
+    recipient: Short
+    phone: Annotated[str, StringConstraints(min_length=5, max_length=25)]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CN"
+    province: Short | None = None
+    city: Short
+    district: Short | None = None
+    street: Annotated[str, StringConstraints(min_length=2, max_length=200, pattern=_LINE)]
+    postcode: Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$")] | None = None
+    is_default: bool = False
+
+    def address(self, address_id: str) -> service.Address:
+        """Return the domain's address."""
+        return service.Address(
+            address_id=address_id,
+            recipient=self.recipient,
+            phone=self.phone,
+            country=self.country,
+            province=self.province,
+            city=self.city,
+            district=self.district,
+            street=self.street,
+            postcode=self.postcode,
+        )
+
+
+class AddressView(Schema):
+    """An address as it is kept."""
+
+    address_id: Id
+    recipient: str
+    phone: str
+    country: str
+    province: str | None
+    city: str
+    district: str | None
+    street: str
+    postcode: str | None
+    is_default: bool
+
+    @classmethod
+    def of(cls, address: service.Address, book: service.AddressBook) -> AddressView:
+        """Return the wire form."""
+        return cls(
+            address_id=address.address_id,
+            recipient=address.recipient,
+            phone=address.phone,
+            country=address.country,
+            province=address.province,
+            city=address.city,
+            district=address.district,
+            street=address.street,
+            postcode=address.postcode,
+            is_default=address.address_id == book.default_id,
+        )
+
+
+class AddressBookView(Schema):
+    """All addresses of the caller; at most 20, so this list has no pages."""
+
+    items: list[AddressView]
+
+    @classmethod
+    def of(cls, book: service.AddressBook) -> AddressBookView:
+        """Return the wire form."""
+        return cls(items=[AddressView.of(address, book) for address in book.addresses])

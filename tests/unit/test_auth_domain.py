@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.auth import domain
+from chalicelib.auth.domain import Account, Address, AddressBook, IdentityKind, RoleChange, Session, SessionStatus
+from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.roles import Role
+
+NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        (" Ada@Example.COM ", IdentityKind.EMAIL, "ada@example.com"),
+        ("ａｄａ@example.com", IdentityKind.EMAIL, "ada@example.com"),
+        ("o'hara+shop@mail.example.cn", IdentityKind.EMAIL, "o'hara+shop@mail.example.cn"),
+        ("wang@例子.公司", IdentityKind.EMAIL, "wang@xn--fsqu00a.xn--55qx5d"),
+        ("13800138000", IdentityKind.PHONE, "+8613800138000"),
+        ("138 0013 8000", IdentityKind.PHONE, "+8613800138000"),
+        ("138-0013-8000", IdentityKind.PHONE, "+8613800138000"),
+        ("１３８００１３８０００", IdentityKind.PHONE, "+8613800138000"),
+        ("8613800138000", IdentityKind.PHONE, "+8613800138000"),
+        ("+86 138 0013 8000", IdentityKind.PHONE, "+8613800138000"),
+        ("0086 13800138000", IdentityKind.PHONE, "+8613800138000"),
+        ("+1 (415) 555-2671", IdentityKind.PHONE, "+14155552671"),
+    ],
+)
+def test_spellings_of_one_identity_are_equal(text: str, kind: IdentityKind, value: str) -> None:
+    assert domain.identity(text) == domain.Identity(kind, value)
+    assert value not in repr(domain.identity(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "@", "ada", "ada@", "@example.com", "ada@example", "ada@@example.com", "a b@example.com", "ada@-x.com",
+     "ada@x..com", ".ada@example.com", "ada.@example.com", "ada@exa_mple.com", "a" * 65 + "@example.com",
+     "ada@" + "x" * 64 + ".com", "a\x00@example.com", "12800138000", "1380013800", "138001380000", "+0123456789",
+     "075512345678", "+1234567890123456", "+86", "1３8oo138000", "٠١٢٣٤٥٦٧٨٩"],
+)  # fmt: skip
+def test_what_is_no_identity_is_refused(text: str) -> None:
+    with pytest.raises(domain.BadIdentity):
+        domain.identity(text)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_an_identity_or_refused_and_reading_twice_changes_nothing(text: str) -> None:
+    try:
+        read = domain.identity(text)
+    except domain.BadIdentity:
+        return
+    assert domain.identity(read.value) == read
+
+
+def test_weak_passwords_are_refused_and_strong_ones_folded() -> None:
+    of = domain.identity("longname@example.com")
+    weak = ["Short-1", "x" * 129, "Password123", "QWERTYUIOP", "1234567890", "9876543210", "abcdefghijkl", "aaaaaaaaaaaa",
+            "abababababab", "longname@example.com", "ｐａｓｓｗｏｒｄ１２３"]  # fmt: skip
+    for text in weak:
+        with pytest.raises(domain.WeakPassword):
+            domain.password(text, of=of)
+    with pytest.raises(domain.WeakPassword):
+        domain.password("+8613800138000", of=domain.identity("13800138000"))
+    assert domain.password("correct horse", of=of) == "correct horse"
+    assert domain.password(" two blanks ", of=of) == " two blanks "
+    assert domain.password("我的密码是很长的一句话", of=of) == "我的密码是很长的一句话"
+    assert domain.password("cafe\u0301 au lait", of=of) == domain.spelled("caf\u00e9 au lait")
+    assert len(domain.password("z" * 60 + "y" * 60 + "wvutsrqp", of=of)) == 128
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------
+
+
+def session(**changes: object) -> Session:
+    base = Session(
+        account_id="acc_1", session_id="ses_1", status=SessionStatus.ACTIVE, epoch=1, current="c", previous="p",
+        rotated_at=NOW, created_at=NOW, expires_at=NOW + domain.IDLE, version=2,
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "presented", "after", "verdict"),
+    [
+        ({}, "c", timedelta(), domain.Verdict.ROTATE),
+        ({}, "c", domain.IDLE - timedelta(milliseconds=1), domain.Verdict.ROTATE),
+        ({}, "c", domain.IDLE, domain.Verdict.OVER),
+        ({}, "p", timedelta(), domain.Verdict.ROTATE),
+        ({}, "p", domain.GRACE - timedelta(milliseconds=1), domain.Verdict.ROTATE),
+        ({}, "p", domain.GRACE, domain.Verdict.REUSED),
+        ({}, "older", timedelta(), domain.Verdict.REUSED),
+        ({"previous": None}, "older", timedelta(), domain.Verdict.REUSED),
+        ({"epoch": 0}, "c", timedelta(), domain.Verdict.OVER),
+        ({"epoch": 0}, "older", timedelta(), domain.Verdict.OVER),
+        ({"status": SessionStatus.SIGNED_OUT}, "c", timedelta(), domain.Verdict.OVER),
+        ({"status": SessionStatus.COMPROMISED}, "older", timedelta(), domain.Verdict.OVER),
+    ],
+)
+def test_verdicts(changes: dict[str, object], presented: str, after: timedelta, verdict: domain.Verdict) -> None:
+    assert domain.judge(session(**changes), presented=presented, epoch=1, now=NOW + after) is verdict
+
+
+def test_a_retry_replaces_the_unused_successor_and_does_not_lengthen_its_grace() -> None:
+    first = domain.rotate(session(current="a", previous=None), presented="a", successor="b", now=NOW)
+    assert (first.current, first.previous, first.rotated_at) == ("b", "a", NOW)
+    soon = NOW + timedelta(seconds=4)
+    again = domain.rotate(first, presented="a", successor="c", now=soon)
+    assert (again.current, again.previous, again.rotated_at) == ("c", "a", NOW)
+    assert domain.judge(again, presented="b", epoch=1, now=soon) is domain.Verdict.REUSED
+    assert domain.judge(again, presented="a", epoch=1, now=NOW + domain.GRACE) is domain.Verdict.REUSED
+
+
+def test_a_session_slides_for_30_days_and_ends_after_180() -> None:
+    late = NOW + timedelta(days=170)
+    rotated = domain.rotate(session(), presented="c", successor="d", now=late)
+    assert rotated.expires_at == NOW + timedelta(days=180)
+    assert domain.rotate(session(), presented="c", successor="d", now=NOW).expires_at == NOW + timedelta(days=30)
+
+
+# --- roles ------------------------------------------------------------------------------------------------------
+
+
+def change(role: Role, *, gives: bool = True, merchant_id: str | None = None, number: int = 1) -> RoleChange:
+    return RoleChange(number=number, at=NOW, by="op", gives=gives, role=role, merchant_id=merchant_id)
+
+
+def test_roles_come_and_go() -> None:
+    account = Account(account_id="acc_1", created_at=NOW)
+    staff = domain.change_role(account, change(Role.MERCHANT_STAFF, merchant_id="mer_1"))
+    assert (staff.roles, staff.merchant_id) == ((Role.BUYER, Role.MERCHANT_STAFF), "mer_1")
+    assert domain.change_role(staff, change(Role.MERCHANT_STAFF, merchant_id="mer_1")) is staff
+    both = domain.change_role(staff, change(Role.OPERATOR, number=2))
+    assert (both.roles, both.merchant_id) == ((Role.BUYER, Role.MERCHANT_STAFF, Role.OPERATOR), "mer_1")
+    left = domain.change_role(both, change(Role.MERCHANT_STAFF, gives=False, number=3))
+    assert (left.roles, left.merchant_id) == ((Role.BUYER, Role.OPERATOR), None)
+    assert domain.change_role(left, change(Role.MERCHANT_STAFF, gives=False)) is left
+    assert (len(left.history), domain.next_change(left)) == (3, 4)
+    with pytest.raises(domain.StaffElsewhere):
+        domain.change_role(staff, change(Role.MERCHANT_STAFF, merchant_id="mer_2"))
+    for wrong in (change(Role.BUYER), change(Role.BUYER, gives=False), change(Role.MERCHANT_STAFF),
+                  change(Role.OPERATOR, merchant_id="mer_1")):  # fmt: skip
+        with pytest.raises(domain.BadGrant):
+            domain.change_role(account, wrong)
+
+
+# --- addresses --------------------------------------------------------------------------------------------------
+
+
+def address(number: int = 1, **changes: object) -> Address:
+    base = Address(
+        address_id=f"adr_{number}", recipient="王小明", phone="138 0013 8000", country="CN", province="广东", city="深圳市",
+        district="南山区", street="科技园 1 号", postcode="518057",
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_chinese_addresses_take_their_normal_form() -> None:
+    kept = domain.deliverable(address())
+    assert (kept.phone, kept.province) == ("+8613800138000", "广东省")
+    assert domain.deliverable(address(province="内蒙古自治区", district=None, postcode=None)).province == "内蒙古自治区"
+    assert domain.deliverable(address(phone="0755-12345678")).phone == "+8675512345678"
+    assert "王小明" not in repr(kept)
+    assert "科技园" not in repr(kept)
+    wrong = [({"province": None}, "province"), ({"province": "California"}, "province"), ({"phone": "12345"}, "phone"),
+             ({"postcode": "51805"}, "postcode")]  # fmt: skip
+    for changes, name in wrong:
+        with pytest.raises(domain.BadAddress) as caught:
+            domain.deliverable(address(**changes))
+        assert caught.value.members() == {"field": name}
+
+
+def test_foreign_addresses_need_less() -> None:
+    abroad = address(country="DE", province=None, district=None, postcode="10115", phone="+49 30 1234567")
+    assert domain.deliverable(abroad).phone == "+49301234567"
+
+
+def test_a_book_has_one_default_while_it_is_not_empty() -> None:
+    book = AddressBook(account_id="acc_1")
+    book = book.add(address(1), fingerprint="f1", as_default=False)
+    book = book.add(address(2), fingerprint="f2", as_default=False)
+    assert book.default_id == "adr_1"
+    book = book.put(address(2, city="广州市"), as_default=True)
+    assert (book.default_id, book.find("adr_2").city) == ("adr_2", "广州市")
+    assert book.put(address(2), as_default=False).default_id == "adr_2"
+    book = book.remove("adr_2")
+    assert (book.default_id, book.fingerprints) == ("adr_1", {"adr_1": "f1"})
+    with pytest.raises(NotFound):
+        book.add(address(2), fingerprint="f2", as_default=True)
+    with pytest.raises(NotFound):
+        book.put(address(2), as_default=True)
+    assert book.remove("adr_1").default_id is None
+
+
+def test_a_book_holds_twenty() -> None:
+    book = AddressBook(account_id="acc_1")
+    for number in range(20):
+        book = book.add(address(number), fingerprint="f", as_default=False)
+    with pytest.raises(domain.AddressBookFull) as caught:
+        book.add(address(20), fingerprint="f", as_default=False)
+    assert caught.value.members() == {"cap": 20}
+
+
+def test_throttle_windows_are_fixed() -> None:
+    limit = domain.Limit("x", attempts=3, window_s=600)
+    number, ends = limit.window(NOW)
+    assert ends == NOW + timedelta(minutes=10)
+    assert limit.window(ends - timedelta(milliseconds=1)) == (number, ends)
+    assert limit.window(ends)[0] == number + 1

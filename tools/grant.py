@@ -1,0 +1,61 @@
+"""Give an account a role from the command line: how the very first operator comes to be.
+
+On AWS, with credentials that may write the accounts table and read the auth secret::
+
+    BIANDAN_STAGE=prod AWS_REGION=... python -m tools.grant boss@example.com operator
+
+On a laptop, against the running development server's engine::
+
+    python -m tools.grant boss@example.com operator --engine http://127.0.0.1:4566
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from chalicelib.kernel import context
+from chalicelib.kernel.errors import ShopError
+from chalicelib.kernel.roles import Role
+from tools import engine
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="grant", description="Give an account a role, or take it.")
+    parser.add_argument("account", help="account id (acc_...), e-mail address or phone number")
+    parser.add_argument("role", choices=[Role.OPERATOR.value, Role.MERCHANT_STAFF.value])
+    parser.add_argument("--merchant", help="merchant id (mer_...), for merchant_staff")
+    parser.add_argument("--revoke", action="store_true", help="take the role instead")
+    parser.add_argument("--engine", help="address of an embedded engine; without it, AWS as the environment says")
+    given = parser.parse_args(arguments)
+    if given.engine:
+        os.environ.update(engine.environment(given.engine))
+
+    from chalicelib.auth import service
+    from chalicelib.runtime.config import config
+
+    role = Role(given.role)
+    try:
+        with context.use(context.Context(request_id="grant", cause_id="tool#grant", actor="tools/grant")):
+            account_id = given.account
+            if not account_id.startswith("acc_"):
+                account_id = service.account_with(account_id).account_id
+            if given.revoke:
+                account = service.revoke(account_id, role, by="tools/grant")
+            else:
+                account = service.grant(account_id, role, given.merchant, by="tools/grant")
+    except ShopError as error:
+        print(f"Nothing was changed: {error.detail()}", file=sys.stderr)
+        return 1
+    where = f" at {given.engine}" if given.engine else ""
+    merchant = f", staff of {account.merchant_id}" if account.merchant_id else ""
+    print(f"Stage {config().stage}{where}: {account.account_id} now is {', '.join(account.roles)}{merchant}.")
+    print("It takes effect when the account signs in or refreshes its token, within ten minutes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
