@@ -1,0 +1,6 @@
+"""Bulk work."""
+
+
+def advance(merchant_id: str, job_id: str, *, step: int) -> None:
+    """Do one step."""
+    raise NotImplementedError

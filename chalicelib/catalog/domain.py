@@ -1,0 +1,513 @@
+"""Products, SKUs and categories: their types and rules. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from chalicelib.kernel import ids
+from chalicelib.kernel.errors import Conflict, NotFound, ShopError
+from chalicelib.kernel.machine import StateMachine
+from chalicelib.kernel.money import Money
+
+MAX_AXES: Final = 3
+MAX_SKUS: Final = 99
+"""A SKU's number is two digits of its id, and is never given to another one of the product."""
+MAX_PICTURES: Final = 60
+MAX_CATEGORIES: Final = 300
+MAX_PRICE_MINOR: Final = 10**11
+DESCRIPTION_CAP: Final = 60_000
+"""Bytes of both languages together: a DynamoDB item takes 400 KB, a phone should not."""
+LANGUAGES: Final = ("zh", "en")
+
+Texts = Mapping[str, str]
+"""A text by language, ``zh`` and/or ``en``: at least one."""
+
+
+class Kind(StrEnum):
+    """What sort of goods: parcels, codes, or something that is done."""
+
+    PHYSICAL = "physical"
+    VIRTUAL = "virtual"
+    SERVICE = "service"
+
+
+class Status(StrEnum):
+    """Whether a product can be seen and bought."""
+
+    DRAFT = "draft"
+    LISTED = "listed"
+    UNLISTED = "unlisted"
+
+
+class Cause(StrEnum):
+    """What changes a product's status."""
+
+    LIST = "list"
+    UNLIST = "unlist"
+
+
+MACHINE: StateMachine[Status, Cause] = StateMachine(
+    name="product",
+    initial=Status.DRAFT,
+    edges={
+        Status.DRAFT: {Cause.LIST: Status.LISTED},
+        Status.LISTED: {Cause.UNLIST: Status.UNLISTED},
+        Status.UNLISTED: {Cause.LIST: Status.LISTED},
+    },
+)
+
+
+class BadProduct(ShopError):
+    """The product breaks a rule. ``rule`` names it, ``field`` says where."""
+
+    code, status = "bad_product", 422
+    shown = ("rule", "field")
+    en, zh = "{en}", "{zh}"
+
+
+class ProductChanged(ShopError):
+    """``If-Match`` names an older version: somebody changed the product since it was read."""
+
+    code, status = "product_changed", 412
+    en = "The product is at version {version} now; read it again and repeat your change."
+    zh = "商品已被修改（当前版本 {version}），请重新读取后再提交。"
+    shown = ("version",)
+
+
+class VersionMissing(ShopError):
+    """A change came without ``If-Match``."""
+
+    code, status = "if_match_missing", 428
+    en = "Send If-Match with the version you read."
+    zh = "请在 If-Match 请求头中携带读取到的版本。"
+
+
+class HandleTaken(Conflict):
+    """Another product of the merchant has this handle."""
+
+    code = "handle_taken"
+    en, zh = "Another product has the handle {handle}.", "已有其他商品使用 {handle}。"
+    shown = ("handle", "product_id")
+
+
+class CategoryInUse(Conflict):
+    """A category with listed products cannot be removed or moved."""
+
+    code = "category_in_use"
+    en, zh = "Category {category_id} has listed products.", "分类 {category_id} 下仍有在售商品。"
+    shown = ("category_id",)
+
+
+class BadCategories(ShopError):
+    """The tree breaks a rule."""
+
+    code, status = "bad_categories", 422
+    en, zh = "Category {category_id} breaks the rule {rule}.", "分类 {category_id} 不符合规则 {rule}。"
+    shown = ("category_id", "rule")
+
+
+class ProductNotFound(NotFound):
+    """No such product, or not the caller's, or not listed."""
+
+    en, zh = "There is no such product.", "商品不存在。"
+
+    def __init__(self) -> None:
+        super().__init__(what="product")
+
+
+@dataclass(frozen=True, slots=True)
+class Sku:
+    """One buyable variant. ``options`` are its values on the product's axes, in their order."""
+
+    sku_id: str
+    options: tuple[str, ...]
+    price: Money
+    compare_at: Money | None = None
+    weight_g: int = 0
+    picture: str | None = None
+    stock_buckets: int = 1
+    sold_out: bool = True
+    code: str = ""
+    """The merchant's own number for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What merchants' files carry beside: kept, shown, not interpreted."""
+
+    vendor: str = ""
+    type: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product. ``revision`` counts what its merchant changed (If-Match); ``version`` also what stock changed.
+
+    ``description`` and ``specifications`` are filled on the product page; read in bulk (``service.products``), those
+    of a product with a long text are left out and ``has_body`` is False.
+    """
+
+    product_id: str
+    merchant_id: str
+    kind: Kind
+    status: Status
+    titles: Texts
+    category_id: str
+    options: tuple[str, ...]
+    skus: tuple[Sku, ...]
+    created_at: datetime
+    description: Texts = field(default_factory=dict)
+    specifications: tuple[tuple[str, str], ...] = ()
+    pictures: tuple[str, ...] = ()
+    labels: Labels = Labels()
+    handle: str = ""
+    listed_at: datetime | None = None
+    next_sku: int = 1
+    revision: int = 1
+    version: int = 0
+    body_version: int = 0
+    has_body: bool = True
+    fingerprint: str = ""
+    imported: str = ""
+    """The job and line of the file that last wrote it."""
+    moves: tuple[str, ...] = ()
+    """``token fingerprint`` of the latest list and unlist requests, to answer repeats."""
+
+    def sku(self, sku_id: str) -> Sku | None:
+        """Return one of its SKUs."""
+        return next((sku for sku in self.skus if sku.sku_id == sku_id), None)
+
+    def title(self, language: str) -> str:
+        """Return the title in a language, or in the other one."""
+        return self.titles.get(language) or next(iter(self.titles.values()))
+
+    @property
+    def sold_out(self) -> bool:
+        """Say whether every SKU is."""
+        return all(sku.sold_out for sku in self.skus)
+
+    @property
+    def price_from(self) -> Money:
+        """Return the lowest price."""
+        return min((sku.price for sku in self.skus), key=lambda money: money.minor)
+
+    @property
+    def price_to(self) -> Money:
+        """Return the highest price."""
+        return max((sku.price for sku in self.skus), key=lambda money: money.minor)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a list shows of a product; the only thing its indexes project."""
+
+    titles: dict[str, str]
+    merchant: str
+    category: str
+    kind: str
+    minor: int
+    to_minor: int
+    currency: str
+    was_minor: int | None = None
+    picture: str | None = None
+    sold_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkuDraft:
+    """A SKU as a merchant states it. Without ``sku_id`` it is found by its options, or is new."""
+
+    options: tuple[str, ...]
+    price: Money
+    compare_at: Money | None = None
+    weight_g: int = 0
+    picture: str | None = None
+    code: str = ""
+    sku_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A product, or a change of one (None: leave as it is), as a merchant states it."""
+
+    titles: Texts | None = None
+    kind: Kind | None = None
+    category_id: str | None = None
+    options: tuple[str, ...] | None = None
+    skus: tuple[SkuDraft, ...] | None = None
+    description: Texts | None = None
+    specifications: tuple[tuple[str, str], ...] | None = None
+    pictures: tuple[str, ...] | None = None
+    labels: Labels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A node of the tree, which has two levels."""
+
+    category_id: str
+    names: dict[str, str]
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All categories, in the operator's order."""
+
+    categories: tuple[Category, ...] = ()
+    version: int = 0
+
+    def get(self, category_id: str) -> Category | None:
+        """Return a category."""
+        return next((one for one in self.categories if one.category_id == category_id), None)
+
+    def named(self, text: str) -> Category | None:
+        """Return the category with this id or name (the last part of ``A > B > C``), case aside."""
+        wanted = text.rpartition(">")[2].strip().casefold()
+        for one in self.categories:
+            if wanted in {one.category_id, *(name.casefold() for name in one.names.values())}:
+                return one
+        return None
+
+    def top(self, category_id: str) -> str:
+        """Return the top category above (or the category itself)."""
+        found = self.get(category_id)
+        return found.parent_id or category_id if found is not None else category_id
+
+
+def _refuse(rule: str, where: str, en: str, zh: str) -> BadProduct:
+    return BadProduct(rule=rule, field=where, en=en, zh=zh)
+
+
+def create(
+    draft: Draft, *, product_id: str, merchant_id: str, handle: str, at: datetime, fingerprint: str = ""
+) -> Product:
+    """Return a new product in draft.
+
+    Raises:
+        BadProduct: if it breaks a rule.
+    """
+    blank = Product(
+        product_id=product_id,
+        merchant_id=merchant_id,
+        kind=Kind.PHYSICAL,
+        status=Status.DRAFT,
+        titles={},
+        category_id="",
+        options=(),
+        skus=(),
+        created_at=at,
+        handle=handle or product_id,
+        revision=0,
+        fingerprint=fingerprint,
+    )
+    return change(blank, draft)
+
+
+def change(product: Product, draft: Draft) -> Product:
+    """Return the product as the merchant wants it, one revision on.
+
+    Raises:
+        BadProduct: if it breaks a rule.
+    """
+    options = product.options if draft.options is None else tuple(name.strip() for name in draft.options)
+    pictures = product.pictures if draft.pictures is None else tuple(dict.fromkeys(draft.pictures))
+    skus, next_sku = product.skus, product.next_sku
+    if draft.skus is not None:
+        skus, next_sku = _skus(product, draft.skus)
+    elif options != product.options and len(options) != len(product.options):
+        raise _refuse("skus_missing", "skus", "Send the SKUs with the options.", "修改规格名时请同时提交 SKU。")
+    pictures = tuple(dict.fromkeys([*pictures, *(sku.picture for sku in skus if sku.picture)]))
+    description = product.description if draft.description is None else _harmless(draft.description)
+    changed = replace(
+        product,
+        titles=product.titles if draft.titles is None else _texts(draft.titles),
+        kind=draft.kind or product.kind,
+        category_id=draft.category_id or product.category_id,
+        options=options,
+        skus=skus,
+        next_sku=next_sku,
+        description=description,
+        specifications=product.specifications if draft.specifications is None else draft.specifications,
+        pictures=pictures,
+        labels=draft.labels or product.labels,
+        revision=product.revision + 1,
+    )
+    _check(changed)
+    return changed
+
+
+def _texts(texts: Texts) -> dict[str, str]:
+    return {language: texts[language].strip() for language in LANGUAGES if texts.get(language, "").strip()}
+
+
+def _harmless(texts: Texts) -> dict[str, str]:
+    from chalicelib.catalog.markup import clean  # Readers of products do not need a parser.
+
+    return {language: clean(text) for language, text in _texts(texts).items()}
+
+
+def _skus(product: Product, drafts: Sequence[SkuDraft]) -> tuple[tuple[Sku, ...], int]:
+    by_id = {sku.sku_id: sku for sku in product.skus}
+    by_options = {sku.options: sku for sku in product.skus}
+    number, result = product.next_sku, []
+    for draft in drafts:
+        options = tuple(value.strip() for value in draft.options)
+        if draft.sku_id is not None and draft.sku_id not in by_id:
+            raise _refuse("unknown_sku", "skus", f"{draft.sku_id} is no SKU of this product.", "SKU 不属于该商品。")
+        known = by_id.get(draft.sku_id or "") or by_options.get(options)
+        if known is None:
+            if number > MAX_SKUS:
+                raise _refuse(
+                    "too_many_skus",
+                    "skus",
+                    f"A product has at most {MAX_SKUS} SKUs, removed ones included.",
+                    f"每个商品最多 {MAX_SKUS} 个 SKU（含已删除的）。",
+                )
+            known = Sku(sku_id=ids.child_id("sku", product.product_id, number), options=options, price=draft.price)
+            number += 1
+        result.append(
+            replace(
+                known,
+                options=options,
+                price=draft.price,
+                compare_at=draft.compare_at,
+                weight_g=draft.weight_g,
+                picture=draft.picture,
+                code=draft.code,
+            )
+        )
+    return tuple(result), number
+
+
+def _check(product: Product) -> None:
+    if not product.titles:
+        raise _refuse("title_missing", "titles", "A product needs a title.", "商品必须有标题。")
+    if not product.skus:
+        raise _refuse("skus_missing", "skus", "A product needs at least one SKU.", "商品至少需要一个 SKU。")
+    _check_options(product)
+    _check_prices(product.skus)
+    if len(product.pictures) > MAX_PICTURES:
+        raise _refuse(
+            "too_many_pictures", "pictures", f"At most {MAX_PICTURES} pictures.", f"图片最多 {MAX_PICTURES} 张。"
+        )
+    if sum(len(text.encode()) for text in product.description.values()) > DESCRIPTION_CAP:
+        raise _refuse("description_too_long", "description", "The description is too long.", "商品描述过长。")
+
+
+def _check_options(product: Product) -> None:
+    axes = product.options
+    if len(axes) > MAX_AXES or len(set(axes)) != len(axes) or not all(axes):
+        raise _refuse(
+            "bad_options",
+            "options",
+            f"At most {MAX_AXES} different, named options.",
+            f"规格名最多 {MAX_AXES} 个，不能重复或为空。",
+        )
+    seen: set[tuple[str, ...]] = set()
+    for sku in product.skus:
+        if len(sku.options) != len(axes) or not all(sku.options):
+            raise _refuse(
+                "option_values", "skus", "Each SKU needs one value for each option.", "每个 SKU 须填写全部规格值。"
+            )
+        if sku.options in seen:
+            raise _refuse("sku_repeated", "skus", "Two SKUs have the same option values.", "存在规格值完全相同的 SKU。")
+        seen.add(sku.options)
+    if len({sku.sku_id for sku in product.skus}) != len(product.skus):
+        raise _refuse("sku_repeated", "skus", "A SKU is named twice.", "SKU 重复。")
+
+
+def _check_prices(skus: Iterable[Sku]) -> None:
+    currencies = set()
+    for sku in skus:
+        currencies.add(sku.price.currency)
+        if not 0 < sku.price.minor <= MAX_PRICE_MINOR:
+            raise _refuse("bad_price", "skus", "A price is above zero.", "价格必须大于零。")
+        if sku.compare_at is not None:
+            currencies.add(sku.compare_at.currency)
+            if not 0 <= sku.compare_at.minor <= MAX_PRICE_MINOR:
+                raise _refuse("bad_price", "skus", "A former price is not below zero.", "划线价不能小于零。")
+    if len(currencies) > 1:
+        raise _refuse("currencies", "skus", "All SKUs of a product have one currency.", "同一商品的 SKU 币种必须一致。")
+
+
+def move(product: Product, cause: Cause, *, at: datetime) -> Product:
+    """List or unlist. The first listing is the one that counts as its age.
+
+    Raises:
+        IllegalTransition: if the status does not take it.
+    """
+    status = MACHINE.next(product.status, cause)
+    listed_at = product.listed_at or (at if status is Status.LISTED else None)
+    return replace(product, status=status, listed_at=listed_at, revision=product.revision + 1)
+
+
+def with_sold_out(product: Product, sku_id: str, *, sold_out: bool) -> Product:
+    """Return the product with one SKU's flag set; the same object if it is so already."""
+    sku = product.sku(sku_id)
+    if sku is None or sku.sold_out == sold_out:
+        return product
+    return replace(
+        product,
+        skus=tuple(replace(one, sold_out=sold_out) if one.sku_id == sku_id else one for one in product.skus),
+    )
+
+
+def with_buckets(product: Product, sku_id: str, count: int) -> Product:
+    """Return the product with one SKU's number of stock buckets set."""
+    return replace(
+        product,
+        skus=tuple(replace(one, stock_buckets=count) if one.sku_id == sku_id else one for one in product.skus),
+    )
+
+
+def card_of(product: Product) -> Card:
+    """Return what lists show of the product."""
+    cheapest = min(product.skus, key=lambda sku: sku.price.minor)
+    return Card(
+        titles=dict(product.titles),
+        merchant=product.merchant_id,
+        category=product.category_id,
+        kind=product.kind.value,
+        minor=cheapest.price.minor,
+        to_minor=product.price_to.minor,
+        currency=cheapest.price.currency,
+        was_minor=cheapest.compare_at.minor if cheapest.compare_at else None,
+        picture=product.pictures[0] if product.pictures else None,
+        sold_out=product.sold_out,
+    )
+
+
+_SLUG = re.compile(r"^[a-z0-9][a-z0-9_-]{1,31}$")
+
+
+def check_tree(categories: Sequence[Category], before: Tree) -> Tree:
+    """Return the new tree.
+
+    Raises:
+        BadCategories: if an id repeats or is malformed, a parent is missing or has one itself, or one was moved.
+    """
+    if len(categories) > MAX_CATEGORIES:
+        raise BadCategories(category_id=categories[-1].category_id, rule="too_many")
+    by_id = {one.category_id: one for one in categories}
+    for one in categories:
+        parent = by_id.get(one.parent_id) if one.parent_id else None
+        known = before.get(one.category_id)
+        rule = (
+            ("bad_id" if not _SLUG.match(one.category_id) else "")
+            or ("unknown_parent" if one.parent_id and parent is None else "")
+            or ("two_levels" if parent is not None and parent.parent_id else "")
+            or ("moved" if known is not None and known.parent_id != one.parent_id else "")
+            or ("name_missing" if not any(one.names.get(language) for language in LANGUAGES) else "")
+        )
+        if rule:
+            raise BadCategories(category_id=one.category_id, rule=rule)
+    if len(by_id) != len(categories):
+        raise BadCategories(category_id="", rule="repeated")
+    return Tree(tuple(categories), before.version)

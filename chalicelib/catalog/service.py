@@ -1,0 +1,379 @@
+"""Use cases of the catalog: what merchants change, what buyers read, what other capabilities ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from chalicelib.catalog import domain, store
+from chalicelib.catalog.domain import (
+    BadProduct,
+    Card,
+    Category,
+    Cause,
+    Draft,
+    Kind,
+    Labels,
+    Product,
+    ProductNotFound,
+    Sku,
+    SkuDraft,
+    Status,
+    Tree,
+)
+from chalicelib.inventory import service as inventory
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
+from chalicelib.runtime import caches
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+__all__ = [
+    "BadProduct",
+    "Card",
+    "Category",
+    "Draft",
+    "Kind",
+    "Labels",
+    "Product",
+    "ProductNotFound",
+    "Sku",
+    "SkuDraft",
+    "Status",
+    "Tree",
+    "product_of",
+    "products",
+]
+
+TREE_KEPT: Final = timedelta(seconds=10)
+_ATTEMPTS: Final = 8
+_MOVES_KEPT: Final = 8
+_FILTERED_QUERIES: Final = 4
+
+
+# What other capabilities ask
+
+
+def products(product_ids: Iterable[str]) -> dict[str, Product]:
+    """Return many products as they are now, in any status, a hundred a call; missing ids are absent.
+
+    Long descriptions are left out (see ``Product.has_body``). An unlisted product is returned with its status, so that
+    a cart can say what became of it.
+    """
+    return store.heads(product_ids)
+
+
+def product_of(sku_id: str) -> str:
+    """Return the id of the product a SKU belongs to."""
+    return ids.parent_id("prd", sku_id)
+
+
+# What buyers read
+
+
+def read(product_id: str) -> Product:
+    """Return a listed product, whole, with one read request.
+
+    Raises:
+        ProductNotFound: if there is none or it is not listed.
+    """
+    found = store.page(product_id)
+    if found is None or found.status is not Status.LISTED:
+        raise ProductNotFound
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of cards, and the key to go on from (None at the end)."""
+
+    entries: list[store.Entry]
+    after: dict[str, Any] | None
+
+
+def browse(
+    *, category_id: str | None, merchant_id: str | None, sort: str, limit: int, after: dict[str, Any] | None
+) -> Listing:
+    """Return listed products of a category (those below it included), a merchant, both, or all: one Query.
+
+    With both, the merchant's list is read and the category picked out of it; a page may then hold fewer than
+    ``limit`` though there are more.
+    """
+    order, descending = ("new", True) if sort == "newest" else ("price", sort == "price_desc")
+    wanted: set[str] | None = None
+    if merchant_id is not None:
+        of, key = "merchant", merchant_id
+        wanted = _below(category_id) if category_id is not None else None
+    elif category_id is not None:
+        known = categories().get(category_id)
+        of, key = ("category" if known is not None and known.parent_id else "top"), category_id
+    else:
+        of, key = "all", "all"
+    found: list[store.Entry] = []
+    more = True
+    for _ in range(_FILTERED_QUERIES if wanted is not None else 1):
+        page, more = store.entries(store.INDEXES[of, order], key, limit=limit, after=after, descending=descending)
+        after = page[-1].after if page else after
+        found += [entry for entry in page if wanted is None or entry.card.category in wanted]
+        if not more or len(found) >= limit:
+            break
+    if len(found) > limit:
+        found, more = found[:limit], True
+        after = found[-1].after
+    return Listing(found, after if more else None)
+
+
+def _below(category_id: str) -> set[str]:
+    tree = categories()
+    return {category_id} | {one.category_id for one in tree.categories if one.parent_id == category_id}
+
+
+# Categories
+
+
+_tree: list[tuple[datetime, Tree]] = []
+caches.register(_tree.clear)
+
+
+def categories() -> Tree:
+    """Return the tree, remembered for ten seconds."""
+    if _tree and _tree[0][0] > clock.now():
+        return _tree[0][1]
+    found = store.tree()
+    _tree[:] = [(clock.now() + TREE_KEPT, found)]
+    return found
+
+
+def set_categories(wanted: Sequence[Category], *, version: int) -> Tree:
+    """Replace the tree.
+
+    Raises:
+        ProductChanged: if ``version`` is not the tree's.
+        BadCategories: if it breaks a rule; a category is never moved, products are filed under its top.
+        CategoryInUse: if a category with listed products would go.
+    """
+    before = store.tree(consistent=True)
+    if before.version != version:
+        raise domain.ProductChanged(version=before.version)
+    after = domain.check_tree(wanted, before)
+    for gone in {one.category_id for one in before.categories} - {one.category_id for one in wanted}:
+        found, _ = store.entries(store.INDEXES["category", "new"], gone, limit=1, after=None, descending=True)
+        if found:
+            raise domain.CategoryInUse(category_id=gone)
+    saved = store.save_tree(after)
+    _tree.clear()
+    return saved
+
+
+def _tree_with(category_id: str) -> Tree:
+    """Return a tree that holds the category, if there is one: what is remembered may be too old for it."""
+    tree = categories()
+    if tree.get(category_id) is None:
+        tree = store.tree(consistent=True)
+        _tree.clear()
+    return tree
+
+
+def _known_category(category_id: str) -> Tree:
+    tree = _tree_with(category_id)
+    if tree.get(category_id) is None:
+        raise BadProduct(
+            rule="unknown_category",
+            field="category_id",
+            en=f"There is no category {category_id}.",
+            zh=f"分类 {category_id} 不存在。",
+        )
+    return tree
+
+
+# What merchants change
+
+
+def create(merchant_id: str, draft: Draft, *, intent: Intent, handle: str = "") -> Product:
+    """Create a product in draft, once for each intent.
+
+    Raises:
+        BadProduct: if it breaks a rule.
+        HandleTaken: if another product of the merchant has the handle.
+        IdempotencyKeyReused: if the key was used for another product.
+    """
+    product_id = intent.record_id("prd")
+    try:
+        product = domain.create(
+            draft,
+            product_id=product_id,
+            merchant_id=merchant_id,
+            handle=handle,
+            at=clock.now(),
+            fingerprint=intent.fingerprint,
+        )
+        return insert(product)
+    except AlreadyExists:
+        found = store.page(product_id, consistent=True)
+    except domain.HandleTaken as taken:
+        found = store.page(product_id, consistent=True) if taken.params["product_id"] == product_id else None
+        if found is None:
+            raise
+    if found is None or found.merchant_id != merchant_id:
+        raise ProductNotFound
+    intent.check(found.fingerprint)
+    return found
+
+
+def insert(product: Product) -> Product:
+    """Write a new product and take its handle."""
+    tree = _known_category(product.category_id)
+    with UnitOfWork() as work:
+        store.add(work, product, tree, None)
+        if product.handle != product.product_id:
+            store.add_handle(work, product)
+    return replace(product, version=1)
+
+
+def own(merchant_id: str, product_id: str) -> Product:
+    """Return a merchant's product in any status, as it is now.
+
+    Raises:
+        ProductNotFound: if it is not theirs.
+    """
+    found = store.page(product_id, consistent=True)
+    if found is None or found.merchant_id != merchant_id:
+        raise ProductNotFound
+    return found
+
+
+def own_list(merchant_id: str, *, limit: int, after: dict[str, Any] | None) -> Listing:
+    """Return a merchant's products in any status, newest first."""
+    found, more = store.entries(store.ProductRow.own, merchant_id, limit=limit, after=after, descending=True)
+    return Listing(found, found[-1].after if more and found else None)
+
+
+def change(merchant_id: str, product_id: str, draft: Draft, *, revision: int) -> Product:
+    """Change what the draft names, if the product is still at this revision.
+
+    Raises:
+        ProductChanged: if it is not.
+        BadProduct: if it breaks a rule.
+    """
+
+    def decide(product: Product) -> Product:
+        if product.revision != revision:
+            raise domain.ProductChanged(version=product.revision)
+        return domain.change(product, draft)
+
+    return edit(merchant_id, product_id, decide)
+
+
+def edit(merchant_id: str, product_id: str, decide: Callable[[Product], Product]) -> Product:
+    """Read, decide, write; again if the row changed meanwhile (a sold-out flag is no merchant's change)."""
+    for _ in range(_ATTEMPTS):
+        before = own(merchant_id, product_id)
+        after = decide(before)
+        if after == before:
+            return before
+        tree = _known_category(after.category_id)
+        try:
+            with UnitOfWork() as work:
+                store.add(work, after, tree, before)
+        except ConcurrentUpdate:
+            continue
+        return replace(after, version=before.version + 1)
+    raise Busy
+
+
+def move(merchant_id: str, product_id: str, cause: Cause, *, intent: Intent) -> Product:
+    """List or unlist, once for each intent.
+
+    Raises:
+        IllegalTransition: if its status does not take it.
+    """
+    done = f"{intent.token} {intent.fingerprint}"
+
+    def decide(product: Product) -> Product:
+        for past in product.moves:
+            if past.startswith(intent.token):
+                intent.check(past.split(" ")[1])
+                return product
+        moved = domain.move(product, cause, at=clock.now())
+        return replace(moved, moves=(*product.moves, done)[-_MOVES_KEPT:])
+
+    return edit(merchant_id, product_id, decide)
+
+
+# Stock, by the merchant's hand
+
+
+def _own_skus(merchant_id: str, product_id: str, sku_ids: Iterable[str]) -> Product:
+    product = own(merchant_id, product_id)
+    for sku_id in sku_ids:
+        if product_of(sku_id) != product_id or not 1 <= int(sku_id[-2:]) < product.next_sku:
+            raise ProductNotFound  # Retired SKUs count: what is left of them can be written off.
+    return product
+
+
+def receive(
+    merchant_id: str, product_id: str, quantities: Mapping[str, int], *, intent: Intent, reason: str = ""
+) -> dict[str, inventory.Level]:
+    """Receive stock of a product's SKUs, all or none; returns their levels."""
+    _own_skus(merchant_id, product_id, quantities)
+    inventory.receive_many(quantities, intent=intent, reason=reason)
+    return inventory.levels(quantities)
+
+
+def write_off(
+    merchant_id: str, product_id: str, quantities: Mapping[str, int], *, intent: Intent, reason: str = ""
+) -> dict[str, inventory.Level]:
+    """Write off stock of a product's SKUs, all or none; returns their levels."""
+    _own_skus(merchant_id, product_id, quantities)
+    inventory.write_off_many(quantities, intent=intent, reason=reason)
+    return inventory.levels(quantities)
+
+
+def stock(merchant_id: str, product_id: str) -> dict[str, inventory.Level]:
+    """Return the levels of a product's SKUs."""
+    product = own(merchant_id, product_id)
+    return inventory.levels(sku.sku_id for sku in product.skus)
+
+
+def movements(
+    merchant_id: str, product_id: str, sku_id: str, *, limit: int, after: str | None
+) -> tuple[list[inventory.Movement], str | None]:
+    """Return one page of a SKU's receipts and write-offs."""
+    _own_skus(merchant_id, product_id, [sku_id])
+    return inventory.movements(sku_id, limit=limit, after=after)
+
+
+def set_buckets(merchant_id: str, product_id: str, sku_id: str, count: int) -> inventory.Level:
+    """Spread a hot SKU's stock over buckets. The product tells others; who does not know yet is told by the stock."""
+    product = _own_skus(merchant_id, product_id, [sku_id])
+    if product.sku(sku_id) is None:
+        raise ProductNotFound
+    level = inventory.set_buckets(sku_id, count)
+    edit(merchant_id, product_id, lambda found: domain.with_buckets(found, sku_id, count))
+    return level
+
+
+def refresh_sold_out(sku_id: str) -> None:
+    """Bring a SKU's sold-out flag in line with its stock, however often and in whatever order this runs.
+
+    The flag is written under the version read before the stock was, and the stock is looked at again afterwards, so
+    two consumers of opposite crossings cannot leave the older one's answer.
+    """
+    for _ in range(_ATTEMPTS):
+        before = store.head(product_of(sku_id))
+        if before is None:
+            return
+        sold_out = inventory.level(sku_id).available == 0
+        after = domain.with_sold_out(before, sku_id, sold_out=sold_out)
+        if after is before:
+            return
+        try:
+            with UnitOfWork() as work:
+                store.add(work, after, _tree_with(after.category_id), before)
+        except ConcurrentUpdate:
+            continue
+        if (inventory.level(sku_id).available == 0) == sold_out:
+            return
+    raise Busy

@@ -1,0 +1,550 @@
+"""Rows of the ``products`` and ``catalog`` tables.
+
+**A product** is one row (``part`` = ``head``); only a long text gets a second one (``body``) under the same key, so
+that the product page is one Query whatever the length, and a quote that reads many heads pays for few 4 KB read units.
+
+**What a write costs.** The row itself: 1 unit per KB (a two-SKU product is about 1.3 KB: 2 units). Each of the eight
+sparse list indexes is keyed by fields that only listed products carry and projects the card (0.4 KB), so listing a
+product adds 8 units; a price change moves the entries of the four price indexes (delete + put: 8) and rewrites the card
+in the other four (4); a title or first picture 8; stock, text, specifications none, unless the last SKU sells out.
+``own`` (the merchant's list, drafts too) adds 1. Merchants write rarely and buyers read always: a list page is one
+Query, 20 x 0.45 KB = 1.5 read units, instead of a batch read of 20 heads = 10.
+
+**The ``catalog`` table** holds what is small or derived: the category tree (one row), merchants' handles, the search
+index (0.1 KB per word of a listed product), bulk jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
+
+from chalicelib.catalog import domain
+from chalicelib.catalog.domain import Card, Category, Kind, Labels, Product, Sku, Status, Tree
+from chalicelib.catalog.events import ProductChanged, ProductListed, ProductUnlisted
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
+from chalicelib.kernel.money import Money
+from chalicelib.runtime import names
+from chalicelib.runtime.db import dynamo, reads
+from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
+from chalicelib.runtime.db.work import UnitOfWork
+
+HEAD: Final = "head"
+BODY: Final = "body"
+BODY_APART_BYTES: Final = 2_500
+"""A longer text gets its own row, so that a head stays within one read unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sku:
+    """A SKU as it is kept: numbers instead of ids and picture URLs."""
+
+    n: int
+    options: tuple[str, ...]
+    minor: int
+    was: int | None = None
+    grams: int = 0
+    picture: int | None = None
+    buckets: int = 1
+    code: str = ""
+    out: bool = True
+
+
+_NO_LABELS = Labels()
+
+
+@dataclass(frozen=True, slots=True)
+class _Goods:
+    """Everything of a product that a quote may need."""
+
+    options: tuple[str, ...]
+    skus: tuple[_Sku, ...]
+    currency: str
+    pictures: tuple[str, ...] = ()
+    next: int = 1
+    labels: Labels = _NO_LABELS
+    moves: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The texts only the product page shows."""
+
+    description: dict[str, str]
+    specifications: tuple[tuple[str, str], ...] = ()
+
+
+_NOTHING = _Body({})
+
+
+def _index(index: str, hash_name: str, range_name: str, *, number: bool) -> GlobalSecondaryIndex[Any]:
+    """Build one sparse list index that projects the card."""
+    meta = type("Meta", (), {"index_name": index, "projection": IncludeProjection(["card"])})
+    range_kind = NumberAttribute if number else UnicodeAttribute
+    fields = {
+        "Meta": meta,
+        hash_name: UnicodeAttribute(hash_key=True),
+        range_name: range_kind(range_key=True),
+    }
+    built: GlobalSecondaryIndex[Any] = type(index, (GlobalSecondaryIndex,), fields)()
+    return built
+
+
+class OwnIndex(GlobalSecondaryIndex[Any]):
+    """A merchant's products in any status, newest first."""
+
+    class Meta:
+        """Card and status: the merchant's own list shows both."""
+
+        index_name = "own"
+        projection = IncludeProjection(["card", "status"])
+
+    merchant_id = UnicodeAttribute(hash_key=True)
+    created_ms = NumberAttribute(range_key=True)
+
+
+class ProductRow(Row):
+    """Key: product_id, ``head``. The ``list_`` and ``sort_`` fields stand only on listed products."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("products")
+        region = region()
+
+    product_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    merchant_id = UnicodeAttribute()
+    created_ms = NumberAttribute()
+    listed_ms = NumberAttribute(null=True)
+    kind = UnicodeAttribute()
+    status = UnicodeAttribute()
+    category_id = UnicodeAttribute()
+    handle = UnicodeAttribute()
+    revision = NumberAttribute()
+    fingerprint = UnicodeAttribute(null=True)
+    imported = UnicodeAttribute(null=True)
+    card: DocumentAttribute[Card] = DocumentAttribute(Card)
+    goods: DocumentAttribute[_Goods] = DocumentAttribute(_Goods)
+    body: DocumentAttribute[_Body] = DocumentAttribute(_Body, null=True)
+    body_apart = NumberAttribute(null=True)
+    """Version of the ``body`` row, where there is one."""
+    list_all = UnicodeAttribute(null=True)
+    list_top = UnicodeAttribute(null=True)
+    list_category = UnicodeAttribute(null=True)
+    list_merchant = UnicodeAttribute(null=True)
+    sort_new = NumberAttribute(null=True)
+    sort_price = UnicodeAttribute(null=True)
+
+    own = OwnIndex()
+    all_new = _index("all_new", "list_all", "sort_new", number=True)
+    all_price = _index("all_price", "list_all", "sort_price", number=False)
+    top_new = _index("top_new", "list_top", "sort_new", number=True)
+    top_price = _index("top_price", "list_top", "sort_price", number=False)
+    category_new = _index("category_new", "list_category", "sort_new", number=True)
+    category_price = _index("category_price", "list_category", "sort_price", number=False)
+    merchant_new = _index("merchant_new", "list_merchant", "sort_new", number=True)
+    merchant_price = _index("merchant_price", "list_merchant", "sort_price", number=False)
+
+
+class BodyRow(Row):
+    """Key: product_id, ``body``: the long texts of a product."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("products")
+        region = region()
+
+    product_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    body: DocumentAttribute[_Body] = DocumentAttribute(_Body)
+
+
+class TreeRow(Row):
+    """Key: ``categories``, ``tree``: all categories in one row."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("catalog")
+        region = region()
+
+    owner = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    tree: DocumentAttribute[tuple[Category, ...]] = DocumentAttribute(tuple[Category, ...])
+
+
+class HandleRow(Row):
+    """Key: ``handles#<merchant>``, handle: which product a merchant's file means."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("catalog")
+        region = region()
+
+    owner = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    product_id = UnicodeAttribute()
+
+
+class WordsRow(Row):
+    """Key: ``words#<product>``, ``words``: under which words a product stands in the index."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("catalog")
+        region = region()
+
+    owner = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    words: DocumentAttribute[tuple[str, ...]] = DocumentAttribute(tuple[str, ...])
+    place = UnicodeAttribute()
+
+
+class PostingRow(Row):
+    """Key: ``word#<word>``, place: one listed product under one word. The place sorts by age in every word alike."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("catalog")
+        region = region()
+
+    owner = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
+# Products
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return round(moment.timestamp() * 1000) if moment is not None else None
+
+
+def _moment(ms: float | None) -> datetime | None:
+    return clock.from_epoch_s(ms / 1000) if ms is not None else None
+
+
+def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | None) -> ProductRow:
+    listed_ms = _ms(product.listed_at)
+    row = ProductRow(
+        product_id=product.product_id,
+        part=HEAD,
+        merchant_id=product.merchant_id,
+        created_ms=_ms(product.created_at),
+        listed_ms=listed_ms,
+        kind=product.kind.value,
+        status=product.status.value,
+        category_id=product.category_id,
+        handle=product.handle,
+        revision=product.revision,
+        fingerprint=product.fingerprint or None,
+        imported=product.imported or None,
+        card=domain.card_of(product),
+        goods=_goods(product),
+        body=body,
+        body_apart=body_version,
+        version=product.version,
+    )
+    if product.status is Status.LISTED and listed_ms is not None:
+        row.list_all = "all"
+        row.list_top = tree.top(product.category_id)
+        row.list_category = product.category_id
+        row.list_merchant = product.merchant_id
+        row.sort_new = listed_ms
+        row.sort_price = f"{product.price_from.minor:012d}#{10**13 - listed_ms:013d}"
+    return row
+
+
+def _goods(product: Product) -> _Goods:
+    places = {url: at for at, url in enumerate(product.pictures)}
+    return _Goods(
+        options=product.options,
+        skus=tuple(
+            _Sku(
+                n=int(sku.sku_id[-2:]),
+                options=sku.options,
+                minor=sku.price.minor,
+                was=sku.compare_at.minor if sku.compare_at else None,
+                grams=sku.weight_g,
+                picture=places.get(sku.picture or ""),
+                buckets=sku.stock_buckets,
+                code=sku.code,
+                out=sku.sold_out,
+            )
+            for sku in product.skus
+        ),
+        currency=product.skus[0].price.currency,
+        pictures=product.pictures,
+        next=product.next_sku,
+        labels=product.labels,
+        moves=product.moves,
+    )
+
+
+def _product(row: ProductRow, apart: BodyRow | None = None) -> Product:
+    goods: _Goods = row.goods
+    body = apart.body if apart is not None else row.body or _NOTHING
+    created = _moment(row.created_ms)
+    assert created is not None
+    return Product(
+        product_id=row.product_id,
+        merchant_id=row.merchant_id,
+        kind=Kind(row.kind),
+        status=Status(row.status),
+        titles=row.card.titles,
+        category_id=row.category_id,
+        options=goods.options,
+        skus=tuple(
+            Sku(
+                sku_id=ids.child_id("sku", row.product_id, sku.n),
+                options=sku.options,
+                price=Money(sku.minor, goods.currency),
+                compare_at=Money(sku.was, goods.currency) if sku.was is not None else None,
+                weight_g=sku.grams,
+                picture=goods.pictures[sku.picture] if sku.picture is not None else None,
+                stock_buckets=sku.buckets,
+                sold_out=sku.out,
+                code=sku.code,
+            )
+            for sku in goods.skus
+        ),
+        created_at=created,
+        description=body.description,
+        specifications=body.specifications,
+        pictures=goods.pictures,
+        labels=goods.labels,
+        handle=row.handle,
+        listed_at=_moment(row.listed_ms),
+        next_sku=goods.next,
+        revision=int(row.revision),
+        version=int(row.version),
+        body_version=int(row.body_apart or 0),
+        has_body=apart is not None or row.body_apart is None,
+        fingerprint=row.fingerprint or "",
+        imported=row.imported or "",
+        moves=goods.moves,
+    )
+
+
+def page(product_id: str, *, consistent: bool = False) -> Product | None:
+    """Read a whole product with one Query."""
+    head: ProductRow | None = None
+    apart: BodyRow | None = None
+    for item in reads.query(ProductRow, product_id, consistent=consistent).items:
+        if item["part"]["S"] == HEAD:
+            head = ProductRow.from_raw_data(item)
+        else:
+            apart = BodyRow.from_raw_data(item)
+    if head is None:
+        return None
+    return _product(head, apart if head.body_apart is not None else None)
+
+
+def head(product_id: str) -> Product | None:
+    """Read a product's head now, without a long text."""
+    row = reads.get(ProductRow, product_id, HEAD, consistent=True)
+    return _product(row) if row is not None else None
+
+
+def heads(product_ids: Iterable[str]) -> dict[str, Product]:
+    """Read the heads of many products, a hundred a call."""
+    found = reads.get_many((ProductRow, product_id, HEAD) for product_id in product_ids)
+    return {key[0]: _product(row) for key, row in found.items() if isinstance(row, ProductRow)}
+
+
+def of_raw(item: Mapping[str, Any] | None) -> Product | None:
+    """Return the product of a raw head item (its long text, if any, left out)."""
+    return _product(ProductRow.from_raw_data(dict(item))) if item is not None else None
+
+
+def add(work: UnitOfWork, product: Product, tree: Tree, before: Product | None) -> None:
+    """Add the writing of a product with the facts that follow from its change.
+
+    ``before`` is what was read (None: a new one). The long text is written only if it changed.
+    """
+    body: _Body | None = None
+    body_version: int | None = product.body_version or None
+    apart: BodyRow | None = None
+    write = remove = False
+    if product.has_body:
+        texts = _Body(dict(product.description), product.specifications)
+        had = _Body(dict(before.description), before.specifications) if before is not None else _NOTHING
+        apart = BodyRow(product_id=product.product_id, part=BODY, body=texts, version=product.body_version)
+        if len(msgspec.json.encode(texts)) > BODY_APART_BYTES:
+            write = texts != had or not product.body_version
+            body_version = product.body_version + 1 if write else product.body_version
+        else:
+            body, body_version = texts, None
+            remove = product.body_version > 0
+    head_row = _head(product, tree, body, body_version)
+    work.save(head_row, events=_facts(product, before), label="product")
+    if apart is not None and write:
+        work.save(apart, label="body", refuse=_changed)
+    if apart is not None and remove:
+        work.delete(apart, label="body")
+
+
+def _changed(_: Any) -> Exception:
+    return ConcurrentUpdate()
+
+
+def _facts(product: Product, before: Product | None) -> list[ProductListed | ProductChanged | ProductUnlisted]:
+    was = before is not None and before.status is Status.LISTED
+    now = product.status is Status.LISTED
+    about = {"product_id": product.product_id, "merchant_id": product.merchant_id, "revision": product.revision}
+    if now and not was:
+        return [ProductListed(**about)]  # type: ignore[arg-type]
+    if was and not now:
+        return [ProductUnlisted(**about)]  # type: ignore[arg-type]
+    if now and before is not None and product.revision != before.revision:
+        return [ProductChanged(**about)]  # type: ignore[arg-type]
+    return []
+
+
+# Lists
+
+
+INDEXES: Final[dict[tuple[str, str], Any]] = {
+    ("all", "new"): ProductRow.all_new,
+    ("all", "price"): ProductRow.all_price,
+    ("top", "new"): ProductRow.top_new,
+    ("top", "price"): ProductRow.top_price,
+    ("category", "new"): ProductRow.category_new,
+    ("category", "price"): ProductRow.category_price,
+    ("merchant", "new"): ProductRow.merchant_new,
+    ("merchant", "price"): ProductRow.merchant_price,
+}
+"""(what is listed, order) -> index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A list's entry: the product's card and id; ``after`` is the raw key from which the list goes on behind it."""
+
+    product_id: str
+    card: Card
+    after: dict[str, Any]
+    status: str | None = None
+
+
+_card = msgspec.json.Decoder(Card)
+
+
+def entries(
+    index: Any, key: str, *, limit: int, after: dict[str, Any] | None, descending: bool
+) -> tuple[list[Entry], bool]:
+    """Read one page of a list with one Query; says whether there may be more."""
+    found = reads.query(ProductRow, key, index=index, limit=limit, start_key=after, descending=descending)
+    listed = [
+        Entry(
+            product_id=item["product_id"]["S"],
+            card=_card.decode(item["card"]["S"]),
+            after={name: value for name, value in item.items() if name not in ("card", "status")},
+            status=item["status"]["S"] if "status" in item else None,
+        )
+        for item in found.items
+    ]
+    return listed, found.last_key is not None
+
+
+# Categories
+
+
+def tree(*, consistent: bool = False) -> Tree:
+    """Read all categories."""
+    row = reads.get(TreeRow, "categories", "tree", consistent=consistent)
+    return Tree(row.tree, int(row.version)) if row is not None else Tree()
+
+
+def save_tree(tree: Tree) -> Tree:
+    """Replace all categories, exactly the version that was read.
+
+    Raises:
+        ConcurrentUpdate: if another operator was faster.
+    """
+    row = TreeRow(owner="categories", id="tree", tree=tree.categories, version=tree.version)
+    with UnitOfWork() as work:
+        work.save(row, refuse=_changed)
+    return Tree(tree.categories, int(row.version))
+
+
+# Handles
+
+
+def add_handle(work: UnitOfWork, product: Product) -> None:
+    """Take a handle for a product; refused as ``HandleTaken``."""
+    row = HandleRow(owner=f"handles#{product.merchant_id}", id=product.handle, product_id=product.product_id)
+
+    def refuse(item: Mapping[str, Any] | None) -> Exception:
+        if item is None:
+            return AlreadyExists()
+        return domain.HandleTaken(handle=product.handle, product_id=item["product_id"]["S"])
+
+    work.save(row, refuse=refuse, label="handle")
+
+
+def product_of_handle(merchant_id: str, handle: str) -> str | None:
+    """Return which product of a merchant has the handle."""
+    row = reads.get(HandleRow, f"handles#{merchant_id}", handle, consistent=True)
+    return row.product_id if row is not None else None
+
+
+# Search index
+
+
+def words(product_id: str) -> tuple[tuple[str, ...], str, int]:
+    """Read under which words and at which place a product stands, and the record's version."""
+    row = reads.get(WordsRow, f"words#{product_id}", "words", consistent=True)
+    return (row.words, row.place, int(row.version)) if row is not None else ((), "", 0)
+
+
+def save_words(product_id: str, found: Sequence[str], place: str, version: int) -> int:
+    """Record them; returns the new version.
+
+    Raises:
+        ConcurrentUpdate: if the record changed since it was read.
+    """
+    row = WordsRow(owner=f"words#{product_id}", id="words", words=tuple(found), place=place, version=version)
+    with UnitOfWork() as work:
+        work.save(row, refuse=_changed)
+    return int(row.version)
+
+
+def change_postings(place: str, *, put: Iterable[str], delete: Iterable[str]) -> None:
+    """Put a product's place under words and remove it from others, 25 a call. Repeating it changes nothing."""
+    table = names.table_name("catalog")
+    requests: list[dict[str, Any]] = [{"DeleteRequest": {"Key": _posting(word, place).key()}} for word in delete]
+    requests += [{"PutRequest": {"Item": _posting(word, place).key()}} for word in put]
+    for start in range(0, len(requests), 25):
+        pending = {table: requests[start : start + 25]}
+        for attempt in range(dynamo.ATTEMPTS):
+            pending = dynamo.call("BatchWriteItem", {"RequestItems": pending}).get("UnprocessedItems") or {}
+            if not pending:
+                break
+            dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
+        else:
+            raise ConcurrentUpdate
+
+
+def _posting(word: str, place: str) -> PostingRow:
+    return PostingRow(owner=f"word#{word}", id=place)
+
+
+def places(word: str, *, upto: str | None, including: bool, limit: int) -> tuple[list[str], bool]:
+    """Read a word's places, newest first, from ``upto`` down; says whether there may be more."""
+    condition = None
+    if upto is not None:
+        condition = PostingRow.id <= upto if including else PostingRow.id < upto
+    found = reads.query(PostingRow, f"word#{word}", range_condition=condition, limit=limit, descending=True)
+    return [item["id"]["S"] for item in found.items], found.last_key is not None
