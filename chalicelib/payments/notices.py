@@ -1,4 +1,4 @@
-"""The consumer of verified notices, with a queue of its own: a flood of them must not delay refunds, nor the reverse."""
+"""The consumer of verified notices, with a queue of its own: a flood of them delays no refund, nor the reverse."""
 
 from __future__ import annotations
 

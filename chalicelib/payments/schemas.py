@@ -74,7 +74,7 @@ class PaymentView(Schema):
     expires_at: Timestamp
     captured_at: Timestamp | None = None
     instruction: InstructionView | None = None
-    refunds: list[RefundView] = []
+    refunds: tuple[RefundView, ...] = ()
 
     @classmethod
     def of(cls, payment: Payment, refunds: list[Refund]) -> PaymentView:
@@ -101,7 +101,7 @@ class PaymentView(Schema):
             )
             if shown and shown.action is not Action.NONE
             else None,
-            refunds=[RefundView.of(refund) for refund in refunds],
+            refunds=tuple(RefundView.of(refund) for refund in refunds),
         )
 
 
