@@ -1,1 +1,42 @@
 """One adapter a file, named as the provider is in addresses: ``build(configuration=None) -> ports.Provider``."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+from chalicelib.payments.domain import UnknownProvider
+from chalicelib.payments.ports import Provider
+from chalicelib.runtime import caches
+from chalicelib.runtime.config import LOCAL, config
+
+_NAME = re.compile(r"[a-z][a-z0-9]{1,15}")
+TEST_STAGES = (LOCAL, "dev")
+
+
+def load(name: str) -> Provider:
+    """Return the adapter of a provider, imported and built on first use.
+
+    Raises:
+        UnknownProvider: if there is none of this name, or this stage may not use it.
+    """
+    if not _NAME.fullmatch(name) or find_spec(f"{__name__}.{name}") is None:
+        raise UnknownProvider(what="payment provider", provider=name[:16])
+    provider = _built(name)
+    if provider.for_tests_only and config().stage not in TEST_STAGES:
+        raise UnknownProvider(what="payment provider", provider=name)
+    return provider
+
+
+@cache
+def _built(name: str) -> Provider:
+    provider: Provider = import_module(f"{__name__}.{name}").build()
+    return provider
+
+
+@caches.register
+def forget() -> None:
+    """Build adapters anew: when configuration changes in tests."""
+    _built.cache_clear()

@@ -1,0 +1,211 @@
+"""Routes of payments: buyers pay and look, providers post notices, operators see everything and repair."""
+
+from __future__ import annotations
+
+from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
+from chalicelib.kernel.events import seal
+from chalicelib.payments import providers, service
+from chalicelib.payments.domain import (
+    AlreadyPaid,
+    MethodNotOffered,
+    RefundRefused,
+    TooManyPayments,
+    UnknownPayment,
+    UnknownProvider,
+)
+from chalicelib.payments.ports import Ack, BadSignature, IgnoredNotice, NoticeRefused, Provider, UnreadableNotice
+from chalicelib.payments.schemas import (
+    PaymentRecordView,
+    PaymentsView,
+    PaymentView,
+    RefundRecordView,
+    RequestRefund,
+    StartPayment,
+    StoryView,
+    WaitingQuery,
+)
+from chalicelib.runtime import cursors, log, metrics, queues
+from chalicelib.runtime.cursors import BadCursor
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.intents import Intent
+
+NOTICE_CAP_BYTES = 64 * 1024
+NOTICE_TYPES = ("application/json", "application/x-www-form-urlencoded", "text/xml", "application/xml")
+"""All that providers post; each adapter names its own."""
+
+routes = Routes("payments")
+
+
+@routes.route(
+    "POST",
+    "/v1/purchases/{purchase_id}/payments",
+    access=Access.BUYER,
+    body=StartPayment,
+    returns=PaymentView,
+    status=201,
+    raises=(
+        NotFound,
+        UnknownProvider,
+        MethodNotOffered,
+        AlreadyPaid,
+        IllegalTransition,
+        TooManyPayments,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
+)
+def start_payment(purchase_id: str, body: StartPayment, caller: Caller, intent: Intent, request: Request) -> Reply:
+    """Start an attempt to pay the whole purchase. An earlier attempt is closed first."""
+    wanted = service.Wanted(
+        provider=body.provider,
+        method=body.method,
+        return_url=body.return_url,
+        payer=body.payer,
+        client_ip=request.source_ip or None,
+    )
+    payment, replayed = service.start_payment(purchase_id, caller.account_id, wanted, intent)
+    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    return Reply(PaymentView.of(payment, []), 201, headers)
+
+
+@routes.route(
+    "GET",
+    "/v1/purchases/{purchase_id}/payments",
+    access=Access.BUYER,
+    returns=PaymentsView,
+    raises=(NotFound,),
+)
+def list_payments(purchase_id: str, caller: Caller) -> PaymentsView:
+    """List the attempts to pay one of the caller's purchases, with what went back and why."""
+    return PaymentsView.of(service.buyers_story(purchase_id, caller.account_id))
+
+
+@routes.route(
+    "GET",
+    "/v1/purchases/{purchase_id}/payments/{payment_id}",
+    access=Access.BUYER,
+    returns=PaymentView,
+    raises=(NotFound, UnknownPayment),
+)
+def get_payment(purchase_id: str, payment_id: str, caller: Caller) -> PaymentView:
+    """Read one attempt. The client's own "paid" proves nothing: this does."""
+    story = service.buyers_story(purchase_id, caller.account_id)
+    return PaymentView.of(story.payment(payment_id), story.refunds_of(payment_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/webhooks/payments/{provider}",
+    access=Access.PROVIDER,
+    idempotent=False,  # A provider sends no key: its notice names the fact.
+    cap_bytes=NOTICE_CAP_BYTES,
+    content_types=NOTICE_TYPES,
+    returns_type="text/plain",
+    raises=(UnknownProvider,),
+)
+def take_notice(provider: str, request: Request) -> Reply:
+    """Take a provider's notice: authenticate the raw bytes, make it durable, then answer as the provider wants."""
+    adapter = providers.load(provider)
+    return _reply(adapter, _receive(adapter, request))
+
+
+def _receive(adapter: Provider, request: Request) -> Ack:
+    try:
+        media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if media_type not in adapter.content_types:
+            raise UnreadableNotice(why="the content type is not this provider's")
+        notice = adapter.verify(headers=request.headers, body=request.body)
+    except IgnoredNotice as ignored:
+        log.info("notice ignored", provider=adapter.name, code=ignored.code)
+        return Ack.ACCEPTED
+    except NoticeRefused as refused:
+        log.info("notice refused", provider=adapter.name, code=refused.code)
+        metrics.count("notices_forged" if isinstance(refused, BadSignature) else "notices_refused")
+        return Ack.REFUSED
+    try:
+        queues.send("payment-notices", [seal(service.noticed(adapter.name, notice))])
+    except Exception as error:
+        log.error("notice not durable", trace=True, provider=adapter.name, kind=type(error).__name__)
+        return Ack.RETRY
+    return Ack.ACCEPTED
+
+
+def _reply(adapter: Provider, ack: Ack) -> Reply:
+    status, headers, body = adapter.acknowledge(ack)
+    return Reply(body, status, headers)
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/payments",
+    access=Access.OPERATOR,
+    query=WaitingQuery,
+    returns=StoryView,
+    raises=(BadCursor,),
+)
+def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
+    """List payments and refunds by what they wait for: a provider's answer, or an operator."""
+    scope = f"payments#{query.state}#{caller.account_id}"
+    page = service.list_waiting(query.state, limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope))
+    return StoryView.of(page.story, cursors.seal(page.last_key, query=scope))
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/purchases/{purchase_id}/payments",
+    access=Access.OPERATOR,
+    returns=StoryView,
+    raises=(NotFound,),
+)
+def get_story(purchase_id: str) -> StoryView:
+    """Read everything we keep of a purchase's payments."""
+    return StoryView.of(service.story(purchase_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/payments/{payment_id}/query",
+    access=Access.OPERATOR,
+    returns=PaymentRecordView,
+    raises=(UnknownPayment,),
+    idempotent=False,  # It asks the provider and records the fact it hears, which has a name of its own.
+)
+def query_payment(payment_id: str) -> PaymentRecordView:
+    """Ask the provider about an attempt now and record what it says."""
+    return PaymentRecordView.of(service.query_now(payment_id), [])
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/purchases/{purchase_id}/refunds",
+    access=Access.OPERATOR,
+    body=RequestRefund,
+    returns=RefundRecordView,
+    status=201,
+    raises=(NotFound, UnknownPayment, RefundRefused, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def request_refund(purchase_id: str, body: RequestRefund, intent: Intent) -> Reply:
+    """Refund part or all of one order of a purchase."""
+    refund, replayed = service.refund_by_operator(
+        purchase_id,
+        order_id=body.order_id,
+        payment_id=body.payment_id,
+        amount=body.amount.money(),
+        reason=body.reason,
+        intent=intent,
+    )
+    return Reply(RefundRecordView.of(refund), 201, {"Idempotency-Replayed": "true"} if replayed else {})
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/refunds/{refund_id}/retry",
+    access=Access.OPERATOR,
+    returns=RefundRecordView,
+    raises=(NotFound, IllegalTransition, ConcurrentUpdate),
+    idempotent=False,  # Only a stuck refund takes it, and its own number keeps the provider from paying twice.
+)
+def retry_refund(refund_id: str) -> RefundRecordView:
+    """Try a stuck refund again: under its own number, or a new one where the provider closed it."""
+    return RefundRecordView.of(service.retry_refund(refund_id))

@@ -1,0 +1,38 @@
+"""What payments hear from others and from the clock: refunds to send, attempts and refunds to chase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import Blueprint, SQSEvent
+
+from chalicelib import topology
+from chalicelib.kernel.events import Envelope
+from chalicelib.payments import service
+from chalicelib.payments.events import RefundRequested
+from chalicelib.runtime.consume import Consumer
+from chalicelib.runtime.deadlines import Due
+
+functions = Blueprint(__name__)
+consumer = Consumer("payments")
+
+
+@consumer.on(RefundRequested)
+def send_refund(event: RefundRequested, _: Envelope) -> None:
+    """Tell the provider, under the refund's own number."""
+    service.send_refund(event.refund_id)
+
+
+@consumer.on(Due)
+def chase(event: Due, _: Envelope) -> None:
+    """Ask the provider about what stayed silent."""
+    if event.kind == "refund":
+        service.chase_refund(event.record_id)
+    else:
+        service.chase(event.record_id)
+
+
+@functions.on_sqs_message(queue=topology.queue_reference("payments"), batch_size=10, name="payments")
+def payments(event: SQSEvent) -> dict[str, Any]:
+    """Handle a batch of the payments queue."""
+    return consumer.handle(event.to_dict())

@@ -1,0 +1,479 @@
+"""What attempts and refunds are, which transitions they take, and when a silent provider is asked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.kernel import ids
+from chalicelib.kernel.errors import Conflict, NotFound
+from chalicelib.kernel.machine import StateMachine
+from chalicelib.kernel.money import Money
+from chalicelib.payments.ports import Instruction, Limits, RefundOutcome
+
+CHASES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 180, 300, 600))
+"""How long to wait before asking a silent provider the first, second, ... time; the last is repeated."""
+LINGERS = CHASES[1:2] + CHASES[4:5]
+"""When to look again at an attempt that was given up while the provider did not know it (yet)."""
+AFTER_EXPIRY = timedelta(seconds=60)
+"""The purchase's own expiry asks and closes first; this is the net behind it."""
+MAX_ATTEMPTS = 40
+"""Numbers of refunds: a purchase's ordinary ones count up from 1, that of surplus attempt n is 100 - n."""
+MAX_REFUND_NUMBER = 99 - MAX_ATTEMPTS
+UNKNOWN_FOR = timedelta(minutes=5)
+"""A notice may beat the write of its attempt by moments; after this long, nobody will write it any more."""
+
+
+class PaymentStatus(StrEnum):
+    """States of an attempt."""
+
+    STARTED = "started"
+    """Our number is written; the provider may or may not have heard it."""
+    PENDING = "pending"
+    CAPTURED = "captured"
+    SURPLUS = "surplus"
+    """Money came that the purchase does not take: it goes back by itself."""
+    CLOSED = "closed"
+    FAILED = "failed"
+    REFUNDED = "refunded"
+    """All of a captured payment went back."""
+    RETURNED = "returned"
+    """All of a surplus payment went back."""
+
+
+class PaymentCause(StrEnum):
+    """What moves an attempt."""
+
+    ANSWER = "answer"
+    CHASE = "chase"
+    CAPTURE = "capture"
+    OVERRUN = "overrun"
+    """A capture that is late, second, or of another amount."""
+    CLOSE = "close"
+    REFUSE = "refuse"
+    EMPTY = "empty"
+
+
+_CAPTURES = {PaymentCause.CAPTURE: PaymentStatus.CAPTURED, PaymentCause.OVERRUN: PaymentStatus.SURPLUS}
+
+PAYMENT = StateMachine(
+    name="payment",
+    initial=PaymentStatus.STARTED,
+    edges={
+        PaymentStatus.STARTED: {
+            PaymentCause.ANSWER: PaymentStatus.PENDING,
+            PaymentCause.CHASE: PaymentStatus.STARTED,
+            PaymentCause.CLOSE: PaymentStatus.CLOSED,
+            PaymentCause.REFUSE: PaymentStatus.FAILED,
+            **_CAPTURES,
+        },
+        PaymentStatus.PENDING: {
+            PaymentCause.CHASE: PaymentStatus.PENDING,
+            PaymentCause.CLOSE: PaymentStatus.CLOSED,
+            PaymentCause.REFUSE: PaymentStatus.FAILED,
+            **_CAPTURES,
+        },
+        PaymentStatus.CAPTURED: {PaymentCause.EMPTY: PaymentStatus.REFUNDED},
+        PaymentStatus.SURPLUS: {PaymentCause.EMPTY: PaymentStatus.RETURNED},
+        PaymentStatus.CLOSED: {PaymentCause.CHASE: PaymentStatus.CLOSED, **_CAPTURES},
+        PaymentStatus.FAILED: dict(_CAPTURES),
+        PaymentStatus.REFUNDED: {},
+        PaymentStatus.RETURNED: {},
+    },
+    deadlines={
+        PaymentStatus.STARTED: (CHASES[0], PaymentCause.CHASE),
+        PaymentStatus.PENDING: (CHASES[0], PaymentCause.CHASE),
+        PaymentStatus.CLOSED: (LINGERS[0], PaymentCause.CHASE),
+    },
+)
+"""The durations are those of the first chase; later ones wait longer (:data:`CHASES`). Closed attempts are looked at
+again only where the provider did not know them when they were given up."""
+
+OPEN = (PaymentStatus.STARTED, PaymentStatus.PENDING)
+HOLDING = (PaymentStatus.CAPTURED, PaymentStatus.SURPLUS, PaymentStatus.REFUNDED, PaymentStatus.RETURNED)
+"""States in which the capture is recorded."""
+
+
+class RefundStatus(StrEnum):
+    """States of a refund."""
+
+    REQUESTED = "requested"
+    """Reserved; the provider may or may not have heard the number. It is sent until the provider answers."""
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    ABNORMAL = "abnormal"
+    FAILED = "failed"
+    CLOSED = "closed"
+    """The number is dead, nothing moved, the reservation still stands: an operator renews it."""
+    REPLACED = "replaced"
+    """Closed, and another number took over its reservation."""
+
+
+class RefundCause(StrEnum):
+    """What moves a refund."""
+
+    CHASE = "chase"
+    ACCEPT = "accept"
+    SUCCEED = "succeed"
+    TURN_ABNORMAL = "turn_abnormal"
+    FAIL = "fail"
+    CLOSE = "close"
+    RETRY = "retry"
+    REPLACE = "replace"
+
+
+_ANSWERS = {
+    RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
+    RefundCause.TURN_ABNORMAL: RefundStatus.ABNORMAL,
+    RefundCause.FAIL: RefundStatus.FAILED,
+    RefundCause.CLOSE: RefundStatus.CLOSED,
+}
+
+REFUND = StateMachine(
+    name="refund",
+    initial=RefundStatus.REQUESTED,
+    edges={
+        RefundStatus.REQUESTED: {
+            RefundCause.CHASE: RefundStatus.REQUESTED,
+            RefundCause.ACCEPT: RefundStatus.PENDING,
+            **_ANSWERS,
+        },
+        RefundStatus.PENDING: {RefundCause.CHASE: RefundStatus.PENDING, **_ANSWERS},
+        RefundStatus.ABNORMAL: {
+            RefundCause.RETRY: RefundStatus.REQUESTED,
+            RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
+            RefundCause.CLOSE: RefundStatus.CLOSED,
+        },
+        RefundStatus.FAILED: {
+            RefundCause.RETRY: RefundStatus.REQUESTED,
+            RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
+            RefundCause.CLOSE: RefundStatus.CLOSED,
+        },
+        RefundStatus.CLOSED: {RefundCause.REPLACE: RefundStatus.REPLACED},
+        RefundStatus.SUCCEEDED: {},
+        RefundStatus.REPLACED: {},
+    },
+    deadlines={
+        RefundStatus.REQUESTED: (CHASES[0], RefundCause.CHASE),
+        RefundStatus.PENDING: (CHASES[0], RefundCause.CHASE),
+    },
+)
+
+ATTENTION = (RefundStatus.ABNORMAL, RefundStatus.FAILED, RefundStatus.CLOSED)
+"""States in which an operator must act."""
+
+ANSWERS = {
+    RefundOutcome.PENDING: RefundCause.ACCEPT,
+    RefundOutcome.SUCCEEDED: RefundCause.SUCCEED,
+    RefundOutcome.ABNORMAL: RefundCause.TURN_ABNORMAL,
+    RefundOutcome.FAILED: RefundCause.FAIL,
+    RefundOutcome.CLOSED: RefundCause.CLOSE,
+}
+
+
+class UnknownProvider(NotFound):
+    """No such payment provider here."""
+
+    code = "unknown_provider"
+    en, zh = "There is no payment provider {provider} here.", "不支持支付方式 {provider}。"
+    shown = ("provider",)
+
+
+class MethodNotOffered(Conflict):
+    """The provider does not offer this method or currency."""
+
+    code, status = "method_not_offered", 422
+    en, zh = "{provider} does not offer {what}.", "{provider} 不支持 {what}。"
+    shown = ("provider", "what")
+
+
+class AlreadyPaid(Conflict):
+    """The purchase is paid."""
+
+    code = "already_paid"
+    en, zh = "This purchase is already paid.", "该笔订单已支付。"
+
+
+class TooManyPayments(Conflict):
+    """The purchase was tried to be paid too often."""
+
+    code = "too_many_payments"
+    en, zh = "Too many payment attempts for this purchase.", "该笔订单的支付尝试次数过多。"
+
+
+class RefundRefused(Conflict):
+    """The refund cannot be taken on; ``why`` is a word for machines."""
+
+    code = "refund_refused"
+    en, zh = "The refund is refused: {why}.", "无法退款：{why}。"
+    shown = ("why", "left")
+
+
+class UnknownPayment(NotFound):
+    """A genuine notice names an attempt that we do not have."""
+
+    code = "unknown_payment"
+    en, zh = "There is no payment {payment_id}.", "支付 {payment_id} 不存在。"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One attempt to pay a purchase."""
+
+    payment_id: str
+    purchase_id: str
+    buyer_id: str
+    provider: str
+    method: str
+    amount: Money
+    status: PaymentStatus
+    created_at: datetime
+    expires_at: datetime
+    due_at: datetime | None
+    intent: str
+    fingerprint: str
+    chases: int = 0
+    code: str = ""
+    """The provider's reason of a failure, or why a capture is surplus."""
+    reference: str | None = None
+    transaction_id: str | None = None
+    captured: Money | None = None
+    """What was really captured; other than ``amount`` only where the provider confirmed it so."""
+    captured_at: datetime | None = None
+    reserved: int = 0
+    """Minor units of refunds that are requested, under way or done."""
+    refunded: int = 0
+    """Minor units of refunds that are done."""
+    refunded_at: datetime | None = None
+    """When the provider last answered about a refund: it may demand a pause before the next."""
+    instruction: Instruction | None = None
+    version: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether somebody may still pay it."""
+        return self.status in OPEN
+
+    @property
+    def holds_money(self) -> bool:
+        """Say whether its capture is recorded."""
+        return self.status in HOLDING
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money going back on a payment, under one number."""
+
+    refund_id: str
+    purchase_id: str
+    payment_id: str
+    order_id: str | None
+    amount: Money
+    status: RefundStatus
+    reason: str
+    cause: str
+    requested_at: datetime
+    due_at: datetime | None
+    since: datetime
+    chases: int = 0
+    code: str = ""
+    provider_refund_id: str | None = None
+    fingerprint: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A genuine notice that does not fit our record. Kept as it was said; the provider is then asked."""
+
+    quarantine_id: str
+    purchase_id: str
+    payment_id: str
+    why: str
+    at: datetime
+    said: dict[str, str] = field(default_factory=dict)
+    resolved: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything we keep of a purchase's payments."""
+
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+
+    def payment(self, payment_id: str) -> Payment:
+        """Return one payment.
+
+        Raises:
+            UnknownPayment: if there is none.
+        """
+        for payment in self.payments:
+            if payment.payment_id == payment_id:
+                return payment
+        raise UnknownPayment(what="payment", payment_id=payment_id)
+
+    def refunds_of(self, payment_id: str) -> list[Refund]:
+        """Return the refunds of one payment."""
+        return [refund for refund in self.refunds if refund.payment_id == payment_id]
+
+
+class Conclusion(StrEnum):
+    """What became of all attempts of a purchase."""
+
+    CAPTURED = "captured"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+def waiting(chases: int) -> timedelta:
+    """Return how long to wait before the next question, after so many."""
+    return CHASES[min(chases, len(CHASES) - 1)]
+
+
+def chased(payment: Payment, *, now: datetime, heard: bool) -> Payment:
+    """Return the attempt after a question that settled nothing: asked again later, with back-off.
+
+    ``heard`` says that the provider knows the number now.
+    """
+    cause = PaymentCause.ANSWER if heard and payment.status is PaymentStatus.STARTED else PaymentCause.CHASE
+    status = PAYMENT.next(payment.status, cause)
+    chases = payment.chases + 1
+    due_at = now + waiting(chases)
+    if now < payment.expires_at + AFTER_EXPIRY:
+        due_at = min(due_at, payment.expires_at + AFTER_EXPIRY)
+    return replace(payment, status=status, chases=chases, due_at=due_at)
+
+
+def answered(payment: Payment, instruction: Instruction) -> Payment:
+    """Return the attempt with the provider's answer to its creation; the first chase stays where it is."""
+    return replace(
+        payment,
+        status=PAYMENT.next(payment.status, PaymentCause.ANSWER),
+        instruction=instruction,
+        reference=instruction.reference,
+    )
+
+
+def refused(payment: Payment, code: str) -> Payment:
+    """Return the attempt that the provider will not take."""
+    return replace(
+        payment,
+        status=PAYMENT.next(payment.status, PaymentCause.REFUSE),
+        due_at=None,
+        code=code[:64],
+        instruction=None,
+    )
+
+
+def closed(payment: Payment, *, now: datetime, known: bool) -> Payment:
+    """Return the attempt closed. One that the provider did not know is looked at again (somebody may hold its link)."""
+    return replace(
+        payment,
+        status=PAYMENT.next(payment.status, PaymentCause.CLOSE),
+        chases=0,
+        due_at=None if known else now + LINGERS[0],
+        instruction=None,
+    )
+
+
+def lingered(payment: Payment, *, now: datetime) -> Payment:
+    """Return the closed attempt after another look that found no money."""
+    chases = payment.chases + 1
+    return replace(
+        payment,
+        status=PAYMENT.next(payment.status, PaymentCause.CHASE),
+        chases=chases,
+        due_at=now + LINGERS[chases] if chases < len(LINGERS) else None,
+    )
+
+
+def captured(payment: Payment, *, amount: Money, transaction_id: str, at: datetime, surplus: str = "") -> Payment:
+    """Return the attempt with its money; ``surplus`` says why nobody waits for it.
+
+    Raises:
+        IllegalTransition: if a capture is recorded already.
+    """
+    cause = PaymentCause.OVERRUN if surplus else PaymentCause.CAPTURE
+    return replace(
+        payment,
+        status=PAYMENT.next(payment.status, cause),
+        due_at=None,
+        chases=0,
+        code=surplus,
+        captured=amount,
+        captured_at=at,
+        transaction_id=transaction_id,
+        instruction=None,
+    )
+
+
+def surplus_refund_id(payment_id: str) -> str:
+    """Return the number under which a surplus capture goes back: it follows from the attempt."""
+    return ids.child_id("ref", payment_id, 100 - int(payment_id.rsplit("_", 1)[1]))
+
+
+def next_refund_id(story: Story, purchase_id: str) -> str:
+    """Return the next ordinary refund number of a purchase.
+
+    Raises:
+        RefundRefused: if all are used.
+    """
+    used = [int(refund.refund_id.rsplit("_", 1)[1]) for refund in story.refunds]
+    number = max((number for number in used if number <= MAX_REFUND_NUMBER), default=0) + 1
+    if number > MAX_REFUND_NUMBER:
+        raise RefundRefused(why="too_many_refunds", left=0)
+    return ids.child_id("ref", purchase_id, number)
+
+
+def reserve(payment: Payment, amount: Money, *, limits: Limits, earlier: int, now: datetime) -> Payment:
+    """Reserve a refund against what was captured.
+
+    Raises:
+        RefundRefused: if there is no such money left, or the provider would not take it.
+    """
+    if payment.captured is None or payment.captured_at is None:
+        raise RefundRefused(why="not_captured", left=0)
+    left = payment.captured.minor - payment.reserved
+    if amount.currency != payment.captured.currency:
+        raise RefundRefused(why="other_currency", left=left)
+    if amount.minor <= 0:
+        raise RefundRefused(why="not_positive", left=left)
+    if amount.minor > left:
+        raise RefundRefused(why="more_than_captured", left=left)
+    if earlier >= limits.max_refunds:
+        raise RefundRefused(why="too_many_refunds", left=left)
+    if now - payment.captured_at > limits.refund_window:
+        raise RefundRefused(why="window_closed", left=left)
+    return replace(payment, reserved=payment.reserved + amount.minor)
+
+
+def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", number: str | None = None) -> Refund:
+    """Take an edge of the refund's table.
+
+    Raises:
+        IllegalTransition: if the state does not take the cause.
+    """
+    status = REFUND.next(refund.status, cause)
+    chases = refund.chases + 1 if status is refund.status else 0
+    due_at = now + waiting(chases) if REFUND.timeout(status) else None
+    return replace(
+        refund,
+        status=status,
+        chases=chases,
+        due_at=due_at,
+        since=refund.since if status is refund.status else now,
+        code=code[:64],
+        provider_refund_id=number or refund.provider_refund_id,
+    )
+
+
+def gone_back(payment: Payment, amount: Money, *, now: datetime) -> Payment:
+    """Return the payment after a refund went through; all of it gone is a state of its own."""
+    refunded = payment.refunded + amount.minor
+    whole = payment.captured is not None and refunded >= payment.captured.minor
+    status = PAYMENT.next(payment.status, PaymentCause.EMPTY) if whole else payment.status
+    return replace(payment, status=status, refunded=refunded, refunded_at=now)

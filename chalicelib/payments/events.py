@@ -1,0 +1,106 @@
+"""Facts about payments and refunds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.kernel.events import Event
+
+
+class PaymentEvent(Event, frozen=True):
+    """Base: a fact about one attempt (whose id computes its purchase's)."""
+
+    payment_id: str
+
+    @property
+    def subject(self) -> str:
+        """The attempt."""
+        return self.payment_id
+
+
+class PaymentStarted(PaymentEvent, frozen=True, tag="payment.started"):
+    """An attempt was written; its provider hears of it next."""
+
+    provider: str
+
+
+class PaymentCaptured(PaymentEvent, frozen=True, tag="payment.captured"):
+    """The provider holds the money. ``surplus`` says why it goes back: late, second, or of another amount."""
+
+    amount_minor: int
+    currency: str
+    surplus: str = ""
+
+
+class PaymentClosed(PaymentEvent, frozen=True, tag="payment.closed"):
+    """Nobody can pay this attempt any more."""
+
+
+class PaymentQuarantined(PaymentEvent, frozen=True, tag="payment.quarantined"):
+    """A genuine notice does not fit our record; the provider is being asked, an operator should look."""
+
+    why: str
+    quarantine_id: str
+
+    @property
+    def subject(self) -> str:
+        """What was said: another contradiction is another fact."""
+        return self.quarantine_id
+
+
+class PaymentNoticed(Event, frozen=True, tag="payment.noticed"):
+    """A verified notice: what the provider says, in our words. Travels to its queue without a row."""
+
+    provider: str
+    notice_id: str
+    payment_id: str
+    outcome: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    transaction_id: str | None = None
+    at: datetime | None = None
+    refund_id: str | None = None
+    refund_outcome: str | None = None
+    provider_refund_id: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """The provider's notice."""
+        return f"{self.provider}#{self.notice_id}"
+
+
+class RefundEvent(Event, frozen=True):
+    """Base: a fact about one refund."""
+
+    refund_id: str
+    payment_id: str
+    order_id: str | None
+    amount_minor: int
+    currency: str
+
+    @property
+    def subject(self) -> str:
+        """The refund."""
+        return self.refund_id
+
+
+class RefundRequested(RefundEvent, frozen=True, tag="refund.requested"):
+    """The money is reserved; the provider is told next. ``round`` counts an operator's retries of the same number."""
+
+    round: int = 0
+
+    @property
+    def subject(self) -> str:
+        """The refund, and which time it is asked for."""
+        return f"{self.refund_id}#{self.round}" if self.round else self.refund_id
+
+
+class RefundSucceeded(RefundEvent, frozen=True, tag="refund.succeeded"):
+    """The money is back with the payer."""
+
+
+class RefundFailed(RefundEvent, frozen=True, tag="refund.failed"):
+    """The provider will not, or cannot, finish it: an operator must act. ``status`` is abnormal, failed or closed."""
+
+    status: str
+    reason: str

@@ -1,0 +1,223 @@
+"""Wire models of payments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.payments.domain import Payment, Quarantined, Refund, Story
+from chalicelib.payments.ports import Action
+from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
+
+
+class StartPayment(Schema):
+    """How the buyer wants to pay. The amount is the purchase's; none is accepted."""
+
+    provider: Word
+    method: Word | None = None
+    return_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=255)] | None = None
+    payer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,128}$")] | None = None
+    """The payer's id at the provider (openid), where the method needs it. Not kept."""
+
+
+class InstructionView(Schema):
+    """What the client must do: go to ``url``, show it as a QR code, or hand ``params`` to the provider's bridge."""
+
+    action: Literal["redirect", "qr", "params"]
+    url: str | None = None
+    params: dict[str, str] | None = None
+
+
+class RefundView(Schema):
+    """Money going back. ``pending`` is not done; ``reason`` says why it goes back."""
+
+    refund_id: str
+    payment_id: str
+    order_id: str | None = None
+    status: str
+    amount: MoneyView
+    reason: str
+    requested_at: Timestamp
+    since: Timestamp
+
+    @classmethod
+    def of(cls, refund: Refund) -> RefundView:
+        """Return the wire form."""
+        return cls(
+            refund_id=refund.refund_id,
+            payment_id=refund.payment_id,
+            order_id=refund.order_id,
+            status=refund.status.value,
+            amount=MoneyView.of(refund.amount),
+            reason=refund.reason,
+            requested_at=refund.requested_at,
+            since=refund.since,
+        )
+
+
+class PaymentView(Schema):
+    """One attempt. A ``started`` one has no instruction yet: send the same request again."""
+
+    payment_id: str
+    purchase_id: str
+    provider: str
+    method: str
+    status: str
+    amount: MoneyView
+    captured: MoneyView | None = None
+    refunded: MoneyView
+    reason: str | None = None
+    created_at: Timestamp
+    expires_at: Timestamp
+    captured_at: Timestamp | None = None
+    instruction: InstructionView | None = None
+    refunds: tuple[RefundView, ...] = ()
+
+    @classmethod
+    def of(cls, payment: Payment, refunds: list[Refund]) -> PaymentView:
+        """Return the wire form."""
+        shown = payment.instruction
+        currency = (payment.captured or payment.amount).currency
+        return cls(
+            payment_id=payment.payment_id,
+            purchase_id=payment.purchase_id,
+            provider=payment.provider,
+            method=payment.method,
+            status=payment.status.value,
+            amount=MoneyView.of(payment.amount),
+            captured=MoneyView.of(payment.captured) if payment.captured else None,
+            refunded=MoneyView(minor=payment.refunded, currency=currency),
+            reason=payment.code or None,
+            created_at=payment.created_at,
+            expires_at=payment.expires_at,
+            captured_at=payment.captured_at,
+            instruction=InstructionView(
+                action=shown.action.value,  # type: ignore[arg-type]
+                url=shown.url,
+                params=dict(shown.params) or None,
+            )
+            if shown and shown.action is not Action.NONE
+            else None,
+            refunds=tuple(RefundView.of(refund) for refund in refunds),
+        )
+
+
+class PaymentsView(Schema):
+    """The attempts to pay one purchase, oldest first."""
+
+    items: list[PaymentView]
+
+    @classmethod
+    def of(cls, story: Story) -> PaymentsView:
+        """Return the wire form."""
+        return cls(items=[PaymentView.of(payment, story.refunds_of(payment.payment_id)) for payment in story.payments])
+
+
+class PaymentRecordView(PaymentView):
+    """One attempt as operators see it."""
+
+    intent: str
+    transaction_id: str | None = None
+    reference: str | None = None
+    reserved: MoneyView
+    chases: int
+    due_at: Timestamp | None = None
+    version: int
+
+    @classmethod
+    def of(cls, payment: Payment, refunds: list[Refund]) -> PaymentRecordView:
+        """Return the wire form."""
+        base = PaymentView.of(payment, refunds)
+        currency = (payment.captured or payment.amount).currency
+        return cls(
+            **dict(base),
+            intent=payment.intent,
+            transaction_id=payment.transaction_id,
+            reference=payment.reference,
+            reserved=MoneyView(minor=payment.reserved, currency=currency),
+            chases=payment.chases,
+            due_at=payment.due_at,
+            version=payment.version,
+        )
+
+
+class RefundRecordView(RefundView):
+    """One refund as operators see it."""
+
+    code: str
+    provider_refund_id: str | None = None
+    chases: int
+    due_at: Timestamp | None = None
+    version: int
+
+    @classmethod
+    def of(cls, refund: Refund) -> RefundRecordView:
+        """Return the wire form."""
+        return cls(
+            **dict(RefundView.of(refund)),
+            code=refund.code,
+            provider_refund_id=refund.provider_refund_id,
+            chases=refund.chases,
+            due_at=refund.due_at,
+            version=refund.version,
+        )
+
+
+class QuarantinedView(Schema):
+    """A genuine notice that does not fit our record; ``resolved`` is what the provider answered then."""
+
+    quarantine_id: str
+    payment_id: str
+    why: str
+    at: Timestamp
+    said: dict[str, str]
+    resolved: str
+
+    @classmethod
+    def of(cls, quarantined: Quarantined) -> QuarantinedView:
+        """Return the wire form."""
+        return cls(
+            quarantine_id=quarantined.quarantine_id,
+            payment_id=quarantined.payment_id,
+            why=quarantined.why,
+            at=quarantined.at,
+            said=quarantined.said,
+            resolved=quarantined.resolved,
+        )
+
+
+class StoryView(Schema):
+    """Everything we keep of a purchase's payments, or of a list of them."""
+
+    payments: list[PaymentRecordView]
+    refunds: list[RefundRecordView]
+    quarantined: list[QuarantinedView]
+    next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, story: Story, next_cursor: str | None = None) -> StoryView:
+        """Return the wire form."""
+        return cls(
+            payments=[PaymentRecordView.of(payment, []) for payment in story.payments],
+            refunds=[RefundRecordView.of(refund) for refund in story.refunds],
+            quarantined=[QuarantinedView.of(quarantined) for quarantined in story.quarantined],
+            next_cursor=next_cursor,
+        )
+
+
+class WaitingQuery(PageQuery):
+    """``waiting``: for a provider. The others wait for an operator."""
+
+    state: Literal["waiting", "quarantined", "refund_failed", "refund_abnormal", "refund_closed"] = "waiting"
+
+
+class RequestRefund(Schema):
+    """Money to give back on one order; the payment is the one that settled the purchase unless named."""
+
+    order_id: Id
+    amount: MoneyView
+    reason: Annotated[str, Field(min_length=1, max_length=80)]
+    payment_id: Id | None = None

@@ -1,0 +1,417 @@
+"""Rows of payments: attempts, refunds and quarantined notices of a purchase, all in its partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from chalicelib.kernel import ids
+from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.errors import ConcurrentUpdate
+from chalicelib.kernel.events import Event
+from chalicelib.kernel.money import Money
+from chalicelib.payments.domain import (
+    ATTENTION,
+    Payment,
+    PaymentStatus,
+    Quarantined,
+    Refund,
+    RefundStatus,
+    Story,
+    UnknownPayment,
+)
+from chalicelib.payments.ports import Action, Instruction, Outcome
+from chalicelib.runtime import names
+from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.rows import DUE_SHARDS, DocumentAttribute, DueIndex, DueRow, due_time, region
+from chalicelib.runtime.db.work import UnitOfWork
+
+
+class _InstructionDoc(msgspec.Struct, omit_defaults=True):
+    action: str
+    url: str | None = None
+    params: dict[str, str] = {}
+    code: str = ""
+
+
+class _PaymentDoc(msgspec.Struct, omit_defaults=True):
+    method: str
+    created_ms: int
+    expires_ms: int
+    intent: str
+    fingerprint: str
+    chases: int = 0
+    code: str = ""
+    reference: str | None = None
+    transaction_id: str | None = None
+    captured_currency: str = ""
+    captured_ms: int = 0
+    refunded_ms: int = 0
+    instruction: _InstructionDoc | None = None
+
+
+class _RefundDoc(msgspec.Struct, omit_defaults=True):
+    reason: str
+    cause: str
+    requested_ms: int
+    since_ms: int
+    order_number: int = 0
+    chases: int = 0
+    code: str = ""
+    provider_refund_id: str | None = None
+    fingerprint: str = ""
+
+
+class _QuarantinedDoc(msgspec.Struct, omit_defaults=True):
+    why: str
+    at_ms: int
+    said: dict[str, str]
+    resolved: str = ""
+
+
+class AttentionIndex(GlobalSecondaryIndex["RecordRow"]):
+    """Sparse: refunds and quarantined notices that wait for an operator, oldest first."""
+
+    class Meta:
+        index_name = "attention"
+        projection = KeysOnlyProjection()
+
+    attention = UnicodeAttribute(hash_key=True)
+    attention_ms = NumberAttribute(range_key=True)
+
+
+class RecordRow(DueRow):
+    """Base of what the table keeps. Key: purchase_id, the record's id."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    purchase_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    attention = UnicodeAttribute(null=True)
+    attention_ms = NumberAttribute(null=True)
+    due = DueIndex()
+    attentions = AttentionIndex()
+
+
+class PaymentRow(RecordRow):
+    """An attempt."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    buyer_id = UnicodeAttribute()
+    provider = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount_minor = NumberAttribute()
+    currency = UnicodeAttribute()
+    captured_minor = NumberAttribute(null=True)
+    reserved_minor = NumberAttribute(default=0)
+    refunded_minor = NumberAttribute(default=0)
+    doc = DocumentAttribute[_PaymentDoc](_PaymentDoc)
+
+
+class RefundRow(RecordRow):
+    """A refund."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    payment_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount_minor = NumberAttribute()
+    currency = UnicodeAttribute()
+    doc = DocumentAttribute[_RefundDoc](_RefundDoc)
+
+
+class QuarantinedRow(RecordRow):
+    """A genuine notice that does not fit."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    payment_id = UnicodeAttribute()
+    doc = DocumentAttribute[_QuarantinedDoc](_QuarantinedDoc)
+
+
+def load_story(purchase_id: str, *, consistent: bool = True) -> Story:
+    """Read everything of a purchase's payments in one Query."""
+    items: list[reads.Raw] = []
+    start_key: reads.Raw | None = None
+    while True:
+        page = reads.query(RecordRow, purchase_id, consistent=consistent, start_key=start_key)
+        items += page.items
+        start_key = page.last_key
+        if start_key is None:
+            return _assemble(items)
+
+
+def load_payment(payment_id: str, *, consistent: bool = True) -> Payment:
+    """Read one attempt.
+
+    Raises:
+        UnknownPayment: if there is none.
+    """
+    row = None
+    if ids.is_id("pay", payment_id):
+        row = reads.get(PaymentRow, ids.parent_id("pur", payment_id), payment_id, consistent=consistent)
+    if row is None:
+        raise UnknownPayment(what="payment", payment_id=payment_id)
+    return _payment(row)
+
+
+def load_quarantined(purchase_id: str, quarantine_id: str) -> Quarantined | None:
+    """Read one quarantined notice, or None."""
+    row = reads.get(QuarantinedRow, purchase_id, quarantine_id, consistent=True)
+    return _quarantined(row) if row is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """One page of a list of records, and where it goes on."""
+
+    story: Story
+    last_key: reads.Raw | None
+
+
+def list_attention(kind: str, *, limit: int, start_key: reads.Raw | None) -> RecordPage:
+    """Read one page of what waits for an operator, oldest first."""
+    page = reads.query(RecordRow, kind, index=RecordRow.attentions, limit=limit, start_key=start_key)
+    return RecordPage(_load(page.items), page.last_key)
+
+
+def list_due(*, limit: int, start_key: reads.Raw | None) -> RecordPage:
+    """Read one page of what waits for a provider, shard by shard, the next to be asked first in each."""
+    shard = int(start_key["due_shard"]["S"].removeprefix("due")) if start_key else 0
+    items: list[reads.Raw] = []
+    while True:
+        page = reads.query(RecordRow, f"due{shard}", index=RecordRow.due, limit=limit - len(items), start_key=start_key)
+        items += page.items
+        start_key = page.last_key
+        if start_key is not None or shard == DUE_SHARDS - 1:
+            return RecordPage(_load(items), start_key)
+        if len(items) >= limit:
+            return RecordPage(_load(items), {**_keys_of(items[-1]), "due_shard": {"S": f"due{shard}"}})
+        shard += 1
+
+
+def _keys_of(item: reads.Raw) -> reads.Raw:
+    return {name: item[name] for name in ("purchase_id", "id", "due_shard", "due_at")}
+
+
+def _load(items: Sequence[reads.Raw]) -> Story:
+    kinds = {"pay": PaymentRow, "ref": RefundRow, "qua": QuarantinedRow}
+    wanted = [(kinds[item["id"]["S"].split("_")[0]], item["purchase_id"]["S"], item["id"]["S"]) for item in items]
+    found = reads.get_many(wanted)
+    return _story(found[(hash_key, range_key)] for _, hash_key, range_key in wanted if (hash_key, range_key) in found)
+
+
+def _lost(_: reads.Raw | None) -> Exception:
+    return ConcurrentUpdate()
+
+
+def save_payment(work: UnitOfWork, payment: Payment, events: Sequence[Event] = ()) -> None:
+    """Add the attempt's row to the work; a rival's write first, or its creation by one, is a ``ConcurrentUpdate``."""
+    work.save(_payment_row(payment), events=events, label=payment.payment_id, refuse=_lost)
+
+
+def save_refund(work: UnitOfWork, refund: Refund, events: Sequence[Event] = ()) -> None:
+    """Add the refund's row to the work; as :func:`save_payment`."""
+    work.save(_refund_row(refund), events=events, label=refund.refund_id, refuse=_lost)
+
+
+def save_quarantined(work: UnitOfWork, quarantined: Quarantined, events: Sequence[Event] = ()) -> None:
+    """Add the quarantined notice to the work; refused with ``AlreadyExists`` if the same was said before."""
+    work.save(_quarantined_row(quarantined), events=events, label=quarantined.quarantine_id)
+
+
+def _assemble(items: Iterable[reads.Raw]) -> Story:
+    rows: list[RecordRow] = []
+    for item in items:
+        kind = item["id"]["S"].split("_")[0]
+        model: type[RecordRow] = {"pay": PaymentRow, "ref": RefundRow}.get(kind, QuarantinedRow)
+        rows.append(model.from_raw_data(item))
+    return _story(rows)
+
+
+def _story(rows: Iterable[object]) -> Story:
+    payments: list[Payment] = []
+    refunds: list[Refund] = []
+    quarantined: list[Quarantined] = []
+    for row in rows:
+        if isinstance(row, PaymentRow):
+            payments.append(_payment(row))
+        elif isinstance(row, RefundRow):
+            refunds.append(_refund(row))
+        elif isinstance(row, QuarantinedRow):
+            quarantined.append(_quarantined(row))
+    return Story(tuple(payments), tuple(refunds), tuple(quarantined))
+
+
+def _ms(moment: datetime | None) -> int:
+    return round(moment.timestamp() * 1000) if moment else 0
+
+
+def _time(milliseconds: float) -> datetime:
+    return from_epoch_s(milliseconds / 1000)
+
+
+def _payment_row(payment: Payment) -> PaymentRow:
+    instruction = payment.instruction
+    row = PaymentRow(
+        purchase_id=payment.purchase_id,
+        id=payment.payment_id,
+        buyer_id=payment.buyer_id,
+        provider=payment.provider,
+        status=payment.status.value,
+        amount_minor=payment.amount.minor,
+        currency=payment.amount.currency,
+        captured_minor=payment.captured.minor if payment.captured else None,
+        reserved_minor=payment.reserved,
+        refunded_minor=payment.refunded,
+        doc=_PaymentDoc(
+            method=payment.method,
+            created_ms=_ms(payment.created_at),
+            expires_ms=_ms(payment.expires_at),
+            intent=payment.intent,
+            fingerprint=payment.fingerprint,
+            chases=payment.chases,
+            code=payment.code,
+            reference=payment.reference,
+            transaction_id=payment.transaction_id,
+            captured_currency=payment.captured.currency if payment.captured else "",
+            captured_ms=_ms(payment.captured_at),
+            refunded_ms=_ms(payment.refunded_at),
+            instruction=_InstructionDoc(
+                instruction.action.value, instruction.url, dict(instruction.params), instruction.code
+            )
+            if instruction
+            else None,
+        ),
+        version=payment.version,
+    )
+    row.set_due(payment.due_at, payment.payment_id)
+    return row
+
+
+def _payment(row: PaymentRow) -> Payment:
+    doc = row.doc
+    shown = doc.instruction
+    return Payment(
+        payment_id=row.id,
+        purchase_id=row.purchase_id,
+        buyer_id=row.buyer_id,
+        provider=row.provider,
+        method=doc.method,
+        amount=Money(int(row.amount_minor), row.currency),
+        status=PaymentStatus(row.status),
+        created_at=_time(doc.created_ms),
+        expires_at=_time(doc.expires_ms),
+        due_at=due_time(row),
+        intent=doc.intent,
+        fingerprint=doc.fingerprint,
+        chases=doc.chases,
+        code=doc.code,
+        reference=doc.reference,
+        transaction_id=doc.transaction_id,
+        captured=Money(int(row.captured_minor), doc.captured_currency) if row.captured_minor is not None else None,
+        captured_at=_time(doc.captured_ms) if doc.captured_ms else None,
+        reserved=int(row.reserved_minor),
+        refunded=int(row.refunded_minor),
+        refunded_at=_time(doc.refunded_ms) if doc.refunded_ms else None,
+        instruction=Instruction(
+            Outcome.PENDING, Action(shown.action), shown.url, shown.params, doc.reference, shown.code
+        )
+        if shown
+        else None,
+        version=int(row.version),
+    )
+
+
+def _refund_row(refund: Refund) -> RefundRow:
+    waits = refund.status in ATTENTION
+    row = RefundRow(
+        purchase_id=refund.purchase_id,
+        id=refund.refund_id,
+        payment_id=refund.payment_id,
+        status=refund.status.value,
+        amount_minor=refund.amount.minor,
+        currency=refund.amount.currency,
+        attention=f"refund_{refund.status.value}" if waits else None,
+        attention_ms=_ms(refund.since) if waits else None,
+        doc=_RefundDoc(
+            reason=refund.reason,
+            cause=refund.cause,
+            requested_ms=_ms(refund.requested_at),
+            since_ms=_ms(refund.since),
+            order_number=int(refund.order_id.rsplit("_", 1)[1]) if refund.order_id else 0,
+            chases=refund.chases,
+            code=refund.code,
+            provider_refund_id=refund.provider_refund_id,
+            fingerprint=refund.fingerprint,
+        ),
+        version=refund.version,
+    )
+    row.set_due(refund.due_at, refund.refund_id)
+    return row
+
+
+def _refund(row: RefundRow) -> Refund:
+    doc = row.doc
+    return Refund(
+        refund_id=row.id,
+        purchase_id=row.purchase_id,
+        payment_id=row.payment_id,
+        order_id=ids.child_id("ord", row.purchase_id, doc.order_number) if doc.order_number else None,
+        amount=Money(int(row.amount_minor), row.currency),
+        status=RefundStatus(row.status),
+        reason=doc.reason,
+        cause=doc.cause,
+        requested_at=_time(doc.requested_ms),
+        due_at=due_time(row),
+        since=_time(doc.since_ms),
+        chases=doc.chases,
+        code=doc.code,
+        provider_refund_id=doc.provider_refund_id,
+        fingerprint=doc.fingerprint,
+        version=int(row.version),
+    )
+
+
+def _quarantined_row(quarantined: Quarantined) -> QuarantinedRow:
+    row = QuarantinedRow(
+        purchase_id=quarantined.purchase_id,
+        id=quarantined.quarantine_id,
+        payment_id=quarantined.payment_id,
+        attention=None if quarantined.resolved else "quarantined",
+        attention_ms=None if quarantined.resolved else _ms(quarantined.at),
+        doc=_QuarantinedDoc(
+            why=quarantined.why, at_ms=_ms(quarantined.at), said=quarantined.said, resolved=quarantined.resolved
+        ),
+        version=quarantined.version,
+    )
+    row.set_due(None, quarantined.quarantine_id)
+    return row
+
+
+def _quarantined(row: QuarantinedRow) -> Quarantined:
+    doc = row.doc
+    return Quarantined(
+        quarantine_id=row.id,
+        purchase_id=row.purchase_id,
+        payment_id=row.payment_id,
+        why=doc.why,
+        at=_time(doc.at_ms),
+        said=doc.said,
+        resolved=doc.resolved,
+        version=int(row.version),
+    )

@@ -1,0 +1,553 @@
+"""A provider in one object: orders, refunds, notices and a cashier, steered per order or by default.
+
+Nothing here knows the shop: it speaks the HTTP shapes of ``payments/providers/sandbox.py`` and its own control calls.
+Time and randomness are injected, so a seed replays. ``handle`` answers a call; ``tick`` posts the notices that are due.
+
+Signed calls (see the adapter): ``POST /v1/orders``, ``GET /v1/orders/{no}``, ``POST /v1/orders/{no}/close``,
+``POST /v1/refunds``, ``GET /v1/refunds/{no}``. Open calls, for people and tests: ``POST /pay/{no}`` (a buyer pays:
+``{"amount", "currency", "times"}`` optional), ``POST /control`` and ``POST /control/{no}`` (a :class:`Steering` in
+part), ``POST /settle/{refund}`` (``{"state"}``), ``POST /console-refund/{no}``, ``GET /state``, ``GET /``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import html
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+Answer = tuple[int, dict[str, str], bytes]
+Post = Callable[[str, dict[str, str], bytes], int]
+"""Posts a notice; returns the status, or 0 for no answer."""
+
+WINDOW_S = 300
+RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
+"""When an unanswered notice is sent again, counted from the send before."""
+_NUMBER = re.compile(r"[0-9A-Za-z_]{6,32}")
+
+
+class Silence(Exception):  # noqa: N818
+    """The call took effect (or not, see ``accepted``) and no answer will come: a time-out to the caller."""
+
+    def __init__(self, *, accepted: bool) -> None:
+        super().__init__("no answer")
+        self.accepted = accepted
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The merchant's keys, as both ends hold them."""
+
+    merchant_id: str = "local-merchant"
+    api_key: str = "local-sandbox-api-key"
+    webhook_key: str = "local-sandbox-webhook-key"
+
+
+@dataclass(frozen=True)
+class Steering:
+    """How an order is treated. Operations are ``create query close refund query_refund``."""
+
+    notify: bool = True
+    """False: all notices are lost."""
+    delay_s: float = 0
+    duplicates: int = 1
+    """How often each notice is sent, whatever is answered."""
+    reorder: bool = False
+    """An older "pending" notice follows each "paid" one; notices that are due together go out last first."""
+    tamper: bool = False
+    """The amount is changed after signing."""
+    stale: bool = False
+    """Notices are signed an hour ago."""
+    other_merchant: bool = False
+    notice_amount: int | None = None
+    """The notice names this amount; the query tells the truth."""
+    notice_currency: str | None = None
+    refund: str = "succeeded"
+    """What refunds come to: succeeded, pending, failed, abnormal or closed."""
+    silent_after: tuple[str, ...] = ()
+    """Operations that take effect but whose answer is lost, each once."""
+    silent_before: tuple[str, ...] = ()
+    """Operations whose request is lost, each once."""
+    down: tuple[str, ...] = ()
+    """Operations whose request is lost for as long as this says so."""
+    unsigned: tuple[str, ...] = ()
+    """Operations whose answer carries a wrong signature, each once."""
+    refuse: tuple[str, ...] = ()
+    """Operations that are refused with 422."""
+    pay_during_close: bool = False
+    """The buyer pays in the moment of closing: the close answers ORDER_PAID."""
+
+
+_TUPLES = {
+    entry.name
+    for entry in fields(Steering)
+    if entry.name in ("silent_after", "silent_before", "down", "unsigned", "refuse")
+}
+
+
+@dataclass
+class Order:
+    """One order at the provider."""
+
+    out_trade_no: str
+    amount: int
+    currency: str
+    notify_url: str
+    return_url: str
+    expires_at: int
+    state: str = "pending"
+    paid_amount: int = 0
+    paid_currency: str = ""
+    transaction_id: str = ""
+    paid_at: int | None = None
+    refunded: int = 0
+    creates: int = 0
+
+
+@dataclass
+class Refund:
+    """One refund at the provider."""
+
+    out_refund_no: str
+    out_trade_no: str
+    amount: int
+    currency: str
+    refund_id: str
+    notify_url: str
+    state: str
+    refunded_at: int | None = None
+    calls: int = 0
+    code: str = ""
+
+
+@dataclass
+class Outgoing:
+    """One notice on its way."""
+
+    due: float
+    number: int
+    url: str
+    content: dict[str, Any]
+    steering: Steering
+    tries: int = 0
+
+
+@dataclass
+class Sandbox:
+    """The provider's whole state."""
+
+    keys: Keys = field(default_factory=Keys)
+    now: Callable[[], float] = time.time
+    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
+    base_url: str = "http://127.0.0.1:9100"
+    default: Steering = field(default_factory=Steering)
+    orders: dict[str, Order] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    outbox: list[Outgoing] = field(default_factory=list)
+    delivered: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    """What was posted and the status that came back, in order."""
+    calls: list[str] = field(default_factory=list)
+    """Every signed call that was understood: ``operation number``."""
+    _steering: dict[str, Steering] = field(default_factory=dict)
+    _serial: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    # --- the merchant's calls -----------------------------------------------------------------------------------------
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer one call.
+
+        Raises:
+            Silence: when no answer is to come.
+        """
+        with self._lock:
+            route = path.split("?")[0].rstrip("/") or "/"
+            if route.startswith("/v1/"):
+                return self._signed(method, route, {k.lower(): v for k, v in headers.items()}, body)
+            return self._open(method, route, body)
+
+    def _signed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        refusal = self._refusal(method, path, headers, body)
+        if refusal:
+            return self._sign(401, {"code": refusal})
+        try:
+            content = json.loads(body) if body else {}
+        except ValueError:
+            return self._sign(400, {"code": "INVALID_REQUEST"})
+        parts = path.removeprefix("/v1/").split("/")
+        match (method, parts):
+            case ("POST", ["orders"]):
+                return self._operate("create", str(content.get("out_trade_no")), lambda: self._create(content))
+            case ("GET", ["orders", number]):
+                return self._operate("query", number, lambda: self._query(number))
+            case ("POST", ["orders", number, "close"]):
+                return self._operate("close", number, lambda: self._close(number))
+            case ("POST", ["refunds"]):
+                return self._operate("refund", str(content.get("out_trade_no")), lambda: self._refund(content))
+            case ("GET", ["refunds", number]):
+                refund = self.refunds.get(number)
+                order_no = refund.out_trade_no if refund else number
+                return self._operate("query_refund", order_no, lambda: self._query_refund(number))
+            case _:
+                return self._sign(404, {"code": "NO_SUCH_CALL"})
+
+    def _refusal(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+        stamp, nonce = headers.get("x-sandbox-timestamp", ""), headers.get("x-sandbox-nonce", "")
+        if headers.get("x-sandbox-merchant") != self.keys.merchant_id:
+            return "MERCHANT_UNKNOWN"
+        if not stamp.isdigit() or abs(self.now() - int(stamp)) > WINDOW_S or not nonce:
+            return "SIGN_STALE"
+        message = b"\n".join([method.encode(), path.encode(), stamp.encode(), nonce.encode(), body])
+        given = headers.get("x-sandbox-signature", "").encode()
+        return "" if hmac.compare_digest(_mac(self.keys.api_key, message).encode(), given) else "SIGN_ERROR"
+
+    def _operate(self, operation: str, number: str, act: Callable[[], tuple[int, dict[str, Any]]]) -> Answer:
+        steering = self.steering(number)
+        if operation in steering.down or self._once(number, "silent_before", operation):
+            raise Silence(accepted=False)
+        self.calls.append(f"{operation} {number}")
+        if operation in steering.refuse:
+            return self._sign(422, {"code": "REFUSED"})
+        status, answer = act()
+        if self._once(number, "silent_after", operation):
+            raise Silence(accepted=True)
+        return self._sign(status, answer, wrong=self._once(number, "unsigned", operation))
+
+    def _once(self, number: str, what: str, operation: str) -> bool:
+        """Say whether a steering that holds once still holds, and use it up."""
+        steering = self.steering(number)
+        left = getattr(steering, what)
+        if operation not in left:
+            return False
+        kept = list(left)
+        kept.remove(operation)
+        self._steering[number] = replace(steering, **{what: tuple(kept)})
+        return True
+
+    def _create(self, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        number = content.get("out_trade_no")
+        if not isinstance(number, str) or not _NUMBER.fullmatch(number):
+            return 400, {"code": "INVALID_REQUEST"}
+        if not isinstance(content.get("amount"), int) or content["amount"] < 1:
+            return 400, {"code": "INVALID_AMOUNT"}
+        order = self.orders.get(number)
+        if order is None:
+            order = Order(
+                out_trade_no=number,
+                amount=content["amount"],
+                currency=content["currency"],
+                notify_url=content["notify_url"],
+                return_url=content.get("return_url", ""),
+                expires_at=content["expires_at"],
+            )
+            self.orders[number] = order
+        elif (order.amount, order.currency) != (content["amount"], content["currency"]):
+            return 400, {"code": "PARAMETERS_CHANGED"}
+        elif order.state == "closed":
+            return 400, {"code": "ORDER_CLOSED"}
+        order.creates += 1
+        return 200, {"out_trade_no": number, "pay_url": f"{self.base_url}/?order={number}"}
+
+    def _query(self, number: str) -> tuple[int, dict[str, Any]]:
+        order = self.orders.get(number)
+        return (200, self._order_view(order)) if order else (404, {"code": "ORDER_NOT_EXIST"})
+
+    def _close(self, number: str) -> tuple[int, dict[str, Any]]:
+        order = self.orders.get(number)
+        if order is None:
+            return 404, {"code": "ORDER_NOT_EXIST"}
+        if order.state == "pending" and self.steering(number).pay_during_close:
+            self.pay(number)
+        if order.state == "paid":
+            return 409, {"code": "ORDER_PAID"}
+        order.state = "closed"
+        return 200, self._order_view(order)
+
+    def _refund(self, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        number, order = str(content.get("out_refund_no")), self.orders.get(str(content.get("out_trade_no")))
+        amount = content.get("amount")
+        if order is None or order.state != "paid":
+            return 404, {"code": "ORDER_NOT_PAID"}
+        if not isinstance(amount, int) or amount < 1 or content.get("total") != order.paid_amount:
+            return 400, {"code": "INVALID_AMOUNT"}
+        refund = self.refunds.get(number)
+        if refund is None:
+            if order.refunded + amount > order.paid_amount:
+                return 400, {"code": "REFUND_EXCEEDS"}
+            refund = Refund(
+                out_refund_no=number,
+                out_trade_no=order.out_trade_no,
+                amount=amount,
+                currency=order.paid_currency,
+                refund_id=f"sbr{self._next():08d}",
+                notify_url=content["notify_url"],
+                state="pending",
+            )
+            self.refunds[number] = refund
+            order.refunded += amount
+            self._settle(refund, self.steering(order.out_trade_no).refund)
+        elif refund.amount != amount:
+            return 400, {"code": "PARAMETERS_CHANGED"}
+        elif refund.state == "failed":
+            order.refunded += amount
+            self._settle(refund, self.steering(order.out_trade_no).refund)
+        refund.calls += 1
+        return 200, self._refund_view(refund)
+
+    def _query_refund(self, number: str) -> tuple[int, dict[str, Any]]:
+        refund = self.refunds.get(number)
+        return (200, self._refund_view(refund)) if refund else (404, {"code": "REFUND_NOT_EXIST"})
+
+    def _settle(self, refund: Refund, state: str) -> None:
+        refund.state = state
+        refund.code = {"failed": "BALANCE_NOT_ENOUGH", "abnormal": "CARD_CLOSED"}.get(state, "")
+        if state == "succeeded":
+            refund.refunded_at = int(self.now())
+        elif state in ("failed", "closed"):
+            self.orders[refund.out_trade_no].refunded -= refund.amount
+        if state != "pending":
+            self._notify(refund.notify_url, refund.out_trade_no, {"kind": "refund", **self._refund_view(refund)})
+
+    def _order_view(self, order: Order) -> dict[str, Any]:
+        paid = order.state == "paid"
+        view: dict[str, Any] = {
+            "out_trade_no": order.out_trade_no,
+            "state": order.state,
+            "amount": order.paid_amount if paid else order.amount,
+            "currency": order.paid_currency if paid else order.currency,
+        }
+        if paid:
+            view |= {"transaction_id": order.transaction_id, "paid_at": order.paid_at}
+        return view
+
+    def _refund_view(self, refund: Refund) -> dict[str, Any]:
+        return {
+            "out_refund_no": refund.out_refund_no,
+            "out_trade_no": refund.out_trade_no,
+            "refund_id": refund.refund_id,
+            "amount": refund.amount,
+            "currency": refund.currency,
+            "state": refund.state,
+            "refunded_at": refund.refunded_at,
+            "code": refund.code,
+        }
+
+    def _sign(self, status: int, content: dict[str, Any], *, wrong: bool = False) -> Answer:
+        body = json.dumps(content, separators=(",", ":")).encode()
+        return status, self._signature(self.keys.api_key + ("?" if wrong else ""), body, self.now()), body
+
+    def _signature(self, key: str, body: bytes, at: float) -> dict[str, str]:
+        stamp, nonce = str(int(at)), f"{self.chance.getrandbits(96):024x}"
+        return {
+            "content-type": "application/json",
+            "x-sandbox-timestamp": stamp,
+            "x-sandbox-nonce": nonce,
+            "x-sandbox-signature": _mac(key, b"\n".join([stamp.encode(), nonce.encode(), body])),
+        }
+
+    # --- the buyer and the steering -----------------------------------------------------------------------------------
+
+    def steering(self, number: str) -> Steering:
+        """Return how an order is treated."""
+        return self._steering.get(number, self.default)
+
+    def steer(self, number: str | None = None, **changes: Any) -> Steering:
+        """Change how one order, or every order without its own steering, is treated."""
+        changes = {name: tuple(value) if name in _TUPLES else value for name, value in changes.items()}
+        with self._lock:
+            changed = replace(self.steering(number) if number else self.default, **changes)
+            if number:
+                self._steering[number] = changed
+            else:
+                self.default = changed
+            return changed
+
+    def pay(self, number: str, *, amount: int | None = None, currency: str | None = None) -> Order:
+        """Let the buyer pay.
+
+        Raises:
+            KeyError: if there is no such order.
+            ValueError: if it is closed, paid, or past its last moment.
+        """
+        with self._lock:
+            order = self.orders[number]
+            if order.state != "pending":
+                raise ValueError(f"the order is {order.state}")
+            order.state = "paid"
+            order.paid_amount = order.amount if amount is None else amount
+            order.paid_currency = currency or order.currency
+            order.transaction_id = f"sbt{self._next():08d}"
+            order.paid_at = int(self.now())
+            steering = self.steering(number)
+            content = {"kind": "payment", **self._order_view(order)}
+            if steering.notice_amount is not None:
+                content["amount"] = steering.notice_amount
+            if steering.notice_currency is not None:
+                content["currency"] = steering.notice_currency
+            self._notify(order.notify_url, number, content)
+            if steering.reorder:
+                old = {
+                    "kind": "payment",
+                    "out_trade_no": number,
+                    "state": "pending",
+                    "amount": order.amount,
+                    "currency": order.currency,
+                }
+                self._notify(order.notify_url, number, old)
+            return order
+
+    def pay_closed(self, number: str) -> Order:
+        """Pay an order that was closed: what providers say cannot happen, and does."""
+        with self._lock:
+            self.orders[number].state = "pending"
+            return self.pay(number)
+
+    def settle(self, refund_no: str, state: str) -> Refund:
+        """Let a pending refund come to its end."""
+        with self._lock:
+            refund = self.refunds[refund_no]
+            self._settle(refund, state)
+            return refund
+
+    def console_refund(self, number: str, amount: int) -> Refund:
+        """Refund in the provider's console, under a number the shop never gave."""
+        with self._lock:
+            order = self.orders[number]
+            serial = self._next()
+            refund = Refund(
+                f"console{serial:06d}",
+                number,
+                amount,
+                order.paid_currency,
+                f"sbr{serial:08d}",
+                order.notify_url,
+                "pending",
+            )
+            self.refunds[refund.out_refund_no] = refund
+            order.refunded += amount
+            self._settle(refund, "succeeded")
+            return refund
+
+    def _next(self) -> int:
+        self._serial += 1
+        return self._serial
+
+    # --- notices ------------------------------------------------------------------------------------------------------
+
+    def _notify(self, url: str, number: str, content: dict[str, Any]) -> None:
+        steering = self.steering(number)
+        if not steering.notify:
+            return
+        serial = self._next()
+        content = {
+            "notice_id": f"sbn{serial:08d}",
+            "merchant_id": self.keys.merchant_id + ("-other" if steering.other_merchant else ""),
+            **content,
+        }
+        for copy in range(max(1, steering.duplicates)):
+            due = self.now() + steering.delay_s
+            self.outbox.append(Outgoing(due, serial * 100 + copy, url, content, steering))
+
+    def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of a notice as they go out now: signed afresh at each try."""
+        steering = steering or Steering()
+        body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = self._signature(self.keys.webhook_key, body, self.now() - (3600 if steering.stale else 0))
+        if steering.tamper:
+            body = json.dumps({**content, "amount": content.get("amount", 0) + 1}, separators=(",", ":")).encode()
+        return headers, body
+
+    def tick(self, post: Post) -> int:
+        """Post every notice that is due; those not answered with 2xx are tried again later. Returns how many went."""
+        with self._lock:
+            due = sorted((out for out in self.outbox if out.due <= self.now()), key=lambda out: (out.due, out.number))
+            self.outbox = [out for out in self.outbox if out not in due]
+        if any(out.steering.reorder for out in due):
+            due.reverse()
+        for out in due:
+            headers, body = self.signed_notice(out.content, out.steering)
+            status = post(out.url, headers, body)
+            self.delivered.append((status, out.content))
+            if not 200 <= status < 300 and out.tries < len(RETRIES_S):
+                again = replace(out, due=self.now() + RETRIES_S[out.tries], tries=out.tries + 1)
+                with self._lock:
+                    self.outbox.append(again)
+        return len(due)
+
+    # --- open calls ---------------------------------------------------------------------------------------------------
+
+    def _open(self, method: str, path: str, body: bytes) -> Answer:
+        try:
+            content = json.loads(body) if body else {}
+            if not isinstance(content, dict):
+                raise TypeError("send a JSON object")  # noqa: TRY301
+            return self._control(method, path, content)
+        except KeyError as error:
+            return _plain(404, {"error": f"there is no {error.args[0]}"})
+        except (ValueError, TypeError) as error:
+            return _plain(409, {"error": str(error)})
+
+    def _control(self, method: str, path: str, content: dict[str, Any]) -> Answer:
+        parts = [part for part in path.split("/") if part]
+        match (method, parts):
+            case ("POST", ["pay", number]):
+                times = content.pop("times", 1)
+                order = self.pay(number, **content)
+                for _ in range(times - 1):
+                    self._notify(order.notify_url, number, {"kind": "payment", **self._order_view(order)})
+                return _plain(200, self._order_view(order))
+            case ("POST", ["pay-closed", number]):
+                return _plain(200, self._order_view(self.pay_closed(number)))
+            case ("POST", ["control"]):
+                return _plain(200, asdict(self.steer(**content)))
+            case ("POST", ["control", number]):
+                return _plain(200, asdict(self.steer(number, **content)))
+            case ("POST", ["settle", number]):
+                return _plain(200, self._refund_view(self.settle(number, content.get("state", "succeeded"))))
+            case ("POST", ["console-refund", number]):
+                return _plain(200, self._refund_view(self.console_refund(number, content["amount"])))
+            case ("GET", ["state"]):
+                return _plain(200, self.state())
+            case ("GET", []):
+                return 200, {"content-type": "text/html; charset=utf-8"}, self._page().encode()
+            case _:
+                return _plain(404, {"error": "there is no such call"})
+
+    def state(self) -> dict[str, Any]:
+        """Return all orders, refunds and waiting notices, as JSON shows them."""
+        return {
+            "orders": [asdict(order) for order in self.orders.values()],
+            "refunds": [asdict(refund) for refund in self.refunds.values()],
+            "waiting_notices": len(self.outbox),
+            "default": asdict(self.default),
+        }
+
+    def _page(self) -> str:
+        """Return the cashier: a person's buttons for the calls above."""
+        rows = "".join(
+            f"<tr><td>{html.escape(order.out_trade_no)}</td><td>{order.amount} {html.escape(order.currency)}</td>"
+            f"<td>{order.state}</td><td><button onclick=\"go('/pay/{order.out_trade_no}')\">pay</button> "
+            f"<button onclick=\"go('/pay-closed/{order.out_trade_no}')\">pay late</button></td></tr>"
+            for order in reversed(self.orders.values())
+        )
+        return (
+            "<!doctype html><meta charset=utf-8><title>Sandbox cashier</title><h1>Sandbox cashier</h1>"
+            "<table border=1 cellpadding=6><tr><th>order</th><th>amount</th><th>state</th><th></th></tr>"
+            f"{rows}</table><script>async function go(u){{const r=await fetch(u,{{method:'POST'}});"
+            "if(!r.ok)alert(await r.text());location.reload()}</script>"
+        )
+
+
+def _mac(key: str, message: bytes) -> str:
+    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
+
+
+def _plain(status: int, content: dict[str, Any]) -> Answer:
+    return status, {"content-type": "application/json"}, json.dumps(content, default=list).encode()
