@@ -327,6 +327,7 @@ def _headers() -> Json:
 def _example(error: type[ShopError]) -> Json:
     return {
         "summary": error.en,
+        "x-summary-zh": error.zh,
         "value": {
             "type": problems.TYPE_BASE + error.code.replace("_", "-"),
             "status": error.status,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from chalicelib import topology
 from chalicelib.runtime.http.routes import Route
+
+if TYPE_CHECKING:
+    from chalicelib.runtime.http.app import App
 
 Line = tuple[str, str, str, tuple[str, ...]]
 
@@ -32,3 +36,13 @@ def declared() -> Iterator[tuple[str, Route]]:
 def route_lines() -> list[Line]:
     """Return the lines of ``chalicelib/routes.py``."""
     return [(route.method, route.path, module, route.content_types) for module, route in declared()]
+
+
+def application() -> App:
+    """Return the application with every route that is declared now, not only the committed list."""
+    from chalicelib.runtime.http.app import App
+
+    found = App("biandan", authenticate="chalicelib.auth.service:authenticate")
+    found.api.binary_types = []
+    found.install(route_lines())
+    return found

@@ -1,0 +1,91 @@
+"""``make dev``: start everything, say where it is, stop cleanly on Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tools.dev.server import DevServer, log_to
+from tools.engine import EngineError
+
+DATA = Path(".biandan")
+
+
+def main() -> int:
+    """Run until stopped."""
+    options = _options()
+    data = None if options.throwaway else Path(options.data)
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+    log_to(None if data is None else data / "dev.log")
+    server = DevServer(
+        port=options.port, data=data, seed=not options.no_seed, record=not options.no_trail, say=_say
+    )
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    _say("Biandan's dev server")
+    try:
+        server.start()
+        if options.url_file:
+            Path(options.url_file).write_text(f"{server.url}\n")
+        elif data is not None:
+            (data / "url").write_text(f"{server.url}\n")
+        _welcome(server)
+        while not stopped.wait(0.5):
+            pass
+        _say("\nStopping (what is on its way arrives first) ...")
+    except (EngineError, OSError) as error:
+        _say(f"Cannot start: {error}")
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        server.stop()
+    _say("Stopped; the data is kept." if data is not None else "Stopped.")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make dev ARGS=...", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000, help="a free one is taken if this one is not free")
+    parser.add_argument("--data", default=str(DATA), help="where everything is kept between starts")
+    parser.add_argument("--throwaway", action="store_true", help="keep nothing")
+    parser.add_argument("--no-seed", action="store_true", help="start with an empty marketplace")
+    parser.add_argument("--no-trail", action="store_true", help="do not record what led to what (faster)")
+    parser.add_argument("--url-file", default="", help="write the API's address to this file once it answers")
+    return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _welcome(server: DevServer) -> None:
+    token = 'TOKEN=$(curl -s {url}/v1/auth/sign-in -H "content-type: application/json" -d \'{{"email": "{name}", "password": "{password}"}}\' | python3 -c "import json,sys; print(json.load(sys.stdin)[\'access_token\'])")'
+    _say("")
+    _say(f"  API        {server.url}")
+    _say(f"  docs       {server.url}/docs")
+    _say(f"  control    {server.url}/_dev/")
+    if server.sandbox_url:
+        _say(f"  payments   {server.sandbox_url}  (sandbox provider)")
+    if server.carrier_url:
+        _say(f"  carrier    {server.carrier_url}  (stand-in for the hub)")
+    if server.accounts:
+        _say("\n  accounts")
+        for account in server.accounts:
+            _say(f"    {account['role']:<15} {account['email']:<28} {account['password']}")
+    _say("\n  try")
+    _say(f'    curl "{server.url}/v1/products?limit=3"')
+    _say(f'    curl "{server.url}/v1/search?q=tea"')
+    if server.accounts:
+        buyer = server.accounts[-1]
+        _say("    " + token.format(url=server.url, name=buyer["email"], password=buyer["password"]))
+    _say("    make demo        (in another terminal: the whole job, from sign-up to a complaint)")
+    _say("\n  Ctrl-C stops it.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

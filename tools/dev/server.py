@@ -1,0 +1,205 @@
+"""One running installation: engine, resources, seed, API, pumps, sandbox provider and carrier, all on 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from chalicelib.kernel import clock
+from chalicelib.runtime import aws, caches, config, log
+from tools import engine, resources
+from tools.dev import standins
+from tools.dev.control import Control
+from tools.dev.gateway import PAYLOAD_CAP, Gateway
+from tools.dev.httpd import Request, Response, Server
+from tools.dev.pump import Pump
+from tools.dev.trail import Trail
+
+Say = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class DevServer:
+    """Start with ``with DevServer(...) as server``; ``server.url`` is the API's address.
+
+    ``data`` keeps everything between starts; without it nothing is kept. ``engine_url`` uses an engine that runs
+    already (the account in ``AWS_ACCESS_KEY_ID`` isolates it) instead of starting one.
+    """
+
+    port: int = 8000
+    data: Path | None = None
+    engine_url: str | None = None
+    seed: bool = True
+    record: bool = True
+    say: Say = quiet
+    url: str = ""
+    sandbox_url: str = ""
+    carrier_url: str = ""
+    accounts: list[dict[str, str]] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
+    adjustable: clock.Adjustable = field(default_factory=clock.Adjustable)
+    _stops: list[Callable[[], None]] = field(default_factory=list)
+
+    def start(self) -> Self:
+        """Start everything; whatever fails stops what was started."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        if self.engine_url is None:
+            self._start_engine()
+        self.say("  creating tables, queues, bucket and secrets ...")
+        self._restore_clock()
+        self.url = f"http://127.0.0.1:{engine.free_port(self.port)}"
+        self._environment({"BIANDAN_PUBLIC_URL": self.url})
+        resources.create_all()
+        pump = Pump(trail=self.trail if self.record else None, positions=self._path("positions.json"))
+        gateway = self._gateway()
+        control = Control(pump=pump, record=self.trail, adjustable=self.adjustable, info=self.info)
+
+        def serve(request: Request) -> Response:
+            return control(request) if request.target.startswith("/_dev/") else gateway(request)
+
+        server = Server(serve, port=int(self.url.rsplit(":", 1)[1]), body_cap=PAYLOAD_CAP, name="api")
+        self._stops.append(server.stop)
+        stand_ins = standins.start(self)
+        self._stops.append(stand_ins.stop)
+        self.sandbox_url, self.carrier_url = stand_ins.sandbox_url, stand_ins.carrier_url
+        self._environment(stand_ins.environment)
+        pump.start()
+        self._stops.append(pump.stop)
+        self.pump = pump
+        server.start()
+        if self.seed:
+            from tools import seed
+
+            self.accounts = seed.ensure(self.url, say=self.say)
+        self.say(f"  ready after {time.monotonic() - began:.1f} s")
+
+    def _start_engine(self) -> None:
+        self.say("  starting the embedded engine ...")
+        log_file = self._path("engine.log")
+        state = self._path("engine")
+        running = engine.Engine(data=state, log=log_file).start()
+        self._stops.append(running.stop)
+        self.engine_url = running.url
+        self._environment(engine.environment(running.url))
+
+    def _environment(self, values: dict[str, str]) -> None:
+        """Tell this process where things are, as a deployed function is told by its environment."""
+        before = {name: os.environ.get(name) for name in values}
+        os.environ.update(values)
+        config.config.cache_clear()
+        aws.forget_clients() if "AWS_ENDPOINT_URL" in values else None
+        caches.forget_all()
+
+        def restore() -> None:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+            config.config.cache_clear()
+            aws.forget_clients() if "AWS_ENDPOINT_URL" in values else None
+            caches.forget_all()
+
+        self._stops.append(restore)
+
+    def _gateway(self) -> Gateway:
+        import app as deployed
+
+        if self.record:
+            hooks = aws.hooked(self.trail.hook)
+            hooks.__enter__()
+            self._stops.append(lambda: hooks.__exit__(None, None, None))
+            restore = standins.watch_outbound(self.trail)
+            self._stops.append(restore)
+        watch = self.trail.http if self.record else None
+        return Gateway(deployed.app, deployed.app.routes, watch=watch)
+
+    def _restore_clock(self) -> None:
+        """Time goes on from where the last run had moved it: kept deadlines would else lie in the future again."""
+        kept = self._path("clock.json")
+        if kept is not None and kept.exists():
+            self.adjustable.offset = timedelta(seconds=json.loads(kept.read_text())["offset_s"])
+        clock.install(self.adjustable)
+
+        def restore() -> None:
+            clock.install(None)
+            if kept is not None:
+                kept.write_text(json.dumps({"offset_s": self.adjustable.offset.total_seconds()}))
+
+        self._stops.append(restore)
+
+    def _path(self, name: str) -> Path | None:
+        if self.data is None:
+            return None
+        self.data.mkdir(parents=True, exist_ok=True)
+        return self.data / name
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass; what falls due happens before this returns."""
+        self.pump.settle(20)
+        self.adjustable.advance(by)
+        self.pump.jumped()
+        self.pump.settle(20)
+
+    def info(self) -> dict[str, Any]:
+        """Return the addresses and accounts, for people and for the demo."""
+        return {
+            "api": self.url,
+            "docs": f"{self.url}/docs",
+            "sandbox": self.sandbox_url,
+            "carrier": self.carrier_url,
+            "engine": self.engine_url,
+            "accounts": self.accounts,
+        }
+
+    def stop(self) -> None:
+        """Stop everything, last started first."""
+        while self._stops:
+            stop = self._stops.pop()
+            try:
+                stop()
+            except Exception as error:
+                self.say(f"  while stopping: {type(error).__name__}: {error}")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def log_to(path: Path | None, *, level: int = logging.INFO) -> None:
+    """Send the JSON log lines to a file instead of the terminal; None drops all but errors."""
+    log.set_level(logging.getLevelName(level))
+    logger = logging.getLogger("biandan")
+    if path is None:
+        log.set_level("ERROR")
+        return
+    formatter = logger.handlers[0].formatter
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+    to_file = logging.FileHandler(path)
+    to_file.setFormatter(formatter)
+    logger.addHandler(to_file)
