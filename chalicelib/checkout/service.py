@@ -85,11 +85,11 @@ def _contact(account_id: str, address_id: str) -> Contact:
         recipient=address.recipient,
         phone=address.phone,
         country=address.country,
-        province=address.province,
+        province=address.province or "",
         city=address.city,
-        district=address.district,
+        district=address.district or "",
         street=address.street,
-        postcode=address.postcode,
+        postcode=address.postcode or "",
     )
 
 
