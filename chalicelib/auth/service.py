@@ -192,7 +192,8 @@ def _network(source_ip: str) -> str:
         return source_ip
     import ipaddress
 
-    return str(ipaddress.ip_network(f"{source_ip.partition('%')[0]}/64", strict=False))
+    address = ipaddress.IPv6Address(source_ip.partition("%")[0])
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------
@@ -275,7 +276,8 @@ def me(account_id: str) -> Account:
     Raises:
         Unauthenticated: if the account is gone though its token still lives.
     """
-    account = store.load_account(account_id)
+    # The cheap read may not have seen a registration of a moment ago.
+    account = store.load_account(account_id) or store.load_account(account_id, consistent=True)
     if account is None:
         raise Unauthenticated
     return account
@@ -419,7 +421,7 @@ def add_address(account_id: str, new: Address, *, as_default: bool, intent: Inte
     """
 
     def attempt() -> tuple[AddressBook, bool]:
-        book = store.load_book(account_id, consistent=True)
+        book = store.load_book(account_id)
         fingerprint = book.fingerprints.get(new.address_id)
         if fingerprint is not None:
             intent.check(fingerprint)
@@ -435,7 +437,7 @@ def put_address(account_id: str, changed: Address, *, as_default: bool) -> Addre
     Raises:
         NotFound, BadAddress: if it is not theirs, or not deliverable.
     """
-    return _again(lambda: _save_book(store.load_book(account_id, consistent=True).put(changed, as_default=as_default)))
+    return _again(lambda: _save_book(store.load_book(account_id).put(changed, as_default=as_default)))
 
 
 def remove_address(account_id: str, address_id: str) -> None:
@@ -444,7 +446,7 @@ def remove_address(account_id: str, address_id: str) -> None:
     Raises:
         NotFound: if it is not theirs.
     """
-    _again(lambda: _save_book(store.load_book(account_id, consistent=True).remove(address_id)))
+    _again(lambda: _save_book(store.load_book(account_id).remove(address_id)))
 
 
 def _save_book(book: AddressBook) -> AddressBook:

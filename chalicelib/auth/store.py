@@ -266,9 +266,12 @@ def book_row(book: AddressBook) -> AddressBookRow:
     )
 
 
-def load_book(account_id: str, *, consistent: bool = False) -> AddressBook:
-    """Read an address book; an account that never kept an address has an empty one."""
-    row = reads.get(AddressBookRow, account_id, ADDRESSES, consistent=consistent)
+def load_book(account_id: str) -> AddressBook:
+    """Read an address book as it is now, for a parcel must not go to the address before the last.
+
+    An account that never kept an address has an empty one.
+    """
+    row = reads.get(AddressBookRow, account_id, ADDRESSES, consistent=True)
     if row is None:
         return AddressBook(account_id=account_id)
     book = row.book

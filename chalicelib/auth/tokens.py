@@ -21,6 +21,8 @@ from chalicelib.runtime.http.access import Caller
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+    Pairs = tuple[dict[str, Ed25519PrivateKey], dict[str, Ed25519PublicKey]]
+
 LIFE = timedelta(minutes=10)
 LEEWAY_S = 5
 AUDIENCE = "biandan"
@@ -32,7 +34,7 @@ REMEMBERED = 2048
 """Verified tokens kept in a process: some 2 MB at most."""
 
 _verified: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
-_keys: list[tuple[Any, dict[str, Ed25519PrivateKey], dict[str, Ed25519PublicKey]]] = []
+_keys: tuple[Any, Pairs] | None = None
 
 
 def issuer() -> str:
@@ -43,11 +45,13 @@ def issuer() -> str:
 # --- keys -------------------------------------------------------------------------------------------------------
 
 
-def _pairs() -> tuple[dict[str, Ed25519PrivateKey], dict[str, Ed25519PublicKey]]:
-    """Return private and public keys by id, built anew when the secret was read anew and differs."""
+def _pairs() -> Pairs:
+    """Return private and public keys by id, built anew when the secret was read anew."""
+    global _keys
     entries = secrets.secret("auth").get("signing_keys")
-    if _keys and _keys[0][0] is entries:
-        return _keys[0][1], _keys[0][2]
+    held = _keys
+    if held is not None and held[0] is entries:
+        return held[1]
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private: dict[str, Ed25519PrivateKey] = {}
@@ -60,7 +64,7 @@ def _pairs() -> tuple[dict[str, Ed25519PrivateKey], dict[str, Ed25519PublicKey]]
     if not private:
         raise Misconfigured(why="secret auth has no signing_keys")
     public = {kid: key.public_key() for kid, key in private.items()}
-    _keys[:] = [(entries, private, public)]
+    _keys = (entries, (private, public))
     return private, public
 
 
@@ -170,8 +174,9 @@ def _verify(token: str, now_s: float) -> tuple[float, Caller]:
 @caches.register
 def forget() -> None:
     """Drop keys and verified tokens."""
+    global _keys
     _verified.clear()
-    _keys.clear()
+    _keys = None
 
 
 # --- refresh tokens ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,8 +61,8 @@ def test_any_text_is_an_identity_or_refused_and_reading_twice_changes_nothing(te
 
 def test_weak_passwords_are_refused_and_strong_ones_folded() -> None:
     of = domain.identity("longname@example.com")
-    weak = ["Short-1", "x" * 129, "Password123", "QWERTYUIOP", "1234567890", "9876543210", "abcdefghijkl", "aaaaaaaaaaaa",
-            "abababababab", "longname@example.com", "ｐａｓｓｗｏｒｄ１２３"]  # fmt: skip
+    weak = ["Short-1", "x" * 129, "Password123", "QWERTYUIOP", "1234567890", "9876543210", "abcdefghijkl",
+            "aaaaaaaaaaaa", "abababababab", "longname@example.com", "ｐａｓｓｗｏｒｄ１２３"]  # fmt: skip
     for text in weak:
         with pytest.raises(domain.WeakPassword):
             domain.password(text, of=of)
@@ -152,12 +153,12 @@ def test_roles_come_and_go() -> None:
 # --- addresses --------------------------------------------------------------------------------------------------
 
 
-def address(number: int = 1, **changes: object) -> Address:
+def address(number: int = 1, **changes: Any) -> Address:
     base = Address(
-        address_id=f"adr_{number}", recipient="王小明", phone="138 0013 8000", country="CN", province="广东", city="深圳市",
-        district="南山区", street="科技园 1 号", postcode="518057",
+        address_id=f"adr_{number}", recipient="王小明", phone="138 0013 8000", country="CN", province="广东",
+        city="深圳市", district="南山区", street="科技园 1 号", postcode="518057",
     )  # fmt: skip
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def test_chinese_addresses_take_their_normal_form() -> None:
@@ -167,7 +168,8 @@ def test_chinese_addresses_take_their_normal_form() -> None:
     assert domain.deliverable(address(phone="0755-12345678")).phone == "+8675512345678"
     assert "王小明" not in repr(kept)
     assert "科技园" not in repr(kept)
-    wrong = [({"province": None}, "province"), ({"province": "California"}, "province"), ({"phone": "12345"}, "phone"),
+    wrong: list[tuple[dict[str, Any], str]] = [
+             ({"province": None}, "province"), ({"province": "California"}, "province"), ({"phone": "12345"}, "phone"),
              ({"postcode": "51805"}, "postcode")]  # fmt: skip
     for changes, name in wrong:
         with pytest.raises(domain.BadAddress) as caught:
