@@ -76,7 +76,7 @@ def product(
         ),
         pictures=(f"https://pictures.example/{number}.jpg",),
     )
-    made = service.create(merchant_id, draft, intent=system_intent(f"goods#{merchant_id}#{number}"))
+    made, _ = service.create(merchant_id, draft, intent=system_intent(f"goods#{merchant_id}#{number}"))
     sku_ids = tuple(sku.sku_id for sku in made.skus)
     for sku_id in sku_ids:
         if stock:

@@ -6,10 +6,8 @@ from html import escape
 from html.parser import HTMLParser
 from typing import Final
 
-_KEPT: Final = frozenset(
-    ("p", "br", "hr", "b", "strong", "i", "em", "u", "s", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6")
-    + ("table", "thead", "tbody", "tr", "th", "td", "blockquote", "span", "div", "a", "img")
-)
+_TEXT = ("p", "br", "hr", "b", "strong", "i", "em", "u", "s", "span", "div", "a", "img", "blockquote", "ul", "ol", "li")
+_KEPT: Final = frozenset({*_TEXT, *(f"h{size}" for size in range(1, 7)), "table", "thead", "tbody", "tr", "th", "td"})
 _EMPTY: Final = frozenset({"br", "hr", "img"})
 _DROPPED_WITH_CONTENT: Final = frozenset({"script", "style", "iframe", "object", "embed", "template", "svg", "math"})
 _ATTRIBUTES: Final = {"a": ("href",), "img": ("src", "alt"), "td": ("colspan", "rowspan"), "th": ("colspan", "rowspan")}

@@ -62,7 +62,7 @@ def products(product_ids: Iterable[str]) -> dict[str, Product]:
     Long descriptions are left out (see ``Product.has_body``). An unlisted product is returned with its status, so that
     a cart can say what became of it.
     """
-    return store.heads(product_ids)
+    return store.heads(product_id for product_id in product_ids if ids.is_id("prd", product_id))
 
 
 def product_of(sku_id: str) -> str:
@@ -79,7 +79,7 @@ def read(product_id: str) -> Product:
     Raises:
         ProductNotFound: if there is none or it is not listed.
     """
-    found = store.page(product_id)
+    found = store.page(product_id) if ids.is_id("prd", product_id) else None
     if found is None or found.status is not Status.LISTED:
         raise ProductNotFound
     return found
@@ -191,8 +191,8 @@ def _known_category(category_id: str) -> Tree:
 # What merchants change
 
 
-def create(merchant_id: str, draft: Draft, *, intent: Intent, handle: str = "") -> Product:
-    """Create a product in draft, once for each intent.
+def create(merchant_id: str, draft: Draft, *, intent: Intent, handle: str = "") -> tuple[Product, bool]:
+    """Create a product in draft. Returns it, and whether this intent had created it before.
 
     Raises:
         BadProduct: if it breaks a rule.
@@ -209,7 +209,7 @@ def create(merchant_id: str, draft: Draft, *, intent: Intent, handle: str = "") 
             at=clock.now(),
             fingerprint=intent.fingerprint,
         )
-        return insert(product)
+        return insert(product), False
     except AlreadyExists:
         found = store.page(product_id, consistent=True)
     except domain.HandleTaken as taken:
@@ -219,7 +219,7 @@ def create(merchant_id: str, draft: Draft, *, intent: Intent, handle: str = "") 
     if found is None or found.merchant_id != merchant_id:
         raise ProductNotFound
     intent.check(found.fingerprint)
-    return found
+    return found, True
 
 
 def insert(product: Product) -> Product:
@@ -238,7 +238,7 @@ def own(merchant_id: str, product_id: str) -> Product:
     Raises:
         ProductNotFound: if it is not theirs.
     """
-    found = store.page(product_id, consistent=True)
+    found = store.page(product_id, consistent=True) if ids.is_id("prd", product_id) else None
     if found is None or found.merchant_id != merchant_id:
         raise ProductNotFound
     return found
@@ -307,8 +307,9 @@ def move(merchant_id: str, product_id: str, cause: Cause, *, intent: Intent) -> 
 
 def _own_skus(merchant_id: str, product_id: str, sku_ids: Iterable[str]) -> Product:
     product = own(merchant_id, product_id)
+    known = {ids.child_id("sku", product_id, number) for number in range(1, product.next_sku)}
     for sku_id in sku_ids:
-        if product_of(sku_id) != product_id or not 1 <= int(sku_id[-2:]) < product.next_sku:
+        if sku_id not in known:
             raise ProductNotFound  # Retired SKUs count: what is left of them can be written off.
     return product
 

@@ -1,0 +1,340 @@
+"""Routes of the catalog: buyers browse, merchants keep their goods and stock, operators the categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.catalog import search, service
+from chalicelib.catalog.domain import (
+    BadCategories,
+    BadProduct,
+    CategoryInUse,
+    Cause,
+    HandleTaken,
+    Product,
+    ProductChanged,
+    ProductNotFound,
+    VersionMissing,
+)
+from chalicelib.catalog.schemas import (
+    BrowseQuery,
+    CardPage,
+    CardView,
+    ChangeProduct,
+    CreateProduct,
+    LevelView,
+    MovementPage,
+    MovementView,
+    MoveStock,
+    OwnProductView,
+    ProductView,
+    SearchQuery,
+    SetBuckets,
+    SetCategories,
+    StockView,
+    TreeView,
+)
+from chalicelib.catalog.search import NothingToSearch
+from chalicelib.inventory.service import BadQuantity, Level, NotEnoughToWriteOff
+from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition
+from chalicelib.runtime import cursors
+from chalicelib.runtime.cursors import BadCursor
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.intents import Intent
+from chalicelib.runtime.schema import PageQuery
+
+routes = Routes("catalog")
+
+PRODUCT_CAP_BYTES = 256 * 1024
+BROWSED = "public, max-age=5, s-maxage=10, stale-while-revalidate=30"
+"""A CDN asks us once in ten seconds; a browser's back button costs nothing."""
+CATEGORIES_CACHED = "public, max-age=10, s-maxage=60, stale-while-revalidate=300"
+
+
+# Buyers
+
+
+@routes.route(
+    "GET",
+    "/v1/products",
+    access=Access.PUBLIC,
+    query=BrowseQuery,
+    returns=CardPage,
+    raises=(BadCursor,),
+    cache_control=BROWSED,
+    etag=True,
+)
+def list_products(query: BrowseQuery) -> CardPage:
+    """List products of a category, a merchant, both, or all. One Query of an index that holds the cards."""
+    bound = f"products {query.category or ''} {query.merchant or ''} {query.sort}"
+    page = service.browse(
+        category_id=query.category,
+        merchant_id=query.merchant,
+        sort=query.sort,
+        limit=query.limit,
+        after=cursors.unseal(query.cursor, query=bound),
+    )
+    return _cards(page, bound)
+
+
+def _cards(page: service.Listing, bound: str) -> CardPage:
+    return CardPage.model_construct(
+        items=[CardView.of(entry.product_id, entry.card, entry.status) for entry in page.entries],
+        next_cursor=cursors.seal(page.after, query=bound),
+    )
+
+
+@routes.route(
+    "GET",
+    "/v1/products/{product_id}",
+    access=Access.PUBLIC,
+    returns=ProductView,
+    raises=(ProductNotFound,),
+    cache_control=BROWSED,
+    etag=True,
+)
+def get_product(product_id: str) -> ProductView:
+    """Read a listed product: one read request."""
+    return ProductView.of(service.read(product_id))
+
+
+@routes.route(
+    "GET",
+    "/v1/categories",
+    access=Access.PUBLIC,
+    returns=TreeView,
+    cache_control=CATEGORIES_CACHED,
+    etag=True,
+)
+def list_categories() -> TreeView:
+    """Read the tree of categories."""
+    return TreeView.of(service.categories())
+
+
+@routes.route(
+    "GET",
+    "/v1/search",
+    access=Access.PUBLIC,
+    query=SearchQuery,
+    returns=CardPage,
+    raises=(NothingToSearch, BadCursor),
+    cache_control=BROWSED,
+    etag=True,
+)
+def search_products(query: SearchQuery) -> CardPage:
+    """Search listed products whose titles show every word, newest first. A page may be short though more follow."""
+    bound = f"search {query.q}"
+    found = search.search(query.q, limit=query.limit, after=cursors.unseal(query.cursor, query=bound))
+    return CardPage.model_construct(
+        items=[CardView.of(product_id, card) for product_id, card in found.products],
+        next_cursor=cursors.seal(found.after, query=bound),
+    )
+
+
+# Operators
+
+
+@routes.route(
+    "PUT",
+    "/v1/operator/categories",
+    access=Access.OPERATOR,
+    body=SetCategories,
+    returns=TreeView,
+    raises=(BadCategories, CategoryInUse, ProductChanged),
+)
+def set_categories(body: SetCategories) -> TreeView:
+    """Replace the tree of categories: two levels, ids for good."""
+    return TreeView.of(service.set_categories([one.category() for one in body.categories], version=body.version))
+
+
+# What merchants do to their products
+
+
+def _own(product: Product, status: int = 200) -> Reply:
+    return Reply(OwnProductView.of(product), status=status, headers={"ETag": f'"{product.revision}"'})
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/products",
+    access=Access.MERCHANT,
+    body=CreateProduct,
+    returns=OwnProductView,
+    status=201,
+    raises=(BadProduct, HandleTaken, IdempotencyKeyReused),
+    cap_bytes=PRODUCT_CAP_BYTES,
+)
+def create_product(body: CreateProduct, caller: Caller, intent: Intent) -> Reply:
+    """Create a product as a draft."""
+    made, replayed = service.create(caller.owned_merchant(), body.draft(), intent=intent, handle=body.handle or "")
+    reply = _own(made, 201)
+    if replayed:
+        reply.headers["Idempotency-Replayed"] = "true"
+    return reply
+
+
+@routes.route(
+    "GET", "/v1/merchant/products", access=Access.MERCHANT, query=PageQuery, returns=CardPage, raises=(BadCursor,)
+)
+def list_own_products(query: PageQuery, caller: Caller) -> CardPage:
+    """List the merchant's products in any status, newest first."""
+    merchant_id = caller.owned_merchant()
+    bound = f"own {merchant_id}"
+    after: dict[str, Any] | None = cursors.unseal(query.cursor, query=bound)
+    return _cards(service.own_list(merchant_id, limit=query.limit, after=after), bound)
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/products/{product_id}",
+    access=Access.MERCHANT,
+    returns=OwnProductView,
+    raises=(ProductNotFound,),
+)
+def get_own_product(product_id: str, caller: Caller) -> Reply:
+    """Read one of the merchant's products; its ETag is what a change sends as If-Match."""
+    return _own(service.own(caller.owned_merchant(), product_id))
+
+
+@routes.route(
+    "PATCH",
+    "/v1/merchant/products/{product_id}",
+    access=Access.MERCHANT,
+    body=ChangeProduct,
+    returns=OwnProductView,
+    raises=(ProductNotFound, BadProduct, ProductChanged, VersionMissing),
+    cap_bytes=PRODUCT_CAP_BYTES,
+)
+def change_product(product_id: str, body: ChangeProduct, caller: Caller, request: Request) -> Reply:
+    """Change what the body names, if the product still has the version that If-Match says."""
+    revision = _if_match(request)
+    return _own(service.change(caller.owned_merchant(), product_id, body.draft(), revision=revision))
+
+
+def _if_match(request: Request) -> int:
+    given = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
+    if not given.isascii() or not given.isdigit() or len(given) > 12:
+        raise VersionMissing
+    return int(given)
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/products/{product_id}/list",
+    access=Access.MERCHANT,
+    returns=OwnProductView,
+    raises=(ProductNotFound, IllegalTransition, IdempotencyKeyReused),
+)
+def list_product(product_id: str, caller: Caller, intent: Intent) -> Reply:
+    """Show the product to buyers."""
+    return _own(service.move(caller.owned_merchant(), product_id, Cause.LIST, intent=intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/products/{product_id}/unlist",
+    access=Access.MERCHANT,
+    returns=OwnProductView,
+    raises=(ProductNotFound, IllegalTransition, IdempotencyKeyReused),
+)
+def unlist_product(product_id: str, caller: Caller, intent: Intent) -> Reply:
+    """Hide the product from buyers; orders are not touched."""
+    return _own(service.move(caller.owned_merchant(), product_id, Cause.UNLIST, intent=intent))
+
+
+# What merchants do to their stock
+
+
+def _levels(levels: dict[str, Level]) -> StockView:
+    return StockView(items=[_level(sku_id, level) for sku_id, level in levels.items()])
+
+
+def _level(sku_id: str, level: Level) -> LevelView:
+    return LevelView(
+        sku_id=sku_id,
+        available=level.available,
+        received=level.received,
+        written_off=level.written_off,
+        buckets=level.buckets,
+    )
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/products/{product_id}/stock",
+    access=Access.MERCHANT,
+    returns=StockView,
+    raises=(ProductNotFound,),
+)
+def get_stock(product_id: str, caller: Caller) -> StockView:
+    """Read the stock of a product's SKUs."""
+    return _levels(service.stock(caller.owned_merchant(), product_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/products/{product_id}/stock/receipts",
+    access=Access.MERCHANT,
+    body=MoveStock,
+    returns=StockView,
+    raises=(ProductNotFound, BadQuantity, IdempotencyKeyReused),
+)
+def receive_stock(product_id: str, body: MoveStock, caller: Caller, intent: Intent) -> StockView:
+    """Receive units of a product's SKUs."""
+    quantities = body.quantities()
+    return _levels(service.receive(caller.owned_merchant(), product_id, quantities, intent=intent, reason=body.reason))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/products/{product_id}/stock/write-offs",
+    access=Access.MERCHANT,
+    body=MoveStock,
+    returns=StockView,
+    raises=(ProductNotFound, BadQuantity, NotEnoughToWriteOff, IdempotencyKeyReused),
+)
+def write_off_stock(product_id: str, body: MoveStock, caller: Caller, intent: Intent) -> StockView:
+    """Write off units of a product's SKUs: lost, broken, miscounted."""
+    quantities = body.quantities()
+    return _levels(
+        service.write_off(caller.owned_merchant(), product_id, quantities, intent=intent, reason=body.reason)
+    )
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/products/{product_id}/stock/{sku_id}/movements",
+    access=Access.MERCHANT,
+    query=PageQuery,
+    returns=MovementPage,
+    raises=(ProductNotFound, BadCursor),
+)
+def list_movements(product_id: str, sku_id: str, query: PageQuery, caller: Caller) -> MovementPage:
+    """List what was received and written off of a SKU."""
+    merchant_id = caller.owned_merchant()
+    bound = f"movements {merchant_id} {sku_id}"
+    found, after = service.movements(
+        merchant_id, product_id, sku_id, limit=query.limit, after=cursors.unseal(query.cursor, query=bound)
+    )
+    items = [
+        MovementView(
+            movement_id=one.movement_id, kind=one.kind.value, quantity=one.quantity, reason=one.reason, at=one.at
+        )
+        for one in found
+    ]
+    return MovementPage(items=items, next_cursor=cursors.seal(after, query=bound))
+
+
+@routes.route(
+    "PUT",
+    "/v1/merchant/products/{product_id}/stock/{sku_id}/buckets",
+    access=Access.MERCHANT,
+    body=SetBuckets,
+    returns=LevelView,
+    raises=(ProductNotFound, BadQuantity),
+)
+def set_buckets(product_id: str, sku_id: str, body: SetBuckets, caller: Caller) -> LevelView:
+    """Spread a hot SKU's stock over buckets, or bring it together again. Sales go on meanwhile."""
+    level = service.set_buckets(caller.owned_merchant(), product_id, sku_id, body.buckets)
+    return _level(sku_id, level)
