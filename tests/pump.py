@@ -96,6 +96,8 @@ class Pump:
         if service == "sqs" and operation == "ChangeMessageVisibility":
             self._back_off[params["ReceiptHandle"]] = params["VisibilityTimeout"]
             params["VisibilityTimeout"] = _FOREVER_S
+        if operation == "Query" and not _is_built(topology.TABLES[names.table_of(params["TableName"])]):
+            return {}  # A table of the topology whose capability is not built yet.
         return proceed()
 
     def _release(self) -> int:
@@ -130,7 +132,7 @@ class Pump:
         return len(records)
 
     def _queue(self, queue: str, module: str) -> int:
-        if find_spec(module.rsplit(".", 1)[0]) is None or find_spec(module) is None:
+        if not _is_built(module):
             return 0
         answer = aws.call(
             "sqs",
@@ -177,6 +179,10 @@ class Pump:
                 "DeleteMessage",
                 {"QueueUrl": queues.url(names.queue_name(queue)), "ReceiptHandle": record["receiptHandle"]},
             )
+
+
+def _is_built(module: str) -> bool:
+    return find_spec(module.rsplit(".", 1)[0]) is not None and find_spec(module) is not None
 
 
 def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:

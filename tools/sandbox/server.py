@@ -85,7 +85,7 @@ def _handler(sandbox: Sandbox, stopping: threading.Event, hang_s: float) -> type
 
         do_GET = do_POST = _answer  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Stay quiet: the state is shown at /state."""
 
     return Handler

@@ -1,0 +1,776 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.kernel import clock
+from chalicelib.kernel.errors import ConcurrentUpdate
+from chalicelib.kernel.money import Money
+from chalicelib.orders import service as orders
+from chalicelib.orders.service import PurchaseStatus
+from chalicelib.payments import service, store
+from chalicelib.payments.domain import Conclusion, PaymentStatus, RefundRefused, RefundStatus
+from chalicelib.runtime import aws, outbound
+from chalicelib.runtime.db.work import UnitOfWork
+from tests import http, people
+from tests.paying import WEBHOOK, Till, accounts, payment, story
+
+TOTAL = 1999
+
+
+@pytest.fixture
+def till(cloud: str, noon: Any) -> Iterator[Till]:
+    yield Till.open(noon)
+    outbound.install(None)
+
+
+def purchase_status(sale: orders.Sale) -> PurchaseStatus:
+    return orders.load_purchase(sale.purchase.purchase_id).status
+
+
+# --- the straight way -------------------------------------------------------------------------------------------------
+
+
+def test_a_purchase_of_two_merchants_is_paid_once_and_split_to_the_fen(till: Till) -> None:
+    sale = till.sale((1001, 998))
+    answer = till.start(sale)
+
+    assert answer.status == 201
+    payment_id = answer.json["payment_id"]
+    assert payment_id == sale.purchase.purchase_id.replace("pur_", "pay_") + "_01"
+    assert answer.json["instruction"] == {
+        "action": "redirect",
+        "url": f"{till.sandbox.base_url}/?order={payment_id}",
+    }
+
+    till.sandbox.pay(payment_id)
+    till.settle()
+
+    paid = orders.load_sale(sale.purchase.purchase_id)
+    assert paid.purchase.status is PurchaseStatus.PAID
+    assert paid.purchase.settled_by == payment_id
+    assert {order.status.value for order in paid.orders} == {"paid"}
+    merchants = [f"merchant:{order.merchant_id}" for order in sale.orders]
+    assert accounts(sale) == {"clearing:sandbox": 1999, merchants[0]: -951, merchants[1]: -948, "commission": -100}
+    assert [status for status, _ in till.sandbox.delivered] == [200]
+    shown = http.call("GET", f"/v1/purchases/{sale.purchase.purchase_id}/payments/{payment_id}", token=till.buyer.token)
+    assert (shown.json["status"], shown.json["captured"]) == ("captured", {"minor": 1999, "currency": "CNY"})
+    assert "instruction" not in shown.json
+
+
+def test_the_same_request_again_is_the_same_attempt_and_another_body_is_refused(till: Till) -> None:
+    sale = till.sale()
+    first = till.start(sale, key="key-00000001")
+    again = till.start(sale, key="key-00000001")
+    other = till.start(sale, key="key-00000001", method="qr")
+
+    assert again.json == first.json
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+    assert len(story(sale).payments) == 1
+    assert till.sandbox.calls == [f"create {first.json['payment_id']}"]
+
+
+def test_two_same_requests_at_the_same_moment_start_one_attempt(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = till.sale()
+    real = service._write_start
+    rivals: list[http.Answer] = []
+
+    def racing(*args: Any) -> Any:
+        if not rivals:
+            rivals.append(http.Answer(0, None, {}, ""))
+            rivals.append(till.start(sale, key="key-00000001"))
+        return real(*args)
+
+    monkeypatch.setattr(service, "_write_start", racing)
+    answer = till.start(sale, key="key-00000001")
+
+    assert answer.json == rivals[1].json
+    assert len(story(sale).payments) == 1
+
+
+def test_our_number_is_written_before_the_provider_hears_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = till.sale()
+    seen: list[PaymentStatus] = []
+    real = till.sandbox._create
+
+    def create(content: dict[str, Any]) -> Any:
+        seen.append(payment(content["out_trade_no"]).status)
+        return real(content)
+
+    monkeypatch.setattr(till.sandbox, "_create", create)
+    till.start(sale)
+
+    assert seen == [PaymentStatus.STARTED]
+
+
+@pytest.mark.parametrize("how", ["silent_after", "silent_before", "unsigned"])
+def test_a_lost_answer_leaves_the_attempt_started_and_the_same_request_goes_on(till: Till, how: str) -> None:
+    sale = till.sale()
+    number = sale.purchase.purchase_id.replace("pur_", "pay_") + "_01"
+    till.sandbox.steer(number, **{how: ("create",)})
+
+    first = till.start(sale, key="key-00000001")
+    again = till.start(sale, key="key-00000001")
+
+    assert (first.json["status"], first.json.get("instruction")) == ("started", None)
+    assert (again.json["status"], again.json["payment_id"]) == ("pending", number)
+    assert list(till.sandbox.orders) == [number]
+
+
+def test_a_provider_that_refuses_the_order_fails_the_attempt_and_another_may_start(till: Till) -> None:
+    sale = till.sale()
+    till.sandbox.steer(refuse=("create",))
+    answer = till.start(sale)
+    assert (answer.status, answer.json["status"], answer.json["reason"]) == (201, "failed", "REFUSED")
+
+    till.sandbox.steer(refuse=())
+    assert till.start(sale).json["payment_id"].endswith("_02")
+
+
+# --- who may, and what is refused --------------------------------------------------------------------------------------
+
+
+def test_refusals_leave_no_trace(till: Till) -> None:
+    sale = till.sale()
+    path = f"/v1/purchases/{sale.purchase.purchase_id}/payments"
+    stranger = people.buyer().token
+
+    def code(answer: http.Answer) -> tuple[int, str]:
+        return answer.status, answer.json["code"]
+
+    assert code(http.call("POST", path, {"provider": "sandbox"}, token=stranger)) == (404, "not_found")
+    assert code(http.call("POST", path, {"provider": "sandbox"})) == (401, "unauthenticated")
+    assert code(till.start(sale, provider="nobody")) == (404, "unknown_provider")
+    assert code(till.start(sale, method="barter")) == (422, "method_not_offered")
+    assert code(till.start(sale, amount=1)) == (422, "invalid_request")
+    assert code(http.call("GET", path, token=stranger)) == (404, "not_found")
+    assert code(http.call("GET", f"{path}/pay_x", token=stranger)) == (404, "not_found")
+    assert code(http.call("GET", "/v1/operator/payments", token=till.buyer.token)) == (403, "forbidden")
+    assert story(sale).payments == ()
+    assert till.sandbox.calls == []
+
+
+def test_only_local_and_dev_may_use_the_sandbox(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from chalicelib.payments import providers
+    from chalicelib.runtime.config import config
+
+    production = replace(config(), stage="prod")
+    monkeypatch.setattr(providers, "config", lambda: production)
+    assert till.start(till.sale()).json["code"] == "unknown_provider"
+    assert http.call("POST", WEBHOOK, raw=b"{}").status == 404
+
+
+def test_a_paid_purchase_takes_no_further_attempt(till: Till) -> None:
+    sale, _ = till.paid()
+    answer = till.start(sale)
+    assert (answer.status, answer.json["code"]) == (409, "already_paid")
+
+
+def test_an_expired_purchase_takes_no_attempt(till: Till) -> None:
+    sale = till.sale()
+    till.expire(sale)
+    answer = till.start(sale)
+    assert (answer.status, answer.json["code"]) == (409, "illegal_transition")
+    assert till.sandbox.calls == []
+
+
+# --- several attempts ---------------------------------------------------------------------------------------------------
+
+
+def test_a_second_attempt_first_closes_the_first(till: Till) -> None:
+    sale = till.sale()
+    first, second = till.started(sale), till.started(sale)
+
+    assert payment(first).status is PaymentStatus.CLOSED
+    assert till.sandbox.orders[first].state == "closed"
+    assert payment(second).status is PaymentStatus.PENDING
+
+
+def test_a_second_attempt_finds_the_first_paid_and_is_refused(till: Till) -> None:
+    sale = till.sale()
+    first = till.started(sale)
+    till.sandbox.steer(first, notify=False)
+    till.sandbox.pay(first)
+
+    answer = till.start(sale)
+
+    assert (answer.status, answer.json["code"]) == (409, "already_paid")
+    assert purchase_status(sale) is PurchaseStatus.PAID
+
+
+def test_both_attempts_paid_one_wins_and_the_other_refunds_itself(till: Till) -> None:
+    sale = till.sale()
+    first = till.started(sale)
+    till.sandbox.steer(first, down=("query", "close"))
+    second = till.started(sale)  # The first could not be closed.
+    till.sandbox.steer(first, down=())
+    till.sandbox.pay(first)
+    till.sandbox.pay(second)
+    till.settle()
+
+    states = {payment(first).status, payment(second).status}
+    assert states == {PaymentStatus.CAPTURED, PaymentStatus.RETURNED}
+    assert purchase_status(sale) is PurchaseStatus.PAID
+    loser = first if payment(first).status is PaymentStatus.RETURNED else second
+    (refund,) = story(sale).refunds
+    assert refund.refund_id == loser.replace("pay_", "ref_")[:-2] + str(100 - int(loser[-2:]))
+    assert (refund.status, refund.reason, refund.amount) == (RefundStatus.SUCCEEDED, "purchase_paid", Money(TOTAL))
+    assert accounts(sale)["clearing:sandbox"] == TOTAL
+    assert "surplus" not in accounts(sale)
+
+
+# --- notices ------------------------------------------------------------------------------------------------------------
+
+
+def notice(till: Till, payment_id: str, **content: Any) -> tuple[dict[str, str], bytes]:
+    order = till.sandbox.orders[payment_id]
+    return till.sandbox.signed_notice(
+        {
+            "kind": "payment",
+            "notice_id": "sbn00000001",
+            "merchant_id": "local-merchant",
+            **till.sandbox._order_view(order),
+            **content,
+        }
+    )
+
+
+def test_forged_stale_foreign_and_unreadable_notices_leave_no_trace(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.pump.drain()
+    till.sandbox.steer(notify=False)
+    till.sandbox.pay(payment_id)
+    headers, body = notice(till, payment_id)
+    seen: list[str] = []
+
+    def watch(svc: str, operation: str, params: Any, proceed: Any) -> Any:
+        seen.append(f"{svc}.{operation}")
+        return proceed()
+
+    def post(changed: dict[str, str] = {}, raw: bytes = body) -> tuple[int, str]:  # noqa: B006
+        answer = http.call("POST", WEBHOOK, raw=raw, headers={**headers, **changed})
+        return answer.status, answer.body
+
+    other = notice(till, payment_id, merchant_id="local-merchant-2")
+    unreadable = notice(till, payment_id, amount="1999")
+    alien = notice(till, payment_id, out_trade_no="their_number_1")
+    calls_before = list(till.sandbox.calls)
+    with aws.hooked(watch):
+        assert post({"x-sandbox-signature": "0" * 64}) == (401, "FAIL")
+        assert post({"x-sandbox-signature": "ü"}) == (401, "FAIL")
+        assert post(raw=body.replace(b"1999", b"2999")) == (401, "FAIL")
+        assert post({"x-sandbox-timestamp": ""}) == (401, "FAIL")
+        assert post({"content-type": "text/xml"}) == (401, "FAIL")
+        assert post(raw=b"\xff\xfe") == (401, "FAIL")
+        assert post(other[0], other[1]) == (401, "FAIL")
+        assert post(unreadable[0], unreadable[1]) == (401, "FAIL")
+        assert post(alien[0], alien[1]) == (401, "FAIL")
+        till.clock.advance(timedelta(seconds=301))
+        assert post() == (401, "FAIL")  # The same bytes, replayed after the window.
+        assert http.call("POST", WEBHOOK, raw=b"x" * 70_000).status == 413
+        assert http.call("POST", WEBHOOK, raw=b"x", headers={"content-type": "image/png"}).status == 415
+    assert {call for call in seen if not call.startswith("secretsmanager")} == set()
+    assert till.pump.drain() == 0
+    assert payment(payment_id).status is PaymentStatus.PENDING
+    assert till.sandbox.calls == calls_before
+
+
+def test_a_notice_is_durable_before_it_is_answered(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.pay(payment_id)
+
+    def broken(svc: str, operation: str, params: Any, proceed: Any) -> Any:
+        if operation == "SendMessageBatch":
+            raise TimeoutError
+        return proceed()
+
+    with aws.hooked(broken):
+        till.sandbox.tick(till.post)
+    assert [status for status, _ in till.sandbox.delivered] == [503]
+    assert payment(payment_id).status is PaymentStatus.PENDING
+
+    till.wait(timedelta(seconds=15))  # The provider sends it again by itself.
+    assert payment(payment_id).status is PaymentStatus.CAPTURED
+    assert "local-" not in json.dumps(till.pump.log)
+
+
+def test_a_notice_that_beats_the_write_waits_and_one_for_nobody_becomes_a_dead_letter(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.pump.drain()
+    till.sandbox.pay(payment_id)
+    till.sandbox.outbox.clear()
+    unknown = payment_id[:-2] + "07"
+    headers, body = notice(till, payment_id, out_trade_no=unknown)
+    assert till.post(WEBHOOK, headers, body) == 200
+
+    till.pump.drain()
+    assert till.pump.dead("payment-notices") == []
+    for _ in range(40):
+        till.clock.advance(timedelta(seconds=30))
+        till.pump.drain()
+
+    (dead,) = till.pump.dead("payment-notices")
+    assert dead["reason"] == "unknown_payment"
+    assert dead["body"]["data"]["payment_id"] == unknown
+
+
+def test_every_notice_ten_times_out_of_order_takes_effect_once(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(payment_id, duplicates=10, reorder=True)
+    till.pump.duplicate = 2
+    till.sandbox.pay(payment_id)
+    till.settle()
+
+    assert payment(payment_id).status is PaymentStatus.CAPTURED
+    assert accounts(sale)["clearing:sandbox"] == TOTAL
+    assert len(till.sandbox.delivered) == 20
+    assert story(sale).quarantined == ()
+
+
+@pytest.mark.parametrize("lie", [{"notice_amount": 1}, {"notice_amount": 99999}, {"notice_currency": "USD"}])
+def test_a_notice_with_another_amount_is_quarantined_and_the_query_decides(till: Till, lie: dict[str, Any]) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(payment_id, **lie)
+    till.sandbox.pay(payment_id)
+    till.settle()
+
+    assert payment(payment_id).status is PaymentStatus.CAPTURED
+    assert payment(payment_id).captured == Money(TOTAL)
+    (held,) = story(sale).quarantined
+    assert (held.why, held.resolved) == ("amount_differs", "query: captured 19.99 CNY")
+    assert till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"] == []
+
+
+def test_a_doubted_notice_stays_an_operators_case_while_the_provider_is_silent(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(payment_id, notice_amount=1, down=("query",))
+    till.sandbox.pay(payment_id)
+    till.settle()
+
+    assert payment(payment_id).status is PaymentStatus.PENDING
+    listed = till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"]
+    assert [(case["payment_id"], case["why"], case["resolved"]) for case in listed] == [
+        (payment_id, "amount_differs", "")
+    ]
+
+    till.sandbox.steer(payment_id, down=())
+    assert till.operate("POST", f"/v1/operator/payments/{payment_id}/query").json["status"] == "captured"
+
+
+@pytest.mark.parametrize("amount", [1, TOTAL + 1])
+def test_another_amount_really_paid_goes_back_whole(till: Till, amount: int) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.pay(payment_id, amount=amount)
+    till.settle()
+
+    assert payment(payment_id).status is PaymentStatus.RETURNED
+    assert payment(payment_id).code == "amount_differs"
+    assert purchase_status(sale) is PurchaseStatus.AWAITING_PAYMENT
+    assert accounts(sale) == {}
+    assert till.started(sale).endswith("_02")
+
+
+# --- late ---------------------------------------------------------------------------------------------------------------
+
+
+def test_money_after_expiry_goes_back_by_itself_and_the_buyer_is_told_why(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.expire(sale)
+    till.sandbox.pay(payment_id)
+    till.settle()
+
+    answer = http.call("GET", f"/v1/purchases/{sale.purchase.purchase_id}/payments", token=till.buyer.token)
+    (shown,) = answer.json["items"]
+    assert (shown["status"], shown["reason"]) == ("returned", "purchase_expired")
+    (refund,) = shown["refunds"]
+    assert (refund["refund_id"][-3:], refund["status"], refund["reason"]) == ("_99", "succeeded", "purchase_expired")
+    assert purchase_status(sale) is PurchaseStatus.EXPIRED
+    assert accounts(sale) == {}
+
+
+def test_money_on_a_closed_attempt_is_honoured_while_the_purchase_waits(till: Till) -> None:
+    sale = till.sale()
+    first = till.started(sale)
+    till.started(sale)
+    till.sandbox.pay_closed(first)
+    till.settle()
+    assert payment(first).status is PaymentStatus.CAPTURED
+    assert purchase_status(sale) is PurchaseStatus.PAID
+
+
+def test_expiry_between_read_and_write_wins_and_the_capture_becomes_surplus(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.pay(payment_id)
+    real = orders.load_sale
+    done: list[bool] = []
+
+    def load_sale(purchase_id: str) -> Any:
+        found = real(purchase_id)
+        if not done:
+            done.append(True)
+            with UnitOfWork() as work:
+                orders.release(work, found, expired=True)
+        return found
+
+    monkeypatch.setattr(orders, "load_sale", load_sale)
+    till.settle()
+
+    assert payment(payment_id).status is PaymentStatus.RETURNED
+    assert purchase_status(sale) is PurchaseStatus.EXPIRED
+    assert accounts(sale) == {}
+
+
+def test_a_capture_and_its_twin_at_the_same_moment_are_one(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(notify=False)
+    till.sandbox.pay(payment_id)
+    real = orders.load_sale
+    done: list[bool] = []
+
+    def load_sale(purchase_id: str) -> Any:
+        found = real(purchase_id)
+        if not done:
+            done.append(True)
+            service.query_now(payment_id)
+        return found
+
+    monkeypatch.setattr(orders, "load_sale", load_sale)
+    assert service.query_now(payment_id).status is PaymentStatus.CAPTURED
+    assert accounts(sale)["clearing:sandbox"] == TOTAL
+    assert payment(payment_id).version == 3  # Started, pending, captured: the twin wrote nothing.
+
+
+# --- chasing and concluding ------------------------------------------------------------------------------------------------
+
+
+def test_a_payment_whose_notice_never_came_is_found_within_a_minute_and_a_half(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(notify=False)
+    till.sandbox.pay(payment_id)
+
+    till.wait(timedelta(seconds=90))
+
+    assert payment(payment_id).status is PaymentStatus.CAPTURED
+    assert purchase_status(sale) is PurchaseStatus.PAID
+
+
+def test_a_silent_provider_is_asked_with_back_off_until_it_answers(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(payment_id, down=("query", "close"), notify=False)
+    waits: list[int] = []
+    for _ in range(6):
+        row = payment(payment_id)
+        assert row.due_at is not None
+        waits.append(int((row.due_at - clock.now()).total_seconds()))
+        till.clock.advance(row.due_at - clock.now())
+        service.chase(payment_id)
+
+    assert waits == [30, 60, 180, 300, 600, 600]
+    assert payment(payment_id).is_open
+    till.sandbox.pay(payment_id)
+    till.sandbox.steer(payment_id, down=())
+    till.wait(timedelta(minutes=11), step=timedelta(minutes=1))
+    assert payment(payment_id).status is PaymentStatus.CAPTURED
+
+
+def test_a_chase_that_comes_early_or_late_does_nothing(till: Till) -> None:
+    payment_id = till.started(till.sale())
+    calls = list(till.sandbox.calls)
+    assert service.chase(payment_id).chases == 0
+    assert till.sandbox.calls == calls
+
+
+def test_an_attempt_past_its_last_moment_is_closed_at_the_provider(till: Till) -> None:
+    payment_id = till.started(till.sale())
+    till.clock.advance(timedelta(minutes=31, seconds=1))
+    assert service.chase(payment_id).status is PaymentStatus.CLOSED
+    assert till.sandbox.orders[payment_id].state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("steering", "conclusion", "state"),
+    [
+        ({}, Conclusion.CLOSED, PaymentStatus.CLOSED),
+        ({"pay_during_close": True}, Conclusion.CAPTURED, PaymentStatus.CAPTURED),
+        ({"down": ("query",)}, Conclusion.UNKNOWN, PaymentStatus.PENDING),
+        ({"down": ("close",)}, Conclusion.UNKNOWN, PaymentStatus.PENDING),
+        ({"silent_after": ("close",)}, Conclusion.UNKNOWN, PaymentStatus.PENDING),
+    ],
+)
+def test_concluding_asks_closes_and_says_what_is_known(
+    till: Till, steering: dict[str, Any], conclusion: Conclusion, state: PaymentStatus
+) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.sandbox.steer(payment_id, **steering)
+    purchase = orders.load_purchase(sale.purchase.purchase_id)
+
+    assert service.conclude_attempts(purchase) is conclusion
+    assert payment(payment_id).status is state
+    expected = PurchaseStatus.PAID if conclusion is Conclusion.CAPTURED else PurchaseStatus.AWAITING_PAYMENT
+    assert purchase_status(sale) is expected
+    till.sandbox.steer(payment_id, down=(), pay_during_close=False)
+    again = service.conclude_attempts(purchase)
+    assert again is (Conclusion.CAPTURED if conclusion is Conclusion.CAPTURED else Conclusion.CLOSED)
+
+
+def test_nothing_to_conclude_is_closed(till: Till) -> None:
+    assert service.conclude_attempts(till.sale().purchase) is Conclusion.CLOSED
+
+
+def test_an_attempt_the_provider_never_heard_of_is_looked_at_again(till: Till) -> None:
+    sale = till.sale()
+    number = sale.purchase.purchase_id.replace("pur_", "pay_") + "_01"
+    till.sandbox.steer(number, silent_before=("create",))
+    till.start(sale)
+    purchase = orders.load_purchase(sale.purchase.purchase_id)
+    assert service.conclude_attempts(purchase) is Conclusion.CLOSED
+    till.expire(sale)
+
+    # The create was only late: it arrives now, and the buyer pays at once.
+    till.sandbox._create(
+        {"out_trade_no": number, "amount": TOTAL, "currency": "CNY", "notify_url": "http://x", "expires_at": 0}
+    )
+    till.sandbox.steer(number, notify=False)
+    till.sandbox.pay(number)
+    till.wait(timedelta(minutes=2))
+
+    assert payment(number).status is PaymentStatus.RETURNED
+    assert payment(number).due_at is None
+
+
+# --- refunds --------------------------------------------------------------------------------------------------------------
+
+
+def ask_refund(till: Till, sale: orders.Sale, amount: int, *, order: int = 0, key: str | None = None) -> http.Answer:
+    body = {
+        "order_id": sale.orders[order].order_id,
+        "amount": {"minor": amount, "currency": "CNY"},
+        "reason": "goodwill",
+    }
+    return till.operate("POST", f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds", body, key=key)
+
+
+def test_refunding_every_order_in_parts_gives_back_exactly_everything(till: Till) -> None:
+    sale, payment_id = till.paid((1001, 998), commission_bps=333)
+    for amount, order in ((1, 0), (500, 1), (333, 0), (498, 1), (667, 0)):
+        answer = ask_refund(till, sale, amount, order=order)
+        assert answer.status == 201, answer
+        till.settle()
+
+    assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED] * 5
+    assert payment(payment_id).status is PaymentStatus.REFUNDED
+    assert accounts(sale) == {}
+    assert till.sandbox.orders[payment_id].refunded == 1999
+    refunded = orders.load_sale(sale.purchase.purchase_id).orders
+    assert [order.refunded.minor for order in refunded] == [1001, 998]
+
+
+def test_the_same_refund_request_is_one_refund(till: Till) -> None:
+    sale, _ = till.paid()
+    first = ask_refund(till, sale, 100, key="key-00000001")
+    again = ask_refund(till, sale, 100, key="key-00000001")
+    other = ask_refund(till, sale, 101, key="key-00000001")
+    till.settle()
+
+    assert (first.status, again.status) == (201, 201)
+    assert again.json["refund_id"] == first.json["refund_id"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+    assert till.sandbox.orders[story(sale).payments[0].payment_id].refunded == 100
+
+
+@pytest.mark.parametrize(("amount", "why"), [(2000, "more_than_captured"), (0, "not_positive"), (-5, "not_positive")])
+def test_a_refund_beyond_the_capture_is_refused_without_a_trace(till: Till, amount: int, why: str) -> None:
+    sale, payment_id = till.paid()
+    before = payment(payment_id)
+    answer = ask_refund(till, sale, amount)
+    assert (answer.status, answer.json["code"], answer.json["why"]) == (409, "refund_refused", why)
+    assert story(sale).refunds == ()
+    assert payment(payment_id) == before
+
+
+def test_a_refund_beyond_its_order_is_refused(till: Till) -> None:
+    sale, _ = till.paid((500, 1499))
+    assert ask_refund(till, sale, 501).json["why"] == "more_than_order"
+    assert ask_refund(till, sale, 300).status == 201
+    answer = ask_refund(till, sale, 201)
+    assert (answer.json["why"], answer.json["left"]) == ("more_than_order", 200)
+
+
+def test_two_refunds_at_the_same_moment_never_exceed_what_was_paid(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, payment_id = till.paid()
+    real = service._within_order
+    rivals: list[http.Answer] = []
+
+    def within(*args: Any) -> None:
+        real(*args)
+        if not rivals:
+            rivals.append(http.Answer(0, None, {}, ""))
+            rivals.append(ask_refund(till, sale, 1200))
+
+    monkeypatch.setattr(service, "_within_order", within)
+    answer = ask_refund(till, sale, 1200)
+    till.settle()
+
+    assert (rivals[1].status, answer.status) == (201, 409)
+    assert payment(payment_id).reserved == 1200
+    assert till.sandbox.orders[payment_id].refunded == 1200
+
+
+@pytest.mark.parametrize("how", ["silent_after", "silent_before", "unsigned"])
+def test_a_lost_refund_answer_is_asked_again_under_the_same_number(till: Till, how: str) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, notify=False, **{how: ("refund",)})
+    ask_refund(till, sale, 700)
+    till.settle()
+    (refund,) = story(sale).refunds
+    assert refund.status is RefundStatus.REQUESTED
+
+    till.wait(timedelta(seconds=120))
+
+    assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED]
+    assert list(till.sandbox.refunds) == [refund.refund_id]
+    assert till.sandbox.orders[payment_id].refunded == 700
+
+
+def test_a_pending_refund_is_never_shown_as_done_and_is_asked_about(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="pending", notify=False)
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    assert story(sale).refunds[0].status is RefundStatus.PENDING
+    assert payment(payment_id).refunded == 0
+    assert accounts(sale)["clearing:sandbox"] == TOTAL
+
+    till.sandbox.settle(refund_id, "succeeded")
+    till.wait(timedelta(seconds=120))
+
+    assert story(sale).refunds[0].status is RefundStatus.SUCCEEDED
+    assert accounts(sale)["clearing:sandbox"] == TOTAL - 700
+
+
+@pytest.mark.parametrize("state", ["failed", "abnormal", "closed"])
+def test_a_stuck_refund_waits_for_an_operator_who_tries_again(till: Till, state: str) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund=state)
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    listed = till.operate("GET", f"/v1/operator/payments?state=refund_{state}").json["refunds"]
+    assert [(refund["refund_id"], refund["status"]) for refund in listed] == [(refund_id, state)]
+    assert payment(payment_id).reserved == 700
+
+    till.sandbox.steer(payment_id, refund="succeeded")
+    answer = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry")
+    if state == "abnormal":  # The number lives at the bank: the provider ends it, we ask.
+        till.sandbox.settle(refund_id, "succeeded")
+    till.settle()
+
+    done = [refund for refund in story(sale).refunds if refund.status is RefundStatus.SUCCEEDED]
+    assert [refund.refund_id for refund in done] == [answer.json["refund_id"]]
+    assert (answer.json["refund_id"] == refund_id) is (state != "closed")
+    assert till.sandbox.orders[payment_id].refunded == 700
+    assert payment(payment_id).refunded == 700
+    assert till.operate("GET", f"/v1/operator/payments?state=refund_{state}").json["refunds"] == []
+    assert till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry").json["code"] == "illegal_transition"
+
+
+def test_a_refund_made_in_the_providers_console_is_quarantined(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.console_refund(payment_id, 500)
+    till.settle()
+    (held,) = story(sale).quarantined
+    assert (held.why, held.said["amount"]) == ("unknown_refund", "5.00 CNY")
+    assert payment(payment_id).refunded == 0
+
+
+def test_a_refund_request_rides_in_the_callers_work_and_repeats_by_cause(till: Till) -> None:
+    sale, payment_id = till.paid()
+
+    def request(amount: int) -> str:
+        with UnitOfWork() as work:
+            return service.request_refund(
+                work,
+                purchase_id=sale.purchase.purchase_id,
+                order_id=sale.orders[0].order_id,
+                payment_id=payment_id,
+                amount=Money(amount),
+                reason="complaint",
+                cause="complaint#1",
+            )
+
+    first = request(300)
+    assert request(300) == first
+    assert payment(payment_id).reserved == 300
+    with pytest.raises(ConcurrentUpdate), UnitOfWork() as work:
+        service.request_refund(
+            work,
+            purchase_id=sale.purchase.purchase_id,
+            order_id=sale.orders[0].order_id,
+            payment_id=payment_id,
+            amount=Money(1),
+            reason="r",
+            cause="complaint#2",
+        )
+        stale = payment(payment_id)
+        with UnitOfWork() as rival:
+            store.save_payment(rival, stale)
+    assert len(story(sale).refunds) == 1
+
+
+def test_an_unpaid_attempt_refunds_nothing(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    with pytest.raises(RefundRefused), UnitOfWork() as work:
+        service.request_refund(
+            work,
+            purchase_id=sale.purchase.purchase_id,
+            order_id=sale.orders[0].order_id,
+            payment_id=payment_id,
+            amount=Money(1),
+            reason="r",
+            cause="c",
+        )
+
+
+# --- operators --------------------------------------------------------------------------------------------------------------
+
+
+def test_operators_list_what_waits_page_by_page_and_read_the_whole_story(till: Till) -> None:
+    sales = [till.sale() for _ in range(5)]
+    started = {till.started(sale) for sale in sales}
+    listed: list[str] = []
+    cursor = ""
+    while True:
+        page = till.operate("GET", f"/v1/operator/payments?limit=2{cursor}").json
+        listed += [found["payment_id"] for found in page["payments"]]
+        if "next_cursor" not in page:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert sorted(listed) == sorted(started)
+
+    told = till.operate("GET", f"/v1/operator/purchases/{sales[0].purchase.purchase_id}/payments").json
+    assert [found["status"] for found in told["payments"]] == ["pending"]
+    books = till.operate("GET", f"/v1/operator/purchases/{sales[0].purchase.purchase_id}/ledger").json
+    assert (books["balanced"], books["entries"]) == (True, [])
