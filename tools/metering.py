@@ -154,7 +154,9 @@ def _get(meter: Meter, operation: str, params: Item, proceed: Callable[[], Item]
 
 
 def _batch_get(meter: Meter, operation: str, params: Item, proceed: Callable[[], Item]) -> Item:
-    asked = {table: (len(part["Keys"]), bool(part.get("ConsistentRead"))) for table, part in params["RequestItems"].items()}
+    asked = {
+        table: (len(part["Keys"]), bool(part.get("ConsistentRead"))) for table, part in params["RequestItems"].items()
+    }
     answer = proceed()
     units = 0.0
     for table, (count, consistent) in asked.items():
@@ -225,9 +227,7 @@ def _written(
         if verb != "ConditionCheck":
             index += sum(_index_writes(spec, old, new) for spec in _indexes(params["TableName"]))
     tables = tuple(dict.fromkeys(names.table_of(params["TableName"]) for _, params in parts))
-    meter.add(
-        Use(operation, tables, write_units=units + index, index_units=index, failed=failure is not None)
-    )
+    meter.add(Use(operation, tables, write_units=units + index, index_units=index, failed=failure is not None))
     if failure is not None:
         raise failure
     return answer
