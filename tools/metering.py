@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from chalicelib.runtime import aws, names
+from chalicelib.runtime import aws, names, transport
 
 Item = dict[str, Any]
 
@@ -133,6 +133,10 @@ def _value_size(value: Item) -> int:
 def _number_size(text: str) -> int:
     digits = text.lstrip("-").replace(".", "").strip("0")
     return (len(digits) + 1) // 2 + 1 + text.startswith("-")
+
+
+def _table(params: Item) -> str:
+    return names.table_of(params["TableName"])
 
 
 def _reads(bytes_: int, *, consistent: bool) -> float:
@@ -244,8 +248,7 @@ def _image(params: Item) -> Item | None:
     """Read the item as it stands, beside the meter."""
     table = params["TableName"]
     key = params.get("Key") or {name: params["Item"][name] for name in _key_names(table)}
-    client = aws.client("dynamodb")
-    found = client._make_api_call("GetItem", {"TableName": table, "Key": key, "ConsistentRead": True})  # noqa: SLF001
+    found = transport.call("dynamodb", "GetItem", {"TableName": table, "Key": key, "ConsistentRead": True})
     item: Item | None = found.get("Item")
     return item
 
