@@ -28,7 +28,9 @@ class Failed(Exception):
 class Sender(Protocol):
     """Sends one request."""
 
-    def __call__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def __call__(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers in lower case, and body."""
         ...
 
@@ -42,7 +44,9 @@ class Network:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.netloc, timeout=timeout_s)
 
-    def __call__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def __call__(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         """Send; a connection that the other side closed while idle is opened anew once."""
         for again in (True, False):
             try:
@@ -72,7 +76,9 @@ class InProcess:
         app = routing.application()
         self._gateway = Gateway(app, app.routes)
 
-    def __call__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def __call__(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         """Call."""
         sent = [(name.lower(), value) for name, value in headers.items()]
         response: Response = self._gateway(Request(method, path, sent, body, "127.0.0.1"))
@@ -118,7 +124,9 @@ class Client:
         """
         answer = self.call(method, path, body, **options)
         if answer.status != status:
-            raise Failed(f"{method} {path} was answered {answer.status}, not {status}: {json.dumps(answer.json, ensure_ascii=False)}")
+            raise Failed(
+                f"{method} {path} was answered {answer.status}, not {status}: {json.dumps(answer.json, ensure_ascii=False)}"
+            )
         return answer.json
 
     def get(self, path: str) -> Any:

@@ -138,7 +138,9 @@ def events_text(modules: list[Any]) -> str:
     ]
     for name, queues in topology.EVENTS.items():
         teller = _capability(kinds[name]) if name in kinds else "(nobody yet)"
-        lines.append(f"| `{name}` | {teller} | {', '.join(f'`{queue}`' for queue in queues) or 'nobody waits for it'} |")
+        lines.append(
+            f"| `{name}` | {teller} | {', '.join(f'`{queue}`' for queue in queues) or 'nobody waits for it'} |"
+        )
     lines += ["", "## Fields", ""]
     for name in topology.EVENTS:
         if name in kinds:

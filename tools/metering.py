@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from chalicelib.runtime import aws, names
+from chalicelib.runtime import aws, names, transport
 
 Item = dict[str, Any]
 
@@ -135,6 +135,10 @@ def _number_size(text: str) -> int:
     return (len(digits) + 1) // 2 + 1 + text.startswith("-")
 
 
+def _table(params: Item) -> str:
+    return names.table_of(params["TableName"])
+
+
 def _reads(bytes_: int, *, consistent: bool) -> float:
     return max(1, ceil(bytes_ / 4096)) * (1.0 if consistent else 0.5)
 
@@ -154,7 +158,9 @@ def _get(meter: Meter, operation: str, params: Item, proceed: Callable[[], Item]
 
 
 def _batch_get(meter: Meter, operation: str, params: Item, proceed: Callable[[], Item]) -> Item:
-    asked = {table: (len(part["Keys"]), bool(part.get("ConsistentRead"))) for table, part in params["RequestItems"].items()}
+    asked = {
+        table: (len(part["Keys"]), bool(part.get("ConsistentRead"))) for table, part in params["RequestItems"].items()
+    }
     answer = proceed()
     units = 0.0
     for table, (count, consistent) in asked.items():
@@ -225,9 +231,7 @@ def _written(
         if verb != "ConditionCheck":
             index += sum(_index_writes(spec, old, new) for spec in _indexes(params["TableName"]))
     tables = tuple(dict.fromkeys(names.table_of(params["TableName"]) for _, params in parts))
-    meter.add(
-        Use(operation, tables, write_units=units + index, index_units=index, failed=failure is not None)
-    )
+    meter.add(Use(operation, tables, write_units=units + index, index_units=index, failed=failure is not None))
     if failure is not None:
         raise failure
     return answer
@@ -244,8 +248,7 @@ def _image(params: Item) -> Item | None:
     """Read the item as it stands, beside the meter."""
     table = params["TableName"]
     key = params.get("Key") or {name: params["Item"][name] for name in _key_names(table)}
-    client = aws.client("dynamodb")
-    found = client._make_api_call("GetItem", {"TableName": table, "Key": key, "ConsistentRead": True})  # noqa: SLF001
+    found = transport.call("dynamodb", "GetItem", {"TableName": table, "Key": key, "ConsistentRead": True})
     item: Item | None = found.get("Item")
     return item
 

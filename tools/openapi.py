@@ -246,7 +246,10 @@ def _responses(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> J
     success: Json = {"description": "Done."}
     status = route.status
     if route.returns is not None:
-        success = {"description": "The answer.", "content": {route.returns_type: {"schema": refs[(route.returns, "serialization")]}}}
+        success = {
+            "description": "The answer.",
+            "content": {route.returns_type: {"schema": refs[(route.returns, "serialization")]}},
+        }
     elif not route.returns_type.startswith("application/json"):
         success = {"description": "The answer.", "content": {route.returns_type: {"schema": {"type": "string"}}}}
     elif route.status == 200 and route.access is not Access.PROVIDER:

@@ -100,6 +100,7 @@ def forget_clients() -> None:
     with _lock:
         _session = None
         _clients.clear()
+        transport.forget()
 
 
 def error_code(error: Exception) -> str:

@@ -74,6 +74,12 @@ def call(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]
     return answer
 
 
+def forget() -> None:
+    """Look up addresses and open connections anew: after the environment changed."""
+    _endpoint.cache_clear()
+    _pools.clear()
+
+
 @lru_cache(maxsize=8)
 def _endpoint(service: str, region: str) -> tuple[str, str]:
     specific = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")

@@ -21,9 +21,7 @@ def main() -> int:
     if data is not None:
         data.mkdir(parents=True, exist_ok=True)
     log_to(None if data is None else data / "dev.log")
-    server = DevServer(
-        port=options.port, data=data, seed=not options.no_seed, record=not options.no_trail, say=_say
-    )
+    server = DevServer(port=options.port, data=data, seed=not options.no_seed, record=not options.no_trail, say=_say)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())

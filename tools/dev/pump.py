@@ -59,8 +59,15 @@ class _Bell:
 class Pump:
     """The moving parts of one installation, in threads of this process."""
 
-    def __init__(self, *, trail: Trail | None = None, positions: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        trail: Trail | None = None,
+        positions: Path | None = None,
+        others_quiet: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._trail = trail
+        self._others_quiet = others_quiet
         self._positions_file = positions
         self._positions: dict[str, str] = _read(positions)
         self._tables = {names.table_name(table): _Bell() for table in topology.TABLES}
@@ -142,7 +149,8 @@ class Pump:
         thread.start()
 
     def _quiet(self) -> bool:
-        return all(bell.quiet for bell in (*self._tables.values(), self._stream_bell, *self._queue_bells.values()))
+        bells = (*self._tables.values(), self._stream_bell, *self._queue_bells.values())
+        return self._others_quiet() and all(bell.quiet for bell in bells)
 
     # What happens in this process ------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, config, log
-from tools import engine, resources
+from tools import engine, resources, routing
 from tools.dev import standins
 from tools.dev.control import Control
 from tools.dev.gateway import PAYLOAD_CAP, Gateway
@@ -70,7 +70,12 @@ class DevServer:
         self.url = f"http://127.0.0.1:{engine.free_port(self.port)}"
         self._environment({"BIANDAN_PUBLIC_URL": self.url})
         resources.create_all()
-        pump = Pump(trail=self.trail if self.record else None, positions=self._path("positions.json"))
+        stand_ins = standins.create()
+        pump = Pump(
+            trail=self.trail if self.record else None,
+            positions=self._path("positions.json"),
+            others_quiet=lambda: stand_ins.quiet,
+        )
         gateway = self._gateway()
         control = Control(pump=pump, record=self.trail, adjustable=self.adjustable, info=self.info)
 
@@ -79,7 +84,7 @@ class DevServer:
 
         server = Server(serve, port=int(self.url.rsplit(":", 1)[1]), body_cap=PAYLOAD_CAP, name="api")
         self._stops.append(server.stop)
-        stand_ins = standins.start(self)
+        stand_ins.start()
         self._stops.append(stand_ins.stop)
         self.sandbox_url, self.carrier_url = stand_ins.sandbox_url, stand_ins.carrier_url
         self._environment(stand_ins.environment)
@@ -90,7 +95,7 @@ class DevServer:
         if self.seed:
             from tools import seed
 
-            self.accounts = seed.ensure(self.url, say=self.say)
+            self.accounts = seed.ensure(self.url, remembered=self._path("accounts.json"), say=self.say)
         self.say(f"  ready after {time.monotonic() - began:.1f} s")
 
     def _start_engine(self) -> None:
@@ -123,8 +128,7 @@ class DevServer:
         self._stops.append(restore)
 
     def _gateway(self) -> Gateway:
-        import app as deployed
-
+        application = routing.application()
         if self.record:
             hooks = aws.hooked(self.trail.hook)
             hooks.__enter__()
@@ -132,7 +136,7 @@ class DevServer:
             restore = standins.watch_outbound(self.trail)
             self._stops.append(restore)
         watch = self.trail.http if self.record else None
-        return Gateway(deployed.app, deployed.app.routes, watch=watch)
+        return Gateway(application, application.routes, watch=watch)
 
     def _restore_clock(self) -> None:
         """Time goes on from where the last run had moved it: kept deadlines would else lie in the future again."""

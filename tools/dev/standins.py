@@ -2,32 +2,132 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from chalicelib.kernel import clock
 from chalicelib.runtime import outbound
+from tools import engine
+from tools.carriers.hub import Hub, UnknownNumber
+from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
+from tools.sandbox.core import Sandbox, Silence
+
+CAP = 1 << 20
+TICK_S = 0.02
+HANG_S = 6.0
+"""How long a call is held that the sandbox is told not to answer: longer than any caller of ours waits."""
 
 
 @dataclass
 class StandIns:
     """What was started, and the settings by which our code finds it."""
 
+    sandbox: Sandbox
+    hub: Hub
     sandbox_url: str = ""
     carrier_url: str = ""
-    environment: dict[str, str] = field(default_factory=dict)
-    stops: list[Callable[[], None]] = field(default_factory=list)
+    _stops: list[Callable[[], None]] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _posting: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the settings of ``chalicelib`` that lead here."""
+        return {"BIANDAN_SANDBOX_URL": self.sandbox_url, "BIANDAN_KUAIDI100_URL": self.carrier_url}
+
+    def start(self) -> None:
+        """Serve both, and post the sandbox's notices."""
+        provider = Server(self._serve_sandbox, port=engine.free_port(9100), body_cap=CAP, name="sandbox")
+        carrier = Server(self._serve_hub, port=engine.free_port(9200), body_cap=CAP, name="carrier")
+        self.sandbox_url = self.sandbox.base_url = provider.url
+        self.carrier_url = carrier.url
+        for server in (provider, carrier):
+            server.start()
+            self._stops.append(server.stop)
+        notices = threading.Thread(target=self._post_notices, name="sandbox-notices", daemon=True)
+        notices.start()
+        self._stops.append(lambda: notices.join(timeout=6))
 
     def stop(self) -> None:
-        """Stop all of them."""
-        while self.stops:
-            self.stops.pop()()
+        """Stop all of it."""
+        self._stopping.set()
+        while self._stops:
+            self._stops.pop()()
+
+    @property
+    def quiet(self) -> bool:
+        """Say whether no notice is due or on its way."""
+        now = self.sandbox.now()
+        return not self._posting and not any(out.due <= now for out in list(self.sandbox.outbox))
+
+    def _serve_sandbox(self, request: Request) -> Response:
+        try:
+            status, headers, body = self.sandbox.handle(
+                request.method, request.target, dict(request.headers), request.body
+            )
+        except Silence:
+            self._stopping.wait(HANG_S)
+            return Response(504)
+        return Response(status, list(headers.items()), body)
+
+    def _post_notices(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            self._posting = True
+            try:
+                while self.sandbox.tick(post):
+                    pass
+            finally:
+                self._posting = False
+
+    def _serve_hub(self, request: Request) -> Response:
+        """Serve the hub's own calls, and ``POST /command`` (see ``Hub.command``) for people and the demo."""
+        if request.target == "/command" and request.method == "POST":
+            try:
+                answer = self.hub.command(json.loads(request.body))
+            except UnknownNumber as unknown:
+                return _json(404, {"error": f"nobody subscribed {unknown}"})
+            except (ValueError, KeyError, TypeError) as error:
+                return _json(422, {"error": str(error)})
+            return _json(200, answer)
+        if request.target == "/" and request.method == "GET":
+            return _json(200, {"numbers": sorted(self.hub.journeys), "send": 'POST /command {"number":, "do":}'})
+        status, headers, body = self.hub.handle(request.target, request.body)
+        return Response(status, list(headers.items()), body)
 
 
-def start(server: Any) -> StandIns:
-    """Start what is there."""
-    return StandIns()
+def create() -> StandIns:
+    """Return both, on the shop's clock: they sign with its time."""
+    return StandIns(
+        sandbox=Sandbox(now=lambda: clock.now().timestamp()),
+        hub=Hub(lambda url, headers, body: _exchange(url, headers, body), now=clock.now),
+    )
+
+
+def post(url: str, headers: dict[str, str], body: bytes) -> int:
+    """Post a notice; 0 where no answer came."""
+    return _exchange(url, headers, body)[0]
+
+
+def _exchange(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    if not url.startswith(("http://", "https://")):
+        return 0, b""
+    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return int(answer.status), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+    except OSError:
+        return 0, b""
+
+
+def _json(status: int, value: object) -> Response:
+    return Response(status, [("Content-Type", "application/json")], json.dumps(value, ensure_ascii=False).encode())
 
 
 def watch_outbound(trail: Trail) -> Callable[[], None]:

@@ -1,0 +1,145 @@
+"""Fills an installation with the demonstration marketplace of ``tools/goods.py``, once.
+
+Everything is made through the services, under intents named after the goods: running it again, or after it was
+interrupted, creates nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets as random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from chalicelib.auth import service as auth
+from chalicelib.catalog import domain as catalog_domain
+from chalicelib.catalog import service as catalog
+from chalicelib.catalog import store as catalog_store
+from chalicelib.inventory import service as inventory
+from chalicelib.kernel import context
+from chalicelib.kernel.money import Money
+from chalicelib.kernel.roles import Role
+from chalicelib.merchants import service as merchants
+from chalicelib.runtime.intents import system_intent
+from tools import goods
+from tools.dev import pictures
+
+Accounts = list[dict[str, str]]
+THREADS = 4
+VERSION = "1"
+"""Part of every intent: raise it when the goods change, so that a kept installation gets the new ones beside."""
+
+
+def ensure(base_url: str, *, remembered: Path | None = None, say: Callable[[str], None] = print) -> Accounts:
+    """Seed what is not there yet; return the demonstration accounts with their passwords."""
+    if remembered is not None and remembered.exists():
+        found: Accounts = json.loads(remembered.read_text())
+        return found
+    started = time.monotonic()
+    with context.use(context.Context(request_id="seed", cause_id="tool#seed", actor="tool:seed")):
+        say("  seeding: categories, merchants and people ...")
+        _categories()
+        merchant_ids = {shop.key: _merchant(shop) for shop in goods.SHOPS}
+        accounts = _people(merchant_ids)
+        total = sum(len(shop.lines) for shop in goods.SHOPS)
+        say(f"  seeding: {total} products ...")
+        with ThreadPoolExecutor(THREADS) as pool:
+            jobs = [
+                pool.submit(_product, merchant_ids[shop.key], shop, line, base_url)
+                for shop in goods.SHOPS
+                for line in shop.lines
+            ]
+            skus = 0
+            for number, job in enumerate(jobs, 1):
+                skus += job.result()
+                if number % 50 == 0:
+                    say(f"  seeding: {number} of {total} ...")
+    say(f"  seeded {len(goods.SHOPS)} merchants, {total} products, {skus} SKUs in {time.monotonic() - started:.1f} s")
+    if remembered is not None:
+        remembered.write_text(json.dumps(accounts))
+    return accounts
+
+
+def _categories() -> None:
+    tree = catalog_store.tree(consistent=True)
+    if tree.categories:
+        return
+    wanted = [
+        catalog_domain.Category(category_id, {"zh": name[0], "en": name[1]}, parent_id=parent)
+        for category_id, parent, name in goods.CATEGORIES
+    ]
+    catalog.set_categories(wanted, version=tree.version)
+
+
+def _merchant(shop: goods.Shop) -> str:
+    created, _ = merchants.create(
+        merchants.NewMerchant(
+            name=f"{shop.name[0]} {shop.name[1]}",
+            contact=merchants.Contact(person="Demo"),
+            freight=Money(shop.freight_minor),
+            free_freight_from=Money(shop.free_from_minor) if shop.free_from_minor is not None else None,
+            commission_bps=shop.commission_bps,
+            description=f"{shop.about[0]} {shop.about[1]}",
+        ),
+        intent=system_intent(f"seed#{VERSION}#merchant#{shop.key}"),
+    )
+    return created.merchant_id
+
+
+def _people(merchant_ids: dict[str, str]) -> Accounts:
+    """Create an operator, one person for each merchant and two buyers. Passwords are drawn anew for each installation."""
+    wanted = [("operator", "operator@biandan.example", None)]
+    wanted += [(shop.name[1], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS]
+    wanted += [("buyer", "mei@biandan.example", None), ("buyer", "li@biandan.example", None)]
+    accounts: Accounts = []
+    for role, email, shop_key in wanted:
+        password = f"demo-{random.token_hex(6)}"
+        intent = system_intent(f"seed#{VERSION}#{email}")
+        # Each from an address of its own (TEST-NET-1): registering is throttled by source.
+        account, before = auth.register(
+            email, password, intent=intent, source_ip=f"192.0.2.{len(accounts) + 1}", language="zh"
+        )
+        grant = system_intent(f"seed#{VERSION}#grant#{email}")
+        if role == "operator":
+            auth.grant(account.account_id, Role.OPERATOR, None, by="tool:seed", intent=grant)
+        elif shop_key is not None:
+            auth.grant(
+                account.account_id, Role.MERCHANT_STAFF, merchant_ids[shop_key], by="tool:seed", intent=grant
+            )
+        entry = {"role": role, "email": email, "password": password if not before else "(as printed the first time)"}
+        if shop_key is not None:
+            entry["merchant_id"] = merchant_ids[shop_key]
+        accounts.append(entry)
+    return accounts
+
+
+def _product(merchant_id: str, shop: goods.Shop, line: goods.Line, base_url: str) -> int:
+    name = f"seed#{VERSION}#{shop.key}#{line.handle}"
+    picture = pictures.address(base_url, line.icon, line.title[1])
+    compare = len(line.handle) % 5 == 0  # One in five is on sale.
+    draft = catalog_domain.Draft(
+        titles={"zh": line.title[0], "en": line.title[1]},
+        kind=catalog_domain.Kind(line.kind),
+        category_id=line.category,
+        options=tuple(axis.name for axis in line.axes),
+        skus=tuple(
+            catalog_domain.SkuDraft(
+                options=options,
+                price=Money(minor),
+                compare_at=Money(minor * 5 // 4) if compare else None,
+                weight_g=line.weight_g,
+                code=f"{line.handle}-{number}".upper(),
+            )
+            for number, (options, minor) in enumerate(line.variants(), 1)
+        ),
+        description={"zh": line.about[0], "en": line.about[1]},
+        specifications=line.facts,
+        pictures=(picture,),
+    )
+    product = catalog.create(merchant_id, draft, intent=system_intent(name), handle=line.handle)
+    sku_ids = [sku.sku_id for sku in product.skus]
+    inventory.receive_many(dict.fromkeys(sku_ids, line.stock), intent=system_intent(f"{name}#stock"))
+    catalog.move(merchant_id, product.product_id, catalog_domain.Cause.LIST, intent=system_intent(f"{name}#list"))
+    return len(sku_ids)
