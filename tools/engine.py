@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,11 +39,20 @@ def free_port(wanted: int = 0) -> int:
 class Engine:
     """One running ministack. ``data`` keeps its state between starts; without it nothing is kept."""
 
-    def __init__(self, *, port: int = 0, data: Path | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        data: Path | None = None,
+        log: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """``settings`` are further variables of its environment, which the Lambda functions it runs inherit."""
         self.port = free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._log = log
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout_s: float = 30) -> Self:
@@ -58,6 +68,8 @@ class Engine:
             "MINISTACK_HOST": "127.0.0.1",
             "LOG_LEVEL": "WARNING",
             "PYTHONUNBUFFERED": "1",
+            "IOT_MTLS_ENABLED": "0",  # Else it listens on port 8883 of every interface.
+            **self._settings,
         }
         if self._data is not None:
             self._data.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""The stack that surrounds the functions. ``python -m infra.stack`` writes everything that is generated from here."""

@@ -1,0 +1,117 @@
+"""What each Lambda function is: its memory, its timeout, and everything it may touch. Policies come from this page.
+
+Least privilege is a table that people read: a function that needs one thing more gets one word more here, then
+``make generate``. A denied call names the function, the action and the table in the test that records calls
+(``tests/permissions.py``) and in the deploy test, where the engine evaluates the very roles of the stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chalicelib import topology
+
+API = "api_handler"
+"""Chalice's own name for the HTTP function; in AWS it is called ``biandan-<stage>-api``."""
+RELAY = "relay"
+DEADLINES = "deadlines"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function. ``tables`` maps a table to letters: ``r`` read, ``w`` put, update and check, ``d`` delete."""
+
+    memory_mb: int
+    timeout_s: int
+    tables: Mapping[str, str] = field(default_factory=dict)
+    sends: tuple[str, ...] = ()
+    """Queues it sends to; its own dead letters are understood."""
+    secrets: tuple[str, ...] = ()
+    """Secrets it reads; ``payments-*`` is every secret of that prefix, so that one file adds a provider."""
+    puts: tuple[str, ...] = ()
+    """Key prefixes of the bucket that it (or a URL it signs) writes and reads."""
+    consumes: str | None = None
+    reads_streams: bool = False
+    reads_due: bool = False
+
+
+def event_queues() -> tuple[str, ...]:
+    """Return the queues that some event goes to."""
+    return tuple(sorted({queue for queues in topology.EVENTS.values() for queue in queues}))
+
+
+def deadline_queues() -> tuple[str, ...]:
+    """Return the queues that handle what is due."""
+    return tuple(sorted({queue for _, queue in topology.DEADLINES.values()}))
+
+
+PAYING = {"orders": "rw", "payments": "rw", "ledger": "rw"}
+"""What a captured, closed or refunded payment moves: one transaction over all three."""
+
+FUNCTIONS: dict[str, Function] = {
+    API: Function(
+        # A full vCPU is 1,769 MB; argon2 and TLS are what this function's time goes to.
+        memory_mb=1024,
+        timeout_s=20,
+        tables={
+            "accounts": "rwd",
+            "identities": "rwd",
+            "sessions": "rwd",
+            "merchants": "rw",
+            "products": "rwd",
+            "stock": "rw",
+            "carts": "rwd",
+            "shipments": "rw",
+            "complaints": "rw",
+            **PAYING,
+        },
+        sends=("payment-notices", "logistics"),
+        secrets=("http", "auth", "checkout", "payments-*", "logistics-*"),
+        puts=("evidence/",),
+    ),
+    RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),
+    DEADLINES: Function(memory_mb=512, timeout_s=50, sends=deadline_queues(), reads_due=True),
+    "checkout": Function(
+        memory_mb=512,
+        timeout_s=30,
+        consumes="checkout",
+        tables={**PAYING, "stock": "rw", "shipments": "r"},
+        secrets=("payments-*",),
+    ),
+    "orders": Function(memory_mb=512, timeout_s=30, consumes="orders", tables={"orders": "rw"}),
+    "payments": Function(memory_mb=512, timeout_s=30, consumes="payments", tables=PAYING, secrets=("payments-*",)),
+    "payment-notices": Function(
+        memory_mb=512, timeout_s=30, consumes="payment-notices", tables=PAYING, secrets=("payments-*",)
+    ),
+    "catalog": Function(memory_mb=512, timeout_s=30, consumes="catalog", tables={"products": "rw", "stock": "r"}),
+    "logistics": Function(
+        memory_mb=512,
+        timeout_s=30,
+        consumes="logistics",
+        tables={"shipments": "rw", "orders": "r"},
+        secrets=("logistics-*",),
+    ),
+    "complaints": Function(
+        memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", **PAYING}
+    ),
+}
+"""Chalice's function name -> function. A queue's function is called like its queue."""
+
+QUEUE_FUNCTIONS: dict[str, str] = {
+    function.consumes: name for name, function in FUNCTIONS.items() if function.consumes is not None
+}
+"""Queue -> its function."""
+
+VISIBILITY_FACTOR = 6
+"""A queue hides a message six times its function's timeout (AWS's advice), so that no copy runs beside a slow one."""
+
+
+def lambda_name(name: str) -> str:
+    """Return the part of a function's name in AWS behind ``biandan-<stage>-``."""
+    return "api" if name == API else name
+
+
+def visibility_s(queue: str) -> int:
+    """Return the queue's visibility timeout."""
+    return VISIBILITY_FACTOR * FUNCTIONS[QUEUE_FUNCTIONS[queue]].timeout_s

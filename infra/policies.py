@@ -1,0 +1,194 @@
+"""One IAM policy a function, and Chalice's configuration, from ``infra.functions``.
+
+The policies hold CloudFormation references (``Fn::GetAtt`` of a table), so one file serves every stage and a table that
+does not exist cannot be named.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import topology
+from chalicelib.runtime import names
+from infra import functions
+from infra.functions import FUNCTIONS, Function
+from tools import resources
+
+Json = dict[str, Any]
+
+READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+DELETE = ("dynamodb:DeleteItem",)
+ACTIONS = {"r": READ, "w": WRITE, "d": DELETE}
+DUE_INDEX = "due"
+STAGES = ("dev", "prod")
+
+
+def table_resource(table: str) -> str:
+    """Return the logical id of a table."""
+    return f"{topology.resource_name(table)}Table"
+
+
+def queue_resource(queue: str) -> str:
+    """Return the logical id of a queue."""
+    return f"{topology.resource_name(queue)}Queue"
+
+
+def dead_resource(queue: str) -> str:
+    """Return the logical id of a queue's dead letters."""
+    return f"{topology.resource_name(queue)}DeadQueue"
+
+
+def att(resource: str, attribute: str) -> Json:
+    """Return a reference to a resource's attribute."""
+    return {"Fn::GetAtt": [resource, attribute]}
+
+
+def sub(text: str) -> Json:
+    """Return a text with references."""
+    return {"Fn::Sub": text}
+
+
+def _statement(sid: str, actions: tuple[str, ...] | list[str], resources_: list[Json]) -> Json:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources_}
+
+
+def policy(name: str) -> Json:
+    """Return the policy document of a function."""
+    function = FUNCTIONS[name]
+    tables = resources.table_specs()
+    statements = [_logs(name), *_tables(function, tables), *_queues(function)]
+    if function.reads_streams:
+        statements.append(_streams(tables))
+    if function.reads_due:
+        statements.append(_due(tables))
+    if function.secrets:
+        statements.append(_secrets(function))
+    if function.puts:
+        statements += _bucket(function)
+    return {"Version": "2012-10-17", "Statement": [part for part in statements if part["Resource"]]}
+
+
+def _logs(name: str) -> Json:
+    group = f"/aws/lambda/{names.PROJECT}-${{Stage}}-{functions.lambda_name(name)}"
+    # A log stream is named by Lambda at run time: the wildcard stands behind our own group.
+    return _statement(
+        "Logs",
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        [sub(f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{group}:*")],
+    )
+
+
+def _tables(function: Function, tables: dict[str, Json]) -> list[Json]:
+    by_letters: dict[str, list[str]] = {}
+    for table, letters in sorted(function.tables.items()):
+        if table in tables:
+            by_letters.setdefault(letters, []).append(table)
+    statements = []
+    for letters, found in sorted(by_letters.items()):
+        actions = [action for letter in letters for action in ACTIONS[letter]]
+        statements.append(
+            _statement(f"Tables{letters.upper()}", actions, [att(table_resource(table), "Arn") for table in found])
+        )
+    indexes = [
+        sub(f"${{{table_resource(table)}.Arn}}/index/{index['IndexName']}")
+        for table, letters in sorted(function.tables.items())
+        if table in tables and "r" in letters
+        for index in tables[table]["GlobalSecondaryIndexes"]
+        if index["IndexName"] != DUE_INDEX
+    ]
+    if indexes:
+        statements.append(_statement("Indexes", ["dynamodb:Query"], indexes))
+    return statements
+
+
+def _queues(function: Function) -> list[Json]:
+    statements = []
+    sends = [att(queue_resource(queue), "Arn") for queue in sorted(function.sends)]
+    if function.consumes is not None:
+        own = att(queue_resource(function.consumes), "Arn")
+        actions = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"]
+        statements.append(_statement("Consume", [f"sqs:{action}" for action in actions], [own]))
+        sends.append(att(dead_resource(function.consumes), "Arn"))
+    if function.reads_streams:
+        sends.append(att(dead_resource("relay"), "Arn"))
+    if sends:
+        statements.append(_statement("Send", ["sqs:GetQueueUrl", "sqs:SendMessage"], sends))
+    return statements
+
+
+def _streams(tables: dict[str, Json]) -> Json:
+    actions = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"]
+    return _statement(
+        "Streams",
+        [f"dynamodb:{action}" for action in actions],
+        [att(table_resource(table), "StreamArn") for table in sorted(tables)],
+    )
+
+
+def _due(tables: dict[str, Json]) -> Json:
+    return _statement(
+        "Due",
+        ["dynamodb:Query"],
+        [
+            sub(f"${{{table_resource(table)}.Arn}}/index/{DUE_INDEX}")
+            for table, _, _ in topology.DUE_TABLES
+            if table in tables
+        ],
+    )
+
+
+def _secrets(function: Function) -> Json:
+    base = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+    # Secrets Manager ends every ARN with a dash and six random characters.
+    return _statement(
+        "Secrets",
+        ["secretsmanager:GetSecretValue"],
+        [
+            sub(f"{base}{names.PROJECT}/${{Stage}}/{secret if secret.endswith('*') else secret + '-??????'}")
+            for secret in sorted(function.secrets)
+        ],
+    )
+
+
+def _bucket(function: Function) -> list[Json]:
+    return [
+        _statement(
+            "Objects", ["s3:GetObject", "s3:PutObject"], [sub(f"${{UploadsBucket.Arn}}/{p}*") for p in function.puts]
+        ),
+        # Without it S3 answers 403, not 404, for an object that was never uploaded.
+        _statement("Missing", ["s3:ListBucket"], [att("UploadsBucket", "Arn")]),
+    ]
+
+
+def policy_file(name: str) -> str:
+    """Return the path of a function's policy, relative to ``.chalice``."""
+    return f"policies/{functions.lambda_name(name)}.json"
+
+
+def chalice_config() -> Json:
+    """Return ``.chalice/config.json``."""
+    return {
+        "version": "2.0",
+        "app_name": names.PROJECT,
+        "autogen_policy": False,
+        "api_gateway_endpoint_type": "REGIONAL",
+        "minimum_compression_size": 1400,
+        "lambda_architecture": "x86_64",
+        "stages": {
+            stage: {
+                # Chalice's word for the first segment of the URL; a custom domain hides it.
+                "api_gateway_stage": "api",
+                "log_retention_in_days": 90 if stage == "prod" else 14,
+                "lambda_functions": {
+                    name: {
+                        "iam_policy_file": policy_file(name),
+                        "lambda_memory_size": function.memory_mb,
+                        "lambda_timeout": function.timeout_s,
+                    }
+                    for name, function in FUNCTIONS.items()
+                },
+            }
+            for stage in STAGES
+        },
+    }

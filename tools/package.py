@@ -1,0 +1,502 @@
+"""Builds what is deployed: one finished zip for every function and one CloudFormation template.
+
+    python -m tools.package --stage dev
+
+Chalice describes the functions, roles and the API; ``infra/`` adds the stack around them; this tool finishes both. The
+zip holds only what ``requirements.txt`` names, as wheels for Lambda's platform, with byte code that is never checked
+against its source and with botocore's data cut to the services we call. The same source gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from chalicelib.runtime import names
+from infra import functions, policies, stack
+
+Json = dict[str, Any]
+ROOT = stack.ROOT
+BUILD = ROOT / ".build"
+CONSTRAINTS = ROOT / "infra" / "constraints.txt"
+
+SERVICES = ("dynamodb", "s3", "secretsmanager", "sqs", "sts")
+"""What the functions call. Nothing else of botocore's data ships; add a service here when one is called."""
+DATA_FILES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
+
+GLIBC_MINOR = {(3, 11): 26, (3, 12): 34, (3, 13): 34, (3, 14): 34}
+"""Lambda's glibc (2.x) by Python version: Amazon Linux 2 up to 3.11, Amazon Linux 2023 after."""
+LAMBDA = "lambda"
+HOST = "host"
+TASK_ROOT = "/var/task"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+JUNK_FOLDERS = {"__pycache__", "tests", "test", "testing", "examples"}
+JUNK_SUFFIXES = {".pyi", ".typed", ".c", ".h", ".pyx", ".pxd", ".md", ".rst", ".txt", ".pth"}
+
+Say = Callable[[str], None]
+
+
+class PackageError(Exception):
+    """The package could not be built; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What was built."""
+
+    stage: str
+    zip_path: Path
+    template_path: Path
+    sha256: str
+    zip_bytes: int
+    unzipped_bytes: int
+    files: int
+
+    @property
+    def key(self) -> str:
+        """Return the object key of the zip: its content's, so that an unchanged function is not deployed again."""
+        return f"{names.PROJECT}/{self.sha256[:32]}.zip"
+
+
+# Dependencies
+
+
+def python_tag() -> str:
+    """Return the minor version the zip is for: that of this interpreter, whose byte code it carries."""
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def _pip_platform(platform: str) -> list[str]:
+    if platform == HOST:
+        return []
+    minor = GLIBC_MINOR.get(sys.version_info[:2])
+    if minor is None:
+        raise PackageError(f"Lambda has no Python {python_tag()} that we know of; use 3.11 to 3.14")
+    tags = [f"manylinux_2_{number}_x86_64" for number in range(minor, 4, -1)]
+    tags += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+    return [
+        "--implementation", "cp", "--python-version", python_tag(), "--abi", f"cp{python_tag().replace('.', '')}",
+        "--abi", "abi3", "--abi", "none",
+        *(part for tag in tags for part in ("--platform", tag)),
+    ]  # fmt: skip
+
+
+def dependencies(platform: str, say: Say) -> Path:
+    """Return a folder with the trimmed and compiled packages, from ``.build`` if nothing changed."""
+    wanted = hashlib.sha256(
+        b"\n".join(
+            [
+                (ROOT / "requirements.txt").read_bytes(),
+                CONSTRAINTS.read_bytes(),
+                Path(__file__).read_bytes(),
+                platform.encode(),
+                sys.version.encode(),
+            ]
+        )
+    ).hexdigest()[:16]
+    folder = BUILD / "packages" / f"{platform}-{wanted}"
+    if folder.exists():
+        say("packages: unchanged")
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        raw, tree = Path(scratch) / "raw", Path(scratch) / "tree"
+        say(f"packages: installing for {platform} (Python {python_tag()})")
+        install(raw, platform)
+        say("packages: trimming and compiling")
+        for source in _files(raw):
+            _take(source, raw, tree)
+        _chalice(tree)
+        compile_tree(tree)
+        try:
+            tree.rename(folder)
+        except OSError:  # Another build was faster.
+            if not folder.exists():
+                raise
+    return folder
+
+
+def install(target: Path, platform: str, *, constrained: bool = True) -> None:
+    """Install ``requirements.txt`` as wheels into a folder.
+
+    Raises:
+        PackageError: if pip could not.
+    """
+    command = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
+        "--only-binary=:all:", "--target", str(target), "-r", str(ROOT / "requirements.txt"), *_pip_platform(platform),
+    ]  # fmt: skip
+    if constrained and platform == LAMBDA:
+        command += ["-c", str(CONSTRAINTS)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise PackageError(f"pip could not install the packages: {done.stderr.strip()[-2000:]}")
+
+
+def lock() -> str:
+    """Return ``infra/constraints.txt``: every package of the zip at the version that resolves for Lambda now."""
+    with tempfile.TemporaryDirectory() as scratch:
+        install(Path(scratch), LAMBDA, constrained=False)
+        found = sorted(
+            "{}=={}".format(*folder.name.removesuffix(".dist-info").rsplit("-", 1))
+            for folder in Path(scratch).glob("*.dist-info")
+        )
+    return "# Every package of the zip, pinned. Written by `python -m tools.package --lock`.\n" + "\n".join(found) + "\n"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _take(source: Path, raw: Path, tree: Path) -> None:
+    """Copy one file unless it is junk; botocore's models without their prose."""
+    relative = source.relative_to(raw)
+    if _is_junk(relative):
+        return
+    target = tree / relative
+    if relative.parts[:2] == ("botocore", "data"):
+        _take_model(source, target, relative)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _is_junk(relative: Path) -> bool:
+    if relative.parts[0] == "bin" or any(
+        part in JUNK_FOLDERS or part.endswith((".dist-info", ".data")) for part in relative.parts[:-1]
+    ):
+        return True
+    if relative.parts[0] in ("boto3", "s3transfer") and "data" in relative.parts:
+        return True  # Resource models: we use clients only.
+    return relative.suffix in JUNK_SUFFIXES
+
+
+def _take_model(source: Path, target: Path, relative: Path) -> None:
+    inside = relative.parts[2:]
+    if len(inside) == 1:
+        if inside[0] not in DATA_FILES:
+            return
+    elif inside[0] not in SERVICES or "examples" in inside[-1]:
+        return
+    content = source.read_bytes()
+    if source.suffix == ".gz":
+        content, target = gzip.decompress(content), target.with_suffix("")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(_without_prose(json.loads(content)), separators=(",", ":")), encoding="utf-8")
+
+
+def _without_prose(model: Any) -> Any:
+    if isinstance(model, dict):
+        # A shape may have a member called "documentation": that is a dict, the prose is a string.
+        return {
+            key: _without_prose(value)
+            for key, value in model.items()
+            if not (key == "documentation" and isinstance(value, str))
+        }
+    if isinstance(model, list):
+        return [_without_prose(part) for part in model]
+    return model
+
+
+def _chalice(tree: Path) -> None:
+    """Take the two files of Chalice that run in Lambda, as Chalice itself does."""
+    import chalice.app
+
+    folder = Path(chalice.app.__file__).parent
+    (tree / "chalice").mkdir(parents=True)
+    for name in ("__init__.py", "app.py"):
+        shutil.copyfile(folder / name, tree / "chalice" / name)
+
+
+_COMPILE = """
+import py_compile, sys
+from pathlib import Path
+root = Path(sys.argv[1])
+for path in sorted(root.rglob("*.py")):
+    py_compile.compile(
+        str(path), dfile=sys.argv[2] + "/" + path.relative_to(root).as_posix(), doraise=True,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
+
+
+def compile_tree(tree: Path) -> None:
+    """Compile every module of a folder, in a fresh process: byte code depends on what else is interned."""
+    environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _COMPILE, str(tree), TASK_ROOT],
+        check=False, capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise PackageError(f"a module does not compile: {done.stderr.strip()[-2000:]}")
+
+
+# The zip
+
+
+def build_zip(target: Path, platform: str = LAMBDA, say: Say = print) -> tuple[int, int]:
+    """Write the finished zip; returns how many files and bytes it unpacks to."""
+    packages = dependencies(platform, say)
+    with tempfile.TemporaryDirectory() as scratch:
+        own = Path(scratch)
+        shutil.copyfile(ROOT / "app.py", own / "app.py")
+        for source in sorted((ROOT / "chalicelib").rglob("*.py")):
+            copy = own / source.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        for source in sorted((ROOT / "chalicelib").rglob("*")):
+            if source.is_file() and source.suffix in RESOURCE_SUFFIXES:
+                copy = own / source.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, copy)
+        say("zip: compiling our own")
+        compile_tree(own)
+        entries = {path.relative_to(folder).as_posix(): path for folder in (packages, own) for path in _files(folder)}
+        say(f"zip: packing {len(entries)} files")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half = target.with_suffix(f".{os.getpid()}.half")
+        total = 0
+        with zipfile.ZipFile(half, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name in sorted(entries):
+                info = zipfile.ZipInfo(name, EPOCH)
+                info.external_attr = (0o755 if ".so" in name else 0o644) << 16
+                info.create_system = 3
+                info.compress_type = zipfile.ZIP_DEFLATED
+                content = entries[name].read_bytes()
+                total += len(content)
+                archive.writestr(info, content, compresslevel=9)
+        half.replace(target)
+    return len(entries), total
+
+
+RESOURCE_SUFFIXES = {".json", ".html", ".css", ".js", ".svg", ".csv"}
+"""Data files of ours that ship beside the code, such as the OpenAPI document and its page."""
+
+
+# The template
+
+
+def sam_template(stage: str) -> Json:
+    """Return Chalice's template of a stage, merged with ``infra/<stage>.json`` and finished. Still SAM."""
+    from chalice.package import TemplateDeepMerger
+
+    template: Json = TemplateDeepMerger().merge(
+        json.loads((ROOT / "infra" / f"{stage}.json").read_text(encoding="utf-8")), _chalice_template(stage)
+    )
+    return finish(template, stage)
+
+
+def _chalice_template(stage: str) -> Json:
+    """Let Chalice describe the application, without building a zip of its own."""
+    from chalice.cli.factory import CLIFactory
+    from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+    from chalice.deploy.deployer import BuildStage, InjectDefaults, PolicyGenerator, SwaggerBuilder
+    from chalice.deploy.models import DeploymentPackage
+    from chalice.deploy.swagger import CFNSwaggerGenerator
+    from chalice.package import ResourceBuilder, SAMTemplateGenerator
+    from chalice.utils import OSUtils
+
+    class OurZip:
+        """Stands where Chalice's packager stands."""
+
+        def handle(self, config: Any, resource: Any) -> None:
+            if isinstance(resource, DeploymentPackage):
+                resource.filename = "code.zip"
+
+    class Principals:
+        """Service principals that do not need a client to ask for them."""
+
+        def service_principal(self, service: str) -> str:
+            return f"{service}.amazonaws.com"
+
+    config = CLIFactory(str(ROOT), environ={}).create_config_obj(chalice_stage_name=stage)
+    steps = [
+        InjectDefaults(),
+        OurZip(),
+        PolicyGenerator(policy_gen=None, osutils=OSUtils()),
+        SwaggerBuilder(swagger_generator=CFNSwaggerGenerator()),
+    ]
+    resources = ResourceBuilder(
+        ApplicationGraphBuilder(), DependencyBuilder(), BuildStage(steps=steps)
+    ).construct_resources(config, stage)
+    template: Json = SAMTemplateGenerator(config, Principals()).generate(resources)
+    return template
+
+
+def finish(template: Json, stage: str) -> Json:
+    """Add what neither Chalice nor a merge can say.
+
+    Raises:
+        PackageError: if the functions found are not those of ``infra/functions.py``.
+    """
+    from chalice.utils import to_cfn_resource_name
+
+    resources: Json = template["Resources"]
+    lambda_names = {_logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS}
+    missing = sorted(set(lambda_names) - set(resources))
+    unknown = sorted(
+        logical
+        for logical, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function" and logical not in lambda_names
+    )
+    if missing or unknown:
+        raise PackageError(f"infra/functions.py and the code disagree: missing {missing}, not listed {unknown}")
+    for logical, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            # Chalice does not name functions; our policies name their log groups.
+            properties["FunctionName"] = lambda_names[logical]
+            properties["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}}
+            properties.pop("Tracing", None)
+            for source in properties.get("Events", {}).values():
+                if source["Type"] == "SQS":
+                    # Chalice never sets it: without it one bad message would bring back its whole batch.
+                    source["Properties"]["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+    for name in functions.FUNCTIONS:
+        # Chalice lets the group of the HTTP function refer to a resource that it renames itself.
+        group = resources[f"{to_cfn_resource_name(name)}LogGroup"]["Properties"]
+        group["LogGroupName"] = f"/aws/lambda/{lambda_names[_logical(name)]}"
+    return template
+
+
+def _logical(name: str) -> str:
+    from chalice.utils import to_cfn_resource_name
+
+    return "APIHandler" if name == functions.API else str(to_cfn_resource_name(name))
+
+
+def cloudformation(template: Json, region: str) -> Json:
+    """Translate SAM to CloudFormation, offline.
+
+    Raises:
+        PackageError: if the template is not valid SAM.
+    """
+    import boto3.session
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    translator = Translator({}, Parser(), boto_session=boto3.session.Session(region_name=region))
+    try:
+        found: Json = translator.translate(json.loads(json.dumps(template)), parameter_values={})
+    except InvalidDocumentException as error:
+        raise PackageError(f"SAM: {[cause.message for cause in error.causes]}") from error
+    return found
+
+
+# All of it
+
+
+def build(
+    stage: str, out: Path | None = None, *, platform: str = LAMBDA, region: str = "us-east-1", say: Say = print
+) -> Package:
+    """Build zip and template of a stage.
+
+    Raises:
+        PackageError: with what to do.
+    """
+    if stage not in policies.STAGES:
+        raise PackageError(f"there is no stage {stage}; stages are {', '.join(policies.STAGES)}")
+    stale = stack.drift()
+    if stale:
+        raise PackageError(f"{', '.join(stale)} differ from the code: run `make generate` and look at the change")
+    out = out or BUILD / stage
+    out.mkdir(parents=True, exist_ok=True)
+    say("template: asking Chalice")
+    sam = sam_template(stage)
+    template_path = out / "template.json"
+    (out / "sam.json").write_text(json.dumps(sam, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    template_path.write_text(
+        json.dumps(cloudformation(sam, region), indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8"
+    )
+    zip_path = out / "code.zip"
+    files, unzipped = build_zip(zip_path, platform, say)
+    digest = hashlib.sha256(zip_path.read_bytes()).hexdigest()
+    return Package(stage, zip_path, template_path, digest, zip_path.stat().st_size, unzipped, files)
+
+
+def host_runs_lambda() -> bool:
+    """Say whether Lambda's wheels run on this machine."""
+    import platform
+
+    return sys.platform == "linux" and platform.machine() == "x86_64" and platform.libc_ver()[0] == "glibc"
+
+
+def shares(zip_path: Path, top: int = 8) -> list[tuple[str, int]]:
+    """Return the largest parts of the zip in compressed bytes."""
+    sizes: dict[str, int] = {}
+    with zipfile.ZipFile(zip_path) as archive:
+        for info in archive.infolist():
+            part = info.filename.split("/")[0]
+            sizes[part] = sizes.get(part, 0) + info.compress_size
+    return sorted(sizes.items(), key=lambda item: -item[1])[:top]
+
+
+@functools.cache
+def app() -> Any:
+    """Return the Chalice application, with every function registered."""
+    return import_module("app").app
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build from the command line."""
+    parser = argparse.ArgumentParser(description="Build the zip and the template of a stage.")
+    parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION", "us-east-1"))
+    parser.add_argument("--out", type=Path, help="folder to write to (.build/<stage>)")
+    parser.add_argument("--platform", default=LAMBDA, choices=(LAMBDA, HOST), help="whose wheels to take")
+    parser.add_argument("--lock", action="store_true", help="resolve the packages anew and write infra/constraints.txt")
+    options = parser.parse_args(arguments)
+    started = time.perf_counter()
+
+    def say(message: str) -> None:
+        print(f"{time.perf_counter() - started:5.1f} s  {message}", flush=True)
+
+    try:
+        if options.lock:
+            CONSTRAINTS.write_text(lock(), encoding="utf-8")
+            say(f"wrote {CONSTRAINTS.relative_to(ROOT)}")
+            return 0
+        package = build(options.stage, options.out, platform=options.platform, region=options.region, say=say)
+    except PackageError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
+    say("done")
+    print()
+    for name, size in shares(package.zip_path):
+        print(f"  {name:<28} {size / 1e6:6.2f} MB")
+    print(f"  {'zip':<28} {package.zip_bytes / 1e6:6.2f} MB, {package.files} files")
+    print(f"  {'unpacked':<28} {package.unzipped_bytes / 1e6:6.2f} MB")
+    print(f"\n{package.zip_path}\n{package.template_path}")
+    print(
+        json.dumps(
+            {
+                "stage": package.stage,
+                "zip_bytes": package.zip_bytes,
+                "unzipped_bytes": package.unzipped_bytes,
+                "files": package.files,
+                "sha256": package.sha256,
+                "seconds": round(time.perf_counter() - started, 1),
+            }
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
