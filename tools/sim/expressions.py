@@ -235,6 +235,8 @@ def _write(item: Item, path: list[str], names: Names, value: Typed | None) -> No
         name = _resolve(part, names)
         held = inside.get(name)
         if held is None or "M" not in held:
+            if value is None:
+                return  # The engine takes away nothing from nothing.
             raise Unsupported("The document path provided in the update expression is invalid for update")
         copied = dict(held["M"])
         inside[name] = {"M": copied}

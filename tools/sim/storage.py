@@ -31,6 +31,13 @@ def failure(operation: str, code: str, message: str = "", **more: Any) -> Client
     return ClientError(response, operation)
 
 
+def cancelled(reasons: list[Params]) -> ClientError:
+    """Return the error of a cancelled transaction."""
+    codes = ", ".join(reason["Code"] for reason in reasons)
+    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+    return failure("TransactWriteItems", "TransactionCanceledException", message, CancellationReasons=reasons)
+
+
 @dataclass
 class _Index:
     hash_name: str
@@ -136,7 +143,7 @@ def _place(index: _Index, item: Item | None, key: Key) -> tuple[Any, tuple[Any, 
 
 
 class Storage:
-    """All tables of one account. ``stale`` decides, per eventually consistent read, whether it sees the item as before."""
+    """All tables of one account. ``stale`` decides at each eventually consistent read if it sees the item as before."""
 
     def __init__(
         self, specs: Iterable[Params], *, now_s: Callable[[], float], stale: Callable[[], bool] | None = None
@@ -268,25 +275,15 @@ class Storage:
         for action in actions:
             verb, part = next(iter(action.items()))
             table = self._table("TransactWriteItems", part["TableName"])
-            key, old, new, holds = _evaluate(table, verb, part)
+            key = table.key_of(part["Item"] if verb == "Put" else part["Key"])
             if (table.name, key) in seen:
                 raise Unsupported("Transaction request cannot include multiple operations on one item")
             seen.add((table.name, key))
-            reason: Params = {"Code": "None"}
-            if not holds:
-                reason = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
-                if old and part.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-                    reason["Item"] = dict(old)
+            new, reason = _propose(table, verb, part)
             reasons.append(reason)
             writes.append((table, key, new, verb))
         if any(reason["Code"] != "None" for reason in reasons):
-            codes = ", ".join(reason["Code"] for reason in reasons)
-            raise failure(
-                "TransactWriteItems",
-                "TransactionCanceledException",
-                f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
-                CancellationReasons=reasons,
-            )
+            raise cancelled(reasons)
         for table, key, new, verb in writes:
             if verb != "ConditionCheck":
                 table.write(key, new)
@@ -384,6 +381,20 @@ def _evaluate(table: Table, verb: str, params: Params) -> tuple[Key, Item | None
     if new is not None and len(json.dumps(new, ensure_ascii=False)) > ITEM_CAP_BYTES * 2:
         raise Unsupported("Item size has exceeded the maximum allowed size")
     return key, old, new, True
+
+
+def _propose(table: Table, verb: str, params: Params) -> tuple[Item | None, Params]:
+    """Return what one operation of a transaction would write, and its cancellation reason."""
+    try:
+        _, old, new, holds = _evaluate(table, verb, params)
+    except Unsupported as error:
+        return None, {"Code": "ValidationError", "Message": str(error)}
+    if holds:
+        return new, {"Code": "None"}
+    reason: Params = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
+    if old and params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
+        reason["Item"] = dict(old)
+    return None, reason
 
 
 def _schema(key_schema: list[Params]) -> tuple[str, str | None]:
