@@ -32,7 +32,7 @@ VERSION = "1"
 """Part of every intent: raise it when the goods change, so that a kept installation gets the new ones beside."""
 
 
-def ensure(base_url: str, *, remembered: Path | None = None, say: Callable[[str], None] = print) -> Accounts:
+def ensure(*, remembered: Path | None = None, say: Callable[[str], None] = print) -> Accounts:
     """Seed what is not there yet; return the demonstration accounts with their passwords."""
     if remembered is not None and remembered.exists():
         found: Accounts = json.loads(remembered.read_text())
@@ -47,7 +47,7 @@ def ensure(base_url: str, *, remembered: Path | None = None, say: Callable[[str]
         say(f"  seeding: {total} products ...")
         with ThreadPoolExecutor(THREADS) as pool:
             jobs = [
-                pool.submit(_product, merchant_ids[shop.key], shop, line, base_url)
+                pool.submit(_product, merchant_ids[shop.key], shop, line)
                 for shop in goods.SHOPS
                 for line in shop.lines
             ]
@@ -115,9 +115,9 @@ def _people(merchant_ids: dict[str, str]) -> Accounts:
     return accounts
 
 
-def _product(merchant_id: str, shop: goods.Shop, line: goods.Line, base_url: str) -> int:
+def _product(merchant_id: str, shop: goods.Shop, line: goods.Line) -> int:
     name = f"seed#{VERSION}#{shop.key}#{line.handle}"
-    picture = pictures.address(base_url, line.icon, line.title[1])
+    picture = pictures.address(line.icon, line.title[1])
     compare = len(line.handle) % 5 == 0  # One in five is on sale.
     draft = catalog_domain.Draft(
         titles={"zh": line.title[0], "en": line.title[1]},

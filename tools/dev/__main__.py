@@ -62,7 +62,7 @@ def _say(text: str) -> None:
 
 
 def _welcome(server: DevServer) -> None:
-    token = 'TOKEN=$(curl -s {url}/v1/auth/sign-in -H "content-type: application/json" -d \'{{"email": "{name}", "password": "{password}"}}\' | python3 -c "import json,sys; print(json.load(sys.stdin)[\'access_token\'])")'
+    token = 'TOKEN=$(curl -s {url}/v1/auth/sign-in -H "content-type: application/json" -d \'{{"identity": "{name}", "password": "{password}"}}\' | python3 -c "import json,sys; print(json.load(sys.stdin)[\'access_token\'])")'
     _say("")
     _say(f"  API        {server.url}")
     _say(f"  docs       {server.url}/docs")

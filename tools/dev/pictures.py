@@ -23,9 +23,9 @@ _ICONS = {
 }
 
 
-def address(base_url: str, icon: str, label: str) -> str:
-    """Return the address of a picture."""
-    return f"{base_url}/_dev/pictures/{icon}/{quote(label)}.svg"
+def address(icon: str, label: str) -> str:
+    """Return the address of a picture, relative to the API's: it holds whatever port that has."""
+    return f"/_dev/pictures/{icon}/{quote(label)}.svg"
 
 
 def respond(words: list[str]) -> Response:

@@ -95,7 +95,7 @@ class DevServer:
         if self.seed:
             from tools import seed
 
-            self.accounts = seed.ensure(self.url, remembered=self._path("accounts.json"), say=self.say)
+            self.accounts = seed.ensure(remembered=self._path("accounts.json"), say=self.say)
         self.say(f"  ready after {time.monotonic() - began:.1f} s")
 
     def _start_engine(self) -> None:

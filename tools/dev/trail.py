@@ -92,7 +92,7 @@ class Trail:
             parts = [next(iter(item.items())) for item in params["TransactItems"]]
         else:
             parts = [(_WRITES[operation], params)]
-        cause = context.current().cause_id
+        cause = _cause(context.current().cause_id, context.current().request_id)
         about: set[str] = set()
         words: list[str] = []
         events: list[facts.Envelope] = []
@@ -121,9 +121,10 @@ class Trail:
         about = _bodies(envelope.id, *(str(value) for name, value in envelope.data.items() if name.endswith("id")))
         if envelope.type == "due":  # The deadline job's messages have no row they ride in.
             self.add("job", f"job deadlines: {envelope.id}", entry_id=envelope.id, cause="", about=about)
-        elif envelope.cause_id.startswith("http#") and not self._knows(envelope.id):
+        elif envelope.cause_id == "http" and not self._knows(envelope.id):
             # Sent straight from a request (a notice): no row either.
-            self.add("event", f"event {envelope.id}", entry_id=envelope.id, cause=envelope.cause_id, about=about)
+            cause = _cause(envelope.cause_id, envelope.request_id)
+            self.add("event", f"event {envelope.id}", entry_id=envelope.id, cause=cause, about=about)
         self.add("queue", f"queue {queue} takes {envelope.type}", entry_id="", cause=envelope.id, about=about)
 
     def put_off(self, queue: str, body: str) -> None:
@@ -142,7 +143,8 @@ class Trail:
         """Record a call to a provider or a hub."""
         parts = urlsplit(url)
         text = f"{method} {parts.netloc}{parts.path} -> {status}"
-        self.add("provider", text, entry_id="", cause=context.current().cause_id, about=_bodies(parts.path))
+        cause = _cause(context.current().cause_id, context.current().request_id)
+        self.add("provider", text, entry_id="", cause=cause, about=_bodies(parts.path))
 
     # Questions -------------------------------------------------------------------------------------------------
 
@@ -207,6 +209,11 @@ def _tree(entries: list[Entry]) -> list[tuple[int, Entry]]:
     for root in sorted(roots, key=lambda found: min([found.number, *(c.number for c in children.get(found.id, ()))])):
         walk(root, 0)
     return lines
+
+
+def _cause(cause_id: str, request_id: str) -> str:
+    """Return the id of the entry that a context's cause names: a request's own is its ``http`` entry."""
+    return f"http#{request_id}" if cause_id == "http" else cause_id
 
 
 def _seal(before: str, at: datetime, kind: str, entry_id: str, cause: str, text: str) -> str:

@@ -1,0 +1,64 @@
+"""``make demo``: plays the main job over HTTP against the running dev server, step by step; fails if anything is off."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.e2e import scenario
+from tools.client import Failed
+
+
+def main() -> int:
+    """Play; the exit code says whether everything was as expected."""
+    parser = argparse.ArgumentParser(prog="make demo ARGS=...", description=__doc__)
+    parser.add_argument("--url", default="", help="the API's address (default: what the running `make dev` wrote down)")
+    base_url = parser.parse_args().url or _remembered()
+    try:
+        info = json.loads(_fetch(f"{base_url}/_dev/"))
+    except (OSError, ValueError):
+        print(f"No dev server answers at {base_url}: start it with `make dev` in another terminal.", file=sys.stderr)
+        return 1
+    started = time.monotonic()
+    try:
+        scenario.play(
+            base_url,
+            info["sandbox"],
+            info["carrier"],
+            accounts=info["accounts"],
+            advance=lambda by: _advance(base_url, by),
+            say=lambda text: print(text, flush=True),
+            explain=lambda record_id: _fetch(f"{base_url}/_dev/explain/{record_id}?format=text"),
+        )
+    except (scenario.Unexpected, Failed, OSError) as error:
+        print(f"\nNot as expected: {error}", file=sys.stderr)
+        return 1
+    print(f"\nEverything was as expected, in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+def _remembered() -> str:
+    kept = Path(".biandan/url")
+    return kept.read_text().strip() if kept.exists() else "http://127.0.0.1:8000"
+
+
+def _fetch(url: str, body: Any = None) -> str:
+    data = json.dumps(body).encode() if body is not None else None
+    with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=60) as answer:  # noqa: S310
+        text: str = answer.read().decode()
+        return text
+
+
+def _advance(base_url: str, by: timedelta) -> None:
+    _fetch(f"{base_url}/_dev/clock", {"advance_s": by.total_seconds()})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
