@@ -14,6 +14,7 @@ from chalicelib.checkout import service as checkout
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock
 from chalicelib.orders import service as orders
+from chalicelib.payments import service as payments
 from chalicelib.runtime import aws
 from chalicelib.runtime.db import dynamo
 from tests import people
@@ -57,7 +58,7 @@ def test_lists_go_on_where_their_cursor_says_and_take_no_other(cloud: str, noon:
     place = shop()
     sku = place.product(stock=50).sku_id
     who, other = buyer(), buyer()
-    expected = []
+    expected: list[str] = []
     for _ in range(5):
         noon.advance(timedelta(seconds=1))
         expected.insert(0, who.buy((sku, 1))["order_ids"][0])
@@ -357,16 +358,16 @@ def test_a_payment_begun_while_the_purchase_expires_makes_the_expiry_ask_again(
     noon.advance(timedelta(minutes=31))
     asked: list[int] = []
 
-    def conclude(purchase: orders.Purchase) -> checkout.payments.Conclusion:
+    def conclude(purchase: orders.Purchase) -> payments.Conclusion:
         asked.append(purchase.payment_attempts)
         if len(asked) == 1:  # A rival starts an attempt between our question and our write.
             from chalicelib.runtime.db.work import UnitOfWork
 
             with UnitOfWork() as work:
                 orders.start_attempt(work, orders.load_purchase(purchase_id))
-        return checkout.payments.Conclusion.CLOSED
+        return payments.Conclusion.CLOSED
 
-    monkeypatch.setattr(checkout.payments, "conclude_attempts", conclude)
+    monkeypatch.setattr(payments, "conclude_attempts", conclude)
     checkout.expire(purchase_id)
 
     assert asked == [0, 1]

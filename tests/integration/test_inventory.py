@@ -92,7 +92,7 @@ def test_taking_is_all_or_nothing_and_names_every_shortage(cloud: str) -> None:
 
     with pytest.raises(OutOfStock) as refusal:
         take({SKU: 4, OTHER: 2})
-    assert [one.members() for one in service.shortages(refusal.value)] == [
+    assert [one.params for one in service.shortages(refusal.value)] == [
         {"sku_id": SKU, "wanted": 4, "available": 3},
         {"sku_id": OTHER, "wanted": 2, "available": 1},
     ]
@@ -123,7 +123,7 @@ def test_after_a_sell_out_an_attempt_costs_nothing_for_a_second(cloud: str, noon
     with counted() as calls, pytest.raises(OutOfStock) as refusal:
         take({SKU: 2}, {SKU: buckets})
     assert calls == {}
-    assert refusal.value.members() == {"sku_id": SKU, "wanted": 2, "available": 0}
+    assert refusal.value.params == {"sku_id": SKU, "wanted": 2, "available": 0}
 
     noon.advance(timedelta(seconds=1))
     with counted() as calls, pytest.raises(OutOfStock):
