@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.catalog import search, service
+from chalicelib.catalog import bulk, search, service
 from chalicelib.catalog.domain import (
     BadCategories,
     BadProduct,
@@ -16,27 +16,37 @@ from chalicelib.catalog.domain import (
     ProductNotFound,
     VersionMissing,
 )
+from chalicelib.catalog.jobs import Job, JobKind, JobNotFound, JobStatus, Options, UploadMissing
 from chalicelib.catalog.schemas import (
+    BeginImport,
     BrowseQuery,
     CardPage,
     CardView,
     ChangeProduct,
     CreateProduct,
+    ExportView,
+    ImportPage,
+    ImportQuery,
+    ImportView,
     LevelView,
     MovementPage,
     MovementView,
     MoveStock,
     OwnProductView,
     ProductView,
+    RefusalPage,
+    RefusalView,
     SearchQuery,
     SetBuckets,
     SetCategories,
     StockView,
     TreeView,
+    UploadView,
 )
 from chalicelib.catalog.search import NothingToSearch
 from chalicelib.inventory.service import BadQuantity, Level, NotEnoughToWriteOff
-from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition
+from chalicelib.kernel import context
+from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition, TooLarge
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -338,3 +348,143 @@ def set_buckets(product_id: str, sku_id: str, body: SetBuckets, caller: Caller) 
     """Spread a hot SKU's stock over buckets, or bring it together again. Sales go on meanwhile."""
     level = service.set_buckets(caller.owned_merchant(), product_id, sku_id, body.buckets)
     return _level(sku_id, level)
+
+
+# Bulk
+
+
+IMPORT_BODY_CAP_BYTES = 5 * 1024 * 1024
+"""Lambda takes 6 MB; about 10,000 lines. A larger file, or one that is not UTF-8, is uploaded to S3."""
+
+
+def _import(job: Job) -> ImportView:
+    return ImportView.of(job, report_url=bulk.download(job))
+
+
+def _options(wanted: BeginImport | ImportQuery) -> Options:
+    if wanted.default_category is not None:
+        service.known_category(wanted.default_category)
+    return Options(default_category=wanted.default_category or "", currency=wanted.currency)
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/imports",
+    access=Access.MERCHANT,
+    body=BeginImport,
+    returns=ImportView,
+    status=201,
+    raises=(BadProduct, IdempotencyKeyReused),
+)
+def begin_import(body: BeginImport, caller: Caller, intent: Intent) -> ImportView:
+    """Begin an import of products in Shopify's CSV layout: PUT the file to ``upload``, then start the import."""
+    job = bulk.begin_import(caller.owned_merchant(), _options(body), intent=intent)
+    if job.status is not JobStatus.AWAITING_UPLOAD:
+        return _import(job)
+    url = bulk.upload(job, body.size_bytes)
+    return ImportView.of(job, upload=UploadView(method="PUT", url=url, headers={"Content-Type": "text/csv"}))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/imports/file",
+    access=Access.MERCHANT,
+    query=ImportQuery,
+    returns=ImportView,
+    status=202,
+    raises=(BadProduct, IdempotencyKeyReused, TooLarge),
+    content_types=("text/csv",),
+    cap_bytes=IMPORT_BODY_CAP_BYTES,
+)
+def import_file(query: ImportQuery, request: Request, caller: Caller, intent: Intent) -> ImportView:
+    """Import products from the CSV in the body (UTF-8), in the background."""
+    return _import(bulk.import_file(caller.owned_merchant(), request.body, _options(query), intent=intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/imports/{import_id}/start",
+    access=Access.MERCHANT,
+    returns=ImportView,
+    status=202,
+    raises=(JobNotFound, UploadMissing, TooLarge),
+    idempotent=False,  # Starting what has started answers the same without a key.
+)
+def start_import(import_id: str, caller: Caller) -> ImportView:
+    """Start an import whose file has been uploaded."""
+    return _import(bulk.start(caller.owned_merchant(), import_id))
+
+
+@routes.route(
+    "GET", "/v1/merchant/imports", access=Access.MERCHANT, query=PageQuery, returns=ImportPage, raises=(BadCursor,)
+)
+def list_imports(query: PageQuery, caller: Caller) -> ImportPage:
+    """List the merchant's imports, in no particular order."""
+    merchant_id = caller.owned_merchant()
+    bound = f"imports {merchant_id}"
+    after = cursors.unseal(query.cursor, query=bound)
+    found, last = bulk.listed(merchant_id, JobKind.IMPORT, limit=query.limit, after=after)
+    return ImportPage.model_construct(
+        items=[ImportView.of(job) for job in found], next_cursor=cursors.seal(last, query=bound)
+    )
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/imports/{import_id}",
+    access=Access.MERCHANT,
+    returns=ImportView,
+    raises=(JobNotFound,),
+)
+def get_import(import_id: str, caller: Caller) -> ImportView:
+    """Read how far an import is."""
+    return _import(bulk.load(caller.owned_merchant(), import_id, JobKind.IMPORT))
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/imports/{import_id}/refusals",
+    access=Access.MERCHANT,
+    query=PageQuery,
+    returns=RefusalPage,
+    raises=(JobNotFound, BadCursor),
+)
+def list_refusals(import_id: str, query: PageQuery, caller: Caller) -> RefusalPage:
+    """List every refused line with its column and reason; grows while the import runs."""
+    merchant_id = caller.owned_merchant()
+    job = bulk.load(merchant_id, import_id, JobKind.IMPORT)
+    bound = f"refusals {merchant_id} {import_id}"
+    part, entry = cursors.unseal(query.cursor, query=bound) or (0, 0)
+    found, last = bulk.refusals(job, limit=query.limit, after=(part, entry))
+    zh = context.current().language == "zh"
+    items = [
+        RefusalView.model_construct(line=one.line, column=one.column, code=one.code, reason=one.zh if zh else one.en)
+        for one in found
+    ]
+    return RefusalPage.model_construct(items=items, next_cursor=cursors.seal(last, query=bound))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/exports",
+    access=Access.MERCHANT,
+    returns=ExportView,
+    status=202,
+    raises=(IdempotencyKeyReused,),
+)
+def begin_export(caller: Caller, intent: Intent) -> ExportView:
+    """Export all products of the merchant as CSV in Shopify's layout, in the background."""
+    return ExportView.of(bulk.begin_export(caller.owned_merchant(), intent=intent))
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/exports/{export_id}",
+    access=Access.MERCHANT,
+    returns=ExportView,
+    raises=(JobNotFound,),
+)
+def get_export(export_id: str, caller: Caller) -> ExportView:
+    """Read how far an export is, and where its file is."""
+    job = bulk.load(caller.owned_merchant(), export_id, JobKind.EXPORT)
+    return ExportView.of(job, bulk.download(job))

@@ -22,6 +22,7 @@ from chalicelib.catalog.domain import (
     Status,
     Tree,
 )
+from chalicelib.catalog.jobs import FILE_CAP_BYTES, Job, JobStatus
 from chalicelib.kernel.money import Money
 from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp
 
@@ -34,6 +35,7 @@ PictureUrl = Annotated[
     str, StringConstraints(pattern=r"^(https?://[^\s\"'<>]+|/[^\s\"'<>/][^\s\"'<>]*)$", max_length=500)
 ]
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9\u0080-\uffff][a-z0-9_\-\u0080-\uffff]{0,199}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Units = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 
 
@@ -408,3 +410,111 @@ class MovementPage(Schema):
 
     items: list[MovementView]
     next_cursor: str | None = None
+
+
+class BeginImport(Schema):
+    """An import whose file is uploaded afterwards."""
+
+    size_bytes: Annotated[int, Field(strict=True, ge=1, le=FILE_CAP_BYTES)]
+    default_category: Slug | None = None
+    currency: Currency = "CNY"
+
+
+class ImportQuery(Schema):
+    """What goes with a file in the body."""
+
+    default_category: Slug | None = None
+    currency: Currency = "CNY"
+
+
+class UploadView(Schema):
+    """Where and how to send the file."""
+
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+
+
+class ImportView(Schema):
+    """An import and how far it is. ``report_url`` is a CSV of every refused line, once it has ended."""
+
+    import_id: str
+    status: JobStatus
+    created_at: Timestamp
+    ended_at: Timestamp | None = None
+    progress_percent: int
+    products_created: int
+    products_updated: int
+    products_refused: int
+    lines_read: int
+    lines_refused: int
+    failure: str | None = None
+    upload: UploadView | None = None
+    report_url: str | None = None
+
+    @classmethod
+    def of(cls, job: Job, *, upload: UploadView | None = None, report_url: str | None = None) -> ImportView:
+        """Return the wire form."""
+        progress = job.progress
+        done = 100 if job.status is JobStatus.FINISHED else min(99, progress.offset * 100 // max(1, progress.size))
+        return cls.model_construct(
+            import_id=job.job_id,
+            status=job.status,
+            created_at=job.created_at,
+            ended_at=job.ended_at,
+            progress_percent=done,
+            products_created=progress.created,
+            products_updated=progress.updated,
+            products_refused=progress.refused,
+            lines_read=max(0, progress.line - 1),
+            lines_refused=progress.lines_refused,
+            failure=progress.failure or None,
+            upload=upload,
+            report_url=report_url,
+        )
+
+
+class ImportPage(Schema):
+    """One page of imports."""
+
+    items: list[ImportView]
+    next_cursor: str | None = None
+
+
+class RefusalView(Schema):
+    """A refused line: where, and why in the caller's language."""
+
+    line: int
+    column: str
+    code: str
+    reason: str
+
+
+class RefusalPage(Schema):
+    """One page of refused lines, in the order of the file."""
+
+    items: list[RefusalView]
+    next_cursor: str | None = None
+
+
+class ExportView(Schema):
+    """An export and how far it is. ``url`` is the file, once it is finished."""
+
+    export_id: str
+    status: JobStatus
+    created_at: Timestamp
+    ended_at: Timestamp | None = None
+    products: int
+    url: str | None = None
+
+    @classmethod
+    def of(cls, job: Job, url: str | None = None) -> ExportView:
+        """Return the wire form."""
+        return cls.model_construct(
+            export_id=job.job_id,
+            status=job.status,
+            created_at=job.created_at,
+            ended_at=job.ended_at,
+            products=job.progress.exported,
+            url=url,
+        )

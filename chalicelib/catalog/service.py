@@ -176,7 +176,12 @@ def _tree_with(category_id: str) -> Tree:
     return tree
 
 
-def _known_category(category_id: str) -> Tree:
+def known_category(category_id: str) -> Tree:
+    """Return a tree that holds the category.
+
+    Raises:
+        BadProduct: if there is none.
+    """
     tree = _tree_with(category_id)
     if tree.get(category_id) is None:
         raise BadProduct(
@@ -224,7 +229,7 @@ def create(merchant_id: str, draft: Draft, *, intent: Intent, handle: str = "") 
 
 def insert(product: Product) -> Product:
     """Write a new product and take its handle."""
-    tree = _known_category(product.category_id)
+    tree = known_category(product.category_id)
     with UnitOfWork() as work:
         store.add(work, product, tree, None)
         if product.handle != product.product_id:
@@ -273,7 +278,7 @@ def edit(merchant_id: str, product_id: str, decide: Callable[[Product], Product]
         after = decide(before)
         if after == before:
             return before
-        tree = _known_category(after.category_id)
+        tree = known_category(after.category_id)
         try:
             with UnitOfWork() as work:
                 store.add(work, after, tree, before)

@@ -17,7 +17,7 @@ index (0.1 KB per word of a listed product), bulk jobs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,7 +27,8 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.catalog import domain
 from chalicelib.catalog.domain import Card, Category, Kind, Labels, Product, Sku, Status, Tree
-from chalicelib.catalog.events import ProductChanged, ProductListed, ProductUnlisted
+from chalicelib.catalog.events import BulkAdvanced, ProductChanged, ProductListed, ProductUnlisted
+from chalicelib.catalog.jobs import Job, JobKind, JobStatus, Options, Progress
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
 from chalicelib.kernel.money import Money
@@ -209,6 +210,27 @@ class WordsRow(Row):
     id = UnicodeAttribute(range_key=True)
     words: DocumentAttribute[tuple[str, ...]] = DocumentAttribute(tuple[str, ...])
     place = UnicodeAttribute()
+
+
+class JobRow(Row):
+    """Key: ``jobs#<merchant>``, job id. Its steps' events ride in it."""
+
+    class Meta:
+        """Table."""
+
+        table_name = names.table_name("catalog")
+        region = region()
+
+    owner = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    kind = UnicodeAttribute()
+    status = UnicodeAttribute()
+    step = NumberAttribute()
+    created_ms = NumberAttribute()
+    ended_ms = NumberAttribute(null=True)
+    options: DocumentAttribute[Options] = DocumentAttribute(Options)
+    progress: DocumentAttribute[Progress] = DocumentAttribute(Progress)
+    fingerprint = UnicodeAttribute()
 
 
 class PostingRow(Row):
@@ -548,3 +570,66 @@ def places(word: str, *, upto: str | None, including: bool, limit: int) -> tuple
         condition = PostingRow.id <= upto if including else PostingRow.id < upto
     found = reads.query(PostingRow, f"word#{word}", range_condition=condition, limit=limit, descending=True)
     return [item["id"]["S"] for item in found.items], found.last_key is not None
+
+
+# Bulk jobs
+
+
+def save_job(job: Job, *, next_step: bool) -> Job:
+    """Write a job; ``next_step`` says that its step is now to be done.
+
+    Raises:
+        AlreadyExists: if a new one is there already.
+        ConcurrentUpdate: if it changed since it was read.
+    """
+    row = JobRow(
+        owner=f"jobs#{job.merchant_id}",
+        id=job.job_id,
+        kind=job.kind.value,
+        status=job.status.value,
+        step=job.step,
+        created_ms=_ms(job.created_at),
+        ended_ms=_ms(job.ended_at),
+        options=job.options,
+        progress=job.progress,
+        fingerprint=job.fingerprint,
+        version=job.version,
+    )
+    facts = [BulkAdvanced(merchant_id=job.merchant_id, job_id=job.job_id, step=job.step)] if next_step else []
+    with UnitOfWork() as work:
+        work.save(row, events=facts, label="job")
+    return replace(job, version=int(row.version))
+
+
+def job(merchant_id: str, job_id: str) -> Job | None:
+    """Read a merchant's job."""
+    row = reads.get(JobRow, f"jobs#{merchant_id}", job_id, consistent=True)
+    return _job(row) if row is not None else None
+
+
+def jobs(merchant_id: str, kind: JobKind, *, limit: int, after: str | None) -> tuple[list[Job], str | None]:
+    """Read one page of a merchant's jobs of a kind, in key order."""
+    owner = f"jobs#{merchant_id}"
+    start = {"owner": {"S": owner}, "id": {"S": after}} if after else None
+    prefix = {JobKind.IMPORT: "imp_", JobKind.EXPORT: "exp_"}[kind]
+    found = reads.query(JobRow, owner, range_condition=JobRow.id.startswith(prefix), limit=limit, start_key=start)
+    last = found.last_key["id"]["S"] if found.last_key else None
+    return [_job(JobRow.from_raw_data(item)) for item in found.items], last
+
+
+def _job(row: JobRow) -> Job:
+    created = _moment(row.created_ms)
+    assert created is not None
+    return Job(
+        job_id=row.id,
+        merchant_id=row.owner.removeprefix("jobs#"),
+        kind=JobKind(row.kind),
+        status=JobStatus(row.status),
+        created_at=created,
+        options=row.options,
+        progress=row.progress,
+        step=int(row.step),
+        ended_at=_moment(row.ended_ms),
+        fingerprint=row.fingerprint,
+        version=int(row.version),
+    )
