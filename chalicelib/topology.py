@@ -71,6 +71,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "complaint.replied": (),
     "complaint.escalated": (),
     "complaint.decided": (),
+    "complaint.reopened": (),
+    "complaint.closed": (),
     "account.registered": (),
     "account.role_granted": (),
     "account.role_revoked": (),

@@ -1,4 +1,4 @@
-"""Purchases for tests, written straight into the orders' table: ``placed(...)``, ``paid(...)``; no checkout, no money."""
+"""Purchases for tests, written straight into the orders' table: no checkout, no money."""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ from typing import Self
 
 REGION = "us-east-1"
 LOCAL_ACCOUNT = "000000000000"
+LOCAL_SECRET = "embedded-engine"  # noqa: S105
+"""Both ends must know it: the engine checks the signature of presigned addresses."""
 
 
 class EngineError(Exception):
@@ -66,6 +68,7 @@ class Engine:
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_HOST": "127.0.0.1",
+            "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET,
             "LOG_LEVEL": "WARNING",
             "PYTHONUNBUFFERED": "1",
             "IOT_MTLS_ENABLED": "0",  # Else it listens on port 8883 of every interface.
@@ -134,7 +137,7 @@ def environment(url: str, *, account: str = LOCAL_ACCOUNT, stage: str = "local")
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "embedded-engine",
+        "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

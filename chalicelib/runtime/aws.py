@@ -55,6 +55,7 @@ def client(service: str) -> Any:
                     read_timeout=5,
                     max_pool_connections=50,
                     retries={"total_max_attempts": 3, "mode": "standard"},
+                    signature_version="s3v4" if service == "s3" else None,  # Newer regions refuse older presigned URLs.
                 ),
             )
         return _clients[service]

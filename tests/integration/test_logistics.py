@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
@@ -12,11 +12,11 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
-from chalicelib.logistics import service, store
+from chalicelib.logistics import domain, service, store
 from chalicelib.logistics.domain import Shipment, Status, Watch
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Order, OrderStatus
+from chalicelib.orders.service import Contact, Order, OrderStatus
 from chalicelib.runtime import aws, names, outbound, queues
 from tests import people, sales
 from tests.http import Answer, call
@@ -131,7 +131,7 @@ def test_a_parcel_is_followed_from_the_merchants_hand_to_the_door(world: World, 
     world.hub.advance(NUMBER, "in_locker", "signed")
     world.pump.drain()
 
-    assert [answered for answered in journey.answers] == [(200, kuaidi100.ACKNOWLEDGED.encode())] * 4
+    assert journey.answers == [(200, kuaidi100.ACKNOWLEDGED.encode())] * 4
     [parcel] = world.follow(**{"accept-language": "zh-CN"})
     assert (parcel["status"], parcel["status_text"]) == ("delivered", "已签收")
     assert [event["status"] for event in parcel["events"]] == [
@@ -174,9 +174,10 @@ def test_every_refusal_leaves_no_trace(world: World) -> None:
     assert refused(**number, lines=both) == (409, "over_shipped")
     assert refused(lines=[{"line_id": "2", "quantity": 1}]) == (409, "tracking_number_used")
     assert refused(**number, carrier="pigeon") == (422, "unknown_carrier")
-    digital = {"carrier": None, "tracking_number": None, "lines": [{"line_id": "2", "quantity": 1}]}
+    digital: dict[str, Any] = {"carrier": None, "tracking_number": None, "lines": [{"line_id": "2", "quantity": 1}]}
     assert refused(**digital) == (422, "wrong_delivery")
     assert refused(**number, order_id=unpaid.order_id, lines=both[:1]) == (409, "illegal_transition")
+    wrong: dict[str, Any]
     for wrong in (
         {"lines": []},
         {"lines": [{"line_id": "1", "quantity": 0}]},
@@ -257,7 +258,7 @@ def test_a_rival_between_read_and_write_takes_the_number_and_we_take_the_next(
 def test_digital_goods_arrive_at_once_and_only_the_buyer_reads_the_code(world: World, noon: Any) -> None:
     lines = (sales.line("1", 1, kind="virtual"), sales.line("2", 1))
     order = sales.paid(world.buyer.account_id, (world.order.merchant_id, lines)).orders[0]
-    digital = {
+    digital: dict[str, Any] = {
         "order_id": order.order_id,
         "carrier": None,
         "tracking_number": None,
@@ -294,7 +295,12 @@ def test_a_code_belongs_to_one_order_line(world: World) -> None:
     for _ in range(2):
         line = sales.line("1", 1, kind="virtual")
         made.append(sales.paid(world.buyer.account_id, (world.order.merchant_id, (line,))).orders[0])
-    body = {"carrier": None, "tracking_number": None, "lines": [{"line_id": "1", "quantity": 1}], "code": "KEY-1"}
+    body: dict[str, Any] = {
+        "carrier": None,
+        "tracking_number": None,
+        "lines": [{"line_id": "1", "quantity": 1}],
+        "code": "KEY-1",
+    }
 
     first = world.ship(order_id=made[0].order_id, key="give-key-1", **body)
     again = world.ship(order_id=made[0].order_id, key="give-key-1", **body)
@@ -308,7 +314,7 @@ def test_a_code_belongs_to_one_order_line(world: World) -> None:
 
 def test_carriers_that_need_a_phone_get_the_merchants_or_the_recipients(world: World) -> None:
     world.ship(phone_tail="1234")
-    no_phone = sales.Contact("王梅", "", "CN", "浙江省", "杭州市", "西湖区", "文三路 1 号")
+    no_phone = Contact("王梅", "", "CN", "浙江省", "杭州市", "西湖区", "文三路 1 号")
     order = sales.paid(world.buyer.account_id, (world.order.merchant_id, (sales.line("1", 2),)), contact=no_phone)
     refused = world.ship(order_id=order.orders[0].order_id)
 
@@ -356,7 +362,7 @@ def test_forged_and_tampered_pushes_leave_no_trace(world: World) -> None:
     path = f"/v1/webhooks/logistics/kuaidi100/{shipment.shipment_id}"
     form = {"content-type": "application/x-www-form-urlencoded"}
     good = world.hub.journeys[NUMBER].pushes[-1]
-    other = service.domain.shipment_id(world.order.order_id, 9)
+    other = domain.shipment_id(world.order.order_id, 9)
 
     def push(body: bytes, to: str = path, headers: dict[str, str] = form) -> tuple[int, str]:
         answer = call("POST", to, raw=body, headers=headers)
@@ -402,7 +408,7 @@ def test_a_push_for_a_number_that_is_not_the_shipments_has_no_effect(world: Worl
 
 
 def test_a_push_for_a_shipment_that_is_not_there_waits_in_the_dead_letters(world: World, noon: Any) -> None:
-    other = service.domain.shipment_id(world.order.order_id, 9)
+    other = domain.shipment_id(world.order.order_id, 9)
     with pytest.raises(NotFound):
         store.load(other)
     param = json.dumps({"status": "polling", "lastResult": {"nu": NUMBER, "state": "0", "data": []}})
@@ -519,17 +525,16 @@ def test_a_stale_deadline_is_a_no_op(world: World, noon: Any) -> None:
 def test_a_snapshot_survives_a_rival_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     shipment = world.shipped()
     world.hub.advance(NUMBER, "collected")
-    follow = service.domain.follow
-    rivals = []
+    follow = domain.follow
+    rivals: list[int] = []
 
     def rival(found: Shipment, snapshot: Any, **rest: Any) -> Shipment:
         if not rivals:
             rivals.append(1)
-            service._change(shipment.shipment_id, lambda row: service.replace(row, tries=3))
+            service._change(shipment.shipment_id, lambda row: replace(row, tries=3))
         return follow(found, snapshot, **rest)
 
-    monkeypatch.setattr(service, "replace", __import__("dataclasses").replace, raising=False)
-    monkeypatch.setattr(service.domain, "follow", rival)
+    monkeypatch.setattr(domain, "follow", rival)
     world.pump.drain()
 
     found = store.load(shipment.shipment_id)

@@ -1,0 +1,41 @@
+"""What complaints hear: how refunds ended, and deadlines of turns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import Blueprint, SQSEvent
+
+from chalicelib import topology
+from chalicelib.complaints import service
+from chalicelib.kernel.events import Envelope
+from chalicelib.payments.events import RefundFailed, RefundSucceeded
+from chalicelib.runtime.consume import Consumer
+from chalicelib.runtime.deadlines import Due
+
+functions = Blueprint(__name__)
+consumer = Consumer("complaints")
+
+
+@consumer.on(RefundSucceeded)
+def on_refund_succeeded(fact: RefundSucceeded, _: Envelope) -> None:
+    """Resolve the complaint that asked for it."""
+    service.end_refund(fact.order_id, fact.refund_id, succeeded=True)
+
+
+@consumer.on(RefundFailed)
+def on_refund_failed(fact: RefundFailed, _: Envelope) -> None:
+    """Give the complaint that asked for it back to the operator."""
+    service.end_refund(fact.order_id, fact.refund_id, succeeded=False)
+
+
+@consumer.on(Due)
+def on_due(fact: Due, _: Envelope) -> None:
+    """Fire the timeout of a missed turn."""
+    service.time_out(fact.record_id)
+
+
+@functions.on_sqs_message(queue=topology.queue_reference("complaints"), batch_size=10, name="complaints")
+def complaints(event: SQSEvent) -> dict[str, Any]:
+    """Handle a batch of the complaints queue."""
+    return consumer.handle(event.to_dict())

@@ -1,0 +1,152 @@
+"""Files of complaints in the uploads bucket: uploaded by the client, checked by their bytes, shown for minutes.
+
+An upload lands under ``incoming/<account>/<evidence>`` by a signed form that fixes key, type and size. Attaching it
+to a complaint reads its first bytes and its headers in one ranged read, then copies exactly that object (by its ETag)
+to ``evidence/<complaint>/<evidence>``: what was checked is what is shown, whatever is uploaded afterwards. What is
+never attached expires with the prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.complaints.domain import Evidence, EvidenceMissing, EvidenceRefused
+from chalicelib.kernel import clock, ids
+from chalicelib.runtime import aws
+from chalicelib.runtime.config import config
+
+UPLOAD_WITHIN = timedelta(minutes=15)
+SHOW_FOR = timedelta(minutes=5)
+_HEAD = 16
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A media type that is taken: how large, and what its files begin with."""
+
+    cap: int
+    extension: str
+    begins: Callable[[bytes], bool]
+
+
+KINDS: Mapping[str, Kind] = {
+    "image/jpeg": Kind(10 * _MB, "jpg", lambda head: head.startswith(b"\xff\xd8\xff")),
+    "image/png": Kind(10 * _MB, "png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
+    "image/webp": Kind(10 * _MB, "webp", lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP"),
+    "application/pdf": Kind(10 * _MB, "pdf", lambda head: head.startswith(b"%PDF-")),
+    "video/mp4": Kind(50 * _MB, "mp4", lambda head: head[4:8] == b"ftyp"),
+}
+MAX_CAP = max(kind.cap for kind in KINDS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Where and how to upload: a form for S3, until a moment."""
+
+    evidence_id: str
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime
+
+
+def ticket(account_id: str, evidence_id: str, *, content_type: str, size: int) -> Ticket:
+    """Return a signed form that takes exactly this type, at most this many bytes, and no other place.
+
+    Raises:
+        EvidenceRefused: if the type is not taken, or the size is over its cap.
+    """
+    kind = KINDS.get(content_type)
+    if kind is None:
+        raise EvidenceRefused(evidence_id=evidence_id, why="type")
+    if not 0 < size <= kind.cap:
+        raise EvidenceRefused(evidence_id=evidence_id, why="size")
+    form = aws.client("s3").generate_presigned_post(
+        config().bucket,
+        _incoming(account_id, evidence_id),
+        Fields={"Content-Type": content_type},
+        Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, size]],
+        ExpiresIn=int(UPLOAD_WITHIN.total_seconds()),
+    )
+    return Ticket(evidence_id, form["url"], form["fields"], clock.now() + UPLOAD_WITHIN)
+
+
+def attach(complaint_id: str, account_id: str, evidence_ids: Sequence[str]) -> tuple[Evidence, ...]:
+    """Check uploads of this account and keep them with the complaint. Doing it again does the same.
+
+    Raises:
+        EvidenceMissing, EvidenceRefused: for the first that is not there, or not what it should be.
+    """
+    return tuple(_attach(complaint_id, account_id, evidence_id) for evidence_id in dict.fromkeys(evidence_ids))
+
+
+def _attach(complaint_id: str, account_id: str, evidence_id: str) -> Evidence:
+    if not ids.is_id("evd", evidence_id):
+        raise EvidenceMissing(evidence_id=evidence_id)
+    source = _incoming(account_id, evidence_id)
+    found, head = _read_head(source, evidence_id)
+    content_type = str(found.get("ContentType", ""))
+    size = int(str(found.get("ContentRange", "/0")).rpartition("/")[2])
+    kind = KINDS.get(content_type)
+    if kind is None:
+        raise EvidenceRefused(evidence_id=evidence_id, why="type")
+    if size > kind.cap:
+        raise EvidenceRefused(evidence_id=evidence_id, why="size")
+    if not kind.begins(head):
+        raise EvidenceRefused(evidence_id=evidence_id, why="content")
+    copy = {
+        "Bucket": config().bucket,
+        "Key": _kept(complaint_id, evidence_id),
+        "CopySource": f"{config().bucket}/{source}",
+        "CopySourceIfMatch": found["ETag"],
+        "MetadataDirective": "REPLACE",
+        "ContentType": content_type,
+    }
+    try:
+        aws.call("s3", "CopyObject", copy)
+    except Exception as error:
+        if aws.error_code(error) != "PreconditionFailed":
+            raise
+        raise EvidenceRefused(evidence_id=evidence_id, why="changed") from error
+    return Evidence(evidence_id, content_type, size)
+
+
+def _read_head(key: str, evidence_id: str) -> tuple[dict[str, Any], bytes]:
+    wanted = {"Bucket": config().bucket, "Key": key, "Range": f"bytes=0-{_HEAD - 1}"}
+    try:
+        found = aws.call("s3", "GetObject", wanted)
+    except Exception as error:
+        code = aws.error_code(error)
+        if code in ("NoSuchKey", "404", "AccessDenied"):  # Without ListBucket, S3 says "denied" for what is missing.
+            raise EvidenceMissing(evidence_id=evidence_id) from error
+        if code == "InvalidRange":
+            raise EvidenceRefused(evidence_id=evidence_id, why="content") from error
+        raise
+    return found, found["Body"].read()
+
+
+def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
+    """Return an address that shows the file for a few minutes, and until when. It is downloaded, never run."""
+    name = f"{file.evidence_id}.{KINDS[file.content_type].extension}"
+    url = aws.client("s3").generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": config().bucket,
+            "Key": _kept(complaint_id, file.evidence_id),
+            "ResponseContentType": file.content_type,
+            "ResponseContentDisposition": f'attachment; filename="{name}"',
+        },
+        ExpiresIn=int(SHOW_FOR.total_seconds()),
+    )
+    return str(url), clock.now() + SHOW_FOR
+
+
+def _incoming(account_id: str, evidence_id: str) -> str:
+    return f"incoming/{account_id}/{evidence_id}"
+
+
+def _kept(complaint_id: str, evidence_id: str) -> str:
+    return f"evidence/{complaint_id}/{evidence_id}"

@@ -1,0 +1,453 @@
+"""Use cases of complaints: file, reply, accept, escalate, decide, withdraw, reopen; deadlines and refunds' ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.complaints import domain, events, evidence, store
+from chalicelib.complaints.domain import (
+    COMPLAINT,
+    FILED,
+    Cause,
+    Complaint,
+    Entry,
+    NotComplainable,
+    OpenComplaint,
+    Reason,
+    Status,
+    Turn,
+)
+from chalicelib.complaints.evidence import Ticket
+from chalicelib.complaints.store import ComplaintPage
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, NotFound
+from chalicelib.kernel.events import Event
+from chalicelib.kernel.money import Money
+from chalicelib.orders import service as orders
+from chalicelib.orders.service import Line, Order, OrderStatus
+from chalicelib.payments import service as payments
+from chalicelib.payments.service import RefundRefused, UnknownPayment
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+RACES = 6
+_PAID = (
+    OrderStatus.PAID,
+    OrderStatus.PARTLY_SHIPPED,
+    OrderStatus.SHIPPED,
+    OrderStatus.DELIVERED,
+    OrderStatus.COMPLETED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What somebody says, and the files to it."""
+
+    text: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """What a buyer complains about."""
+
+    order_id: str
+    line_id: str
+    reason: Reason
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who acts: the side, the account, and the id by which records are theirs (an account's or a merchant's)."""
+
+    side: Turn
+    account_id: str
+    owner_id: str = ""
+
+    def owns(self, complaint: Complaint) -> bool:
+        """Say whether the complaint is theirs to see."""
+        if self.side is Turn.OPERATOR:
+            return True
+        return self.owner_id == (complaint.buyer_id if self.side is Turn.BUYER else complaint.merchant_id)
+
+
+def upload(party: Party, *, content_type: str, size: int, intent: Intent) -> Ticket:
+    """Return a form to upload one file with, the same place for a repeat. Nothing is written: a ticket is a signature.
+
+    Raises:
+        EvidenceRefused: if the type or size is not taken.
+    """
+    evidence_id = ids.derived_id("evd", intent.scope, intent.key, intent.fingerprint)
+    return evidence.ticket(party.account_id, evidence_id, content_type=content_type, size=size)
+
+
+def file(buyer: Party, filing: Filing, intent: Intent) -> tuple[Complaint, bool]:
+    """File a complaint against a line of one of the buyer's paid orders; says whether the same intent filed it before.
+
+    Raises:
+        NotFound: if the order is not theirs, or has no such line.
+        NotComplainable: if it is not paid, or long completed.
+        OpenComplaint: if the line has one that is open.
+        EvidenceMissing, EvidenceRefused: as the files are.
+        Busy: if it kept changing.
+    """
+    complaint_id = intent.record_id("cmp")
+    for _ in range(RACES):
+        earlier = store.find(complaint_id)
+        if earlier is not None:
+            intent.check(earlier.fingerprint)
+            return earlier, True
+        order, _line = _complainable(buyer, filing)
+        held = store.open_lines(filing.order_id)
+        if filing.line_id in held.lines:
+            raise OpenComplaint(complaint_id=held.lines[filing.line_id])
+        complaint = _new(complaint_id, buyer, order, filing, intent)
+        fact = events.ComplaintFiled(complaint_id=complaint_id, order_id=order.order_id, number=1)
+        try:
+            with UnitOfWork(f"file#{complaint_id}") as work:
+                store.save(work, complaint, [fact])
+                store.save_open_lines(work, held, {**held.lines, filing.line_id: complaint_id})
+        except (AlreadyExists, ConcurrentUpdate):
+            continue
+        return complaint, False
+    raise Busy
+
+
+def _complainable(buyer: Party, filing: Filing) -> tuple[Order, Line]:
+    order = orders.load_order(filing.order_id)
+    if order.buyer_id != buyer.owner_id:
+        raise NotFound(what="order")
+    line = _line(order, filing.line_id)
+    late = order.status is OrderStatus.COMPLETED and clock.now() - order.since > domain.COMPLAIN_WITHIN
+    if order.status not in _PAID or late:
+        raise NotComplainable
+    return order, line
+
+
+def _line(order: Order, line_id: str) -> Line:
+    for line in order.lines:
+        if line.line_id == line_id:
+            return line
+    raise NotFound(what="order line")
+
+
+def _new(complaint_id: str, buyer: Party, order: Order, filing: Filing, intent: Intent) -> Complaint:
+    files = evidence.attach(complaint_id, buyer.account_id, filing.statement.evidence)
+    now = clock.now()
+    return Complaint(
+        complaint_id=complaint_id,
+        order_id=order.order_id,
+        line_id=filing.line_id,
+        buyer_id=order.buyer_id,
+        merchant_id=order.merchant_id,
+        reason=filing.reason,
+        status=COMPLAINT.initial,
+        filed_at=now,
+        since=now,
+        turn_since=now,
+        history=(Entry(now, Turn.BUYER, FILED, filing.statement.text, evidence=files),),
+        fingerprint=intent.fingerprint,
+    )
+
+
+def load(party: Party, complaint_id: str, *, consistent: bool = False) -> Complaint:
+    """Return a complaint of this party.
+
+    Raises:
+        NotFound: if there is none of theirs.
+    """
+    complaint = store.load(complaint_id, consistent=consistent)
+    if not party.owns(complaint):
+        raise NotFound(what="complaint")
+    return complaint
+
+
+def show_evidence(party: Party, complaint_id: str, evidence_id: str) -> tuple[str, datetime]:
+    """Return an address that shows one file of a complaint for some minutes.
+
+    Raises:
+        NotFound: if the complaint is not theirs, or has no such file.
+    """
+    for found in load(party, complaint_id).evidence:
+        if found.evidence_id == evidence_id:
+            return evidence.link(complaint_id, found)
+    raise NotFound(what="evidence")
+
+
+def list_for(party: Party, *, waiting: bool, limit: int, start_key: dict[str, Any] | None) -> ComplaintPage:
+    """Return one page of a party's complaints: those that wait for it, most urgent first, or all, newest first.
+
+    Operators see what waits for them.
+    """
+    if party.side is Turn.OPERATOR:
+        return store.list_for("by_desk", store.OPERATORS, limit=limit, start_key=start_key)
+    index = "by_desk" if waiting else party.side.value
+    return store.list_for(index, party.owner_id, limit=limit, start_key=start_key)
+
+
+def reply(
+    merchant: Party, complaint_id: str, *, cause: Cause, amount: Money | None, said: Statement, intent: Intent
+) -> tuple[Complaint, bool]:
+    """Answer as the merchant: offer a refund (``amount``), offer a remedy, or reject.
+
+    Raises:
+        NotFound, IllegalTransition, AmountTooLarge, EvidenceMissing, EvidenceRefused: as named.
+    """
+
+    def change(before: Complaint, entry: Entry) -> _Change:
+        COMPLAINT.next(before.status, cause)
+        if amount is not None:
+            _check_amount(before, amount)
+        after = replace(domain.move(before, cause, replace(entry, amount=amount)), offer=amount)
+        return _Change(after, [events.ComplaintReplied(**_subject(after), status=after.status.value)])
+
+    return _act(merchant, complaint_id, said, intent, change)
+
+
+def accept(buyer: Party, complaint_id: str, intent: Intent) -> tuple[Complaint, bool]:
+    """Accept the merchant's answer as the buyer; an offered refund is requested in the same transaction.
+
+    Raises:
+        NotFound, IllegalTransition: as named.
+    """
+    return _act(buyer, complaint_id, Statement(""), intent, lambda found, entry: _agree(found, Cause.ACCEPT, entry))
+
+
+def escalate(buyer: Party, complaint_id: str, said: Statement, intent: Intent) -> tuple[Complaint, bool]:
+    """Ask for the operator's decision as the buyer."""
+
+    def change(before: Complaint, entry: Entry) -> _Change:
+        after = domain.move(before, Cause.ESCALATE, entry)
+        return _Change(after, [events.ComplaintEscalated(**_subject(after), why=Cause.ESCALATE.value)])
+
+    return _act(buyer, complaint_id, said, intent, change)
+
+
+def withdraw(buyer: Party, complaint_id: str, intent: Intent) -> tuple[Complaint, bool]:
+    """Call the complaint off as the buyer."""
+    return _act(
+        buyer,
+        complaint_id,
+        Statement(""),
+        intent,
+        lambda found, entry: _Change(domain.move(found, Cause.WITHDRAW, entry)),
+    )
+
+
+def reopen(buyer: Party, complaint_id: str, said: Statement, intent: Intent) -> tuple[Complaint, bool]:
+    """Reopen a closed complaint as the buyer, once; it goes to the operator.
+
+    Raises:
+        NotFound, IllegalTransition, NotReopenable: as named.
+        OpenComplaint: if the line has another one by now.
+    """
+
+    def change(before: Complaint, entry: Entry) -> _Change:
+        after = domain.reopen(before, entry)
+        return _Change(after, [events.ComplaintReopened(**_subject(after))])
+
+    return _act(buyer, complaint_id, said, intent, change)
+
+
+def decide(
+    operator: Party, complaint_id: str, *, cause: Cause, amount: Money | None, said: Statement, intent: Intent
+) -> tuple[Complaint, bool]:
+    """Decide as the operator: grant a refund (``amount``), grant a remedy, or dismiss.
+
+    Raises:
+        NotFound, IllegalTransition, AmountTooLarge: as named.
+        RefundRefused: if the money is not there; decide otherwise.
+    """
+
+    def change(before: Complaint, entry: Entry) -> _Change:
+        COMPLAINT.next(before.status, cause)
+        after = domain.move(before, cause, replace(entry, amount=amount))
+        told: list[Event] = [events.ComplaintDecided(**_subject(after), decision=cause.value)]
+        if amount is None:
+            return _Change(after, told)
+        _check_amount(before, amount)
+        return _Change(replace(after, refund=amount, refunds=before.refunds + 1), told, refund=amount)
+
+    return _act(operator, complaint_id, said, intent, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a use case wants to commit: the complaint as it will stand, its events, and the refund that goes with it.
+
+    ``otherwise`` is committed instead where the refund is refused; without one, the refusal is the caller's.
+    """
+
+    after: Complaint
+    events: Sequence[Event] = ()
+    refund: Money | None = None
+    otherwise: _Change | None = None
+
+
+_Decide = Callable[[Complaint, Entry], _Change]
+
+
+def _act(party: Party, complaint_id: str, said: Statement, intent: Intent, change: _Decide) -> tuple[Complaint, bool]:
+    """Load, check whose it is and whether this request did it before, decide, commit; again after a lost race."""
+    for _ in range(RACES):
+        before = load(party, complaint_id, consistent=True)
+        if domain.remembered(before, intent.token, intent.fingerprint):
+            return before, True
+        entry = Entry(
+            at=clock.now(), by=party.side, what="", text=said.text, intent=intent.token, fingerprint=intent.fingerprint
+        )
+        decided = change(before, entry)  # First without files: a refusal reads and copies none.
+        if said.evidence:
+            files = evidence.attach(complaint_id, party.account_id, said.evidence)
+            decided = change(before, replace(entry, evidence=files))
+        try:
+            return _commit(before, decided), False
+        except (AlreadyExists, ConcurrentUpdate):
+            continue
+    raise Busy
+
+
+def _commit(before: Complaint, change: _Change) -> Complaint:
+    try:
+        return _write(before, change)
+    except (RefundRefused, UnknownPayment) as refusal:
+        if change.otherwise is None:
+            raise
+        log.warning("agreed refund refused", complaint_id=before.complaint_id, code=refusal.code)
+        return _write(before, change.otherwise)
+
+
+def _write(before: Complaint, change: _Change) -> Complaint:
+    after, told = change.after, list(change.events)
+    with UnitOfWork() as work:
+        if change.refund is not None:
+            after = replace(after, refund_id=_request_refund(work, after, change.refund))
+        if before.is_open and not after.is_open:
+            told.append(events.ComplaintClosed(**_subject(after), status=after.status.value))
+        if before.is_open is not after.is_open:
+            _hold_line(work, after)
+        store.save(work, after, told)
+    return replace(after, version=before.version + 1)
+
+
+def _hold_line(work: UnitOfWork, after: Complaint) -> None:
+    held = store.open_lines(after.order_id)
+    lines = dict(held.lines)
+    holder = lines.get(after.line_id)
+    if after.is_open:
+        if holder is not None:
+            raise OpenComplaint(complaint_id=holder)
+        lines[after.line_id] = after.complaint_id
+    elif holder == after.complaint_id:
+        del lines[after.line_id]
+    store.save_open_lines(work, held, lines)
+
+
+def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money) -> str:
+    purchase_id = orders.load_order(complaint.order_id).purchase_id
+    payment_id = orders.load_purchase(purchase_id).settled_by
+    if payment_id is None:
+        raise RefundRefused(why="not_paid", left=0)
+    return payments.request_refund(
+        work,
+        purchase_id=purchase_id,
+        order_id=complaint.order_id,
+        payment_id=payment_id,
+        amount=amount,
+        reason=f"complaint {complaint.complaint_id}",
+        cause=f"complaint#{complaint.complaint_id}#{complaint.refunds}",
+    )
+
+
+def _check_amount(complaint: Complaint, amount: Money) -> None:
+    order = orders.load_order(complaint.order_id)
+    line = _line(order, complaint.line_id)
+    domain.check_amount(amount, line_total=line.total, order_left=order.total - order.refunded)
+
+
+def _subject(complaint: Complaint) -> dict[str, Any]:
+    return {
+        "complaint_id": complaint.complaint_id,
+        "order_id": complaint.order_id,
+        "number": len(complaint.history),
+    }
+
+
+def _agree(before: Complaint, cause: Cause, entry: Entry) -> _Change:
+    """Carry out what the merchant offered. Money that is not there any more is an outcome: an operator decides."""
+    after = domain.move(before, cause, entry)
+    if after.status is not Status.REFUNDING or before.offer is None:
+        return _Change(after)
+    refused = domain.move(before, Cause.REFUND_REFUSED, entry)
+    return _Change(
+        replace(after, refund=before.offer, refunds=before.refunds + 1),
+        refund=before.offer,
+        otherwise=_Change(refused, [events.ComplaintEscalated(**_subject(refused), why=Cause.REFUND_REFUSED.value)]),
+    )
+
+
+def time_out(complaint_id: str) -> Complaint:
+    """Fire the timeout of the complaint's state, if it really is past; a stale call is a no-op.
+
+    Raises:
+        NotFound: if there is no such complaint.
+        Busy: if it kept changing.
+    """
+    for _ in range(RACES):
+        before = store.load(complaint_id)
+        cause = COMPLAINT.timeout(before.status)
+        if cause is None or before.due_at is None or before.due_at > clock.now():
+            return before
+        try:
+            return _commit(before, _missed(before, cause))
+        except (AlreadyExists, ConcurrentUpdate):
+            continue
+    raise Busy
+
+
+def _missed(before: Complaint, cause: Cause) -> _Change:
+    now = clock.now()
+    entry = Entry(at=now, by=Turn.PLATFORM, what="")
+    if cause is Cause.LAPSE:
+        return _agree(before, cause, entry)
+    metrics.count(f"complaints_missed_by_{before.turn.value}")
+    if COMPLAINT.next(before.status, cause) is before.status:  # Overdue or refunding for another day: alarm again.
+        log.warning("complaint overdue", complaint_id=before.complaint_id, status=before.status.value)
+        return _Change(domain.chased(before, cause, now))
+    after = domain.move(before, cause, entry)
+    return _Change(after, [events.ComplaintEscalated(**_subject(after), why=f"{before.turn.value}_{cause.value}")])
+
+
+def end_refund(order_id: str | None, refund_id: str, *, succeeded: bool) -> None:
+    """Note how a refund ended on the complaint that asked for it; a no-op for any other refund, and the second time.
+
+    Raises:
+        Busy: if it kept changing.
+    """
+    if order_id is None:
+        return
+    for complaint_id in store.open_lines(order_id).lines.values():
+        _end_refund(complaint_id, refund_id, Cause.REFUND_DONE if succeeded else Cause.REFUND_FAILED)
+
+
+def _end_refund(complaint_id: str, refund_id: str, cause: Cause) -> None:
+    for _ in range(RACES):
+        before = store.load(complaint_id)
+        if before.refund_id != refund_id or not COMPLAINT.takes(before.status, cause):
+            return
+        entry = Entry(at=clock.now(), by=Turn.PLATFORM, what="", amount=before.refund)
+        after = domain.move(before, cause, entry)
+        failed = cause is Cause.REFUND_FAILED
+        told = [events.ComplaintEscalated(**_subject(after), why=cause.value)] if failed else []
+        try:
+            _commit(before, _Change(after, told))
+        except (AlreadyExists, ConcurrentUpdate):
+            continue
+        return
+    raise Busy

@@ -1,0 +1,295 @@
+"""Rows of the ``complaints`` table: complaints, and for each order which of its lines have an open one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from chalicelib.complaints.domain import Complaint, Entry, Evidence, Reason, Status, Turn
+from chalicelib.kernel import ids
+from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.events import Event
+from chalicelib.kernel.money import Money
+from chalicelib.runtime import names
+from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
+from chalicelib.runtime.db.work import UnitOfWork
+
+OPERATORS = "operator"
+
+
+class _EntryDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    at_ms: int
+    by: str
+    what: str
+    text: str = ""
+    amount_minor: int | None = None
+    evidence: tuple[tuple[str, str, int], ...] = ()
+    intent: str = ""
+    fingerprint: str = ""
+
+
+class _ComplaintDoc(msgspec.Struct, omit_defaults=True):
+    order_id: str
+    line_id: str
+    reason: str
+    turn_ms: int
+    fingerprint: str
+    currency: str = "CNY"
+    history: tuple[_EntryDoc, ...] = ()
+    offer_minor: int | None = None
+    refund_id: str | None = None
+    refund_minor: int | None = None
+    refunds: int = 0
+    reopened: bool = False
+
+
+class BuyerIndex(GlobalSecondaryIndex["ComplaintRow"]):
+    """A buyer's complaints, newest first."""
+
+    class Meta:
+        index_name = "buyer"
+        projection = KeysOnlyProjection()
+
+    buyer_id = UnicodeAttribute(hash_key=True)
+    filed_ms = NumberAttribute(range_key=True)
+
+
+class MerchantIndex(GlobalSecondaryIndex["ComplaintRow"]):
+    """A merchant's complaints, newest first."""
+
+    class Meta:
+        index_name = "merchant"
+        projection = KeysOnlyProjection()
+
+    merchant_id = UnicodeAttribute(hash_key=True)
+    filed_ms = NumberAttribute(range_key=True)
+
+
+class DeskIndex(GlobalSecondaryIndex["ComplaintRow"]):
+    """Sparse: what waits for somebody (a buyer, a merchant, the operators), most urgent first."""
+
+    class Meta:
+        index_name = "desk"
+        projection = KeysOnlyProjection()
+
+    desk = UnicodeAttribute(hash_key=True)
+    turn_due_s = NumberAttribute(range_key=True)
+
+
+class ComplaintRow(DueRow):
+    """Key: complaint_id."""
+
+    class Meta:
+        table_name = names.table_name("complaints")
+        region = region()
+
+    complaint_id = UnicodeAttribute(hash_key=True)
+    buyer_id = UnicodeAttribute()
+    merchant_id = UnicodeAttribute()
+    filed_ms = NumberAttribute()
+    status = UnicodeAttribute()
+    since_ms = NumberAttribute()
+    desk = UnicodeAttribute(null=True)
+    turn_due_s = NumberAttribute(null=True)
+    doc = DocumentAttribute[_ComplaintDoc](_ComplaintDoc)
+    due = DueIndex()
+    buyer = BuyerIndex()
+    merchant = MerchantIndex()
+    by_desk = DeskIndex()
+
+
+class OpenRow(Row):
+    """Key: ``open_<order's body>_<number>``. The open complaints of an order: ``{line_id: complaint_id}``.
+
+    Written in the transaction that opens or closes one, so that a line has one at a time.
+    """
+
+    class Meta:
+        table_name = names.table_name("complaints")
+        region = region()
+
+    complaint_id = UnicodeAttribute(hash_key=True)
+    lines = DocumentAttribute[dict[str, str]](dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLines:
+    """The open complaints of one order, by line."""
+
+    order_id: str
+    lines: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintPage:
+    """One page of a list, and where it goes on."""
+
+    complaints: list[Complaint]
+    last_key: reads.Raw | None
+
+
+def load(complaint_id: str, *, consistent: bool = True) -> Complaint:
+    """Read one complaint.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    found = find(complaint_id, consistent=consistent)
+    if found is None:
+        raise NotFound(what="complaint")
+    return found
+
+
+def find(complaint_id: str, *, consistent: bool = True) -> Complaint | None:
+    """Read one complaint, or None."""
+    if not ids.is_id("cmp", complaint_id):
+        return None
+    row = reads.get(ComplaintRow, complaint_id, consistent=consistent)
+    return _complaint(row) if row is not None else None
+
+
+def open_lines(order_id: str) -> OpenLines:
+    """Read which lines of an order have an open complaint, consistently."""
+    row = reads.get(OpenRow, _open_key(order_id), consistent=True)
+    return OpenLines(order_id, row.lines, int(row.version)) if row is not None else OpenLines(order_id)
+
+
+def save(work: UnitOfWork, complaint: Complaint, events: Sequence[Event] = ()) -> None:
+    """Add the complaint's row to the work."""
+    work.save(_row(complaint), events=events, label="complaint")
+
+
+def save_open_lines(work: UnitOfWork, held: OpenLines, lines: dict[str, str]) -> None:
+    """Add the order's row of open lines to the work."""
+    work.save(OpenRow(complaint_id=_open_key(held.order_id), lines=lines, version=held.version), label="open lines")
+
+
+def list_for(index: str, hash_key: str, *, limit: int, start_key: reads.Raw | None) -> ComplaintPage:
+    """Read one page of ``buyer``, ``merchant`` (newest first) or ``by_desk`` (most urgent first)."""
+    page = reads.query(
+        ComplaintRow,
+        hash_key,
+        index=getattr(ComplaintRow, index),
+        limit=limit,
+        start_key=start_key,
+        descending=index != "by_desk",
+    )
+    wanted = [item["complaint_id"]["S"] for item in page.items]
+    found = reads.get_many((ComplaintRow, complaint_id, None) for complaint_id in wanted) if wanted else {}
+    rows = [found.get((complaint_id, None)) for complaint_id in wanted]
+    return ComplaintPage([_complaint(row) for row in rows if isinstance(row, ComplaintRow)], page.last_key)
+
+
+def _open_key(order_id: str) -> str:
+    return f"open_{order_id.removeprefix('ord_')}"
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _time(milliseconds: float) -> datetime:
+    return from_epoch_s(milliseconds / 1000)
+
+
+def _desk(complaint: Complaint) -> str | None:
+    return {
+        Turn.BUYER: complaint.buyer_id,
+        Turn.MERCHANT: complaint.merchant_id,
+        Turn.OPERATOR: OPERATORS,
+    }.get(complaint.turn)
+
+
+def _entry_doc(entry: Entry) -> _EntryDoc:
+    return _EntryDoc(
+        at_ms=_ms(entry.at),
+        by=entry.by.value,
+        what=entry.what,
+        text=entry.text,
+        amount_minor=entry.amount.minor if entry.amount else None,
+        evidence=tuple((file.evidence_id, file.content_type, file.size) for file in entry.evidence),
+        intent=entry.intent,
+        fingerprint=entry.fingerprint,
+    )
+
+
+def _entry(doc: _EntryDoc, currency: str) -> Entry:
+    return Entry(
+        at=_time(doc.at_ms),
+        by=Turn(doc.by),
+        what=doc.what,
+        text=doc.text,
+        amount=_money(doc.amount_minor, currency),
+        evidence=tuple(Evidence(*file) for file in doc.evidence),
+        intent=doc.intent,
+        fingerprint=doc.fingerprint,
+    )
+
+
+def _money(minor: int | None, currency: str) -> Money | None:
+    return Money(minor, currency) if minor is not None else None
+
+
+def _row(complaint: Complaint) -> ComplaintRow:
+    amounts = [entry.amount for entry in complaint.history if entry.amount]
+    desk = _desk(complaint)
+    turn_due = complaint.turn_due
+    row = ComplaintRow(
+        complaint_id=complaint.complaint_id,
+        buyer_id=complaint.buyer_id,
+        merchant_id=complaint.merchant_id,
+        filed_ms=_ms(complaint.filed_at),
+        status=complaint.status.value,
+        since_ms=_ms(complaint.since),
+        desk=desk,
+        turn_due_s=int(turn_due.timestamp()) if desk and turn_due else None,
+        doc=_ComplaintDoc(
+            order_id=complaint.order_id,
+            line_id=complaint.line_id,
+            reason=complaint.reason.value,
+            turn_ms=_ms(complaint.turn_since),
+            fingerprint=complaint.fingerprint,
+            currency=amounts[0].currency if amounts else "CNY",
+            history=tuple(_entry_doc(entry) for entry in complaint.history),
+            offer_minor=complaint.offer.minor if complaint.offer else None,
+            refund_id=complaint.refund_id,
+            refund_minor=complaint.refund.minor if complaint.refund else None,
+            refunds=complaint.refunds,
+            reopened=complaint.reopened,
+        ),
+        version=complaint.version,
+    )
+    row.set_due(complaint.due_at, complaint.complaint_id)
+    return row
+
+
+def _complaint(row: ComplaintRow) -> Complaint:
+    doc = row.doc
+    return Complaint(
+        complaint_id=row.complaint_id,
+        order_id=doc.order_id,
+        line_id=doc.line_id,
+        buyer_id=row.buyer_id,
+        merchant_id=row.merchant_id,
+        reason=Reason(doc.reason),
+        status=Status(row.status),
+        filed_at=_time(row.filed_ms),
+        since=_time(row.since_ms),
+        turn_since=_time(doc.turn_ms),
+        history=tuple(_entry(entry, doc.currency) for entry in doc.history),
+        offer=_money(doc.offer_minor, doc.currency),
+        refund_id=doc.refund_id,
+        refund=_money(doc.refund_minor, doc.currency),
+        refunds=doc.refunds,
+        reopened=doc.reopened,
+        fingerprint=doc.fingerprint,
+        version=int(row.version),
+    )
