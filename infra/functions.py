@@ -104,9 +104,7 @@ FUNCTIONS: dict[str, Function] = {
         tables={"shipments": "rw", "orders": "r"},
         secrets=("logistics-*",),
     ),
-    "complaints": Function(
-        memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", **PAYING}
-    ),
+    "complaints": Function(memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", **PAYING}),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""
 

@@ -155,7 +155,9 @@ def lock() -> str:
             "{}=={}".format(*folder.name.removesuffix(".dist-info").rsplit("-", 1))
             for folder in Path(scratch).glob("*.dist-info")
         )
-    return "# Every package of the zip, pinned. Written by `python -m tools.package --lock`.\n" + "\n".join(found) + "\n"
+    return (
+        "# Every package of the zip, pinned. Written by `python -m tools.package --lock`.\n" + "\n".join(found) + "\n"
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -352,7 +354,9 @@ def finish(template: Json, stage: str) -> Json:
     from chalice.utils import to_cfn_resource_name
 
     resources: Json = template["Resources"]
-    lambda_names = {_logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS}
+    lambda_names = {
+        _logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS
+    }
     for logical, resource in resources.items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
