@@ -20,7 +20,7 @@ DEADLINES = "deadlines"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. ``tables`` maps a table to letters: ``r`` read, ``w`` put, update and check, ``d`` delete."""
+    """One function. ``tables`` maps a table to letters: ``r`` read, ``w`` put, update, check, ``d`` delete, ``b`` batches."""
 
     memory_mb: int
     timeout_s: int
@@ -60,7 +60,8 @@ FUNCTIONS: dict[str, Function] = {
             "sessions": "rwd",
             "merchants": "rw",
             "products": "rwd",
-            "stock": "rw",
+            "catalog": "rwdb",
+            "stock": "rwd",
             "carts": "rwd",
             "shipments": "rw",
             "complaints": "rw",
@@ -84,7 +85,18 @@ FUNCTIONS: dict[str, Function] = {
     "payment-notices": Function(
         memory_mb=512, timeout_s=30, consumes="payment-notices", tables=PAYING, secrets=("payments-*",)
     ),
-    "catalog": Function(memory_mb=512, timeout_s=30, consumes="catalog", tables={"products": "rw", "stock": "r"}),
+    "catalog": Function(
+        memory_mb=512,
+        timeout_s=30,
+        consumes="catalog",
+        tables={"products": "rw", "catalog": "rwdb", "stock": "r"},
+    ),
+    "catalog-imports": Function(
+        memory_mb=512,
+        timeout_s=60,
+        consumes="catalog-imports",
+        tables={"products": "rwd", "catalog": "rwdb", "stock": "rwd", "merchants": "r"},
+    ),
     "logistics": Function(
         memory_mb=512,
         timeout_s=30,
@@ -92,9 +104,7 @@ FUNCTIONS: dict[str, Function] = {
         tables={"shipments": "rw", "orders": "r"},
         secrets=("logistics-*",),
     ),
-    "complaints": Function(
-        memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", **PAYING}
-    ),
+    "complaints": Function(memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", **PAYING}),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""
 

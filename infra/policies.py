@@ -19,7 +19,8 @@ Json = dict[str, Any]
 READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
 DELETE = ("dynamodb:DeleteItem",)
-ACTIONS = {"r": READ, "w": WRITE, "d": DELETE}
+BATCH = ("dynamodb:BatchWriteItem",)
+ACTIONS = {"r": READ, "w": WRITE, "d": DELETE, "b": BATCH}
 DUE_INDEX = "due"
 STAGES = ("dev", "prod")
 

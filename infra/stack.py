@@ -192,9 +192,7 @@ def _bucket(stage: str) -> Json:
                 # Bucket names are the world's: the account makes ours unique. Functions learn it as BIANDAN_BUCKET.
                 "BucketName": sub(f"{names.PROJECT}-{stage}-uploads-${{AWS::AccountId}}"),
                 "BucketEncryption": {
-                    "ServerSideEncryptionConfiguration": [
-                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-                    ]
+                    "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
                 },
                 "PublicAccessBlockConfiguration": {
                     "BlockPublicAcls": True,
@@ -267,7 +265,11 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     # What the gateway says when no route matches.
     "MISSING_AUTHENTICATION_TOKEN": (404, "not_found", "There is no such address. 地址不存在。"),
     "RESOURCE_NOT_FOUND": (404, "not_found", "There is no such address. 地址不存在。"),
-    "INVALID_SIGNATURE": (401, "unauthenticated", "Sign in and send a valid access token. 请登录并携带有效的访问令牌。"),
+    "INVALID_SIGNATURE": (
+        401,
+        "unauthenticated",
+        "Sign in and send a valid access token. 请登录并携带有效的访问令牌。",
+    ),
     "REQUEST_TOO_LARGE": (413, "too_large", "The body is too large. 请求内容过大。"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type", "This content type is not accepted. 不支持该内容类型。"),
     "THROTTLED": (429, "too_many_requests", "Too many requests; wait a moment. 请求过于频繁，请稍后再试。"),

@@ -42,6 +42,18 @@ def fresh_process_state() -> Iterator[None]:
     ids.install_entropy(None)
 
 
+@pytest.fixture(autouse=True)
+def least_privilege() -> Iterator[None]:
+    """Fail a test in which a function called what its policy does not allow."""
+    from chalicelib.runtime import aws
+    from tests import permissions
+
+    recorder = permissions.Recorder()
+    with aws.hooked(recorder):
+        yield
+    assert not recorder.refused, "\n".join(sorted(recorder.refused))
+
+
 @pytest.fixture
 def cloud() -> str:
     """Give the test an AWS account of its own with all tables, queues, the bucket and the local secrets."""

@@ -73,8 +73,19 @@ def upload(session: Any, built: package.Package, say: Say) -> tuple[str, str]:
     return bucket, url
 
 
+def gateway_address(outputs: Mapping[str, str]) -> str:
+    """Return the API's address as API Gateway gives it."""
+    return outputs["EndpointURL"].rstrip("/")
+
+
 def bring_up(
-    session: Any, built: package.Package, parameters: Mapping[str, str], say: Say = print, *, poll_s: float = POLL_S
+    session: Any,
+    built: package.Package,
+    parameters: Mapping[str, str],
+    say: Say = print,
+    *,
+    poll_s: float = POLL_S,
+    address_of: Callable[[Mapping[str, str]], str] = gateway_address,
 ) -> dict[str, str]:
     """Create or update the stack of a package; returns its outputs.
 
@@ -85,7 +96,7 @@ def bring_up(
     wanted = {"CodeBucket": bucket, "CodeKey": built.key, **parameters}
     outputs = apply(session, built.stage, url, wanted, say, poll_s=poll_s)
     if not _public_url(session, built.stage):
-        address = outputs["EndpointURL"].rstrip("/")
+        address = address_of(outputs)
         say(f"telling the functions their address, {address}")
         outputs = apply(session, built.stage, url, {**wanted, "PublicUrl": address}, say, poll_s=poll_s)
     return outputs

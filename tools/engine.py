@@ -82,10 +82,10 @@ class Engine:
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self._data / "s3"),
             }
-        output = self._log.open("ab") if self._log else subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            [_executable()], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        with (self._log or Path(os.devnull)).open("ab") as output:
+            self._process = subprocess.Popen(
+                [_executable()], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

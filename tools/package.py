@@ -10,7 +10,6 @@ against its source and with botocore's data cut to the services we call. The sam
 from __future__ import annotations
 
 import argparse
-import functools
 import gzip
 import hashlib
 import json
@@ -23,7 +22,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +155,9 @@ def lock() -> str:
             "{}=={}".format(*folder.name.removesuffix(".dist-info").rsplit("-", 1))
             for folder in Path(scratch).glob("*.dist-info")
         )
-    return "# Every package of the zip, pinned. Written by `python -m tools.package --lock`.\n" + "\n".join(found) + "\n"
+    return (
+        "# Every package of the zip, pinned. Written by `python -m tools.package --lock`.\n" + "\n".join(found) + "\n"
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -325,6 +325,12 @@ def _chalice_template(stage: str) -> Json:
             return f"{service}.amazonaws.com"
 
     config = CLIFactory(str(ROOT), environ={}).create_config_obj(chalice_stage_name=stage)
+    declared = {functions.API, *declared_functions(config.chalice_app)}
+    if declared != set(functions.FUNCTIONS):
+        raise PackageError(
+            f"the code and infra/functions.py name different functions (a queue's is called like its queue): "
+            f"{sorted(declared ^ set(functions.FUNCTIONS))}"
+        )
     steps = [
         InjectDefaults(),
         OurZip(),
@@ -338,24 +344,19 @@ def _chalice_template(stage: str) -> Json:
     return template
 
 
-def finish(template: Json, stage: str) -> Json:
-    """Add what neither Chalice nor a merge can say.
+def declared_functions(app: Any) -> set[str]:
+    """Return the names of the functions an application declares beside the HTTP function."""
+    return {handler.name for handler in (*app.pure_lambda_functions, *app.event_sources)}
 
-    Raises:
-        PackageError: if the functions found are not those of ``infra/functions.py``.
-    """
+
+def finish(template: Json, stage: str) -> Json:
+    """Add what neither Chalice nor a merge can say."""
     from chalice.utils import to_cfn_resource_name
 
     resources: Json = template["Resources"]
-    lambda_names = {_logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS}
-    missing = sorted(set(lambda_names) - set(resources))
-    unknown = sorted(
-        logical
-        for logical, resource in resources.items()
-        if resource["Type"] == "AWS::Serverless::Function" and logical not in lambda_names
-    )
-    if missing or unknown:
-        raise PackageError(f"infra/functions.py and the code disagree: missing {missing}, not listed {unknown}")
+    lambda_names = {
+        _logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS
+    }
     for logical, resource in resources.items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
@@ -445,12 +446,6 @@ def shares(zip_path: Path, top: int = 8) -> list[tuple[str, int]]:
             part = info.filename.split("/")[0]
             sizes[part] = sizes.get(part, 0) + info.compress_size
     return sorted(sizes.items(), key=lambda item: -item[1])[:top]
-
-
-@functools.cache
-def app() -> Any:
-    """Return the Chalice application, with every function registered."""
-    return import_module("app").app
 
 
 def main(arguments: list[str] | None = None) -> int:

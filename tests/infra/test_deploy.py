@@ -1,0 +1,376 @@
+"""The deployable truth: the finished zip and template, brought up as CloudFormation on the embedded engine.
+
+The engine runs with ``AUTH=true``: it checks every signature and evaluates the roles of the stack for every call the
+functions make, so a policy that lacks something fails here as it would on AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3.session
+import pytest
+
+from chalicelib import topology
+from chalicelib.kernel import events as facts
+from infra import functions, stack
+from tools import deploy, engine, keys, package
+
+pytestmark = pytest.mark.deploy
+
+STAGE = "dev"
+ACCOUNT = engine.LOCAL_ACCOUNT  # The engine looks unsigned calls of an API up in its own account only.
+SECRET_KEY = "deploy-test"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A running stack."""
+
+    engine_url: str
+    url: str
+    """Base URL of the API: what ``https://<id>.execute-api...amazonaws.com/api`` is on AWS."""
+    outputs: dict[str, str]
+    session: Any
+    secrets: dict[str, dict[str, Any]]
+    log: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.engine_url)
+
+    def queue_url(self, name: str) -> str:
+        return str(self.client("sqs").get_queue_url(QueueName=f"biandan-{STAGE}-{name}")["QueueUrl"])
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
+        """Make one HTTP call; returns status, headers in lower case and the JSON body."""
+        sent = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        if method == "POST":
+            sent.setdefault("idempotency-key", uuid4().hex)
+        request = urllib.request.Request(
+            self.url + path, method=method, data=None if body is None else json.dumps(body).encode(), headers=sent
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, found, raw = answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as refusal:
+            status, found, raw = refusal.code, refusal.headers, refusal.read()
+        lower = {name.lower(): value for name, value in found.items()}
+        return status, lower, json.loads(raw) if raw and "json" in lower.get("content-type", "") else raw
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
+    platform = package.LAMBDA if package.host_runs_lambda() else package.HOST
+    return package.build(STAGE, tmp_path_factory.mktemp("package"), platform=platform, say=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)  # The session below must not find the test run's own engine.
+        log = tmp_path_factory.mktemp("engine") / "engine.log"
+        sandbox_port = engine.free_port()
+        settings = {
+            "AUTH": "true",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "LOG_LEVEL": "INFO",
+            "BIANDAN_SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",
+            "BIANDAN_THROTTLE_FACTOR": "1000",
+        }
+        with engine.Engine(log=log, settings=settings) as running:
+            session = boto3.session.Session(ACCOUNT, SECRET_KEY, region_name=REGION)
+            session.client = _at(session.client, running.url)  # type: ignore[method-assign]
+            secrets, lacking = keys.values({}, lambda name: f"test-{name}")
+            assert not lacking
+            keys.create(session, STAGE, secrets)
+            fit_engine(built)
+            outputs = deploy.bring_up(
+                session,
+                built,
+                {"AlarmEmail": "", "StorefrontOrigins": "*"},
+                say=lambda _: None,
+                poll_s=0.2,
+                address_of=lambda found: _address(running.url, found),
+            )
+            gateway_responses(session, built, outputs["RestAPIId"])
+            yield Deployed(running.url, _address(running.url, outputs), outputs, session, secrets, log, settings)
+
+
+def _at(make: Callable[..., Any], url: str) -> Callable[..., Any]:
+    return lambda service, **options: make(service, **{"endpoint_url": url, **options})
+
+
+def _address(engine_url: str, outputs: Any) -> str:
+    return f"{engine_url}/_aws/execute-api/{outputs['RestAPIId']}/api"
+
+
+def fit_engine(built: package.Package) -> None:
+    """Change the two things in the template where the engine differs from AWS."""
+    template = json.loads(built.template_path.read_text(encoding="utf-8"))
+    # It is called over plain HTTP on this machine.
+    rule = template["Resources"].pop("UploadsBucketPolicy")
+    assert rule["Properties"]["PolicyDocument"]["Statement"][0]["Condition"] == {
+        "Bool": {"aws:SecureTransport": "false"}
+    }
+    # It demands sqs:SendMessageBatch, which AWS does not know: there sqs:SendMessage covers both.
+    for resource in template["Resources"].values():
+        for policy in resource.get("Properties", {}).get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if "sqs:SendMessage" in statement["Action"]:
+                    statement["Action"].append("sqs:SendMessageBatch")
+    built.template_path.write_text(json.dumps(template), encoding="utf-8")
+
+
+def gateway_responses(session: Any, built: package.Package, api_id: str) -> None:
+    """Put the template's gateway responses: the engine does not read them from the API's document, AWS does."""
+    template = json.loads(built.template_path.read_text(encoding="utf-8"))
+    gateway = session.client("apigateway")
+    for kind, response in template["Resources"]["RestAPI"]["Properties"]["Body"][stack.GATEWAY_RESPONSES].items():
+        gateway.put_gateway_response(restApiId=api_id, responseType=kind, **response)
+    deployment = gateway.create_deployment(restApiId=api_id)
+    gateway.update_stage(
+        restApiId=api_id,
+        stageName="api",
+        patchOperations=[{"op": "replace", "path": "/deploymentId", "value": deployment["id"]}],
+    )
+
+
+def eventually(probe: Callable[[], Any], *, within_s: float = 20) -> Any:
+    """Return the first true answer of ``probe``."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = probe()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"nothing within {within_s} s")
+
+
+# HTTP
+
+
+def test_the_api_answers_from_the_zip(deployed: Deployed) -> None:
+    status, headers, document = deployed.call("GET", "/openapi.json")
+
+    assert status == 200, document
+    assert document["openapi"] == "3.1.0"
+    assert headers["etag"].startswith('"')
+
+
+def test_a_refusal_of_ours_is_a_problem_in_the_callers_language(deployed: Deployed) -> None:
+    status, headers, problem = deployed.call("GET", "/v1/me", accept_language="zh-CN")
+
+    assert (status, headers["content-type"]) == (401, "application/problem+json")
+    assert (problem["code"], problem["detail"]) == ("unauthenticated", "请登录并携带有效的访问令牌。")
+    assert problem["request_id"] == headers["x-request-id"]
+
+
+def test_the_gateways_own_refusal_takes_the_same_shape(deployed: Deployed) -> None:
+    status, headers, problem = deployed.call("GET", "/no/such/address")
+
+    assert (status, headers["content-type"]) == (404, "application/problem+json")
+    assert set(problem) == {"type", "title", "status", "code", "detail", "request_id"}
+    assert (problem["code"], problem["status"], problem["title"]) == ("not_found", 404, "Not Found")
+    assert len(problem["request_id"]) >= 32
+
+
+def test_an_account_signs_up_and_reads_itself(deployed: Deployed) -> None:
+    name = f"{uuid4().hex[:10]}@example.org"
+    status, _, account = deployed.call(
+        "POST", "/v1/auth/register", {"identity": name, "password": "correct horse battery 9"}
+    )
+    assert status in (200, 201), account
+
+    status, _, signed_in = deployed.call(
+        "POST", "/v1/auth/sign-in", {"identity": name, "password": "correct horse battery 9"}
+    )
+    assert status == 200, signed_in
+    token = signed_in.get("access_token") or signed_in["tokens"]["access_token"]
+    status, _, me = deployed.call("GET", "/v1/me", authorization=f"Bearer {token}")
+    assert (status, me["account_id"][:4]) == (200, "acc_")
+
+
+# Streams, queues, schedule
+
+
+def test_every_queue_function_runs_and_reaches_its_dead_letters(deployed: Deployed) -> None:
+    sqs = deployed.client("sqs")
+    for queue in topology.QUEUES:
+        sqs.send_message(QueueUrl=deployed.queue_url(queue), MessageBody="no envelope")
+
+    for queue in topology.QUEUES:
+        dead = deployed.queue_url(f"{queue}-dead")
+        found = eventually(
+            lambda dead=dead: sqs.receive_message(QueueUrl=dead, MessageAttributeNames=["All"]).get("Messages")
+        )
+        assert found[0]["Body"] == "no envelope"
+        assert found[0]["MessageAttributes"]["reason"]["StringValue"] == "undecodable"
+        assert found[0]["MessageAttributes"]["queue"]["StringValue"] == queue
+        sqs.delete_message(QueueUrl=dead, ReceiptHandle=found[0]["ReceiptHandle"])
+
+
+@pytest.fixture
+def held_queue(deployed: Deployed) -> Iterator[Callable[[str], str]]:
+    """Stop a queue's function for the test, so that what arrives can be read; what was not read is dropped."""
+    client = deployed.client("lambda")
+    held: list[tuple[str, str]] = []
+
+    def hold(queue: str) -> str:
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:biandan-{STAGE}-{queue}"
+        mapping = client.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"][0]["UUID"]
+        client.update_event_source_mapping(UUID=mapping, Enabled=False)
+        held.append((queue, mapping))
+        return deployed.queue_url(queue)
+
+    yield hold
+    for queue, mapping in held:
+        deployed.client("sqs").purge_queue(QueueUrl=deployed.queue_url(queue))
+        client.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def received(deployed: Deployed, queue_url: str, count: int) -> list[facts.Envelope]:
+    """Return ``count`` envelopes from a queue."""
+    found: list[facts.Envelope] = []
+
+    def probe() -> bool:
+        answer = deployed.client("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            found.append(facts.decode(message["Body"]))
+            deployed.client("sqs").delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return len(found) >= count
+
+    eventually(probe)
+    return found
+
+
+def a_table_key(deployed: Deployed, table: str, identity: str) -> dict[str, Any]:
+    described = deployed.client("dynamodb").describe_table(TableName=f"biandan-{STAGE}-{table}")["Table"]
+    kinds = {part["AttributeName"]: part["AttributeType"] for part in described["AttributeDefinitions"]}
+    return {
+        part["AttributeName"]: {kinds[part["AttributeName"]]: identity if kinds[part["AttributeName"]] == "S" else "1"}
+        for part in described["KeySchema"]
+    }
+
+
+def tables(deployed: Deployed) -> list[str]:
+    names = deployed.client("dynamodb").list_tables()["TableNames"]
+    return [name.removeprefix(f"biandan-{STAGE}-") for name in names]
+
+
+def test_the_stream_of_every_table_reaches_the_queue(deployed: Deployed, held_queue: Callable[[str], str]) -> None:
+    queue_url = held_queue("catalog")
+    wanted = set(tables(deployed))
+    assert wanted
+    for table in wanted:
+        envelope = facts.Envelope(
+            id=f"stock.depleted#{table}",
+            type="stock.depleted",
+            at=datetime(2026, 11, 22, 4, 0, tzinfo=UTC),
+            request_id="r1",
+            cause_id="http#r1",
+            actor="test",
+            data={"type": "stock.depleted", "sku_id": table},
+        )
+        item = {
+            **a_table_key(deployed, table, f"deploy-{table}"),
+            "version": {"N": "1"},
+            "event_version": {"N": "1"},
+            "events": {"S": facts.encode_list([envelope])},
+        }
+        deployed.client("dynamodb").put_item(TableName=f"biandan-{STAGE}-{table}", Item=item)
+
+    assert {found.id.split("#")[1] for found in received(deployed, queue_url, len(wanted))} == wanted
+
+
+TICK = {
+    "version": "0",
+    "id": "tick",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": ACCOUNT,
+    "time": "2026-11-22T04:00:00Z",
+    "region": REGION,
+    "resources": [],
+    "detail": {},
+}
+"""What EventBridge sends each minute."""
+
+
+def test_the_schedule_runs_the_deadline_job_and_it_finds_what_is_due(
+    deployed: Deployed, held_queue: Callable[[str], str]
+) -> None:
+    rules = deployed.client("events").list_rules()["Rules"]
+    assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 minute)"]
+    queue_url = held_queue(topology.DEADLINES["ord"][1])
+    order_id = f"ord_{'0' * 24}_01"
+    deployed.client("dynamodb").put_item(
+        TableName=f"biandan-{STAGE}-orders",
+        Item={
+            "purchase_id": {"S": f"pur_{'0' * 24}"},
+            "id": {"S": order_id},
+            "version": {"N": "1"},
+            "due_shard": {"S": "due0"},
+            "due_at": {"N": "1"},
+        },
+    )
+    answer = deployed.client("lambda").invoke(FunctionName=f"biandan-{STAGE}-deadlines", Payload=json.dumps(TICK))
+    sent = json.loads(answer["Payload"].read())
+
+    assert "FunctionError" not in answer, sent
+    assert sent == {"order": 1}
+    due = received(deployed, queue_url, 1)[0]
+    assert (due.type, due.data["record_id"]) == ("due", order_id)
+    deployed.client("dynamodb").delete_item(
+        TableName=f"biandan-{STAGE}-orders", Key={"purchase_id": {"S": f"pur_{'0' * 24}"}, "id": {"S": order_id}}
+    )
+
+
+# The stack itself
+
+
+def test_the_roles_are_those_of_the_table_and_forbid_the_rest(deployed: Deployed) -> None:
+    iam = deployed.client("iam")
+    functions_found = {
+        found["FunctionName"]: found["Role"].rsplit("/", 1)[1]
+        for found in deployed.client("lambda").list_functions()["Functions"]
+    }
+    assert set(functions_found) == {f"biandan-{STAGE}-{functions.lambda_name(n)}" for n in functions.FUNCTIONS}
+    assert len(set(functions_found.values())) == len(functions.FUNCTIONS)
+    for role in functions_found.values():
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            text = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"])
+            assert "Scan" not in text
+            assert '"Resource": "*"' not in text
+
+
+def test_deploying_the_same_again_changes_nothing(deployed: Deployed, built: package.Package) -> None:
+    said: list[str] = []
+    outputs = deploy.bring_up(deployed.session, built, {}, say=said.append, poll_s=0.2)
+
+    assert outputs == deployed.outputs
+    assert not [line for line in said if "telling" in line]
+
+
+def test_main_job_through_the_deployed_stack(deployed: Deployed) -> None:
+    scenario = pytest.importorskip("tests.e2e.scenario")
+    scenario.play(deployed.url)
+
+
+def test_no_function_was_refused_by_its_role(deployed: Deployed) -> None:
+    """Runs last: nothing above may have been denied, not even where the code lives with a denial."""
+    text = deployed.log.read_text(encoding="utf-8")
+    denied = [line for line in text.splitlines() if "AccessDenied" in line or "not authorized to perform" in line]
+    assert denied == []
