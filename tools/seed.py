@@ -1,7 +1,8 @@
 """Fills an installation with the demonstration marketplace of ``tools/goods.py``, once.
 
 Everything is made through the services, under intents named after the goods: running it again, or after it was
-interrupted, creates nothing twice.
+interrupted, creates nothing twice. What consumers would do one event at a time (sold-out flags, search) is done here
+at once; where streams are pumped, they start after it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import secrets as random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.auth import service as auth
 from chalicelib.catalog import domain as catalog_domain
+from chalicelib.catalog import search
 from chalicelib.catalog import service as catalog
 from chalicelib.catalog import store as catalog_store
 from chalicelib.inventory import service as inventory
@@ -138,8 +141,14 @@ def _product(merchant_id: str, shop: goods.Shop, line: goods.Line) -> int:
         specifications=line.facts,
         pictures=(picture,),
     )
-    product = catalog.create(merchant_id, draft, intent=system_intent(name), handle=line.handle)
+    product, _ = catalog.create(merchant_id, draft, intent=system_intent(name), handle=line.handle)
     sku_ids = [sku.sku_id for sku in product.skus]
     inventory.receive_many(dict.fromkeys(sku_ids, line.stock), intent=system_intent(f"{name}#stock"))
+    catalog.edit(merchant_id, product.product_id, _in_stock)
     catalog.move(merchant_id, product.product_id, catalog_domain.Cause.LIST, intent=system_intent(f"{name}#list"))
+    search.reindex(product.product_id)
     return len(sku_ids)
+
+
+def _in_stock(product: catalog_domain.Product) -> catalog_domain.Product:
+    return replace(product, skus=tuple(replace(sku, sold_out=False) for sku in product.skus))

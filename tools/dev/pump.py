@@ -75,6 +75,8 @@ class Pump:
         self._queue_bells: dict[str, _Bell] = {}
         self._queue_urls: dict[str, str] = {}
         self._hidden: dict[str, tuple[str, datetime]] = {}
+        self._iterators: dict[str, tuple[str, str]] = {}
+        self._from = "LATEST"
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -83,7 +85,8 @@ class Pump:
         self._scheduled: list[functions.ScheduledFunction] = []
 
     def start(self) -> None:
-        """Begin to move things."""
+        """Begin to move things. A stream without a remembered place is read from now on."""
+        self._iterators = {table: found for table in self._tables if (found := self._iterator(table))}
         aws._hooks.append(self._watch)  # noqa: SLF001 -- for the life of the process, not of a block
         for found in functions.queue_functions():
             self._queue_bells[found.queue] = _Bell()
@@ -180,7 +183,7 @@ class Pump:
     # Streams ---------------------------------------------------------------------------------------------------
 
     def _relay(self) -> None:
-        iterators: dict[str, tuple[str, str]] = {}
+        iterators = self._iterators
         relay = functions.resolve(functions.RELAY)
         first = True
         while not self._stopping.is_set():
@@ -217,6 +220,7 @@ class Pump:
             bell.saw(rung)
         except Exception as error:
             iterators.pop(table, None)
+            self._from = "TRIM_HORIZON"  # Rather once more than never.
             if aws.error_code(error) == "TrimmedDataAccessException":
                 self._positions.pop(table, None)
             log.error("stream not read", trace=True, table=table, kind=type(error).__name__)
@@ -228,7 +232,7 @@ class Pump:
             return None
         arn = found[0]["StreamArn"]
         shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
-        params = {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        params = {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": self._from}
         if table in self._positions:
             after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._positions[table]}
             try:
@@ -236,6 +240,7 @@ class Pump:
             except Exception as error:
                 if aws.error_code(error) != "TrimmedDataAccessException":
                     raise
+                params["ShardIteratorType"] = "TRIM_HORIZON"
         return arn, aws.call("dynamodbstreams", "GetShardIterator", params)["ShardIterator"]
 
     def _remember(self) -> None:

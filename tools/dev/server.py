@@ -88,14 +88,14 @@ class DevServer:
         self._stops.append(stand_ins.stop)
         self.sandbox_url, self.carrier_url = stand_ins.sandbox_url, stand_ins.carrier_url
         self._environment(stand_ins.environment)
-        pump.start()
-        self._stops.append(pump.stop)
-        self.pump = pump
-        server.start()
         if self.seed:
             from tools import seed
 
             self.accounts = seed.ensure(remembered=self._path("accounts.json"), say=self.say)
+        pump.start()
+        self._stops.append(pump.stop)
+        self.pump = pump
+        server.start()
         self.say(f"  ready after {time.monotonic() - began:.1f} s")
 
     def _start_engine(self) -> None:

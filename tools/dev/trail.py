@@ -20,6 +20,8 @@ from chalicelib.kernel import events as facts
 from chalicelib.runtime import names
 
 KEEP = 50_000
+_PEOPLE = {"account_id", "buyer_id", "merchant_id"}
+"""Whose a row is does not make it part of another row's story."""
 _WRITES = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
 
 
@@ -71,12 +73,14 @@ class Trail:
     # Recorders -------------------------------------------------------------------------------------------------
 
     def http(self, event: dict[str, Any], answer: dict[str, Any], took_s: float) -> None:
-        """Record a served request."""
+        """Record a served request that may have changed something."""
         gateway = event["requestContext"]
+        if gateway["httpMethod"] == "GET":
+            return
         text = f"{gateway['httpMethod']} {event['path']} -> {answer['statusCode']} ({took_s * 1000:.0f} ms)"
         about = _bodies(event["path"])
         body = answer.get("body") or ""
-        if gateway["httpMethod"] != "GET" and body.startswith("{"):
+        if body.startswith("{"):
             about |= _bodies(*(value for name, value in json.loads(body).items() if name.endswith("_id")))
         self.add("http", text, entry_id=f"http#{gateway['requestId']}", cause="", about=about)
 
@@ -98,9 +102,9 @@ class Trail:
         events: list[facts.Envelope] = []
         for verb, part in parts:
             item = part.get("Item") or part.get("Key", {})
-            keys = [value["S"] for name, value in item.items() if name.endswith("id") and "S" in value]
-            about |= _bodies(*keys)
-            words.append(f"{verb.lower()} {names.table_of(part['TableName'])} {_key_text(keys)}")
+            keys = {name: value["S"] for name, value in item.items() if name.endswith("id") and "S" in value}
+            about |= _bodies(*(value for name, value in keys.items() if name not in _PEOPLE))
+            words.append(f"{verb.lower()} {names.table_of(part['TableName'])} {_record(keys)}")
             if "events" in item and item.get("event_version") == item.get("version"):
                 events += facts.decode_list(item["events"]["S"])
         kind = "transaction" if len(parts) > 1 else "write"
@@ -162,6 +166,10 @@ class Trail:
             while step is not None and step.number not in wanted:
                 wanted[step.number] = step
                 step = by_id.get(step.cause)
+        ids_wanted = {entry.id for entry in wanted.values() if entry.id}
+        for entry in entries:  # What was asked of others on the way: their addresses need not hold our ids.
+            if entry.kind == "provider" and entry.cause in ids_wanted:
+                wanted[entry.number] = entry
         return _tree(sorted(wanted.values(), key=lambda entry: entry.number))
 
     def intact(self) -> bool:
@@ -232,5 +240,9 @@ def _bodies(*texts: Any) -> set[str]:
     return found
 
 
-def _key_text(keys: list[str]) -> str:
-    return "/".join(dict.fromkeys(keys)) if keys else ""
+def _record(keys: dict[str, str]) -> str:
+    """Return the id that names a row best: its own before those it hangs on."""
+    for name in ("id", "entry_id", "shipment_id", "complaint_id", "product_id", "sku_id"):
+        if name in keys:
+            return keys[name]
+    return next(iter(keys.values()), "")
