@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
@@ -133,7 +134,7 @@ class Till:
 
     def operate(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> http.Answer:
         """Call as the operator."""
-        token = people.token(self.operator.account_id, people.Role.BUYER, people.Role.OPERATOR)
+        token = people.token(self.operator.account_id, Role.BUYER, Role.OPERATOR)
         return http.call(method, path, body, token=token, key=key)
 
     def expire(self, sale: Sale) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -48,6 +49,24 @@ def noticed(payment_id: str, outcome: str, transaction_id: str | None = None) ->
     return lambda: service.take_notice(notice)
 
 
+def check(till: Till, sale: orders.Sale, attempts: dict[str, str], paid: set[str], *, expired: bool) -> None:
+    purchase = orders.load_purchase(sale.purchase.purchase_id)
+    states = {name: payment(payment_id).status for name, payment_id in attempts.items()}
+    won = [name for name, state in states.items() if state is PaymentStatus.CAPTURED]
+    assert len(won) == (1 if purchase.status is PurchaseStatus.PAID else 0)
+    if paid and not expired:
+        assert purchase.status is PurchaseStatus.PAID
+    for name in set(states) - set(won):
+        assert states[name] is (PaymentStatus.RETURNED if name in paid else PaymentStatus.CLOSED)
+        assert till.sandbox.orders[attempts[name]].refunded == (TOTAL if name in paid else 0)
+    assert purchase.settled_by == (attempts[won[0]] if won else None)
+    assert accounts(sale).get("clearing:sandbox", 0) == (TOTAL if won else 0)
+    assert "surplus" not in accounts(sale)
+    assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED] * (len(paid) - len(won))
+    assert story(sale).quarantined == ()
+    assert service.conclude_attempts(purchase) is (Conclusion.CAPTURED if won else Conclusion.CLOSED)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sequence=st.lists(st.sampled_from(FACTS), min_size=1, max_size=14),
@@ -70,11 +89,8 @@ def test_every_order_of_facts_ends_in_one_state(till: Till, sequence: list[str],
 
     def expire() -> None:
         found = orders.load_sale(sale.purchase.purchase_id)
-        try:
-            with UnitOfWork() as work:
-                orders.release(work, found, expired=True)
-        except IllegalTransition:
-            pass
+        with suppress(IllegalTransition), UnitOfWork() as work:
+            orders.release(work, found, expired=True)
 
     acts: dict[str, Callable[[], object]] = {
         "first noticed pending": noticed(first, "pending"),
@@ -97,26 +113,7 @@ def test_every_order_of_facts_ends_in_one_state(till: Till, sequence: list[str],
     till.settle()
     till.wait(timedelta(minutes=1))
 
-    purchase = orders.load_purchase(sale.purchase.purchase_id)
-    states = {"first": payment(first).status, "second": payment(second).status}
-    won = [name for name, state in states.items() if state is PaymentStatus.CAPTURED]
-    assert len(won) == (1 if purchase.status is PurchaseStatus.PAID else 0)
-    if paid and "expired" not in sequence:
-        assert purchase.status is PurchaseStatus.PAID
-    for name, payment_id in (("first", first), ("second", second)):
-        if name not in paid:
-            assert states[name] is PaymentStatus.CLOSED
-        elif name not in won:
-            assert states[name] is PaymentStatus.RETURNED
-            assert till.sandbox.orders[payment_id].refunded == TOTAL
-    if won:
-        assert purchase.settled_by == {"first": first, "second": second}[won[0]]
-    assert accounts(sale).get("clearing:sandbox", 0) == (TOTAL if won else 0)
-    assert "surplus" not in accounts(sale)
-    assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED] * (len(paid) - len(won))
-    assert story(sale).quarantined == ()
-    expected = Conclusion.CAPTURED if won else Conclusion.CLOSED
-    assert service.conclude_attempts(purchase) is expected
+    check(till, sale, {"first": first, "second": second}, paid, expired="expired" in sequence)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -128,7 +125,7 @@ def test_every_order_of_facts_ends_in_one_state(till: Till, sequence: list[str],
 )
 def test_every_order_of_refund_facts_pays_back_once(till: Till, sequence: list[str], lost: tuple[str, ...]) -> None:
     sale, payment_id = till.paid((1000, 999))
-    till.sandbox.steer(payment_id, notify=False, **{how: ("refund",) for how in lost})
+    till.sandbox.steer(payment_id, notify=False, **dict.fromkeys(lost, ("refund",)))
     with UnitOfWork() as work:
         refund_id = service.request_refund(
             work, purchase_id=sale.purchase.purchase_id, order_id=sale.orders[0].order_id,
@@ -158,7 +155,7 @@ def test_every_order_of_refund_facts_pays_back_once(till: Till, sequence: list[s
     till.wait(timedelta(minutes=4))
 
     assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED]
-    assert list(number for number in till.sandbox.refunds if number == refund_id) == [refund_id]
+    assert [number for number in till.sandbox.refunds if number == refund_id] == [refund_id]
     assert till.sandbox.orders[payment_id].refunded == 700
     assert (payment(payment_id).refunded, payment(payment_id).reserved) == (700, 700)
     assert accounts(sale)["clearing:sandbox"] == TOTAL - 700

@@ -32,7 +32,7 @@ def purchase_status(sale: orders.Sale) -> PurchaseStatus:
     return orders.load_purchase(sale.purchase.purchase_id).status
 
 
-# --- the straight way -------------------------------------------------------------------------------------------------
+# --- the straight way -----------------------------------------------------------------------------------------------
 
 
 def test_a_purchase_of_two_merchants_is_paid_once_and_split_to_the_fen(till: Till) -> None:
@@ -132,7 +132,7 @@ def test_a_provider_that_refuses_the_order_fails_the_attempt_and_another_may_sta
     assert till.start(sale).json["payment_id"].endswith("_02")
 
 
-# --- who may, and what is refused --------------------------------------------------------------------------------------
+# --- who may, and what is refused -----------------------------------------------------------------------------------
 
 
 def test_refusals_leave_no_trace(till: Till) -> None:
@@ -181,7 +181,7 @@ def test_an_expired_purchase_takes_no_attempt(till: Till) -> None:
     assert till.sandbox.calls == []
 
 
-# --- several attempts ---------------------------------------------------------------------------------------------------
+# --- several attempts -----------------------------------------------------------------------------------------------
 
 
 def test_a_second_attempt_first_closes_the_first(till: Till) -> None:
@@ -226,7 +226,7 @@ def test_both_attempts_paid_one_wins_and_the_other_refunds_itself(till: Till) ->
     assert "surplus" not in accounts(sale)
 
 
-# --- notices ------------------------------------------------------------------------------------------------------------
+# --- notices --------------------------------------------------------------------------------------------------------
 
 
 def notice(till: Till, payment_id: str, **content: Any) -> tuple[dict[str, str], bytes]:
@@ -384,7 +384,7 @@ def test_another_amount_really_paid_goes_back_whole(till: Till, amount: int) -> 
     assert till.started(sale).endswith("_02")
 
 
-# --- late ---------------------------------------------------------------------------------------------------------------
+# --- late -----------------------------------------------------------------------------------------------------------
 
 
 def test_money_after_expiry_goes_back_by_itself_and_the_buyer_is_told_why(till: Till) -> None:
@@ -459,7 +459,7 @@ def test_a_capture_and_its_twin_at_the_same_moment_are_one(till: Till, monkeypat
     assert payment(payment_id).version == 3  # Started, pending, captured: the twin wrote nothing.
 
 
-# --- chasing and concluding ------------------------------------------------------------------------------------------------
+# --- chasing and concluding -----------------------------------------------------------------------------------------
 
 
 def test_a_payment_whose_notice_never_came_is_found_within_a_minute_and_a_half(till: Till) -> None:
@@ -560,7 +560,7 @@ def test_an_attempt_the_provider_never_heard_of_is_looked_at_again(till: Till) -
     assert payment(number).due_at is None
 
 
-# --- refunds --------------------------------------------------------------------------------------------------------------
+# --- refunds --------------------------------------------------------------------------------------------------------
 
 
 def ask_refund(till: Till, sale: orders.Sale, amount: int, *, order: int = 0, key: str | None = None) -> http.Answer:
@@ -754,7 +754,7 @@ def test_an_unpaid_attempt_refunds_nothing(till: Till) -> None:
         )
 
 
-# --- operators --------------------------------------------------------------------------------------------------------------
+# --- operators ------------------------------------------------------------------------------------------------------
 
 
 def test_operators_list_what_waits_page_by_page_and_read_the_whole_story(till: Till) -> None:
