@@ -1,7 +1,7 @@
 """A lean way to the two services on every hot path, DynamoDB and SQS: their JSON protocol, signed and sent directly.
 
 botocore spends about 1 ms of CPU on a call (parameter walking, hooks, parsers, retries we do not want), http.client a
-quarter, this a tenth of it, and there is no client to build at cold start (docs/adr/0003).
+quarter, this a tenth of it, and there is no client to build at cold start (docs/adr/transport.md).
 Everything else goes through boto3. Errors are botocore's own
 ``ClientError`` with the same ``response``, so nobody above can tell the difference.
 

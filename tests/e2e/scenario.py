@@ -251,7 +251,9 @@ class Game:
             self.say(f"  {number}: {parcel['status_text']}")
             for event in parcel["events"]:
                 self.say(f"    {event['at']}  {event['text']}")
-            self._until(f"/v1/orders/{order_id}", lambda found: found["status"] == "delivered", "the order is delivered")
+            self._until(
+                f"/v1/orders/{order_id}", lambda found: found["status"] == "delivered", "the order is delivered"
+            )
             key = uuid4().hex
             for _ in range(2):
                 order = self.buyer.expect(200, "POST", f"/v1/orders/{order_id}/confirm", {}, key=key)

@@ -41,9 +41,7 @@ def faults(text: str) -> list[tuple[int, str, str]]:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_are_counted_through_quoted_line_ends_of_any_kind(end: str) -> None:
-    text = end.join(
-        [HEADER, 'a,"Two', 'lines, ""quoted""",,,1.00,,', 'b,"x",,,2,,', "", 'c,Third,,,3,,']
-    )
+    text = end.join([HEADER, 'a,"Two', 'lines, ""quoted""",,,1.00,,', 'b,"x",,,2,,', "", "c,Third,,,3,,"])
     groups, _ = parse(text)
 
     assert [(group.handle, group.lines[0].line, group.next_line) for group in groups] == [

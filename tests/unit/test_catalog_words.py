@@ -40,7 +40,10 @@ def test_a_question_without_words_has_no_tokens() -> None:
         ('<p onclick="x()" style="a">a</p>', "<p>a</p>"),
         ('<a href="javascript:x()">a</a>', "<a>a</a>"),
         ('<a href=" JAVAscript:x()">a</a><a href="//evil">b</a>', "<a>a</a><a>b</a>"),
-        ('<img src=x onerror=alert(1)><img src="https://p/1.jpg" alt="a&quot;b">', '<img><img src="https://p/1.jpg" alt="a&quot;b">'),
+        (
+            '<img src=x onerror=alert(1)><img src="https://p/1.jpg" alt="a&quot;b">',
+            '<img><img src="https://p/1.jpg" alt="a&quot;b">',
+        ),
         ("<b><i>open", "<b><i>open</i></b>"),
         ("</p><svg><a href='https://x'>y</a></svg><li>z</li>", "<li>z</li>"),
         ("<form><input>text</form>", "text"),

@@ -1,0 +1,194 @@
+"""Routes, problems and refusals of the HTTP runtime, on a small app of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.kernel import context
+from chalicelib.kernel.errors import Busy, Conflict, NotFound, Throttled
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.app import App
+from chalicelib.runtime.http.routes import Reply, Routes, language_of
+from chalicelib.runtime.intents import Intent
+from chalicelib.runtime.schema import MoneyView, Schema
+from tests.http import event
+
+routes = Routes("test")
+THIS = __name__
+
+
+class Thing(Schema):
+    name: str
+    price: MoneyView | None = None
+
+
+class Where(Schema):
+    page: int = 1
+
+
+@routes.route(
+    "GET",
+    "/v1/things/{thing_id}",
+    access=Access.PUBLIC,
+    query=Where,
+    returns=Thing,
+    etag=True,
+    cache_control="public, max-age=5",
+)
+def get_thing(thing_id: str, query: Where) -> Thing:
+    if thing_id == "gone":
+        raise NotFound(what="thing")
+    if thing_id == "boom":
+        raise RuntimeError("secret detail 13800138000")
+    return Thing(name=f"{thing_id}-{query.page}")
+
+
+@routes.route("POST", "/v1/things", access=Access.SIGNED_IN, body=Thing, returns=Thing, status=201, cap_bytes=200)
+def make_thing(body: Thing, caller: Caller, intent: Intent) -> Reply:
+    return Reply(body, 201, {"X-Intent": intent.record_id("thg"), "X-Who": caller.account_id})
+
+
+@routes.route("PUT", "/v1/things/{thing_id}", access=Access.MERCHANT, body=Thing)
+def put_thing(thing_id: str, body: Thing) -> None:
+    errors = {"busy": Busy(), "slow": Throttled(wait_s=7), "clash": Conflict()}
+    raise errors[thing_id]
+
+
+@routes.route("POST", "/v1/hook", access=Access.PROVIDER, idempotent=False, content_types=("text/xml",))
+def hook() -> Reply:
+    return Reply("success", 200, {"Content-Type": "text/plain"})
+
+
+def who(token: str) -> Caller:
+    """Tokens of this test are roles."""
+    return Caller("acc_1", frozenset(token.split("+")), "mer_1" if "merchant_staff" in token else None)
+
+
+@pytest.fixture(scope="module")
+def app() -> App:
+    made = App("test", authenticate=f"{THIS}:who")
+    made.api.binary_types = []
+    made.install([(r.method, r.path, THIS, r.content_types) for r in routes.entries])
+    return made
+
+
+def ask(
+    app: App, method: str, path: str, body: Any = None, raw: bytes | None = None, **headers: str
+) -> tuple[int, Any, dict[str, str]]:
+    sent = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    payload = raw if raw is not None else (json.dumps(body).encode() if body is not None else b"")
+    answer = app(event(method, path, body=payload, headers=sent, app=app), None)
+    text = answer.get("body") or ""
+    found = {name.lower(): value for name, value in answer["headers"].items()}
+    return answer["statusCode"], json.loads(text) if "json" in found.get("content-type", "") else text, found
+
+
+def problem(answer: tuple[int, Any, dict[str, str]]) -> tuple[int, str]:
+    status, body, headers = answer
+    assert headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "status", "code", "detail", "request_id"} <= set(body)
+    assert body["status"] == status
+    assert headers["x-request-id"] == body["request_id"]
+    return status, body["code"]
+
+
+def test_an_answer_is_cacheable_and_not_sent_twice(app: App) -> None:
+    status, body, headers = ask(app, "GET", "/v1/things/tea?page=2")
+    assert (status, body, headers["cache-control"]) == (200, {"name": "tea-2"}, "public, max-age=5")
+    again = ask(app, "GET", "/v1/things/tea?page=2", If_None_Match=f'"other", W/{headers["etag"]}')
+    assert (again[0], again[1], again[2]["etag"]) == (304, "", headers["etag"])
+    assert ask(app, "GET", "/v1/things/tea?page=3", If_None_Match=headers["etag"])[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v1/things/gone", (404, "not_found")),
+        ("/v1/nowhere", (404, "not_found")),
+        ("/v1/things/x?page=one", (422, "invalid_request")),
+        ("/v1/things/x?other=1", (422, "invalid_request")),
+        ("/v1/things/boom", (500, "internal_error")),
+    ],
+)
+def test_a_refusal_is_a_problem(app: App, path: str, expected: tuple[int, str]) -> None:
+    answer = ask(app, "GET", path)
+    assert problem(answer) == expected
+    assert "13800138000" not in json.dumps(answer[1])
+
+
+def test_chalices_own_refusals_have_our_shape(app: App) -> None:
+    assert problem(ask(app, "PATCH", "/v1/things")) == (405, "method_not_allowed")
+    assert problem(ask(app, "POST", "/v1/things", raw=b"<a/>", Content_Type="text/xml")) == (
+        415,
+        "unsupported_media_type",
+    )
+    assert problem(ask(app, "POST", "/v1/hook", {})) == (415, "unsupported_media_type")
+    assert ask(app, "POST", "/v1/hook", raw=b"<a/>", Content_Type="text/xml; charset=utf-8")[:2] == (200, "success")
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"{", (400, "malformed_body")),
+        (b"\xff\xfe", (400, "malformed_body")),
+        (b"[]", (422, "invalid_request")),
+        (b"", (422, "invalid_request")),
+        (b'{"name": 3}', (422, "invalid_request")),
+        (b'{"name": "a", "price": {"minor": 1.5}}', (422, "invalid_request")),
+        (b'{"name": "a", "price": {"minor": "1"}}', (422, "invalid_request")),
+        (b'{"name": "a", "role": "operator"}', (422, "invalid_request")),
+        (b'{"name": "' + b"x" * 200 + b'"}', (413, "too_large")),
+        (b"[" * 190, (400, "malformed_body")),
+    ],
+)
+def test_a_wrong_body_is_refused_and_said_where(app: App, raw: bytes, expected: tuple[int, str]) -> None:
+    answer = ask(app, "POST", "/v1/things", raw=raw, Authorization="Bearer buyer", Idempotency_Key="key-12345")
+    assert problem(answer) == expected
+    if expected[0] == 422:
+        assert answer[1]["errors"][0]["pointer"].startswith("/")
+
+
+def test_a_key_is_needed_and_names_what_is_made(app: App) -> None:
+    def post(body: Any, key: str | None) -> tuple[int, Any, dict[str, str]]:
+        more = {"Idempotency_Key": key} if key is not None else {}
+        return ask(app, "POST", "/v1/things", body, Authorization="Bearer buyer", **more)
+
+    for bad in (None, "short", "x" * 65, "with space 123", "ключ-12345"):
+        assert problem(post({"name": "a"}, bad)) == (400, "idempotency_key_missing")
+    first, again, other = (post({"name": "a"}, key)[2]["x-intent"] for key in ("key-12345", "key-12345", "key-12346"))
+    assert first == again != other
+
+
+def test_roles_are_kept_apart(app: App) -> None:
+    def put(**headers: str) -> tuple[int, str]:
+        return problem(ask(app, "PUT", "/v1/things/clash", {"name": "a"}, **headers))
+
+    assert put() == (401, "unauthenticated")
+    assert put(Authorization="Basic abc") == (401, "unauthenticated")
+    assert put(Authorization="Bearer ") == (401, "unauthenticated")
+    assert put(Authorization="Bearer buyer+operator") == (403, "forbidden")
+    assert put(authorization="bearer merchant_staff") == (409, "conflict")
+    answer = ask(app, "PUT", "/v1/things/clash", {"name": "a"})
+    assert answer[2]["www-authenticate"].startswith("Bearer")
+
+
+def test_a_client_learns_when_to_try_again(app: App) -> None:
+    busy = ask(app, "PUT", "/v1/things/busy", {"name": "a"}, Authorization="Bearer merchant_staff")
+    assert (problem(busy), busy[2]["retry-after"]) == ((503, "busy"), "1")
+    slow = ask(app, "PUT", "/v1/things/slow", {"name": "a"}, Authorization="Bearer merchant_staff")
+    assert (problem(slow), slow[2]["retry-after"], slow[1]["wait_s"]) == ((429, "too_many_requests"), "7", 7)
+
+
+def test_details_speak_the_callers_language(app: App) -> None:
+    chinese = ask(app, "GET", "/v1/things/gone", Accept_Language="fr;q=1, zh-TW, en;q=0.5")
+    assert (chinese[1]["detail"], chinese[2]["content-language"]) == ("thing 不存在。", "zh-CN")
+    assert ask(app, "GET", "/v1/things/gone", Accept_Language="en-GB, zh")[1]["detail"] == "There is no such thing."
+    assert [language_of(text) for text in (None, "", "de", "ZH-cn", "en")] == ["en", "en", "en", "zh", "en"]
+
+
+def test_the_context_ends_with_the_request(app: App) -> None:
+    ask(app, "GET", "/v1/things/tea")
+    assert context.current() == context.Context()
