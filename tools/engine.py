@@ -96,6 +96,11 @@ class Engine:
         self.stop()
         raise EngineError(f"the embedded engine did not answer on port {self.port} within {timeout_s:.0f} s")
 
+    @property
+    def pid(self) -> int:
+        """Return its process id, 0 while it does not run."""
+        return self._process.pid if self._process is not None else 0
+
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=1):  # noqa: S310

@@ -7,9 +7,11 @@ not as it must be raises :class:`Unexpected`.
 from __future__ import annotations
 
 import json
+import struct
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -263,8 +265,44 @@ class Game:
     # Complaints ------------------------------------------------------------------------------------------------
 
     def complain(self, purchase: Json) -> str:
-        """A complaint about one line is answered and settled."""
-        return ""
+        """A complaint with a picture is answered with an offer, accepted, and the money is back."""
+        self.say("\nShe files a complaint with a picture")
+        order = self.buyer.get(f"/v1/orders/{purchase['order_ids'][0]}")
+        line = order["lines"][0]
+        picture = png()
+        ticket = self.buyer.expect(
+            201, "POST", "/v1/complaints/evidence", {"content_type": "image/png", "size": len(picture)}
+        )
+        upload(ticket, picture)
+        filing = {
+            "order_id": order["order_id"],
+            "line_id": line["line_id"],
+            "reason": "damaged",
+            "text": "到货时有一处裂纹。",
+            "evidence": [ticket["evidence_id"]],
+        }
+        complaint = self.buyer.expect(201, "POST", "/v1/complaints", filing)
+        complaint_id = str(complaint["complaint_id"])
+        expect(complaint["turn"] == "merchant", "it is the merchant's turn")
+        expect(bool(complaint["due_at"]), "it says until when")
+        self.say(f"  {complaint_id}: {complaint['status_text']}, {complaint['turn_text']} until {complaint['due_at']}")
+        staff = self._staff(order["merchant_id"])
+        waiting = [found["complaint_id"] for found in self._all(staff, "/v1/merchant/complaints?view=waiting")]
+        expect(complaint_id in waiting, "the merchant sees it among those that wait")
+        offer = {"minor": line["total"]["minor"] // 2, "currency": line["total"]["currency"]}
+        answer = {"answer": "refund", "amount": offer, "text": "抱歉，退您一半。"}
+        offered = staff.expect(200, "POST", f"/v1/merchant/complaints/{complaint_id}/reply", answer)
+        expect(offered["turn"] == "buyer", "it is the buyer's turn")
+        self.say(f"  the merchant offers {money(offer)}; she accepts")
+        self.buyer.expect(200, "POST", f"/v1/complaints/{complaint_id}/accept", {})
+        path = f"/v1/complaints/{complaint_id}"
+        done = self._until(path, lambda found: found["status"] == "resolved", "it is resolved")
+        expect(done["refund"] == offer, "what was offered is what went back")
+        after = self._until(
+            f"/v1/orders/{order['order_id']}", lambda found: found["refunded"] == offer, "the order shows the refund"
+        )
+        self.say(f"  {complaint_id} is resolved; {after['order_id']} shows {money(after['refunded'])} refunded")
+        return complaint_id
 
     # What goes wrong -------------------------------------------------------------------------------------------
 
@@ -395,3 +433,30 @@ def post(url: str, body: Json) -> None:
     """Post JSON to a stand-in that must accept it."""
     status, answer = send(url, body)
     expect(200 <= status < 300, f"{url} accepts {body} (it answered {status}: {answer})")
+
+
+def png() -> bytes:
+    """Return a picture of one pixel."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0\xb4\x36\x1e")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def upload(ticket: Json, content: bytes) -> None:
+    """Post a file with the form that the API gave out, as a browser does."""
+    border = uuid4().hex
+    parts = [
+        f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in ticket["fields"].items()
+    ]
+    parts.append(f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="crack.png"\r\n'.encode())
+    parts.append(b"Content-Type: image/png\r\n\r\n" + content + f"\r\n--{border}--\r\n".encode())
+    request = urllib.request.Request(  # noqa: S310
+        ticket["url"], data=b"".join(parts), headers={"content-type": f"multipart/form-data; boundary={border}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        expect(answer.status in (200, 201, 204), "the file is uploaded")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,15 +24,20 @@ import boto3.session
 import pytest
 
 from chalicelib import topology
+from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from infra import functions, stack
+from tests.e2e import scenario
 from tools import deploy, engine, keys, package
+from tools.carriers.hub import Hub
+from tools.dev import standins
+from tools.sandbox.core import Keys, Sandbox
 
 pytestmark = pytest.mark.deploy
 
 STAGE = "dev"
 ACCOUNT = engine.LOCAL_ACCOUNT  # The engine looks unsigned calls of an API up in its own account only.
-SECRET_KEY = "deploy-test"
+SECRET_KEY = "embedded-engine"
 REGION = "us-east-1"
 
 
@@ -43,9 +50,12 @@ class Deployed:
     """Base URL of the API: what ``https://<id>.execute-api...amazonaws.com/api`` is on AWS."""
     outputs: dict[str, str]
     session: Any
-    secrets: dict[str, dict[str, Any]]
+    stand_ins: standins.StandIns
     log: Path
-    settings: dict[str, str] = field(default_factory=dict)
+    moved: Path
+    """File with the seconds by which the functions' clock is ahead."""
+    clock: clock.Adjustable
+    """The stand-ins' clock."""
 
     def client(self, service: str) -> Any:
         return self.session.client(service, endpoint_url=self.engine_url)
@@ -78,23 +88,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
 
 @pytest.fixture(scope="module")
 def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)  # The session below must not find the test run's own engine.
-        log = tmp_path_factory.mktemp("engine") / "engine.log"
-        sandbox_port = engine.free_port()
-        settings = {
-            "AUTH": "true",
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "LOG_LEVEL": "INFO",
-            "BIANDAN_SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",
-            "BIANDAN_THROTTLE_FACTOR": "1000",
-        }
-        with engine.Engine(log=log, settings=settings) as running:
+    folder = tmp_path_factory.mktemp("engine")
+    log, moved = folder / "engine.log", folder / "clock"
+    adjustable = clock.Adjustable()
+    secrets, lacking = keys.values({}, lambda name: f"test-{name}")
+    assert not lacking
+    stand_ins = _stand_ins(secrets, adjustable)
+    settings = {
+        "AUTH": "true",
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "LOG_LEVEL": "INFO",
+        "PYTHONPATH": str(Path(__file__).parent / "movable_clock"),
+        "BIANDAN_TEST_CLOCK": str(moved),
+        **stand_ins.environment,
+    }
+    try:
+        with engine.Engine(log=log, settings=settings) as running, pytest.MonkeyPatch.context() as patch:
+            patch.delenv("AWS_ENDPOINT_URL", raising=False)  # The test run's own engine.
             session = boto3.session.Session(ACCOUNT, SECRET_KEY, region_name=REGION)
             session.client = _at(session.client, running.url)  # type: ignore[method-assign]
-            secrets, lacking = keys.values({}, lambda name: f"test-{name}")
-            assert not lacking
             keys.create(session, STAGE, secrets)
             fit_engine(built)
             outputs = deploy.bring_up(
@@ -106,7 +118,21 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
                 address_of=lambda found: _address(running.url, found),
             )
             gateway_responses(session, built, outputs["RestAPIId"])
-            yield Deployed(running.url, _address(running.url, outputs), outputs, session, secrets, log, settings)
+            url = _address(running.url, outputs)
+            yield Deployed(running.url, url, outputs, session, stand_ins, log, moved, adjustable)
+    finally:
+        stand_ins.stop()
+
+
+def _stand_ins(secrets: dict[str, dict[str, Any]], now: clock.Adjustable) -> standins.StandIns:
+    """Start the sandbox provider and the carrier hub with this installation's keys, on a clock that can be moved."""
+    hub = secrets["logistics-kuaidi100"]
+    found = standins.StandIns(
+        sandbox=Sandbox(keys=Keys(**secrets["payments-sandbox"]), now=lambda: now().timestamp()),
+        hub=Hub(standins._exchange, key=hub["key"], customer=hub["customer"], now=now),
+    )
+    found.start()
+    return found
 
 
 def _at(make: Callable[..., Any], url: str) -> Callable[..., Any]:
@@ -364,9 +390,75 @@ def test_deploying_the_same_again_changes_nothing(deployed: Deployed, built: pac
     assert not [line for line in said if "telling" in line]
 
 
+def seeded(deployed: Deployed) -> list[dict[str, str]]:
+    """Fill the stack with the demonstration marketplace, as its operator would: from outside, with own credentials."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json, tools.seed; print(json.dumps(tools.seed.ensure(say=lambda _: None)))",
+        ],
+        cwd=package.ROOT,
+        env={**os.environ, **engine.environment(deployed.engine_url, stage=STAGE), "BIANDAN_THROTTLE_FACTOR": "100"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    accounts: list[dict[str, str]] = json.loads(done.stdout.splitlines()[-1])
+    return accounts
+
+
+def settle(deployed: Deployed, *, within_s: float = 90) -> None:
+    """Wait until no queue holds anything: what has happened has reached everybody."""
+    sqs = deployed.client("sqs")
+    urls = [deployed.queue_url(queue) for queue in topology.QUEUES]
+    counts = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+
+    def is_empty() -> bool:
+        return not any(
+            int(number)
+            for url in urls
+            for number in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"].values()
+        )
+
+    for _ in range(2):  # An empty moment may lie between a commit and its stream.
+        eventually(is_empty, within_s=within_s)
+        time.sleep(0.5)
+
+
 def test_main_job_through_the_deployed_stack(deployed: Deployed) -> None:
-    scenario = pytest.importorskip("tests.e2e.scenario")
-    scenario.play(deployed.url)
+    accounts = seeded(deployed)
+    settle(deployed)
+
+    def advance(by: timedelta) -> None:
+        """Let time pass in functions and stand-ins, and the minute's tick with it."""
+        settle(deployed)
+        deployed.clock.advance(by)
+        deployed.moved.write_text(str(deployed.clock.offset.total_seconds()), encoding="ascii")
+        for _ in range(2):
+            answer = deployed.client("lambda").invoke(
+                FunctionName=f"biandan-{STAGE}-deadlines", Payload=json.dumps(TICK)
+            )
+            assert "FunctionError" not in answer
+            settle(deployed)
+
+    scenario.play(
+        deployed.url,
+        deployed.stand_ins.sandbox_url,
+        deployed.stand_ins.carrier_url,
+        accounts=accounts,
+        advance=advance,
+    )
+    settle(deployed)
+    sqs = deployed.client("sqs")
+    for queue in (*topology.QUEUES, functions.RELAY):
+        dead = sqs.receive_message(QueueUrl=deployed.queue_url(f"{queue}-dead"), MessageAttributeNames=["All"])
+        assert dead.get("Messages", []) == []
 
 
 def test_no_function_was_refused_by_its_role(deployed: Deployed) -> None:

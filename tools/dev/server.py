@@ -50,6 +50,7 @@ class DevServer:
     accounts: list[dict[str, str]] = field(default_factory=list)
     trail: Trail = field(default_factory=Trail)
     adjustable: clock.Adjustable = field(default_factory=clock.Adjustable)
+    _engine_pid: int = 0
     _stops: list[Callable[[], None]] = field(default_factory=list)
 
     def start(self) -> Self:
@@ -104,6 +105,7 @@ class DevServer:
         state = self._path("engine")
         running = engine.Engine(data=state, log=log_file).start()
         self._stops.append(running.stop)
+        self._engine_pid = running.pid
         self.engine_url = running.url
         self._environment(engine.environment(running.url))
 
@@ -173,6 +175,7 @@ class DevServer:
             "sandbox": self.sandbox_url,
             "carrier": self.carrier_url,
             "engine": self.engine_url,
+            "pids": {"server": os.getpid(), "engine": self._engine_pid},
             "accounts": self.accounts,
         }
 
