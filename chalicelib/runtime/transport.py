@@ -33,8 +33,14 @@ POOL_CONNECTIONS = 50
 IDLE_S = 20
 """Both services keep an idle connection longer than this."""
 
-TARGETS = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
+TARGETS = {
+    "dynamodb": "DynamoDB_20120810",
+    "dynamodbstreams": "DynamoDBStreams_20120810",  # Read by the local pumps; Lambda reads streams for us.
+    "sqs": "AmazonSQS",
+}
 """The services spoken here, with the prefix of their ``X-Amz-Target``."""
+_SCOPES = {"dynamodbstreams": "dynamodb"}
+_HOSTS = {"dynamodbstreams": "streams.dynamodb"}
 
 _pools: dict[str, list[_Connection]] = {}
 _decode = msgspec.json.Decoder().decode
@@ -61,7 +67,7 @@ def call(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]
         "Content-Type": "application/x-amz-json-1.0",
         "X-Amz-Target": f"{TARGETS[service]}.{operation}",
     }
-    _sign(headers, body, service)
+    _sign(headers, body, _SCOPES.get(service, service))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
     status, answer_headers, content = _send(url, head, body)
@@ -89,7 +95,7 @@ def _endpoint(service: str, region: str) -> tuple[str, str]:
 
 def _public_endpoint(service: str, region: str) -> str:
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://{service}.{region}.{suffix}"
+    return f"https://{_HOSTS.get(service, service)}.{region}.{suffix}"
 
 
 def _credentials() -> _Credentials:

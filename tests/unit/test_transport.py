@@ -161,4 +161,7 @@ def test_nobody_listening_is_said_so(at: Any) -> None:
 
 def test_the_public_address_is_the_regions_own() -> None:
     assert transport._public_endpoint("dynamodb", "eu-central-1") == "https://dynamodb.eu-central-1.amazonaws.com"
+    assert (
+        transport._public_endpoint("dynamodbstreams", "eu-west-1") == "https://streams.dynamodb.eu-west-1.amazonaws.com"
+    )
     assert transport._public_endpoint("sqs", "cn-north-1") == "https://sqs.cn-north-1.amazonaws.com.cn"
