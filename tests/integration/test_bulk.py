@@ -260,7 +260,9 @@ def test_jobs_are_nobody_elses(token: str) -> None:
 
 def test_a_crash_anywhere_in_a_step_is_made_good_by_running_it_again(token: str) -> None:
     """Fail every call of the step once, one after the other: the outcome is that of a step that never failed."""
-    job = bulk.import_file(MER, "\r\n".join([HEADER, *GOOD, "bad,,,,,,x,,"]).encode(), Options(), intent=system_intent("i"))
+    job = bulk.import_file(
+        MER, "\r\n".join([HEADER, *GOOD, "bad,,,,,,x,,"]).encode(), Options(), intent=system_intent("i")
+    )
     bulk.advance(MER, job.job_id, step=0)
 
     class Crash(Exception):
@@ -307,7 +309,10 @@ def test_a_long_file_goes_in_bounded_steps(token: str, monkeypatch: pytest.Monke
 def test_what_is_exported_is_imported_back_unchanged(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "EXPORTED_A_STEP", 2)
     finished(token, GOOD)
-    made = [goods.product(MER, skus=3, stock=4, compare_at_minor=2990), goods.product(MER, kind="virtual", listed=False)]
+    made = [
+        goods.product(MER, skus=3, stock=4, compare_at_minor=2990),
+        goods.product(MER, kind="virtual", listed=False),
+    ]
     Pump().drain()
     begun = call("POST", "/v1/merchant/exports", token=token).json
     Pump(duplicate=2).drain()
