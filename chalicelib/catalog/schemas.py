@@ -278,7 +278,7 @@ class CardView(Schema):
             product_id=product_id,
             merchant_id=card.merchant,
             category_id=card.category,
-            kind=card.kind,
+            kind=Kind(card.kind),
             titles=Names.of(card.titles),
             price_from=MoneyView.of(Money(card.minor, card.currency)),
             price_to=MoneyView.of(Money(card.to_minor, card.currency)),

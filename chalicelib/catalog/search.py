@@ -12,11 +12,12 @@ from typing import Final
 
 from chalicelib.catalog import domain, store, words
 from chalicelib.catalog.domain import Card, Product, Status
-from chalicelib.kernel.errors import ShopError
+from chalicelib.kernel.errors import Busy, ConcurrentUpdate, ShopError
 
 QUERIES: Final = 16
 """Index queries of one search at most. A rarer intersection ends early and goes on with its cursor."""
 _PAGE: Final = 100
+_ATTEMPTS: Final = 5
 
 
 class NothingToSearch(ShopError):
@@ -43,25 +44,34 @@ def place_of(product: Product) -> str:
 def reindex(product_id: str) -> None:
     """Bring the index in line with the product as it is now, however often and in whatever order this runs.
 
-    First the union of old and new words is recorded, then the postings are written, then the record is narrowed: a
-    crash or a rival between the steps is made good by the next run, which sees every word that may stand there.
+    First the union of old and new words is recorded, then the postings are written, then the record is narrowed. A
+    crash between the steps is made good by the next run, which sees every word that may stand there; whoever finds that
+    a rival did the same begins again, and answers for the words it wrote itself.
 
     Raises:
-        ConcurrentUpdate: if a rival did the same; the message comes again.
+        Busy: if rivals did the same all the time; the message comes again.
     """
-    product = store.page(product_id, consistent=True)
-    old, old_place, version = store.words(product_id)
-    wanted: tuple[str, ...] = ()
-    if product is not None and product.status is Status.LISTED:
-        wanted = words.tokens(product.titles.values())
-    if not wanted and not version:
+    written: tuple[str, ...] = ()
+    for _ in range(_ATTEMPTS):
+        product = store.page(product_id, consistent=True)
+        old, old_place, version = store.words(product_id)
+        wanted: tuple[str, ...] = ()
+        if product is not None and product.status is Status.LISTED:
+            wanted = words.tokens(product.titles.values())
+        union = tuple(dict.fromkeys([*old, *wanted, *written]))
+        if not union:
+            return
+        place = place_of(product) if product is not None else old_place
+        try:
+            if union != old:
+                version = store.save_words(product_id, union, place, version)
+            written = wanted
+            store.change_postings(place, put=wanted, delete=[word for word in union if word not in set(wanted)])
+            store.save_words(product_id, wanted, place, version)  # Even if it says so already: to notice a rival.
+        except ConcurrentUpdate:
+            continue
         return
-    place = place_of(product) if product is not None else old_place
-    union = tuple(dict.fromkeys([*old, *wanted]))
-    if union != old:
-        version = store.save_words(product_id, union, place, version)
-    store.change_postings(place, put=wanted, delete=[word for word in union if word not in set(wanted)])
-    store.save_words(product_id, wanted, place, version)
+    raise Busy
 
 
 @dataclass(slots=True)

@@ -146,7 +146,7 @@ def test_every_refused_line_is_named_with_its_column(rows: Sequence[str], expect
 
 
 def test_a_line_in_another_encoding_refuses_its_product_only() -> None:
-    data = f"{HEADER}\na,A,,,1,,\na,".encode() + b"\xff\xfe" + ",,,2,,\nb,B,,,1,,\n".encode()
+    data = f"{HEADER}\na,A,,,1,,\na,".encode() + b"\xff\xfe" + b",,,2,,\nb,B,,,1,,\n"
     groups, columns = parse(data)
     results = [csvfile.read(group, columns=columns, currency="CNY", tree=TREE) for group in groups]
 
