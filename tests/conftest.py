@@ -58,12 +58,15 @@ def least_privilege() -> Iterator[None]:
 def cloud() -> str:
     """Give the test an AWS account of its own with all tables, queues, the bucket and the local secrets."""
     from chalicelib.runtime import aws
+    from chalicelib.runtime.config import config
     from tools import resources
 
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     account = f"2{worker:03d}{next(_numbers):08d}"
     os.environ["AWS_ACCESS_KEY_ID"] = account
     aws.session().get_credentials().access_key = account  # Every client of the session signs with this object.
+    os.environ["BIANDAN_BUCKET"] = f"biandan-{account}-uploads"  # Names of buckets are the world's, not an account's.
+    config.cache_clear()
     forget_caches()
     resources.create_all()
     return account

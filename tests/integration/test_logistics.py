@@ -213,7 +213,8 @@ def test_another_merchants_order_is_like_no_order_and_so_is_anothers_view(world:
 
 
 def test_two_shipments_at_once_never_over_ship(world: World) -> None:
-    barrier, answers = Barrier(2), []
+    barrier = Barrier(2)
+    answers: list[int] = []
 
     def ship(number: str) -> None:
         barrier.wait()
