@@ -633,7 +633,7 @@ def test_the_form_fixes_place_type_and_size(case: Case) -> None:
 
     assert post(ticket, PNG + b"more") == 400
     assert post(ticket, PNG, **{"Content-Type": "text/html"}) == 403
-    assert post(ticket, PNG, key="evidence/cmp_x/evd_x") == 403
+    assert post(ticket, PNG, key="evidence/kept/cmp_x/evd_x") == 403
     assert post(ticket, PNG) == 204
     wrong: dict[str, Any]
     for wrong in (
@@ -654,7 +654,7 @@ def test_files_that_are_not_what_they_say_are_refused(case: Case) -> None:
             "PutObject",
             {
                 "Bucket": config().bucket,
-                "Key": f"incoming/{case.till.buyer.account_id}/{evidence_id}",
+                "Key": f"evidence/incoming/{case.till.buyer.account_id}/{evidence_id}",
                 "Body": content,
                 "ContentType": content_type,
             },
@@ -677,7 +677,7 @@ def test_files_that_are_not_what_they_say_are_refused(case: Case) -> None:
 
 def test_what_was_checked_is_what_is_shown(case: Case) -> None:
     evidence_id = uploaded(case)
-    key = f"incoming/{case.till.buyer.account_id}/{evidence_id}"
+    key = f"evidence/incoming/{case.till.buyer.account_id}/{evidence_id}"
     other = {"Bucket": config().bucket, "Key": key, "Body": b"<html>", "ContentType": "image/png"}
 
     def swap(service_name: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
@@ -691,7 +691,7 @@ def test_what_was_checked_is_what_is_shown(case: Case) -> None:
 
     second = uploaded(case)
     complaint_id = case.file(evidence=[second]).json["complaint_id"]
-    aws.call("s3", "PutObject", {**other, "Key": f"incoming/{case.till.buyer.account_id}/{second}"})
+    aws.call("s3", "PutObject", {**other, "Key": f"evidence/incoming/{case.till.buyer.account_id}/{second}"})
     link = case.act("buyer", "GET", f"/v1/complaints/{complaint_id}/evidence/{second}").json["url"]
     assert urllib3.PoolManager().request("GET", link).data == PNG
 
