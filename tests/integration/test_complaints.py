@@ -10,8 +10,7 @@ import pytest
 import urllib3
 
 from chalicelib.complaints import service, store
-from chalicelib.complaints.domain import Complaint, Status, Turn
-from chalicelib.complaints.service import Party
+from chalicelib.complaints.domain import Complaint, Status
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
@@ -25,6 +24,7 @@ from chalicelib.runtime.intents import system_intent
 from tests import people, sales
 from tests.http import Answer, call
 from tests.paying import Till, accounts, story
+from tools import metering
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
 FILING = {"reason": "damaged", "text": "The pot arrived broken."}
@@ -699,21 +699,18 @@ def test_what_was_checked_is_what_is_shown(case: Case) -> None:
 # --- what it costs ----------------------------------------------------------------------------------------------------
 
 
-def test_calls_are_counted(case: Case) -> None:
-    calls: list[str] = []
+def test_what_it_costs_is_counted(case: Case) -> None:
+    """DynamoDB calls, read units, write units (and how many of them are the indexes')."""
 
-    def hook(service_name: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
-        if service_name == "dynamodb":
-            calls.append(operation)
-        return proceed()
+    def cost(action: Callable[[], Any]) -> tuple[int, float, float, float]:
+        with metering.measured() as meter:
+            action()
+        return meter.calls, meter.read_units, meter.write_units, meter.index_units
 
-    buyer = Party(Turn.BUYER, case.till.buyer.account_id, case.till.buyer.account_id)
-    with aws.hooked(hook):
-        complaint_id = case.filed()
-        assert calls == ["GetItem", "Query", "GetItem", "TransactWriteItems"]
-        calls.clear()
-        case.reply(complaint_id)
-        assert calls == ["GetItem", "PutItem"]
-        calls.clear()
-        service.load(buyer, complaint_id)
-        assert calls == ["GetItem"]
+    filed: list[str] = []
+    assert cost(lambda: filed.append(case.filed())) == (4, 3.0, 8.0, 4.0)
+    [complaint_id] = filed
+    assert cost(lambda: case.reply(complaint_id, "refund")) == (3, 2.0, 5.0, 4.0)
+    assert cost(lambda: case.move(complaint_id, "accept")) == (6, 5.0, 10.0, 4.0)
+    assert cost(lambda: case.seen(complaint_id)) == (1, 0.5, 0, 0)
+    assert cost(lambda: case.act("staff", "GET", "/v1/merchant/complaints")) == (2, 1.0, 0, 0)
