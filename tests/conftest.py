@@ -67,6 +67,8 @@ def cloud() -> str:
     os.environ["BIANDAN_BUCKET"] = f"biandan-test-{account}"  # Bucket names are one space for all accounts.
     config.cache_clear()
     aws.session().get_credentials().access_key = account  # Every client of the session signs with this object.
+    os.environ["BIANDAN_BUCKET"] = f"biandan-{account}-uploads"  # Names of buckets are the world's, not an account's.
+    config.cache_clear()
     forget_caches()
     resources.create_all()
     return account

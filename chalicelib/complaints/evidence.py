@@ -1,9 +1,9 @@
 """Files of complaints in the uploads bucket: uploaded by the client, checked by their bytes, shown for minutes.
 
-An upload lands under ``incoming/<account>/<evidence>`` by a signed form that fixes key, type and size. Attaching it
-to a complaint reads its first bytes and its headers in one ranged read, then copies exactly that object (by its ETag)
-to ``evidence/<complaint>/<evidence>``: what was checked is what is shown, whatever is uploaded afterwards. What is
-never attached expires with the prefix.
+An upload lands under ``evidence/incoming/<account>/<evidence>`` by a signed form that fixes key, type and size.
+Attaching it to a complaint reads first bytes and headers in one ranged read, then copies exactly that object (by its
+ETag) to ``evidence/kept/<complaint>/<evidence>``: what was checked is what is shown, whatever is uploaded afterwards.
+What is never attached expires with its prefix.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
 
 
 def _incoming(account_id: str, evidence_id: str) -> str:
-    return f"incoming/{account_id}/{evidence_id}"
+    return f"evidence/incoming/{account_id}/{evidence_id}"
 
 
 def _kept(complaint_id: str, evidence_id: str) -> str:
-    return f"evidence/{complaint_id}/{evidence_id}"
+    return f"evidence/kept/{complaint_id}/{evidence_id}"

@@ -263,6 +263,9 @@ class Shipment:
     subscriptions: int = 0
     tries: int = 0
     asked_at: datetime | None = None
+    heard_at: datetime | None = None
+    """When the hub last told something new. It puts the question off only when that falls due: moving the deadline
+    with each push would cost the due index two writes beside the row's one."""
     intent: str = ""
     fingerprint: str = ""
     version: int = 0
@@ -399,7 +402,7 @@ def _corrected(shipment: Shipment, snapshot: Snapshot) -> Shipment:
 
 
 def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, now: datetime) -> Shipment:
-    """Move the watch: the end of the hub's watching, its giving up, or a sign of life that puts the deadline off."""
+    """Move the watch: the end of the hub's watching, its giving up, or a sign of life."""
     watch = shipment.watch
     ended = shipment.status in (Status.DELIVERED, Status.RETURNED)
     if watch is Watch.FINISHED:
@@ -412,7 +415,7 @@ def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, now: datetim
         spent = shipment.subscriptions >= MAX_SUBSCRIPTIONS
         cause = WatchCause.GIVE_UP if spent else WatchCause.ABORT
         return replace(shipment, watch=WATCH.next(watch, cause), since=now)
-    return replace(shipment, since=now) if told and watch in (Watch.WATCHED, Watch.POLLED) else shipment
+    return replace(shipment, heard_at=now) if told else shipment
 
 
 def subscribed(shipment: Shipment, *, now: datetime) -> Shipment:
@@ -429,16 +432,22 @@ def not_subscribed(shipment: Shipment, *, for_good: bool, now: datetime) -> Ship
 
 
 def timed_out(shipment: Shipment, *, now: datetime) -> Shipment:
-    """Fire the watch's timeout: subscribe again or ask; stop where the parcel has arrived or was forgotten."""
+    """Fire the watch's timeout: subscribe again, or have asked ``now``; stop where the parcel arrived or was forgotten.
+
+    Where the hub told something since the deadline was set, the deadline moves instead; where it was asked less than
+    half an hour ago, it is not asked.
+    """
     ended = shipment.status in (Status.DELIVERED, Status.RETURNED)
     if ended or now - shipment.shipped_at > FORGET_AFTER:
         return replace(shipment, watch=WATCH.next(shipment.watch, WatchCause.FINISH), since=now, phone_tail="")
     cause = WATCH.timeout(shipment.watch)
     if cause is None:
         return shipment
+    if cause is WatchCause.ASK and shipment.heard_at is not None and shipment.heard_at > shipment.since:
+        return replace(shipment, since=shipment.heard_at)
+    asks = cause is WatchCause.ASK and may_ask(shipment, now=now)
     watch = WATCH.next(shipment.watch, cause)
-    asked_at = now if cause is WatchCause.ASK else shipment.asked_at
-    return replace(shipment, watch=watch, since=now, asked_at=asked_at)
+    return replace(shipment, watch=watch, since=now, asked_at=now if asks else shipment.asked_at)
 
 
 def unanswered(shipment: Shipment, *, now: datetime) -> Shipment:

@@ -321,7 +321,7 @@ def wake(shipment_id: str) -> None:
         return  # Somebody else is at it, or news came: either sets a deadline of its own.
     if claimed.watch is Watch.WAITING:
         _subscribe(claimed)
-    elif claimed.watch in (Watch.WATCHED, Watch.POLLED) and domain.may_ask(shipment, now=now):
+    elif claimed.asked_at != shipment.asked_at:
         _ask(claimed)
 
 

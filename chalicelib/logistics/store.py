@@ -40,6 +40,7 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     subscriptions: int = 0
     tries: int = 0
     asked_ms: int | None = None
+    heard_ms: int | None = None
 
 
 class ShipmentRow(DueRow):
@@ -135,6 +136,7 @@ def _row(shipment: Shipment) -> ShipmentRow:
             subscriptions=shipment.subscriptions,
             tries=shipment.tries,
             asked_ms=_ms(shipment.asked_at) if shipment.asked_at else None,
+            heard_ms=_ms(shipment.heard_at) if shipment.heard_at else None,
         ),
         scans=tuple(
             _ScanDoc(int(scan.at.timestamp()), scan.text, scan.status.value if scan.status else "", scan.place)
@@ -172,6 +174,7 @@ def _shipment(row: ShipmentRow) -> Shipment:
         subscriptions=doc.subscriptions,
         tries=doc.tries,
         asked_at=_time(doc.asked_ms) if doc.asked_ms is not None else None,
+        heard_at=_time(doc.heard_ms) if doc.heard_ms is not None else None,
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),

@@ -21,6 +21,7 @@ from chalicelib.runtime import aws, names, outbound, queues
 from tests import people, sales
 from tests.http import Answer, call
 from tests.pump import Pump
+from tools import metering
 from tools.carriers.hub import Hub
 
 NUMBER = "SF1234567890"
@@ -213,7 +214,8 @@ def test_another_merchants_order_is_like_no_order_and_so_is_anothers_view(world:
 
 
 def test_two_shipments_at_once_never_over_ship(world: World) -> None:
-    barrier, answers = Barrier(2), []
+    barrier = Barrier(2)
+    answers: list[int] = []
 
     def ship(number: str) -> None:
         barrier.wait()
@@ -539,6 +541,29 @@ def test_a_snapshot_survives_a_rival_write(world: World, monkeypatch: pytest.Mon
 
     found = store.load(shipment.shipment_id)
     assert (found.status, found.tries) == (Status.COLLECTED, 3)
+
+
+def test_what_it_costs_is_counted(world: World, noon: Any) -> None:
+    """DynamoDB calls, read units, write units (and how many of them are the index's)."""
+
+    def cost(action: Callable[[], Any]) -> tuple[int, float, float, float]:
+        with metering.measured() as meter:
+            action()
+        return meter.calls, meter.read_units, meter.write_units, meter.index_units
+
+    assert cost(world.ship) == (4, 3.0, 5.0, 1.0)  # SF: one call more, to read the phone.
+    assert cost(world.pump.drain) == (3, 2.0, 3.0, 2.0)
+    written = []
+    for stage in ("collected", "in_transit", "arrived", "in_transit", "out_for_delivery"):
+        noon.advance(timedelta(hours=3))
+        assert cost(lambda stage=stage: world.hub.advance(NUMBER, stage)) == (0, 0, 0, 0)  # type: ignore[misc]
+        calls, read, write, index = cost(world.pump.drain)
+        assert (calls, read, index) == (2, 1.0, 0)
+        written.append(write)
+    assert written == [1.0, 1.0, 1.0, 1.0, 2.0]  # The row passes 1 KB.
+    assert cost(lambda: world.hub.repeat(NUMBER)) == (0, 0, 0, 0)
+    assert cost(world.pump.drain) == (1, 1.0, 0, 0)
+    assert cost(world.follow) == (2, 1.0, 0, 0)
 
 
 def test_the_carriers_list_can_be_cached(cloud: str) -> None:

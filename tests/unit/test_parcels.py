@@ -227,6 +227,24 @@ def test_a_timeout_stops_where_the_parcel_arrived_or_was_forgotten() -> None:
     assert domain.unanswered(asked, now=at(24)).due_at == at(24.5)
 
 
+def test_news_puts_the_question_off_once_it_falls_due() -> None:
+    heard = told(snapshot(COLLECTED), now=at(10))
+    assert heard.due_at == at(24)
+
+    postponed = domain.timed_out(heard, now=at(24))
+
+    assert (postponed.asked_at, postponed.due_at) == (None, at(34))
+    asked = domain.timed_out(postponed, now=at(34))
+    assert (asked.asked_at, asked.due_at) == (at(34), at(58))
+
+
+def test_a_number_is_not_asked_about_twice_in_half_an_hour() -> None:
+    asked = parcel(asked_at=at(24))
+
+    assert domain.timed_out(asked, now=at(24.4)).asked_at == at(24)
+    assert domain.timed_out(asked, now=at(24.5)).asked_at == at(24.5)
+
+
 def test_every_state_has_a_text_in_both_languages_and_news_of_its_own() -> None:
     for status in Status:
         texts = {domain.status_text(parcel(status=status), language) for language in ("zh", "en")}
