@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from chalice.app import EventSourceHandler
@@ -96,8 +95,6 @@ class Pump:
         if service == "sqs" and operation == "ChangeMessageVisibility":
             self._back_off[params["ReceiptHandle"]] = params["VisibilityTimeout"]
             params["VisibilityTimeout"] = _FOREVER_S
-        if operation == "Query" and not _is_built(topology.TABLES[names.table_of(params["TableName"])]):
-            return {}  # A table of the topology whose capability is not built yet.
         return proceed()
 
     def _release(self) -> int:
@@ -132,8 +129,6 @@ class Pump:
         return len(records)
 
     def _queue(self, queue: str, module: str) -> int:
-        if not _is_built(module):
-            return 0
         answer = aws.call(
             "sqs",
             "ReceiveMessage",
@@ -179,10 +174,6 @@ class Pump:
                 "DeleteMessage",
                 {"QueueUrl": queues.url(names.queue_name(queue)), "ReceiptHandle": record["receiptHandle"]},
             )
-
-
-def _is_built(module: str) -> bool:
-    return find_spec(module.rsplit(".", 1)[0]) is not None and find_spec(module) is not None
 
 
 def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:

@@ -12,8 +12,9 @@ from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
-from chalicelib.payments import service, store
+from chalicelib.payments import providers, service, store
 from chalicelib.payments.domain import Conclusion, PaymentStatus, RefundRefused, RefundStatus
+from chalicelib.payments.ports import Limits
 from chalicelib.runtime import aws, outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests import http, people
@@ -694,6 +695,38 @@ def test_a_stuck_refund_waits_for_an_operator_who_tries_again(till: Till, state:
     assert payment(payment_id).refunded == 700
     assert till.operate("GET", f"/v1/operator/payments?state=refund_{state}").json["refunds"] == []
     assert till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry").json["code"] == "illegal_transition"
+
+
+def test_a_refund_the_provider_forgot_is_sent_again_under_the_same_number(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="pending", notify=False)
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    till.sandbox.refunds.clear()
+    till.sandbox.orders[payment_id].refunded = 0
+    till.sandbox.steer(payment_id, refund="succeeded")
+
+    till.wait(timedelta(seconds=120))
+
+    assert list(till.sandbox.refunds) == [refund_id]
+    assert story(sale).refunds[0].status is RefundStatus.SUCCEEDED
+
+
+def test_a_provider_that_demands_a_pause_between_refunds_gets_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    sale, payment_id = till.paid()
+    slow = replace(providers.load("sandbox"), limits=Limits(refund_interval=timedelta(seconds=60)))  # type: ignore[type-var]
+    monkeypatch.setattr(providers, "load", lambda name: slow)
+    ask_refund(till, sale, 100)
+    till.settle()
+    ask_refund(till, sale, 200)
+    till.settle()
+    assert till.sandbox.orders[payment_id].refunded == 100
+
+    till.wait(timedelta(seconds=61))
+    assert till.sandbox.orders[payment_id].refunded == 300
+    assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED] * 2
 
 
 def test_a_refund_made_in_the_providers_console_is_quarantined(till: Till) -> None:

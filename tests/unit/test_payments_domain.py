@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.kernel.errors import IllegalTransition
+from chalicelib.kernel.money import Money
+from chalicelib.payments import domain
+from chalicelib.payments.domain import (
+    PAYMENT,
+    REFUND,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundCause,
+    RefundRefused,
+    RefundStatus,
+    Story,
+)
+from chalicelib.payments.ports import Limits
+
+NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+BODY = "0123456789abcdefghjkmnpq"
+
+started = Payment(
+    payment_id=f"pay_{BODY}_01",
+    purchase_id=f"pur_{BODY}",
+    buyer_id="acc_x",
+    provider="sandbox",
+    method="page",
+    amount=Money(1000),
+    status=PaymentStatus.STARTED,
+    created_at=NOON,
+    expires_at=NOON + timedelta(minutes=30),
+    due_at=NOON + timedelta(seconds=30),
+    intent="i",
+    fingerprint="f",
+)
+captured = domain.captured(started, amount=Money(1000), transaction_id="t", at=NOON)
+
+
+def refund(number: int, amount: int = 1) -> Refund:
+    return Refund(
+        refund_id=f"ref_{BODY}_{number:02d}",
+        purchase_id=started.purchase_id,
+        payment_id=started.payment_id,
+        order_id=f"ord_{BODY}_01",
+        amount=Money(amount),
+        status=RefundStatus.REQUESTED,
+        reason="r",
+        cause="c",
+        requested_at=NOON,
+        due_at=None,
+        since=NOON,
+    )
+
+
+def test_reservations_add_up_to_the_capture_and_no_further() -> None:
+    limits = Limits()
+    once = domain.reserve(captured, Money(600), limits=limits, earlier=0, now=NOON)
+    assert domain.reserve(once, Money(400), limits=limits, earlier=1, now=NOON).reserved == 1000
+    with pytest.raises(RefundRefused) as refused:
+        domain.reserve(once, Money(401), limits=limits, earlier=1, now=NOON)
+    assert refused.value.members() == {"why": "more_than_captured", "left": 400}
+
+
+@pytest.mark.parametrize(
+    ("amount", "earlier", "after", "why"),
+    [
+        (Money(1, "USD"), 0, timedelta(), "other_currency"),
+        (Money(0), 0, timedelta(), "not_positive"),
+        (Money(1), 50, timedelta(), "too_many_refunds"),
+        (Money(1), 0, timedelta(days=366), "window_closed"),
+    ],
+)
+def test_what_the_provider_would_refuse_is_refused_before_the_call(
+    amount: Money, earlier: int, after: timedelta, why: str
+) -> None:
+    limits = Limits(refund_window=timedelta(days=365), max_refunds=50)
+    with pytest.raises(RefundRefused) as refused:
+        domain.reserve(captured, amount, limits=limits, earlier=earlier, now=NOON + after)
+    assert refused.value.params["why"] == why
+    with pytest.raises(RefundRefused):
+        domain.reserve(started, Money(1), limits=limits, earlier=0, now=NOON)
+
+
+def test_a_terminal_state_takes_nothing_and_money_is_taken_in_every_other() -> None:
+    for status in PaymentStatus:
+        attempt = replace(started, status=status)
+        if attempt.holds_money:
+            with pytest.raises(IllegalTransition):
+                domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON)
+        else:
+            assert domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON, surplus="late").holds_money
+    assert [status for status in PaymentStatus if PAYMENT.is_terminal(status)] == ["refunded", "returned"]
+    assert [status for status in RefundStatus if REFUND.is_terminal(status)] == ["succeeded", "replaced"]
+
+
+def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:
+    attempt, now, gaps = started, NOON, []
+    for _ in range(8):
+        attempt = domain.chased(attempt, now=attempt.due_at or now, heard=True)
+        assert attempt.due_at is not None
+        gaps.append(attempt.due_at - NOON)
+    seconds = [int(gap.total_seconds()) for gap in gaps]
+    assert seconds == [90, 270, 570, 1170, 1770, 1860, 2460, 3060]  # 1860: a minute past the 30 minutes to pay.
+    assert attempt.status is PaymentStatus.PENDING
+
+
+def test_refund_numbers_count_up_and_surplus_ones_count_down() -> None:
+    assert domain.surplus_refund_id(f"pay_{BODY}_01") == f"ref_{BODY}_99"
+    assert domain.surplus_refund_id(f"pay_{BODY}_40") == f"ref_{BODY}_60"
+    used = Story(refunds=(refund(1), refund(3), refund(99), refund(60)))
+    assert domain.next_refund_id(used, started.purchase_id) == f"ref_{BODY}_04"
+    with pytest.raises(RefundRefused):
+        domain.next_refund_id(Story(refunds=(refund(59),)), started.purchase_id)
+
+
+def test_only_a_closed_number_is_replaced() -> None:
+    for status in RefundStatus:
+        assert REFUND.takes(status, RefundCause.REPLACE) is (status is RefundStatus.CLOSED)
+        assert REFUND.takes(status, RefundCause.RETRY) is (status in (RefundStatus.FAILED, RefundStatus.ABNORMAL))
