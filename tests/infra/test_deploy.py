@@ -58,7 +58,7 @@ class Deployed:
     """The stand-ins' clock."""
 
     def client(self, service: str) -> Any:
-        return self.session.client(service, endpoint_url=self.engine_url)
+        return self.session.client(service)
 
     def queue_url(self, name: str) -> str:
         return str(self.client("sqs").get_queue_url(QueueName=f"biandan-{STAGE}-{name}")["QueueUrl"])
@@ -94,6 +94,7 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
     secrets, lacking = keys.values({}, lambda name: f"test-{name}")
     assert not lacking
     stand_ins = _stand_ins(secrets, adjustable)
+    opened: dict[str, Any] = {}
     settings = {
         "AUTH": "true",
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -106,7 +107,7 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
         with engine.Engine(log=log, settings=settings) as running, pytest.MonkeyPatch.context() as patch:
             patch.delenv("AWS_ENDPOINT_URL", raising=False)  # The test run's own engine.
             session = boto3.session.Session(ACCOUNT, SECRET_KEY, region_name=REGION)
-            session.client = _at(session.client, running.url)  # type: ignore[method-assign]
+            session.client = _at(session.client, running.url, opened)  # type: ignore[method-assign]
             keys.create(session, STAGE, secrets)
             fit_engine(built)
             outputs = deploy.bring_up(
@@ -122,6 +123,8 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
             yield Deployed(running.url, url, outputs, session, stand_ins, log, moved, adjustable)
     finally:
         stand_ins.stop()
+        for client in opened.values():
+            client.close()
 
 
 def _stand_ins(secrets: dict[str, dict[str, Any]], now: clock.Adjustable) -> standins.StandIns:
@@ -135,8 +138,15 @@ def _stand_ins(secrets: dict[str, dict[str, Any]], now: clock.Adjustable) -> sta
     return found
 
 
-def _at(make: Callable[..., Any], url: str) -> Callable[..., Any]:
-    return lambda service, **options: make(service, **{"endpoint_url": url, **options})
+def _at(make: Callable[..., Any], url: str, opened: dict[str, Any]) -> Callable[[str], Any]:
+    """Return what gives the one client of a service at the engine."""
+
+    def client(service: str) -> Any:
+        if service not in opened:
+            opened[service] = make(service, endpoint_url=url)
+        return opened[service]
+
+    return client
 
 
 def _address(engine_url: str, outputs: Any) -> str:
