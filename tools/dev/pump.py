@@ -1,7 +1,8 @@
 """Moves what AWS would move: table streams to the relay, queues to their functions, the schedule to its jobs.
 
 A hook on ``runtime.aws`` sees every write and every send of this process, so a stream or a queue is read at once when
-there is something to read; a slow look each second catches the rest (delays that end, messages that come back).
+there is something to relay or to handle; a slow look catches the rest (delays that end, messages that come back, writes
+of other processes).
 The dev clock may jump: what the jump makes due is fetched back before its real time.
 """
 
@@ -22,6 +23,7 @@ from tools.dev import functions
 from tools.dev.trail import Trail
 
 LOOK_S = 1.0
+LOOK_AT_STREAMS_S = 10.0
 BATCH_RECORDS = 100
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 
@@ -160,10 +162,11 @@ class Pump:
     def _watch(self, service: str, operation: str, params: dict[str, Any], proceed: Callable[[], Any]) -> Any:
         answer = proceed()
         if service == "dynamodb" and operation in _WRITES:
-            for table in _tables_of(operation, params):
-                if table in self._tables:
-                    self._tables[table].ring()
-            self._stream_bell.ring()
+            told = [self._tables[table] for table in _told_by(operation, params) if table in self._tables]
+            for bell in told:
+                bell.ring()
+            if told:
+                self._stream_bell.ring()
         elif service == "sqs":
             self._watch_queue(operation, params)
         return answer
@@ -185,14 +188,15 @@ class Pump:
     def _relay(self) -> None:
         iterators = self._iterators
         relay = functions.resolve(functions.RELAY)
-        first = True
+        looked = 0.0
         while not self._stopping.is_set():
             rung = self._stream_bell.wait(LOOK_S)
+            at_all = time.monotonic() - looked > LOOK_AT_STREAMS_S
             for table, bell in self._tables.items():
-                if bell.quiet and not first:
-                    continue
-                self._relay_table(table, bell, iterators, relay)
-            first = False
+                if at_all or not bell.quiet:
+                    self._relay_table(table, bell, iterators, relay)
+            if at_all:
+                looked = time.monotonic()
             self._stream_bell.saw(rung)
 
     def _relay_table(
@@ -210,13 +214,16 @@ class Pump:
                 arn, iterator = iterators[table]
                 answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": iterator, "Limit": BATCH_RECORDS})
                 records = [_lambda_record(record, arn) for record in answer["Records"]]
+                iterators[table] = (arn, answer["NextShardIterator"])
                 if not records:
                     break
+                whole = len(records) < BATCH_RECORDS
                 while (failed := relay({"Records": records}, None)["batchItemFailures"]) and not self._stopping.wait(1):
                     numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
                     records = records[numbers.index(failed[0]["itemIdentifier"]) :]
                 self._positions[table] = records[-1]["dynamodb"]["SequenceNumber"]
-                iterators[table] = (arn, answer["NextShardIterator"])
+                if whole:
+                    break
             bell.saw(rung)
         except Exception as error:
             iterators.pop(table, None)
@@ -264,12 +271,14 @@ class Pump:
             bell.saw(rung)
 
     def _consume_batch(self, found: functions.QueueFunction, function: functions.Function, url: str) -> bool:
+        """Handle one batch; say whether there may be more."""
+        wanted = min(10, found.batch_size)
         answer = aws.call(
             "sqs",
             "ReceiveMessage",
             {
                 "QueueUrl": url,
-                "MaxNumberOfMessages": min(10, found.batch_size),
+                "MaxNumberOfMessages": wanted,
                 "AttributeNames": ["All"],
                 "MessageAttributeNames": ["All"],
             },
@@ -277,6 +286,7 @@ class Pump:
         messages = answer.get("Messages", [])
         if not messages:
             return False
+        more = len(messages) == wanted
         records = [_sqs_record(message, found.queue) for message in messages]
         with self._lock:
             for record in records:
@@ -299,7 +309,7 @@ class Pump:
         ]
         if done:
             aws.call("sqs", "DeleteMessageBatch", {"QueueUrl": url, "Entries": done})
-        return True
+        return more
 
     # Schedule --------------------------------------------------------------------------------------------------
 
@@ -332,20 +342,23 @@ class Pump:
             log.error("job failed", trace=True, job=scheduled.handler, kind=type(error).__name__)
 
 
-def _tables_of(operation: str, params: dict[str, Any]) -> set[str]:
-    if operation == "TransactWriteItems":
-        return {next(iter(item.values()))["TableName"] for item in params["TransactItems"]}
+def _told_by(operation: str, params: dict[str, Any]) -> set[str]:
+    """Return the tables in which a write put something to relay: events in a row, or a row that events derive from."""
     if operation == "BatchWriteItem":
         return set(params["RequestItems"])
-    return {params["TableName"]}
+    if operation == "TransactWriteItems":
+        parts = [next(iter(item.values())) for item in params["TransactItems"]]
+    else:
+        parts = [params]
+    return {
+        part["TableName"]
+        for part in parts
+        if "events" in part.get("Item", {}) or names.table_of(part["TableName"]) in topology.DERIVED
+    }
 
 
 def _lambda_record(record: dict[str, Any], arn: str) -> dict[str, Any]:
-    change = dict(record["dynamodb"])
-    created = change.get("ApproximateCreationDateTime")
-    if isinstance(created, datetime):
-        change["ApproximateCreationDateTime"] = created.timestamp()
-    return {**record, "dynamodb": change, "eventSourceARN": arn}
+    return {**record, "eventSourceARN": arn}
 
 
 def _sqs_record(message: dict[str, Any], queue: str) -> dict[str, Any]:
