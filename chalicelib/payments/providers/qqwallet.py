@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import Bill, BillLine, BillUnavailable, LineKind
+from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -87,7 +87,6 @@ class Configuration:
     """Refunds need it."""
     base_url: str = "https://qpay.qq.com"
     refund_url: str = "https://api.qpay.qq.com"
-    enabled: bool = True
 
 
 def configuration_from(secret: Mapping[str, Any]) -> Configuration:
@@ -122,13 +121,27 @@ def configuration_from(secret: Mapping[str, Any]) -> Configuration:
         client_certificate=certificate,
         base_url=setting("BIANDAN_QQWALLET_URL", "https://qpay.qq.com").rstrip("/"),
         refund_url=setting("BIANDAN_QQWALLET_REFUND_URL", "https://api.qpay.qq.com").rstrip("/"),
-        enabled=setting("BIANDAN_QQWALLET") == "on",
     )
 
 
-def build(configuration: Configuration | None = None) -> QQWallet:
-    """Return the adapter; without a configuration it reads settings and secret at each use."""
-    return QQWallet(configuration)
+def build(configuration: Configuration | Mapping[str, Any] | None = None) -> QQWallet:
+    """Return the adapter; without a configuration it reads settings and secret at each use.
+
+    Raises:
+        Misconfigured: if a configuration is given and it is incomplete.
+    """
+    return QQWallet(configuration_from(configuration) if isinstance(configuration, Mapping) else configuration)
+
+
+def verify(
+    headers: Mapping[str, str], body: bytes, *, configuration: Configuration | Mapping[str, Any] | None = None
+) -> Notice:
+    """Authenticate and read a recorded request with any configuration (a given one counts as turned on).
+
+    Raises:
+        NoticeRefused: one of its subclasses.
+    """
+    return build(configuration).verify(headers=headers, body=body)
 
 
 @dataclass(frozen=True)
@@ -147,8 +160,8 @@ class QQWallet:
 
     @property
     def enabled(self) -> bool:
-        """Whether this installation offers it: off by default."""
-        return self.configuration.enabled if self.configuration else setting("BIANDAN_QQWALLET") == "on"
+        """Whether this installation offers it: off by default; whoever hands in a configuration means it."""
+        return self.configuration is not None or setting("BIANDAN_QQWALLET") == "on"
 
     def create(self, payment: PaymentOrder) -> Instruction:
         """Create the order (unified order)."""
@@ -239,9 +252,9 @@ class QQWallet:
 
     def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
         """Authenticate and read a notice. There is no time in it: a replay is met by the state machine."""
-        told = self._told()
         if not self.enabled:
             raise ForeignNotice(why="QQ Wallet is off here")
+        told = self._told()
         fields = parse(body)
         _authentic(fields, told)
         if fields.get("mch_id") != told.mch_id:
@@ -276,10 +289,10 @@ class QQWallet:
         try:
             answer = self._post(told.base_url + "/cgi-bin/sp_download/qpay_mch_statement_down.cgi", wanted, told)
         except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
-            raise BillUnavailable(provider=self.name, day=day.isoformat(), why=error.code) from error
+            raise BillUnavailable(why=error.code) from error
         if answer.status != 200 or answer.body.lstrip()[:5] in (b"<xml>", b"<?xml"):
-            raise BillUnavailable(provider=self.name, day=day.isoformat(), why=_why(answer.body))
-        return read_bill(answer.body, day)
+            raise BillUnavailable(why=_why(answer.body))
+        return read_bill(answer.body)
 
     def _told(self) -> Configuration:
         return self.configuration or configuration_from(secrets.secret(SECRET))
@@ -308,9 +321,9 @@ class QQWallet:
     def _call(
         self, path: str, fields: Mapping[str, str], certificate: outbound.ClientCertificate | None = None
     ) -> _Answer:
-        told = self._told()
         if not self.enabled:
             raise Misconfigured(why="QQ Wallet is off; the setting BIANDAN_QQWALLET turns it on")
+        told = self._told()
         host = told.refund_url if certificate else told.base_url
         try:
             answer = self._post(host + path, fields, told, certificate)
@@ -563,75 +576,70 @@ def _why(body: bytes) -> str:
 _YUAN = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
 
 
-def read_bill(content: bytes, day: date) -> Bill:
+def read_bill(content: bytes) -> Bill:
     """Read a downloaded bill: Chinese column names, back-ticks, amounts in yuan, two totals lines at the end.
 
     Column names as several client libraries list them; the file itself was not seen. A row that cannot be read becomes
-    a problem of the bill, never a silent gap.
+    a defect of the bill, never a silent gap.
+
+    Raises:
+        BillUnavailable: if it is no such file at all.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("gb18030", "replace")
-    rows = [row for row in text.replace("\r", "").split("\n") if row.strip()]
-    if not rows:
-        return Bill("qqwallet", day, (), ("the bill is empty",))
-    names = [name.strip("` ") for name in rows[0].split(",")]
+    rows = [(number, row) for number, row in enumerate(text.splitlines(), start=1) if row.strip()]
+    if not rows or "商户订单号" not in rows[0][1]:
+        raise BillUnavailable(why="its header is unknown")
+    names = [name.strip("` ") for name in rows[0][1].split(",")]
     lines: list[BillLine] = []
-    problems: list[str] = []
-    totals = next((number for number, row in enumerate(rows) if number and not row.startswith("`")), len(rows))
-    for number, row in enumerate(rows[1:totals], start=2):
-        values = [value.strip().removeprefix("`") for value in row.split(",`")]
+    defects: list[str] = []
+    data = [(number, row) for number, row in rows[1:] if row.startswith("`")]
+    # The totals' values have back-ticks too; what tells them is the header of their own right before.
+    tail = [row for _, row in rows[1:] if not row.startswith("`")]
+    totals: dict[str, str] = {}
+    if tail and data and rows[-1][1] == data[-1][1]:
+        totals = dict(zip(tail[-1].split(","), data.pop()[1].removeprefix("`").split(",`"), strict=False))
+    for number, row in data:
+        values = [value.strip() for value in row.removeprefix("`").split(",`")]
         try:
             if len(values) != len(names):
-                raise ValueError("columns")
+                raise ValueError(f"{len(values)} fields under {len(names)} names")
             lines.append(_bill_line(dict(zip(names, values, strict=True)), number))
         except (ValueError, KeyError) as error:
-            problems.append(f"row {number} cannot be read ({error})")
-    problems += _totals_problems(rows[totals:], len(lines) + len(problems))
-    return Bill("qqwallet", day, tuple(lines), tuple(problems))
+            defects.append(f"line {number}: {error}")
+    said = totals.get("总交易单数", "")
+    if not re.fullmatch(r"[0-9]{1,9}(\.0{1,2})?", said):
+        defects.append("the totals are missing: the file may be cut off")
+    elif int(float(said)) != len(data):
+        defects.append(f"the totals speak of {int(float(said))} lines, there are {len(data)}")
+    return Bill(tuple(lines), totals, tuple(defects))
 
 
 def _bill_line(row: Mapping[str, str], number: int) -> BillLine:
     currency = row.get("货币种类") or "CNY"
-    payment_id = row["商户订单号"]
-    fee = _minor(row["手续费金额"], negative=True) if row.get("手续费金额") else None
     refund = bool(row.get("商户退款订单号") or row.get("QQ钱包退款订单号"))
+    when = (row.get("退款成功时间") or row.get("退款提交时间") or "") if refund else row["交易时间"]
     return BillLine(
-        kind=LineKind.REFUND if refund else LineKind.PAYMENT,
-        our_number=row["商户退款订单号"] if refund else payment_id,
-        payment_id=payment_id,
-        provider_number=row["QQ钱包退款订单号"] if refund else row["QQ钱包订单号"],
+        kind=BillKind.REFUND if refund else BillKind.PAYMENT,
+        payment_id=row["商户订单号"],
+        transaction_id=row["QQ钱包订单号"],
         amount=Money(_minor(row["退款金额"] if refund else row["订单金额"]), currency),
-        at=_bill_time((row.get("退款成功时间") or row.get("退款提交时间") or "") if refund else row["交易时间"]),
+        fee_text=row.get("手续费金额", ""),
+        at=_moment(re.sub(r"[-: /T]", "", when)),
         status=row["退款状态"] if refund else row["交易状态"],
-        fee=Money(fee, currency) if fee is not None else None,
-        row=number,
+        refund_id=row["商户退款订单号"] if refund else "",
+        provider_refund_id=row["QQ钱包退款订单号"] if refund else "",
+        line=number,
     )
 
 
-def _minor(text: str, *, negative: bool = False) -> int:
-    sign_, digits = (-1, text[1:]) if negative and text.startswith("-") else (1, text)
-    found = _YUAN.fullmatch(digits)
+def _minor(text: str) -> int:
+    found = _YUAN.fullmatch(text)
     if found is None:
-        raise ValueError("amount")
-    return sign_ * (int(found.group(1)) * 100 + int((found.group(2) or "0").ljust(2, "0")))
-
-
-def _bill_time(text: str) -> datetime | None:
-    digits = re.sub(r"[-: /T]", "", text)
-    return _moment(digits) if digits else None
-
-
-def _totals_problems(rows: Iterable[str], count: int) -> list[str]:
-    """Say when the bill's own count of rows differs from what we read."""
-    last = [row for row in rows if row.strip()]
-    if len(last) < 2:
-        return ["the bill has no totals"]
-    said = last[-1].split(",")[0].strip("` ")
-    if not re.fullmatch(r"[0-9]{1,9}(\.0{1,2})?", said) or int(float(said)) != count:
-        return [f"the bill says {said[:16]} rows, {count} were read"]
-    return []
+        raise ValueError("not an amount in yuan")
+    return int(found.group(1)) * 100 + int((found.group(2) or "0").ljust(2, "0"))
 
 
 # --- QQ mini programs paying through WeChat --------------------------------------------------------------------------
