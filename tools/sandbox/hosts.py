@@ -2,8 +2,8 @@
 
 The words are those of :mod:`tools.sandbox.core` (``steer``, ``pay``, ``pay_closed``, ``settle``, ``console_refund``,
 ``tick``), so that one scenario runs against any of them. Time and randomness are injected: a seed replays. Open calls,
-for people and tests, are ``core``'s too, each behind ``/_sandbox``: ``POST /pay/{no}``, ``/pay-closed/{no}``, ``/control[/{no}]``,
-``/settle/{refund}``, ``/console-refund/{no}``, ``GET /state``, and a page with buttons at ``GET /``.
+for people and tests, are ``core``'s too, each behind ``/_sandbox``: ``POST /pay/{no}``, ``/pay-closed/{no}``,
+``/control[/{no}]``, ``/settle/{refund}``, ``/console-refund/{no}``, ``GET /state``, and a page at ``GET /``.
 """
 
 from __future__ import annotations
