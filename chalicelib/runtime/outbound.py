@@ -19,6 +19,14 @@ ANSWER_CAP_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What we show the other side in the TLS handshake: PEM texts of the certificate (chain) and its private key."""
+
+    certificate: str
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call to make. ``headers`` and ``body`` are sent exactly so."""
 
@@ -27,6 +35,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout_s: float = 4.0
+    client_certificate: ClientCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class OutboundTimeout(ShopError):
     retry_after_s = 5
 
 
-_pool: Any = None
+_pools: dict[ClientCertificate | None, Any] = {}
 _transport: Transport | None = None
 
 
@@ -68,14 +77,16 @@ def request(
     headers: Mapping[str, str],
     body: bytes = b"",
     timeout_s: float | None = None,
+    client_certificate: ClientCertificate | None = None,
 ) -> Response:
     """Make one call and return the answer, whatever its status.
 
     Raises:
         OutboundTimeout: if the call was sent but no whole answer came in time.
-        OutboundFailed: if it was never sent.
+        OutboundFailed: if it was never sent, or the client certificate cannot be used.
     """
-    wanted = Request(method, url, dict(headers), body, timeout_s or config().outbound_timeout_s)
+    timeout_s = timeout_s or config().outbound_timeout_s
+    wanted = Request(method, url, dict(headers), body, timeout_s, client_certificate)
     return (_transport or _over_the_network)(wanted)
 
 
@@ -88,20 +99,46 @@ def install(transport: Transport | None) -> None:
 @caches.register
 def forget_pool() -> None:
     """Close kept connections."""
-    global _pool
-    _pool = None
+    _pools.clear()
+
+
+def _pool(certificate: ClientCertificate | None) -> Any:
+    import urllib3
+
+    if certificate not in _pools:
+        more = {"ssl_context": _tls(certificate)} if certificate else {}
+        _pools[certificate] = urllib3.PoolManager(maxsize=10, retries=False, **more)
+    return _pools[certificate]
+
+
+def _tls(certificate: ClientCertificate) -> Any:
+    """Return a verifying context with the certificate. OpenSSL takes it from a file only: one that is gone at once."""
+    import ssl
+    from tempfile import NamedTemporaryFile
+
+    context = ssl.create_default_context()
+    try:
+        with NamedTemporaryFile(suffix=".pem") as file:  # Readable by us alone.
+            file.write(f"{certificate.certificate.strip()}\n{certificate.private_key.strip()}\n".encode())
+            file.flush()
+            context.load_cert_chain(file.name, password=_no_password)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError.
+        raise OutboundFailed(kind="client certificate") from error
+    return context
+
+
+def _no_password() -> str:
+    return ""  # An encrypted key fails; without this OpenSSL would ask at the terminal.
 
 
 def _over_the_network(wanted: Request) -> Response:
     import urllib3
     from urllib3 import exceptions
 
-    global _pool
-    if _pool is None:
-        _pool = urllib3.PoolManager(maxsize=10, retries=False)
+    pool = _pool(wanted.client_certificate)
     timeout = urllib3.Timeout(connect=min(2.0, wanted.timeout_s), total=wanted.timeout_s)
     try:
-        answer = _pool.request(
+        answer = pool.request(
             wanted.method,
             wanted.url,
             headers=dict(wanted.headers),

@@ -1,0 +1,65 @@
+"""Providers' bills in our words: what an adapter's ``bill(day)`` returns, and what reconciliation compares with.
+
+A bill is what the provider says it did on one of its days. Adapters translate its format (yuan or cents, back-ticks,
+BOM, GBK, totals lines, pages); whoever reconciles sees lines of one shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.kernel.errors import ShopError
+from chalicelib.kernel.money import Money
+
+
+class BillUnavailable(ShopError):
+    """The provider did not hand the bill out, or not one that can be trusted; ask again later."""
+
+    code, status = "bill_unavailable", 502
+    en, zh = "The provider's bill is not available: {why}.", "无法获取服务商账单：{why}。"
+    retry_after_s = 600
+
+
+class BillKind(StrEnum):
+    """What a line of a bill is about."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    REFUND_RETURNED = "refund_returned"
+    """A refund that failed after it was made: its money came back to us."""
+    DISPUTE = "dispute"
+    """Money that a payer's bank took back, or gave back."""
+    OTHER = "other"
+    """Of no attempt of ours: fees, payouts, corrections."""
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One movement as the provider books it. Amounts are positive; ``kind`` says the direction."""
+
+    kind: BillKind
+    payment_id: str
+    """Our number of the attempt, also on a refund's line; empty where the provider does not say it."""
+    transaction_id: str
+    amount: Money
+    fee_text: str
+    """The fee as written: providers bill fractions of a fen, or fees in another currency."""
+    at: datetime
+    status: str = ""
+    refund_id: str = ""
+    """Our number of the refund; empty where somebody made it in the provider's console."""
+    provider_refund_id: str = ""
+    line: int = 0
+    """Its number in the file, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A day's bill. ``defects`` are lines and totals that do not fit: for an operator, never dropped in silence."""
+
+    lines: tuple[BillLine, ...] = ()
+    totals: Mapping[str, str] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
