@@ -81,7 +81,7 @@ def test_from_draft_to_product_page(token: str) -> None:
 
     page = call("GET", f"/v1/products/{product_id}")
     assert page.status == 200
-    assert page.headers["cache-control"] == "public, max-age=5, s-maxage=10, stale-while-revalidate=30"
+    assert page.headers["cache-control"] == "public, max-age=5, s-maxage=9, stale-while-revalidate=30"
     assert [sku["sold_out"] for sku in page.json["skus"]] == [False, True]
     assert page.json["price_from"] == {"minor": 1990, "currency": "CNY"}
     assert page.json["price_to"] == {"minor": 2190, "currency": "CNY"}
