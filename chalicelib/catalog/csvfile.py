@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from chalicelib.catalog.domain import MAX_PICTURES, MAX_SKUS, Draft, Kind, Labels, Product, SkuDraft, Status, Tree
+from chalicelib.catalog.domain import MAX_PICTURES, MAX_SKUS, Draft, Kind, Product, SkuDraft, Status, Tree
 from chalicelib.kernel.money import MINOR_DIGITS, Money
 
 RECORD_CAP: Final = 512 * 1024
@@ -359,7 +359,9 @@ def read(group: Group, *, columns: Iterable[str], currency: str, tree: Tree) -> 
         description=_description(reader),
         specifications=_specifications(reader),
         pictures=_pictures(reader),
-        labels=_labels(reader),
+        vendor=reader.text(reader.first, "Vendor", 120) if "Vendor" in reader.columns else None,
+        type=reader.text(reader.first, "Type", 120) if "Type" in reader.columns else None,
+        tags=_tags(reader),
     )
     parsed = Parsed(group.handle, reader.first.line, draft, _status(reader), stock)
     if not reader.faults:
@@ -435,13 +437,11 @@ def _specifications(reader: _Reader) -> tuple[tuple[str, str], ...] | None:
     return tuple((name[:60], value[:500]) for name, value in found.items())
 
 
-def _labels(reader: _Reader) -> Labels | None:
-    if not {"Vendor", "Type", "Tags"} & reader.columns:
+def _tags(reader: _Reader) -> tuple[str, ...] | None:
+    if "Tags" not in reader.columns:
         return None
-    tags = tuple(dict.fromkeys(tag.strip()[:60] for tag in reader.first.get("Tags").split(",") if tag.strip()))
-    return Labels(
-        vendor=reader.text(reader.first, "Vendor", 120), type=reader.text(reader.first, "Type", 120), tags=tags[:50]
-    )
+    tags = (tag.strip()[:60] for tag in reader.first.get("Tags").split(","))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))[:50]
 
 
 def _status(reader: _Reader) -> Status:
@@ -551,20 +551,12 @@ def merged(draft: Draft, product: Product, columns: Iterable[str]) -> Draft:
             if column not in have
         }
         skus.append(replace(sku, **keep))
-    labels = draft.labels
-    if labels is not None:
-        was = product.labels
-        labels = Labels(
-            vendor=labels.vendor if "Vendor" in have else was.vendor,
-            type=labels.type if "Type" in have else was.type,
-            tags=labels.tags if "Tags" in have else was.tags,
-        )
     titles, description = draft.titles, draft.description
     if "Title (en)" not in have:
         titles = {**product.titles, **(draft.titles or {})}
     if description is not None and "Body (en)" not in have:
         description = {**product.description, **description}
-    return replace(draft, skus=tuple(skus), labels=labels, titles=titles, description=description)
+    return replace(draft, skus=tuple(skus), titles=titles, description=description)
 
 
 # Products to lines

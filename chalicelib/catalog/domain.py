@@ -244,7 +244,9 @@ class Draft:
     description: Texts | None = None
     specifications: tuple[tuple[str, str], ...] | None = None
     pictures: tuple[str, ...] | None = None
-    labels: Labels | None = None
+    vendor: str | None = None
+    type: str | None = None
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +338,7 @@ def change(product: Product, draft: Draft) -> Product:
         description=description,
         specifications=product.specifications if draft.specifications is None else draft.specifications,
         pictures=pictures,
-        labels=draft.labels or product.labels,
+        labels=_labels(product.labels, draft),
         revision=product.revision + 1,
     )
     _check(changed)
@@ -345,6 +347,14 @@ def change(product: Product, draft: Draft) -> Product:
 
 def _texts(texts: Texts) -> dict[str, str]:
     return {language: texts[language].strip() for language in LANGUAGES if texts.get(language, "").strip()}
+
+
+def _labels(labels: Labels, draft: Draft) -> Labels:
+    return Labels(
+        vendor=labels.vendor if draft.vendor is None else draft.vendor,
+        type=labels.type if draft.type is None else draft.type,
+        tags=labels.tags if draft.tags is None else draft.tags,
+    )
 
 
 def _harmless(texts: Texts) -> dict[str, str]:

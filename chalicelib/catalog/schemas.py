@@ -15,7 +15,6 @@ from chalicelib.catalog.domain import (
     Category,
     Draft,
     Kind,
-    Labels,
     Product,
     Sku,
     SkuDraft,
@@ -113,9 +112,6 @@ class ChangeProduct(Schema):
 
     def draft(self) -> Draft:
         """Return the domain's form."""
-        labels = None
-        if self.vendor is not None or self.tags is not None:
-            labels = Labels(vendor=self.vendor or "", tags=tuple(self.tags or ()))
         specifications = None
         if self.specifications is not None:
             specifications = tuple((one.name, one.value) for one in self.specifications)
@@ -128,7 +124,8 @@ class ChangeProduct(Schema):
             description=self.description.texts() if self.description is not None else None,
             specifications=specifications,
             pictures=tuple(self.pictures) if self.pictures is not None else None,
-            labels=labels,
+            vendor=self.vendor,
+            tags=tuple(self.tags) if self.tags is not None else None,
         )
 
 

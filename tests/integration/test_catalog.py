@@ -195,6 +195,8 @@ def test_a_change_needs_the_version_that_was_read(token: str) -> None:
     late = call("PATCH", path, {"vendor": "Late"}, token=token, headers={"if-match": '"1"'})
     assert (late.status, late.json["code"], late.json["version"]) == (412, "product_changed", 2)
     assert call("GET", path, token=token).json["vendor"] == "Acme"
+    renamed = call("PATCH", path, {"vendor": "New"}, token=token, headers={"if-match": "2"}).json
+    assert (renamed["vendor"], renamed["tags"]) == ("New", ["summer"])
 
 
 def test_a_rival_change_between_read_and_write_is_not_overwritten(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,6 +420,24 @@ def test_an_unlisted_product_disappears_everywhere_but_carts_can_still_tell(clou
     assert store.places("连衣", upto=None, including=False, limit=10) == ([], False)
     assert service.products([made.product_id])[made.product_id].status is domain.Status.UNLISTED
     assert service.product_of(made.sku_id) == made.product_id
+
+
+def test_list_pages_are_remembered_for_a_second(cloud: str, noon: Any) -> None:
+    from datetime import timedelta
+
+    made = goods.product(MER)
+    assert ids(call("GET", "/v1/products")) == [made.product_id]
+    with counted() as calls:
+        assert ids(call("GET", "/v1/products")) == [made.product_id]
+    assert calls == {}
+    other = service._pages.copy()
+    service.move(MER, made.product_id, Cause.UNLIST, intent=system_intent("u"))
+    assert ids(call("GET", "/v1/products")) == []  # A change of this process is seen at once,
+    service._pages.clear()
+    service._pages.update(other)
+    assert ids(call("GET", "/v1/products")) == [made.product_id]
+    noon.advance(timedelta(seconds=1))
+    assert ids(call("GET", "/v1/products")) == []  # that of another one a second later.
 
 
 def test_own_list_shows_every_status(token: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.catalog import csvfile, domain
 from chalicelib.catalog.csvfile import Finding, Group
-from chalicelib.catalog.domain import Draft, Kind, Labels, SkuDraft, Status
+from chalicelib.catalog.domain import Draft, Kind, SkuDraft, Status
 from chalicelib.kernel.money import Money
 
 TREE = domain.Tree((domain.Category("dresses", {"zh": "连衣裙", "en": "Dresses"}),))
@@ -113,7 +113,9 @@ def test_a_good_product_of_several_lines() -> None:
         description={"zh": "<p>好看</p>"},
         specifications=None,
         pictures=("https://p/1.jpg", "https://p/2.jpg", "https://p/3.jpg"),
-        labels=Labels("Acme", "Dresses", ("summer", "red")),
+        vendor="Acme",
+        type="Dresses",
+        tags=("summer", "red"),
     )
 
 
@@ -199,7 +201,9 @@ def test_what_is_exported_is_read_back_and_never_a_formula(
             skus=tuple(SkuDraft((value,), Money(1990), Money(0), 5, "/p.jpg", code) for value in values),
             specifications=(("材质", "棉"),),
             pictures=("/p.jpg", "/q.jpg"),
-            labels=Labels(vendor, "T", ("x", "y")),
+            vendor=vendor,
+            type="T",
+            tags=("x", "y"),
         ),
         product_id="prd_" + "0" * 24,
         merchant_id="mer_1",
