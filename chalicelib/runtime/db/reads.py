@@ -40,11 +40,24 @@ def get_many(
 
     Duplicate keys are asked for once.
     """
+    return {key: kind.from_raw_data(item) for key, (kind, item) in _get_many(wanted, consistent=consistent).items()}
+
+
+def get_many_raw(
+    wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool = False
+) -> dict[tuple[str, str | None], Raw]:
+    """Read many rows' raw attributes, as :func:`get_many`."""
+    return {key: item for key, (_, item) in _get_many(wanted, consistent=consistent).items()}
+
+
+def _get_many(
+    wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool
+) -> dict[tuple[str, str | None], tuple[type[Row], Raw]]:
     kinds: dict[tuple[str, str, str | None], type[Row]] = {}
     for kind, hash_key, range_key in wanted:
         kinds[(kind.Meta.table_name, hash_key, range_key)] = kind
     tables = {table: kind for (table, _, _), kind in kinds.items()}
-    found: dict[tuple[str, str | None], Row] = {}
+    found: dict[tuple[str, str | None], tuple[type[Row], Raw]] = {}
     pending = list(kinds)
     for start in range(0, len(pending), BATCH_KEYS):
         request: dict[str, dict[str, Any]] = {}
@@ -56,7 +69,7 @@ def get_many(
             for table, items in answer.get("Responses", {}).items():
                 for item in items:
                     hash_key, range_key = _key_values(tables[table], item)
-                    found[(hash_key, range_key)] = kinds[(table, hash_key, range_key)].from_raw_data(item)
+                    found[(hash_key, range_key)] = (kinds[(table, hash_key, range_key)], item)
             request = answer.get("UnprocessedKeys") or {}
             if not request:
                 break
