@@ -219,6 +219,19 @@ def _bucket(stage: str) -> Json:
                             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
                         },
                         {
+                            # What is attached to a complaint is copied from here to evidence/.
+                            "Id": "uploads-nobody-attached",
+                            "Status": "Enabled",
+                            "Prefix": "incoming/",
+                            "ExpirationInDays": 2,
+                        },
+                        {
+                            "Id": "bulk-files",
+                            "Status": "Enabled",
+                            "Prefix": "catalog/",
+                            "ExpirationInDays": 30,
+                        },
+                        {
                             # A case is decided within weeks; commercial records must be kept for three years.
                             "Id": "evidence-cools",
                             "Status": "Enabled",
@@ -268,7 +281,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
     "INVALID_SIGNATURE": (
         401,
         "unauthenticated",
-        "Sign in and send a valid access token. 请登录并携带有效的访问令牌。",
+        "Send a valid access token. 请携带有效的访问令牌。",
     ),
     "REQUEST_TOO_LARGE": (413, "too_large", "The body is too large. 请求内容过大。"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type", "This content type is not accepted. 不支持该内容类型。"),
@@ -281,7 +294,7 @@ REFUSALS: dict[str, tuple[int, str, str]] = {
 
 
 def _api(stage: str) -> Json:
-    """Add to the API that Chalice describes; part of its document, so that a change of it is deployed like any other."""
+    """Add to the API that Chalice describes: part of its document, so that a change is deployed like any other."""
     name = _name(stage, "api")
     return {
         "RestAPI": {

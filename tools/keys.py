@@ -1,6 +1,6 @@
 """Creates the secrets of a stage in Secrets Manager: ``python -m tools.keys --stage dev``.
 
-Our own keys are drawn at random; what a provider or hub gives you is asked for, or passed as ``--set name.field=value``.
+Our own keys are drawn at random; what a provider or hub gives you is asked for, or passed with ``--set``.
 What exists is never overwritten. No value is ever part of a template, a file or a log.
 """
 

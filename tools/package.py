@@ -203,11 +203,10 @@ def _take_model(source: Path, target: Path, relative: Path) -> None:
 
 def _without_prose(model: Any) -> Any:
     if isinstance(model, dict):
-        # A shape may have a member called "documentation": that is a dict, the prose is a string.
+        # Emptied, not dropped: botocore reads some of it. (A member called "documentation" is a dict.)
         return {
-            key: _without_prose(value)
+            key: "" if key == "documentation" and isinstance(value, str) else _without_prose(value)
             for key, value in model.items()
-            if not (key == "documentation" and isinstance(value, str))
         }
     if isinstance(model, list):
         return [_without_prose(part) for part in model]
@@ -314,7 +313,7 @@ def _chalice_template(stage: str) -> Json:
     class OurZip:
         """Stands where Chalice's packager stands."""
 
-        def handle(self, config: Any, resource: Any) -> None:
+        def handle(self, _: Any, resource: Any) -> None:
             if isinstance(resource, DeploymentPackage):
                 resource.filename = "code.zip"
 

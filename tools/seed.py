@@ -12,6 +12,7 @@ import secrets as random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from chalicelib.catalog import service as catalog
 from chalicelib.catalog import store as catalog_store
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import context
+from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
 from chalicelib.merchants import service as merchants
@@ -146,7 +148,8 @@ def _product(merchant_id: str, shop: goods.Shop, line: goods.Line) -> int:
     inventory.receive_many(dict.fromkeys(sku_ids, line.stock), intent=system_intent(f"{name}#stock"))
     catalog.edit(merchant_id, product.product_id, _in_stock)
     catalog.move(merchant_id, product.product_id, catalog_domain.Cause.LIST, intent=system_intent(f"{name}#list"))
-    search.reindex(product.product_id)
+    with suppress(ConcurrentUpdate):  # On a deployed stack the consumer does it at the same moment.
+        search.reindex(product.product_id)
     return len(sku_ids)
 
 

@@ -30,6 +30,7 @@ from infra import functions, stack
 from tests.e2e import scenario
 from tools import deploy, engine, keys, package
 from tools.carriers.hub import Hub
+from tools.client import Network
 from tools.dev import standins
 from tools.sandbox.core import Keys, Sandbox
 
@@ -184,7 +185,7 @@ def gateway_responses(session: Any, built: package.Package, api_id: str) -> None
     )
 
 
-def eventually(probe: Callable[[], Any], *, within_s: float = 20) -> Any:
+def eventually(probe: Callable[[], Any], *, within_s: float = 60) -> Any:
     """Return the first true answer of ``probe``."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -441,6 +442,22 @@ def settle(deployed: Deployed, *, within_s: float = 90) -> None:
         time.sleep(0.5)
 
 
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the connections of the people in the scenario."""
+    opened: list[Network] = []
+
+    def connect(url: str) -> Network:
+        opened.append(Network(url))
+        return opened[-1]
+
+    monkeypatch.setattr(scenario, "Network", connect)
+    yield
+    for network in opened:
+        network.close()
+
+
+@pytest.mark.usefixtures("networks")
 def test_main_job_through_the_deployed_stack(deployed: Deployed) -> None:
     accounts = seeded(deployed)
     settle(deployed)
