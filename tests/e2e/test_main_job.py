@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from chalicelib.runtime import aws, queues
 from tests.e2e import scenario
+from tools import goods, seed
+from tools.client import Client, InProcess
 from tools.dev import control
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -73,14 +77,19 @@ def _ledger_balances(played: scenario.Played) -> None:
     assert queues.url(names.queue_name("orders"))
 
 
-def test_seeding_again_changes_nothing(server: DevServer) -> None:
-    from tools import seed
-    from tools.client import Client, Network
+def test_seeding_goes_on_where_it_was_interrupted(cloud: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(goods, "SHOPS", (replace(goods.SHOPS[0], lines=goods.SHOPS[0].lines[:3]),))
+    kept = tmp_path / "accounts.json"
+    with monkeypatch.context() as broken:
+        broken.setattr(seed, "_product", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            seed.ensure(remembered=kept, say=lambda _: None)
 
-    before = Client(Network(server.url)).get("/v1/products?limit=100")
+    accounts = seed.ensure(remembered=kept, say=lambda _: None)
+    again = seed.ensure(remembered=kept, say=lambda _: None)
 
-    again = seed.ensure(say=lambda _: None)
-
-    assert [entry["email"] for entry in again] == [entry["email"] for entry in server.accounts]
-    assert {entry["password"] for entry in again} == {"(as printed the first time)"}
-    assert Client(Network(server.url)).get("/v1/products?limit=100") == before
+    assert again == accounts
+    assert len(accounts) == 4
+    client = Client(InProcess())
+    client.sign_in(accounts[-1]["email"], accounts[-1]["password"])
+    assert len(client.get("/v1/products?limit=100")["items"]) == 3
