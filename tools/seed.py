@@ -38,32 +38,40 @@ VERSION = "1"
 
 
 def ensure(*, remembered: Path | None = None, say: Callable[[str], None] = print) -> Accounts:
-    """Seed what is not there yet; return the demonstration accounts with their passwords."""
-    if remembered is not None and remembered.exists():
-        found: Accounts = json.loads(remembered.read_text())
+    """Seed what is not there yet; return the demonstration accounts with their passwords.
+
+    ``remembered`` keeps the passwords (drawn anew for each installation) and whether all is done.
+    """
+    kept = json.loads(remembered.read_text()) if remembered is not None and remembered.exists() else {}
+    if kept.get("done"):
+        found: Accounts = kept["accounts"]
         return found
-    started = time.monotonic()
+    passwords = kept.get("passwords") or {email: f"demo-{random.token_hex(6)}" for _, email, _ in _wanted()}
+    if remembered is not None:  # Before they are used: a seeding that is interrupted can then go on.
+        remembered.write_text(json.dumps({"passwords": passwords}))
     with context.use(context.Context(request_id="seed", cause_id="tool#seed", actor="tool:seed")):
-        say("  seeding: categories, merchants and people ...")
-        _categories()
-        merchant_ids = {shop.key: _merchant(shop) for shop in goods.SHOPS}
-        accounts = _people(merchant_ids)
-        total = sum(len(shop.lines) for shop in goods.SHOPS)
-        say(f"  seeding: {total} products ...")
-        with ThreadPoolExecutor(THREADS) as pool:
-            jobs = [
-                pool.submit(_product, merchant_ids[shop.key], shop, line)
-                for shop in goods.SHOPS
-                for line in shop.lines
-            ]
-            skus = 0
-            for number, job in enumerate(jobs, 1):
-                skus += job.result()
-                if number % 50 == 0:
-                    say(f"  seeding: {number} of {total} ...")
-    say(f"  seeded {len(goods.SHOPS)} merchants, {total} products, {skus} SKUs in {time.monotonic() - started:.1f} s")
+        accounts = _everything(passwords, say)
     if remembered is not None:
-        remembered.write_text(json.dumps(accounts))
+        remembered.write_text(json.dumps({"done": True, "accounts": accounts}))
+    return accounts
+
+
+def _everything(passwords: dict[str, str], say: Callable[[str], None]) -> Accounts:
+    started = time.monotonic()
+    say("  seeding: categories, merchants and people ...")
+    _categories()
+    merchant_ids = {shop.key: _merchant(shop) for shop in goods.SHOPS}
+    accounts = _people(merchant_ids, passwords)
+    wanted = [(merchant_ids[shop.key], shop, line) for shop in goods.SHOPS for line in shop.lines]
+    say(f"  seeding: {len(wanted)} products ...")
+    skus = 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number, job in enumerate([pool.submit(_product, *each) for each in wanted], 1):
+            skus += job.result()
+            if number % 50 == 0:
+                say(f"  seeding: {number} of {len(wanted)} ...")
+    took_s = time.monotonic() - started
+    say(f"  seeded {len(goods.SHOPS)} merchants, {len(wanted)} products, {skus} SKUs in {took_s:.1f} s")
     return accounts
 
 
@@ -93,29 +101,30 @@ def _merchant(shop: goods.Shop) -> str:
     return created.merchant_id
 
 
-def _people(merchant_ids: dict[str, str]) -> Accounts:
-    """Create an operator, one person for each merchant and two buyers. Passwords are drawn anew for each installation."""
-    wanted = [("operator", "operator@biandan.example", None)]
-    wanted += [(shop.name[1], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS]
-    wanted += [("buyer", "mei@biandan.example", None), ("buyer", "li@biandan.example", None)]
+def _wanted() -> list[tuple[str, str, str | None]]:
+    """Return role, address and shop of everybody: an operator, one person for each merchant, two buyers."""
+    return [
+        ("operator", "operator@biandan.example", None),
+        *((shop.name[1], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS),
+        ("buyer", "mei@biandan.example", None),
+        ("buyer", "li@biandan.example", None),
+    ]
+
+
+def _people(merchant_ids: dict[str, str], passwords: dict[str, str]) -> Accounts:
     accounts: Accounts = []
-    for role, email, shop_key in wanted:
-        password = f"demo-{random.token_hex(6)}"
+    for role, email, shop_key in _wanted():
         intent = system_intent(f"seed#{VERSION}#{email}")
         # Each from an address of its own (TEST-NET-1): registering is throttled by source.
-        account, before = auth.register(
-            email, password, intent=intent, source_ip=f"192.0.2.{len(accounts) + 1}", language="zh"
-        )
+        source_ip = f"192.0.2.{len(accounts) + 1}"
+        account, _ = auth.register(email, passwords[email], intent=intent, source_ip=source_ip, language="zh")
         grant = system_intent(f"seed#{VERSION}#grant#{email}")
+        entry = {"role": role, "email": email, "password": passwords[email]}
         if role == "operator":
             auth.grant(account.account_id, Role.OPERATOR, None, by="tool:seed", intent=grant)
         elif shop_key is not None:
-            auth.grant(
-                account.account_id, Role.MERCHANT_STAFF, merchant_ids[shop_key], by="tool:seed", intent=grant
-            )
-        entry = {"role": role, "email": email, "password": password if not before else "(as printed the first time)"}
-        if shop_key is not None:
             entry["merchant_id"] = merchant_ids[shop_key]
+            auth.grant(account.account_id, Role.MERCHANT_STAFF, merchant_ids[shop_key], by="tool:seed", intent=grant)
         accounts.append(entry)
     return accounts
 

@@ -83,7 +83,10 @@ def call(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]
 def forget() -> None:
     """Look up addresses and open connections anew: after the environment changed."""
     _endpoint.cache_clear()
-    _pools.clear()
+    while _pools:
+        _, pool = _pools.popitem()
+        while pool:
+            pool.pop().close()
 
 
 @lru_cache(maxsize=8)

@@ -51,6 +51,13 @@ def play(
 ) -> Played:
     """Play everything. ``accounts`` are those that ``tools.seed`` made; ``advance`` lets time pass on the other side."""
     game = Game(base_url, sandbox_url, carrier_url, list(accounts), advance, say)
+    try:
+        return _play(game, explain)
+    finally:
+        game.network.close()
+
+
+def _play(game: Game, explain: Callable[[str], str] | None) -> Played:
     game.browse()
     game.sign_up()
     game.fill_cart()
@@ -60,11 +67,11 @@ def play(
     game.follow(first)
     complaint = game.complain(first)
     if explain is not None:
-        say(f"\nWhat led to what, for {first['purchase_id']}:\n\n{explain(first['purchase_id'])}\n")
+        game.say(f"\nWhat led to what, for {first['purchase_id']}:\n\n{explain(first['purchase_id'])}\n")
     second = game.leave_unpaid()
     third = game.pay_too_late()
     if explain is not None:
-        say(f"\nWhat led to what, for {third['purchase_id']}:\n\n{explain(third['purchase_id'])}\n")
+        game.say(f"\nWhat led to what, for {third['purchase_id']}:\n\n{explain(third['purchase_id'])}\n")
     purchases = (first["purchase_id"], second["purchase_id"], third["purchase_id"])
     return Played(purchases, tuple(first["order_ids"]), complaint)
 
@@ -87,7 +94,8 @@ class Game:
     password: str = ""
 
     def __post_init__(self) -> None:
-        self.buyer = Client(Network(self.base_url))
+        self.network = Network(self.base_url)
+        self.buyer = Client(self.network)
 
     # Before the order ------------------------------------------------------------------------------------------
 
@@ -214,7 +222,7 @@ class Game:
     def _staff(self, merchant_id: str) -> Client:
         if merchant_id not in self.staff:
             account = next(entry for entry in self.accounts if entry.get("merchant_id") == merchant_id)
-            client = Client(Network(self.base_url))
+            client = Client(self.network)
             client.sign_in(account["email"], account["password"])
             self.staff[merchant_id] = client
         return self.staff[merchant_id]

@@ -61,13 +61,13 @@ class _Refused(Exception):
 
 
 class Server:
-    """Listens on 127.0.0.1 and hands each request to ``handler``."""
+    """Listens on 127.0.0.1 and hands each request to ``handler``. Takes a free port where ``port`` is not."""
 
     def __init__(self, handler: Handler, *, port: int, body_cap: int, name: str) -> None:
         self._handler = handler
         self._body_cap = body_cap
         self._name = name
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=256, reuse_port=False)
+        self._listener = _listen(port)
         self.port = int(self._listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._connections: set[socket.socket] = set()
@@ -130,6 +130,13 @@ class Server:
             with self._lock:
                 self._connections.discard(connection)
             connection.close()
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=256)
+    except OSError:
+        return socket.create_server(("127.0.0.1", 0), backlog=256)
 
 
 class _Stream:

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,7 @@ class DevServer:
     accounts: list[dict[str, str]] = field(default_factory=list)
     trail: Trail = field(default_factory=Trail)
     adjustable: clock.Adjustable = field(default_factory=clock.Adjustable)
+    pump: Pump = field(init=False)
     _engine_pid: int = 0
     _stops: list[Callable[[], None]] = field(default_factory=list)
 
@@ -68,11 +70,8 @@ class DevServer:
             self._start_engine()
         self.say("  creating tables, queues, bucket and secrets ...")
         self._restore_clock()
-        self.url = f"http://127.0.0.1:{engine.free_port(self.port)}"
-        self._environment({"BIANDAN_PUBLIC_URL": self.url})
-        resources.create_all()
         stand_ins = standins.create()
-        pump = Pump(
+        pump = self.pump = Pump(
             trail=self.trail if self.record else None,
             positions=self._path("positions.json"),
             others_quiet=lambda: stand_ins.quiet,
@@ -83,8 +82,11 @@ class DevServer:
         def serve(request: Request) -> Response:
             return control(request) if request.target.startswith("/_dev/") else gateway(request)
 
-        server = Server(serve, port=int(self.url.rsplit(":", 1)[1]), body_cap=PAYLOAD_CAP, name="api")
+        server = Server(serve, port=self.port, body_cap=PAYLOAD_CAP, name="api")
         self._stops.append(server.stop)
+        self.url = server.url
+        self._environment({"BIANDAN_PUBLIC_URL": self.url})
+        resources.create_all()
         stand_ins.start()
         self._stops.append(stand_ins.stop)
         self.sandbox_url, self.carrier_url = stand_ins.sandbox_url, stand_ins.carrier_url
@@ -95,7 +97,6 @@ class DevServer:
             self.accounts = seed.ensure(remembered=self._path("accounts.json"), say=self.say)
         pump.start()
         self._stops.append(pump.stop)
-        self.pump = pump
         server.start()
         self.say(f"  ready after {time.monotonic() - began:.1f} s")
 
@@ -113,9 +114,7 @@ class DevServer:
         """Tell this process where things are, as a deployed function is told by its environment."""
         before = {name: os.environ.get(name) for name in values}
         os.environ.update(values)
-        config.config.cache_clear()
-        aws.forget_clients() if "AWS_ENDPOINT_URL" in values else None
-        caches.forget_all()
+        self._forget()
 
         def restore() -> None:
             for name, value in before.items():
@@ -123,20 +122,24 @@ class DevServer:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
-            config.config.cache_clear()
-            aws.forget_clients() if "AWS_ENDPOINT_URL" in values else None
-            caches.forget_all()
+            self._forget()
 
         self._stops.append(restore)
+
+    @staticmethod
+    def _forget() -> None:
+        """Drop what this process remembers of the environment before."""
+        config.config.cache_clear()
+        aws.forget_clients()
+        caches.forget_all()
 
     def _gateway(self) -> Gateway:
         application = routing.application()
         if self.record:
-            hooks = aws.hooked(self.trail.hook)
-            hooks.__enter__()
-            self._stops.append(lambda: hooks.__exit__(None, None, None))
-            restore = standins.watch_outbound(self.trail)
-            self._stops.append(restore)
+            hooks = ExitStack()
+            hooks.enter_context(aws.hooked(self.trail.hook))
+            self._stops.append(hooks.close)
+            self._stops.append(standins.watch_outbound(self.trail))
         watch = self.trail.http if self.record else None
         return Gateway(application, application.routes, watch=watch)
 

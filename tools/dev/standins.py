@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import outbound
-from tools import engine
 from tools.carriers.hub import Hub, UnknownNumber
 from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
@@ -42,8 +41,8 @@ class StandIns:
 
     def start(self) -> None:
         """Serve both, and post the sandbox's notices."""
-        provider = Server(self._serve_sandbox, port=engine.free_port(9100), body_cap=CAP, name="sandbox")
-        carrier = Server(self._serve_hub, port=engine.free_port(9200), body_cap=CAP, name="carrier")
+        provider = Server(self._serve_sandbox, port=9100, body_cap=CAP, name="sandbox")
+        carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier")
         self.sandbox_url = self.sandbox.base_url = provider.url
         self.carrier_url = carrier.url
         for server in (provider, carrier):

@@ -1,0 +1,95 @@
+"""The main job over HTTP against a dev server in this process: the same play as ``make demo``."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chalicelib.runtime import aws, queues
+from tests.e2e import scenario
+from tools import goods, seed
+from tools.client import Client, InProcess
+from tools.dev import control
+from tools.dev.server import DevServer
+from tools.dev.trail import text_of
+
+
+@pytest.fixture
+def server(cloud: str) -> Iterator[DevServer]:
+    with DevServer(port=0, engine_url=os.environ["AWS_ENDPOINT_URL"]) as running:
+        yield running
+
+
+def test_the_main_job_from_sign_up_to_a_settled_complaint(server: DevServer) -> None:
+    said: list[str] = []
+
+    played = scenario.play(
+        server.url,
+        server.sandbox_url,
+        server.carrier_url,
+        accounts=server.accounts,
+        advance=server.advance,
+        say=said.append,
+    )
+
+    assert len(played.orders) == 2
+    assert server.pump.settle(20)
+    assert [state for state in control.queue_states() if state["waiting"] or state["dead"]] == []
+    _explains_itself(server, played)
+    _ledger_balances(played)
+    with urllib.request.urlopen(f"{server.url}/docs") as page:
+        assert b"<title>Biandan API</title>" in page.read()
+
+
+def _explains_itself(server: DevServer, played: scenario.Played) -> None:
+    text = text_of(server.trail.explain(played.purchases[0]))
+    paid_by_notice = text.index("POST /v1/webhooks/payments/sandbox")
+    assert text.index("event purchase.placed#") < paid_by_notice
+    assert paid_by_notice < text.index("queue payment-notices takes payment.noticed") < text.index("purchase.paid#")
+    assert "queue orders takes shipment.delivered" in text
+    late = text_of(server.trail.explain(played.purchases[2]))
+    for step in ("job deadlines: due#pur_", "/close -> 200", "event purchase.expired#", "/v1/refunds -> 200"):
+        assert step in late, late
+    assert server.trail.intact()
+    server.trail.entries[3] = server.trail.entries[4]
+    assert not server.trail.intact()
+
+
+def _ledger_balances(played: scenario.Played) -> None:
+    from chalicelib.runtime import names
+
+    for purchase_id in played.purchases:
+        items = aws.call(
+            "dynamodb",
+            "Query",
+            {
+                "TableName": names.table_name("ledger"),
+                "KeyConditionExpression": "purchase_id = :id",
+                "ExpressionAttributeValues": {":id": {"S": purchase_id}},
+            },
+        )["Items"]
+        assert len(items) == {played.purchases[0]: 2, played.purchases[1]: 0, played.purchases[2]: 2}[purchase_id]
+    assert queues.url(names.queue_name("orders"))
+
+
+def test_seeding_goes_on_where_it_was_interrupted(cloud: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(goods, "SHOPS", (replace(goods.SHOPS[0], lines=goods.SHOPS[0].lines[:3]),))
+    kept = tmp_path / "accounts.json"
+    with monkeypatch.context() as broken:
+        broken.setattr(seed, "_product", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            seed.ensure(remembered=kept, say=lambda _: None)
+
+    accounts = seed.ensure(remembered=kept, say=lambda _: None)
+    again = seed.ensure(remembered=kept, say=lambda _: None)
+
+    assert again == accounts
+    assert len(accounts) == 4
+    client = Client(InProcess())
+    client.sign_in(accounts[-1]["email"], accounts[-1]["password"])
+    assert len(client.get("/v1/products?limit=100")["items"]) == 3

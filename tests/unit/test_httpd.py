@@ -1,0 +1,152 @@
+"""The dev server's HTTP: what it takes, what it refuses, and the event it makes of it."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tools.dev.gateway import Gateway, Router
+from tools.dev.httpd import Request, Response, Server
+
+CAP = 1000
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    def echo(request: Request) -> Response:
+        text = f"{request.method} {request.target} {len(request.body)}"
+        return Response(200, [("Content-Type", "text/plain"), ("X-Evil", "a\r\nInjected: b")], text.encode())
+
+    running = Server(echo, port=0, body_cap=CAP, name="test")
+    running.start()
+    yield running
+    running.stop()
+
+
+def ask(server: Server, *parts: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    return answer
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_serves_several_requests_on_one_connection_even_pipelined(server: Server) -> None:
+    answer = ask(server, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", b"c")
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert b"GET /a 0" in answer
+    assert answer.endswith(b"POST /b 3")
+
+
+def test_an_answer_header_cannot_start_another_one(server: Server) -> None:
+    assert b"\r\nInjected:" not in ask(server, b"GET / HTTP/1.1\r\n\r\n")
+
+
+def test_reads_chunks(server: Server) -> None:
+    head = b"POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    assert ask(server, head, b"4;x=y\r\nabcd\r\n", b"2\r\nef\r\n0\r\nTrailer: 1\r\n\r\n").endswith(b"POST /c 6")
+
+
+def test_a_head_answer_has_no_body(server: Server) -> None:
+    answer = ask(server, b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")
+
+    assert b"Content-Length: 8" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        (b"GET\r\n\r\n", 400),
+        (b"GET x HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\nBad Name: 1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: a\nb\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", 413),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000, 431),
+        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc", 400),
+    ],
+)
+def test_refuses_what_is_ambiguous_or_too_large(server: Server, raw: bytes, wanted: int) -> None:
+    assert status(ask(server, raw)) == wanted
+
+
+def test_a_taken_port_is_replaced_by_a_free_one(server: Server) -> None:
+    other = Server(lambda _: Response(200), port=server.port, body_cap=CAP, name="other")
+
+    assert other.port != server.port
+    other.stop()
+
+
+def test_the_router_prefers_the_exact_resource() -> None:
+    router = Router(["/v1/a/{x}", "/v1/a/list", "/v1/{y}/{x}/z"])
+
+    assert router.find("/v1/a/list") == ("/v1/a/list", None)
+    assert router.find("/v1/a/%C3%A9") == ("/v1/a/{x}", {"x": "é"})
+    assert router.find("/v1/b/c/z") == ("/v1/{y}/{x}/z", {"y": "b", "x": "c"})
+    assert router.find("/v1/a/") == (None, None)
+
+
+def test_the_event_is_api_gateways() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def function(event: dict[str, Any], _: Any) -> dict[str, Any]:
+        seen.append(event)
+        return {
+            "statusCode": 201,
+            "headers": {"A": "1"},
+            "multiValueHeaders": {"B": ["1", "2"]},
+            "body": base64.b64encode(b"\xff").decode(),
+            "isBase64Encoded": True,
+        }
+
+    gateway = Gateway(function, ["/v1/a/{x}"])
+    headers = [("x-many", "1"), ("x-many", "2")]
+
+    response = gateway(Request("POST", "/v1/a/b?q=1&q=%E8%8C%B6&e=", headers, b"\xff\x00", "10.0.0.1"))
+
+    event = seen[0]
+    assert (event["resource"], event["pathParameters"]) == ("/v1/a/{x}", {"x": "b"})
+    assert event["queryStringParameters"] == {"q": "茶", "e": ""}
+    assert event["multiValueQueryStringParameters"] == {"q": ["1", "茶"], "e": [""]}
+    assert (event["headers"], event["multiValueHeaders"]) == ({"x-many": "2"}, {"x-many": ["1", "2"]})
+    assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
+    assert event["requestContext"]["identity"]["sourceIp"] == "10.0.0.1"
+    assert (response.status, response.body) == (201, b"\xff")
+    assert response.headers == [("A", "1"), ("B", "1"), ("B", "2")]
+
+
+def test_lambdas_limits_hold() -> None:
+    def large(event: dict[str, Any], _: Any) -> dict[str, Any]:
+        return {"statusCode": 200, "body": "x" * (6 * 1024 * 1024 + 1)}
+
+    gateway = Gateway(large, ["/"])
+
+    assert gateway(Request("GET", "/", [], b"", "")).status == 502
+    assert gateway(Request("POST", "/", [], b"x" * (5 * 1024 * 1024), "")).status == 413
+
+
+def test_a_function_that_raises_is_a_bad_gateway() -> None:
+    def broken(event: dict[str, Any], _: Any) -> dict[str, Any]:
+        raise RuntimeError
+
+    assert Gateway(broken, ["/"])(Request("GET", "/", [], b"", "")).status == 502
