@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -108,7 +108,7 @@ def read_wechatpay(data: bytes) -> Bill:
         elif totals_header is not None:
             totals = dict(zip(totals_header, row, strict=False))
         else:
-            _collect(lines, defects, number, row, header, _wechatpay_line)
+            _collect((lines, defects), number, row, header, _wechatpay_line)
     if totals_header is None or not totals:
         defects.append("the totals are missing: the file may be cut off")
     else:
@@ -116,7 +116,7 @@ def read_wechatpay(data: bytes) -> Bill:
     return Bill(tuple(lines), totals, tuple(defects))
 
 
-def _wechatpay_line(number: int, cells: Mapping[str, str]) -> Iterable[BillLine]:
+def _wechatpay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     state = cells["交易状态"]
     currency = cells.get("货币种类", "CNY")
     is_refund = state in ("REFUND", "REVOKED")
@@ -126,7 +126,7 @@ def _wechatpay_line(number: int, cells: Mapping[str, str]) -> Iterable[BillLine]
         if is_refund
         else cells.get("订单金额") or cells.get("应结订单金额") or cells.get("总金额")
     )
-    yield BillLine(
+    return BillLine(
         kind=BillKind.REFUND if is_refund else BillKind.PAYMENT,
         payment_id=cells["商户订单号"],
         transaction_id=cells["微信订单号"],
@@ -189,7 +189,7 @@ def read_alipay(archive: bytes) -> Bill:
         elif header is None:
             header = row
         else:
-            _collect(lines, defects, number, row, header, _alipay_line)
+            _collect((lines, defects), number, row, header, _alipay_line)
     if header is None or "支付宝交易号" not in header:
         raise BillUnavailable(why="its header is unknown")
     if not any("列表结束" in name for name in totals):
@@ -197,13 +197,13 @@ def read_alipay(archive: bytes) -> Bill:
     return Bill(tuple(lines), totals, tuple(defects))
 
 
-def _alipay_line(number: int, cells: Mapping[str, str]) -> Iterable[BillLine]:
+def _alipay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     kind = cells["业务类型"]
     if kind not in ("交易", "退款"):
         raise ValueError(f"unknown business type {kind}")
     is_refund = kind == "退款"
     amount = cells["订单金额（元）"].lstrip("-")
-    yield BillLine(
+    return BillLine(
         kind=BillKind.REFUND if is_refund else BillKind.PAYMENT,
         payment_id=cells["商户订单号"],
         transaction_id=cells["支付宝交易号"],
@@ -243,12 +243,17 @@ def _rows(text: str) -> Iterable[list[str]]:
 
 
 def _collect(
-    lines: list[BillLine], defects: list[str], number: int, row: list[str], header: list[str], read: object
+    bill: tuple[list[BillLine], list[str]],
+    number: int,
+    row: list[str],
+    header: list[str],
+    read: Callable[[int, Mapping[str, str]], BillLine],
 ) -> None:
-    """Add what ``read`` makes of a row, or the row's number and trouble to the defects."""
+    """Add what ``read`` makes of a row to the lines, or the row's number and trouble to the defects."""
+    lines, defects = bill
     try:
         if len(row) != len(header):
             raise ValueError(f"{len(row)} fields under {len(header)} names")
-        lines.extend(read(number, dict(zip(header, row, strict=True))))  # type: ignore[operator]
+        lines.append(read(number, dict(zip(header, row, strict=True))))
     except (ValueError, KeyError, OverflowError) as error:
         defects.append(f"line {number}: {error}")

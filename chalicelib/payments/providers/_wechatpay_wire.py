@@ -11,7 +11,6 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments.ports import BadSignature, StaleNotice, UnknownKey, UnreadableNotice
 from chalicelib.payments.providers import _keys, _wire
-from chalicelib.runtime import secrets
 from chalicelib.runtime.config import config, setting
 
 NAME = "wechatpay"
@@ -45,13 +44,13 @@ class Settings:
     hosts: tuple[str, ...] = OFFICIAL_HOSTS
 
 
-def settings(configuration: Mapping[str, Any] | None = None) -> Settings:
-    """Read a configuration, by default the secret ``payments-wechatpay``. ``docs/providers/wechatpay.md`` explains it.
+def settings(configuration: Mapping[str, Any]) -> Settings:
+    """Read a configuration; ``docs/providers/wechatpay.md`` explains it.
 
     Raises:
         Misconfigured: with everything that is missing or wrong, in words.
     """
-    reader = _wire.Reader(NAME, secrets.secret(f"payments-{NAME}") if configuration is None else configuration)
+    reader = _wire.Reader(NAME, configuration)
     mchid, appid = reader.text("mchid"), reader.text("appid")
     apps = reader.configuration.get("appids", {})
     if not isinstance(apps, dict) or not all(isinstance(app, str) and app for app in apps.values()):
@@ -71,6 +70,9 @@ def settings(configuration: Mapping[str, Any] | None = None) -> Settings:
     )
     reader.refuse_problems()
     return result
+
+
+held = _wire.Held(NAME, settings)
 
 
 def _signing_key(reader: _wire.Reader) -> tuple[str, str]:

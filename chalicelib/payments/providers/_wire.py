@@ -1,4 +1,4 @@
-"""What adapters share in reading other people's data: strict JSON, yuan, China time, settings. Nothing here calls out."""
+"""What adapters share in reading other people's data: strict JSON, yuan, China time, settings. It calls nobody."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
+from chalicelib.runtime import caches, secrets
 from chalicelib.runtime.config import config
 
 NOTICE_CAP_BYTES = 256 * 1024
@@ -171,3 +172,30 @@ class Reader:
         """
         if self.problems:
             raise Misconfigured(why=f"payments-{self.provider}: " + "; ".join(self.problems))
+
+
+Settings = TypeVar("Settings")
+
+
+class Held(Generic[Settings]):
+    """The settings read from a secret, read anew whenever the secret is: a rotation needs no restart."""
+
+    def __init__(self, name: str, read: Callable[[Mapping[str, Any]], Settings]) -> None:
+        self._name, self._read = name, read
+        self._held: tuple[Mapping[str, Any], Settings] | None = None
+        caches.register(self.forget)
+
+    def get(self) -> Settings:
+        """Return the settings of the secret ``payments-<name>``.
+
+        Raises:
+            Misconfigured: if the secret is missing or wrong.
+        """
+        secret = secrets.secret(f"payments-{self._name}")
+        if self._held is None or self._held[0] is not secret:
+            self._held = (secret, self._read(secret))
+        return self._held[1]
+
+    def forget(self) -> None:
+        """Read it anew at the next use."""
+        self._held = None

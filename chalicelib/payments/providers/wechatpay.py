@@ -84,8 +84,12 @@ class _Answer:
 
 
 def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
-    """Return the adapter, by default configured by the secret ``payments-wechatpay``."""
-    return WechatPay(_wechatpay_wire.settings(configuration))
+    """Return the adapter; without a configuration it reads the secret ``payments-wechatpay`` at each use.
+
+    Raises:
+        Misconfigured: if a configuration is given and it is incomplete.
+    """
+    return WechatPay(None if configuration is None else _wechatpay_wire.settings(configuration))
 
 
 def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[str, Any] | None = None) -> ports.Notice:
@@ -100,7 +104,7 @@ def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[st
 def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """Say in words what the configuration lacks, for ``doctor``; nothing if it is complete. Calls nobody."""
     try:
-        settings = _wechatpay_wire.settings(configuration)
+        settings = build(configuration).settings
     except Misconfigured as error:
         return (str(error.params.get("why", error)),)
     said: list[str] = []
@@ -118,7 +122,7 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
 
 
 class WechatPay:
-    """The adapter. Keeps no state but its settings."""
+    """The adapter. Keeps no state."""
 
     name = "wechatpay"
     methods = tuple(_CREATE_PATHS)
@@ -129,8 +133,17 @@ class WechatPay:
     )
     for_tests_only = False
 
-    def __init__(self, settings: _wechatpay_wire.Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: _wechatpay_wire.Settings | None = None) -> None:
+        self._told = settings
+
+    @property
+    def settings(self) -> _wechatpay_wire.Settings:
+        """What it was built with, or what the secret says now.
+
+        Raises:
+            Misconfigured: if the secret is missing or wrong.
+        """
+        return self._told or _wechatpay_wire.held.get()
 
     # What we ask.
 
