@@ -23,6 +23,7 @@ PROBE = "WECHATPAY/SIGNTEST/"
 WINDOW_S = 300
 AEAD = "AEAD_AES_256_GCM"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+_HEX = re.compile(r"[0-9A-Fa-f]{1,64}", re.ASCII)
 _APPS = ("native", "jsapi", "mini", "h5", "app")
 
 
@@ -80,7 +81,7 @@ def _signing_key(reader: _wire.Reader) -> tuple[str, str]:
     first = ("", "")
     for number, entry in enumerate(reader.entries("merchant_keys"), 1):
         serial, pem = str(entry.get("serial", "")), str(entry.get("pem", ""))
-        if not re.fullmatch(r"[0-9A-Fa-f]{8,64}", serial):
+        if not _HEX.fullmatch(serial):
             reader.problems.append(f"merchant_keys {number}: serial is not the certificate's hexadecimal serial")
         reader.attempt(f"merchant_keys {number}", lambda pem=pem: _keys.private_key(pem))  # type: ignore[misc]
         first = first if number > 1 else (serial.upper(), pem)
@@ -129,8 +130,8 @@ def _hosts(reader: _wire.Reader) -> tuple[str, ...]:
 
 
 def normalised(serial: str) -> str:
-    """Return a serial as we compare it: an id of a public key as it is, hexadecimal upper-case without zeros before."""
-    return serial if serial.startswith(PUBLIC_KEY_PREFIX) else serial.upper().lstrip("0")
+    """Return a serial as we compare it: hexadecimal upper-case without leading zeros, a public key's id as it is."""
+    return serial.upper().lstrip("0") if _HEX.fullmatch(serial) else serial
 
 
 def nonce() -> str:
