@@ -194,6 +194,11 @@ def read_alipay(archive: bytes) -> Bill:
         raise BillUnavailable(why="its header is unknown")
     if not any("列表结束" in name for name in totals):
         defects.append("the end of the list is missing: the file may be cut off")
+    for kind, name in ((BillKind.PAYMENT, "交易合计"), (BillKind.REFUND, "退款合计")):
+        said = totals.get(name, "").partition("笔")[0]
+        count = sum(line.kind is kind for line in lines)
+        if name in totals and said != str(count):
+            defects.append(f"{name} speaks of {said} lines, there are {count}")
     return Bill(tuple(lines), totals, tuple(defects))
 
 
