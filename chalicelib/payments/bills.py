@@ -1,21 +1,29 @@
 """Providers' bills in our words: what an adapter's ``bill(day)`` returns, and what reconciliation compares with.
 
-A bill is what the provider says it did on one day. Adapters translate its format (yuan or cents, back-ticks, BOM,
-GBK, totals lines, pages); whoever reconciles sees lines of one shape. ``our_number`` is what we once sent
-(``pay_...``, ``ref_...``), empty where somebody acted in the provider's console.
+A bill is what the provider says it did on one of its days. Adapters translate its format (yuan or cents, back-ticks,
+BOM, GBK, totals lines, pages); whoever reconciles sees lines of one shape.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.money import Money
 
 
-class LineKind(StrEnum):
+class BillUnavailable(ShopError):
+    """The provider did not hand the bill out, or not one that can be trusted; ask again later."""
+
+    code, status = "bill_unavailable", 502
+    en, zh = "The provider's bill is not available: {why}.", "无法获取服务商账单：{why}。"
+    retry_after_s = 600
+
+
+class BillKind(StrEnum):
     """What a line of a bill is about."""
 
     PAYMENT = "payment"
@@ -30,38 +38,28 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One movement. ``amount`` is positive; ``kind`` says which way it went."""
+    """One movement as the provider books it. Amounts are positive; ``kind`` says the direction."""
 
-    kind: LineKind
-    our_number: str
-    """Payment or refund number of ours; empty where the provider knows none."""
+    kind: BillKind
     payment_id: str
-    """The payment it belongs to; empty where the provider does not say."""
-    provider_number: str
+    """Our number of the attempt, also on a refund's line; empty where the provider does not say it."""
+    transaction_id: str
     amount: Money
-    at: datetime | None
+    fee_text: str
+    """The fee as written: providers bill fractions of a fen, or fees in another currency."""
+    at: datetime
     status: str = ""
-    """The provider's own word."""
-    fee: Money | None = None
-    row: int = 0
-    """Which line of the bill, for people."""
+    refund_id: str = ""
+    """Our number of the refund; empty where somebody made it in the provider's console."""
+    provider_refund_id: str = ""
+    line: int = 0
+    """Its number in the file, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """All lines of one day of the provider (China's day or UTC's, as the provider counts)."""
+    """A day's bill. ``defects`` are lines and totals that do not fit: for an operator, never dropped in silence."""
 
-    provider: str
-    day: date
-    lines: tuple[BillLine, ...]
-    problems: tuple[str, ...] = ()
-    """Rows that could not be read and totals that do not add up, in words; empty for a sound bill."""
-
-
-class BillUnavailable(ShopError):
-    """The provider has no bill for that day yet, or did not answer. Asking again later is safe."""
-
-    code, status = "bill_unavailable", 503
-    en, zh = "{provider} has no bill for {day}: {why}.", "{provider} 暂无 {day} 的账单：{why}。"
-    shown = ("provider", "day")
-    retry_after_s = 3600
+    lines: tuple[BillLine, ...] = ()
+    totals: Mapping[str, str] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
