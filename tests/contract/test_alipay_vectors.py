@@ -524,7 +524,6 @@ def test_yuan_and_fen_are_each_other(minor: int) -> None:
         ({"alipay_keys": [{"pem": "x"}]}, "public key cannot be read"),
         ({"root_certificates": other_end.Alipay()._roots()}, "certificate mode needs both"),
         ({"gateway": "gateway"}, "is no address"),
-        ({"refund_days": 0}, "refund_days"),
         (
             {"app_keys": [{"pem": rsa.private_pem("alipay app 1"), "certificate": other_end.certified_key().pem}]},
             "the certificate is another key's",

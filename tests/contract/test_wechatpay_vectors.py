@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
+from chalicelib.payments.bills import BillKind
 from chalicelib.payments.ports import (
     BadSignature,
     ForeignNotice,
@@ -301,11 +302,11 @@ def test_the_recorded_bill_is_read_to_the_fen() -> None:
     assert len(bill.lines) == 45
     assert bill.defects == ()
     assert bill.totals["总交易单数"] == "45.0"
-    paid = sum(line.amount.minor for line in bill.lines if line.kind is _bills.BillKind.PAYMENT)
-    back = sum(line.amount.minor for line in bill.lines if line.kind is _bills.BillKind.REFUND)
+    paid = sum(line.amount.minor for line in bill.lines if line.kind is BillKind.PAYMENT)
+    back = sum(line.amount.minor for line in bill.lines if line.kind is BillKind.REFUND)
     assert (paid, back) == (47, 14)
     first = bill.lines[0]
-    assert first.kind is _bills.BillKind.REFUND
+    assert first.kind is BillKind.REFUND
     assert first.payment_id == "autotest_20190216081946_82335"
     assert first.refund_id == "REF4200000263201902167700963919"
     assert first.amount == Money(1)

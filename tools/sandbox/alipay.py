@@ -96,6 +96,8 @@ class Alipay(StandIn):
     base_url: str = "https://openapi.alipay.com"
     offered: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the shop handed to buyers that nobody has opened yet, by number."""
+    scanned_at_once: bool = False
+    """A buyer opens every QR code the moment it is made."""
     files: dict[str, bytes] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
     """Why calls were refused before they were understood."""
@@ -232,6 +234,8 @@ class Alipay(StandIn):
         if before is not None and before["amount"] != self.offered[number]["amount"]:
             self.offered[number] = before
             return 400, {"code": "PARAMETERS_CHANGED"}
+        if self.scanned_at_once:
+            self.scan(number)
         return 200, {"out_trade_no": number, "qr_code": f"https://qr.alipay.com/bax{number}"}
 
     def _open_page(self, form: Mapping[str, str], content: dict[str, Any]) -> Answer:

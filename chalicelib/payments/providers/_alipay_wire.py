@@ -40,7 +40,6 @@ class Settings:
     root_cert_sn: str = ""
     """Both set: certificate mode."""
     gateway: str = GATEWAY
-    refund_days: int = 365
 
 
 def settings(configuration: Mapping[str, Any]) -> Settings:
@@ -55,9 +54,6 @@ def settings(configuration: Mapping[str, Any]) -> Settings:
     if bool(roots) != bool(app_cert_sn):
         reader.problems.append("certificate mode needs both app_keys' certificate and root_certificates")
     root_cert_sn = reader.attempt("root_certificates", lambda: _keys.root_sn(roots)) if roots else ""
-    days = reader.configuration.get("refund_days", 365)
-    if not isinstance(days, int) or not 1 <= days <= 3650:
-        reader.problems.append("refund_days is no number of days")
     result = Settings(
         app_id=reader.text("app_id"),
         seller_id=reader.text("seller_id"),
@@ -68,7 +64,6 @@ def settings(configuration: Mapping[str, Any]) -> Settings:
         gateway=reader.url(
             setting("BIANDAN_ALIPAY_URL") or reader.text("gateway", GATEWAY), official=(GATEWAY, SANDBOX_GATEWAY)
         ),
-        refund_days=days if isinstance(days, int) else 365,
     )
     reader.refuse_problems()
     return result

@@ -1,4 +1,4 @@
-"""Daily bills of the providers that answer in yuan and CSV, read into one form for reconciliation.
+"""Daily bills that come as CSV in yuan, read into ``payments.bills``.
 
 WeChat Pay: UTF-8 with a byte order mark, every field behind a back-tick, a totals header and a totals line at the end.
 Alipay: a ZIP of GBK CSV files, ``#`` comment lines around the header, tabs behind fields. Days are China days.
@@ -9,59 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
 
-from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.money import Money
+from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.providers import _wire
 
 UNPACKED_CAP_BYTES = 64 * 1024 * 1024
 """A bill that unpacks to more is refused: it would not fit a Lambda function anyway."""
-
-
-class BillUnavailable(ShopError):
-    """The provider did not hand the bill out, or not one that can be trusted; ask again later."""
-
-    code, status = "bill_unavailable", 502
-    en, zh = "The provider's bill is not available: {why}.", "无法获取服务商账单：{why}。"
-    retry_after_s = 600
-
-
-class BillKind(StrEnum):
-    """What a line of a bill is about."""
-
-    PAYMENT = "payment"
-    REFUND = "refund"
-
-
-@dataclass(frozen=True, slots=True)
-class BillLine:
-    """One movement as the provider books it. Amounts are positive; ``kind`` says the direction."""
-
-    kind: BillKind
-    payment_id: str
-    """Our number of the attempt (``out_trade_no``), also on a refund's line."""
-    transaction_id: str
-    amount: Money
-    fee_text: str
-    """The fee as written: providers bill fractions of a fen."""
-    at: datetime
-    status: str = ""
-    refund_id: str = ""
-    provider_refund_id: str = ""
-    line: int = 0
-    """Its number in the file, from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """A day's bill. ``defects`` are lines and totals that do not fit: for an operator, never dropped in silence."""
-
-    lines: tuple[BillLine, ...] = ()
-    totals: Mapping[str, str] = field(default_factory=dict)
-    defects: tuple[str, ...] = ()
 
 
 def gunzip(data: bytes) -> bytes:

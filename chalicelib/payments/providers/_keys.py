@@ -78,11 +78,12 @@ def sign(pem: str, message: bytes) -> str:
 
 
 def unbase64(text: str) -> bytes | None:
-    """Return the bytes of strict base64, or ``None``."""
+    """Return the bytes of base64 in its one canonical spelling, or ``None``: no bit of a signature may be changed."""
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeError, binascii.Error, ValueError):
         return None
+    return raw if base64.b64encode(raw).decode() == text else None
 
 
 @lru_cache(maxsize=32)

@@ -15,6 +15,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
+from chalicelib.payments.bills import Bill, BillUnavailable
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -31,10 +32,10 @@ from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
 
 _PRODUCTS = {
+    "qr": ("alipay.trade.precreate", ""),
     "page": ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY"),
     "wap": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
     "app": ("alipay.trade.app.pay", "QUICK_MSECURITY_PAY"),
-    "qr": ("alipay.trade.precreate", ""),
 }
 _PAID = ("TRADE_SUCCESS", "TRADE_FINISHED")
 _OK, _CALLER = "10000", ("40001", "40002", "40006")
@@ -109,6 +110,8 @@ class Alipay:
     methods = tuple(_PRODUCTS)
     currencies = frozenset({"CNY"})
     content_types = ("application/x-www-form-urlencoded",)
+    limits = ports.Limits(refund_window=timedelta(days=365), max_refunds=50)
+    """How long Alipay refunds depends on the contract, three months or twelve: it refuses what is too late."""
     for_tests_only = False
 
     def __init__(self, settings: _alipay_wire.Settings | None = None) -> None:
@@ -122,11 +125,6 @@ class Alipay:
             Misconfigured: if the secret is missing or wrong.
         """
         return self._told or _alipay_wire.held.get()
-
-    @property
-    def limits(self) -> ports.Limits:
-        """The refundable time depends on the contract: ``refund_days``."""
-        return ports.Limits(refund_window=timedelta(days=self.settings.refund_days), max_refunds=50)
 
     # What we ask.
 
@@ -250,16 +248,16 @@ class Alipay:
         if node.get("code") != _OK:
             if _code(node) == "isp.bill_not_exist":
                 return None
-            raise _bills.BillUnavailable(why=_code(node))
+            raise BillUnavailable(why=_code(node))
         address = str(node.get("bill_download_url", ""))
         if not self._may_fetch(address):
-            raise _bills.BillUnavailable(why="its address is not Alipay's")
+            raise BillUnavailable(why="its address is not Alipay's")
         try:
             answered = outbound.request("GET", address, headers={"User-Agent": _wire.USER_AGENT})
         except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
-            raise _bills.BillUnavailable(why=error.code) from error
+            raise BillUnavailable(why=error.code) from error
         if answered.status != 200:
-            raise _bills.BillUnavailable(why=f"status {answered.status}")
+            raise BillUnavailable(why=f"status {answered.status}")
         return answered.body
 
     def _may_fetch(self, address: str) -> bool:
@@ -270,14 +268,14 @@ class Alipay:
             return True
         return parts.scheme in ("http", "https") and host.endswith((".alipay.com", ".alipaydev.com"))
 
-    def bill(self, day: date) -> _bills.Bill:
+    def bill(self, day: date) -> Bill:
         """Fetch and read the trade bill of a China day; an empty one if nothing was traded.
 
         Raises:
             BillUnavailable: as :meth:`bill_bytes`, or if it cannot be read at all.
         """
         archive = self.bill_bytes(day)
-        return _bills.Bill() if archive is None else _bills.read_alipay(archive)
+        return Bill() if archive is None else _bills.read_alipay(archive)
 
     # What we are told.
 
@@ -327,7 +325,9 @@ class Alipay:
         if answered.status != 200:
             return {"code": f"status_{answered.status}"}
         try:
-            node = _alipay_wire.read_reply(settings, method, answered.body, answered.headers.get("content-type", ""))
+            node = _alipay_wire.read_reply(
+                settings, method, answered.body, ports.lower(answered.headers).get("content-type", "")
+            )
         except NoticeRefused as refusal:
             return {"code": refusal.code}
         if node.get("code") in _CALLER:

@@ -18,6 +18,7 @@ from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
+from chalicelib.payments.bills import Bill, BillUnavailable
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -299,29 +300,29 @@ class WechatPay:
         if answer.code == "NO_STATEMENT_EXIST":
             return None
         if answer.status not in _OK:
-            raise _bills.BillUnavailable(why=answer.code)
+            raise BillUnavailable(why=answer.code)
         address = urlsplit(str(answer.data.get("download_url", "")))
         if not address.path.startswith("/v3/billdownload/"):
-            raise _bills.BillUnavailable(why="its address is not WeChat Pay's")
+            raise BillUnavailable(why="its address is not WeChat Pay's")
         answered = self._send("GET", f"{address.path}?{address.query}", b"", {})
         if isinstance(answered, str) or answered.status != 200:
-            raise _bills.BillUnavailable(why=answered if isinstance(answered, str) else f"status {answered.status}")
+            raise BillUnavailable(why=answered if isinstance(answered, str) else f"status {answered.status}")
         data = _bills.gunzip(answered.body)
         if (
             answer.data.get("hash_type") != "SHA1"
             or hashlib.sha1(data, usedforsecurity=False).hexdigest() != str(answer.data.get("hash_value")).lower()
         ):
-            raise _bills.BillUnavailable(why="the file's SHA-1 is another")
+            raise BillUnavailable(why="the file's SHA-1 is another")
         return data
 
-    def bill(self, day: date) -> _bills.Bill:
+    def bill(self, day: date) -> Bill:
         """Fetch and read the trade bill of a China day; an empty one if nothing was traded.
 
         Raises:
             BillUnavailable: as :meth:`bill_bytes`, or if it cannot be read at all.
         """
         data = self.bill_bytes(day)
-        return _bills.Bill() if data is None else _bills.read_wechatpay(data)
+        return Bill() if data is None else _bills.read_wechatpay(data)
 
     def platform_certificates(self) -> dict[str, str]:
         """Fetch the platform certificates, PEM by serial, for the configuration; never in a request's path.
@@ -438,7 +439,8 @@ class WechatPay:
                 **extra,
             }
             try:
-                return outbound.request(method, host + path, headers=headers, body=body)
+                answered = outbound.request(method, host + path, headers=headers, body=body)
+                return outbound.Response(answered.status, ports.lower(answered.headers), answered.body)
             except outbound.OutboundTimeout as error:
                 return error.code
             except outbound.OutboundFailed:
