@@ -6,7 +6,6 @@ Alipay: a ZIP of GBK CSV files, ``#`` comment lines around the header, tabs behi
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
 
@@ -197,6 +196,8 @@ def _is_details(info: object) -> bool:
 
 
 def _rows(text: str) -> Iterable[list[str]]:
+    import csv
+
     for row in csv.reader(io.StringIO(text, newline="")):
         yield [cell.strip() for cell in row] if any(cell.strip() for cell in row) else []
 
