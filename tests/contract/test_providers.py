@@ -33,7 +33,8 @@ from chalicelib.payments.ports import (
 from chalicelib.runtime import aws, outbound
 from tests.contract.stands import Stand
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
+NAMES = sorted(module.name for module in pkgutil.iter_modules(providers.__path__) if module.name[0] != "_")
+"""Modules that begin with an underscore are parts of adapters."""
 VECTORS = Path(__file__).parent / "vectors"
 AMOUNT = Money(1999)
 

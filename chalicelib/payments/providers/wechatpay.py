@@ -1,0 +1,519 @@
+"""WeChat Pay API v3: native, JSAPI, mini program, H5 and app payments of one merchant.
+
+What it says byte for byte stands in ``_wechatpay_wire``; this file says what it means. Documented, with everything
+that is open, in ``docs/providers/wechatpay.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from chalicelib.kernel import clock
+from chalicelib.kernel.clock import CHINA
+from chalicelib.kernel.errors import Misconfigured
+from chalicelib.kernel.money import Money
+from chalicelib.payments import ports
+from chalicelib.payments.bills import Bill, BillUnavailable
+from chalicelib.payments.ports import (
+    Ack,
+    Action,
+    Attempt,
+    CloseOutcome,
+    Instruction,
+    NoticeRefused,
+    Outcome,
+    RefundOutcome,
+    Report,
+)
+from chalicelib.payments.providers import _bills, _wechatpay_wire, _wire
+from chalicelib.runtime import log, outbound
+
+_CREATE_PATHS = {
+    "native": "/v3/pay/transactions/native",
+    "jsapi": "/v3/pay/transactions/jsapi",
+    "mini": "/v3/pay/transactions/jsapi",
+    "h5": "/v3/pay/transactions/h5",
+    "app": "/v3/pay/transactions/app",
+}
+_STATES = {
+    "SUCCESS": Outcome.CAPTURED,
+    "REFUND": Outcome.CAPTURED,  # Paid, and some of it went back since.
+    "NOTPAY": Outcome.PENDING,
+    "USERPAYING": Outcome.PENDING,
+    "PAYERROR": Outcome.PENDING,  # This try failed; the order can still be paid until it is closed.
+    "CLOSED": Outcome.CLOSED,
+    "REVOKED": Outcome.CLOSED,
+}
+_REFUND_STATES = {
+    "PROCESSING": RefundOutcome.PENDING,
+    "SUCCESS": RefundOutcome.SUCCEEDED,
+    "ABNORMAL": RefundOutcome.ABNORMAL,
+    "CLOSED": RefundOutcome.CLOSED,
+}
+_REFUND_EVENTS = {"REFUND.SUCCESS": "SUCCESS", "REFUND.ABNORMAL": "ABNORMAL", "REFUND.CLOSED": "CLOSED"}
+_DEAD = {"ORDER_CLOSED", "APPID_MCHID_NOT_MATCH", "MCH_NOT_EXISTS", "NO_AUTH", "PARAM_ERROR", "RULE_LIMIT"}
+"""Answers to a creation after which the number will not be paid. All others leave it open: it may exist already
+(``INVALID_REQUEST`` is also said of a number sent again with other data), so the query decides."""
+_ASK_AGAIN = {
+    "SYSTEM_ERROR",
+    "FREQUENCY_LIMITED",
+    "RATELIMIT_EXCEEDED",
+    "BIZERR_NEED_RETRY",
+    "BANK_ERROR",
+    "SIGN_ERROR",
+}
+_CLOSES = {
+    "ORDER_PAID": CloseOutcome.CAPTURED,
+    "ORDER_CLOSED": CloseOutcome.CLOSED,
+    "ORDER_NOT_EXIST": CloseOutcome.ABSENT,
+}
+_OK = (200, 204)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A reply that may be trusted; ``status`` 0 is none at all, with the reason as ``code``."""
+
+    status: int
+    data: Mapping[str, Any]
+    code: str = ""
+
+
+def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
+    """Return the adapter; without a configuration it reads the secret ``payments-wechatpay`` at each use.
+
+    Raises:
+        Misconfigured: if a configuration is given and it is incomplete.
+    """
+    return WechatPay(None if configuration is None else _wechatpay_wire.settings(configuration))
+
+
+def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[str, Any] | None = None) -> ports.Notice:
+    """Authenticate and read a recorded request, as of ``kernel.clock`` (``clock.use`` sets any date).
+
+    Raises:
+        NoticeRefused: one of its subclasses.
+    """
+    return build(configuration).verify(headers, body)
+
+
+def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Say in words what the configuration lacks, for ``doctor``; nothing if it is complete. Calls nobody."""
+    try:
+        settings = build(configuration).settings
+    except Misconfigured as error:
+        return (str(error.params.get("why", error)),)
+    said: list[str] = []
+    now = clock.now()
+    for serial, key in settings.platform_keys.items():
+        if not key.is_valid(now):
+            said.append(f"the platform certificate {serial} is not valid now")
+        elif key.not_after and key.not_after - now < timedelta(days=30):
+            said.append(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}")
+    if not settings.sealing_serial:
+        said.append("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else")
+    if any(len(key) != 32 for key in settings.apiv3_keys):
+        said.append("an APIv3 key is not 32 bytes long; only the local stage takes it")
+    return tuple(said)
+
+
+class WechatPay:
+    """The adapter. Keeps no state."""
+
+    name = "wechatpay"
+    methods = tuple(_CREATE_PATHS)
+    currencies = frozenset({"CNY"})
+    content_types = ("application/json",)
+    limits = ports.Limits(
+        refund_window=timedelta(days=365), max_refunds=50, refund_interval=timedelta(minutes=1), notices_prove=True
+    )
+    for_tests_only = False
+
+    def __init__(self, settings: _wechatpay_wire.Settings | None = None) -> None:
+        self._told = settings
+
+    @property
+    def settings(self) -> _wechatpay_wire.Settings:
+        """What it was built with, or what the secret says now.
+
+        Raises:
+            Misconfigured: if the secret is missing or wrong.
+        """
+        return self._told or _wechatpay_wire.held.get()
+
+    # What we ask.
+
+    def create(self, payment: ports.PaymentOrder) -> Instruction:
+        """Create the order; the same order again repeats the very same parameters, as WeChat demands."""
+        path = _CREATE_PATHS.get(payment.method)
+        lacks = _lacks(payment, path)
+        if path is None or lacks:
+            return Instruction(Outcome.FAILED, code=lacks)
+        appid = self.settings.apps[payment.method]
+        answer = self._call("POST", path, self._creation(payment, appid))
+        if answer.status in _OK:
+            return self._instruction(payment, appid, answer.data)
+        return Instruction(Outcome.FAILED if answer.code in _DEAD else Outcome.UNKNOWN, code=answer.code)
+
+    def _creation(self, payment: ports.PaymentOrder, appid: str) -> dict[str, Any]:
+        wanted: dict[str, Any] = {
+            "appid": appid,
+            "mchid": self.settings.mchid,
+            "description": _wire.cut_bytes(payment.description, 127) or payment.payment_id,
+            "out_trade_no": payment.payment_id,
+            "time_expire": payment.expires_at.astimezone(CHINA).isoformat(timespec="seconds"),
+            "notify_url": payment.notify_url,
+            "amount": {"total": payment.amount.minor, "currency": payment.amount.currency},
+        }
+        if payment.method in ("jsapi", "mini"):
+            wanted["payer"] = {"openid": payment.payer}
+        if payment.method == "h5":
+            wanted["scene_info"] = {"payer_client_ip": payment.client_ip, "h5_info": {"type": "Wap"}}
+        return wanted
+
+    def _instruction(self, payment: ports.PaymentOrder, appid: str, data: Mapping[str, Any]) -> Instruction:
+        wanted = {"native": "code_url", "h5": "h5_url"}.get(payment.method, "prepay_id")
+        value = data.get(wanted)
+        if not isinstance(value, str) or not value:
+            return Instruction(Outcome.UNKNOWN, code="no_" + wanted)
+        if payment.method == "native":
+            return Instruction(Outcome.PENDING, Action.QR, url=value)
+        if payment.method == "h5":
+            back = f"&redirect_url={quote(payment.return_url, safe='')}" if payment.return_url else ""
+            return Instruction(Outcome.PENDING, Action.REDIRECT, url=value + back)
+        return Instruction(Outcome.PENDING, Action.PARAMS, params=self._client_params(payment.method, appid, value))
+
+    def _client_params(self, method: str, appid: str, prepay_id: str) -> dict[str, str]:
+        timestamp, nonce = str(clock.epoch_s(clock.now())), _wechatpay_wire.nonce()
+        package = f"prepay_id={prepay_id}"
+        signed = _wechatpay_wire.pay_sign(
+            self.settings.signing_pem, appid, timestamp, nonce, prepay_id if method == "app" else package
+        )
+        if method == "app":
+            return {
+                "appid": appid,
+                "partnerid": self.settings.mchid,
+                "prepayid": prepay_id,
+                "package": "Sign=WXPay",
+                "noncestr": nonce,
+                "timestamp": timestamp,
+                "sign": signed,
+            }
+        params = {"timeStamp": timestamp, "nonceStr": nonce, "package": package, "signType": "RSA", "paySign": signed}
+        return {"appId": appid, **params} if method == "jsapi" else params
+
+    def query(self, attempt: Attempt) -> Report:
+        """Ask what became of it."""
+        path = f"/v3/pay/transactions/out-trade-no/{_segment(attempt.payment_id)}?mchid={_segment(self.settings.mchid)}"
+        answer = self._call("GET", path)
+        if answer.status == 404 and answer.code == "ORDER_NOT_EXIST":
+            return Report(Outcome.ABSENT, code=answer.code)
+        if answer.status not in _OK:
+            return Report(Outcome.UNKNOWN, code=answer.code)
+        try:
+            self._must_be_ours(answer.data)
+            if answer.data.get("out_trade_no") != attempt.payment_id:
+                return Report(Outcome.UNKNOWN, code="other_order")
+            return _report(answer.data)
+        except (NoticeRefused, ValueError, KeyError, TypeError) as refusal:
+            return Report(Outcome.UNKNOWN, code=getattr(refusal, "code", "unreadable_answer"))
+
+    def close(self, attempt: Attempt) -> CloseOutcome:
+        """Make it unpayable; closing again is fine."""
+        path = f"/v3/pay/transactions/out-trade-no/{_segment(attempt.payment_id)}/close"
+        answer = self._call("POST", path, {"mchid": self.settings.mchid})
+        if answer.status in _OK:
+            return CloseOutcome.CLOSED
+        return _CLOSES.get(answer.code, CloseOutcome.UNKNOWN) if answer.status else CloseOutcome.UNKNOWN
+
+    def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
+        """Send money back. 200 means accepted: only the status says whether it moved."""
+        wanted = {
+            "out_trade_no": refund.payment.payment_id,
+            "out_refund_no": refund.refund_id,
+            "reason": _wire.cut_bytes(refund.reason, 80) or refund.refund_id,
+            "notify_url": refund.notify_url,
+            "amount": {
+                "refund": refund.amount.minor,
+                "total": refund.captured.minor,
+                "currency": refund.amount.currency,
+            },
+        }
+        answer = self._call("POST", "/v3/refund/domestic/refunds", wanted)
+        if answer.status in _OK:
+            return _refund_answer(refund, answer.data)
+        again = not answer.status or answer.status in (401, 429) or answer.status >= 500 or answer.code in _ASK_AGAIN
+        return ports.RefundReport(RefundOutcome.UNKNOWN if again else RefundOutcome.FAILED, code=answer.code)
+
+    def query_refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
+        """Ask what became of a refund."""
+        answer = self._call("GET", f"/v3/refund/domestic/refunds/{_segment(refund.refund_id)}")
+        if answer.status in _OK:
+            return _refund_answer(refund, answer.data)
+        absent = answer.status == 404 and answer.code == "RESOURCE_NOT_EXISTS"
+        return ports.RefundReport(RefundOutcome.ABSENT if absent else RefundOutcome.UNKNOWN, code=answer.code)
+
+    def refund_abnormal(
+        self,
+        refund: ports.RefundOrder,
+        provider_refund_id: str,
+        *,
+        bank_type: str = "",
+        bank_account: str = "",
+        real_name: str = "",
+    ) -> ports.RefundReport:
+        """Settle an abnormal refund: to the buyer's other card if one is named, else to the merchant's account.
+
+        The card's number and holder are sealed with WeChat's public key; we neither keep nor log them.
+        """
+        path = f"/v3/refund/domestic/refunds/{_segment(provider_refund_id)}/apply-abnormal-refund"
+        wanted: dict[str, Any] = {"out_refund_no": refund.refund_id, "type": "MERCHANT_BANK_CARD"}
+        serial = ""
+        if bank_account:
+            account, serial = _wechatpay_wire.seal(self.settings, bank_account)
+            holder, _ = _wechatpay_wire.seal(self.settings, real_name)
+            wanted |= {
+                "type": "USER_BANK_CARD",
+                "bank_type": bank_type,
+                "bank_account": account,
+                "real_name": holder,
+            }
+        answer = self._call("POST", path, wanted, sealed_for=serial)
+        if answer.status in _OK:
+            return _refund_answer(refund, answer.data)
+        return ports.RefundReport(RefundOutcome.UNKNOWN, code=answer.code)
+
+    def bill_bytes(self, day: date, kind: str = "ALL") -> bytes | None:
+        """Fetch the trade bill of a China day; ``None`` if nothing was traded. Ready about ten the next morning.
+
+        The file itself is not signed: its SHA-1 is, in the reply before it.
+
+        Raises:
+            BillUnavailable: if there is none yet, or what came cannot be trusted.
+        """
+        answer = self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type={kind}&tar_type=GZIP")
+        if answer.code == "NO_STATEMENT_EXIST":
+            return None
+        if answer.status not in _OK:
+            raise BillUnavailable(why=answer.code)
+        address = urlsplit(str(answer.data.get("download_url", "")))
+        if not address.path.startswith("/v3/billdownload/"):
+            raise BillUnavailable(why="its address is not WeChat Pay's")
+        answered = self._send("GET", f"{address.path}?{address.query}", b"", {})
+        if isinstance(answered, str) or answered.status != 200:
+            raise BillUnavailable(why=answered if isinstance(answered, str) else f"status {answered.status}")
+        data = _bills.gunzip(answered.body)
+        if (
+            answer.data.get("hash_type") != "SHA1"
+            or hashlib.sha1(data, usedforsecurity=False).hexdigest() != str(answer.data.get("hash_value")).lower()
+        ):
+            raise BillUnavailable(why="the file's SHA-1 is another")
+        return data
+
+    def bill(self, day: date) -> Bill:
+        """Fetch and read the trade bill of a China day; an empty one if nothing was traded.
+
+        Raises:
+            BillUnavailable: as :meth:`bill_bytes`, or if it cannot be read at all.
+        """
+        data = self.bill_bytes(day)
+        return Bill() if data is None else _bills.read_wechatpay(data)
+
+    def platform_certificates(self) -> dict[str, str]:
+        """Fetch the platform certificates, PEM by serial, for the configuration; never in a request's path.
+
+        Each is trusted because the APIv3 key opened it; the reply's signature is then checked with one of them.
+
+        Raises:
+            NoticeRefused: if they cannot be trusted or fetched.
+        """
+        answered = self._send("GET", "/v3/certificates", b"", {})
+        if isinstance(answered, str) or answered.status != 200:
+            raise ports.UnreadableNotice(why=answered if isinstance(answered, str) else f"status {answered.status}")
+        found = _wechatpay_wire.platform_certificates(self.settings.apiv3_keys, answered.body)
+        trusted = _wechatpay_wire.with_platform_keys(self.settings, found)
+        _wechatpay_wire.authenticate(trusted, answered.headers, answered.body)
+        return found
+
+    # What we are told.
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> ports.Notice:
+        """Authenticate the raw bytes of a notice and read it. No write, no call out.
+
+        Raises:
+            NoticeRefused: one of its subclasses.
+        """
+        if len(body) > _wire.NOTICE_CAP_BYTES:
+            raise ports.UnreadableNotice(why="it is too large")
+        _wechatpay_wire.authenticate(self.settings, ports.lower(headers), body)
+        try:
+            envelope = _wire.strict_json(body.decode())
+            notice_id, event = envelope["id"], envelope["event_type"]
+            sealed = envelope["resource"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ports.UnreadableNotice(why="malformed envelope") from error
+        if not isinstance(notice_id, str) or not isinstance(event, str):
+            raise ports.UnreadableNotice(why="malformed envelope")
+        plain = _wechatpay_wire.open_resource(self.settings.apiv3_keys, sealed)
+        try:
+            data = _wire.strict_json(plain.decode())
+            return self._notice(notice_id, event, data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ports.UnreadableNotice(why="malformed content") from error
+
+    def _notice(self, notice_id: str, event: str, data: Mapping[str, Any]) -> ports.Notice:
+        self._must_be_ours(data, appid_expected=event == "TRANSACTION.SUCCESS")
+        if event == "TRANSACTION.SUCCESS":
+            if data["trade_state"] != "SUCCESS":
+                raise ports.UnreadableNotice(why="event and state disagree")
+            return ports.Notice(notice_id, _text(data, "out_trade_no"), report=_report(data))
+        if event in _REFUND_EVENTS:
+            if data["refund_status"] != _REFUND_EVENTS[event]:
+                raise ports.UnreadableNotice(why="event and state disagree")
+            return ports.Notice(
+                notice_id,
+                _text(data, "out_trade_no"),
+                refund_id=_text(data, "out_refund_no"),
+                refund_report=ports.RefundReport(
+                    _REFUND_STATES[data["refund_status"]],
+                    amount=Money(_fen(data["amount"]["refund"])),  # Refund notices name no currency: it is CNY.
+                    provider_refund_id=_text(data, "refund_id"),
+                    at=_moment(data.get("success_time")),
+                    code=data["refund_status"],
+                ),
+            )
+        raise ports.IgnoredNotice(why="an event we do not act on")
+
+    def acknowledge(self, ack: Ack) -> ports.Reply:
+        """Return 204, or a refusal in WeChat's form; it must come within 5 seconds."""
+        if ack is Ack.ACCEPTED:
+            return 204, {}, ""
+        body = _wire.compact_json({"code": "FAIL", "message": "失败" if ack is Ack.RETRY else "验签失败"})
+        return 401 if ack is Ack.REFUSED else 503, {"Content-Type": "application/json"}, body
+
+    def _must_be_ours(self, data: Mapping[str, Any], *, appid_expected: bool = True) -> None:
+        if data.get("mchid") != self.settings.mchid:
+            raise ports.ForeignNotice(why="of another merchant")
+        if appid_expected and data.get("appid") not in self.settings.apps.values():
+            raise ports.ForeignNotice(why="of another app")
+
+    # How we call.
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, sealed_for: str = "") -> _Answer:
+        """Call and return what may be trusted. Answers of success must be signed; so must refusals that claim to be."""
+        data = b"" if body is None else _wire.compact_json(body).encode()
+        serial = sealed_for or self.settings.sealing_serial
+        answered = self._send(method, path, data, {"Wechatpay-Serial": serial} if serial else {})
+        if isinstance(answered, str):
+            return _Answer(0, {}, answered)
+        if answered.status in _OK or "wechatpay-signature" in answered.headers:
+            try:
+                _wechatpay_wire.authenticate(self.settings, answered.headers, answered.body)
+            except NoticeRefused as refusal:  # Also a probe: a failed call, to be repeated with the same number.
+                return _Answer(0, {}, refusal.code)
+        try:
+            content = _wire.strict_json(answered.body.decode()) if answered.body else {}
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            return _Answer(0, {}, "unreadable_answer")
+        code = content.get("code")
+        said = code if isinstance(code, str) and answered.status not in _OK else ""
+        if answered.status == 401:
+            log.warning("wechatpay does not accept our signature: key, serial or clock", code=said[:64])
+        return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64])
+
+    def _send(self, method: str, path: str, body: bytes, extra: Mapping[str, str]) -> outbound.Response | str:
+        """Send, signed anew for each host; the next host only if the one before certainly heard nothing."""
+        for host in self.settings.hosts:
+            headers = {
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "User-Agent": _wire.USER_AGENT,
+                "Authorization": _wechatpay_wire.authorization(self.settings, method, path, body),
+                **extra,
+            }
+            try:
+                answered = outbound.request(method, host + path, headers=headers, body=body)
+                return outbound.Response(answered.status, ports.lower(answered.headers), answered.body)
+            except outbound.OutboundTimeout as error:
+                return error.code
+            except outbound.OutboundFailed:
+                continue
+        return outbound.OutboundFailed.code
+
+
+def _lacks(payment: ports.PaymentOrder, path: str | None) -> str:
+    if path is None:
+        return "method_unknown"
+    if payment.amount.currency != "CNY":
+        return "currency_unsupported"
+    if payment.method in ("jsapi", "mini") and not payment.payer:
+        return "payer_missing"
+    if payment.method == "h5" and not payment.client_ip:
+        return "client_ip_missing"
+    return ""
+
+
+def _report(data: Mapping[str, Any]) -> Report:
+    """Read a transaction, from a notice or a query.
+
+    Raises:
+        ValueError, KeyError or TypeError: if it is not what is documented.
+    """
+    state = _text(data, "trade_state")
+    outcome = _STATES.get(state, Outcome.UNKNOWN)
+    if outcome is not Outcome.CAPTURED:
+        return Report(outcome, code=state[:64])
+    amount = data["amount"]
+    return Report(
+        outcome,
+        amount=Money(_fen(amount["total"]), amount.get("currency", "CNY")),  # payer_total is less with a coupon.
+        transaction_id=_text(data, "transaction_id"),
+        at=_wire.rfc3339(data["success_time"]),
+        code=state,
+    )
+
+
+def _refund_answer(refund: ports.RefundOrder, data: Mapping[str, Any]) -> ports.RefundReport:
+    try:
+        if data["out_refund_no"] != refund.refund_id or data["out_trade_no"] != refund.payment.payment_id:
+            return ports.RefundReport(RefundOutcome.UNKNOWN, code="other_refund")
+        amount = Money(_fen(data["amount"]["refund"]), data["amount"].get("currency", "CNY"))
+        if amount != refund.amount:
+            return ports.RefundReport(RefundOutcome.UNKNOWN, code="other_amount")
+        return ports.RefundReport(
+            _REFUND_STATES.get(data["status"], RefundOutcome.UNKNOWN),
+            amount=amount,
+            provider_refund_id=_text(data, "refund_id"),
+            at=_moment(data.get("success_time")),
+            code=_text(data, "status")[:64],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ports.RefundReport(RefundOutcome.UNKNOWN, code="unreadable_answer")
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data[name]
+    if not isinstance(value, str) or not 0 < len(value) <= 128:
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def _fen(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**12:
+        raise ValueError("not an amount in fen")
+    return value
+
+
+def _moment(text: object) -> datetime | None:
+    return None if text in (None, "") else _wire.rfc3339(text)
