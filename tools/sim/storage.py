@@ -60,6 +60,7 @@ class Table:
     """What each item was before its last change: what a stale read may still see."""
     partitions: dict[Any, list[tuple[Any, Key]]] = field(default_factory=dict)
     stream: list[Params] = field(default_factory=list)
+    changed: Callable[[Table, Params], None] | None = None
 
     def key_of(self, attributes: Item) -> Key:
         """Return the comparable key of an item or of a raw key.
@@ -105,15 +106,16 @@ class Table:
         if new is not None:
             change["NewImage"] = new
         name = "INSERT" if old is None else "MODIFY" if new is not None else "REMOVE"
-        self.stream.append(
-            {
-                "eventID": f"{self.name}-{number}",
-                "eventName": name,
-                "awsRegion": "us-east-1",
-                "eventSourceARN": f"arn:aws:dynamodb:us-east-1:000000000000:table/{self.name}/stream/sim",
-                "dynamodb": change,
-            }
-        )
+        record: Params = {
+            "eventID": f"{self.name}-{number}",
+            "eventName": name,
+            "awsRegion": "us-east-1",
+            "eventSourceARN": f"arn:aws:dynamodb:us-east-1:000000000000:table/{self.name}/stream/sim",
+            "dynamodb": change,
+        }
+        self.stream.append(record)
+        if self.changed is not None:
+            self.changed(self, record)
 
     def _reindex(self, key: Key, old: Item | None, new: Item | None) -> None:
         if old is None or new is None:
@@ -146,9 +148,16 @@ class Storage:
     """All tables of one account. ``stale`` decides at each eventually consistent read if it sees the item as before."""
 
     def __init__(
-        self, specs: Iterable[Params], *, now_s: Callable[[], float], stale: Callable[[], bool] | None = None
+        self,
+        specs: Iterable[Params],
+        *,
+        now_s: Callable[[], float],
+        stale: Callable[[], bool] | None = None,
+        changed: Callable[[Table, Params], None] | None = None,
     ) -> None:
+        """``changed`` is told of every stream record the moment it is written."""
         self.tables: dict[str, Table] = {}
+        self._changed = changed
         self._now_s = now_s
         self._stale = stale or (lambda: False)
         self._tokens: dict[str, tuple[float, str]] = {}
@@ -177,7 +186,9 @@ class Storage:
                 wanted = {hash_name, range_name, index_hash, index_range, *projection.get("NonKeyAttributes", [])}
                 projected = frozenset(name for name in wanted if name)
             indexes[index["IndexName"]] = _Index(index_hash, index_range, projected)
-        self.tables[spec["TableName"]] = Table(spec["TableName"], hash_name, range_name, indexes)
+        self.tables[spec["TableName"]] = Table(
+            spec["TableName"], hash_name, range_name, indexes, changed=self._changed
+        )
 
     def call(self, operation: str, params: Params) -> Answer:
         """Run one operation.
@@ -196,6 +207,32 @@ class Storage:
     def hook(self, service: str, operation: str, params: Params, proceed: Callable[[], Answer]) -> Answer:
         """Stand in for DynamoDB as a hook of ``runtime.aws``."""
         return self.call(operation, params) if service == "dynamodb" else proceed()
+
+    def save(self) -> Any:
+        """Return what :meth:`restore` takes back; items are never changed in place, so containers are copied only."""
+        return dict(self._tokens), {
+            name: (
+                dict(table.items),
+                dict(table.before),
+                {key: list(places) for key, places in table.partitions.items()},
+                list(table.stream),
+                {
+                    index_name: {key: list(places) for key, places in index.partitions.items()}
+                    for index_name, index in table.indexes.items()
+                },
+            )
+            for name, table in self.tables.items()
+        }
+
+    def restore(self, saved: Any) -> None:
+        """Go back to a saved state."""
+        self._tokens = dict(saved[0])
+        for name, (items, before, partitions, stream, indexes) in saved[1].items():
+            table = self.tables[name]
+            table.items, table.before, table.stream = dict(items), dict(before), list(stream)
+            table.partitions = {key: list(places) for key, places in partitions.items()}
+            for index_name, places_by_key in indexes.items():
+                table.indexes[index_name].partitions = {key: list(places) for key, places in places_by_key.items()}
 
     def _table(self, operation: str, name: str) -> Table:
         table = self.tables.get(name)
@@ -219,8 +256,7 @@ class Storage:
         for name, part in params["RequestItems"].items():
             table = self._table("BatchGetItem", name)
             found = responses.setdefault(name, [])
-            for raw in part["Keys"]:
-                key = table.key_of(raw)
+            for key in sorted(table.key_of(raw) for raw in part["Keys"]):  # Sorted: callers may hold them in a set.
                 if (name, key) in asked:
                     raise Unsupported("Provided list of item keys contains duplicates")
                 asked.add((name, key))

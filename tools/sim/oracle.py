@@ -1,0 +1,595 @@
+"""The promises as checks: fed every stream record the moment it is written, asked after every call and at the end.
+
+It reads raw items and the provider's own state only; of the product's rules it knows the state tables and nothing
+else, so that a wrong rule cannot excuse itself.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from chalicelib.kernel.events import decode_list
+from chalicelib.kernel.machine import StateMachine
+from chalicelib.logistics.domain import PARCEL, WATCH
+from chalicelib.orders.domain import ORDER, PURCHASE
+from chalicelib.payments.domain import PAYMENT, REFUND
+from chalicelib.runtime import names
+from tools.sandbox.core import Sandbox
+from tools.sim.expressions import Item
+from tools.sim.storage import Params, Table
+
+RESERVING = {"placed": "held", "cancelled": "released"}
+"""Order status -> where its units must be; every other status: committed."""
+WINNING = ("captured", "refunded")
+HOLDING = (*WINNING, "surplus", "returned")
+OPEN = ("started", "pending")
+STUCK = ("abnormal", "failed", "closed")
+_decode = msgspec.json.decode
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken promise, and the record it is about."""
+
+    promise: str
+    what: str
+    subject: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.what}" + (f" [{self.subject}]" if self.subject else "")
+
+
+@dataclass(frozen=True)
+class OrderSeen:
+    """What the oracle keeps of an order."""
+
+    status: str
+    stock: str
+    total: int
+    merchant_id: str
+    buyer_id: str
+    refunded: int
+    refunds: tuple[str, ...]
+    parcels: tuple[tuple[str, bool], ...]
+    commission_bps: int
+
+
+@dataclass(frozen=True)
+class PaymentSeen:
+    """What the oracle keeps of an attempt."""
+
+    status: str
+    amount: int
+    currency: str
+    captured: int
+    captured_currency: str
+    reserved: int
+    refunded: int
+
+
+@dataclass(frozen=True)
+class RefundSeen:
+    """What the oracle keeps of a refund."""
+
+    status: str
+    amount: int
+    payment_id: str
+    order_id: str
+
+
+@dataclass
+class Sale:
+    """A purchase with everything about it."""
+
+    purchase_id: str
+    buyer_id: str = ""
+    status: str = ""
+    total: int = 0
+    currency: str = ""
+    settled_by: str = ""
+    attempts: int = 0
+    orders: dict[str, OrderSeen] = field(default_factory=dict)
+    payments: dict[str, PaymentSeen] = field(default_factory=dict)
+    refunds: dict[str, RefundSeen] = field(default_factory=dict)
+    quarantined: set[str] = field(default_factory=set)
+    ledger: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Balance by (account, currency)."""
+
+def _copied(sale: Sale) -> Sale:
+    made = copy.copy(sale)
+    made.orders, made.payments, made.refunds = dict(sale.orders), dict(sale.payments), dict(sale.refunds)
+    made.quarantined, made.ledger = set(sale.quarantined), dict(sale.ledger)
+    return made
+
+
+@dataclass
+class Stock:
+    """What the rows say of a SKU, and what orders hold of it."""
+
+    available: int = 0
+    received: int = 0
+    written_off: int = 0
+    reserved: int = 0
+
+
+class Oracle:
+    """Everything it has seen, and every violation it found."""
+
+    def __init__(self, sandbox: Sandbox, *, now: Callable[[], datetime]) -> None:
+        self.violations: list[Violation] = []
+        self.sales: dict[str, Sale] = {}
+        self.stock: dict[str, Stock] = {}
+        self.shipments: dict[str, tuple[str, bool]] = {}
+        """Shipment -> (order, whether it is delivered)."""
+        self.intents: dict[str, str] = {}
+        """Purchase id that an attempt to place would get -> the quote it sent."""
+        self.paid_when_closed: set[str] = set()
+        """Orders at the provider that were paid after they were closed there."""
+        self.console_refunds: dict[str, int] = {}
+        """Attempt -> what somebody refunded in the provider's console, behind our back."""
+        self._quantities: dict[str, dict[str, int]] = {}
+        self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
+        self._quotes: dict[str, str] = {}
+        self._dirty_stock: set[str] = set()
+        self._dirty_sales: set[str] = set()
+        self._released: list[str] = []
+        self._known_refunds = 0
+        self._sandbox = sandbox
+        self._now = now
+        self._tables: dict[str, Callable[[Item | None, Item | None], None]] = {
+            names.table_name("orders"): self._order_row,
+            names.table_name("payments"): self._payment_row,
+            names.table_name("ledger"): self._ledger_row,
+            names.table_name("stock"): self._stock_row,
+            names.table_name("shipments"): self._shipment_row,
+        }
+
+    def lines_of(self, order_id: str) -> tuple[tuple[int, str], ...]:
+        """Return quantity and kind of each line of an order."""
+        return self._lines_seen.get(order_id, ((1, "physical"),))
+
+    def broken(self, promise: str, what: str, subject: str = "") -> None:
+        """Note a violation."""
+        self.violations.append(Violation(promise, what, subject))
+
+    # --- every change -------------------------------------------------------------------------------------------------
+
+    def changed(self, table: Table, record: Params) -> None:
+        """Take one stream record."""
+        handler = self._tables.get(table.name)
+        change = record["dynamodb"]
+        old, new = change.get("OldImage"), change.get("NewImage")
+        if new is not None and "version" in new:
+            self._version(table, old, new)
+        if handler is not None:
+            handler(old, new)
+
+    def _version(self, table: Table, old: Item | None, new: Item) -> None:
+        before = int(old["version"]["N"]) if old is not None and "version" in old else 0
+        if int(new["version"]["N"]) != before + 1 and not table.name.endswith("catalog"):
+            self.broken("version", f"{before} -> {new['version']['N']} in {table.name}", str(table.raw_key(new)))
+
+    def _move(
+        self, machine: StateMachine[Any, Any], old: Item | None, new: Item | None, subject: str, attribute: str = "status"
+    ) -> bool:
+        """Check a transition; say whether the state changed."""
+        if new is None:
+            self.broken("transitions", "a record was deleted", subject)
+            return False
+        after = new[attribute]["S"]
+        if old is None:
+            if machine.name not in ("parcel", "watch") and after != machine.initial:
+                self.broken("transitions", f"born as {after}", subject)
+            return False
+        before = old[attribute]["S"]
+        if before == after:
+            return False
+        if after not in machine.edges[before].values():
+            self.broken("transitions", f"{machine.name} {before} -> {after}", subject)
+        return True
+
+    def _sale(self, purchase_id: str) -> Sale:
+        self._dirty_sales.add(purchase_id)
+        if purchase_id not in self.sales:
+            self.sales[purchase_id] = Sale(purchase_id)
+        return self.sales[purchase_id]
+
+    def _order_row(self, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
+        record_id = item["id"]["S"]
+        if record_id.endswith("~lines"):
+            self._lines(record_id.removesuffix("~lines"), item["lines"]["S"])
+            return
+        machine = PURCHASE if record_id.startswith("pur_") else ORDER
+        moved = self._move(machine, old, new, record_id)
+        if new is None:
+            return
+        doc = _decode(new["doc"]["S"])
+        if moved and old is not None:
+            self._early(old, doc["history"][-1], record_id)
+        sale = self._sale(new["purchase_id"]["S"])
+        if record_id.startswith("pur_"):
+            self._purchase(sale, old, new, moved=moved)
+        else:
+            self._order(sale, record_id, new, doc)
+
+    def _purchase(self, sale: Sale, old: Item | None, new: Item, *, moved: bool) -> None:
+        if old is None:
+            self._placed(sale.purchase_id)
+        sale.buyer_id, sale.status = new["owner_id"]["S"], new["status"]["S"]
+        sale.total, sale.currency = int(new["total_minor"]["N"]), new["currency"]["S"]
+        sale.settled_by = new["settled_by"]["S"] if "settled_by" in new else ""
+        sale.attempts = int(new["attempts"]["N"])
+        if moved and sale.status in ("expired", "cancelled"):
+            self._released.append(sale.purchase_id)
+
+    def _placed(self, purchase_id: str) -> None:
+        if not self.intents:
+            return
+        quote = self.intents.get(purchase_id)
+        if quote is None:
+            self.broken("one purchase per intent", "nobody asked for this purchase", purchase_id)
+        elif quote in self._quotes:
+            self.broken("one purchase per intent", f"the quote of {self._quotes[quote]} again", purchase_id)
+        else:
+            self._quotes[quote] = purchase_id
+
+    def _early(self, old: Item, change: list[Any], subject: str) -> None:
+        """A move made by the checkout queue is a timeout: its deadline must be past."""
+        if change[2] == "queue:checkout" and "due_at" in old:
+            early_s = int(old["due_at"]["N"]) - self._now().timestamp()
+            if early_s > 1:
+                self.broken("deadlines", f"fired {early_s:.0f} s early", subject)
+
+    def _order(self, sale: Sale, order_id: str, new: Item, doc: Mapping[str, Any]) -> None:
+        if "lines" in new and order_id not in self._quantities:
+            self._lines(order_id, new["lines"]["S"])
+        before = sale.orders.get(order_id)
+        parcels = tuple((parcel[0], len(parcel) > 2 and bool(parcel[2])) for parcel in doc.get("parcels", ()))
+        seen = OrderSeen(
+            status=new["status"]["S"],
+            stock=new["stock"]["S"],
+            total=int(new["total_minor"]["N"]),
+            merchant_id=new["merchant_id"]["S"],
+            buyer_id=new["buyer_id"]["S"],
+            refunded=doc.get("refunded_minor", 0),
+            refunds=tuple(doc.get("refunds", ())),
+            parcels=parcels,
+            commission_bps=doc.get("commission_bps", 0),
+        )
+        sale.orders[order_id] = seen
+        held = before is not None and before.stock != "released"
+        holds = seen.stock != "released"
+        if order_id in self._quantities and held is not holds:
+            self._reserve(order_id, 1 if holds else -1)
+
+    def _lines(self, order_id: str, text: str) -> None:
+        quantities: dict[str, int] = {}
+        for line in _decode(text):
+            sku_id = f"sku_{line[1]}_{line[0]}"
+            quantities[sku_id] = quantities.get(sku_id, 0) + line[4]
+        self._quantities[order_id] = quantities
+        self._lines_seen[order_id] = tuple((line[4], line[7] if len(line) > 7 else "physical") for line in _decode(text))
+        sale = self.sales.get("pur_" + order_id.split("_")[1])
+        if sale is not None and order_id in sale.orders:  # Its head came before its lines.
+            self._reserve(order_id, 1)
+
+    def _reserve(self, order_id: str, sign: int) -> None:
+        for sku_id, quantity in self._quantities[order_id].items():
+            self.stock.setdefault(sku_id, Stock()).reserved += sign * quantity
+            self._dirty_stock.add(sku_id)
+
+    def _stock_row(self, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
+        if not item["bucket"]["S"].isdigit():
+            return
+        sku_id = item["sku_id"]["S"]
+        seen = self.stock.setdefault(sku_id, Stock())
+        for image, sign in ((old, -1), (new, 1)):
+            if image is None:
+                continue
+            for name in ("available", "received", "written_off"):
+                if name in image:
+                    setattr(seen, name, getattr(seen, name) + sign * int(image[name]["N"]))
+        if new is not None and int(new.get("available", {"N": "0"})["N"]) < 0:
+            self.broken("stock", "available below zero", sku_id)
+        self._dirty_stock.add(sku_id)
+
+    def _payment_row(self, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
+        record_id = item["id"]["S"]
+        sale = self._sale(item["purchase_id"]["S"])
+        kind = record_id.split("_")[0]
+        if kind == "qua":
+            sale.quarantined.add(item["payment_id"]["S"])
+            return
+        self._move(PAYMENT if kind == "pay" else REFUND, old, new, record_id)
+        if new is None:
+            return
+        doc = _decode(new["doc"]["S"])
+        if kind == "pay":
+            sale.payments[record_id] = PaymentSeen(
+                status=new["status"]["S"],
+                amount=int(new["amount_minor"]["N"]),
+                currency=new["currency"]["S"],
+                captured=int(new["captured_minor"]["N"]) if "captured_minor" in new else 0,
+                captured_currency=doc.get("captured_currency", ""),
+                reserved=int(new["reserved_minor"]["N"]),
+                refunded=int(new["refunded_minor"]["N"]),
+            )
+            return
+        number = doc.get("order_number", 0)
+        sale.refunds[record_id] = RefundSeen(
+            status=new["status"]["S"],
+            amount=int(new["amount_minor"]["N"]),
+            payment_id=new["payment_id"]["S"],
+            order_id=f"ord_{sale.purchase_id[4:]}_{number:02d}" if number else "",
+        )
+
+    def _ledger_row(self, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
+        sale = self._sale(item["purchase_id"]["S"])
+        if old is not None or new is None:
+            self.broken("ledger", "an entry was changed", item["id"]["S"])
+            return
+        sums: dict[str, int] = {}
+        for account, minor, currency in _decode(new["postings"]["S"]):
+            sums[currency] = sums.get(currency, 0) + minor
+            sale.ledger[account, currency] = sale.ledger.get((account, currency), 0) + minor
+        if any(sums.values()):
+            self.broken("ledger", "an entry does not sum to zero", item["id"]["S"])
+
+    def _shipment_row(self, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
+        if item["order_id"]["S"].startswith("code_"):
+            return
+        shipment_id = item["id"]["S"]
+        if new is not None:
+            self.shipments[shipment_id] = (new["order_id"]["S"], "delivered_ms" in _decode(new["doc"]["S"]))
+            self._watch(old, new, shipment_id)
+        self._move(PARCEL, old, new, shipment_id)
+
+    def _watch(self, old: Item | None, new: Item, shipment_id: str) -> None:
+        self._move(WATCH, old, new, shipment_id, "watch")
+
+    # --- after every call ---------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Check what the last call touched. A transaction's records come together, so every call ends consistent."""
+        if self._dirty_stock:
+            for sku_id in sorted(self._dirty_stock):
+                self._check_stock(sku_id)
+            self._dirty_stock.clear()
+        if self._dirty_sales:
+            for purchase_id in sorted(self._dirty_sales):
+                for problem in self._problems(self.sales[purchase_id]):
+                    self.broken("money", problem, purchase_id)
+            self._dirty_sales.clear()
+        for purchase_id in self._released:
+            self._check_released(self.sales[purchase_id])
+        self._released.clear()
+        if len(self._sandbox.refunds) != self._known_refunds:
+            self._known_refunds = len(self._sandbox.refunds)
+            self._check_provider_refunds()
+
+    def _check_stock(self, sku_id: str) -> None:
+        seen = self.stock[sku_id]
+        if seen.available + seen.reserved != seen.received - seen.written_off:
+            self.broken(
+                "stock",
+                f"{seen.available} available + {seen.reserved} reserved"
+                f" != {seen.received} received - {seen.written_off} written off",
+                sku_id,
+            )
+
+    def _problems(self, sale: Sale) -> Iterator[str]:
+        yield from self._sale_problems(sale)
+        yield from self._order_problems(sale)
+        yield from self._payment_problems(sale)
+        yield from self._ledger_problems(sale)
+
+    def _sale_problems(self, sale: Sale) -> Iterator[str]:
+        winners = [payment_id for payment_id, payment in sale.payments.items() if payment.status in WINNING]
+        if len(winners) > 1:
+            yield f"two winning payments: {', '.join(winners)}"
+        if (sale.status == "paid") is not bool(winners):
+            yield f"purchase {sale.status}, winners {winners}"
+        if winners and sale.settled_by != winners[0]:
+            yield f"settled by {sale.settled_by}, captured by {winners[0]}"
+        if winners:
+            winner = sale.payments[winners[0]]
+            if (winner.captured, winner.captured_currency) != (sale.total, sale.currency):
+                yield f"{winner.captured} {winner.captured_currency} captured for {sale.total} {sale.currency}"
+        if sale.orders and sum(order.total for order in sale.orders.values()) != sale.total:
+            yield "the orders' totals are not the purchase's"
+
+    def _order_problems(self, sale: Sale) -> Iterator[str]:
+        for order_id, order in sale.orders.items():
+            if order.stock != RESERVING.get(order.status, "committed"):
+                yield f"{order_id} is {order.status} and its stock {order.stock}"
+            if (order.status == "placed") is not (sale.status == "awaiting_payment"):
+                yield f"{order_id} is {order.status} of a purchase {sale.status}"
+            if sale.status in ("expired", "cancelled") and order.status != "cancelled":
+                yield f"{order_id} is {order.status} of a purchase {sale.status}"
+            asked = [r for r in sale.refunds.values() if r.order_id == order_id and r.status != "replaced"]
+            if sum(refund.amount for refund in asked) > order.total:
+                yield f"{order_id}: refunds exceed its total"
+            if len(set(order.refunds)) != len(order.refunds):
+                yield f"{order_id}: a refund counted twice"
+            if order.refunded != sum(sale.refunds[r].amount for r in order.refunds if r in sale.refunds):
+                yield f"{order_id}: refunded is not the sum of its refunds"
+
+    def _payment_problems(self, sale: Sale) -> Iterator[str]:
+        for payment_id, payment in sale.payments.items():
+            mine = [refund for refund in sale.refunds.values() if refund.payment_id == payment_id]
+            reserved = sum(refund.amount for refund in mine if refund.status != "replaced")
+            refunded = sum(refund.amount for refund in mine if refund.status == "succeeded")
+            if reserved > payment.captured:
+                yield f"{payment_id}: {reserved} to refund of {payment.captured} captured"
+            if (reserved, refunded) != (payment.reserved, payment.refunded):
+                yield f"{payment_id}: says {payment.reserved}/{payment.refunded}, refunds {reserved}/{refunded}"
+            if payment.status in ("surplus", "returned") and reserved != payment.captured:
+                yield f"{payment_id}: surplus is not on its way back"
+            if bool(payment.captured) is not (payment.status in HOLDING):
+                yield f"{payment_id}: {payment.status} with {payment.captured} captured"
+
+    def _ledger_problems(self, sale: Sale) -> Iterator[str]:
+        expected: dict[tuple[str, str], int] = {}
+        for payment in sale.payments.values():
+            if payment.status in HOLDING:
+                left = payment.captured - payment.refunded
+                place = "order" if payment.status in WINNING else "surplus"
+                currency = payment.captured_currency
+                expected["clearing", currency] = expected.get(("clearing", currency), 0) + left
+                expected[place, currency] = expected.get((place, currency), 0) - left
+        found: dict[tuple[str, str], int] = {}
+        for (account, currency), minor in sale.ledger.items():
+            place = account.split(":")[0]
+            place = place if place in ("clearing", "surplus") else "order"
+            found[place, currency] = found.get((place, currency), 0) + minor
+        for key in {**expected, **found}:
+            if expected.get(key, 0) != found.get(key, 0):
+                yield f"{key[0]}: the ledger says {found.get(key, 0)}, the records {expected.get(key, 0)}"
+        gone = {
+            order_id: sum(r.amount for r in sale.refunds.values() if r.order_id == order_id and r.status == "succeeded")
+            for order_id in sale.orders
+        }
+        if sale.status == "paid" and all(gone[order_id] == order.total for order_id, order in sale.orders.items()):
+            for (account, _), minor in sale.ledger.items():
+                if minor:
+                    yield f"everything was refunded and {account} holds {minor}"
+
+    def _check_released(self, sale: Sale) -> None:
+        """No stock goes back while somebody may still pay, or has paid unheard."""
+        for payment_id, payment in sale.payments.items():
+            there = self._sandbox.orders.get(payment_id)
+            if there is None or there.state == "closed" or payment_id in self.paid_when_closed:
+                continue
+            if there.state == "pending":
+                self.broken("release", "stock was released while the provider could still be paid", payment_id)
+            elif payment.status not in HOLDING:
+                self.broken("release", "stock was released although it was paid", payment_id)
+
+    def _check_provider_refunds(self) -> None:
+        for number, refund in self._sandbox.refunds.items():
+            if number.startswith("console"):
+                continue
+            sale = self.sales.get("pur_" + number.split("_")[1])
+            known = sale.refunds.get(number) if sale is not None else None
+            if known is None:
+                self.broken("refunds", "the provider knows a refund that we do not", number)
+            elif (known.amount, known.payment_id) != (refund.amount, refund.out_trade_no):
+                self.broken("refunds", "the provider's refund differs from ours", number)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def finish(self, dead: list[tuple[str, str, str]], *, excused: Mapping[str, str]) -> None:
+        """Check that nothing is left unknown. ``dead``: queue, reason and body of each dead letter."""
+        for sku_id in self.stock:
+            self._check_stock(sku_id)
+        for sale in self.sales.values():
+            for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
+                self.broken("at the end", problem, sale.purchase_id)
+        for queue, reason, body in dead:
+            self.broken("dead letters", f"{queue}: {reason or 'too many receives'}: {body[:160]}", _subject(body))
+
+    def _unfinished(self, sale: Sale, excused: Mapping[str, str]) -> Iterator[str]:
+        if sale.status == "awaiting_payment":
+            yield "the purchase neither expired nor was paid"
+        for payment_id, payment in sale.payments.items():
+            if payment.status in OPEN:
+                yield f"{payment_id} is still {payment.status}"
+        for refund_id, refund in sale.refunds.items():
+            there = self._sandbox.refunds.get(refund_id)
+            said = there.state if there is not None else excused.get(refund.payment_id, "")
+            if refund.status in ("requested", "pending"):
+                yield f"{refund_id} is still {refund.status}"
+            elif refund.status in STUCK and said != refund.status:
+                yield f"{refund_id} is {refund.status}, the provider says {said or 'nothing'}"
+        for order_id, order in sale.orders.items():
+            if order.status not in ("completed", "cancelled"):
+                yield f"{order_id} is still {order.status}"
+            done = [
+                refund_id
+                for refund_id, refund in sale.refunds.items()
+                if refund.order_id == order_id and refund.status == "succeeded"
+            ]
+            if sorted(done) != sorted(order.refunds):
+                yield f"{order_id} knows {order.refunds}, succeeded are {done}"
+            for shipment_id, told in order.parcels:
+                if shipment_id in self.shipments and self.shipments[shipment_id][1] and not told:
+                    yield f"{order_id} does not know that {shipment_id} arrived"
+
+    def _provider_problems(self, sale: Sale) -> Iterator[str]:
+        for payment_id in {**sale.payments, **self._of_sale(sale)}:
+            there = self._sandbox.orders.get(payment_id)
+            mine = sale.payments.get(payment_id)
+            if mine is None:
+                yield f"{payment_id}: the provider knows an attempt that we do not"
+                continue
+            paid = there.paid_amount if there is not None and there.state == "paid" else 0
+            held = paid - sum(
+                refund.amount
+                for refund in self._sandbox.refunds.values()
+                if refund.out_trade_no == payment_id and refund.state == "succeeded"
+            )
+            held += self.console_refunds.get(payment_id, 0)
+            if mine.captured - mine.refunded != held:
+                yield f"{payment_id}: we hold {mine.captured - mine.refunded}, the provider says {held}"
+
+    def _of_sale(self, sale: Sale) -> dict[str, None]:
+        prefix = f"pay_{sale.purchase_id[4:]}_"
+        return {number: None for number in self._sandbox.orders if number.startswith(prefix)}
+
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> Any:
+        """Return what :meth:`restore` takes back."""
+        return (
+            list(self.violations),
+            {key: _copied(sale) for key, sale in self.sales.items()},
+            {key: copy.copy(stock) for key, stock in self.stock.items()},
+            dict(self.shipments),
+            dict(self.intents),
+            set(self.paid_when_closed),
+            dict(self.console_refunds),
+            dict(self._quantities),
+            dict(self._quotes),
+            self._known_refunds,
+        )
+
+    def restore(self, saved: Any) -> None:
+        """Go back to a saved state."""
+        self.violations = list(saved[0])
+        self.sales = {key: _copied(sale) for key, sale in saved[1].items()}
+        self.stock = {key: copy.copy(stock) for key, stock in saved[2].items()}
+        self.shipments, self.intents = dict(saved[3]), dict(saved[4])
+        self.paid_when_closed, self.console_refunds = set(saved[5]), dict(saved[6])
+        self._quantities, self._quotes, self._known_refunds = dict(saved[7]), dict(saved[8]), saved[9]
+        self._dirty_sales.clear()
+        self._dirty_stock.clear()
+        self._released.clear()
+
+
+def _subject(body: str) -> str:
+    try:
+        data = _decode(body)["data"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
+    for name in ("payment_id", "record_id", "order_id", "refund_id", "purchase_id"):
+        if name in data:
+            return str(data[name])
+    return ""
+
+
+def riders(item: Item) -> list[str]:
+    """Return the ids of the events that ride on an item's last change."""
+    if "events" not in item or item.get("event_version") != item.get("version"):
+        return []
+    return [envelope.id for envelope in decode_list(item["events"]["S"])]

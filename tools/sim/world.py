@@ -1,0 +1,629 @@
+"""One seed's world: the real handlers over storage, queues, a provider and a carrier's hub in memory, and a fake clock.
+
+A step is one actor's action, one invocation of a handler (HTTP, relay, a queue's function, the deadline job) or one
+move of the clock. Every call to storage, queues, secrets and providers goes through :meth:`World._seam`, where tasks
+are switched, faults injected and the oracle asked. Nothing else can be reached: anything unknown raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalice.app import EventSourceHandler
+
+from chalicelib import topology
+from chalicelib.kernel import clock, context, ids
+from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, relay
+from chalicelib.runtime.db import dynamo
+from tools import resources, routing
+from tools.carriers.hub import Hub
+from tools.sandbox.core import Outgoing, Sandbox
+from tools.sandbox.mount import transport
+from tools.sim import http
+from tools.sim.faults import Crash, Faults
+from tools.sim.http import Answer
+from tools.sim.oracle import Oracle
+from tools.sim.queues import Message, Queues, Secrets
+from tools.sim.storage import Params, Storage, Table
+from tools.sim.tasks import Scheduler, Task
+
+START = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+SHARDS = 2
+"""Of each table's stream: order holds within an item, not across items."""
+SANDBOX_RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
+_BODY = re.compile(r"(?:pur|ord|pay|ref|shp)_([0-9a-z]{24})")
+_SCHEDULER = Scheduler()
+
+Shard = tuple[str, int]
+
+
+class NetworkUsed(BaseException):
+    """Something tried to leave the simulator."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the story: when, in which step, who, why, what; and the purchases it is about."""
+
+    step: int
+    at: datetime
+    who: str
+    cause: str
+    what: str
+    about: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.step:6d} {self.at:%m-%d %H:%M:%S} {self.who:18.18} {self.what}" + (
+            f"   <- {self.cause}" if self.cause not in ("none", "") else ""
+        )
+
+
+@cache
+def _specs() -> tuple[Params, ...]:
+    return tuple({name: value for name, value in spec.items() if name != "ttl"} for spec in resources.table_specs().values())
+
+
+@cache
+def _ttl_names() -> dict[str, str]:
+    return {spec["TableName"]: spec["ttl"] for spec in resources.table_specs().values() if spec["ttl"]}
+
+
+@cache
+def _functions() -> dict[str, Callable[[Params, Any], Params]]:
+    found = {}
+    for queue, module in topology.QUEUES.items():
+        try:
+            loaded = import_module(module)
+        except ModuleNotFoundError:
+            continue  # A capability that is not built yet.
+        [function] = [value for value in vars(loaded).values() if isinstance(value, EventSourceHandler)]
+        found[queue] = function
+    return found
+
+
+@cache
+def _application() -> Any:
+    return routing.application()
+
+
+class _Ear(logging.Handler):
+    """Hears every log line."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__()
+        self._hear = hear
+        self._format = log._JsonLines()  # noqa: SLF001
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._hear(self._format.format(record))
+
+
+@dataclass
+class Totals:
+    """What a run did."""
+
+    steps: int = 0
+    calls: int = 0
+    switches: int = 0
+    answers: dict[int, int] = field(default_factory=dict)
+
+
+class World:
+    """Everything of one seed. Use as ``with World(seed) as world``."""
+
+    def __init__(self, seed: int | str, *, rate: float = 0.0, crashes: float = 0.0, tell: bool = False) -> None:
+        self.seed = seed
+        self.rng = random.Random(f"{seed}:actors")  # noqa: S311
+        self._schedule = random.Random(f"{seed}:schedule")  # noqa: S311
+        self._entropy = random.Random(f"{seed}:entropy")  # noqa: S311
+        self._stale = random.Random(f"{seed}:stale")  # noqa: S311
+        self.clock = clock.Fixed(START)
+        self.totals = Totals()
+        self.faults = Faults(random.Random(f"{seed}:faults"), rate=rate, crashes=crashes)  # noqa: S311
+        self.stale_rate = rate
+        self.scheduler = _SCHEDULER
+        self.sandbox = Sandbox(now=self.now_s, chance=random.Random(f"{seed}:sandbox"))  # noqa: S311
+        self.hub = Hub(self._hub_push, now=lambda: self.clock.moment)
+        self.oracle = Oracle(self.sandbox, now=lambda: self.clock.moment)
+        self.storage = Storage(_specs(), now_s=self.now_s, stale=self._is_stale, changed=self._changed)
+        self.queues = Queues(
+            [names.queue_name(queue) for queue in topology.QUEUES], now_s=self.now_s, inspect=self._sent
+        )
+        local = resources.local_secrets()
+        self.secrets = Secrets({names.secret_name(name): value for name, value in local.items()})
+        self.unspeakable: list[str] = _secret_values(local)
+        """What no log, queue or error body may hold."""
+        self.shards: dict[Shard, deque[Params]] = {}
+        self.old_messages: list[tuple[str, str]] = []
+        """Queue and body of messages that were handled: SQS may deliver them once more."""
+        self.durable: set[str] = set()
+        """Ids of events that a queue has accepted."""
+        self.answers: dict[tuple[str, str], str] = {}
+        """(Account, key) -> the id of what a POST with it made."""
+        self.excused: dict[str, str] = {}
+        self.digest = 0
+        self.tell = tell
+        self.story: list[Line] = []
+        self._serial = 0
+        self._where = "world"
+        self._stack = ExitStack()
+
+    # --- installing ---------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> World:
+        self._stack.enter_context(clock.use(self.clock))
+        self._stack.enter_context(aws.hooked(self._seam))
+        ids.install_entropy(self._entropy.randbytes)
+        outbound.install(self._outside)
+        jitter, sleep = dynamo.jitter, dynamo.sleep
+        dynamo.jitter, dynamo.sleep = self._schedule.random, self._sleep
+        logger = log._prepare()  # noqa: SLF001
+        handlers = logger.handlers[:]
+        logger.handlers[:] = [_Ear(self._heard)]
+
+        def undo() -> None:
+            ids.install_entropy(None)
+            outbound.install(None)
+            dynamo.jitter, dynamo.sleep = jitter, sleep
+            logger.handlers[:] = handlers
+            caches.forget_all()
+
+        self._stack.callback(undo)
+        caches.forget_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def now_s(self) -> float:
+        """Return the simulator's time in seconds."""
+        return self.clock.moment.timestamp()
+
+    # --- the seam -----------------------------------------------------------------------------------------------------
+
+    def _seam(self, service: str, operation: str, params: Params, _proceed: Callable[[], Params]) -> Params:
+        """Stand in for AWS."""
+        if service not in ("dynamodb", "sqs", "secretsmanager"):
+            raise NetworkUsed(f"{service} {operation}")
+        if service == "secretsmanager":
+            return self.faults.around(service, operation, params, lambda: self.secrets.call(operation, params))
+        self._before(service, operation, params)
+        try:
+            call = self.storage.call if service == "dynamodb" else self.queues.call
+            answer = self.faults.around(service, operation, params, lambda: call(operation, params))
+        except BaseException as error:
+            self._after(operation, params, error)
+            raise
+        self._after(operation, params, None)
+        return answer
+
+    def _outside(self, request: outbound.Request) -> outbound.Response:
+        """Stand in for providers and hubs."""
+        parts = urlsplit(request.url)
+        operation = f"{request.method} {parts.path}"
+        self._before("outside", operation, {"body": request.body})
+        if f"{parts.scheme}://{parts.netloc}" == self.sandbox.base_url:
+            send = transport(self.sandbox)
+        elif parts.netloc == "poll.kuaidi100.com":
+            send = self._hub_answer
+        else:
+            raise NetworkUsed(request.url)
+        try:
+            answer = self.faults.outside(lambda: send(request))
+        except BaseException as error:
+            self._after(operation, {"body": request.body}, error)
+            raise
+        self._after(operation, {"body": request.body}, None)
+        return answer
+
+    def _hub_answer(self, request: outbound.Request) -> outbound.Response:
+        status, headers, body = self.hub.handle(urlsplit(request.url).path, request.body)
+        return outbound.Response(status, headers, body)
+
+    def _before(self, service: str, operation: str, params: Params) -> None:
+        self.totals.calls += 1
+        self.scheduler.pause((service, operation, params))
+
+    def _after(self, operation: str, params: Params, error: BaseException | None) -> None:
+        self.oracle.check()
+        self.digest = zlib.crc32(operation.encode(), self.digest)
+        if self.tell:
+            self._tell_call(operation, params, error)
+        task = self.scheduler.current
+        if task is not None and task.crash:
+            task.crash = False
+            raise Crash
+
+    def _tell_call(self, operation: str, params: Params, error: BaseException | None) -> None:
+        text = str(params)
+        what = f"    {operation} {_short(operation, params)}"
+        if error is not None:
+            what += f" !! {type(error).__name__} {aws.error_code(error) if isinstance(error, Exception) else ''}"
+        self.say(what, about=text)
+
+    def say(self, what: str, *, about: str = "") -> None:
+        """Add a line to the story."""
+        if not self.tell:
+            return
+        where = context.current()
+        task = self.scheduler.current
+        who = task.name if task is not None else self._where
+        cause = where.cause_id if where.cause_id != "http" else ""
+        found = frozenset(_BODY.findall(about or what))
+        self.story.append(Line(self.totals.steps, self.clock.moment, who, cause, what, found))
+
+    def _sleep(self, _seconds: float) -> None:
+        self.scheduler.pause(("sleep", "sleep", {}))
+
+    def _is_stale(self) -> bool:
+        if self.faults.armed and self._stale.random() < self.stale_rate:
+            self.faults.count("stale_read")
+            return True
+        return False
+
+    def _changed(self, table: Table, record: Params) -> None:
+        self.oracle.changed(table, record)
+        keys = record["dynamodb"]["Keys"]
+        shard = zlib.crc32(str(keys[table.hash_name]).encode()) % SHARDS
+        self.shards.setdefault((table.name, shard), deque()).append(record)
+        if self.tell:
+            new = record["dynamodb"].get("NewImage") or {}
+            state = new.get("status", {}).get("S", "")
+            self.say(
+                f"      {record['eventName'].lower()} {table.name.rsplit('-', 1)[1]}"
+                f" {' '.join(next(iter(value.values())) for value in keys.values())}"
+                f" v{new.get('version', {}).get('N', '-')} {state}",
+                about=str(new),
+            )
+
+    def _sent(self, queue: str, body: str) -> None:
+        self._inspect(f"queue {queue}", body)
+        start = body.find('"id":"') + 6
+        self.durable.add(body[start : body.find('"', start)])
+        if self.tell:
+            self.say(f"      -> {queue}: {body[start : body.find(chr(34), start)]}", about=body)
+
+    def _heard(self, line: str) -> None:
+        self._inspect("log", line)
+
+    def _inspect(self, where: str, text: str) -> None:
+        for secret in self.unspeakable:
+            if secret in text:
+                self.oracle.broken("secrets", f"{where} holds {secret[:6]}...: {text[:200]}")
+
+    # --- invocations --------------------------------------------------------------------------------------------------
+
+    def invoke(self, name: str, work: Callable[[], Any]) -> tuple[bool, Any]:
+        """Run one invocation of the product; returns whether the process lived through it, and the result."""
+        self.totals.steps += 1
+        self.digest = zlib.crc32(name.encode(), self.digest)
+        self._where = name
+        self.say(name)
+        try:
+            return True, work()
+        except Crash:
+            self.say("      crash")
+            caches.forget_all()
+            return False, None
+
+    def call(
+        self,
+        method: str,
+        template: str,
+        path: dict[str, str] | None = None,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        key: str | None = None,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer | None:
+        """Make one HTTP call; None if the process ended before it answered."""
+        self._serial += 1
+        event = http.event(
+            method,
+            template,
+            path or {},
+            body,
+            token=token,
+            key=key,
+            raw=raw,
+            headers=headers,
+            request_id=f"req-{self._serial:06d}",
+        )
+        lived, answer = self.invoke(f"{method} {event['path']}", lambda: _application()(event, None))
+        if not lived:
+            return None
+        status, text = answer["statusCode"], answer.get("body") or ""
+        self.totals.answers[status] = self.totals.answers.get(status, 0) + 1
+        self.say(f"      = {status} {text[:140] if status >= 400 else ''}")
+        if status >= 400:
+            self._inspect(f"{method} {template} {status}", text)
+        if status >= 500 and status != 503:
+            self.oracle.broken("errors", f"{method} {template} answered {status}: {text[:200]}", event["path"])
+        return Answer.of(answer)
+
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        """Deliver a provider's notice; 0 if nobody answered."""
+        provider = urlsplit(url).path.rsplit("/", 1)[1]
+        answer = self.call(
+            "POST", "/v1/webhooks/payments/{provider}", {"provider": provider}, raw=body, headers=headers
+        )
+        return answer.status if answer is not None else 0
+
+    def _hub_push(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        shipment_id = urlsplit(url).path.rsplit("/", 1)[1]
+        template = "/v1/webhooks/logistics/kuaidi100/{shipment_id}"
+        answer = self.call("POST", template, {"shipment_id": shipment_id}, raw=body, headers=headers)
+        return (answer.status, answer.text.encode()) if answer is not None else (0, b"")
+
+    def notify(self, out: Outgoing) -> None:
+        """Let the provider post one of its waiting notices; without a 2xx it tries again later."""
+        if out not in self.sandbox.outbox:
+            return
+        self.sandbox.outbox.remove(out)
+        headers, body = self.sandbox.signed_notice(out.content, out.steering)
+        status = self.post(out.url, headers, body)
+        self.sandbox.delivered.append((status, out.content))
+        if 200 <= status < 300:
+            if f"payment.noticed#sandbox#{out.content['notice_id']}" not in self.durable:
+                self.oracle.broken("durable", "a notice was acknowledged and is in no queue", out.content["out_trade_no"])
+        elif out.tries < len(SANDBOX_RETRIES_S):
+            due = self.now_s() + SANDBOX_RETRIES_S[out.tries]
+            again = Outgoing(due, out.number, out.url, out.content, out.steering, out.tries + 1)
+            self.sandbox.outbox.append(again)
+
+    def relay(self, shard: Shard, *, count: int = 100, again: bool = False) -> bool:
+        """Hand the oldest records of a stream's shard to the relay; ``again`` delivers them once more later."""
+        waiting = self.shards[shard]
+        records = [waiting[number] for number in range(min(count, len(waiting)))]
+        lived, result = self.invoke(f"relay {shard[0]}", lambda: relay.relay({"Records": records}))
+        if not lived or result != {"batchItemFailures": []} or again:
+            return False
+        for record in records:
+            # Another invocation for the same shard cannot have run: Lambda gives a shard to one at a time.
+            if not waiting or waiting.popleft() is not record:
+                raise RuntimeError("a shard was relayed twice at once")
+        return True
+
+    def deliver(self, queue: str, messages: Sequence[Message]) -> bool:
+        """Hand messages to a queue's function as Lambda's poller does; deletes what it reports as done."""
+        full_name = names.queue_name(queue)
+        taken = self.queues.receive(full_name, [message.number for message in messages])
+        if not taken:
+            return True
+        records = [
+            {
+                "messageId": message.message_id,
+                "receiptHandle": message.receipt,
+                "body": message.body,
+                "attributes": {"ApproximateReceiveCount": str(message.receives)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{full_name}",
+                "awsRegion": "us-east-1",
+            }
+            for message in taken
+        ]
+        if self.tell:
+            self.say(f"{queue} takes", about=" ".join(message.body for message in taken))
+        lived, result = self.invoke(f"queue {queue}", lambda: _functions()[queue]({"Records": records}, None))
+        if not lived:
+            return False
+        failed = {failure["itemIdentifier"] for failure in (result or {}).get("batchItemFailures", [])}
+        for message in taken:
+            if message.message_id not in failed:
+                self.queues.delete(full_name, message)
+                self.old_messages.append((queue, message.body))
+        return True
+
+    def sweep(self) -> None:
+        """Run the deadline job."""
+        self.invoke("deadlines", self._sweep)
+
+    def _sweep(self) -> None:
+        try:
+            deadlines.sweep()
+        except Exception as error:  # The schedule runs it again in a minute.
+            self.faults.count("sweep_failed")
+            self.say(f"      {type(error).__name__}")
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.totals.steps += 1
+        self.clock.advance(by)
+        self.digest = zlib.crc32(str(by).encode(), self.digest)
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def together(self, works: Sequence[tuple[str, Callable[[], Any]]]) -> None:
+        """Run several actions at once: switched at every call, by the seed."""
+        tasks = [Task(name, work) for name, work in works]
+        before = self.scheduler.switches
+        self.scheduler.run(tasks, self._schedule.choice)
+        self.totals.switches += self.scheduler.switches - before
+        for task in tasks:
+            if task.error is not None:
+                raise task.error
+
+    def waiting_shards(self) -> list[Shard]:
+        """Return the streams' shards that hold records."""
+        return [shard for shard, records in self.shards.items() if records]
+
+    def waiting_queues(self) -> list[str]:
+        """Return the queues that hold visible messages and whose function is built."""
+        now_s = self.now_s()
+        return [
+            queue
+            for queue in _functions()
+            if any(m.visible_at <= now_s for m in self.queues.queues[names.queue_name(queue)].messages.values())
+        ]
+
+    def waiting_notices(self) -> list[Outgoing]:
+        """Return the provider's notices that are due."""
+        now_s = self.now_s()
+        return [out for out in self.sandbox.outbox if out.due <= now_s]
+
+    def drain(self) -> None:
+        """Move everything that can move now, until nothing does."""
+        for _ in range(2000):
+            moved = False
+            for shard in self.waiting_shards():
+                moved = True
+                self.relay(shard)
+            for queue in self.waiting_queues():
+                moved = True
+                self.deliver(queue, self.queues.visible(names.queue_name(queue))[:10])
+            for out in self.waiting_notices():
+                moved = True
+                self.notify(out)
+            if not moved:
+                return
+        raise RuntimeError("it does not come to rest")
+
+    def next_moment(self) -> float | None:
+        """Return when something happens by itself: a message, a notice, a deadline."""
+        moments = [out.due for out in self.sandbox.outbox]
+        message = self.queues.next_visible()
+        if message is not None:
+            moments.append(message)
+        for table, _, _ in topology.DUE_TABLES:
+            stored = self.storage.tables.get(names.table_name(table))
+            index = stored.indexes.get("due") if stored is not None else None
+            if index is not None:
+                moments += [float(places[0][0]) for places in index.partitions.values() if places]
+        return min(moments, default=None)
+
+    def settle(self, *, before: Callable[[], None] | None = None, limit: int = 5000) -> None:
+        """Let queues drain and clocks run out: from moment to moment, until nothing is left to happen."""
+        self.faults.armed = False
+        for _ in range(limit):
+            self.drain()
+            if before is not None:
+                before()
+                self.drain()
+            moment = self.next_moment()
+            if moment is None:
+                return
+            self.advance(timedelta(seconds=max(1.0, moment - self.now_s())))
+            self.sweep()
+            if self.oracle.violations:
+                return
+        raise RuntimeError("it does not come to an end")
+
+    def dead_letters(self) -> list[tuple[str, str, str]]:
+        """Return queue, reason and body of each dead letter."""
+        return [
+            (queue, message.attributes.get("reason", {}).get("StringValue", ""), message.body)
+            for queue, message in self.queues.dead()
+        ]
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """Inject nothing for the length of a block."""
+        armed, self.faults.armed = self.faults.armed, False
+        try:
+            yield
+        finally:
+            self.faults.armed = armed
+
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> Any:
+        """Return what :meth:`restore` takes back: the whole world but the counters."""
+        sandbox = self.sandbox
+        return (
+            self.storage.save(),
+            self.queues.save(),
+            self.oracle.save(),
+            {number: _copy(order) for number, order in sandbox.orders.items()},
+            {number: _copy(refund) for number, refund in sandbox.refunds.items()},
+            list(sandbox.outbox),
+            dict(sandbox._steering),  # noqa: SLF001
+            sandbox._serial,  # noqa: SLF001
+            {shard: list(records) for shard, records in self.shards.items()},
+            self.clock.moment,
+            [rng.getstate() for rng in self._rngs()],
+            set(self.durable),
+            dict(self.answers),
+            self._serial,
+        )
+
+    def _rngs(self) -> tuple[random.Random, ...]:
+        return self.rng, self._schedule, self._entropy, self._stale, self.sandbox.chance
+
+    def restore(self, saved: Any) -> None:
+        """Go back to a saved state, in a fresh process."""
+        sandbox = self.sandbox
+        self.storage.restore(saved[0])
+        self.queues.restore(saved[1])
+        self.oracle.restore(saved[2])
+        sandbox.orders = {number: _copy(order) for number, order in saved[3].items()}
+        sandbox.refunds = {number: _copy(refund) for number, refund in saved[4].items()}
+        sandbox.outbox = list(saved[5])
+        sandbox._steering = dict(saved[6])  # noqa: SLF001
+        sandbox._serial = saved[7]  # noqa: SLF001
+        self.shards = {shard: deque(records) for shard, records in saved[8].items()}
+        self.clock.moment = saved[9]
+        for rng, state in zip(self._rngs(), saved[10], strict=True):
+            rng.setstate(state)
+        self.durable, self.answers = set(saved[11]), dict(saved[12])
+        self._serial = saved[13]
+        self.story.clear()
+        caches.forget_all()
+
+    def state(self) -> int:
+        """Return a digest of everything durable: two runs that end alike need only one look at what follows."""
+        parts: list[str] = []
+        for name, table in sorted(self.storage.tables.items()):
+            parts.append(name)
+            parts.extend(str(sorted(item.items(), key=lambda pair: pair[0])) for _, item in sorted(table.items.items()))
+        for name, queue in sorted(self.queues.queues.items()):
+            parts.append(name)
+            parts.extend(sorted(f"{m.visible_at} {m.body}" for m in queue.messages.values()))
+        parts.extend(str(order) for _, order in sorted(self.sandbox.orders.items()))
+        parts.extend(str(refund) for _, refund in sorted(self.sandbox.refunds.items()))
+        parts.extend(str((out.due, out.content.get("state"), out.tries)) for out in self.sandbox.outbox)
+        parts.extend(str(len(records)) for _, records in sorted(self.shards.items()))
+        return hash("\n".join(parts))
+
+
+def _copy(record: Any) -> Any:
+    return type(record)(**vars(record))
+
+
+def _secret_values(local: dict[str, dict[str, Any]]) -> list[str]:
+    found: list[str] = []
+    for value in local.values():
+        for name, part in value.items():
+            if isinstance(part, str) and name not in ("merchant_id", "customer"):
+                found.append(part)
+            elif isinstance(part, list):
+                found.extend(str(entry["seed"]) for entry in part)
+    return found
+
+
+def _short(operation: str, params: Params) -> str:
+    if "TransactItems" in params:
+        return ", ".join(
+            f"{verb} {part['TableName'].rsplit('-', 1)[1]}" for item in params["TransactItems"] for verb, part in item.items()
+        )
+    table = params.get("TableName", "")
+    key = params.get("Key") or {}
+    what = " ".join(next(iter(value.values())) for value in key.values())
+    if operation == "Query":
+        values = params.get("ExpressionAttributeValues", {})
+        what = " ".join(str(next(iter(value.values()))) for value in values.values())
+    return f"{table.rsplit('-', 1)[-1]} {what}"
