@@ -3,12 +3,13 @@
 **A product** is one row (``part`` = ``head``); only a long text gets a second one (``body``) under the same key, so
 that the product page is one Query whatever the length, and a quote that reads many heads pays for few 4 KB read units.
 
-**What a write costs.** The row itself: 1 unit per KB (a two-SKU product is about 1.3 KB: 2 units). Each of the eight
-sparse list indexes is keyed by fields that only listed products carry and projects the card (0.4 KB), so listing a
-product adds 8 units; a price change moves the entries of the four price indexes (delete + put: 8) and rewrites the card
-in the other four (4); a title or first picture 8; stock, text, specifications none, unless the last SKU sells out.
-``own`` (the merchant's list, drafts too) adds 1. Merchants write rarely and buyers read always: a list page is one
-Query, 20 x 0.45 KB = 1.5 read units, instead of a batch read of 20 heads = 10.
+**What a write costs** (asserted in ``tests/integration/test_catalog_budget.py``). The row itself: 1 unit per KB, a
+two-SKU product is 1 to 1.4 KB. Each of the eight sparse list indexes is keyed by fields that only listed products carry
+and projects the card (0.4 KB): listing a product adds 8 units; a price change moves the entries of the four price
+indexes (delete + put: 8) and rewrites the card in the other four (4); a title or first picture 8; stock, text and
+specifications none, unless the whole product sells out or comes back. ``own`` (the merchant's list, drafts too) adds 1.
+Merchants write rarely and buyers read always: a list page of 20 is one Query of 1 read unit instead of a batch read of
+20 heads for 10.
 
 **The ``catalog`` table** holds what is small or derived: the category tree (one row), merchants' handles, the search
 index (0.1 KB per word of a listed product), bulk jobs.

@@ -1,0 +1,93 @@
+"""What the catalog and the stock cost, by AWS's rules: (calls, write units, read units) of each use case, exactly."""
+
+from __future__ import annotations
+
+from chalicelib.catalog import search, service
+from chalicelib.catalog.domain import Cause, Draft, SkuDraft
+from chalicelib.inventory import service as inventory
+from chalicelib.kernel.money import Money
+from chalicelib.runtime import caches
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import system_intent
+from tests import goods
+from tests.http import call
+from tools.metering import measured
+
+MER = "mer_" + "a" * 24
+
+
+def draft() -> Draft:
+    return Draft(
+        titles={"zh": "红色连衣裙 夏季新款", "en": "Red summer dress"},
+        category_id="dresses",
+        options=("Size",),
+        skus=(SkuDraft(("S",), Money(1990), weight_g=200), SkuDraft(("M",), Money(2190), weight_g=210)),
+        description={"zh": "一件好看的红色连衣裙。"},
+        pictures=("https://pictures.example/1.jpg", "https://pictures.example/2.jpg"),
+    )
+
+
+def test_what_a_merchant_writes(cloud: str) -> None:
+    goods.categories()
+    service.categories()
+    with measured() as create:
+        made, _ = service.create(MER, draft(), intent=system_intent("create"))
+    assert create.figures == (1, 1 + 1, 0)  # The row, and the merchant's own list.
+    with measured() as listing:
+        service.move(MER, made.product_id, Cause.LIST, intent=system_intent("list"))
+    assert listing.figures == (2, 2 + 9, 1)  # Eight sparse lists more; the product is read first, consistently.
+    assert listing.index_units == 9
+    with measured() as price:
+        service.change(MER, made.product_id, Draft(skus=(SkuDraft(("S",), Money(1890)),)), revision=2)
+    assert price.index_units == 1 + 4 + 4 * 2  # The card everywhere; four lists by price change their key.
+    with measured() as text:
+        service.change(MER, made.product_id, Draft(description={"zh": "更好看。"}), revision=3)
+    assert text.figures == (2, 2, 1)
+
+
+def test_what_stock_writes(cloud: str) -> None:
+    one = goods.product(MER, skus=2, stock=0)
+    sku_id = one.sku_id
+    with measured() as receipt:
+        inventory.receive(sku_id, 10, intent=system_intent("r"))
+    assert receipt.figures == (2, 4, 1)
+    with measured() as take, UnitOfWork() as work:
+        inventory.take(work, {sku_id: 1}, buckets={})
+    assert take.figures == (1, 1, 0)
+    with measured() as two, UnitOfWork() as work:
+        inventory.take(work, {sku_id: 1}, buckets={})
+        inventory.put_back(work, {one.sku_ids[1]: 1}, buckets={})
+    assert two.figures == (1, 4, 0)
+    inventory.set_buckets(sku_id, 20)
+    caches.forget_all()
+    with measured() as hot, UnitOfWork() as work:
+        inventory.take(work, {sku_id: 1}, buckets={sku_id: 20})
+    assert hot.figures == (2, 1, 1)
+    service.categories()
+    with measured() as flag:
+        service.refresh_sold_out(sku_id)
+    assert flag.figures[0] == 4  # Row, level, write, and the level again.
+    assert flag.index_units == 9  # The first SKU to come in stock turns the whole product's badge.
+    with measured() as same:
+        service.refresh_sold_out(sku_id)
+    assert same.figures == (2, 0, 2)
+
+
+def test_what_buyers_read(cloud: str) -> None:
+    made = [goods.product(MER, skus=2, title=f"红色连衣裙 {number}") for number in range(20)]
+    for one in made:
+        search.reindex(one.product_id)
+    caches.forget_all()
+    call("GET", "/v1/products?limit=1")  # The cursor's key is read once a process.
+    with measured() as listing:
+        assert len(call("GET", "/v1/products").json["items"]) == 20
+    assert listing.figures == (1, 0, 1)
+    with measured() as page:
+        call("GET", f"/v1/products/{made[0].product_id}")
+    assert page.figures == (1, 0, 0.5)
+    with measured() as found:
+        assert len(call("GET", "/v1/search?q=连衣").json["items"]) == 20
+    assert found.figures == (2, 0, 0.5 + 20 * 0.5)
+    with measured() as quote:
+        service.products([one.product_id for one in made[:10]])
+    assert quote.figures == (1, 0, 5)
