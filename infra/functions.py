@@ -20,7 +20,7 @@ DEADLINES = "deadlines"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. ``tables`` maps a table to letters: ``r`` read, ``w`` put, update, check, ``d`` delete, ``b`` batches."""
+    """One function. Letters behind a table: ``r`` read, ``w`` put, update and check, ``d`` delete, ``b`` write batches."""
 
     memory_mb: int
     timeout_s: int
@@ -69,7 +69,7 @@ FUNCTIONS: dict[str, Function] = {
         },
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "payments-*", "logistics-*"),
-        puts=("evidence/", "catalog/"),
+        puts=("incoming/", "evidence/", "catalog/"),
     ),
     RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),
     DEADLINES: Function(memory_mb=512, timeout_s=50, sends=deadline_queues(), reads_due=True),

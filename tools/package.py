@@ -270,7 +270,7 @@ def build_zip(target: Path, platform: str = LAMBDA, say: Say = print) -> tuple[i
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_suffix(f".{os.getpid()}.half")
         total = 0
-        with zipfile.ZipFile(half, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with zipfile.ZipFile(half, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for name in sorted(entries):
                 info = zipfile.ZipInfo(name, EPOCH)
                 info.external_attr = (0o755 if ".so" in name else 0o644) << 16
@@ -278,7 +278,7 @@ def build_zip(target: Path, platform: str = LAMBDA, say: Say = print) -> tuple[i
                 info.compress_type = zipfile.ZIP_DEFLATED
                 content = entries[name].read_bytes()
                 total += len(content)
-                archive.writestr(info, content, compresslevel=9)
+                archive.writestr(info, content, compresslevel=6)
         half.replace(target)
     return len(entries), total
 

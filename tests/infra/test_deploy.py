@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -259,23 +260,26 @@ def test_every_queue_function_runs_and_reaches_its_dead_letters(deployed: Deploy
         sqs.delete_message(QueueUrl=dead, ReceiptHandle=found[0]["ReceiptHandle"])
 
 
-@pytest.fixture
-def held_queue(deployed: Deployed) -> Iterator[Callable[[str], str]]:
-    """Stop a queue's function for the test, so that what arrives can be read; what was not read is dropped."""
-    client = deployed.client("lambda")
-    held: list[tuple[str, str]] = []
+Held = AbstractContextManager[str]
 
-    def hold(queue: str) -> str:
+
+@pytest.fixture
+def held_queue(deployed: Deployed) -> Callable[[str], Held]:
+    """Stop a queue's function for a block, so that what arrives can be read; what was not read is dropped."""
+    client = deployed.client("lambda")
+
+    @contextmanager
+    def hold(queue: str) -> Iterator[str]:
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:biandan-{STAGE}-{queue}"
         mapping = client.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"][0]["UUID"]
         client.update_event_source_mapping(UUID=mapping, Enabled=False)
-        held.append((queue, mapping))
-        return deployed.queue_url(queue)
+        try:
+            yield deployed.queue_url(queue)
+        finally:
+            deployed.client("sqs").purge_queue(QueueUrl=deployed.queue_url(queue))
+            client.update_event_source_mapping(UUID=mapping, Enabled=True)
 
-    yield hold
-    for queue, mapping in held:
-        deployed.client("sqs").purge_queue(QueueUrl=deployed.queue_url(queue))
-        client.update_event_source_mapping(UUID=mapping, Enabled=True)
+    return hold
 
 
 def received(deployed: Deployed, queue_url: str, count: int) -> list[facts.Envelope]:
@@ -307,29 +311,31 @@ def tables(deployed: Deployed) -> list[str]:
     return [name.removeprefix(f"biandan-{STAGE}-") for name in names]
 
 
-def test_the_stream_of_every_table_reaches_the_queue(deployed: Deployed, held_queue: Callable[[str], str]) -> None:
-    queue_url = held_queue("catalog")
+def test_the_stream_of_every_table_reaches_the_queue(deployed: Deployed, held_queue: Callable[[str], Held]) -> None:
     wanted = set(tables(deployed))
-    assert wanted
-    for table in wanted:
-        envelope = facts.Envelope(
-            id=f"stock.depleted#{table}",
-            type="stock.depleted",
-            at=datetime(2026, 11, 22, 4, 0, tzinfo=UTC),
-            request_id="r1",
-            cause_id="http#r1",
-            actor="test",
-            data={"type": "stock.depleted", "sku_id": table},
-        )
-        item = {
-            **a_table_key(deployed, table, f"deploy-{table}"),
-            "version": {"N": "1"},
-            "event_version": {"N": "1"},
-            "events": {"S": facts.encode_list([envelope])},
-        }
-        deployed.client("dynamodb").put_item(TableName=f"biandan-{STAGE}-{table}", Item=item)
+    assert wanted == set(topology.TABLES)
+    with held_queue("catalog") as queue_url:
+        for table in wanted:
+            put_with_event(deployed, table)
+        assert {found.id.split("#")[1] for found in received(deployed, queue_url, len(wanted))} == wanted
 
-    assert {found.id.split("#")[1] for found in received(deployed, queue_url, len(wanted))} == wanted
+
+def put_with_event(deployed: Deployed, table: str) -> None:
+    """Write an item as a unit of work would, with an event that goes to the catalog's queue; and take it away again."""
+    envelope = facts.Envelope(
+        id=f"stock.depleted#{table}",
+        type="stock.depleted",
+        at=datetime(2026, 11, 22, 4, 0, tzinfo=UTC),
+        request_id="r1",
+        cause_id="http#r1",
+        actor="test",
+        data={"type": "stock.depleted", "sku_id": table},
+    )
+    key = a_table_key(deployed, table, f"deploy-{table}")
+    riding = {"version": {"N": "1"}, "event_version": {"N": "1"}, "events": {"S": facts.encode_list([envelope])}}
+    dynamodb = deployed.client("dynamodb")
+    dynamodb.put_item(TableName=f"biandan-{STAGE}-{table}", Item={**key, **riding})
+    dynamodb.delete_item(TableName=f"biandan-{STAGE}-{table}", Key=key)
 
 
 TICK = {
@@ -347,32 +353,28 @@ TICK = {
 
 
 def test_the_schedule_runs_the_deadline_job_and_it_finds_what_is_due(
-    deployed: Deployed, held_queue: Callable[[str], str]
+    deployed: Deployed, held_queue: Callable[[str], Held]
 ) -> None:
     rules = deployed.client("events").list_rules()["Rules"]
     assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 minute)"]
-    queue_url = held_queue(topology.DEADLINES["ord"][1])
-    order_id = f"ord_{'0' * 24}_01"
-    deployed.client("dynamodb").put_item(
-        TableName=f"biandan-{STAGE}-orders",
-        Item={
-            "purchase_id": {"S": f"pur_{'0' * 24}"},
-            "id": {"S": order_id},
-            "version": {"N": "1"},
-            "due_shard": {"S": "due0"},
-            "due_at": {"N": "1"},
-        },
-    )
-    answer = deployed.client("lambda").invoke(FunctionName=f"biandan-{STAGE}-deadlines", Payload=json.dumps(TICK))
-    sent = json.loads(answer["Payload"].read())
+    dynamodb = deployed.client("dynamodb")
+    table = f"biandan-{STAGE}-orders"
+    key = {"purchase_id": {"S": f"pur_{'0' * 24}"}, "id": {"S": f"ord_{'0' * 24}_01"}}
+    due = {"version": {"N": "1"}, "due_shard": {"S": "due0"}, "due_at": {"N": "1"}}
+    with held_queue(topology.DEADLINES["ord"][1]) as queue_url:
+        dynamodb.put_item(TableName=table, Item={**key, **due})
+        assert tick(deployed) == {"order": 1}
+        found = received(deployed, queue_url, 1)[0]
+        dynamodb.delete_item(TableName=table, Key=key)
+    assert (found.type, found.data["record_id"]) == ("due", key["id"]["S"])
 
-    assert "FunctionError" not in answer, sent
-    assert sent == {"order": 1}
-    due = received(deployed, queue_url, 1)[0]
-    assert (due.type, due.data["record_id"]) == ("due", order_id)
-    deployed.client("dynamodb").delete_item(
-        TableName=f"biandan-{STAGE}-orders", Key={"purchase_id": {"S": f"pur_{'0' * 24}"}, "id": {"S": order_id}}
-    )
+
+def tick(deployed: Deployed) -> Any:
+    """Run the deadline job as the schedule would; returns what it found due."""
+    answer = deployed.client("lambda").invoke(FunctionName=f"biandan-{STAGE}-deadlines", Payload=json.dumps(TICK))
+    found = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, found
+    return found
 
 
 # The stack itself
@@ -458,8 +460,15 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("networks")
-def test_main_job_through_the_deployed_stack(deployed: Deployed) -> None:
-    accounts = seeded(deployed)
+def test_main_job_through_the_deployed_stack(deployed: Deployed, held_queue: Callable[[str], Held]) -> None:
+    started = time.monotonic()
+
+    def tell(text: str) -> None:
+        sys.stdout.write(f"{time.monotonic() - started:6.1f} s {text}\n")
+
+    with held_queue("catalog"):  # The seed writes the search index itself; here it need not be written twice.
+        accounts = seeded(deployed)
+    tell("seeded")
     settle(deployed)
 
     def advance(by: timedelta) -> None:
@@ -468,10 +477,7 @@ def test_main_job_through_the_deployed_stack(deployed: Deployed) -> None:
         deployed.clock.advance(by)
         deployed.moved.write_text(str(deployed.clock.offset.total_seconds()), encoding="ascii")
         for _ in range(2):
-            answer = deployed.client("lambda").invoke(
-                FunctionName=f"biandan-{STAGE}-deadlines", Payload=json.dumps(TICK)
-            )
-            assert "FunctionError" not in answer
+            tick(deployed)
             settle(deployed)
 
     scenario.play(
@@ -480,6 +486,7 @@ def test_main_job_through_the_deployed_stack(deployed: Deployed) -> None:
         deployed.stand_ins.carrier_url,
         accounts=accounts,
         advance=advance,
+        say=tell,
     )
     settle(deployed)
     sqs = deployed.client("sqs")

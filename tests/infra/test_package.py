@@ -1,0 +1,124 @@
+"""The finished zip: only what runs, compiled, the same bytes every time, and complete without any other package."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra import functions
+from tools import package
+
+PLATFORM = package.LAMBDA if package.host_runs_lambda() else package.HOST
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("zip") / "code.zip"
+    package.build_zip(target, PLATFORM, say=lambda _: None)
+    return target
+
+
+@pytest.fixture(scope="module")
+def unpacked(code: Path) -> Path:
+    folder = code.with_name("unpacked")
+    with zipfile.ZipFile(code) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_same_source_gives_the_same_bytes(code: Path, tmp_path: Path) -> None:
+    package.build_zip(tmp_path / "again.zip", PLATFORM, say=lambda _: None)
+
+    assert digest(tmp_path / "again.zip") == digest(code)
+
+
+def test_compiling_the_packages_again_gives_the_same_bytes(unpacked: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "tree"
+    shutil.copytree(unpacked, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    package.compile_tree(copy)
+
+    before = {path.relative_to(unpacked): digest(path) for path in unpacked.rglob("*.pyc")}
+    assert before == {path.relative_to(copy): digest(path) for path in copy.rglob("*.pyc")}
+    assert len(before) > 500
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_only_what_runs_is_in_it(code: Path) -> None:
+    with zipfile.ZipFile(code) as archive:
+        found = archive.namelist()
+        assert {info.date_time for info in archive.infolist()} == {package.EPOCH}
+    assert found == sorted(found)
+    tops = {name.split("/")[0] for name in found}
+    assert not tops & {"boto3", "s3transfer", "tools", "tests", "infra", "docs", "moto", "ministack", "pip", "bin"}
+    assert [name for name in found if name.startswith("chalice/") and name.endswith(".py")] == [
+        "chalice/__init__.py",
+        "chalice/app.py",
+    ]
+    assert not [name for name in found if "/tests/" in name or ".dist-info/" in name]
+    services = {name.split("/")[2] for name in found if name.startswith("botocore/data/")} - set(package.DATA_FILES)
+    assert services == set(package.SERVICES)
+
+
+def test_all_byte_code_is_there_and_never_checked_against_its_source(code: Path) -> None:
+    tag = sys.implementation.cache_tag
+    with zipfile.ZipFile(code) as archive:
+        found = set(archive.namelist())
+        for name in found:
+            if name.endswith(".py"):
+                folder, _, stem = name.removesuffix(".py").rpartition("/")
+                compiled = f"{folder}/__pycache__/{stem}.{tag}.pyc".lstrip("/")
+                assert compiled in found
+                # PEP 552: flags 0b01 mean "by hash, and unchecked".
+                assert archive.read(compiled)[4:8] == (1).to_bytes(4, "little")
+
+
+def test_every_function_imports_from_the_zip_alone(unpacked: Path) -> None:
+    """No site-packages, no working directory: what is missing in the zip is missing here."""
+    from chalicelib import topology
+
+    modules = ["app", "chalicelib.runtime.functions", *topology.FUNCTION_MODULES]
+    assert len(modules) >= len(functions.FUNCTIONS) - 1
+    lines = [
+        "import sys",
+        f"sys.path = [{str(unpacked)!r}] + [p for p in sys.path if 'site-packages' not in p]",
+        *(f"import {module}" for module in modules),
+        "from chalicelib.routes import ROUTES",
+        "from importlib import import_module",
+        "[import_module(line[2]).routes for line in ROUTES]",
+        "import argon2, jwt, cryptography.hazmat.primitives.asymmetric.ed25519 as e",
+        "e.Ed25519PrivateKey.generate()",
+        "from chalicelib.runtime import aws",
+        "[aws.client(name) for name in ('s3', 'secretsmanager', 'sts', 'dynamodb', 'sqs')]",
+        "aws.client('s3').generate_presigned_post('b', 'k')",
+        "outside = [m for m in sys.modules.values() if 'site-packages' in (getattr(m, '__file__', None) or '')]",
+        "assert not outside, outside",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", "\n".join(lines)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_LAMBDA_FUNCTION_NAME": "biandan-dev-api",
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "example",
+        },
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_it_is_small(code: Path) -> None:
+    """Lambda takes 50 MB zipped and 250 MB unpacked; every megabyte is loaded at each cold start."""
+    assert code.stat().st_size < 15_000_000
