@@ -280,7 +280,7 @@ def test_whatever_header_comes_is_a_bad_signature(text: str, body: bytes) -> Non
         b'{"object": "event", "n": "\xed\xa0\x80"}',
         b"[" * 100_000,
         b'{"a":' * 50_000,
-        gzip.compress(b"{}"),
+        gzip.compress(b"{}", mtime=0),
         b'{"object": "event", "n": "' + b"x" * 300_000 + b'"}',
         event("payment_intent.succeeded", None),
         event("payment_intent.succeeded", []),
