@@ -133,6 +133,9 @@ def test_what_is_read(text: str, fields: dict[str, str]) -> None:
         b"<xml a='1'><a>1</a></xml>",
         b"<xml><a b='1'>1</a></xml>",
         b"<xml><a>1</a><!-- comment --></xml>",
+        b"<?xml version='1.0' encoding='GBK'?><xml></xml>",
+        b"<?xml version='1.1'?><xml></xml>",
+        b"<?xml-stylesheet href='x'?><xml></xml>",
         b"<xml><a>1<!-- comment --></a></xml>",
         b"<xml><?php echo 1 ?><a>1</a></xml>",
         b"<xml><a>&unknown;</a></xml>",
@@ -508,7 +511,8 @@ def test_a_refund_shows_the_certificate_and_the_operator(wire: Wire) -> None:
     wire.fields = {"out_refund_no": REFUND, "refund_fee": "100", "refund_id": "1121218133801201611098791376"}
     report = qqwallet.build(told).refund(BACK)
     assert (report.outcome, report.amount) == (RefundOutcome.PENDING, Money(100))
-    (sent,) = wire.sent
+    sent, asked = wire.sent
+    assert (asked.url, asked.client_certificate) == ("https://qpay.qq.com/cgi-bin/pay/qpay_refund_query.cgi", None)
     assert sent.url == "https://api.qpay.qq.com/cgi-bin/pay/qpay_refund.cgi"
     assert sent.client_certificate == certificate
     fields = parse(sent.body)

@@ -448,7 +448,8 @@ class QQWallet(StandIn):
             count = len(rows)
         if "amount" in defects:
             row = rows[pick(self.chance, rows)]
-            row[12] = _yuan(round(float(row[12]) * 100) + 1)
+            at = 21 if row[19] else 12  # What a refund moves, or what was paid.
+            row[at] = _yuan(round(float(row[at]) * 100) + 1)
         lines = ["`" + ",`".join(row) for row in rows]
         if "duplicate" in defects:
             lines.append(lines[0])

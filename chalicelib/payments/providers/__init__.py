@@ -20,11 +20,13 @@ def load(name: str) -> Provider:
     """Return the adapter of a provider, imported and built on first use.
 
     Raises:
-        UnknownProvider: if there is none of this name, or this stage may not use it.
+        UnknownProvider: if there is none of this name, it is turned off, or this stage may not use it.
     """
     if not _NAME.fullmatch(name) or find_spec(f"{__name__}.{name}") is None:
         raise UnknownProvider(what="payment provider", provider=name[:16])
     provider = _built(name)
+    if not getattr(provider, "enabled", True):
+        raise UnknownProvider(what="payment provider", provider=name)
     if provider.for_tests_only and config().stage not in TEST_STAGES:
         raise UnknownProvider(what="payment provider", provider=name)
     return provider

@@ -215,7 +215,7 @@ class QQWallet:
         return _AFTER_CLOSE.get(now, CloseOutcome.UNKNOWN)
 
     def refund(self, refund: RefundOrder) -> RefundReport:
-        """Ask for a refund; accepted is not refunded, so the best answer here is ``PENDING``."""
+        """Ask for a refund, and at once what became of it: the acceptance itself says nothing of the money."""
         told = self._told()
         if told.client_certificate is None or not told.op_user_password:
             return RefundReport(RefundOutcome.FAILED, code="NO_CLIENT_CERTIFICATE")
@@ -239,6 +239,9 @@ class QQWallet:
             return RefundReport(RefundOutcome.UNKNOWN, code=answer.code or "OTHER_REFUND")
         if fields.get("refund_fee", str(refund.amount.minor)) != str(refund.amount.minor):
             return RefundReport(RefundOutcome.UNKNOWN, code="OTHER_AMOUNT")
+        report = self.query_refund(refund)
+        if report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
+            return report
         return RefundReport(RefundOutcome.PENDING, refund.amount, provider_refund_id=fields.get("refund_id") or None)
 
     def query_refund(self, refund: RefundOrder) -> RefundReport:
@@ -498,7 +501,10 @@ def _authentic(fields: Mapping[str, str], told: Configuration) -> None:
 
 _CDATA = r"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+\]\]>"
 _ENTITY = r"&(?:lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});"
-_HEAD = re.compile(r"\ufeff?\s*(?:<\?xml(?:\s[^?<>]*)?\?>\s*)?<xml\s*>", re.ASCII)
+_DECLARATION = (
+    r"""<\?xml version=["']1\.0["'](?: encoding=["'](?:utf|UTF)-8["'])?(?: standalone=["']yes["'])?\s*\?>\s*"""
+)
+_HEAD = re.compile(rf"\ufeff?\s*(?:{_DECLARATION})?<xml\s*>", re.ASCII)
 _FIELD = re.compile(
     rf"\s*<([A-Za-z_][A-Za-z0-9_]{{0,63}})\s*(?:/>|>((?:[^<&]++|{_ENTITY}|{_CDATA})*+)</\1\s*>)", re.ASCII
 )

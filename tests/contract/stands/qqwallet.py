@@ -1,0 +1,88 @@
+"""QQ Wallet's other end. It does not sign headers, has no time in its notices, and tells no refund by notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib.kernel import clock
+from chalicelib.payments import ports
+from chalicelib.payments.providers import qqwallet
+from tests.contract.stands import Sent, Wrong
+from tools.sandbox import hosts
+from tools.sandbox.hosts import Steering
+from tools.sandbox.qqwallet import HOSTS, QQWallet
+
+
+class QQWalletStand:
+    """See ``Stand``."""
+
+    def __init__(self) -> None:
+        self.sandbox = QQWallet(now=lambda: clock.now().timestamp())
+        self.provider: ports.Provider = qqwallet.build(
+            self.sandbox.configuration(keys=[self.sandbox.keys.key, "an-older-key"])
+        )
+        self.transport = hosts.transport(dict.fromkeys(HOSTS, self.sandbox))
+
+    def pay(self, payment_id: str) -> None:
+        self.sandbox.pay(payment_id)
+
+    def silence(self, payment_id: str, operation: str, *, accepted: bool) -> None:
+        # A close that got no answer asks what the order is: that call is part of closing.
+        operations = ("close", "query") if operation == "close" else (operation,)
+        self.sandbox.steer(payment_id, **{"silent_after" if accepted else "silent_before": operations})
+
+    def unsign(self, payment_id: str, operation: str) -> None:
+        self.sandbox.steer(payment_id, unsigned=(operation,))
+
+    def refunds_come_to(self, payment_id: str, outcome: str) -> None:
+        self.sandbox.steer(payment_id, refund=outcome)
+
+    def outcomes(self) -> Sequence[str]:
+        return ("succeeded", "pending", "failed", "abnormal")
+
+    def pay_during_close(self, payment_id: str) -> None:
+        self.sandbox.steer(payment_id, pay_during_close=True)
+
+    def refunded(self, payment_id: str) -> int:
+        return self.sandbox.orders[payment_id].refunded
+
+    def _content(self, payment_id: str) -> dict[str, Any]:
+        return dict(self.sandbox._view(self.sandbox.orders[payment_id]))
+
+    def notice(self, payment_id: str) -> Sent:
+        return self.sandbox.signed_notice(self._content(payment_id))
+
+    def wrong(self, payment_id: str) -> Sequence[Wrong]:
+        content = self._content(payment_id)
+        sign = self.sandbox.signed_notice
+        headers, body = sign(content)
+        doctype = b"<!DOCTYPE xml [<!ENTITY a 'SUCCESS'>]>"
+        return [
+            Wrong("tampered", sign(content, Steering(tamper=True)), ports.BadSignature),
+            Wrong("a key nobody holds", sign(content, Steering(unknown_key=True)), ports.BadSignature),
+            Wrong("another merchant", sign(content, Steering(other_merchant=True)), ports.ForeignNotice),
+            Wrong("another app", sign(content, Steering(other_app=True)), ports.ForeignNotice),
+            Wrong("another shop's number", sign({**content, "out_trade_no": "order_77"}), ports.ForeignNotice),
+            Wrong("amount in yuan", sign({**content, "total_fee": "19.99"}), ports.UnreadableNotice),
+            Wrong("amount with a sign", sign({**content, "total_fee": "+1999"}), ports.UnreadableNotice),
+            Wrong("no amount", sign({**content, "total_fee": ""}), ports.UnreadableNotice),
+            Wrong("no such time", sign({**content, "time_end": "20260230000000"}), ports.UnreadableNotice),
+            Wrong("no such state", sign({**content, "trade_state": "MAYBE"}), ports.IgnoredNotice),
+            Wrong("another way of signing", sign({**content, "sign_type": "HMAC-SHA256"}), ports.BadSignature),
+            Wrong("an entity", (headers, body.replace(b"<xml>", doctype + b"<xml>")), ports.UnreadableNotice),
+            Wrong(
+                "an amount twice",
+                (headers, body.replace(b"</xml>", b"<total_fee>1</total_fee></xml>")),
+                ports.UnreadableNotice,
+            ),
+            Wrong("no signature", (headers, body.replace(b"sign>", b"sigh>")), ports.BadSignature),
+        ]
+
+    def acknowledged(self, reply: ports.Reply) -> bool:
+        return reply[0] == 200 and qqwallet.parse(reply[2].encode()).get("return_code") == "SUCCESS"
+
+
+def stand() -> QQWalletStand:
+    """Return a fresh stand-in."""
+    return QQWalletStand()
