@@ -1,7 +1,7 @@
 """``make bench-contention``: 200 buyers in 8 threads race for 50 units, cart to purchase, over the real handlers.
 
-Runs three times: plain; with injected conflicts, throttles and lost answers; and with the stock in ten buckets. Each must
-end with exactly 50 orders and 150 clean refusals, no 5xx, and no unit unsold while anybody was refused.
+Plain; with injected conflicts, throttles and lost answers; with the stock in ten buckets; with both. Each must end with
+exactly 50 orders and 150 clean refusals, no 5xx, and no unit unsold while anybody was refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``make bench-http``: orders and reads a second over HTTP, latencies, and CPU time of our process per order and per read.
+"""``make bench-http``: orders and reads a second over HTTP, latencies, CPU time of our process per order and read.
 
 The dev server runs as a process of its own (with the sandbox provider in it), the engine as another, the load comes
 from this one; on two cores the three share. The engine's CPU is told apart: on AWS that work is DynamoDB's.
@@ -158,9 +158,7 @@ def read_run(server: Server, name: str, paths: list[str], *, clients: int, secon
     for reader in readers:
         reader.connection.close()
     selector.close()
-    return Result(
-        name, clients, len(latencies), took, latencies, after[0] - before[0], after[1] - before[1], failures
-    )
+    return Result(name, clients, len(latencies), took, latencies, after[0] - before[0], after[1] - before[1], failures)
 
 
 def _receive(reader: _Reader) -> int | None:
@@ -229,9 +227,7 @@ def order_run(server: Server, goods: list[str], *, clients: int, seconds: float)
     )
 
 
-def _buy_until(
-    client: Client, buyer: tuple[str, str], shared: _Shared, stop: threading.Event, number: int
-) -> None:
+def _buy_until(client: Client, buyer: tuple[str, str], shared: _Shared, stop: threading.Event, number: int) -> None:
     client.token, address_id = buyer
     pay = Client(Network(shared.sandbox))
     chance = random.Random(number)  # noqa: S311
@@ -322,7 +318,9 @@ def main() -> int:
     rows = [result.figures() for result in results]
     names = ("run", "clients", "per_s", "p50_ms", "p95_ms", "p99_ms", "cpu_ms", "engine_cpu_ms", "failures")
     print(tables.table(names, [[row[name] for name in names] for row in rows]))
-    print("\ncpu_ms is our process (API, relay, consumers, sandbox provider) per order or read; the engine stands apart.")
+    print(
+        "\ncpu_ms is our process (API, relay, consumers, sandbox provider) per order or read; the engine stands apart."
+    )
     best = {row["run"]: max(other["per_s"] for other in rows if other["run"] == row["run"]) for row in rows}
     print(json.dumps({"bench": "http", "runs": rows, "best_per_s": best, "anchors": ANCHORS}))
     return 1 if any(row["failures"] for row in rows) else 0

@@ -1,4 +1,4 @@
-"""A storefront's side of the API, for the seed, the demo and the benches: over the network, or the handlers in process."""
+"""A storefront's side of the API, for the demo and the benches: over the network, or the handlers in process."""
 
 from __future__ import annotations
 
@@ -124,9 +124,8 @@ class Client:
         """
         answer = self.call(method, path, body, **options)
         if answer.status != status:
-            raise Failed(
-                f"{method} {path} was answered {answer.status}, not {status}: {json.dumps(answer.json, ensure_ascii=False)}"
-            )
+            found = json.dumps(answer.json, ensure_ascii=False)
+            raise Failed(f"{method} {path} was answered {answer.status}, not {status}: {found}")
         return answer.json
 
     def get(self, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""``make demo``: plays the main job over HTTP against the running dev server, step by step; fails if anything is off."""
+"""``make demo``: plays the main job over HTTP against the running dev server; fails if anything is off."""
 
 from __future__ import annotations
 

@@ -22,6 +22,9 @@ from chalicelib.runtime.consume import Consumer
 from tools import openapi, routing
 
 ROOT = Path(__file__).resolve().parent.parent
+ROUTES_DOC = (
+    "Every route by method, path, declaring module and content types. Written by ``make generate``; do not edit."
+)
 HEAD = "<!-- Written by `make generate` from the code; do not edit. -->\n\n"
 
 
@@ -42,7 +45,7 @@ def outputs() -> dict[str, str]:
 def routes_text() -> str:
     """Return ``chalicelib/routes.py``."""
     lines = [
-        '"""Every route by method, path, declaring module and content types. Written by ``make generate``; do not edit."""',
+        f'"""{ROUTES_DOC}"""',
         "",
         "ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (",
     ]
@@ -68,8 +71,8 @@ def errors_text() -> str:
     lines = [
         "# Errors",
         "",
-        "Every refusal is an RFC 9457 document (`application/problem+json`) with a stable `code`. `detail` comes in the",
-        "language of `Accept-Language`. Members beside the standard ones are named in the last column.",
+        "Every refusal is an RFC 9457 document (`application/problem+json`) with a stable `code`. `detail` comes in",
+        "the language of `Accept-Language`. Members beside the standard ones are named in the last column.",
         "",
         "| code | status | detail (en) | detail (zh) | members |",
         "|---|---|---|---|---|",
@@ -82,7 +85,7 @@ def errors_text() -> str:
         lines.append(f"| `{code}` | {error.status} | {_cell(error.en)} | {_cell(error.zh)} | {members} |")
     lines += [
         "",
-        "API Gateway and Chalice refuse a few things before our code runs; they take the same shape: `method_not_allowed`",
+        "API Gateway and Chalice refuse a few things before our code runs, in the same shape: `method_not_allowed`",
         "(405), `unsupported_media_type` (415), `not_acceptable` (406).",
         "",
         "## The tree",
@@ -124,8 +127,8 @@ def events_text(modules: list[Any]) -> str:
     lines = [
         "# Events",
         "",
-        "Facts ride in the row that changed; the table's stream brings them to the relay, `topology.EVENTS` names their",
-        "queues. An event's id is `<type>#<subject>`: the same fact has the same id however often it is reported.",
+        "Facts ride in the row that changed; the table's stream brings them to the relay, `topology.EVENTS` names",
+        "their queues. An event's id is `<type>#<subject>`: the same fact has the same id however often it is reported.",
         "No event carries personal data.",
         "",
         "```mermaid",

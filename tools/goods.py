@@ -1,5 +1,7 @@
 """The goods of the demonstration marketplace: six merchants, some 240 products in Chinese and English. Plain data."""
 
+# ruff: noqa: E501 -- a table reads better in long lines
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -103,7 +105,10 @@ def _mountain_tea() -> Iterator[Line]:
         yield Line(
             handle=f"{key}-{harvest}",
             title=(f"{zh_h}{zh}", f"{en}, {en_h}"),
-            about=(f"{when_zh}，小锅炒制，每批不超过二十公斤。", f"{en}, {when_en}, fired in small pans, twenty kilos a batch."),
+            about=(
+                f"{when_zh}，小锅炒制，每批不超过二十公斤。",
+                f"{en}, {when_en}, fired in small pans, twenty kilos a batch.",
+            ),
             category="tea-leaves",
             kind="physical",
             icon="leaf",
@@ -168,7 +173,11 @@ def _thread_and_needle() -> Iterator[Line]:
             stock=18,
             facts=(("Material", f"100% {en_c.lower()}"), ("Care", "30 °C, line dry")),
         )
-    bags = (("tote", "托特包", "tote bag", 9900), ("satchel", "斜挎包", "satchel", 14900), ("pouch", "收纳包", "pouch", 4900))
+    bags = (
+        ("tote", "托特包", "tote bag", 9900),
+        ("satchel", "斜挎包", "satchel", 14900),
+        ("pouch", "收纳包", "pouch", 4900),
+    )
     for (key, zh, en, minor), (cloth, zh_c, en_c, extra) in product(bags, cloths[:4]):
         yield Line(
             handle=f"{cloth}-{key}",
@@ -191,12 +200,19 @@ def _full_grain_kitchen() -> Iterator[Line]:
         ("pot", "汤锅", "stock pot", 26900),
         ("steamer", "蒸笼", "steamer", 8900),
     )
-    metals = (("iron", "铸铁", "Cast-iron", 0), ("steel", "精钢", "Carbon-steel", 2000), ("clad", "三层钢", "Clad-steel", 8000))
+    metals = (
+        ("iron", "铸铁", "Cast-iron", 0),
+        ("steel", "精钢", "Carbon-steel", 2000),
+        ("clad", "三层钢", "Clad-steel", 8000),
+    )
     for (key, zh, en, minor), (metal, zh_m, en_m, extra) in product(pans, metals):
         yield Line(
             handle=f"{metal}-{key}",
             title=(f"{zh_m}{zh}", f"{en_m} {en}"),
-            about=(f"{zh_m}{zh}，开锅即用，燃气与电磁炉通用。", f"A {en_m.lower()} {en}, seasoned, for gas and induction."),
+            about=(
+                f"{zh_m}{zh}，开锅即用，燃气与电磁炉通用。",
+                f"A {en_m.lower()} {en}, seasoned, for gas and induction.",
+            ),
             category="home-kitchen",
             kind="physical",
             icon="bowl",
@@ -219,7 +235,10 @@ def _full_grain_kitchen() -> Iterator[Line]:
         yield Line(
             handle=f"{wood}-{key}",
             title=(f"{zh_w}{zh}", f"{en_w} {en}"),
-            about=(f"{zh_w}{zh}，表面只涂食用油。", f"A {en} of {en_w.lower()}, finished with nothing but food-grade oil."),
+            about=(
+                f"{zh_w}{zh}，表面只涂食用油。",
+                f"A {en} of {en_w.lower()}, finished with nothing but food-grade oil.",
+            ),
             category="home-kitchen",
             kind="physical",
             icon="tool",
@@ -227,8 +246,16 @@ def _full_grain_kitchen() -> Iterator[Line]:
             weight_g=300,
             stock=80,
         )
-    lamps = (("desk", "台灯", "desk lamp", 16900), ("floor", "落地灯", "floor lamp", 35900), ("night", "小夜灯", "night light", 4900))
-    shades = (("paper", "宣纸", "Paper-shade", 0), ("linen", "亚麻罩", "Linen-shade", 1500), ("brass", "黄铜", "Brass", 6000))
+    lamps = (
+        ("desk", "台灯", "desk lamp", 16900),
+        ("floor", "落地灯", "floor lamp", 35900),
+        ("night", "小夜灯", "night light", 4900),
+    )
+    shades = (
+        ("paper", "宣纸", "Paper-shade", 0),
+        ("linen", "亚麻罩", "Linen-shade", 1500),
+        ("brass", "黄铜", "Brass", 6000),
+    )
     for (key, zh, en, minor), (shade, zh_s, en_s, extra) in product(lamps, shades):
         yield Line(
             handle=f"{shade}-{key}",
@@ -251,7 +278,12 @@ def _lamplight_books() -> Iterator[Line]:
         ("sketchbook", "速写本", "sketchbook", 4900),
         ("letter-set", "信笺套装", "letter set", 2900),
     )
-    covers = (("cloth", "布面", "Cloth-bound", 1000), ("kraft", "牛皮纸", "Kraft", 0), ("silk", "宋锦", "Brocade", 3000), ("leather", "植鞣革", "Leather", 8000))
+    covers = (
+        ("cloth", "布面", "Cloth-bound", 1000),
+        ("kraft", "牛皮纸", "Kraft", 0),
+        ("silk", "宋锦", "Brocade", 3000),
+        ("leather", "植鞣革", "Leather", 8000),
+    )
     for (key, zh, en, minor), (cover, zh_c, en_c, extra) in product(papers, covers):
         yield Line(
             handle=f"{cover}-{key}",
@@ -303,7 +335,12 @@ def _digital_harbour() -> Iterator[Line]:
         ("earphones", "耳机", "earphones", "phone", 15900, "digital-accessories"),
         ("power-bank", "充电宝", "power bank", "phone", 12900, "digital-accessories"),
     )
-    makes = (("slim", "轻薄", "Slim", 0), ("tough", "防摔", "Tough", 1500), ("fast", "快充", "Fast", 2500), ("travel", "旅行", "Travel", 1000))
+    makes = (
+        ("slim", "轻薄", "Slim", 0),
+        ("tough", "防摔", "Tough", 1500),
+        ("fast", "快充", "Fast", 2500),
+        ("travel", "旅行", "Travel", 1000),
+    )
     for (key, zh, en, icon, minor, category), (make, zh_m, en_m, extra) in product(goods, makes):
         yield Line(
             handle=f"{make}-{key}",
@@ -353,7 +390,10 @@ def _neighbours() -> Iterator[Line]:
         yield Line(
             handle=f"{key}-{when}",
             title=(f"{zh}上门服务（{zh_w}）", f"{en.capitalize()} at home, {en_w}"),
-            about=("持证师傅上门，先验收后付尾款。", "A licensed worker comes to you; you check the work before it counts as done."),
+            about=(
+                "持证师傅上门，先验收后付尾款。",
+                "A licensed worker comes to you; you check the work before it counts as done.",
+            ),
             category="services",
             kind="service",
             icon="tool",

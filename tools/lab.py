@@ -105,8 +105,7 @@ class Lab:
 
     def product(self, merchant_id: str, **options: Any) -> goods.Made:
         """Return a listed product with stock, its events already handled."""
-        made = goods.product(merchant_id, **options)
-        return made
+        return goods.product(merchant_id, **options)
 
     # Buying ----------------------------------------------------------------------------------------------------
 

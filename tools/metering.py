@@ -87,7 +87,7 @@ class Meter:
 
 @contextmanager
 def measured() -> Iterator[Meter]:
-    """Meter every call this process makes inside the block. Old images are read beside the meter: one caller at a time."""
+    """Meter every call this process makes inside the block. Old images are read beside it: one caller at a time."""
     meter = Meter()
 
     def hook(service: str, operation: str, params: Item, proceed: Callable[[], Item]) -> Item:
@@ -109,7 +109,7 @@ def size(item: Item | None) -> int:
     return sum(len(name.encode()) + _value_size(value) for name, value in (item or {}).items())
 
 
-def _value_size(value: Item) -> int:
+def _value_size(value: Item) -> int:  # noqa: PLR0911 -- one line a type
     (kind, content), *_ = value.items()
     match kind:
         case "S":

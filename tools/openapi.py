@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from importlib import import_module
 from typing import Any
 
@@ -94,7 +95,7 @@ def document() -> Json:
     """Return the whole document."""
     routes = [route for _, route in routing.declared()]
     schemas, refs = _schemas(routes)
-    errors = sorted({error for route in routes for error in problems_of(route)}, key=lambda error: error.code)
+    errors = {error.code: error for route in reversed(routes) for error in reversed(problems_of(route))}
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -107,7 +108,7 @@ def document() -> Json:
             "schemas": dict(sorted(schemas.items())),
             "parameters": _parameters(),
             "headers": _headers(),
-            "examples": {error.code: _example(error) for error in errors},
+            "examples": {code: _example(error) for code, error in sorted(errors.items())},
             "securitySchemes": {
                 "access_token": {
                     "type": "http",
@@ -243,43 +244,51 @@ def _query_parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
 
 
 def _responses(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> Json:
+    status, success = _success(route, refs)
+    responses: Json = {str(status): success}
+    if route.etag:
+        responses["304"] = {"description": "The copy you have is current."}
+    by_status: dict[int, set[str]] = {}
+    for error in problems_of(route):
+        by_status.setdefault(error.status, set()).add(error.code)
+    if route.method in ("POST", "PUT", "PATCH"):
+        by_status.setdefault(415, set())
+    for code, names in sorted(by_status.items()):
+        responses[str(code)] = _refusals(sorted(names))
+    return responses
+
+
+def _success(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> tuple[int, Json]:
     success: Json = {"description": "Done."}
     status = route.status
     if route.returns is not None:
-        success = {
-            "description": "The answer.",
-            "content": {route.returns_type: {"schema": refs[(route.returns, "serialization")]}},
-        }
+        schema = refs[(route.returns, "serialization")]
+        success = {"description": "The answer.", "content": {route.returns_type: {"schema": schema}}}
     elif not route.returns_type.startswith("application/json"):
         success = {"description": "The answer.", "content": {route.returns_type: {"schema": {"type": "string"}}}}
     elif route.status == 200 and route.access is not Access.PROVIDER:
         status = 204
-    headers: Json = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    headers = {"X-Request-Id": "RequestId"}
     if route.etag:
-        headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+        headers["ETag"] = "ETag"
     if route.cache_control is not None:
-        headers["Cache-Control"] = {"$ref": "#/components/headers/CacheControl"}
+        headers["Cache-Control"] = "CacheControl"
     if route.idempotent:
-        headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
-    success["headers"] = headers
-    responses: Json = {str(status): success}
-    if route.etag:
-        responses["304"] = {"description": "The copy you have is current."}
-    by_status: dict[int, list[type[ShopError]]] = {}
-    for error in problems_of(route):
-        by_status.setdefault(error.status, []).append(error)
-    if route.method in ("POST", "PUT", "PATCH"):
-        by_status.setdefault(415, [])
-    for code, errors in sorted(by_status.items()):
-        names = sorted({error.code for error in errors}) or ["unsupported_media_type"]
-        content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        if errors:
-            content["examples"] = {name: {"$ref": f"#/components/examples/{name}"} for name in names}
-        responses[str(code)] = {
-            "description": ", ".join(f"`{name}`" for name in names),
-            "content": {problems.CONTENT_TYPE: content},
-        }
-    return responses
+        headers["Idempotency-Replayed"] = "IdempotencyReplayed"
+    success["headers"] = {name: {"$ref": f"#/components/headers/{part}"} for name, part in headers.items()}
+    return status, success
+
+
+def _refusals(names: list[str]) -> Json:
+    content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    if names:
+        content["examples"] = {name: {"$ref": f"#/components/examples/{name}"} for name in names}
+    else:
+        names = ["unsupported_media_type"]
+    return {
+        "description": ", ".join(f"`{name}`" for name in names),
+        "content": {problems.CONTENT_TYPE: content},
+    }
 
 
 def _parameters() -> Json:
@@ -288,7 +297,8 @@ def _parameters() -> Json:
             "name": "Idempotency-Key",
             "in": "header",
             "required": True,
-            "description": "Names this intent. The same key with the same body gives the same answer; with another body it is refused.",
+            "description": "Names this intent. The same key with the same body gives the same answer; "
+            "with another body it is refused.",
             "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_\-:.]{8,64}$"},
             "example": "3f6c1c52-8f5e-4c58-9d6e-1f0a7a2f3b11",
         },
@@ -335,7 +345,7 @@ def _example(error: type[ShopError]) -> Json:
             "type": problems.TYPE_BASE + error.code.replace("_", "-"),
             "status": error.status,
             "code": error.code,
-            "title": problems.HTTPStatus(error.status).phrase,
+            "title": HTTPStatus(error.status).phrase,
             "detail": error.en,
             "request_id": "6a1d2c0e-0f6b-4f0e-9c35-6b8f1f1f0a01",
             **{name: f"<{name}>" for name in error.shown},

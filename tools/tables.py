@@ -16,7 +16,11 @@ def table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         padded = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(cells, widths, right, strict=True))
         return f"| {' | '.join(padded)} |"
 
-    rule = "|" + "|".join(f"{'-' * (w + 1)}:" if r else f"{'-' * (w + 2)}" for w, r in zip(widths, right, strict=True)) + "|"
+    rule = (
+        "|"
+        + "|".join(f"{'-' * (w + 1)}:" if r else f"{'-' * (w + 2)}" for w, r in zip(widths, right, strict=True))
+        + "|"
+    )
     return "\n".join([line(list(names)), rule, *(line(row) for row in texts)])
 
 

@@ -49,7 +49,7 @@ def play(
     say: Callable[[str], None] = lambda _: None,
     explain: Callable[[str], str] | None = None,
 ) -> Played:
-    """Play everything. ``accounts`` are those that ``tools.seed`` made; ``advance`` lets time pass on the other side."""
+    """Play everything. ``accounts`` are those that ``tools.seed`` made; ``advance`` lets the server's time pass."""
     game = Game(base_url, sandbox_url, carrier_url, list(accounts), advance, say)
     try:
         return _play(game, explain)
@@ -407,7 +407,7 @@ class Game:
             time.sleep(0.05)
 
 
-def expect(holds: bool, what: str) -> None:  # noqa: FBT001
+def expect(holds: bool, what: str) -> None:
     """Demand that something holds."""
     if not holds:
         raise Unexpected(f"it must hold that {what}")
@@ -427,11 +427,11 @@ def quoted(text: str) -> str:
 
 def send(url: str, body: Json) -> tuple[int, str]:
     """Post JSON to a stand-in; return status and text."""
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         url, data=json.dumps(body).encode(), headers={"content-type": "application/json"}, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return int(answer.status), answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -463,8 +463,8 @@ def upload(ticket: Json, content: bytes) -> None:
     ]
     parts.append(f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="crack.png"\r\n'.encode())
     parts.append(b"Content-Type: image/png\r\n\r\n" + content + f"\r\n--{border}--\r\n".encode())
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         ticket["url"], data=b"".join(parts), headers={"content-type": f"multipart/form-data; boundary={border}"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:
         expect(answer.status in (200, 201, 204), "the file is uploaded")

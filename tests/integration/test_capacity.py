@@ -9,8 +9,78 @@ import pytest
 from tools import bench_capacity
 from tools.lab import Lab, opened
 
-LIVES = {
-    # (lines, merchants): calls, write units, read units of the whole life.
+LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
+    # (lines, merchants): each step's calls, write units, read units.
+    (1, 1): {
+        "list page": (1, 0, 0.5),
+        "product pages": (1, 0, 0.5),
+        "cart changes": (2, 2, 0),
+        "quote": (3, 0, 2.5),
+        "place": (2, 11, 0.5),
+        "start payment": (4, 6, 2),
+        "paid (notice)": (4, 12, 3),
+        "ship": (3, 8, 2),
+        "ship: subscribe": (3, 3, 2),
+        "tracking push, delivered": (4, 6, 2),
+        "confirm receipt": (2, 3, 1),
+        "order page": (1, 0, 0.5),
+    },
+    (2, 1): {
+        "list page": (1, 0, 0.5),
+        "product pages": (2, 0, 1),
+        "cart changes": (3, 3, 0),
+        "quote": (3, 0, 3),
+        "place": (2, 13, 1),
+        "start payment": (4, 6, 2),
+        "paid (notice)": (4, 12, 3),
+        "ship": (3, 8, 2),
+        "ship: subscribe": (3, 3, 2),
+        "tracking push, delivered": (4, 7, 2),
+        "confirm receipt": (2, 3, 1),
+        "order page": (1, 0, 0.5),
+    },
+    (5, 1): {
+        "list page": (1, 0, 0.5),
+        "product pages": (5, 0, 2.5),
+        "cart changes": (6, 6, 0),
+        "quote": (3, 0, 4.5),
+        "place": (2, 19, 2.5),
+        "start payment": (4, 6, 2),
+        "paid (notice)": (4, 14, 3),
+        "ship": (3, 10, 2),
+        "ship: subscribe": (3, 3, 2),
+        "tracking push, delivered": (4, 7, 2),
+        "confirm receipt": (2, 3, 1),
+        "order page": (1, 0, 0.5),
+    },
+    (10, 1): {
+        "list page": (1, 0, 0.5),
+        "product pages": (10, 0, 5),
+        "cart changes": (11, 11, 0),
+        "quote": (3, 0, 7),
+        "place": (2, 31, 5),
+        "start payment": (4, 6, 2),
+        "paid (notice)": (4, 12, 3),
+        "ship": (3, 8, 2),
+        "ship: subscribe": (3, 3, 2),
+        "tracking push, delivered": (4, 6, 2),
+        "confirm receipt": (2, 3, 1),
+        "order page": (1, 0, 0.5),
+    },
+    (2, 2): {
+        "list page": (1, 0, 0.5),
+        "product pages": (2, 0, 1),
+        "cart changes": (3, 3, 0),
+        "quote": (3, 0, 3),
+        "place": (2, 17, 1),
+        "start payment": (4, 6, 2),
+        "paid (notice)": (4, 16, 3),
+        "ship": (6, 16, 4),
+        "ship: subscribe": (6, 6, 4),
+        "tracking push, delivered": (8, 12, 4),
+        "confirm receipt": (4, 6, 2),
+        "order page": (2, 0, 1),
+    },
 }
 
 
@@ -26,3 +96,20 @@ def test_the_life_of_an_order(lab: Lab, lines: int, merchants: int) -> None:
     found = bench_capacity.life(lab, lines, merchants)
 
     assert {step.name: step.figures for step in found.steps} == LIVES[(lines, merchants)]
+
+
+def test_no_request_scans(lab: Lab) -> None:
+    lives = [bench_capacity.life(lab, 2, 2)]
+    singles = bench_capacity.use_cases(lab)
+
+    operations = {name.split(" ")[0] for found in (*lives[0].steps, *singles) for name in found.operations}
+
+    assert "Scan" not in operations
+    assert operations <= {
+        "BatchGetItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "TransactWriteItems",
+        "UpdateItem",
+    }

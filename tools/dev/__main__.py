@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -62,7 +63,6 @@ def _say(text: str) -> None:
 
 
 def _welcome(server: DevServer) -> None:
-    token = 'TOKEN=$(curl -s {url}/v1/auth/sign-in -H "content-type: application/json" -d \'{{"identity": "{name}", "password": "{password}"}}\' | python3 -c "import json,sys; print(json.load(sys.stdin)[\'access_token\'])")'
     _say("")
     _say(f"  API        {server.url}")
     _say(f"  docs       {server.url}/docs")
@@ -80,7 +80,8 @@ def _welcome(server: DevServer) -> None:
     _say(f'    curl "{server.url}/v1/search?q=tea"')
     if server.accounts:
         buyer = server.accounts[-1]
-        _say("    " + token.format(url=server.url, name=buyer["email"], password=buyer["password"]))
+        credentials = json.dumps({"identity": buyer["email"], "password": buyer["password"]})
+        _say(f"    curl {server.url}/v1/auth/sign-in -H 'content-type: application/json' -d '{credentials}'")
     _say("    make demo        (in another terminal: the whole job, from sign-up to a complaint)")
     _say("\n  Ctrl-C stops it.")
 

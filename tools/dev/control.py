@@ -1,4 +1,4 @@
-"""What the dev server answers under ``/_dev/``: time, queues, dead letters, causes, accounts, pictures. Never shipped."""
+"""What the dev server answers under ``/_dev/``: time, queues, dead letters, causes, accounts, pictures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Control:
         self._clock = adjustable
         self._info = info
 
-    def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Response:  # noqa: PLR0911 -- one line a call
         """Serve one call."""
         parts = urlsplit(request.target)
         words = [unquote(word) for word in parts.path.removeprefix("/_dev/").split("/")]

@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -82,17 +83,13 @@ class Server:
         """Stop accepting and close every connection."""
         self._stopping = True
         # Closing alone does not wake a thread that is blocked in accept().
-        try:
+        with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         with self._lock:
             for connection in self._connections:
-                try:
+                with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
 
     def _accept(self) -> None:
         while not self._stopping:

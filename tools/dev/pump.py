@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,12 @@ class Pump:
 
     def start(self) -> None:
         """Begin to move things. A stream without a remembered place is read from now on."""
-        self._iterators = {table: found for table in self._tables if (found := self._iterator(table))}
+        self._iterators = {table: place for table in self._tables if (place := self._iterator(table))}
         aws._hooks.append(self._watch)  # noqa: SLF001 -- for the life of the process, not of a block
         for found in functions.queue_functions():
             self._queue_bells[found.queue] = _Bell()
             self._queue_urls[queues.url(names.queue_name(found.queue))] = found.queue
-            self._run(f"queue-{found.queue}", lambda found=found: self._consume(found))  # type: ignore[misc]
+            self._run(f"queue-{found.queue}", partial(self._consume, found))
         self._run("relay", self._relay)
         self._scheduled = functions.scheduled_functions()
         self._run("schedule", self._tick)

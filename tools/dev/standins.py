@@ -103,7 +103,7 @@ def create() -> StandIns:
     """Return both, on the shop's clock: they sign with its time."""
     return StandIns(
         sandbox=Sandbox(now=lambda: clock.now().timestamp()),
-        hub=Hub(lambda url, headers, body: _exchange(url, headers, body), now=clock.now),
+        hub=Hub(_exchange, now=clock.now),
     )
 
 

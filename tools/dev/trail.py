@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ _WRITES = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened. ``cause`` is the id of what led to it; ``id`` is what later entries name as their cause."""
+    """One thing that happened. ``cause`` is the id of what led to it; ``id`` is what later ones name as their cause."""
 
     number: int
     at: datetime
@@ -178,7 +179,7 @@ class Trail:
             entries = list(self.entries)
         return all(
             _seal(before.seal, entry.at, entry.kind, entry.id, entry.cause, entry.text) == entry.seal
-            for before, entry in zip(entries, entries[1:], strict=False)
+            for before, entry in pairwise(entries)
         )
 
 
@@ -192,7 +193,7 @@ def text_of(lines: list[tuple[int, Entry]]) -> str:
 
 
 def _tree(entries: list[Entry]) -> list[tuple[int, Entry]]:
-    """Order entries by cause. A consumer's writes name the event as their cause: they stand under its ``queue`` line."""
+    """Order entries by cause. A consumer's writes name the event as their cause: they stand beside its queue line."""
     known = {entry.id for entry in entries if entry.id}
     children: dict[str, list[Entry]] = {}
     roots: list[Entry] = []
@@ -224,8 +225,8 @@ def _cause(cause_id: str, request_id: str) -> str:
     return f"http#{request_id}" if cause_id == "http" else cause_id
 
 
-def _seal(before: str, at: datetime, kind: str, entry_id: str, cause: str, text: str) -> str:
-    content = "\n".join((before, at.isoformat(), kind, entry_id, cause, text))
+def _seal(before: str, at: datetime, *parts: str) -> str:
+    content = json.dumps([before, at.isoformat(), *parts])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
