@@ -128,7 +128,7 @@ def events_text(modules: list[Any]) -> str:
         "# Events",
         "",
         "Facts ride in the row that changed; the table's stream brings them to the relay, `topology.EVENTS` names",
-        "their queues. An event's id is `<type>#<subject>`: the same fact has the same id however often it is reported.",
+        "their queues. An event's id is `<type>#<subject>`: the same fact has the same id however often it is told.",
         "No event carries personal data.",
         "",
         "```mermaid",

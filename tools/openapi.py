@@ -141,8 +141,13 @@ def problems_of(route: Route) -> list[type[ShopError]]:
 
 def _tag(name: str) -> Json:
     module = import_module(f"chalicelib.{name}") if name in topology.CAPABILITIES else None
-    text = " ".join(((module.__doc__ if module else "") or "").split())
+    text = _prose(" ".join(((module.__doc__ if module else "") or "").split()))
     return {"name": name, "description": text, "x-display-name": f"{name} {TAGS_ZH.get(name, '')}".strip()}
+
+
+def _prose(text: str) -> str:
+    """Return a docstring as Markdown: code stands between single backquotes there."""
+    return text.replace("``", "`")
 
 
 def _schemas(routes: list[Route]) -> tuple[Json, dict[tuple[type[BaseModel], str], Json]]:
@@ -156,7 +161,11 @@ def _schemas(routes: list[Route]) -> tuple[Json, dict[tuple[type[BaseModel], str
         [(model, mode) for model, mode in wanted],  # type: ignore[misc]
         ref_template="#/components/schemas/{model}",
     )
-    return definitions.get("$defs", {}), dict(refs)  # type: ignore[arg-type]
+    found: Json = definitions.get("$defs", {})
+    for schema in found.values():
+        if "description" in schema:
+            schema["description"] = _prose(schema["description"])
+    return found, dict(refs)  # type: ignore[arg-type]
 
 
 def _paths(routes: list[Route], refs: dict[tuple[type[BaseModel], str], Json], schemas: Json) -> Json:
@@ -167,7 +176,7 @@ def _paths(routes: list[Route], refs: dict[tuple[type[BaseModel], str], Json], s
 
 
 def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], schemas: Json) -> Json:
-    text = inspect.getdoc(route.view) or route.operation_id
+    text = _prose(inspect.getdoc(route.view) or route.operation_id)
     summary, _, rest = text.partition("\n")
     operation: Json = {
         "operationId": route.operation_id,
