@@ -159,7 +159,8 @@ def _event_edges(kinds: dict[str, Any]) -> Iterator[str]:
         for queue in queues:
             consumer = topology.QUEUES[queue].split(".")[1]
             teller = _capability(kinds[name]) if name in kinds else "unknown"
-            yield f"    {teller}_out([{teller}]) -- {name} --> {queue}[[{queue}]] --> {consumer}"
+            box = f"queue_{queue.replace('-', '_')}"
+            yield f"    from_{teller}([{teller}]) -- {name} --> {box}[[{queue}]] --> to_{consumer}([{consumer}])"
 
 
 def _event_section(name: str, kind: Any, handled: dict[str, set[str]]) -> list[str]:
