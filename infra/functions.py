@@ -20,7 +20,7 @@ DEADLINES = "deadlines"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. Letters behind a table: ``r`` read, ``w`` put, update and check, ``d`` delete, ``b`` write batches."""
+    """One function. Letters of a table: ``r`` read, ``w`` put, update and check, ``d`` delete, ``b`` write batches."""
 
     memory_mb: int
     timeout_s: int

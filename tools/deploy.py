@@ -109,7 +109,7 @@ def apply(
     cloudformation = session.client("cloudformation")
     name = stack_name(stage)
     before = _describe(cloudformation, name)
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(wanted.items())]
+    given: list[Json] = [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(wanted.items())]
     if before is not None:
         kept = {parameter["ParameterKey"] for parameter in before.get("Parameters", [])} - set(wanted)
         given += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept)]

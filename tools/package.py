@@ -310,6 +310,8 @@ def _chalice_template(stage: str) -> Json:
     from chalice.package import ResourceBuilder, SAMTemplateGenerator
     from chalice.utils import OSUtils
 
+    nobody: Any = None  # Policies are files; nothing generates them from the source.
+
     class OurZip:
         """Stands where Chalice's packager stands."""
 
@@ -330,16 +332,17 @@ def _chalice_template(stage: str) -> Json:
             f"the code and infra/functions.py name different functions (a queue's is called like its queue): "
             f"{sorted(declared ^ set(functions.FUNCTIONS))}"
         )
-    steps = [
+    steps: list[Any] = [
         InjectDefaults(),
         OurZip(),
-        PolicyGenerator(policy_gen=None, osutils=OSUtils()),
+        PolicyGenerator(policy_gen=nobody, osutils=OSUtils()),
         SwaggerBuilder(swagger_generator=CFNSwaggerGenerator()),
     ]
     resources = ResourceBuilder(
         ApplicationGraphBuilder(), DependencyBuilder(), BuildStage(steps=steps)
     ).construct_resources(config, stage)
-    template: Json = SAMTemplateGenerator(config, Principals()).generate(resources)
+    principals: Any = Principals()
+    template: Json = SAMTemplateGenerator(config, principals).generate(resources)
     return template
 
 

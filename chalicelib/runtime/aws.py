@@ -27,7 +27,7 @@ _hooks: list[Hook] = []
 
 
 def session() -> Any:
-    """Return the process's botocore session; its loader caches the service models. (boto3 would add 20 ms and nothing.)"""
+    """Return the process's botocore session; its loader caches the models. (boto3 would add 20 ms and nothing.)"""
     global _session
     with _lock:
         if _session is None:

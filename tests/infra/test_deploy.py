@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -109,7 +110,7 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
         with engine.Engine(log=log, settings=settings) as running, pytest.MonkeyPatch.context() as patch:
             patch.delenv("AWS_ENDPOINT_URL", raising=False)  # The test run's own engine.
             session = boto3.session.Session(ACCOUNT, SECRET_KEY, region_name=REGION)
-            session.client = _at(session.client, running.url, opened)  # type: ignore[method-assign]
+            session.client = _at(session.client, running.url, opened)  # type: ignore[method-assign, assignment]
             keys.create(session, STAGE, secrets)
             fit_engine(built)
             outputs = deploy.bring_up(
@@ -251,9 +252,8 @@ def test_every_queue_function_runs_and_reaches_its_dead_letters(deployed: Deploy
 
     for queue in topology.QUEUES:
         dead = deployed.queue_url(f"{queue}-dead")
-        found = eventually(
-            lambda dead=dead: sqs.receive_message(QueueUrl=dead, MessageAttributeNames=["All"]).get("Messages")
-        )
+        read = partial(sqs.receive_message, QueueUrl=dead, MessageAttributeNames=["All"])
+        found = eventually(lambda read=read: read().get("Messages"))  # type: ignore[misc]
         assert found[0]["Body"] == "no envelope"
         assert found[0]["MessageAttributes"]["reason"]["StringValue"] == "undecodable"
         assert found[0]["MessageAttributes"]["queue"]["StringValue"] == queue

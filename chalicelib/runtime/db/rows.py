@@ -9,10 +9,10 @@ import msgspec
 from pynamodb.attributes import Attribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STRING
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
-from pynamodb.models import Model
 
 from chalicelib.kernel import clock, ids
 from chalicelib.runtime.config import config
+from chalicelib.runtime.db.unconnected import Model
 
 T = TypeVar("T")
 DUE_SHARDS = 4

@@ -1,0 +1,231 @@
+"""Reads every import of ``chalicelib`` and enforces the table of the design's section 3: who may know whom."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from chalicelib import topology
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "chalicelib"
+
+LAYERS = ("domain", "events", "ports", "store", "service", "schemas", "api", "providers")
+"""Files with a rule of their own. A file that declares Lambda functions is a consumer, the rest help the service."""
+
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("checkout.domain", "catalog.domain"): "checkout composes others; its pure rules work on their types",
+    ("checkout.domain", "merchants.domain"): "as above",
+    ("checkout.domain", "orders.domain"): "as above",
+    ("checkout.quotes", "orders.domain"): "as above",
+    ("checkout.api", "orders.schemas"): "a placed purchase is shown as orders show it",
+}
+"""(file, what it imports) -> why that is right."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Return every module of the package by its dotted name without ``chalicelib.``."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Return the modules of the package a module imports: at its top, inside functions, for types only."""
+    found = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "chalicelib":
+            base = node.module.removeprefix("chalicelib").lstrip(".")
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".lstrip(".")
+                found.add(inner if inner in modules() else base)
+        elif isinstance(node, ast.Import):
+            found |= {a.name.removeprefix("chalicelib.") for a in node.names if a.name.startswith("chalicelib.")}
+    return frozenset(found)
+
+
+def capability(module: str) -> str | None:
+    top = module.split(".", maxsplit=1)[0]
+    return top if top in topology.CAPABILITIES else None
+
+
+def layer(module: str) -> str:
+    """Return the layer of a capability's module."""
+    if f"chalicelib.{module}" in topology.FUNCTION_MODULES:
+        return "consumers"
+    name = module.split(".")[1] if "." in module else "package"
+    return name if name in LAYERS or name == "package" else "helper"
+
+
+@cache
+def is_pure(module: str) -> bool:
+    """Say whether a module touches nothing but the kernel and modules of its own capability that do the same."""
+    if module.split(".", maxsplit=1)[0] == "kernel":
+        return True
+    if capability(module) is None or layer(module) in ("store", "service", "schemas", "api", "consumers", "providers"):
+        return False
+    return all(
+        is_pure(other) or (module, other) in EXCEPTIONS
+        for other in imports(module)
+        if other != module and other != capability(module)
+    )
+
+
+def top(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+def may_import(module: str, other: str) -> bool:
+    """Say whether the table allows it."""
+    kind, own = layer(module), capability(module) == capability(other)
+    if top(other) == "kernel":
+        return True
+    if top(other) in ("runtime", "topology"):
+        return _may_use_runtime(kind, other)
+    if not own:
+        return layer(other) in _FOREIGN.get(kind, set())
+    if is_pure(other):
+        return True
+    return layer(other) in _OWN[kind]
+
+
+_FOREIGN = {
+    "service": {"service", "events"},
+    "helper": {"service", "events"},
+    "api": {"service"},
+    "consumers": {"service", "events"},
+}
+_OWN = {
+    "package": set[str](),
+    "domain": set[str](),
+    "events": set[str](),
+    "ports": set[str](),
+    "store": {"events"},
+    "providers": {"providers", "helper", "package"},
+    "helper": {"store", "service", "providers", "helper", "package"},
+    "service": {"store", "service", "providers", "helper", "package"},
+    "schemas": {"service", "helper"},
+    "api": {"service", "schemas", "helper", "providers", "package"},
+    "consumers": {"service", "helper", "events", "package"},
+}
+
+
+def _may_use_runtime(kind: str, other: str) -> bool:
+    if kind in ("domain", "events", "ports", "package"):
+        return False
+    if kind == "schemas":
+        return other == "runtime.schema"
+    if other in ("runtime.schema", "runtime.http.routes", "runtime.http.problems"):
+        return kind == "api"
+    if other in ("runtime.http", "runtime.http.app"):
+        return False
+    if other == "topology":
+        return kind == "consumers"
+    return True
+
+
+def edges() -> Iterator[tuple[str, str]]:
+    for module in modules():
+        if capability(module) is not None:
+            yield from ((module, other) for other in sorted(imports(module)) if other != module)
+
+
+def test_every_file_keeps_to_its_layer() -> None:
+    wrong = [
+        f"{module} ({layer(module)}) may not import {other}"
+        for module, other in edges()
+        if not may_import(module, other) and (module, other) not in EXCEPTIONS
+    ]
+    assert wrong == []
+
+
+def test_every_exception_is_still_needed() -> None:
+    assert {pair for pair in edges() if pair in EXCEPTIONS and not may_import(*pair)} == set(EXCEPTIONS)
+
+
+def test_a_capabilitys_front_page_imports_nothing() -> None:
+    for name in topology.CAPABILITIES:
+        if name in modules():
+            tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+            assert [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))] == [], name
+
+
+def test_capabilities_do_not_need_each_other_in_circles() -> None:
+    needs: dict[str, set[str]] = {name: set() for name in topology.CAPABILITIES}
+    for module, other in edges():
+        mine, theirs = capability(module), capability(other)
+        # Events are the published language: hearing of somebody is not needing them.
+        if mine and theirs and mine != theirs and layer(other) != "events":
+            needs[mine].add(theirs)
+    done: set[str] = set()
+    while len(done) < len(needs):
+        ready = {name for name, others in needs.items() if name not in done and others <= done}
+        assert ready, {name: sorted(others - done) for name, others in needs.items() if name not in done}
+        done |= ready
+    assert needs["orders"] == set(), "orders knows nobody: others bring money and stock into its unit of work"
+
+
+@pytest.mark.parametrize("area", ["kernel", "runtime"])
+def test_the_ground_knows_no_capability(area: str) -> None:
+    allowed = {"kernel"} if area == "kernel" else {"kernel", "runtime", "topology"}
+    wrong = [
+        f"{module} imports {other}"
+        for module in modules()
+        if top(module) == area
+        for other in imports(module)
+        if top(other) not in allowed
+    ]
+    assert wrong == []
+
+
+def test_only_stores_know_tables() -> None:
+    """A row class is imported by nobody but the store that declares it."""
+    wrong = [
+        module
+        for module in modules()
+        if capability(module) is not None
+        and layer(module) != "store"
+        and any("pynamodb" in line for line in _other_imports(module))
+    ]
+    assert wrong == []
+
+
+HEAVY = {"pydantic", "cryptography", "argon2", "jwt", "boto3", "botocore", "urllib3", "aws_lambda_powertools"}
+
+
+def test_heavy_packages_are_imported_where_they_are_used() -> None:
+    """At module level only wire models may be heavy, with pydantic: a lazy import costs its first user only."""
+    wrong = [
+        f"{module} imports {name} at its top"
+        for module in modules()
+        if top(module) != "runtime"
+        for name in _top_level(module) & HEAVY
+        if not (name == "pydantic" and layer(module) in ("schemas", "api"))
+    ]
+    assert wrong == []
+
+
+def _other_imports(module: str) -> set[str]:
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    found = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return found | {a.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+
+
+def _top_level(module: str) -> set[str]:
+    """Return the packages a module imports when it is imported, not those it only needs for typing."""
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    return found
