@@ -43,9 +43,12 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
 )
 from chalicelib.runtime import outbound, secrets
-from chalicelib.runtime.config import setting
+from chalicelib.runtime.config import config, setting
 
 SECRET = "payments-qqwallet"  # noqa: S105  (a name)
+OFFICIAL_URL = "https://qpay.qq.com"
+OFFICIAL_REFUND_URL = "https://api.qpay.qq.com"
+STAND_IN_STAGES = ("local", "dev")
 CAP_BYTES = 64 * 1024
 MD5, HMAC_SHA256 = "MD5", "HMAC-SHA256"
 
@@ -85,8 +88,8 @@ class Configuration:
     op_user_password: str = field(default="", repr=False)
     client_certificate: outbound.ClientCertificate | None = None
     """Refunds need it."""
-    base_url: str = "https://qpay.qq.com"
-    refund_url: str = "https://api.qpay.qq.com"
+    base_url: str = OFFICIAL_URL
+    refund_url: str = OFFICIAL_REFUND_URL
 
 
 def configuration_from(secret: Mapping[str, Any]) -> Configuration:
@@ -119,9 +122,21 @@ def configuration_from(secret: Mapping[str, Any]) -> Configuration:
         op_user_id=texts["op_user_id"] or texts["mch_id"],
         op_user_password=texts["op_user_password"],
         client_certificate=certificate,
-        base_url=setting("BIANDAN_QQWALLET_URL", "https://qpay.qq.com").rstrip("/"),
-        refund_url=setting("BIANDAN_QQWALLET_REFUND_URL", "https://api.qpay.qq.com").rstrip("/"),
+        base_url=_address("BIANDAN_QQWALLET_URL", OFFICIAL_URL),
+        refund_url=_address("BIANDAN_QQWALLET_REFUND_URL", OFFICIAL_REFUND_URL),
     )
+
+
+def _address(name: str, official: str) -> str:
+    """Return the provider's address, or that of a stand-in.
+
+    Raises:
+        Misconfigured: for a stand-in outside the stages local and dev: it would be handed signed requests.
+    """
+    url = setting(name, official).rstrip("/")
+    if url != official and config().stage not in STAND_IN_STAGES:
+        raise Misconfigured(why=f"{name} is for the stages local and dev")
+    return url
 
 
 def build(configuration: Configuration | Mapping[str, Any] | None = None) -> QQWallet:

@@ -51,7 +51,9 @@ from chalicelib.runtime.config import config, setting
 SECRET = "payments-stripe"  # noqa: S105  (a name)
 API_VERSION = "2026-10-28.endive"
 """Pinned: what we send and read is of this version. The webhook endpoint must be created with the same one."""
+OFFICIAL_URL = "https://api.stripe.com"
 LIVE_STAGE = "prod"
+STAND_IN_STAGES = ("local", "dev")
 WINDOW = timedelta(seconds=300)
 CAP_BYTES = 256 * 1024
 SESSION_AT_LEAST = timedelta(minutes=40)
@@ -88,7 +90,7 @@ class Configuration:
     """Set only for a connected account: events of others are refused."""
     return_url: str = ""
     """Where Checkout sends the buyer if the payment does not say."""
-    base_url: str = "https://api.stripe.com"
+    base_url: str = OFFICIAL_URL
 
 
 def configuration_from(secret: Mapping[str, Any]) -> Configuration:
@@ -119,8 +121,20 @@ def configuration_from(secret: Mapping[str, Any]) -> Configuration:
         livemode=live,
         account=texts["account"],
         return_url=texts["return_url"],
-        base_url=setting("BIANDAN_STRIPE_URL", "https://api.stripe.com").rstrip("/"),
+        base_url=_address(),
     )
+
+
+def _address() -> str:
+    """Return Stripe's address, or that of a stand-in.
+
+    Raises:
+        Misconfigured: for a stand-in outside the stages local and dev: it would be handed our key.
+    """
+    url = setting("BIANDAN_STRIPE_URL", OFFICIAL_URL).rstrip("/")
+    if url != OFFICIAL_URL and config().stage not in STAND_IN_STAGES:
+        raise Misconfigured(why="BIANDAN_STRIPE_URL is for the stages local and dev")
+    return url
 
 
 def build(configuration: Configuration | Mapping[str, Any] | None = None) -> Stripe:
