@@ -1,7 +1,7 @@
 """WeChat Pay API v3: native, JSAPI, mini program, H5 and app payments of one merchant.
 
-What it says byte for byte stands in ``_wechatpay_wire``; this file says what it means. Documented, with everything
-that is open, in ``docs/providers/wechatpay.md``.
+What it says byte for byte stands in ``_wechatpay_wire``, what its words mean in ``_wechatpay_words``. Documented, with
+everything that is open, in ``docs/providers/wechatpay.md``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
-from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
 from chalicelib.payments.bills import Bill, BillUnavailable
 from chalicelib.payments.ports import (
@@ -30,7 +29,7 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     Report,
 )
-from chalicelib.payments.providers import _bills, _wechatpay_wire, _wire
+from chalicelib.payments.providers import _bills, _wechatpay_wire, _wechatpay_words, _wire
 from chalicelib.runtime import log, outbound
 
 _CREATE_PATHS = {
@@ -40,22 +39,6 @@ _CREATE_PATHS = {
     "h5": "/v3/pay/transactions/h5",
     "app": "/v3/pay/transactions/app",
 }
-_STATES = {
-    "SUCCESS": Outcome.CAPTURED,
-    "REFUND": Outcome.CAPTURED,  # Paid, and some of it went back since.
-    "NOTPAY": Outcome.PENDING,
-    "USERPAYING": Outcome.PENDING,
-    "PAYERROR": Outcome.PENDING,  # This try failed; the order can still be paid until it is closed.
-    "CLOSED": Outcome.CLOSED,
-    "REVOKED": Outcome.CLOSED,
-}
-_REFUND_STATES = {
-    "PROCESSING": RefundOutcome.PENDING,
-    "SUCCESS": RefundOutcome.SUCCEEDED,
-    "ABNORMAL": RefundOutcome.ABNORMAL,
-    "CLOSED": RefundOutcome.CLOSED,
-}
-_REFUND_EVENTS = {"REFUND.SUCCESS": "SUCCESS", "REFUND.ABNORMAL": "ABNORMAL", "REFUND.CLOSED": "CLOSED"}
 _DEAD = {"ORDER_CLOSED", "APPID_MCHID_NOT_MATCH", "MCH_NOT_EXISTS", "NO_AUTH", "PARAM_ERROR", "RULE_LIMIT"}
 """Answers to a creation after which the number will not be paid. All others leave it open: it may exist already
 (``INVALID_REQUEST`` is also said of a number sent again with other data), so the query decides."""
@@ -219,7 +202,7 @@ class WechatPay:
             self._must_be_ours(answer.data)
             if answer.data.get("out_trade_no") != attempt.payment_id:
                 return Report(Outcome.UNKNOWN, code="other_order")
-            return _report(answer.data)
+            return _wechatpay_words.report(answer.data)
         except (NoticeRefused, ValueError, KeyError, TypeError) as refusal:
             return Report(Outcome.UNKNOWN, code=getattr(refusal, "code", "unreadable_answer"))
 
@@ -246,7 +229,7 @@ class WechatPay:
         }
         answer = self._call("POST", "/v3/refund/domestic/refunds", wanted)
         if answer.status in _OK:
-            return _refund_answer(refund, answer.data)
+            return _wechatpay_words.refund_answer(refund, answer.data)
         again = not answer.status or answer.status in (401, 429) or answer.status >= 500 or answer.code in _ASK_AGAIN
         return ports.RefundReport(RefundOutcome.UNKNOWN if again else RefundOutcome.FAILED, code=answer.code)
 
@@ -254,7 +237,7 @@ class WechatPay:
         """Ask what became of a refund."""
         answer = self._call("GET", f"/v3/refund/domestic/refunds/{_segment(refund.refund_id)}")
         if answer.status in _OK:
-            return _refund_answer(refund, answer.data)
+            return _wechatpay_words.refund_answer(refund, answer.data)
         absent = answer.status == 404 and answer.code == "RESOURCE_NOT_EXISTS"
         return ports.RefundReport(RefundOutcome.ABSENT if absent else RefundOutcome.UNKNOWN, code=answer.code)
 
@@ -285,7 +268,7 @@ class WechatPay:
             }
         answer = self._call("POST", path, wanted, sealed_for=serial)
         if answer.status in _OK:
-            return _refund_answer(refund, answer.data)
+            return _wechatpay_words.refund_answer(refund, answer.data)
         return ports.RefundReport(RefundOutcome.UNKNOWN, code=answer.code)
 
     def bill_bytes(self, day: date, kind: str = "ALL") -> bytes | None:
@@ -369,24 +352,9 @@ class WechatPay:
     def _notice(self, notice_id: str, event: str, data: Mapping[str, Any]) -> ports.Notice:
         self._must_be_ours(data, appid_expected=event == "TRANSACTION.SUCCESS")
         if event == "TRANSACTION.SUCCESS":
-            if data["trade_state"] != "SUCCESS":
-                raise ports.UnreadableNotice(why="event and state disagree")
-            return ports.Notice(notice_id, _text(data, "out_trade_no"), report=_report(data))
-        if event in _REFUND_EVENTS:
-            if data["refund_status"] != _REFUND_EVENTS[event]:
-                raise ports.UnreadableNotice(why="event and state disagree")
-            return ports.Notice(
-                notice_id,
-                _text(data, "out_trade_no"),
-                refund_id=_text(data, "out_refund_no"),
-                refund_report=ports.RefundReport(
-                    _REFUND_STATES[data["refund_status"]],
-                    amount=Money(_fen(data["amount"]["refund"])),  # Refund notices name no currency: it is CNY.
-                    provider_refund_id=_text(data, "refund_id"),
-                    at=_moment(data.get("success_time")),
-                    code=data["refund_status"],
-                ),
-            )
+            return _wechatpay_words.capture(notice_id, data)
+        if event in _wechatpay_words.REFUND_EVENTS:
+            return _wechatpay_words.returned(notice_id, event, data)
         raise ports.IgnoredNotice(why="an event we do not act on")
 
     def acknowledge(self, ack: Ack) -> ports.Reply:
@@ -460,60 +428,5 @@ def _lacks(payment: ports.PaymentOrder, path: str | None) -> str:
     return ""
 
 
-def _report(data: Mapping[str, Any]) -> Report:
-    """Read a transaction, from a notice or a query.
-
-    Raises:
-        ValueError, KeyError or TypeError: if it is not what is documented.
-    """
-    state = _text(data, "trade_state")
-    outcome = _STATES.get(state, Outcome.UNKNOWN)
-    if outcome is not Outcome.CAPTURED:
-        return Report(outcome, code=state[:64])
-    amount = data["amount"]
-    return Report(
-        outcome,
-        amount=Money(_fen(amount["total"]), amount.get("currency", "CNY")),  # payer_total is less with a coupon.
-        transaction_id=_text(data, "transaction_id"),
-        at=_wire.rfc3339(data["success_time"]),
-        code=state,
-    )
-
-
-def _refund_answer(refund: ports.RefundOrder, data: Mapping[str, Any]) -> ports.RefundReport:
-    try:
-        if data["out_refund_no"] != refund.refund_id or data["out_trade_no"] != refund.payment.payment_id:
-            return ports.RefundReport(RefundOutcome.UNKNOWN, code="other_refund")
-        amount = Money(_fen(data["amount"]["refund"]), data["amount"].get("currency", "CNY"))
-        if amount != refund.amount:
-            return ports.RefundReport(RefundOutcome.UNKNOWN, code="other_amount")
-        return ports.RefundReport(
-            _REFUND_STATES.get(data["status"], RefundOutcome.UNKNOWN),
-            amount=amount,
-            provider_refund_id=_text(data, "refund_id"),
-            at=_moment(data.get("success_time")),
-            code=_text(data, "status")[:64],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ports.RefundReport(RefundOutcome.UNKNOWN, code="unreadable_answer")
-
-
 def _segment(text: str) -> str:
     return quote(text, safe="")
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data[name]
-    if not isinstance(value, str) or not 0 < len(value) <= 128:
-        raise ValueError(f"{name} is no text")
-    return value
-
-
-def _fen(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**12:
-        raise ValueError("not an amount in fen")
-    return value
-
-
-def _moment(text: object) -> datetime | None:
-    return None if text in (None, "") else _wire.rfc3339(text)
