@@ -198,7 +198,9 @@ class Cast:
         """Send one request as somebody. One that is not answered may be sent again later."""
         key = key or (self.key() if method == "POST" else None)
         world = self.world
-        answer = world.call(method, template, path, body, token=who.token(world.now_s()), key=key)
+        with world.calm():
+            token = who.token(world.now_s())
+        answer = world.call(method, template, path, body, token=token, key=key)
         if answer is None or answer.status == 503:
             if self.rng.random() < 0.8:
                 self.unanswered.append(Unanswered(who, method, template, path or {}, body, key))
@@ -218,6 +220,8 @@ class Cast:
 
     def retry(self) -> None:
         """Send an unanswered request again, under its own key."""
+        if not self.unanswered:
+            return  # Another task was faster.
         again = self.unanswered.pop(self.rng.randrange(len(self.unanswered)))
         self.world.faults.count("client_retry")
         self.ask(again.who, again.method, again.template, again.path, again.body, key=again.key)
@@ -323,6 +327,8 @@ class Cast:
         if rng.random() < 0.05:
             mood["down"] = (rng.choice(("query", "close", "refund")),)
             count("provider_down")
+        if "refund" in mood.get("refuse", ()):
+            self.world.excused[number] = "failed"
         self.world.sandbox.steer(number, **mood)
 
     def _pending(self, sale: Sale) -> list[str]:
