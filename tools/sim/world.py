@@ -34,7 +34,7 @@ from tools.sandbox.mount import transport
 from tools.sim import http
 from tools.sim.faults import Crash, Faults
 from tools.sim.http import Answer
-from tools.sim.oracle import Oracle
+from tools.sim.oracle import Oracle, riders
 from tools.sim.queues import Message, Queues, Secrets
 from tools.sim.storage import Params, Storage, Table
 from tools.sim.tasks import Scheduler, Task
@@ -360,7 +360,10 @@ class World:
             self._inspect(f"{method} {template} {status}", text)
         if status >= 500 and status != 503:
             self.oracle.broken("errors", f"{method} {template} answered {status}: {self.last_error[-700:]}", event["path"])
-        return Answer.of(answer)
+        told = Answer.of(answer)
+        if told.json is not None and "payment_id" in told.json and "instruction" in told.json:
+            self.oracle.shown.add(told.json["payment_id"])
+        return told
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """Deliver a provider's notice; 0 if nobody answered."""
@@ -610,14 +613,17 @@ class World:
         parts: list[str] = []
         for name, table in sorted(self.storage.tables.items()):
             parts.append(name)
-            parts.extend(str(sorted(item.items(), key=lambda pair: pair[0])) for _, item in sorted(table.items.items()))
+            for _, item in sorted(table.items.items()):
+                parts.append(str(sorted((key, str(value)) for key, value in item.items() if key != "events")))
         for name, queue in sorted(self.queues.queues.items()):
             parts.append(name)
-            parts.extend(sorted(f"{m.visible_at} {m.body}" for m in queue.messages.values()))
+            parts.extend(sorted(f"{m.visible_at} {m.receives} {m.body[:90]}" for m in queue.messages.values()))
         parts.extend(str(order) for _, order in sorted(self.sandbox.orders.items()))
         parts.extend(str(refund) for _, refund in sorted(self.sandbox.refunds.items()))
-        parts.extend(str((out.due, out.content.get("state"), out.tries)) for out in self.sandbox.outbox)
-        parts.extend(str(len(records)) for _, records in sorted(self.shards.items()))
+        parts.extend(sorted(str((out.due, out.content.get("state"), out.tries)) for out in self.sandbox.outbox))
+        for shard, records in sorted(self.shards.items()):
+            parts.append(str(shard))
+            parts.extend(str(riders(record["dynamodb"].get("NewImage") or {})) for record in records)
         return hash("\n".join(parts))
 
 
