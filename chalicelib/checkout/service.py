@@ -322,6 +322,7 @@ def _cancel_paid(order: Order, *, silent: bool, intent: Intent | None, note: str
 
 
 def _refund(work: UnitOfWork, purchase: Purchase, order: Order, amount: Money, *, cause: str) -> None:
+    """Give back this amount, or what an operator's earlier refund has left of it: neither may stop the order."""
     if not amount:
         return
     if purchase.settled_by is None:
@@ -334,6 +335,7 @@ def _refund(work: UnitOfWork, purchase: Purchase, order: Order, amount: Money, *
         amount=amount,
         reason=cause.split("#", maxsplit=1)[0],
         cause=cause,
+        up_to=True,
     )
 
 

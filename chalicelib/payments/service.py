@@ -531,10 +531,12 @@ def request_refund(
     reason: str,
     cause: str,
     fingerprint: str = "",
+    up_to: bool = False,
 ) -> str:
     """Reserve a refund against the captured amount in the caller's own work; returns its number.
 
     The same cause again is the same refund. One call a work: two would write the payment's row twice.
+    ``up_to``: what other refunds have left of the order and the payment, at most ``amount``; no refund ("") if nothing.
     Losing a race against another refund is a ``ConcurrentUpdate`` of the work: read again and repeat.
 
     Raises:
@@ -548,6 +550,10 @@ def request_refund(
     for refund in earlier:
         if refund.cause == token:
             return refund.refund_id
+    if up_to:
+        amount = _left(story, payment, order_id, amount)
+        if not amount:
+            return ""
     if payment.status is not PaymentStatus.CAPTURED:
         raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
     now = clock.now()
@@ -576,14 +582,26 @@ def request_refund(
 def _within_order(story: Story, purchase_id: str, order_id: str | None, amount: Money) -> None:
     if order_id is None or ids.parent_id("pur", order_id) != purchase_id:
         raise RefundRefused(why="no_order", left=0)
-    order = orders.load_order(order_id)
-    taken = sum(
+    left = orders.load_order(order_id).total.minor - _taken(story, order_id)
+    if amount.minor > left:
+        raise RefundRefused(why="more_than_order", left=left)
+
+
+def _taken(story: Story, order_id: str) -> int:
+    return sum(
         refund.amount.minor
         for refund in story.refunds
         if refund.order_id == order_id and refund.status is not RefundStatus.REPLACED
     )
-    if amount.minor > order.total.minor - taken:
-        raise RefundRefused(why="more_than_order", left=order.total.minor - taken)
+
+
+def _left(story: Story, payment: Payment, order_id: str | None, wanted: Money) -> Money:
+    """Return what may still be refunded of what is wanted: refunds under way count, though no order knows them yet."""
+    captured = payment.captured.minor if payment.captured else 0
+    left = min(wanted.minor, captured - payment.reserved)
+    if order_id is not None:
+        left = min(left, orders.load_order(order_id).total.minor - _taken(story, order_id))
+    return Money(max(0, left), wanted.currency)
 
 
 def _request(work: UnitOfWork, payment: Payment, refund: Refund) -> None:

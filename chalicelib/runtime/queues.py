@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.kernel import events as facts
+from chalicelib.kernel.errors import Busy
 from chalicelib.kernel.events import Envelope
 from chalicelib.runtime import aws, caches, names
 
@@ -12,8 +13,8 @@ BATCH = 10
 _urls: dict[str, str] = {}
 
 
-class SendFailed(Exception):
-    """Some messages were not accepted; sending all of them again is safe."""
+class SendFailed(Busy):
+    """Some messages were not accepted; sending all of them again is safe. Over HTTP: 503, come again."""
 
 
 def url(full_name: str) -> str:
@@ -43,4 +44,4 @@ def send(queue: str, envelopes: Sequence[Envelope], *, delays_s: Sequence[int] |
     for start in range(0, len(entries), BATCH):
         answer = aws.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries[start : start + BATCH]})
         if answer.get("Failed"):
-            raise SendFailed(queue, [failed.get("Code") for failed in answer["Failed"]])
+            raise SendFailed(queue=queue, codes=[failed.get("Code") for failed in answer["Failed"]])

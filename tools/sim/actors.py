@@ -82,6 +82,8 @@ class Cast:
         self.world = world
         self.rng = world.rng
         self.unanswered: list[Unanswered] = []
+        self.faithful = False
+        """Whether every client sends an unanswered request again."""
         self.focus: Sale | None = None
         self.sku_ids: list[str] = []
         self.owners: dict[str, Person] = {}
@@ -198,9 +200,11 @@ class Cast:
         """Send one request as somebody. One that is not answered may be sent again later."""
         key = key or (self.key() if method == "POST" else None)
         world = self.world
-        answer = world.call(method, template, path, body, token=who.token(world.now_s()), key=key)
+        with world.calm():
+            token = who.token(world.now_s())
+        answer = world.call(method, template, path, body, token=token, key=key)
         if answer is None or answer.status == 503:
-            if self.rng.random() < 0.8:
+            if self.faithful or self.rng.random() < 0.8:
                 self.unanswered.append(Unanswered(who, method, template, path or {}, body, key))
             return answer
         if key is not None and answer.ok and answer.json is not None:
@@ -218,6 +222,8 @@ class Cast:
 
     def retry(self) -> None:
         """Send an unanswered request again, under its own key."""
+        if not self.unanswered:
+            return  # Another task was faster.
         again = self.unanswered.pop(self.rng.randrange(len(self.unanswered)))
         self.world.faults.count("client_retry")
         self.ask(again.who, again.method, again.template, again.path, again.body, key=again.key)
@@ -262,7 +268,7 @@ class Cast:
         made = Intent(scope=buyer.account_id, key=key, fingerprint="").record_id("pur")
         self.world.oracle.intents[made] = quote
         answer = self.ask(buyer, "POST", "/v1/purchases", None, body, key=key)
-        if self.rng.random() < 0.1:
+        if not self.faithful and self.rng.random() < 0.1:
             self.world.faults.count("client_duplicate")
             self.ask(buyer, "POST", "/v1/purchases", None, body, key=key)
         return str(answer.json["purchase_id"]) if answer is not None and answer.status == 201 else None
@@ -323,11 +329,18 @@ class Cast:
         if rng.random() < 0.05:
             mood["down"] = (rng.choice(("query", "close", "refund")),)
             count("provider_down")
+        if "refund" in mood.get("refuse", ()):
+            self.world.excused[number] = "failed"
         self.world.sandbox.steer(number, **mood)
 
     def _pending(self, sale: Sale) -> list[str]:
         orders = self.world.sandbox.orders
-        return [number for number in sale.payments if number in orders and orders[number].state == "pending"]
+        shown = self.world.oracle.shown
+        return [
+            number
+            for number in sale.payments
+            if number in orders and orders[number].state == "pending" and number in shown
+        ]
 
     def pay(self) -> None:
         """Pay at the provider's cashier; not always what was asked."""
@@ -355,7 +368,9 @@ class Cast:
         closed = [
             number
             for number in (sale.payments if sale is not None else ())
-            if number in sandbox.orders and sandbox.orders[number].state == "closed"
+            if number in sandbox.orders
+            and sandbox.orders[number].state == "closed"
+            and number in self.world.oracle.shown
         ]
         if closed:
             number = self.rng.choice(closed)

@@ -111,14 +111,9 @@ class Queues:
         """Delete a message as its receiver."""
         self.queues[name].messages.pop(message.number, None)
 
-    def next_visible(self) -> float | None:
-        """Return when the next message that is hidden now can be received, dead letters aside."""
-        moments = [
-            message.visible_at
-            for queue in self.queues.values()
-            if queue.dead_letters is not None
-            for message in queue.messages.values()
-        ]
+    def next_visible(self, names: Iterable[str]) -> float | None:
+        """Return when the next message of these queues can be received."""
+        moments = [message.visible_at for name in names for message in self.queues[name].messages.values()]
         return min(moments, default=None)
 
     def dead(self) -> list[tuple[str, Message]]:

@@ -34,7 +34,7 @@ from tools.sandbox.mount import transport
 from tools.sim import http
 from tools.sim.faults import Crash, Faults
 from tools.sim.http import Answer
-from tools.sim.oracle import Oracle
+from tools.sim.oracle import Oracle, riders
 from tools.sim.queues import Message, Queues, Secrets
 from tools.sim.storage import Params, Storage, Table
 from tools.sim.tasks import Scheduler, Task
@@ -154,6 +154,7 @@ class World:
         """(Account, key) -> the id of what a POST with it made."""
         self.excused: dict[str, str] = {}
         self.digest = 0
+        self.last_error = ""
         self.tell = tell
         self.story: list[Line] = []
         self._serial = 0
@@ -199,6 +200,8 @@ class World:
             raise NetworkUsed(f"{service} {operation}")
         if service == "secretsmanager":
             return self.faults.around(service, operation, params, lambda: self.secrets.call(operation, params))
+        if operation == "Query" and params["TableName"] not in self.storage.tables:
+            return {"Items": []}  # A table of the topology whose capability is not built yet.
         self._before(service, operation, params)
         try:
             call = self.storage.call if service == "dynamodb" else self.queues.call
@@ -297,6 +300,10 @@ class World:
 
     def _heard(self, line: str) -> None:
         self._inspect("log", line)
+        if '"level":"error"' in line:
+            self.last_error = line
+            if self.tell:
+                self.say(f"      log: {line[-400:]}", about=line)
 
     def _inspect(self, where: str, text: str) -> None:
         for secret in self.unspeakable:
@@ -352,8 +359,11 @@ class World:
         if status >= 400:
             self._inspect(f"{method} {template} {status}", text)
         if status >= 500 and status != 503:
-            self.oracle.broken("errors", f"{method} {template} answered {status}: {text[:200]}", event["path"])
-        return Answer.of(answer)
+            self.oracle.broken("errors", f"{method} {template} answered {status}: {self.last_error[-700:]}", event["path"])
+        told = Answer.of(answer)
+        if told.json is not None and "payment_id" in told.json and "instruction" in told.json:
+            self.oracle.shown.add(told.json["payment_id"])
+        return told
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """Deliver a provider's notice; 0 if nobody answered."""
@@ -496,7 +506,7 @@ class World:
     def next_moment(self) -> float | None:
         """Return when something happens by itself: a message, a notice, a deadline."""
         moments = [out.due for out in self.sandbox.outbox]
-        message = self.queues.next_visible()
+        message = self.queues.next_visible(names.queue_name(queue) for queue in _functions())
         if message is not None:
             moments.append(message)
         for table, _, _ in topology.DUE_TABLES:
@@ -506,7 +516,7 @@ class World:
                 moments += [float(places[0][0]) for places in index.partitions.values() if places]
         return min(moments, default=None)
 
-    def settle(self, *, before: Callable[[], None] | None = None, limit: int = 5000) -> None:
+    def settle(self, *, before: Callable[[], None] | None = None, limit: int = 3000) -> None:
         """Let queues drain and clocks run out: from moment to moment, until nothing is left to happen."""
         self.faults.armed = False
         for _ in range(limit):
@@ -519,9 +529,23 @@ class World:
                 return
             self.advance(timedelta(seconds=max(1.0, moment - self.now_s())))
             self.sweep()
-            if self.oracle.violations:
+            if self.oracle.violations or self.queues.dead():
                 return
-        raise RuntimeError("it does not come to an end")
+        raise RuntimeError(f"it does not come to an end: {self._due_records()[:20]}")
+
+    def _due_records(self) -> list[Any]:
+        return [
+            (key, due_at - self.now_s())
+            for table, _, _ in topology.DUE_TABLES
+            if names.table_name(table) in self.storage.tables
+            for places in self.storage.tables[names.table_name(table)].indexes["due"].partitions.values()
+            for due_at, key in places
+        ] + [
+            (name, message.body[:150], message.receives, message.visible_at - self.now_s())
+            for name, queue in self.queues.queues.items()
+            if queue.dead_letters
+            for message in queue.messages.values()
+        ]
 
     def dead_letters(self) -> list[tuple[str, str, str]]:
         """Return queue, reason and body of each dead letter."""
@@ -589,14 +613,17 @@ class World:
         parts: list[str] = []
         for name, table in sorted(self.storage.tables.items()):
             parts.append(name)
-            parts.extend(str(sorted(item.items(), key=lambda pair: pair[0])) for _, item in sorted(table.items.items()))
+            for _, item in sorted(table.items.items()):
+                parts.append(str(sorted((key, str(value)) for key, value in item.items() if key != "events")))
         for name, queue in sorted(self.queues.queues.items()):
             parts.append(name)
-            parts.extend(sorted(f"{m.visible_at} {m.body}" for m in queue.messages.values()))
+            parts.extend(sorted(f"{m.visible_at} {m.receives} {m.body[:90]}" for m in queue.messages.values()))
         parts.extend(str(order) for _, order in sorted(self.sandbox.orders.items()))
         parts.extend(str(refund) for _, refund in sorted(self.sandbox.refunds.items()))
-        parts.extend(str((out.due, out.content.get("state"), out.tries)) for out in self.sandbox.outbox)
-        parts.extend(str(len(records)) for _, records in sorted(self.shards.items()))
+        parts.extend(sorted(str((out.due, out.content.get("state"), out.tries)) for out in self.sandbox.outbox))
+        for shard, records in sorted(self.shards.items()):
+            parts.append(str(shard))
+            parts.extend(str(riders(record["dynamodb"].get("NewImage") or {})) for record in records)
         return hash("\n".join(parts))
 
 

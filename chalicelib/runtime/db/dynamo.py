@@ -19,8 +19,18 @@ THROTTLES = {
     "ThrottlingException",
     "RequestLimitExceeded",
     "LimitExceededException",
+    "RequestThrottled",
+    "OverLimit",
 }
-AMBIGUOUS = {"InternalServerError", "InternalServerErrorException", "ServiceUnavailable", "RequestTimeout"}
+AMBIGUOUS = {
+    "InternalServerError",
+    "InternalServerErrorException",
+    "InternalServiceError",
+    "InternalFailure",
+    "InternalError",
+    "ServiceUnavailable",
+    "RequestTimeout",
+}
 """The write may or may not have happened: repeat only what carries a token or a condition on itself."""
 CONFLICTS = {"TransactionConflictException", "TransactionInProgressException"}
 
@@ -69,6 +79,11 @@ def _may_repeat(error: Exception, *, repeatable: bool) -> bool:
         "ConnectionClosedError",
         "HTTPClientError",
     )
+
+
+def is_passing(error: Exception) -> bool:
+    """Say whether any of our AWS services failed in a way that another try may cure: told to callers as ``Busy``."""
+    return _may_repeat(error, repeatable=True)
 
 
 def reasons(error: Exception) -> list[dict[str, Any]]:

@@ -12,8 +12,9 @@ from typing import Any
 from chalice.app import Chalice, Response
 
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import NotFound, ShopError
+from chalicelib.kernel.errors import Busy, NotFound, ShopError
 from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Authenticate, Caller, admit
 from chalicelib.runtime.http.routes import Request, Routes, language_of
@@ -76,9 +77,11 @@ class App(Chalice):
                 log.info("refused", code=error.code, status=status, operation=route.operation_id)
                 metrics.count("refused")
             except Exception as error:
+                # A queue or a secret that is throttled or silent: nothing of ours is wrong, the same request may come again.
+                passing = dynamo.is_passing(error)
                 log.error("unhandled", trace=True, operation=route.operation_id, kind=type(error).__name__)
                 metrics.count("unhandled_errors")
-                status, body, headers = problems.problem(Unexpected())
+                status, body, headers = problems.problem(Busy() if passing else Unexpected())
             return Response(body=body, status_code=status, headers={**headers})
 
         return view

@@ -1,0 +1,161 @@
+"""``python -m tools.sim --seeds 1000``: play seeds on all cores and tell what broke; ``--seed X --story`` replays one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import Any
+
+STEPS = 1000
+BATCH = 5
+"""Seeds a worker takes at a time."""
+
+
+@dataclass
+class Result:
+    """What one seed came to."""
+
+    seed: int
+    steps: int = 0
+    calls: int = 0
+    switches: int = 0
+    purchases: int = 0
+    digest: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    answers: dict[int, int] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    subject: str = ""
+    story: list[str] = field(default_factory=list)
+
+
+def environment() -> None:
+    """Pin what the product reads from the environment; nothing of it leads anywhere."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "BIANDAN_"))]:
+        del os.environ[name]
+    os.environ |= {"AWS_REGION": "us-east-1", "BIANDAN_STAGE": "local"}
+
+
+def play(seed: int, steps: int, *, tell: bool = False) -> Result:
+    """Play one seed to its end."""
+    from tools.sim import actors
+    from tools.sim.story import story_of
+    from tools.sim.world import World
+
+    rate, crashes = actors.rates(seed)
+    result = Result(seed)
+    with World(seed, rate=rate, crashes=crashes, tell=tell) as world:
+        try:
+            actors.run(world, steps)
+        except Exception as error:  # A fault of the simulator's own, or of the product outside of any handler.
+            world.oracle.broken("the run", f"{type(error).__name__}: {error}")
+        result.violations = [str(violation) for violation in world.oracle.violations]
+        result.steps, result.calls, result.switches = world.totals.steps, world.totals.calls, world.totals.switches
+        result.purchases, result.digest = len(world.oracle.sales), world.digest
+        result.faults, result.answers = dict(world.faults.counts), dict(world.totals.answers)
+        if world.oracle.violations:
+            result.subject = world.oracle.violations[0].subject
+        if tell:
+            result.story = story_of(world.story, result.subject)
+    return result
+
+
+def _batch(seeds: list[int], steps: int) -> list[Result]:
+    environment()
+    return [play(seed, steps) for seed in seeds]
+
+
+def _played(seeds: list[int], steps: int, workers: int) -> Iterator[Result]:
+    batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
+    if workers == 1:
+        for batch in batches:
+            yield from _batch(batch, steps)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        futures: list[Future[list[Result]]] = [pool.submit(_batch, batch, steps) for batch in batches]
+        for future in as_completed(futures):
+            yield from future.result()
+
+
+def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> dict[str, Any]:
+    """Play many seeds; returns the summary."""
+    started = time.monotonic()
+    totals: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    answers: Counter[int] = Counter()
+    failed: list[Result] = []
+    for number, result in enumerate(_played(seeds, steps, workers), start=1):
+        for name in ("steps", "calls", "switches", "purchases"):
+            totals[name] += getattr(result, name)
+        faults.update(result.faults)
+        answers.update(result.answers)
+        if result.violations:
+            failed.append(result)
+            print(f"seed {result.seed}: {len(result.violations)} violations, first: {result.violations[0]}", flush=True)
+            print(f"  replay: python -m tools.sim --seed {result.seed} --steps {steps} --story", flush=True)
+        if not quiet and number % max(1, len(seeds) // 20) == 0:
+            elapsed = time.monotonic() - started
+            print(
+                f"{number:6d} seeds  {totals['steps']:9d} steps  {sum(faults.values()):8d} faults"
+                f"  {totals['steps'] / elapsed:7.0f} steps/s",
+                flush=True,
+            )
+    seconds = time.monotonic() - started
+    return {
+        "seeds": len(seeds),
+        "steps": totals["steps"],
+        "calls": totals["calls"],
+        "switches": totals["switches"],
+        "purchases": totals["purchases"],
+        "faults": sum(faults.values()),
+        "faults_by_kind": dict(faults.most_common()),
+        "answers": {str(status): count for status, count in sorted(answers.items())},
+        "violations": sum(len(result.violations) for result in failed),
+        "failing_seeds": sorted(result.seed for result in failed)[:20],
+        "seconds": round(seconds, 1),
+        "steps_per_s": round(totals["steps"] / seconds),
+        "workers": workers,
+    }
+
+
+def main() -> int:
+    """Parse, play, print."""
+    parser = argparse.ArgumentParser(prog="python -m tools.sim", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds to play")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps of a seed before its end is played")
+    parser.add_argument("--seed", type=int, help="play only this one")
+    parser.add_argument("--story", action="store_true", help="with --seed: tell what happened to the order concerned")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    environment()
+    if arguments.seed is None:
+        seeds = list(range(arguments.first, arguments.first + arguments.seeds))
+        summary = run(seeds, arguments.steps, workers=arguments.workers)
+        width = max((len(kind) for kind in summary["faults_by_kind"]), default=1)
+        for kind, count in summary["faults_by_kind"].items():
+            print(f"  {kind:{width}} {count:8d}")
+    else:
+        result = play(arguments.seed, arguments.steps, tell=arguments.story)
+        print("\n".join(result.story))
+        for violation in result.violations:
+            print(f"VIOLATION {violation}")
+        summary = {
+            "seeds": 1,
+            "steps": result.steps,
+            "faults": sum(result.faults.values()),
+            "violations": len(result.violations),
+            "digest": result.digest,
+        }
+    print(json.dumps(summary))
+    return 1 if summary["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
