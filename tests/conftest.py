@@ -57,6 +57,17 @@ def least_privilege() -> Iterator[None]:
 @pytest.fixture
 def cloud() -> str:
     """Give the test an AWS account of its own with all tables, queues, the bucket and the local secrets."""
+    return new_account()
+
+
+@pytest.fixture(scope="module")
+def shared_cloud() -> str:
+    """Give a module's tests one account together: for many small questions about the same records."""
+    return new_account()
+
+
+def new_account() -> str:
+    """Switch to an account that nobody used, and create everything in it."""
     from chalicelib.runtime import aws
     from chalicelib.runtime.config import config
     from tools import resources
@@ -64,8 +75,6 @@ def cloud() -> str:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     account = f"2{worker:03d}{next(_numbers):08d}"
     os.environ["AWS_ACCESS_KEY_ID"] = account
-    os.environ["BIANDAN_BUCKET"] = f"biandan-test-{account}"  # Bucket names are one space for all accounts.
-    config.cache_clear()
     aws.session().get_credentials().access_key = account  # Every client of the session signs with this object.
     os.environ["BIANDAN_BUCKET"] = f"biandan-{account}-uploads"  # Names of buckets are the world's, not an account's.
     config.cache_clear()
