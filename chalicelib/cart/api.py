@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.cart import service
 from chalicelib.cart.schemas import CartLine, CartView, MergeCart, SetQuantity
 from chalicelib.cart.service import BadCartToken, CartChanged, CartFull
-from chalicelib.catalog import service as catalog
+from chalicelib.catalog.service import product_of, products
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import NotFound
 from chalicelib.runtime.http.access import Access, Caller
@@ -25,11 +25,11 @@ def _owner(caller: Caller | None, request: Request) -> str:
 def get_cart(caller: Caller | None, request: Request) -> CartView:
     """Read the cart of the caller, or of the guest whose X-Cart-Token is sent, with what each SKU is and costs now."""
     cart = service.load(_owner(caller, request))
-    products = catalog.products({catalog.product_of(sku_id) for sku_id in cart.lines})
+    found = products({product_of(sku_id) for sku_id in cart.lines})
     language = context.current().language
     lines = []
     for sku_id, quantity in cart.lines.items():
-        product = products.get(catalog.product_of(sku_id))
+        product = found.get(product_of(sku_id))
         sku = next((s for s in product.skus if s.sku_id == sku_id), None) if product else None
         if product is None or sku is None:
             lines.append(CartLine(sku_id=sku_id, quantity=quantity, available=False))

@@ -153,8 +153,9 @@ def test_a_wrong_body_is_refused_and_said_where(app: App, raw: bytes, expected: 
 
 def test_a_key_is_needed_and_names_what_is_made(app: App) -> None:
     def post(body: Any, key: str | None) -> tuple[int, Any, dict[str, str]]:
-        more = {"Idempotency_Key": key} if key is not None else {}
-        return ask(app, "POST", "/v1/things", body, Authorization="Bearer buyer", **more)
+        if key is None:
+            return ask(app, "POST", "/v1/things", body, Authorization="Bearer buyer")
+        return ask(app, "POST", "/v1/things", body, Authorization="Bearer buyer", Idempotency_Key=key)
 
     for bad in (None, "short", "x" * 65, "with space 123", "ключ-12345"):
         assert problem(post({"name": "a"}, bad)) == (400, "idempotency_key_missing")
@@ -163,14 +164,14 @@ def test_a_key_is_needed_and_names_what_is_made(app: App) -> None:
 
 
 def test_roles_are_kept_apart(app: App) -> None:
-    def put(**headers: str) -> tuple[int, str]:
-        return problem(ask(app, "PUT", "/v1/things/clash", {"name": "a"}, **headers))
+    def put(authorization: str) -> tuple[int, str]:
+        return problem(ask(app, "PUT", "/v1/things/clash", {"name": "a"}, Authorization=authorization))
 
-    assert put() == (401, "unauthenticated")
-    assert put(Authorization="Basic abc") == (401, "unauthenticated")
-    assert put(Authorization="Bearer ") == (401, "unauthenticated")
-    assert put(Authorization="Bearer buyer+operator") == (403, "forbidden")
-    assert put(authorization="bearer merchant_staff") == (409, "conflict")
+    assert problem(ask(app, "PUT", "/v1/things/clash", {"name": "a"})) == (401, "unauthenticated")
+    assert put("Basic abc") == (401, "unauthenticated")
+    assert put("Bearer ") == (401, "unauthenticated")
+    assert put("Bearer buyer+operator") == (403, "forbidden")
+    assert put("bearer merchant_staff") == (409, "conflict")
     answer = ask(app, "PUT", "/v1/things/clash", {"name": "a"})
     assert answer[2]["www-authenticate"].startswith("Bearer")
 
