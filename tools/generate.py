@@ -39,6 +39,7 @@ def outputs() -> dict[str, str]:
         "docs/errors.md": errors_text(),
         "docs/events.md": events_text(modules),
         "docs/states.md": states_text(modules),
+        "README.md": readme_text(modules),
     }
 
 
@@ -199,15 +200,29 @@ def _capability(kind: type) -> str:
 # States ------------------------------------------------------------------------------------------------------------
 
 
-def states_text(modules: list[Any]) -> str:
-    """Return ``docs/states.md``: every state machine, drawn from its own table."""
+def readme_text(modules: list[Any]) -> str:
+    """Return ``README.md`` with the drawing of an order's states renewed."""
+    machine = next(machine for _, machine in _machines(modules) if machine.name == "order")
+    begin, end = "<!-- begin: order states -->", "<!-- end: order states -->"
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    return f"{before}{begin}\n\n```mermaid\n{machine.mermaid()}\n```\n\n{end}{after}"
+
+
+def _machines(modules: list[Any]) -> list[tuple[str, StateMachine[Any, Any]]]:
+    """Return every state machine with the module it is declared in, in the order of the capabilities."""
     machines: dict[int, tuple[str, StateMachine[Any, Any]]] = {}
     for module in modules:
         for value in vars(module).values():
             if isinstance(value, StateMachine):
                 machines.setdefault(id(value), (module.__name__, value))
     order = {name: number for number, name in enumerate(topology.CAPABILITIES)}
-    found = sorted(machines.values(), key=lambda entry: (order.get(entry[0].split(".")[1], 99), entry[1].name))
+    return sorted(machines.values(), key=lambda entry: (order.get(entry[0].split(".")[1], 99), entry[1].name))
+
+
+def states_text(modules: list[Any]) -> str:
+    """Return ``docs/states.md``: every state machine, drawn from its own table."""
+    found = _machines(modules)
     lines = ["# States", "", "Each drawing is the table the code runs by; an edge that is not here does not exist.", ""]
     for module, machine in found:
         lines += [f"## {machine.name}", "", f"`{module}`", "", "```mermaid", machine.mermaid(), "```", ""]

@@ -70,7 +70,7 @@ class DevServer:
             self._start_engine()
         self.say("  creating tables, queues, bucket and secrets ...")
         self._restore_clock()
-        stand_ins = standins.create()
+        stand_ins = standins.create(self._path("standins.pickle"))
         pump = self.pump = Pump(
             trail=self.trail if self.record else None,
             positions=self._path("positions.json"),

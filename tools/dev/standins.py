@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import pickle
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chalicelib.kernel import clock
-from chalicelib.runtime import outbound
+from chalicelib.runtime import log, outbound
 from tools.carriers.hub import Hub, UnknownNumber
 from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
 from tools.sandbox.core import Sandbox, Silence
 
 CAP = 1 << 20
+_KEPT = ("orders", "refunds", "outbox", "default", "_steering", "_serial")
 TICK_S = 0.02
 HANG_S = 6.0
 """How long a call is held that the sandbox is told not to answer: longer than any caller of ours waits."""
@@ -28,6 +31,7 @@ class StandIns:
 
     sandbox: Sandbox
     hub: Hub
+    kept: Path | None = None
     sandbox_url: str = ""
     carrier_url: str = ""
     _stops: list[Callable[[], None]] = field(default_factory=list)
@@ -41,6 +45,7 @@ class StandIns:
 
     def start(self) -> None:
         """Serve both, and post the sandbox's notices."""
+        self._recall()
         provider = Server(self._serve_sandbox, port=9100, body_cap=CAP, name="sandbox")
         carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier")
         self.sandbox_url = self.sandbox.base_url = provider.url
@@ -53,10 +58,25 @@ class StandIns:
         self._stops.append(lambda: notices.join(timeout=6))
 
     def stop(self) -> None:
-        """Stop all of it."""
+        """Stop all of it, and write down what both sides know: kept payments must not be strangers there."""
         self._stopping.set()
         while self._stops:
             self._stops.pop()()
+        if self.kept is not None:
+            known = {name: getattr(self.sandbox, name) for name in _KEPT}
+            self.kept.write_bytes(pickle.dumps({"sandbox": known, "journeys": self.hub.journeys}))
+
+    def _recall(self) -> None:
+        if self.kept is None or not self.kept.exists():
+            return
+        try:
+            found = pickle.loads(self.kept.read_bytes())  # noqa: S301 -- our own file, in our own folder
+        except Exception as error:
+            log.warning("stand-ins start anew", kind=type(error).__name__)
+            return
+        for name, value in found["sandbox"].items():
+            setattr(self.sandbox, name, value)
+        self.hub.journeys.update(found["journeys"])
 
     @property
     def quiet(self) -> bool:
@@ -99,9 +119,10 @@ class StandIns:
         return Response(status, list(headers.items()), body)
 
 
-def create() -> StandIns:
-    """Return both, on the shop's clock: they sign with its time."""
+def create(kept: Path | None = None) -> StandIns:
+    """Return both, on the shop's clock: they sign with its time. ``kept`` is where they remember between starts."""
     return StandIns(
+        kept=kept,
         sandbox=Sandbox(now=lambda: clock.now().timestamp()),
         hub=Hub(_exchange, now=clock.now),
     )
