@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 WORKERS ?= 2
 
-.PHONY: help venv dev demo test test-deploy package generate check format \
+.PHONY: help venv venv-local dev demo test test-deploy package generate check format \
 	bench-capacity bench-coldstart bench-contention bench-http clean
 
 help: ## print this
@@ -19,13 +19,16 @@ help: ## print this
 	@echo
 	@echo "Needs Python 3.11 or newer and the package index (or its cache); no AWS account, no Docker."
 
-venv: ## make .venv and install requirements-dev.txt into it (every other command does this when needed)
-	@tools/venv.sh $(VENV)
+venv: ## make .venv and install what all commands need (each does this by itself)
+	@tools/venv.sh $(VENV) dev
 
-dev: venv ## start everything on this machine: engine, tables, queues, seed, API, pumps, sandbox, carrier
+venv-local:
+	@tools/venv.sh $(VENV) local
+
+dev: venv-local ## start everything on this machine: engine, tables, queues, seed, API, pumps, sandbox, carrier
 	@exec $(RUN) tools.dev $(ARGS)
 
-demo: venv ## play the main job over HTTP against the running server, step by step
+demo: venv-local ## play the main job over HTTP against the running server, step by step
 	@exec $(RUN) tools.demo $(ARGS)
 
 test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)

@@ -133,7 +133,7 @@ def _executable() -> str:
     beside = Path(sys.executable).with_name("ministack")
     found = str(beside) if beside.exists() else shutil.which("ministack")
     if not found:
-        raise EngineError("ministack is not installed: pip install -r requirements-dev.txt")
+        raise EngineError("ministack is not installed: run make venv")
     return found
 
 

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Make the virtual environment and install the tools, unless that was done for these very requirements.
+# Make the virtual environment and install a set of requirements (local or dev), unless that was done for these very ones.
 set -euo pipefail
 venv=${1:-.venv}
+set=${2:-dev}
 say() { printf '%s\n' "$*" >&2; }
 
-wanted=$(cat requirements.txt requirements-dev.txt | cksum)
-stamp="$venv/.requirements"
-if [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-  exit 0
-fi
+wanted=$(cat requirements*.txt | cksum)
+stamp="$venv/.requirements-$set"
+for done in "$stamp" "$venv/.requirements-dev"; do
+  if [ -x "$venv/bin/python" ] && [ -f "$done" ] && [ "$(cat "$done")" = "$wanted" ]; then
+    exit 0
+  fi
+done
 
 new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
 if ! { [ -x "$venv/bin/python" ] && "$venv/bin/python" -c "$new_enough" 2>/dev/null; }; then
@@ -33,10 +36,10 @@ if ! { [ -x "$venv/bin/python" ] && "$venv/bin/python" -c "$new_enough" 2>/dev/n
   fi
 fi
 
-say "Installing requirements-dev.txt (a minute the first time, seconds from the cache) ..."
+say "Installing requirements-$set.txt (up to a minute) ..."
 rm -f "$stamp"
 if ! "$venv/bin/python" -m pip install -qq --no-compile --disable-pip-version-check --no-input \
-    --requirement requirements-dev.txt; then
+    --requirement "requirements-$set.txt"; then
   say "The packages could not be installed; the lines above say which one and why."
   exit 1
 fi
