@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import signal
 import sys
@@ -21,6 +22,12 @@ def main() -> int:
     data = None if options.throwaway else Path(options.data)
     if data is not None:
         data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "lock").open("w")  # Held for the life of the process.
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            _say(f"Cannot start: another dev server keeps its data in {data}; stop it, or name another with --data.")
+            return 1
     log_to(None if data is None else data / "dev.log")
     server = DevServer(port=options.port, data=data, seed=not options.no_seed, record=not options.no_trail, say=_say)
     stopped = threading.Event()
