@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 WORKERS ?= 2
 
-.PHONY: help venv venv-local dev demo test test-deploy package generate check format \
+.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy generate check format \
 	bench-capacity bench-coldstart bench-contention bench-http clean
 
 help: ## print this
@@ -37,17 +37,25 @@ test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
 test-deploy: venv ## only the test that packages, deploys and plays the main job through the deployed stack
 	@$(BIN)/pytest -m deploy $(ARGS)
 
-package: venv ## write the finished zip and template to .build/
+package: venv ## write the finished zip and template of a stage to .build/ (STAGE=dev or prod)
 	@$(RUN) tools.package $(ARGS)
 
-generate: venv ## write routes.py, openapi.json, errors.md, events.md, states.md, budget.md's table from the code
+secrets: venv ## create what is missing of a stage's secrets on AWS (STAGE=dev or prod; see docs/deploy.md)
+	@$(RUN) tools.keys $(ARGS)
+
+deploy: venv ## package a stage and bring its stack up on AWS (STAGE=dev or prod; see docs/deploy.md)
+	@$(RUN) tools.deploy $(ARGS)
+
+generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies from the code
 	@$(RUN) tools.generate $(ARGS)
+	@$(RUN) infra.stack
 
 check: venv ## ruff, mypy (strict) and drift of everything generated
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(RUN) tools.generate --check
+	@$(RUN) infra.stack --check
 
 format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
