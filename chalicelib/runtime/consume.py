@@ -21,8 +21,8 @@ from chalicelib.runtime import aws, log, metrics, names, queues
 MAX_RECEIVES = 8
 """After so many failures a message goes to the dead letters. The queue's redrive policy says two more, as a net."""
 BACK_OFF_CAP_S = 300
-_RETRY_RECEIVES = 1000
-"""``RetryLater`` is a decision, not a failure: such messages wait as long as the fact needs."""
+DUE = "due"
+"""The type of ``runtime.deadlines.Due``, which this module need not import."""
 
 Handler = Callable[[Any, Envelope], None]
 
@@ -70,7 +70,7 @@ class Consumer:
                 found[1](envelope.event(found[0]), envelope)
             except RetryLater as later:
                 log.info("retry later", event=envelope.id, why=later.why, delay_s=later.delay_s, receives=receives)
-                return self._later(record, later.why, delay_s=later.delay_s, spent=receives >= _RETRY_RECEIVES)
+                return self._again(record, envelope, delay_s=later.delay_s, receives=receives)
             except Exception as error:
                 reason = error.code if isinstance(error, ShopError) else type(error).__name__
                 log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
@@ -79,6 +79,24 @@ class Consumer:
                 return self._later(record, reason, delay_s=delay_s, spent=receives >= MAX_RECEIVES)
             log.info("consumed", event=envelope.id)
             return True
+
+    def _again(self, record: dict[str, Any], envelope: Envelope, *, delay_s: int, receives: int) -> bool:
+        """Wait as a handler decided: that is no failure, so the message must not run into the queue's redrive policy.
+
+        A deadline is told again by its job each minute for as long as it is due; anything else goes on as a fresh
+        message whose receives count from one.
+        """
+        if receives < MAX_RECEIVES:
+            self._hide(record, delay_s)
+            return False
+        if envelope.type == DUE:
+            return True
+        try:
+            queues.send(self.queue, [envelope], delays_s=[min(delay_s, queues.LONGEST_DELAY_S)])
+        except Exception as error:  # This one comes back by itself, and tries again.
+            log.warning("not sent afresh", kind=type(error).__name__)
+            return False
+        return True
 
     def _later(self, record: dict[str, Any], reason: str, *, delay_s: int, spent: bool) -> bool:
         if spent:
@@ -101,20 +119,24 @@ class Consumer:
             log.warning("back-off not set", kind=type(error).__name__)
 
     def _give_up(self, record: dict[str, Any], reason: str) -> bool:
-        """Move the message to the dead letters with its reason. Returns True: the original may be deleted."""
-        aws.call(
-            "sqs",
-            "SendMessage",
-            {
-                "QueueUrl": queues.url(names.dead_letter_name(self.queue)),
-                "MessageBody": record["body"],
-                "MessageAttributes": {
-                    "reason": {"DataType": "String", "StringValue": reason[:200] or "unknown"},
-                    "queue": {"DataType": "String", "StringValue": self.queue},
-                    "dead_id": {"DataType": "String", "StringValue": ids.digest(record["body"])},
+        """Move the message to the dead letters with its reason; says whether the original may be deleted."""
+        try:
+            aws.call(
+                "sqs",
+                "SendMessage",
+                {
+                    "QueueUrl": queues.url(names.dead_letter_name(self.queue)),
+                    "MessageBody": record["body"],
+                    "MessageAttributes": {
+                        "reason": {"DataType": "String", "StringValue": reason[:200] or "unknown"},
+                        "queue": {"DataType": "String", "StringValue": self.queue},
+                        "dead_id": {"DataType": "String", "StringValue": ids.digest(record["body"])},
+                    },
                 },
-            },
-        )
+            )
+        except Exception as error:  # One message that cannot be moved must not fail those beside it.
+            log.warning("dead letter not sent", kind=type(error).__name__)
+            return False
         metrics.count("dead_letters")
         log.error("dead letter", reason=reason)
         return True

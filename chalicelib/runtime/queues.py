@@ -10,6 +10,7 @@ from chalicelib.kernel.events import Envelope
 from chalicelib.runtime import aws, caches, names
 
 BATCH = 10
+LONGEST_DELAY_S = 900
 _urls: dict[str, str] = {}
 
 

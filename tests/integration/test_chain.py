@@ -111,16 +111,51 @@ def test_what_fails_for_ever_lands_in_the_dead_letters_with_its_reason(hidden: d
     ]
 
 
-def test_a_decision_to_wait_outlasts_failures(hidden: dict[str, int]) -> None:
+def test_a_decision_to_wait_outlasts_the_redrive_policy(hidden: dict[str, int]) -> None:
     consumer = Consumer("orders")
 
-    @consumer.on(Rung)
-    def handle(event: Rung, envelope: Envelope) -> None:
+    def wait(event: Any, envelope: Envelope) -> None:
         raise RetryLater("the provider does not say", delay_s=30)
 
-    waiting = record(rung("a"), receives=consume.MAX_RECEIVES + 50)
-    assert consumer.handle({"Records": [waiting]}) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    consumer.on(Rung)(wait)
+    consumer.on(deadlines.Due)(wait)
+    sent: list[Any] = []
+    refusing = [True]
+
+    def hook(service: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
+        if operation == "SendMessageBatch":
+            if refusing[0]:
+                raise ConnectionError
+            sent.extend((json.loads(entry["MessageBody"])["id"], entry["DelaySeconds"]) for entry in params["Entries"])
+            return {"Successful": []}
+        return proceed()
+
+    early = record(rung("a"), receives=consume.MAX_RECEIVES - 1)
+    late = record(rung("b"), number=1, receives=consume.MAX_RECEIVES)
+    due = facts.seal(deadlines.Due(kind="x", record_id="x", parent_id="x", due_at_s=1))
+    told_again = record(due, number=2, receives=consume.MAX_RECEIVES)
+    with aws.hooked(hook):
+        kept = [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]
+        assert consumer.handle({"Records": [early, late, told_again]}) == {"batchItemFailures": kept}
+        refusing[0] = False
+        assert consumer.handle({"Records": [early, late, told_again]}) == {"batchItemFailures": kept[:1]}
+    assert sent == [("bell.rung#b", 30)]
     assert dead_letters("orders") == []
+
+
+def test_a_dead_letter_that_cannot_be_sent_fails_alone(hidden: dict[str, int]) -> None:
+    consumer = Consumer("orders")
+    consumer.on(Rung)(lambda event, envelope: None)
+
+    def hook(service: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
+        if operation == "SendMessage":
+            raise ConnectionError
+        return proceed()
+
+    undecodable = {**record(rung("a")), "body": "{}"}
+    with aws.hooked(hook):
+        result = consumer.handle({"Records": [undecodable, record(rung("b"), number=1)]})
+    assert result == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
 
 
 def test_the_relay_reports_what_it_could_not_send_and_sends_it_again(

@@ -151,7 +151,7 @@ class Cast:
                 contact=merchants.Contact(person="Wang"),
                 freight=Money(self.rng.choice((0, 600, 801))),
                 free_freight_from=Money(9900),
-                commission_bps=self.rng.choice((0, 333, 500)),
+                commission_bps=self.rng.choice((0, 333, 777, 1250)),
             ),
             intent=system_intent(f"merchant#{number}"),
         )
@@ -312,7 +312,7 @@ class Cast:
             ("notices_tampered", 0.06, {"tamper": True}),
             ("notices_stale", 0.04, {"stale": True}),
             ("notices_of_others", 0.04, {"other_merchant": True}),
-            ("notice_wrong_amount", 0.05, {"notice_amount": rng.choice((1, 999999))}),
+            ("notice_wrong_amount", 0.08, {"notice_amount": rng.choice((1, 999999))}),
             ("notice_wrong_currency", 0.03, {"notice_currency": "USD"}),
             ("paid_during_close", 0.15, {"pay_during_close": True}),
             ("provider_refuses", 0.04, {"refuse": (rng.choice(("create", "refund")),)}),
@@ -322,12 +322,12 @@ class Cast:
                 mood |= changes
                 count(kind)
         for what, kind in (("silent_after", "timeout_accepted"), ("silent_before", "timeout"), ("unsigned", "unsigned")):
-            if rng.random() < 0.2:
+            if rng.random() < 0.25:
                 operations = ("create", "query", "close", "refund", "query_refund")
                 mood[what] = tuple(rng.choice(operations) for _ in range(rng.randint(1, 3)))
                 count(f"provider_{kind}")
-        if rng.random() < 0.05:
-            mood["down"] = (rng.choice(("query", "close", "refund")),)
+        if rng.random() < 0.08:
+            mood["down"] = (rng.choice(("query", "close", "close", "refund")),)
             count("provider_down")
         if "refund" in mood.get("refuse", ()):
             self.world.excused[number] = "failed"
@@ -589,7 +589,9 @@ class Cast:
             return
         order_id = self.rng.choice(list(sale.orders))
         order = sale.orders[order_id]
-        amount = self.rng.choice((1, max(1, order.total // 3), order.total, order.total + 1))
+        taken = sum(one.amount for one in sale.refunds.values() if one.order_id == order_id and one.status != "replaced")
+        left = max(1, order.total - taken)
+        amount = self.rng.choice((1, max(1, order.total // 3), max(1, left // 2), left, left, order.total + 1))
         body = {"order_id": order_id, "amount": {"minor": amount, "currency": sale.currency}, "reason": "goodwill"}
         path, key = {"purchase_id": sale.purchase_id}, self.key()
         template = "/v1/operator/purchases/{purchase_id}/refunds"
@@ -722,7 +724,7 @@ class Cast:
                 ("carry", 5, self.carry),
                 ("settle refund", 3, self.settle_refund),
                 ("console refund", 0.2, self.console_refund),
-                ("operate", 4, self.operate),
+                ("operate", 7, self.operate),
                 ("time", 14, self.pass_time),
                 ("sweep", 8, self.world.sweep),
                 ("old message", 1.5, self.redeliver_old),

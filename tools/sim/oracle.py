@@ -462,10 +462,16 @@ class Oracle:
             order_id: sum(r.amount for r in sale.refunds.values() if r.order_id == order_id and r.status == "succeeded")
             for order_id in sale.orders
         }
-        if sale.status == "paid" and all(gone[order_id] == order.total for order_id, order in sale.orders.items()):
-            for (account, _), minor in sale.ledger.items():
-                if minor and not account.startswith(("clearing", "surplus")):
-                    yield f"everything was refunded and {account} holds {minor}"
+        if sale.status != "paid":
+            return
+        for order_id, order in sale.orders.items():
+            left = sale.ledger.get((f"merchant:{order.merchant_id}", sale.currency), 0)
+            if gone[order_id] == order.total and left:
+                yield f"{order_id} was refunded and its merchant is still owed {-left}"
+        if all(gone[order_id] == order.total for order_id, order in sale.orders.items()):
+            left = sale.ledger.get(("commission", sale.currency), 0)
+            if left:
+                yield f"everything was refunded and the commission keeps {-left}"
 
     def _check_released(self, sale: Sale) -> None:
         """No stock goes back while somebody may still pay, or has paid unheard."""

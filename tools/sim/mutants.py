@@ -1,0 +1,369 @@
+"""Known bugs, put in one at a time: each must be found, or the simulator proves nothing.
+
+Every one was seen in a shop system or is the mistake next to a line of ours. ``python -m tools.sim.mutants`` says which
+promise broke, in which seed and after how many steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+STEPS = 700
+SEEDS = 40
+"""So many seeds at most, of those in which much goes wrong."""
+
+Mutation = Callable[[], AbstractContextManager[Any]]
+MUTANTS: dict[str, Mutation] = {}
+
+
+def mutant(name: str) -> Callable[[Mutation], Mutation]:
+    """Register a bug under the words that a person would use for it."""
+
+    def register(mutation: Mutation) -> Mutation:
+        MUTANTS[name] = mutation
+        return mutation
+
+    return register
+
+
+@mutant("stock is taken without a condition")
+def _take_unconditionally() -> AbstractContextManager[Any]:
+    from chalicelib.inventory import store
+
+    def add_take(work: Any, sku_id: str, bucket: str, quantity: int, _refuse: Any) -> None:
+        store.add_put_back(work, sku_id, bucket, -quantity)
+
+    return patch.object(store, "add_take", add_take)
+
+
+@mutant("stock is taken outside the order's transaction")
+def _take_apart() -> AbstractContextManager[Any]:
+    from chalicelib.inventory import service
+    from chalicelib.runtime.db.work import UnitOfWork
+
+    real = service.take
+
+    def take(_work: Any, quantities: Any, *, buckets: Any) -> None:
+        with UnitOfWork() as apart:
+            real(apart, quantities, buckets=buckets)
+
+    return patch.object(service, "take", take)
+
+
+@mutant("stock comes back outside the order's transaction")
+def _put_back_apart() -> AbstractContextManager[Any]:
+    from chalicelib.inventory import service
+    from chalicelib.runtime.db.work import UnitOfWork
+
+    real = service.put_back
+
+    def put_back(_work: Any, quantities: Any, *, buckets: Any) -> None:
+        with UnitOfWork() as apart:
+            real(apart, quantities, buckets=buckets)
+
+    return patch.object(service, "put_back", put_back)
+
+
+@mutant("a row's version is not checked")
+def _any_version() -> AbstractContextManager[Any]:
+    from chalicelib.runtime.db import work
+
+    real = work._conditioned  # noqa: SLF001
+
+    def conditioned(condition: Any) -> dict[str, Any]:
+        made = real(condition)
+        if made["ConditionExpression"].startswith("#0 = ") and "version" in made["ExpressionAttributeNames"].values():
+            return {}
+        return made
+
+    return patch.object(work, "_conditioned", conditioned)
+
+
+@mutant("expiry does not ask the provider")
+def _expire_blindly() -> AbstractContextManager[Any]:
+    from chalicelib.payments import service
+
+    return patch.object(service, "conclude_attempts", lambda _purchase: service.Conclusion.CLOSED)
+
+
+@mutant("a silent provider counts as closed")
+def _silence_is_closed() -> AbstractContextManager[Any]:
+    from chalicelib.payments import service
+    from chalicelib.payments.ports import Outcome, Report
+
+    real = service._close  # noqa: SLF001
+
+    def close(adapter: Any, payment: Any) -> tuple[Report, bool]:
+        report, given_up = real(adapter, payment)
+        return (Report(Outcome.CLOSED) if report.outcome is Outcome.UNKNOWN else report), given_up
+
+    return patch.object(service, "_close", close)
+
+
+@mutant("a notice is acknowledged before it is durable")
+def _acknowledge_early() -> AbstractContextManager[Any]:
+    from chalicelib.payments import api
+    from chalicelib.runtime import queues
+
+    class Careless:
+        @staticmethod
+        def send(queue: str, envelopes: Any) -> None:
+            try:
+                queues.send(queue, envelopes)
+            except Exception:  # noqa: S110
+                pass
+
+    return patch.object(api, "queues", Careless)
+
+
+@mutant("a capture is booked at every notice")
+def _capture_twice() -> AbstractContextManager[Any]:
+    from chalicelib.kernel import clock, ids
+    from chalicelib.ledger import service as ledger
+    from chalicelib.payments import service, store
+    from chalicelib.runtime.db.work import UnitOfWork
+
+    real = service.record_capture
+
+    def record_capture(payment_id: str, **facts: Any) -> Any:
+        payment = store.load_payment(payment_id)
+        if payment.holds_money:
+            with UnitOfWork() as work:
+                ledger.post(
+                    work,
+                    entry_id=f"payment.captured#{payment_id}#{ids.random_bytes(4).hex()}",
+                    purchase_id=payment.purchase_id,
+                    at=clock.now(),
+                    postings=ledger.surplus_postings(payment.provider, facts["amount"]),
+                )
+        return real(payment_id, **facts)
+
+    return patch.object(service, "record_capture", record_capture)
+
+
+@mutant("a notice's amount is believed")
+def _believe_notices() -> AbstractContextManager[Any]:
+    from chalicelib.payments import service
+
+    real = service.record_capture
+
+    def record_capture(payment_id: str, **facts: Any) -> Any:
+        return real(payment_id, **{**facts, "confirmed": True})
+
+    return patch.object(service, "record_capture", record_capture)
+
+
+@mutant("a capture after expiry is dropped")
+def _drop_late_money() -> AbstractContextManager[Any]:
+    from chalicelib.orders import service as orders
+    from chalicelib.payments import service
+
+    real = service._record  # noqa: SLF001
+
+    def record(payment: Any, amount: Any, transaction_id: str, at: Any) -> Any:
+        if orders.load_purchase(payment.purchase_id).status in ("expired", "cancelled"):
+            return payment
+        return real(payment, amount, transaction_id, at)
+
+    return patch.object(service, "_record", record)
+
+
+@mutant("surplus money is kept")
+def _keep_surplus() -> AbstractContextManager[Any]:
+    from chalicelib.payments import service
+
+    real = service._request  # noqa: SLF001
+
+    def request(work: Any, payment: Any, refund: Any) -> None:
+        if refund.order_id is not None:
+            real(work, payment, refund)
+
+    return patch.object(service, "_request", request)
+
+
+@mutant("a refund gets a new number when it is sent again")
+def _renew_numbers() -> AbstractContextManager[Any]:
+    from chalicelib.kernel import ids
+    from chalicelib.payments import service
+
+    real = service._refund_order  # noqa: SLF001
+
+    def refund_order(payment: Any, refund: Any) -> Any:
+        order = real(payment, refund)
+        if not refund.chases:
+            return order
+        number = (int(order.refund_id.rsplit("_", 1)[1]) + refund.chases) % 100
+        return replace(order, refund_id=ids.child_id("ref", order.refund_id, number))
+
+    return patch.object(service, "_refund_order", refund_order)
+
+
+@mutant("refunds are not held against what was captured")
+def _refund_freely() -> AbstractContextManager[Any]:
+    from chalicelib.payments import domain, service
+
+    def reserve(payment: Any, amount: Any, **_: Any) -> Any:
+        return replace(payment, reserved=payment.reserved + amount.minor)
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with patch.object(domain, "reserve", reserve), patch.object(service, "_within_order", lambda *_: None):
+            yield
+
+    return both()
+
+
+@mutant("a refund counts on its order at every telling")
+def _count_refunds_twice() -> AbstractContextManager[Any]:
+    from chalicelib.orders import domain
+
+    def refund(order: Any, *, refund_id: str, amount: Any) -> Any:
+        return replace(order, refunded=order.refunded + amount, refunds=(*order.refunds, refund_id))
+
+    return patch.object(domain, "refund", refund)
+
+
+@mutant("commission is rounded at each refund")
+def _lose_roundings() -> AbstractContextManager[Any]:
+    from chalicelib.ledger import domain, service
+
+    def refund_postings(provider: str, share: Any, *, before: Any, amount: Any) -> Any:  # noqa: ARG001
+        ours = domain.commission_of(amount, share.commission_bps)
+        return (
+            domain.Posting(domain.clearing(provider), -amount),
+            *domain._moving(  # noqa: SLF001
+                [
+                    domain.Posting(domain.merchant(share.merchant_id), amount - ours),
+                    domain.Posting(domain.COMMISSION, ours),
+                ]
+            ),
+        )
+
+    return patch.object(service, "refund_postings", refund_postings)
+
+
+@mutant("a deadline fires without looking again")
+def _fire_blindly() -> AbstractContextManager[Any]:
+    from chalicelib.checkout import service
+    from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
+    from chalicelib.orders import service as orders
+
+    def order_timed_out(order_id: str) -> None:
+        order = orders.load_order(order_id)
+        if order.due_at is None:
+            return
+        try:
+            service._time_out(order)  # noqa: SLF001
+        except ConcurrentUpdate as error:
+            raise RetryLater("kept changing", delay_s=1) from error
+
+    return patch.object(service, "order_timed_out", order_timed_out)
+
+
+@mutant("the Idempotency-Key is not looked at")
+def _forget_keys() -> AbstractContextManager[Any]:
+    from chalicelib.kernel import ids
+    from chalicelib.runtime.intents import Intent
+
+    return patch.object(Intent, "record_id", lambda _self, prefix: ids.derived_id(prefix, ids.random_bytes(8).hex()))
+
+
+@mutant("the relay goes on after a failed send")
+def _lose_events() -> AbstractContextManager[Any]:
+    from chalicelib.runtime import relay
+
+    real = relay.relay
+
+    def careless(event: Any) -> dict[str, Any]:
+        real(event)
+        return {"batchItemFailures": []}
+
+    return patch.object(relay, "relay", careless)
+
+
+@mutant("a consumer deletes what it failed at")
+def _swallow_failures() -> AbstractContextManager[Any]:
+    from chalicelib.runtime.consume import Consumer
+
+    return patch.object(Consumer, "_later", lambda *_args, **_options: True)
+
+
+@mutant("the buyer's phone is logged")
+def _log_phones() -> AbstractContextManager[Any]:
+    from chalicelib.checkout import service
+    from chalicelib.runtime import log
+
+    real = service._contact  # noqa: SLF001
+
+    def contact(account_id: str, address_id: str) -> Any:
+        found = real(account_id, address_id)
+        log.info("quoting", phone=found.phone)
+        return found
+
+    return patch.object(service, "_contact", contact)
+
+
+@dataclass
+class Hunt:
+    """How a bug was found, or not."""
+
+    name: str
+    found: str = ""
+    seed: int = -1
+    seeds: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+
+def hunt(name: str, *, seeds: int = SEEDS, steps: int = STEPS) -> Hunt:
+    """Play rough seeds with the bug until it is found."""
+    from tools.sim import actors
+    from tools.sim.__main__ import environment, play
+
+    environment()
+    result = Hunt(name)
+    started = time.monotonic()
+    with MUTANTS[name]():
+        for seed in [seed for seed in range(seeds * 4) if actors.rates(seed)[0] >= 0.02][:seeds]:
+            played = play(seed, steps)
+            result.seeds += 1
+            result.steps += played.steps
+            if played.violations:
+                result.found, result.seed = played.violations[0], seed
+                break
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def hunt_all(*, workers: int = 2) -> list[Hunt]:
+    """Hunt every bug."""
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(hunt, MUTANTS))
+
+
+def main() -> int:
+    """Hunt and print."""
+    parser = argparse.ArgumentParser(prog="python -m tools.sim.mutants", description=__doc__)
+    parser.add_argument("--only", help="one bug")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    hunts = [hunt(arguments.only)] if arguments.only else hunt_all(workers=arguments.workers)
+    for one in hunts:
+        where = f"seed {one.seed:3d}, {one.steps:6d} steps" if one.found else f"NOT FOUND in {one.steps} steps"
+        print(f"{one.name:52} {where:26} {one.seconds:5.1f} s  {one.found[:110]}")
+    missed = [one.name for one in hunts if not one.found]
+    print(json.dumps({"mutants": len(hunts), "found": len(hunts) - len(missed), "missed": missed}))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
