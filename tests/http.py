@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 from chalicelib.runtime.http.app import App
@@ -72,7 +72,7 @@ def _match(app: App, path: str) -> tuple[str, dict[str, str]]:
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
         found = re.fullmatch(pattern, path)
         if found:
-            return template, found.groupdict()
+            return template, {name: unquote(value) for name, value in found.groupdict().items()}
     return path, {}
 
 

@@ -53,7 +53,7 @@ def set_quantity(owner_id: str, sku_id: str, quantity: int) -> Cart:
         NotFound: if this is no SKU's id.
         CartFull: if no further SKU fits.
     """
-    if not ids.is_id("sku", sku_id):
+    if not ids.is_child_id("sku", sku_id):
         raise NotFound(what="SKU")
     return store.set_quantity(owner_id, sku_id, quantity, keep_s=_keep_s(owner_id))
 
@@ -64,7 +64,7 @@ def remove(owner_id: str, sku_id: str) -> Cart:
     Raises:
         NotFound: if this is no SKU's id.
     """
-    if not ids.is_id("sku", sku_id):
+    if not ids.is_child_id("sku", sku_id):
         raise NotFound(what="SKU")
     return store.remove(owner_id, sku_id)
 

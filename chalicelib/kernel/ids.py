@@ -83,5 +83,10 @@ def is_id(prefix: str, text: str) -> bool:
         2 <= len(parts) <= 3
         and len(parts[1]) in (24, 26)
         and all(c in _ALPHABET for c in parts[1])
-        and (len(parts) == 2 or (len(parts[2]) == 2 and parts[2].isdigit()))
+        and (len(parts) == 2 or (len(parts[2]) == 2 and parts[2].isascii() and parts[2].isdigit()))
     )
+
+
+def is_child_id(prefix: str, text: str) -> bool:
+    """Say whether the text has the shape of a numbered child's id: an order's, a SKU's, a payment's."""
+    return is_id(prefix, text) and text.count("_") == 2

@@ -210,7 +210,7 @@ def load_order(order_id: str, *, consistent: bool = True) -> Order:
     Raises:
         NotFound: if there is none.
     """
-    if not ids.is_id("ord", order_id):
+    if not ids.is_child_id("ord", order_id):  # Without its number it would be a prefix of all the purchase's orders.
         raise NotFound(what="order")
     page = reads.query(
         OrderRow,

@@ -214,7 +214,7 @@ class UnknownPayment(NotFound):
     """A genuine notice names an attempt that we do not have."""
 
     code = "unknown_payment"
-    en, zh = "There is no payment {payment_id}.", "支付 {payment_id} 不存在。"
+    en, zh = "There is no such payment.", "支付不存在。"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -142,6 +143,14 @@ def test_chalices_own_refusals_have_our_shape(app: App) -> None:
         (b'{"name": "a", "role": "operator"}', (422, "invalid_request")),
         (b'{"name": "' + b"x" * 200 + b'"}', (413, "too_large")),
         (b"[" * 190, (400, "malformed_body")),
+        (b'{"name": "a", "name": "b"}', (400, "malformed_body")),
+        (b'{"name": "a", "price": {"minor": 1, "minor": 2}}', (400, "malformed_body")),
+        (b'{"name": "a\\u0000b"}', (400, "malformed_body")),
+        (b'{"name": "a\\u001bb"}', (400, "malformed_body")),
+        (b'{"name": "a\\\\\\bb"}', (400, "malformed_body")),
+        (b'{"name": "a\x7fb"}', (400, "malformed_body")),
+        (b'{"name": "a\x00b"}', (400, "malformed_body")),
+        ('{"name": "茶"}'.encode("utf-16"), (400, "malformed_body")),
     ],
 )
 def test_a_wrong_body_is_refused_and_said_where(app: App, raw: bytes, expected: tuple[int, str]) -> None:
@@ -149,6 +158,21 @@ def test_a_wrong_body_is_refused_and_said_where(app: App, raw: bytes, expected: 
     assert problem(answer) == expected
     if expected[0] == 422:
         assert answer[1]["errors"][0]["pointer"].startswith("/")
+
+
+@pytest.mark.parametrize("text", ["a\\u0000", "\\b", "line\nline\tend\r", "\\", "\\\\u0001", "茶\u200d🍵"])
+def test_a_text_may_hold_backslashes_and_ends_of_lines(app: App, text: str) -> None:
+    answer = ask(app, "POST", "/v1/things", {"name": text}, Authorization="Bearer buyer", Idempotency_Key="key-12345")
+    assert (answer[0], answer[1]) == (201, {"name": text.strip()})
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "中文", "a b", "..", "a\nb", "a%b", "'"])
+def test_what_no_id_is_made_of_is_no_address(app: App, name: str) -> None:
+    assert problem(ask(app, "GET", f"/v1/things/{quote(name)}")) == (404, "not_found")
+
+
+def test_a_query_holds_no_control_characters(app: App) -> None:
+    assert problem(ask(app, "GET", "/v1/things/tea?page=%00")) == (422, "invalid_request")
 
 
 def test_a_key_is_needed_and_names_what_is_made(app: App) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import Invalid, Malformed, ShopError, TooLarge
+from chalicelib.kernel.errors import Invalid, Malformed, NotFound, ShopError, TooLarge
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.intents import Intent
 
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 
 JSON = ("application/json",)
 BODY_CAP_BYTES = 64 * 1024
-_KEY = re.compile(r"^[A-Za-z0-9_\-:.]{8,64}$")
+_KEY = re.compile(r"[A-Za-z0-9_\-:.]{8,64}")
+_SEGMENT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""All that our ids, roles and names of providers are made of. Anything else is no address: a key of 10 KB, say, is one
+that DynamoDB refuses to look for."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\(?:u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])|[bf])|\x7f")
+"""Control characters but tab and line ends, as JSON can hold them: nobody types them, and each reader down the line
+(a CSV, a label printer, a terminal) does something else with them."""
 
 
 class MissingIdempotencyKey(Invalid):
@@ -92,6 +100,8 @@ class Route:
             ShopError: as the view, or for input that is not what the route accepts.
         """
         arguments: dict[str, Any] = dict(path_parameters)
+        if not all(_SEGMENT.fullmatch(value) for value in path_parameters.values()):
+            raise NotFound(what="address")
         if len(request.body) > self.cap_bytes:
             raise TooLarge(cap_bytes=self.cap_bytes)
         if self.body is not None:
@@ -114,7 +124,7 @@ class Route:
 
     def _intent(self, request: Request, caller: Caller | None) -> Intent:
         key = request.headers.get("idempotency-key", "")
-        if not _KEY.match(key):
+        if not _KEY.fullmatch(key):
             raise MissingIdempotencyKey
         return Intent.of(
             account_id=caller.account_id if caller else "anonymous",
@@ -161,6 +171,7 @@ def _parse_body(model: type[BaseModel], raw: bytes) -> BaseModel:
 
     if not raw.strip():
         raw = b"{}"
+    _check_json(raw)
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
@@ -170,11 +181,33 @@ def _parse_body(model: type[BaseModel], raw: bytes) -> BaseModel:
         raise Invalid(errors=found) from None
 
 
+def _check_json(raw: bytes) -> None:
+    """Refuse what is valid JSON and still means trouble: of two equal keys, each reader takes another one."""
+    if _CONTROLS_IN_JSON.search(raw):
+        raise Malformed(why="it holds control characters")
+    try:
+        json.loads(raw.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise Malformed(why="it is not valid JSON") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed(why="a key is there twice")
+    return found
+
+
 def _parse_query(model: type[BaseModel], query: Mapping[str, str]) -> BaseModel:
     from pydantic import ValidationError
 
     from chalicelib.runtime.schema import errors_of
 
+    for name, value in query.items():
+        if _CONTROLS.search(value):
+            raise Invalid(
+                errors=[{"pointer": f"/{name}", "code": "control_character", "detail": "holds control characters"}]
+            )
     try:
         return model.model_validate(dict(query))
     except ValidationError as error:
