@@ -207,7 +207,7 @@ class Sandbox:
                 order_no = refund.out_trade_no if refund else number
                 return self._operate("query_refund", order_no, lambda: self._query_refund(number))
             case ("GET", ["bills", day]):
-                return self._operate("bill", day, lambda: self._bill(day))
+                return self._operate("bill", day, lambda: self._day_bill(day))
             case _:
                 return self._sign(404, {"code": "NO_SUCH_CALL"})
 
@@ -329,7 +329,7 @@ class Sandbox:
         if state != "pending":
             self._notify(refund.notify_url, refund.out_trade_no, {"kind": "refund", **self._refund_view(refund)})
 
-    def _bill(self, day: str) -> tuple[int, dict[str, Any]]:
+    def _day_bill(self, day: str) -> tuple[int, dict[str, Any]]:
         """Answer the bill of a China day: lines in major units as text, then totals; none before the day is over."""
         if datetime.fromtimestamp(self.now(), UTC).astimezone(_CHINA).date().isoformat() <= day:
             return 409, {"code": "BILL_NOT_READY"}
