@@ -24,6 +24,10 @@ from chalicelib.runtime import outbound
 from tests.paying import Till, payment, story
 
 DAY = "2026-11-22"
+TICK: dict[str, Any] = {
+    "version": "0", "account": "1", "region": "r", "detail": {}, "detail-type": "Scheduled Event", "source": "aws.events",
+    "time": "2026-11-22T04:00:00Z", "id": "1", "resources": [],
+}  # fmt: skip
 RUN_ID = domain.run_id("sandbox", DAY)
 
 
@@ -308,16 +312,16 @@ def test_two_copies_of_a_step_at_the_same_moment_count_once(till: Till, monkeypa
 
 def test_the_hourly_job_begins_each_closed_day_once_when_its_bill_is_ready(till: Till) -> None:
     till.paid((1000,))
-    assert daily.reconcile({}, None) == {"begun": 2}  # It is noon in China: the bills of the days before are there.
+    assert daily.reconcile(TICK, None) == {"begun": 3}  # It is noon in China: the bills of the days before are there.
     till.settle()
     till.clock.advance(timedelta(hours=20))
-    assert daily.reconcile({}, None) == {"begun": 0}  # 08:00 in China: not yet.
+    assert daily.reconcile(TICK, None) == {"begun": 0}  # 08:00 in China: not yet.
     till.clock.advance(timedelta(hours=3))
-    assert daily.reconcile({}, None) == {"begun": 1}
-    assert daily.reconcile({}, None) == {"begun": 0}
+    assert daily.reconcile(TICK, None) == {"begun": 1}
+    assert daily.reconcile(TICK, None) == {"begun": 0}
     till.settle()
     listed = till.operate("GET", f"/v1/operator/reconciliations?provider=sandbox&day={DAY}&days=5").json["items"]
-    assert [(run["day"], run["counts"]) for run in listed][0] == (DAY, {"match": 1})
+    assert (listed[0]["day"], listed[0]["counts"]) == (DAY, {"match": 1})
     assert {run["status"] for run in listed} == {"done"}
 
 

@@ -364,7 +364,7 @@ class Sandbox:
     def _spoil(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Put the defects asked for into a bill's lines."""
         wanted = self.bill_defects
-        stranger = {**lines[0], "out_trade_no": "pay_nobody_knows_01", "transaction_id": f"sbt{self._next():08d}"}
+        stranger = {**lines[0], "out_trade_no": "pay_nobody_knows_01", "transaction_id": "sbt_of_a_stranger"}
         twin = dict(lines[-1])
         if "missing" in wanted:
             lines = lines[1:]
