@@ -18,6 +18,7 @@ TABLES: dict[str, str] = {
     "orders": "chalicelib.orders.store",
     "payments": "chalicelib.payments.store",
     "ledger": "chalicelib.ledger.store",
+    "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
 }
@@ -28,6 +29,7 @@ QUEUES: dict[str, str] = {
     "orders": "chalicelib.orders.consumers",
     "payments": "chalicelib.payments.consumers",
     "payment-notices": "chalicelib.payments.notices",
+    "reconciliation": "chalicelib.reconciliation.consumers",
     "catalog": "chalicelib.catalog.consumers",
     "catalog-imports": "chalicelib.catalog.imports",
     "logistics": "chalicelib.logistics.consumers",
@@ -35,7 +37,10 @@ QUEUES: dict[str, str] = {
 }
 """Queue -> the module whose function consumes it. Every queue has a dead-letter queue."""
 
-FUNCTION_MODULES: tuple[str, ...] = tuple(dict.fromkeys(QUEUES.values()))
+SCHEDULES: dict[str, str] = {"reconcile": "chalicelib.reconciliation.daily"}
+"""Function that runs by the clock -> the module that declares it; beside the deadline job, which is the runtime's."""
+
+FUNCTION_MODULES: tuple[str, ...] = tuple(dict.fromkeys((*QUEUES.values(), *SCHEDULES.values())))
 """Modules that declare Lambda functions beside the relay and the deadline job: one Blueprint ``functions`` each."""
 
 EVENTS: dict[str, tuple[str, ...]] = {
@@ -55,8 +60,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "payment.quarantined": (),
     "payment.noticed": ("payment-notices",),
     "refund.requested": ("payments",),
-    "refund.succeeded": ("orders", "complaints"),
-    "refund.failed": ("complaints",),
+    "refund.succeeded": ("orders", "complaints", "reconciliation"),
+    "refund.failed": ("complaints", "reconciliation"),
+    "reconciliation.advanced": ("reconciliation",),
+    "case.opened": (),
+    "case.closed": (),
     "stock.depleted": ("catalog",),
     "stock.replenished": ("catalog",),
     "product.listed": ("catalog",),
@@ -91,6 +99,8 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "ord": ("order", "checkout"),
     "pay": ("payment", "payments"),
     "ref": ("refund", "payments"),
+    "rec": ("reconciliation", "reconciliation"),
+    "cas": ("case", "reconciliation"),
     "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
 }
@@ -99,6 +109,7 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     # Tables with a due index: name, hash key, range key.
     ("orders", "purchase_id", "id"),
     ("payments", "purchase_id", "id"),
+    ("reconciliations", "owner", "id"),
     ("shipments", "order_id", "id"),
     ("complaints", "complaint_id", None),
 )
@@ -113,6 +124,7 @@ CAPABILITIES = (
     "orders",
     "payments",
     "ledger",
+    "reconciliation",
     "logistics",
     "complaints",
     "site",

@@ -65,11 +65,12 @@ FUNCTIONS: dict[str, Function] = {
             "carts": "rwd",
             "shipments": "rw",
             "complaints": "rw",
+            "reconciliations": "rw",
             **PAYING,
         },
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "payments-*", "logistics-*"),
-        puts=("incoming/", "evidence/", "catalog/"),
+        puts=("incoming/", "evidence/", "catalog/", "reconciliation/"),
     ),
     RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),
     DEADLINES: Function(memory_mb=512, timeout_s=50, sends=deadline_queues(), reads_due=True),
@@ -85,6 +86,16 @@ FUNCTIONS: dict[str, Function] = {
     "payment-notices": Function(
         memory_mb=512, timeout_s=30, consumes="payment-notices", tables=PAYING, secrets=("payments-*",)
     ),
+    "reconciliation": Function(
+        # A bill unpacks to at most 64 MB, and is held as lines while it is cut into pieces.
+        memory_mb=1024,
+        timeout_s=60,
+        consumes="reconciliation",
+        tables={**PAYING, "reconciliations": "rwb"},
+        secrets=("payments-*",),
+        puts=("reconciliation/",),
+    ),
+    "reconcile": Function(memory_mb=512, timeout_s=60, tables={"reconciliations": "rw"}, secrets=("payments-*",)),
     "catalog": Function(
         memory_mb=512,
         timeout_s=30,

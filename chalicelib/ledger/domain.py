@@ -127,6 +127,16 @@ def surplus_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
     return (Posting(clearing(provider), amount), Posting(SURPLUS, -amount))
 
 
+def fees(provider: str) -> str:
+    """Return the account of what a provider keeps for its service."""
+    return f"fees:{provider}"
+
+
+def fee_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
+    """Return the postings of a fee that the provider kept (negative: that it gave back)."""
+    return (Posting(clearing(provider), -amount), Posting(fees(provider), amount))
+
+
 def balances(postings: Sequence[Posting], *, by_account: bool = True) -> dict[tuple[str, str], int]:
     """Return the sums by (account or "", currency)."""
     sums: dict[tuple[str, str], int] = {}

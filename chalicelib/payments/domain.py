@@ -248,6 +248,8 @@ class Payment:
     refunded_at: datetime | None = None
     """When the provider last answered about a refund: it may demand a pause before the next."""
     instruction: Instruction | None = None
+    booked_on: str = ""
+    """Provider and day of the bill that should hold the capture (``sandbox#2026-11-22``)."""
     version: int = 0
 
     @property
@@ -280,6 +282,8 @@ class Refund:
     code: str = ""
     provider_refund_id: str | None = None
     fingerprint: str = ""
+    booked_on: str = ""
+    """Provider and day of the bill that should hold it, once it is done."""
     version: int = 0
 
 

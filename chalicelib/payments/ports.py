@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
+from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.money import Money
+from chalicelib.payments.bills import Bill
 
 NO_LIMIT = timedelta(days=365 * 100)
 
@@ -196,6 +198,8 @@ class Limits:
     """Between two refunds of one payment."""
     notices_prove: bool = True
     """False where the signature is weak: a notice then only causes a query."""
+    bill_zone: tzinfo = CHINA
+    """By whose clock the days of its bills begin."""
 
 
 class NoticeRefused(ShopError):
@@ -286,6 +290,13 @@ class Provider(Protocol):
 
     def query_refund(self, refund: RefundOrder) -> RefundReport:
         """Ask what became of it."""
+
+    def bill(self, day: date) -> Bill:
+        """Fetch what it booked on one of its days; an empty bill if nothing moved.
+
+        Raises:
+            BillUnavailable: if there is none yet, or what came cannot be trusted.
+        """
 
     def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
         """Authenticate the raw bytes of a notice and read it. Header names in any case.

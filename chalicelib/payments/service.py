@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, NotFound, RetryLater
@@ -14,6 +14,7 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Purchase, PurchaseStatus, Sale
 from chalicelib.payments import domain, events, providers, store
+from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.domain import (
     ANSWERS,
     REFUND,
@@ -54,6 +55,10 @@ from chalicelib.runtime.intents import Intent
 
 __all__ = [
     "AlreadyPaid",
+    "Bill",
+    "BillKind",
+    "BillLine",
+    "BillUnavailable",
     "Conclusion",
     "Payment",
     "PaymentStatus",
@@ -377,6 +382,7 @@ def _record(payment: Payment, amount: Money, transaction_id: str, at: datetime) 
         surplus = "amount_differs" if waiting else f"purchase_{sale.purchase.status.value}"
         work = UnitOfWork(f"payment.captured#{payment.payment_id}")
     captured = domain.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=surplus)
+    captured = replace(captured, booked_on=booked_on(payment.provider, at))
     if surplus:
         captured = replace(captured, reserved=amount.minor)
         _request(work, captured, _surplus_refund(captured))
@@ -702,6 +708,8 @@ def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
             return refund
     now = clock.now()
     changed = domain.moved(refund, cause, now=now, code=report.code, number=report.provider_refund_id)
+    if cause is RefundCause.SUCCEED:
+        changed = replace(changed, booked_on=booked_on(payment.provider, report.at or now))
     with UnitOfWork() as work:
         if cause is RefundCause.SUCCEED:
             _give_back(work, story, payment, changed)
@@ -747,6 +755,68 @@ def _give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund)
         )
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
     metrics.count("refunds_succeeded")
+
+
+# --- bills ------------------------------------------------------------------------------------------------------------
+
+
+def booked_on(provider: str, at: datetime) -> str:
+    """Return the provider's day, as the index of what should be on its bill knows it."""
+    return f"{provider}#{billing_day(provider, at).isoformat()}"
+
+
+def billing_day(provider: str, at: datetime) -> date:
+    """Return the day of a moment by the provider's clock.
+
+    Raises:
+        UnknownProvider: if there is no such provider here.
+    """
+    return at.astimezone(providers.load(provider).limits.bill_zone).date()
+
+
+def billing_providers() -> tuple[str, ...]:
+    """Return the providers that this installation is set up for: those with a secret."""
+    return providers.configured()
+
+
+def fetch_bill(provider: str, day: date) -> Bill:
+    """Return the bill of one of the provider's days.
+
+    Raises:
+        UnknownProvider: if there is no such provider here.
+        BillUnavailable: if there is none yet, or what came cannot be trusted.
+    """
+    return providers.load(provider).bill(day)
+
+
+def records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
+    """Return attempts and refunds by their ids; those we do not have are absent."""
+    return store.load_records(record_ids)
+
+
+BOOKED_SHARDS = store.BOOKED_SHARDS
+
+
+def booked(
+    provider: str, day: date, *, shard: int, limit: int, start_key: dict[str, Any] | None
+) -> tuple[list[str], dict[str, Any] | None]:
+    """Return one page of the ids of captures and refunds that should be on a day's bill, and where it goes on."""
+    return store.list_booked(f"{provider}#{day.isoformat()}", shard=shard, limit=limit, start_key=start_key)
+
+
+def query_refund_now(refund_id: str) -> Refund:
+    """Ask the provider about a refund because a bill or an operator wants to know, whatever its state.
+
+    Raises:
+        NotFound: if there is no such refund.
+    """
+    _, payment, refund = _load_refund(refund_id)
+    if refund.status is RefundStatus.SUCCEEDED:
+        return refund
+    report = providers.load(payment.provider).query_refund(_refund_order(payment, refund))
+    if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT, RefundOutcome.PENDING):
+        return refund
+    return _apply_refund(refund_id, report)
 
 
 # --- reading, and operators -------------------------------------------------------------------------------------------

@@ -85,6 +85,20 @@ class AttentionIndex(GlobalSecondaryIndex["RecordRow"]):
     attention_ms = NumberAttribute(range_key=True)
 
 
+class BookedIndex(GlobalSecondaryIndex["RecordRow"]):
+    """Sparse: captures and refunds that are done, by the provider's day whose bill should hold them."""
+
+    class Meta:
+        index_name = "booked"
+        projection = KeysOnlyProjection()
+
+    booked_on = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
+BOOKED_SHARDS = 4
+
+
 class RecordRow(DueRow):
     """Base of what the table keeps. Key: purchase_id, the record's id."""
 
@@ -97,7 +111,9 @@ class RecordRow(DueRow):
     attention = UnicodeAttribute(null=True)
     attention_ms = NumberAttribute(null=True)
     due = DueIndex()
+    booked_on = UnicodeAttribute(null=True)
     attentions = AttentionIndex()
+    booked = BookedIndex()
 
 
 class PaymentRow(RecordRow):
@@ -189,6 +205,41 @@ def list_attention(kind: str, *, limit: int, start_key: reads.Raw | None) -> Rec
     return RecordPage(_load(page.items), page.last_key)
 
 
+def list_booked(
+    day_key: str, *, shard: int, limit: int, start_key: reads.Raw | None
+) -> tuple[list[str], reads.Raw | None]:
+    """Read one page of the records of a provider's day, as ``payments`` know it; one of :data:`BOOKED_SHARDS`."""
+    page = reads.query(RecordRow, f"{day_key}#{shard}", index=RecordRow.booked, limit=limit, start_key=start_key)
+    return [item["id"]["S"] for item in page.items], page.last_key
+
+
+def load_records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
+    """Read attempts and refunds by their ids, consistently, a hundred a call; missing ones are absent."""
+    kinds: dict[str, type[RecordRow]] = {"pay": PaymentRow, "ref": RefundRow}
+    wanted = [
+        (kinds[record_id[:3]], ids.parent_id("pur", record_id), record_id)
+        for record_id in record_ids
+        if record_id[:3] in kinds and ids.is_id(record_id[:3], record_id)
+    ]
+    found: dict[str, Payment | Refund] = {}
+    for row in reads.get_many(wanted, consistent=True).values():
+        if isinstance(row, PaymentRow):
+            found[row.id] = _payment(row)
+        elif isinstance(row, RefundRow):
+            found[row.id] = _refund(row)
+    return found
+
+
+def _shelf(booked_on: str, record_id: str) -> str | None:
+    if not booked_on:
+        return None
+    return f"{booked_on}#{int.from_bytes(ids.digest(record_id).encode()[-2:]) % BOOKED_SHARDS}"
+
+
+def _booked_on(row: RecordRow) -> str:
+    return row.booked_on.rpartition("#")[0] if row.booked_on else ""
+
+
 def list_due(*, limit: int, start_key: reads.Raw | None) -> RecordPage:
     """Read one page of what waits for a provider, shard by shard, the next to be asked first in each."""
     shard = int(start_key["due_shard"]["S"].removeprefix("due")) if start_key else 0
@@ -278,6 +329,7 @@ def _payment_row(payment: Payment) -> PaymentRow:
         captured_minor=payment.captured.minor if payment.captured else None,
         reserved_minor=payment.reserved,
         refunded_minor=payment.refunded,
+        booked_on=_shelf(payment.booked_on, payment.payment_id),
         doc=_PaymentDoc(
             method=payment.method,
             created_ms=_ms(payment.created_at),
@@ -333,6 +385,7 @@ def _payment(row: PaymentRow) -> Payment:
         )
         if shown
         else None,
+        booked_on=_booked_on(row),
         version=int(row.version),
     )
 
@@ -348,6 +401,7 @@ def _refund_row(refund: Refund) -> RefundRow:
         currency=refund.amount.currency,
         attention=f"refund_{refund.status.value}" if waits else None,
         attention_ms=_ms(refund.since) if waits else None,
+        booked_on=_shelf(refund.booked_on, refund.refund_id),
         doc=_RefundDoc(
             reason=refund.reason,
             cause=refund.cause,
@@ -383,6 +437,7 @@ def _refund(row: RefundRow) -> Refund:
         code=doc.code,
         provider_refund_id=doc.provider_refund_id,
         fingerprint=doc.fingerprint,
+        booked_on=_booked_on(row),
         version=int(row.version),
     )
 

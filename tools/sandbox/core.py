@@ -4,7 +4,8 @@ Nothing here knows the shop: it speaks the HTTP shapes of ``payments/providers/s
 Time and randomness are injected, so a seed replays. ``handle`` answers a call; ``tick`` posts the notices that are due.
 
 Signed calls (see the adapter): ``POST /v1/orders``, ``GET /v1/orders/{no}``, ``POST /v1/orders/{no}/close``,
-``POST /v1/refunds``, ``GET /v1/refunds/{no}``. Open calls, for people and tests: ``POST /pay/{no}`` (a buyer pays:
+``POST /v1/refunds``, ``GET /v1/refunds/{no}``, ``GET /v1/bills/{day}``.
+Open calls, for people and tests: ``POST /pay/{no}`` (a buyer pays:
 ``{"amount", "currency", "times"}`` optional), ``POST /control`` and ``POST /control/{no}`` (a :class:`Steering` in
 part), ``POST /settle/{refund}`` (``{"state"}``), ``POST /console-refund/{no}``, ``GET /state``, ``GET /``.
 """
@@ -21,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -31,6 +33,10 @@ WINDOW_S = 300
 RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
 """When an unanswered notice is sent again, counted from the send before."""
 _NUMBER = re.compile(r"[0-9A-Za-z_]{6,32}")
+_CHINA = timezone(timedelta(hours=8))
+FEE_PER_MILLE = 6
+BILL_DEFECTS = ("missing", "extra", "amount", "currency", "state", "duplicate", "totals", "field")
+"""A line too few, one nobody here knows, another amount, currency or state, a line twice, wrong totals, no amount."""
 
 
 class Silence(Exception):
@@ -155,6 +161,9 @@ class Sandbox:
     """What was posted and the status that came back, in order."""
     calls: list[str] = field(default_factory=list)
     """Every signed call that was understood: ``operation number``."""
+    bill_defects: tuple[str, ...] = ()
+    """Which of :data:`BILL_DEFECTS` the next bills have. ``missing`` and ``duplicate`` concern the first line,
+    ``amount``, ``currency``, ``state`` and ``field`` the last ones, so that several can be had at once."""
     _steering: dict[str, Steering] = field(default_factory=dict)
     _serial: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -197,6 +206,8 @@ class Sandbox:
                 refund = self.refunds.get(number)
                 order_no = refund.out_trade_no if refund else number
                 return self._operate("query_refund", order_no, lambda: self._query_refund(number))
+            case ("GET", ["bills", day]):
+                return self._operate("bill", day, lambda: self._day_bill(day))
             case _:
                 return self._sign(404, {"code": "NO_SUCH_CALL"})
 
@@ -317,6 +328,59 @@ class Sandbox:
             self.orders[refund.out_trade_no].refunded -= refund.amount
         if state != "pending":
             self._notify(refund.notify_url, refund.out_trade_no, {"kind": "refund", **self._refund_view(refund)})
+
+    def _day_bill(self, day: str) -> tuple[int, dict[str, Any]]:
+        """Answer the bill of a China day: lines in major units as text, then totals; none before the day is over."""
+        if datetime.fromtimestamp(self.now(), UTC).astimezone(_CHINA).date().isoformat() <= day:
+            return 409, {"code": "BILL_NOT_READY"}
+        lines = [self._bill_line(order, None) for order in self.orders.values() if _on(day, order.paid_at)]
+        lines += [
+            self._bill_line(self.orders[refund.out_trade_no], refund)
+            for refund in self.refunds.values()
+            if _on(day, refund.refunded_at)
+        ]
+        if not lines:
+            return 404, {"code": "NO_STATEMENT_EXIST"}
+        lines = self._spoil(lines)
+        totals = {"lines": len(lines) + ("totals" in self.bill_defects)}
+        return 200, {"day": day, "lines": lines, "totals": totals}
+
+    def _bill_line(self, order: Order, refund: Refund | None) -> dict[str, Any]:
+        minor = refund.amount if refund else order.paid_amount
+        fee = f"{'-' if refund else ''}{minor * FEE_PER_MILLE // 10:05d}"
+        return {
+            "kind": "refund" if refund else "payment",
+            "out_trade_no": order.out_trade_no,
+            "transaction_id": order.transaction_id,
+            "amount": f"{minor // 100}.{minor % 100:02d}" if order.paid_currency != "JPY" else str(minor),
+            "currency": order.paid_currency,
+            "fee": f"{fee[:-4] or '0'}.{fee[-4:]}",
+            "at": refund.refunded_at if refund else order.paid_at,
+            "state": refund.state if refund else order.state,
+            "out_refund_no": refund.out_refund_no if refund else "",
+            "refund_id": refund.refund_id if refund else "",
+        }
+
+    def _spoil(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Put the defects asked for into a bill's lines."""
+        wanted = self.bill_defects
+        stranger = {**lines[0], "out_trade_no": "pay_nobody_knows_01", "transaction_id": "sbt_of_a_stranger"}
+        twin = dict(lines[-1])
+        if "missing" in wanted:
+            lines = lines[1:]
+        changes: dict[str, dict[str, Any]] = {
+            "amount": {"amount": "0.07"},
+            "currency": {"currency": "USD"},
+            "state": {"state": "failed"},
+            "field": {"amount": "a lot"},
+        }
+        payments = [line for line in lines if line["kind"] == "payment"]
+        refunds = [line for line in lines if line["kind"] == "refund"]
+        for defect in (defect for defect in changes if defect in wanted):
+            among = refunds if defect == "state" else payments
+            if among:
+                among.pop().update(changes[defect])
+        return lines + ([stranger] if "extra" in wanted else []) + ([twin] if "duplicate" in wanted else [])
 
     def _order_view(self, order: Order) -> dict[str, Any]:
         paid = order.state == "paid"
@@ -548,6 +612,10 @@ class Sandbox:
             f"{rows}</table><script>async function go(u){{const r=await fetch(u,{{method:'POST'}});"
             "if(!r.ok)alert(await r.text());location.reload()}</script>"
         )
+
+
+def _on(day: str, seconds: int | None) -> bool:
+    return seconds is not None and datetime.fromtimestamp(seconds, _CHINA).date().isoformat() == day
 
 
 def _mac(key: str, message: bytes) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
+from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments.domain import UnknownProvider
 from chalicelib.payments.ports import Provider
-from chalicelib.runtime import caches
+from chalicelib.runtime import caches, log, secrets
 from chalicelib.runtime.config import LOCAL, config
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,15}")
@@ -30,6 +32,22 @@ def load(name: str) -> Provider:
     if provider.for_tests_only and config().stage not in TEST_STAGES:
         raise UnknownProvider(what="payment provider", provider=name)
     return provider
+
+
+def configured() -> tuple[str, ...]:
+    """Return the names of the providers that this stage may use and has a secret for."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        if not _NAME.fullmatch(module.name):
+            continue
+        try:
+            load(module.name)
+            secrets.secret(f"payments-{module.name}")
+        except (UnknownProvider, Misconfigured) as error:
+            log.info("provider not in use", provider=module.name, why=error.code)
+            continue
+        found.append(module.name)
+    return tuple(found)
 
 
 @cache

@@ -309,6 +309,8 @@ class QQWallet:
         except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
             raise BillUnavailable(why=error.code) from error
         if answer.status != 200 or answer.body.lstrip()[:5] in (b"<xml>", b"<?xml"):
+            if answer.status == 200 and _why(answer.body) in NO_BILL:
+                return Bill()
             raise BillUnavailable(why=_why(answer.body))
         return read_bill(answer.body)
 
@@ -594,6 +596,8 @@ def _why(body: bytes) -> str:
 
 # --- bill -------------------------------------------------------------------------------------------------------------
 
+NO_BILL = ("NO_BILL_EXIST", "No Bill Exist")
+"""What a day without movements answers."""
 _YUAN = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
 
 

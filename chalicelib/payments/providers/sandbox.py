@@ -12,11 +12,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.money import Money
+from chalicelib.kernel.money import MINOR_DIGITS, Money
+from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -45,6 +47,7 @@ from chalicelib.runtime.config import setting
 WINDOW = timedelta(seconds=300)
 DEFAULT_URL = "http://127.0.0.1:9100"
 _SECONDS = re.compile(r"[0-9]{1,12}")
+_AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,3})?")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _STATES = {"pending": Outcome.PENDING, "paid": Outcome.CAPTURED, "closed": Outcome.CLOSED}
 _REFUNDS = {
@@ -154,6 +157,20 @@ class Sandbox:
         if status == 404 and _code(answer) == "REFUND_NOT_EXIST":
             return RefundReport(RefundOutcome.ABSENT)
         return _refund_answer(status, answer, refund.refund_id)
+
+    def bill(self, day: date) -> Bill:
+        """Fetch the bill of a China day; an empty one if nothing moved.
+
+        Raises:
+            BillUnavailable: if the day is not over, or no answer can be trusted.
+        """
+        status, answer = self._call("GET", f"/v1/bills/{day.isoformat()}")
+        if status == 404 and _code(answer) == "NO_STATEMENT_EXIST":
+            return Bill()
+        lines = answer.get("lines")
+        if status != 200 or answer.get("day") != day.isoformat() or not isinstance(lines, list):
+            raise BillUnavailable(why=_code(answer) or f"status {status}")
+        return _bill(lines, answer.get("totals"))
 
     def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
         """Authenticate and read a notice."""
@@ -312,4 +329,42 @@ def _notice(content: dict[str, Any]) -> Notice:
     # A refund made in the provider's console has a number of its own: it still is about our payment.
     return Notice(
         notice_id, payment_id, refund_id=_text(content["out_refund_no"]), refund_report=_refund_report(content)
+    )
+
+
+def _bill(rows: list[Any], totals: Any) -> Bill:
+    lines: list[BillLine] = []
+    defects: list[str] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            lines.append(_bill_line(row, number))
+        except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+            defects.append(f"line {number}: {error}")
+    said = totals.get("lines") if isinstance(totals, dict) else None
+    if said != len(rows):
+        defects.append(f"the totals speak of {said} lines, there are {len(rows)}")
+    return Bill(tuple(lines), {"lines": str(said)}, tuple(defects))
+
+
+def _bill_line(row: dict[str, Any], number: int) -> BillLine:
+    moment = _moment(row["at"])
+    if moment is None:
+        raise ValueError("no time")
+    digits = MINOR_DIGITS.get(row["currency"], 2)
+    if not _AMOUNT.fullmatch(row["amount"]):
+        raise ValueError("not an amount")
+    minor = Decimal(row["amount"]).scaleb(digits)
+    if minor != int(minor):
+        raise ValueError("not in whole minor units")
+    return BillLine(
+        kind=BillKind(row["kind"]),
+        payment_id=str(row["out_trade_no"]),
+        transaction_id=str(row["transaction_id"]),
+        amount=Money(int(minor), row["currency"]),
+        fee_text=str(row["fee"]),
+        at=moment,
+        status=str(row["state"]),
+        refund_id=str(row["out_refund_no"]),
+        provider_refund_id=str(row["refund_id"]),
+        line=number,
     )

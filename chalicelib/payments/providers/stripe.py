@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -177,7 +177,7 @@ class Stripe:
     methods: tuple[str, ...] = ("checkout", "payment_intent")
     currencies: frozenset[str] = CURRENCIES
     content_types: tuple[str, ...] = ("application/json",)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(bill_zone=UTC))
     for_tests_only: bool = False
     enabled: bool = True
 

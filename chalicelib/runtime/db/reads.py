@@ -142,6 +142,21 @@ def query_rows(kind: type[R], hash_key: str, **options: Any) -> list[R]:
             return rows
 
 
+def put_many(rows: Sequence[Row]) -> None:
+    """Write rows without conditions, 25 a call: what can be worked out again and comes out the same, never state."""
+    for start in range(0, len(rows), 25):
+        request: dict[str, list[dict[str, Any]]] = {}
+        for row in rows[start : start + 25]:
+            request.setdefault(row.Meta.table_name, []).append({"PutRequest": {"Item": row.serialize()}})
+        for attempt in range(dynamo.ATTEMPTS):
+            request = dynamo.call("BatchWriteItem", {"RequestItems": request}).get("UnprocessedItems") or {}
+            if not request:
+                break
+            dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
+        else:
+            raise Busy
+
+
 def delete_many(rows: Sequence[Row]) -> None:
     """Delete rows without conditions, 25 a call: housekeeping only, never state."""
     for start in range(0, len(rows), 25):

@@ -1,0 +1,6 @@
+"""Reconciliation: each provider's bill of each day against our own records, line by line; what does not fit, a case.
+
+Owns the table ``reconciliations`` (runs, their lines, operators' cases) and the bucket's prefix ``reconciliation/``.
+Emits ``reconciliation.advanced``, ``case.opened`` and ``case.closed``. Consumes ``reconciliation.advanced``, refunds
+that got stuck or went through after all, and the deadlines of runs (ask for the bill again) and cases (escalate).
+"""

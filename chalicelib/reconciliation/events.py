@@ -1,0 +1,39 @@
+"""Facts about reconciliations and cases."""
+
+from __future__ import annotations
+
+from chalicelib.kernel.events import Event
+
+
+class ReconciliationAdvanced(Event, frozen=True, tag="reconciliation.advanced"):
+    """A run has come to a step, which is now to be done."""
+
+    run_id: str
+    step: int
+
+    @property
+    def subject(self) -> str:
+        """One step of one run."""
+        return f"{self.run_id}#{self.step}"
+
+
+class CaseEvent(Event, frozen=True):
+    """Base: a fact about one case."""
+
+    case_id: str
+    kind: str
+
+    @property
+    def subject(self) -> str:
+        """The case."""
+        return self.case_id
+
+
+class CaseOpened(CaseEvent, frozen=True, tag="case.opened"):
+    """Money does not fit, and no rule of ours may mend it: an operator must look."""
+
+
+class CaseClosed(CaseEvent, frozen=True, tag="case.closed"):
+    """It fits after all (``settled``), or an operator said what became of it (``resolved``)."""
+
+    how: str

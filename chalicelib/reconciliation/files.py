@@ -1,0 +1,115 @@
+"""Files of runs in the bucket: pieces of the bill between two steps, parts of the report, and the report itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from chalicelib.kernel import clock
+from chalicelib.reconciliation.domain import Judged, Line, Run
+from chalicelib.runtime import aws
+from chalicelib.runtime.config import config
+
+DOWNLOAD_S: Final = 300
+COLUMNS: Final = (
+    *("line", "finding", "why", "healed", "kind", "payment_id", "refund_id", "transaction_id", "provider_refund_id"),
+    *("amount", "currency", "fee", "status", "at"),
+    *("our_record", "our_status", "our_amount", "our_currency", "case_id"),
+)
+_CSV: Final = "text/csv; charset=utf-8"
+_lines = msgspec.json.Decoder(tuple[Line, ...])
+
+
+def put_piece(run: Run, number: int, lines: Sequence[Line]) -> None:
+    """Keep a piece of the bill."""
+    _put(_key(run, f"piece-{number:05d}.json"), msgspec.json.encode(lines), "application/json")
+
+
+def piece(run: Run, number: int) -> tuple[Line, ...]:
+    """Read a piece of the bill."""
+    return _lines.decode(_get(_key(run, f"piece-{number:05d}.json")))
+
+
+def put_part(run: Run, number: int, judged: Iterable[Judged]) -> None:
+    """Keep a part of the report. Writing it again writes the same."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerows([_safe(cell) for cell in _cells(found)] for found in judged)
+    _put(_key(run, f"part-{number:05d}.csv"), text.getvalue().encode(), _CSV)
+
+
+def put_report(run: Run) -> None:
+    """Put the parts together; the memory it takes is that of one part."""
+    with tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024) as whole:
+        whole.write(b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n")
+        for number in range(run.parts):
+            whole.write(_get(_key(run, f"part-{number:05d}.csv")))
+        size = whole.tell()
+        whole.seek(0)
+        params = {"Bucket": config().bucket, "Key": _report(run), "Body": whole, "ContentType": _CSV}
+        aws.call("s3", "PutObject", {**params, "ContentLength": size})
+
+
+def download_url(run: Run) -> str:
+    """Sign a URL from which the report can be fetched for five minutes. No call is made."""
+    url: str = aws.client("s3").generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": config().bucket,
+            "Key": _report(run),
+            "ResponseContentDisposition": f'attachment; filename="{run.provider}-{run.day}.csv"',
+        },
+        ExpiresIn=DOWNLOAD_S,
+    )
+    return url
+
+
+def _cells(found: Judged) -> list[Any]:
+    line, ours = found.line, found.ours
+    said: list[Any] = (
+        [
+            line.kind.value,
+            line.payment_id,
+            line.refund_id,
+            line.transaction_id,
+            line.provider_refund_id,
+            line.money.text().split()[0],
+            line.currency,
+            line.fee,
+            line.status,
+            clock.from_epoch_s(line.at_s).isoformat().replace("+00:00", "Z"),
+        ]
+        if line
+        else [""] * 10
+    )
+    have = [ours.record_id, ours.status, ours.money.text().split()[0], ours.currency] if ours else [""] * 4
+    number = line.number if line else ""
+    return [number, found.finding.value, found.why, "yes" if found.healed else "", *said, *have, found.case_id]
+
+
+def _safe(cell: Any) -> str:
+    """Keep a spreadsheet from running what a provider's file says."""
+    text = str(cell)
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _report(run: Run) -> str:
+    return _key(run, "report.csv")
+
+
+def _key(run: Run, name: str) -> str:
+    return f"reconciliation/{run.run_id}/{run.round}/{name}"
+
+
+def _put(key: str, content: bytes, content_type: str) -> None:
+    aws.call("s3", "PutObject", {"Bucket": config().bucket, "Key": key, "Body": content, "ContentType": content_type})
+
+
+def _get(key: str) -> bytes:
+    content: bytes = aws.call("s3", "GetObject", {"Bucket": config().bucket, "Key": key})["Body"].read()
+    return content

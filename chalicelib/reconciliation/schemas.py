@@ -1,0 +1,259 @@
+"""Wire models of reconciliation."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.reconciliation.domain import Case, Judged, Line, Ours, Run
+from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
+
+Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,15}$")]
+FindingWord = Literal[
+    "match",
+    "missing_here",
+    "missing_there",
+    "differs",
+    "unknown_refund",
+    "duplicate",
+    "dispute",
+    "other",
+    "unreadable",
+]
+
+
+class BeginReconciliation(Schema):
+    """Which day of which provider. ``again`` repeats one that has ended: what fits by now is settled."""
+
+    provider: Provider
+    day: date
+    again: bool = False
+
+
+class RunView(Schema):
+    """One provider's day: how far it is, and how many lines are of which class. ``healed`` ones need nobody."""
+
+    run_id: str
+    provider: str
+    day: date
+    status: str
+    round: int
+    started_at: Timestamp
+    finished_at: Timestamp | None = None
+    next_try_at: Timestamp | None = None
+    lines: int
+    pieces: int
+    pieces_read: int
+    counts: dict[str, int]
+    healed: int
+    cases: int
+    fees: list[MoneyView]
+    fee_rest_millionths: int
+    """What rounding fees to whole minor units left, in millionths of one: providers bill fractions of a fen."""
+    totals: dict[str, str]
+    """The bill's own totals, as written."""
+    why: str | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> RunView:
+        """Return the wire form."""
+        return cls(
+            run_id=run.run_id,
+            provider=run.provider,
+            day=date.fromisoformat(run.day),
+            status=run.status.value,
+            round=run.round,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            next_try_at=run.due_at if run.asks else None,
+            lines=run.lines,
+            pieces=run.pieces,
+            pieces_read=run.piece,
+            counts=dict(run.counts),
+            healed=run.healed,
+            cases=run.cases,
+            fees=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(run.fees.items())],
+            fee_rest_millionths=run.fee_rest_millionths,
+            totals=dict(run.totals),
+            why=run.why or None,
+        )
+
+
+class RunsQuery(Schema):
+    """Days of one provider, the latest first."""
+
+    provider: Provider
+    day: date
+    """The last day."""
+    days: Annotated[int, Field(ge=1, le=62)] = 1
+
+
+class RunsView(Schema):
+    """Reconciled days."""
+
+    items: list[RunView]
+
+
+class LineView(Schema):
+    """A line of the bill, as it says it."""
+
+    number: int
+    kind: str
+    payment_id: str
+    refund_id: str
+    transaction_id: str
+    provider_refund_id: str
+    amount: MoneyView
+    fee: str
+    status: str
+
+    @classmethod
+    def of(cls, line: Line) -> LineView:
+        """Return the wire form."""
+        return cls(
+            number=line.number,
+            kind=line.kind.value,
+            payment_id=line.payment_id,
+            refund_id=line.refund_id,
+            transaction_id=line.transaction_id,
+            provider_refund_id=line.provider_refund_id,
+            amount=MoneyView.of(line.money),
+            fee=line.fee,
+            status=line.status,
+        )
+
+
+class OursView(Schema):
+    """What our record said when the line was judged."""
+
+    record_id: str
+    purchase_id: str
+    provider: str
+    status: str
+    amount: MoneyView
+    transaction_id: str | None = None
+
+    @classmethod
+    def of(cls, ours: Ours) -> OursView:
+        """Return the wire form."""
+        return cls(
+            record_id=ours.record_id,
+            purchase_id=ours.purchase_id,
+            provider=ours.provider,
+            status=ours.status,
+            amount=MoneyView.of(ours.money),
+            transaction_id=ours.transaction_id or None,
+        )
+
+
+class JudgedView(Schema):
+    """A line, or a record of ours without one, with its class."""
+
+    finding: str
+    why: str | None = None
+    healed: bool
+    case_id: str | None = None
+    fee: MoneyView | None = None
+    line: LineView | None = None
+    ours: OursView | None = None
+
+    @classmethod
+    def of(cls, found: Judged) -> JudgedView:
+        """Return the wire form."""
+        return cls(
+            finding=found.finding.value,
+            why=found.why or None,
+            healed=found.healed,
+            case_id=found.case_id or None,
+            fee=MoneyView(minor=found.fee, currency=found.fee_currency) if found.fee_currency else None,
+            line=LineView.of(found.line) if found.line else None,
+            ours=OursView.of(found.ours) if found.ours else None,
+        )
+
+
+class LinesQuery(PageQuery):
+    """Lines of one class."""
+
+    finding: FindingWord = "differs"
+
+
+class LinesView(Schema):
+    """One page of a run's findings."""
+
+    items: list[JudgedView]
+    next_cursor: str | None = None
+
+
+class ReportView(Schema):
+    """Where the report (CSV, UTF-8 with a byte order mark) can be fetched until ``expires_at``."""
+
+    url: str
+    expires_at: Timestamp
+
+
+class TurnView(Schema):
+    """One entry of a case's history."""
+
+    status: str
+    at: Timestamp
+    by: str
+    how: str | None = None
+    note: str | None = None
+
+
+class CaseView(Schema):
+    """Money that does not fit. ``said`` is what the bill says and, under ``our_...``, what we have."""
+
+    case_id: str
+    kind: str
+    status: str
+    provider: str
+    day: date
+    subject: str
+    purchase_id: str | None = None
+    opened_at: Timestamp
+    due_at: Timestamp | None = None
+    said: dict[str, str]
+    history: list[TurnView]
+
+    @classmethod
+    def of(cls, case: Case) -> CaseView:
+        """Return the wire form."""
+        return cls(
+            case_id=case.case_id,
+            kind=case.kind,
+            status=case.status.value,
+            provider=case.provider,
+            day=date.fromisoformat(case.day),
+            subject=case.subject,
+            purchase_id=case.purchase_id or None,
+            opened_at=case.opened_at,
+            due_at=case.due_at,
+            said=dict(case.said),
+            history=[
+                TurnView(status=turn.status, at=turn.at, by=turn.by, how=turn.how or None, note=turn.note or None)
+                for turn in case.history
+            ],
+        )
+
+
+class CasesQuery(PageQuery):
+    """Cases in one state, oldest first."""
+
+    status: Literal["open", "escalated", "settled", "resolved"] = "open"
+
+
+class CasesView(Schema):
+    """One page of cases."""
+
+    items: list[CaseView]
+    next_cursor: str | None = None
+
+
+class ResolveCase(Schema):
+    """What became of it."""
+
+    how: Literal["corrected", "refunded", "accepted", "not_ours", "with_provider"]
+    note: Annotated[str, Field(min_length=1, max_length=300)]
