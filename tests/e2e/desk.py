@@ -20,6 +20,7 @@ from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
+from chalicelib.orders import service as orders
 from chalicelib.runtime import aws, names, secrets
 from tests import goods, people
 from tools.client import Answer
@@ -231,10 +232,11 @@ class Customer:
         self.stand.pay(payment_id)
         return payment_id
 
-    def refund(self, minor: int, *, order: int = 0) -> str:
-        """Refund part of an order as an operator; returns the refund's id."""
+    def refund(self, minor: int, *, shop: int = 0) -> str:
+        """Refund part of a shop's order as an operator; returns the refund's id."""
+        sale = orders.load_sale(self.purchase_id)
         body = {
-            "order_id": self.purchase["orders"][order]["order_id"],
+            "order_id": next(o.order_id for o in sale.orders if o.merchant_id == self.desk.merchants[shop]),
             "amount": {"minor": minor, "currency": "CNY"},
             "reason": "买家退货",
         }

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib import topology
-from chalicelib.runtime import aws, names, queues
+from chalicelib.runtime import aws, log, names, queues
 from tests.e2e.desk import FREIGHT, NOW, STOCK, TOTAL, WAYS, Customer, Desk, Scenario, Steps, paid_accounts, play
 from tools import lab
 
@@ -77,7 +77,7 @@ def one_payment_for_two_merchants(c: Customer) -> Steps:
     payment_id = c.paid()
     yield NOW
     c.is_paid()
-    c.refund(TOTAL, order=1)
+    c.refund(TOTAL, shop=1)
     yield CHASED
     c.is_paid(refunded=(0, TOTAL))
     assert c.there(payment_id) == (2 * TOTAL, TOTAL)
@@ -103,7 +103,7 @@ def the_notice_comes_ten_times_and_out_of_order(c: Customer) -> Steps:
     yield NOW
     c.is_paid()
     assert c.entries == 1
-    assert len(c.answers(payment_id)) >= 20
+    assert len(c.answers(payment_id)) >= 10
     assert set(c.answers(payment_id)) == {c.way.took}
 
 
@@ -143,10 +143,12 @@ def _refused(**steering: bool) -> Scenario:
         c.stand.pay(payment_id)
         yield NOW
         c.is_untouched()
-        assert set(c.answers(payment_id)) == {c.way.refused}
+        # Stripe also tells of charges: what nobody acts on is acknowledged whosever it is.
+        ignored = {c.way.took} if c.way.name == "stripe" and "other_merchant" in steering else set()
+        assert set(c.answers(payment_id)) - ignored == {c.way.refused}
         yield CHASED  # Asking finds the truth.
         c.is_paid()
-        assert set(c.answers(payment_id)) == {c.way.refused}
+        assert set(c.answers(payment_id)) - ignored == {c.way.refused}
         assert c.doubts == []
 
     return refused
@@ -246,7 +248,9 @@ def an_old_notice_is_sent_again_after_the_refund(c: Customer) -> Steps:
     yield timedelta(minutes=11)
     assert c.payments == ["refunded"]
     url = f"https://shop.example/v1/webhooks/payments/{c.way.name}"
-    assert c.desk.lab.post(url, *recorded) == (c.way.refused if c.way.has_window else c.way.took)
+    if c.way.has_window:
+        assert c.desk.lab.post(url, *recorded) == c.way.refused
+    assert c.desk.lab.post(url, *c.stand.signed_notice(content)) == c.way.took
     yield NOW
     assert c.payments == ["refunded"]
     assert c.accounts == {}
@@ -583,8 +587,10 @@ def the_providers_keys_are_changed(c: Customer) -> Steps:
 
 @pytest.fixture
 def shop(cloud: str) -> Iterator[lab.Lab]:
+    log.set_level("CRITICAL")  # Thousands of calls; what matters is asserted.
     with lab.opened(real_providers=True) as opened:
         yield opened
+    log.set_level("INFO")
 
 
 @pytest.mark.parametrize("name", WAYS)
