@@ -6,6 +6,7 @@ sandbox provider and the carrier hub answer in process; streams and queues move 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ from tools import engine, resources
 from tools.carriers.hub import Hub
 from tools.client import Client, InProcess
 from tools.dev.server import log_to
+from tools.sandbox import hosts, providers
 from tools.sandbox.core import Sandbox
-from tools.sandbox.mount import transport as sandbox_transport
 
 ADDRESS = {
     "recipient": "王梅",
@@ -52,19 +53,33 @@ class Lab:
     """Stands still between steps, so that the same run costs the same."""
     pump: Pump = field(default_factory=Pump)
     send: InProcess = field(default_factory=InProcess)
-    sandbox: Sandbox = field(init=False)
+    stand_ins: dict[str, Any] = field(init=False)
+    """The payment providers' other ends, by name."""
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sandbox = Sandbox(now=lambda: clock.now().timestamp())
-        self.hub = Hub(self._deliver, now=clock.now)
+        self.stand_ins = providers.create(lambda: clock.now().timestamp())
+        self.hub = Hub(self.deliver, now=clock.now)
+        to_hosts = {host: self.stand_ins[name] for host, name in providers.HOSTS.items()}
+        to_hosts[urlsplit(self.sandbox.base_url).netloc] = self.sandbox
+        self._to_providers = hosts.transport(to_hosts)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Return the sandbox provider."""
+        found: Sandbox = self.stand_ins["sandbox"]
+        return found
 
     def drain(self) -> None:
         """Move notices, streams and queues until nothing moves any more."""
         while True:
-            posted = self.sandbox.tick(lambda url, headers, body: self._deliver(url, headers, body)[0])
+            posted = sum(stand_in.tick(self.post) for stand_in in self.stand_ins.values())
             if not self.pump.drain() and not posted:
                 return
+
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        """Deliver a provider's notice to the real route; return the answer's status."""
+        return self.deliver(url, headers, body)[0]
 
     def pass_time(self, by: timedelta) -> None:
         """Let time pass, run the deadline job, move everything."""
@@ -72,7 +87,8 @@ class Lab:
         self.pump.due()
         self.drain()
 
-    def _deliver(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def deliver(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Deliver what somebody else posts to us."""
         status, _, content = self.send("POST", urlsplit(url).path, headers, body)
         return status, content
 
@@ -81,7 +97,7 @@ class Lab:
         parts = urlsplit(request.url)
         if parts.path.startswith("/poll"):
             return outbound.Response(*self.hub.handle(parts.path, request.body))
-        return sandbox_transport(self.sandbox)(request)
+        return self._to_providers(request)
 
     # People ----------------------------------------------------------------------------------------------------
 
@@ -123,10 +139,10 @@ class Lab:
         """Check out."""
         return shopper.client.expect(201, "POST", "/v1/purchases", {"quote": quote})
 
-    def start_payment(self, shopper: Shopper, purchase_id: str) -> str:
+    def start_payment(self, shopper: Shopper, purchase_id: str, provider: str = "sandbox", **body: Any) -> str:
         """Start to pay."""
         path = f"/v1/purchases/{purchase_id}/payments"
-        return str(shopper.client.expect(201, "POST", path, {"provider": "sandbox"})["payment_id"])
+        return str(shopper.client.expect(201, "POST", path, {"provider": provider, **body})["payment_id"])
 
     def ship(self, staff: Client, order: Any) -> str:
         """Ship everything of an order in one parcel; return its tracking number."""
@@ -138,11 +154,17 @@ class Lab:
 
 
 @contextmanager
-def opened() -> Iterator[Lab]:
-    """Open a lab in the environment's account; puts clock and outbound transport back."""
+def opened(*, real_providers: bool = False) -> Iterator[Lab]:
+    """Open a lab in the environment's account; puts clock, outbound transport and settings back.
+
+    ``real_providers`` gives the shop the keys of their stand-ins and turns on those that are off by default.
+    """
     caches.forget_all()
-    resources.create_all()
     lab = Lab()
+    resources.create_all(providers.secrets(lab.stand_ins) if real_providers else None)
+    before = os.environ.get("BIANDAN_QQWALLET")
+    if real_providers:
+        os.environ["BIANDAN_QQWALLET"] = "on"
     clock.install(lab.time)
     outbound.install(lab.outbound)
     try:
@@ -150,13 +172,13 @@ def opened() -> Iterator[Lab]:
     finally:
         outbound.install(None)
         clock.install(None)
+        if before is None:
+            os.environ.pop("BIANDAN_QQWALLET", None)
 
 
 @contextmanager
 def alone() -> Iterator[Lab]:
     """Open a lab on an engine of its own, for a command line."""
-    import os
-
     from chalicelib.runtime import aws, config
 
     log_to(None)

@@ -382,6 +382,12 @@ class QQWallet(StandIn):
             self._settle(refund, "succeeded")
             return refund
 
+    def money(self, number: str) -> tuple[int, int]:
+        """Return what these books say was captured on an order, and what has gone back."""
+        order = self.orders.get(number)
+        back = [r.amount for r in self.refunds.values() if r.out_trade_no == number and r.state == "succeeded"]
+        return (order.paid_amount if order else 0), sum(back)
+
     # --- notices ------------------------------------------------------------------------------------------------------
 
     def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:

@@ -549,6 +549,12 @@ class Stripe(StandIn):
             self._emit("charge.dispute.funds_withdrawn", dispute)
             return dispute
 
+    def money(self, number: str) -> tuple[int, int]:
+        """Return what these books say was captured with our number, and what has gone back."""
+        charges = {c["id"]: c["amount"] for c in self.charges.values() if c["metadata"].get("payment_id") == number}
+        back = [r["amount"] for r in self.refunds.values() if r["charge"] in charges and r["status"] == "succeeded"]
+        return sum(charges.values()), sum(back)
+
     def rotate(self, secret: str, *, overlap: bool = True) -> None:
         """Sign events with a new secret; in the overlap with the one before as well, as Stripe does for a day."""
         before = self.keys.webhook_secrets[:1] if overlap else ()
