@@ -36,7 +36,8 @@ from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 
-INLINE_LINES_BYTES = 400
+INLINE_LINES_BYTES = 300
+"""Three or four lines. More would push the head over one write unit at each of its half dozen changes."""
 _LINES = "~lines"
 
 

@@ -347,19 +347,29 @@ def _captured(payment_id: str, report: Report) -> Payment:
     )
 
 
-def record_capture(payment_id: str, *, amount: Money, transaction_id: str, at: datetime, confirmed: bool) -> Payment:
+def record_capture(
+    payment_id: str,
+    *,
+    amount: Money,
+    transaction_id: str,
+    at: datetime,
+    confirmed: bool,
+    read: Payment | None = None,
+) -> Payment:
     """Record that the provider holds the money: notice, query and bill all come here, in any order, any often.
 
     One transaction over the attempt, the purchase with its orders, and the ledger. Money that the purchase does not
     take goes back by itself: the refund stands in the same transaction, its number follows from the attempt.
     An amount that differs is only believed when a query says so (``confirmed``); a notice is quarantined first.
+    ``read`` spares a read where the caller has just made it; its version guards the write.
 
     Raises:
         UnknownPayment: if there is no such attempt.
     """
+    known = [read] if read is not None else []
 
     def record() -> Payment:
-        payment = store.load_payment(payment_id)
+        payment = known.pop() if known else store.load_payment(payment_id)
         if payment.holds_money:
             if payment.transaction_id != transaction_id:
                 _quarantine(payment, "second_capture", amount=amount.text(), transaction_id=transaction_id)
@@ -503,6 +513,7 @@ def take_notice(notice: PaymentNoticed) -> None:
             transaction_id=notice.transaction_id,
             at=notice.at or clock.now(),
             confirmed=False,
+            read=payment,
         )
     elif not payment.holds_money:
         _ask(payment, close=False, chasing=False)
