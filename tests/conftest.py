@@ -26,7 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what this process started."""
+    """Close what this process holds, stop what it started."""
+    from chalicelib.runtime import transport
+
+    transport.forget()
     if _running is not None:
         _running.stop()
         os.environ.pop("BIANDAN_TEST_ENGINE", None)
