@@ -356,7 +356,7 @@ def test_the_schedule_runs_the_deadline_job_and_it_finds_what_is_due(
     deployed: Deployed, held_queue: Callable[[str], Held]
 ) -> None:
     rules = deployed.client("events").list_rules()["Rules"]
-    assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 minute)"]
+    assert "rate(1 minute)" in [rule["ScheduleExpression"] for rule in rules]
     dynamodb = deployed.client("dynamodb")
     table = f"biandan-{STAGE}-orders"
     key = {"purchase_id": {"S": f"pur_{'0' * 24}"}, "id": {"S": f"ord_{'0' * 24}_01"}}
