@@ -32,7 +32,7 @@ demo: venv-local ## play the main job over HTTP against the running server, step
 	@exec $(RUN) tools.demo $(ARGS)
 
 test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
-	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-deploy: venv ## only the test that packages, deploys and plays the main job through the deployed stack
 	@$(BIN)/pytest -m deploy $(ARGS)

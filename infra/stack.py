@@ -232,6 +232,13 @@ def _bucket(stage: str) -> Json:
                             "ExpirationInDays": 30,
                         },
                         {
+                            # Providers' bills and what was found in them are accounting records: kept, but cheaply.
+                            "Id": "bills-cool",
+                            "Status": "Enabled",
+                            "Prefix": "reconciliation/",
+                            "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}],
+                        },
+                        {
                             # A case is decided within weeks; commercial records must be kept for three years.
                             "Id": "evidence-cools",
                             "Status": "Enabled",

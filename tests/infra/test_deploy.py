@@ -36,7 +36,7 @@ from tools.client import Network
 from tools.dev import standins
 from tools.sandbox.core import Keys, Sandbox
 
-pytestmark = pytest.mark.deploy
+pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy")]  # One stack for all of them.
 
 STAGE = "dev"
 ACCOUNT = engine.LOCAL_ACCOUNT  # The engine looks unsigned calls of an API up in its own account only.

@@ -15,6 +15,8 @@ import pytest
 from infra import functions
 from tools import package
 
+pytestmark = pytest.mark.xdist_group("package")
+
 PLATFORM = package.LAMBDA if package.host_runs_lambda() else package.HOST
 
 

@@ -127,9 +127,9 @@ def test_the_bucket_is_private_encrypted_and_tls_only(template: Json) -> None:
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["PolicyDocument"]["Statement"][0]["Effect"] == "Deny"
     assert rule["PolicyDocument"]["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    expiring = {part.get("Prefix") for part in bucket["LifecycleConfiguration"]["Rules"]}
+    cared_for = {part.get("Prefix") for part in bucket["LifecycleConfiguration"]["Rules"]}
     written = {prefix for function in functions.FUNCTIONS.values() for prefix in function.puts}
-    assert written <= expiring
+    assert written <= cared_for
 
 
 def test_the_gateways_refusals_take_our_shape(template: Json) -> None:
