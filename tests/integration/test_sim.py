@@ -39,7 +39,6 @@ def test_a_failing_seed_tells_the_story_of_the_order_concerned() -> None:
         played = play(found.seed, mutants.STEPS, tell=True)
     body = played.subject.split("_")[1]
     assert played.violations[0] == found.found
-    assert played.story and any(body in line for line in played.story)
     assert any("pur_" + body in line and "insert orders" in line for line in played.story)
 
 

@@ -1,4 +1,4 @@
-"""``python -m tools.sim --seeds 1000``: play seeds on all cores and tell what broke; ``--seed X --story`` replays one."""
+"""``python -m tools.sim --seeds 1000`` plays seeds on all cores, says what broke; ``--seed X --story`` replays one."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ANYWHERE = "*"
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 
-def access(pending: Any) -> Access:
+def access(pending: Any) -> Access:  # noqa: PLR0911 - one line a kind of call
     """Return what a call about to be made touches: partitions of tables, queues, the provider."""
     service, operation, params = pending
     if service == "outside":

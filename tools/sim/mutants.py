@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -117,10 +117,8 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
     class Careless:
         @staticmethod
         def send(queue: str, envelopes: Any) -> None:
-            try:
+            with suppress(Exception):
                 queues.send(queue, envelopes)
-            except Exception:  # noqa: S110
-                pass
 
     return patch.object(api, "queues", Careless)
 
@@ -313,7 +311,7 @@ def _log_phones() -> AbstractContextManager[Any]:
 
 
 KNOWN: dict[str, int] = {}
-"""Seeds that found a bug when last looked at: tried first by the tests. A change may move them; the hunt then goes on."""
+"""Seeds that found a bug when last looked at, tried first by the tests. Where a change moved them, the hunt goes on."""
 
 
 @dataclass
