@@ -309,6 +309,8 @@ def _apply(read: Payment, report: Report, *, given_up: bool, chasing: bool) -> P
 
     def apply() -> Payment:
         payment = held.pop() if held else store.load_payment(read.payment_id)
+        if given_up and payment.version != read.version:
+            return payment  # The provider did not know it when we asked; somebody has told it since. Ask again.
         return _apply_report(payment, report, given_up=given_up, chasing=chasing)
 
     return _racing(apply)

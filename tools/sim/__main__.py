@@ -1,4 +1,4 @@
-"""``python -m tools.sim --seeds 1000``: play seeds on all cores and tell what broke; ``--seed X --story`` replays one."""
+"""``python -m tools.sim --seeds 1000`` plays seeds on all cores, says what broke; ``--seed X --story`` replays one."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Result:
     violations: list[str] = field(default_factory=list)
     subject: str = ""
     story: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0
 
 
 def environment() -> None:
@@ -50,6 +51,7 @@ def play(seed: int, steps: int, *, tell: bool = False) -> Result:
 
     rate, crashes = actors.rates(seed)
     result = Result(seed)
+    before = time.process_time()
     with World(seed, rate=rate, crashes=crashes, tell=tell) as world:
         try:
             actors.run(world, steps)
@@ -63,6 +65,7 @@ def play(seed: int, steps: int, *, tell: bool = False) -> Result:
             result.subject = world.oracle.violations[0].subject
         if tell:
             result.story = story_of(world.story, result.subject)
+    result.cpu_s = time.process_time() - before
     return result
 
 
@@ -86,6 +89,7 @@ def _played(seeds: list[int], steps: int, workers: int) -> Iterator[Result]:
 def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> dict[str, Any]:
     """Play many seeds; returns the summary."""
     started = time.monotonic()
+    cpu_s = 0.0
     totals: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     answers: Counter[int] = Counter()
@@ -93,6 +97,7 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> d
     for number, result in enumerate(_played(seeds, steps, workers), start=1):
         for name in ("steps", "calls", "switches", "purchases"):
             totals[name] += getattr(result, name)
+        cpu_s += result.cpu_s
         faults.update(result.faults)
         answers.update(result.answers)
         if result.violations:
@@ -120,6 +125,7 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> d
         "failing_seeds": sorted(result.seed for result in failed)[:20],
         "seconds": round(seconds, 1),
         "steps_per_s": round(totals["steps"] / seconds),
+        "steps_per_cpu_s": round(totals["steps"] / cpu_s) if cpu_s else 0,
         "workers": workers,
     }
 

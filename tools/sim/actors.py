@@ -171,9 +171,7 @@ class Cast:
         )
         product, _ = catalog.create(merchant_id, draft, intent=system_intent(f"product#{number}"))
         sku_id = product.skus[0].sku_id
-        inventory.receive(
-            sku_id, 5 if small else self.rng.randint(2, 9), intent=system_intent(f"stock#{number}")
-        )
+        inventory.receive(sku_id, 5 if small else self.rng.randint(2, 9), intent=system_intent(f"stock#{number}"))
         if not small and self.rng.random() < 0.25:
             catalog.set_buckets(merchant_id, product.product_id, sku_id, self.rng.randint(2, 3))
         catalog.move(merchant_id, product.product_id, Cause.LIST, intent=system_intent(f"list#{number}"))
@@ -288,7 +286,10 @@ class Cast:
         if number not in self.world.sandbox._steering:  # noqa: SLF001
             self.steer(number)
         key = self.key()
-        path, body = {"purchase_id": sale.purchase_id}, {"provider": "sandbox", "method": self.rng.choice(("page", "qr"))}
+        path, body = (
+            {"purchase_id": sale.purchase_id},
+            {"provider": "sandbox", "method": self.rng.choice(("page", "qr"))},
+        )
         buyer = self.buyer_of(sale)
         self.ask(buyer, "POST", "/v1/purchases/{purchase_id}/payments", path, body, key=key)
         if self.rng.random() < 0.1:
@@ -321,7 +322,11 @@ class Cast:
             if rng.random() < chance:
                 mood |= changes
                 count(kind)
-        for what, kind in (("silent_after", "timeout_accepted"), ("silent_before", "timeout"), ("unsigned", "unsigned")):
+        for what, kind in (
+            ("silent_after", "timeout_accepted"),
+            ("silent_before", "timeout"),
+            ("unsigned", "unsigned"),
+        ):
             if rng.random() < 0.25:
                 operations = ("create", "query", "close", "refund", "query_refund")
                 mood[what] = tuple(rng.choice(operations) for _ in range(rng.randint(1, 3)))
@@ -405,7 +410,9 @@ class Cast:
             return
         sale, order_id = found
         if self.rng.random() < 0.5:
-            self.ask(self.buyer_of(sale), "POST", "/v1/orders/{order_id}/cancel", {"order_id": order_id}, {"reason": "x"})
+            self.ask(
+                self.buyer_of(sale), "POST", "/v1/orders/{order_id}/cancel", {"order_id": order_id}, {"reason": "x"}
+            )
         else:
             staff = self._staff_of(sale, order_id)
             path = {"order_id": order_id}
@@ -447,7 +454,10 @@ class Cast:
         chosen = self.rng.sample(lines, self.rng.randint(1, len(lines)))
         body: dict[str, Any] = {
             "lines": [
-                {"line_id": line_id, "quantity": quantity if self.rng.random() < 0.6 else self.rng.randint(1, quantity + 1)}
+                {
+                    "line_id": line_id,
+                    "quantity": quantity if self.rng.random() < 0.6 else self.rng.randint(1, quantity + 1),
+                }
                 for line_id, quantity, _ in chosen
             ]
         }
@@ -589,7 +599,9 @@ class Cast:
             return
         order_id = self.rng.choice(list(sale.orders))
         order = sale.orders[order_id]
-        taken = sum(one.amount for one in sale.refunds.values() if one.order_id == order_id and one.status != "replaced")
+        taken = sum(
+            one.amount for one in sale.refunds.values() if one.order_id == order_id and one.status != "replaced"
+        )
         left = max(1, order.total - taken)
         amount = self.rng.choice((1, max(1, order.total // 3), max(1, left // 2), left, left, order.total + 1))
         body = {"order_id": order_id, "amount": {"minor": amount, "currency": sale.currency}, "reason": "goodwill"}
@@ -616,10 +628,11 @@ class Cast:
     def move(self) -> Action | None:
         """Return one delivery that is possible now: of a stream, a queue or a notice; not always in order."""
         world, rng = self.world, self.rng
-        choices: list[Action] = []
-        for shard in world.waiting_shards():
-            if shard not in self._busy:
-                choices.append(lambda shard=shard: self._relay(shard))  # type: ignore[misc]
+        choices: list[Action] = [
+            lambda shard=shard: self._relay(shard)  # type: ignore[misc]
+            for shard in world.waiting_shards()
+            if shard not in self._busy
+        ]
         for queue in world.waiting_queues():
             choices += [lambda queue=queue: self._deliver(queue)] * 2  # type: ignore[misc]
         notices = world.waiting_notices()

@@ -32,7 +32,7 @@ ANYWHERE = "*"
 # --- the walk ---------------------------------------------------------------------------------------------------------
 
 
-def access(pending: Any) -> Access:
+def access(pending: Any) -> Access:  # noqa: PLR0911 - one line a kind of call
     """Return what a call about to be made touches: partitions of tables, queues, the provider."""
     service, operation, params = pending
     if service == "outside":
@@ -441,25 +441,34 @@ def chase_and_notice(stage: Stage) -> Sequence[tuple[str, Work]]:
     return [("chase", stage.takes("payments", payment_id)), ("notice", stage.pays(payment_id))]
 
 
-def expiry_and_attempt(stage: Stage) -> Sequence[tuple[str, Work]]:
-    """An attempt is started in the moment of expiry, and paid at once if it may."""
-    purchase_id = stage.placed()
-    stage.world.drain()
-    stage.due(purchase_id)
+def _attempts(stage: Stage, purchase_id: str) -> Work:
+    """The buyer starts an attempt and pays at once if there is something to pay."""
     payment_id = ids.child_id("pay", purchase_id, 1)
+    path, body = {"purchase_id": purchase_id}, {"provider": "sandbox"}
 
-    def attempt() -> None:
-        stage.asks(
-            stage.buyer,
-            "/v1/purchases/{purchase_id}/payments",
-            {"purchase_id": purchase_id},
-            {"provider": "sandbox"},
-            "attempt-0001",
-        )()
+    def work() -> None:
+        stage.asks(stage.buyer, "/v1/purchases/{purchase_id}/payments", path, body, "attempt-0001")()
         if payment_id in stage.world.oracle.shown:
             stage.pays(payment_id)()
 
-    return [("expiry", stage.takes("checkout", purchase_id)), ("attempt", attempt)]
+    return work
+
+
+def expiry_and_attempt(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """An attempt is started in the moment of expiry."""
+    purchase_id = stage.placed()
+    stage.world.drain()
+    stage.due(purchase_id)
+    return [("expiry", stage.takes("checkout", purchase_id)), ("attempt", _attempts(stage, purchase_id))]
+
+
+def cancel_and_attempt(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """The buyer calls off in one window and starts to pay in another."""
+    purchase_id = stage.placed()
+    cancel = stage.asks(
+        stage.buyer, "/v1/purchases/{purchase_id}/cancel", {"purchase_id": purchase_id}, {"reason": "x"}, "cancel-0001"
+    )
+    return [("cancel", cancel), ("attempt", _attempts(stage, purchase_id))]
 
 
 def expiry_twice(stage: Stage) -> Sequence[tuple[str, Work]]:
@@ -520,6 +529,7 @@ PAIRS: dict[str, Pair] = {
     "next attempt / notice": next_attempt_and_notice,
     "chase / notice": chase_and_notice,
     "expiry / new attempt": expiry_and_attempt,
+    "cancel / new attempt": cancel_and_attempt,
     "expiry / expiry": expiry_twice,
     "last units": last_units,
     "ship / cancel": ship_and_cancel,

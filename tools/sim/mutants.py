@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -117,10 +117,8 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
     class Careless:
         @staticmethod
         def send(queue: str, envelopes: Any) -> None:
-            try:
+            with suppress(Exception):
                 queues.send(queue, envelopes)
-            except Exception:  # noqa: S110
-                pass
 
     return patch.object(api, "queues", Careless)
 
@@ -312,6 +310,10 @@ def _log_phones() -> AbstractContextManager[Any]:
     return patch.object(service, "_contact", contact)
 
 
+KNOWN: dict[str, int] = {}
+"""Seeds that found a bug when last looked at, tried first by the tests. Where a change moved them, the hunt goes on."""
+
+
 @dataclass
 class Hunt:
     """How a bug was found, or not."""
@@ -324,16 +326,16 @@ class Hunt:
     seconds: float = 0.0
 
 
-def hunt(name: str, *, seeds: int = SEEDS, steps: int = STEPS) -> Hunt:
-    """Play rough seeds with the bug until it is found."""
+def hunt(name: str, *, seeds: int = SEEDS, steps: int = STEPS, first: int | None = None) -> Hunt:
+    """Play rough seeds with the bug until it is found; ``first`` is tried before the others."""
     from tools.sim import actors
-    from tools.sim.__main__ import environment, play
+    from tools.sim.__main__ import play
 
-    environment()
     result = Hunt(name)
     started = time.monotonic()
+    rough = [seed for seed in range(seeds * 4) if actors.rates(seed)[0] >= 0.02][:seeds]
     with MUTANTS[name]():
-        for seed in [seed for seed in range(seeds * 4) if actors.rates(seed)[0] >= 0.02][:seeds]:
+        for seed in [*([first] if first is not None else []), *rough]:
             played = play(seed, steps)
             result.seeds += 1
             result.steps += played.steps
@@ -344,10 +346,17 @@ def hunt(name: str, *, seeds: int = SEEDS, steps: int = STEPS) -> Hunt:
     return result
 
 
+def _hunted(name: str) -> Hunt:
+    from tools.sim.__main__ import environment
+
+    environment()
+    return hunt(name)
+
+
 def hunt_all(*, workers: int = 2) -> list[Hunt]:
     """Hunt every bug."""
     with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(hunt, MUTANTS))
+        return list(pool.map(_hunted, MUTANTS))
 
 
 def main() -> int:
@@ -356,7 +365,7 @@ def main() -> int:
     parser.add_argument("--only", help="one bug")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    hunts = [hunt(arguments.only)] if arguments.only else hunt_all(workers=arguments.workers)
+    hunts = [_hunted(arguments.only)] if arguments.only else hunt_all(workers=arguments.workers)
     for one in hunts:
         where = f"seed {one.seed:3d}, {one.steps:6d} steps" if one.found else f"NOT FOUND in {one.steps} steps"
         print(f"{one.name:52} {where:26} {one.seconds:5.1f} s  {one.found[:110]}")

@@ -101,6 +101,7 @@ class Sale:
     ledger: dict[tuple[str, str], int] = field(default_factory=dict)
     """Balance by (account, currency)."""
 
+
 def _copied(sale: Sale) -> Sale:
     made = copy.copy(sale)
     made.orders, made.payments, made.refunds = dict(sale.orders), dict(sale.payments), dict(sale.refunds)
@@ -178,7 +179,12 @@ class Oracle:
             self.broken("version", f"{before} -> {new['version']['N']} in {table.name}", str(table.raw_key(new)))
 
     def _move(
-        self, machine: StateMachine[Any, Any], old: Item | None, new: Item | None, subject: str, attribute: str = "status"
+        self,
+        machine: StateMachine[Any, Any],
+        old: Item | None,
+        new: Item | None,
+        subject: str,
+        attribute: str = "status",
     ) -> bool:
         """Check a transition; say whether the state changed."""
         if new is None:
@@ -277,7 +283,9 @@ class Oracle:
             sku_id = f"sku_{line[1]}_{line[0]}"
             quantities[sku_id] = quantities.get(sku_id, 0) + line[4]
         self._quantities[order_id] = quantities
-        self._lines_seen[order_id] = tuple((line[4], line[7] if len(line) > 7 else "physical") for line in _decode(text))
+        self._lines_seen[order_id] = tuple(
+            (line[4], line[7] if len(line) > 7 else "physical") for line in _decode(text)
+        )
         sale = self.sales.get("pur_" + order_id.split("_")[1])
         if sale is not None and order_id in sale.orders:  # Its head came before its lines.
             self._reserve(order_id, 1)
@@ -458,6 +466,10 @@ class Oracle:
         for key in {**expected, **found}:
             if expected.get(key, 0) != found.get(key, 0):
                 yield f"{key[0]}: the ledger says {found.get(key, 0)}, the records {expected.get(key, 0)}"
+        yield from self._refunded_problems(sale)
+
+    def _refunded_problems(self, sale: Sale) -> Iterator[str]:
+        """Once an order's money is all back, nobody is owed anything for it: roundings add up."""
         gone = {
             order_id: sum(r.amount for r in sale.refunds.values() if r.order_id == order_id and r.status == "succeeded")
             for order_id in sale.orders
@@ -516,27 +528,33 @@ class Oracle:
             if payment.status in OPEN:
                 yield f"{payment_id} is still {payment.status}"
         for refund_id, refund in sale.refunds.items():
-            there = self._sandbox.refunds.get(refund_id)
-            said = there.state if there is not None else excused.get(refund.payment_id, "")
-            if refund.payment_id in self.console_refunds and refund.status == "failed":
-                continue  # The money that was to go back was gone already.
-            if refund.status in ("requested", "pending"):
-                yield f"{refund_id} is still {refund.status}"
-            elif refund.status in STUCK and said != refund.status:
-                yield f"{refund_id} is {refund.status}, the provider says {said or 'nothing'}"
+            yield from self._unfinished_refund(refund_id, refund, excused)
         for order_id, order in sale.orders.items():
-            if order.status not in ("completed", "cancelled"):
-                yield f"{order_id} is still {order.status}"
-            done = [
-                refund_id
-                for refund_id, refund in sale.refunds.items()
-                if refund.order_id == order_id and refund.status == "succeeded"
-            ]
-            if sorted(done) != sorted(order.refunds):
-                yield f"{order_id} knows {order.refunds}, succeeded are {done}"
-            for shipment_id, told in order.parcels:
-                if shipment_id in self.shipments and self.shipments[shipment_id][1] and not told:
-                    yield f"{order_id} does not know that {shipment_id} arrived"
+            yield from self._unfinished_order(sale, order_id, order)
+
+    def _unfinished_refund(self, refund_id: str, refund: RefundSeen, excused: Mapping[str, str]) -> Iterator[str]:
+        there = self._sandbox.refunds.get(refund_id)
+        said = there.state if there is not None else excused.get(refund.payment_id, "")
+        if refund.payment_id in self.console_refunds and refund.status == "failed":
+            return  # The money that was to go back was gone already.
+        if refund.status in ("requested", "pending"):
+            yield f"{refund_id} is still {refund.status}"
+        elif refund.status in STUCK and said != refund.status:
+            yield f"{refund_id} is {refund.status}, the provider says {said or 'nothing'}"
+
+    def _unfinished_order(self, sale: Sale, order_id: str, order: OrderSeen) -> Iterator[str]:
+        if order.status not in ("completed", "cancelled"):
+            yield f"{order_id} is still {order.status}"
+        done = [
+            refund_id
+            for refund_id, refund in sale.refunds.items()
+            if refund.order_id == order_id and refund.status == "succeeded"
+        ]
+        if sorted(done) != sorted(order.refunds):
+            yield f"{order_id} knows {order.refunds}, succeeded are {done}"
+        for shipment_id, told in order.parcels:
+            if shipment_id in self.shipments and self.shipments[shipment_id][1] and not told:
+                yield f"{order_id} does not know that {shipment_id} arrived"
 
     def _provider_problems(self, sale: Sale) -> Iterator[str]:
         for payment_id in {**sale.payments, **self._of_sale(sale)}:

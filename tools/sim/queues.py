@@ -1,4 +1,4 @@
-"""SQS and Secrets Manager in memory: visibility by the simulator's clock, delays, receive counts, redrive, dead letters.
+"""SQS and Secrets Manager in memory: visibility by the simulator's clock, delays, receive counts, dead letters.
 
 ``receive`` is what Lambda's poller does; everything else is called by the product through ``runtime.aws``. Order among
 visible messages is the caller's to choose (standard queues promise none), duplicates are its to ask for.
@@ -90,7 +90,7 @@ class Queues:
         return [message for message in self.queues[name].messages.values() if message.visible_at <= now_s]
 
     def receive(self, name: str, numbers: Iterable[int]) -> list[Message]:
-        """Take these messages: invisible from now, one receive more. Those received too often go to the dead letters."""
+        """Take these messages: invisible from now, one receive more. Received too often, they are dead letters."""
         queue = self.queues[name]
         now_s = self._now_s()
         taken = []

@@ -186,9 +186,7 @@ class Storage:
                 wanted = {hash_name, range_name, index_hash, index_range, *projection.get("NonKeyAttributes", [])}
                 projected = frozenset(name for name in wanted if name)
             indexes[index["IndexName"]] = _Index(index_hash, index_range, projected)
-        self.tables[spec["TableName"]] = Table(
-            spec["TableName"], hash_name, range_name, indexes, changed=self._changed
-        )
+        self.tables[spec["TableName"]] = Table(spec["TableName"], hash_name, range_name, indexes, changed=self._changed)
 
     def call(self, operation: str, params: Params) -> Answer:
         """Run one operation.

@@ -23,8 +23,4 @@ def story_of(lines: Sequence[Line], subject: str) -> list[str]:
         last = lines[-1].step if lines else 0
         return [str(line) for line in lines if line.step > last - WHOLE_STEPS]
     steps = {line.step for line in about}
-    return [
-        str(line)
-        for line in lines
-        if body in line.about or (line.step in steps and not line.what.startswith(" "))
-    ]
+    return [str(line) for line in lines if body in line.about or (line.step in steps and not line.what.startswith(" "))]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from chalice.app import EventSourceHandler
@@ -72,7 +72,9 @@ class Line:
 
 @cache
 def _specs() -> tuple[Params, ...]:
-    return tuple({name: value for name, value in spec.items() if name != "ttl"} for spec in resources.table_specs().values())
+    return tuple(
+        {name: value for name, value in spec.items() if name != "ttl"} for spec in resources.table_specs().values()
+    )
 
 
 @cache
@@ -82,7 +84,7 @@ def _ttl_names() -> dict[str, str]:
 
 @cache
 def _functions() -> dict[str, Callable[[Params, Any], Params]]:
-    found = {}
+    found: dict[str, Callable[[Params, Any], Params]] = {}
     for queue, module in topology.QUEUES.items():
         try:
             loaded = import_module(module)
@@ -163,7 +165,7 @@ class World:
 
     # --- installing ---------------------------------------------------------------------------------------------------
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         self._stack.enter_context(clock.use(self.clock))
         self._stack.enter_context(aws.hooked(self._seam))
         ids.install_entropy(self._entropy.randbytes)
@@ -359,7 +361,9 @@ class World:
         if status >= 400:
             self._inspect(f"{method} {template} {status}", text)
         if status >= 500 and status != 503:
-            self.oracle.broken("errors", f"{method} {template} answered {status}: {self.last_error[-700:]}", event["path"])
+            self.oracle.broken(
+                "errors", f"{method} {template} answered {status}: {self.last_error[-700:]}", event["path"]
+            )
         told = Answer.of(answer)
         if told.json is not None and "payment_id" in told.json and "instruction" in told.json:
             self.oracle.shown.add(told.json["payment_id"])
@@ -389,7 +393,9 @@ class World:
         self.sandbox.delivered.append((status, out.content))
         if 200 <= status < 300:
             if f"payment.noticed#sandbox#{out.content['notice_id']}" not in self.durable:
-                self.oracle.broken("durable", "a notice was acknowledged and is in no queue", out.content["out_trade_no"])
+                self.oracle.broken(
+                    "durable", "a notice was acknowledged and is in no queue", out.content["out_trade_no"]
+                )
         elif out.tries < len(SANDBOX_RETRIES_S):
             due = self.now_s() + SANDBOX_RETRIES_S[out.tries]
             again = Outgoing(due, out.number, out.url, out.content, out.steering, out.tries + 1)
@@ -645,7 +651,9 @@ def _secret_values(local: dict[str, dict[str, Any]]) -> list[str]:
 def _short(operation: str, params: Params) -> str:
     if "TransactItems" in params:
         return ", ".join(
-            f"{verb} {part['TableName'].rsplit('-', 1)[1]}" for item in params["TransactItems"] for verb, part in item.items()
+            f"{verb} {part['TableName'].rsplit('-', 1)[1]}"
+            for item in params["TransactItems"]
+            for verb, part in item.items()
         )
     table = params.get("TableName", "")
     key = params.get("Key") or {}

@@ -77,7 +77,7 @@ class App(Chalice):
                 log.info("refused", code=error.code, status=status, operation=route.operation_id)
                 metrics.count("refused")
             except Exception as error:
-                # A queue or a secret that is throttled or silent: nothing of ours is wrong, the same request may come again.
+                # A queue or a secret that is throttled or silent is no fault of ours: the request may come again.
                 passing = dynamo.is_passing(error)
                 log.error("unhandled", trace=True, operation=route.operation_id, kind=type(error).__name__)
                 metrics.count("unhandled_errors")
