@@ -14,14 +14,24 @@ from tests.integration.test_attacks import RIVALS, together
 from tests.paying import Till
 
 
+def said(till: Till) -> tuple[str, dict[str, str], bytes]:
+    """Return what the provider wants to say first."""
+    held: list[tuple[str, dict[str, str], bytes]] = []
+
+    def keep(url: str, headers: dict[str, str], body: bytes) -> int:
+        held.append((url, headers, body))
+        return 200
+
+    till.sandbox.tick(keep)
+    return held[0]
+
+
 def test_a_notice_replayed_any_number_of_times_pays_once(cloud: str, noon: Any) -> None:
     till = Till.open(noon)
     sale = till.sale()
     payment_id = till.started(sale)
     till.sandbox.pay(payment_id)
-    held: list[tuple[str, dict[str, str], bytes]] = []
-    till.sandbox.tick(lambda *notice: held.append(notice) or 200)
-    url, headers, body = held[0]
+    url, headers, body = said(till)
     together(*[lambda: call("POST", "/v1/webhooks/payments/sandbox", raw=body, headers=headers)] * RIVALS)
     till.pump.duplicate = 3
     till.pump.drain()
@@ -40,9 +50,7 @@ def test_a_notice_is_signed_as_a_whole_and_for_its_own_provider(cloud: str, noon
     till = Till.open(noon)
     payment_id = till.started(till.sale())
     till.sandbox.pay(payment_id)
-    held: list[tuple[dict[str, str], bytes]] = []
-    till.sandbox.tick(lambda url, headers, body: held.append((headers, body)) or 200)
-    headers, body = held[0]
+    _, headers, body = said(till)
     before = dump.tables()
 
     def post(provider: str = "sandbox", raw: bytes = body, **more: str) -> int:
