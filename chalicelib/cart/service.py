@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from chalicelib.cart import store
@@ -14,6 +15,7 @@ __all__ = ["MAX_LINES", "Cart", "CartChanged", "CartFull"]
 
 GUEST_KEEP_S = 30 * 86400
 _RACES = 5
+_TOKEN = re.compile(r"[0-9a-f]{40}")
 
 
 class BadCartToken(Invalid):
@@ -36,7 +38,7 @@ def owner_of(*, account_id: str | None, guest_token: str | None) -> str:
     """
     if account_id is not None:
         return account_id
-    if guest_token is None or len(guest_token) != 40 or not guest_token.isalnum():
+    if guest_token is None or not _TOKEN.fullmatch(guest_token):
         raise BadCartToken
     return ids.derived_id("gst", guest_token)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from chalicelib.catalog import words
@@ -47,9 +49,56 @@ def test_a_question_without_words_has_no_tokens() -> None:
         ("<b><i>open", "<b><i>open</i></b>"),
         ("</p><svg><a href='https://x'>y</a></svg><li>z</li>", "<li>z</li>"),
         ("<form><input>text</form>", "text"),
-        ("<scr<script>ipt>alert(1)</script>", "ipt&gt;alert(1)"),
+        ("<scr<script>ipt>alert(1)</script>", "&lt;scr"),
     ],
 )
 def test_only_harmless_markup_is_kept_and_cleaning_again_changes_nothing(html: str, kept: str) -> None:
     assert clean(html) == kept
     assert clean(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("html", "kept"),
+    [
+        ("<![if !supportLists]>a<![endif]>", "a"),
+        ("<![x>b", "b"),
+        ("<!DOCTYPE html><p>c</p>", "<p>c</p>"),
+        ("<?php echo 1 ?>d", "d"),
+        ("e<!-- <b>no</b> --><b>f</b>", "e<b>f</b>"),
+        ("g<!-- never ends <b>", "g"),
+        ("5 < 6 <b>h</b>", "5 &lt; 6 <b>h</b>"),
+        ("i<", "i&lt;"),
+        ("<a <b>j</b>", "&lt;a <b>j</b>"),
+    ],
+)
+def test_what_is_no_tag_is_text_or_nothing(html: str, kept: str) -> None:
+    assert (clean(html), clean(kept)) == (kept, kept)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a ",
+        "<",
+        "</",
+        "<!--",
+        "<!",
+        "<!x>",
+        "<![",
+        "<![x>",
+        "<?",
+        "<?>",
+        "<a x='",
+        "<a x='>",
+        '<a x=">',
+        "&",
+        "&#",
+        "<script>",
+        "</x>",
+    ],
+)
+def test_no_text_takes_the_cleaner_long(piece: str) -> None:
+    began = process_time()
+    clean(piece * (50_000 // len(piece)))
+    clean("<b>" + piece * (50_000 // len(piece)) + "</b>")
+    assert process_time() - began < 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from urllib.parse import quote
 
@@ -10,9 +11,11 @@ import pytest
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, Conflict, NotFound, Throttled
+from chalicelib.runtime import log
+from chalicelib.runtime.config import config
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.app import App
-from chalicelib.runtime.http.routes import Reply, Routes, language_of
+from chalicelib.runtime.http.routes import Reply, Request, Routes, language_of
 from chalicelib.runtime.intents import Intent
 from chalicelib.runtime.schema import MoneyView, Schema
 from tests.http import event
@@ -118,6 +121,49 @@ def test_a_refusal_is_a_problem(app: App, path: str, expected: tuple[int, str]) 
     answer = ask(app, "GET", path)
     assert problem(answer) == expected
     assert "13800138000" not in json.dumps(answer[1])
+
+
+def test_the_log_of_a_fault_says_where_but_not_what_somebody_typed(
+    app: App, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIANDAN_STAGE", "prod")
+    config.cache_clear()
+    lines: list[str] = []
+    monkeypatch.setattr(log._prepare().handlers[0], "emit", lambda record: lines.append(_format(record)))
+    try:
+        assert ask(app, "GET", "/v1/things/boom")[0] == 500
+    finally:
+        monkeypatch.undo()
+        config.cache_clear()
+    (line,) = [json.loads(line) for line in lines if "unhandled" in line]
+    assert line["error"].endswith("in get_thing\nRuntimeError")
+    assert "13800138000" not in "".join(lines) + capsys.readouterr().err
+
+
+def _format(record: logging.LogRecord) -> str:
+    formatter = log._prepare().handlers[0].formatter
+    assert formatter is not None
+    return formatter.format(record)
+
+
+def test_no_cache_keeps_a_refusal_or_nothing(app: App) -> None:
+    for answer in (
+        ask(app, "GET", "/v1/things/gone"),
+        ask(app, "GET", "/v1/nowhere"),
+        ask(app, "PATCH", "/v1/things"),
+        ask(app, "GET", "/v1/things/boom"),
+    ):
+        assert answer[2]["cache-control"] == "no-store"
+
+
+def test_the_query_is_part_of_what_a_key_stands_for() -> None:
+    def fingerprint(query: dict[str, str]) -> str:
+        request = Request("POST", "/v1/things", {"idempotency-key": "key-12345"}, query, b"{}")
+        return routes.find("POST", "/v1/things")._intent(request, None).fingerprint
+
+    one, same, other = ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}, {"a": "1"})
+    assert fingerprint(one) == fingerprint(same)
+    assert len({fingerprint(query) for query in (one, other, {})}) == 3
 
 
 def test_chalices_own_refusals_have_our_shape(app: App) -> None:

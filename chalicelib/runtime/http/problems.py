@@ -19,7 +19,7 @@ Headers = dict[str, str]
 def problem(error: ShopError) -> tuple[int, str, Headers]:
     """Return status, body and headers for an expected failure, in the caller's language."""
     where = context.current()
-    headers = {"Content-Type": CONTENT_TYPE, "Content-Language": "zh-CN" if where.language == "zh" else "en"}
+    headers = _headers(where.language)
     wait_s = error.params.get("wait_s") if isinstance(error, Throttled) else error.retry_after_s
     if wait_s is not None:
         headers["Retry-After"] = str(wait_s)
@@ -27,6 +27,15 @@ def problem(error: ShopError) -> tuple[int, str, Headers]:
         headers["WWW-Authenticate"] = 'Bearer realm="biandan"'
     body = document(error.status, error.code, error.detail(where.language), **error.members())
     return error.status, body, headers
+
+
+def _headers(language: str) -> Headers:
+    """A cache may keep a 404 that says nothing else (RFC 9110, section 15.1), and one account's is not another's."""
+    return {
+        "Content-Type": CONTENT_TYPE,
+        "Content-Language": "zh-CN" if language == "zh" else "en",
+        "Cache-Control": "no-store",
+    }
 
 
 def document(status: int, code: str, detail: str, **members: Any) -> str:
@@ -61,5 +70,4 @@ def from_chalice(status: int, body: Any) -> tuple[int, str, Headers] | None:
         body["Code"], ("internal_error", "Something went wrong on our side.", "服务器内部错误。")
     )
     language = context.current().language
-    headers = {"Content-Type": CONTENT_TYPE, "Content-Language": "zh-CN" if language == "zh" else "en"}
-    return status, document(status, code, zh if language == "zh" else en), headers
+    return status, document(status, code, zh if language == "zh" else en), _headers(language)

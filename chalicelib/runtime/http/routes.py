@@ -128,7 +128,7 @@ class Route:
             raise MissingIdempotencyKey
         return Intent.of(
             account_id=caller.account_id if caller else "anonymous",
-            operation=f"{self.method} {request.path}",
+            operation=f"{self.method} {request.path}{_asked(request.query)}",
             key=key,
             body=request.body,
         )
@@ -138,6 +138,7 @@ class Route:
         headers = dict(reply.headers)
         body = reply.body
         if body is None:
+            headers.setdefault("Cache-Control", "no-store")
             return reply.status, "", headers
         if not isinstance(body, str):
             body = body.model_dump_json(exclude_none=True)
@@ -196,6 +197,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise Malformed(why="a key is there twice")
     return found
+
+
+def _asked(query: Mapping[str, str]) -> str:
+    """Return the query as part of what was asked: the same body with other options is another request."""
+    return "?" + json.dumps(sorted(query.items())) if query else ""
 
 
 def _parse_query(model: type[BaseModel], query: Mapping[str, str]) -> BaseModel:
