@@ -99,6 +99,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "ord": ("order", "checkout"),
     "pay": ("payment", "payments"),
     "ref": ("refund", "payments"),
+    "apr": ("approval", "payments"),
     "rec": ("reconciliation", "reconciliation"),
     "cas": ("case", "reconciliation"),
     "shp": ("shipment", "logistics"),
