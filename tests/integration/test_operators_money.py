@@ -287,7 +287,7 @@ def test_the_same_units_asked_for_twice_at_the_same_moment_go_back_once(
 
 
 def limited(monkeypatch: pytest.MonkeyPatch, limits: Limits) -> None:
-    adapter = providers.load("sandbox")
+    adapter: Any = providers.load("sandbox")
     monkeypatch.setattr(providers, "load", lambda name: replace(adapter, limits=limits))
 
 
