@@ -18,6 +18,7 @@ TABLES: dict[str, str] = {
     "orders": "chalicelib.orders.store",
     "payments": "chalicelib.payments.store",
     "ledger": "chalicelib.ledger.store",
+    "balances": "chalicelib.ledger.balances",
     "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
@@ -29,6 +30,7 @@ QUEUES: dict[str, str] = {
     "orders": "chalicelib.orders.consumers",
     "payments": "chalicelib.payments.consumers",
     "payment-notices": "chalicelib.payments.notices",
+    "ledger": "chalicelib.ledger.consumers",
     "reconciliation": "chalicelib.reconciliation.consumers",
     "catalog": "chalicelib.catalog.consumers",
     "catalog-imports": "chalicelib.catalog.imports",
@@ -62,6 +64,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "refund.requested": ("payments",),
     "refund.succeeded": ("orders", "complaints", "reconciliation"),
     "refund.failed": ("complaints", "reconciliation"),
+    "ledger.posted": ("ledger",),
     "reconciliation.advanced": ("reconciliation",),
     "case.opened": (),
     "case.closed": (),
@@ -90,7 +93,10 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "merchant.reinstated": (),
 }
 
-DERIVED: dict[str, str] = {"stock": "chalicelib.inventory.events:crossings"}
+DERIVED: dict[str, str] = {
+    "stock": "chalicelib.inventory.events:crossings",
+    "ledger": "chalicelib.ledger.events:posted",
+}
 """Tables whose events are worked out from the old and the new image, because their rows change without being read."""
 
 DEADLINES: dict[str, tuple[str, str]] = {
@@ -99,6 +105,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "ord": ("order", "checkout"),
     "pay": ("payment", "payments"),
     "ref": ("refund", "payments"),
+    "apr": ("approval", "payments"),
     "rec": ("reconciliation", "reconciliation"),
     "cas": ("case", "reconciliation"),
     "shp": ("shipment", "logistics"),

@@ -66,6 +66,7 @@ FUNCTIONS: dict[str, Function] = {
             "shipments": "rw",
             "complaints": "rw",
             "reconciliations": "rw",
+            "balances": "r",
             **PAYING,
         },
         sends=("payment-notices", "logistics"),
@@ -86,6 +87,7 @@ FUNCTIONS: dict[str, Function] = {
     "payment-notices": Function(
         memory_mb=512, timeout_s=30, consumes="payment-notices", tables=PAYING, secrets=("payments-*",)
     ),
+    "ledger": Function(memory_mb=512, timeout_s=30, consumes="ledger", tables={"balances": "rw"}),
     "reconciliation": Function(
         # A bill unpacks to at most 64 MB, and is held as lines while it is cut into pieces.
         memory_mb=1024,

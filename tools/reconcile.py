@@ -1,8 +1,8 @@
 """``python -m tools.reconcile <provider> <day>``: reconcile a day of an installation and print its report.
 
-The installation is the one the environment names (``BIANDAN_STAGE``, AWS credentials, ``AWS_ENDPOINT_URL`` for an engine
-on this machine). The steps run in this process, one after another; the daily job, the queue and an operator's route do
-the same work, and whichever comes second changes nothing.
+The installation is the one the environment names (``BIANDAN_STAGE``, AWS credentials, ``AWS_ENDPOINT_URL`` for an
+engine on this machine). The steps run in this process, one after another; the daily job, the queue and an operator's
+route do the same work, and whichever comes second changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 """Ledger: every movement of money as an immutable, balanced entry, written with the change that moved it.
 
-Owns the table ``ledger``. Emits and consumes nothing: others post into it inside their own unit of work.
+Owns the tables ``ledger`` and ``balances``. Others post into it inside their own unit of work. Emits ``ledger.posted``
+(worked out from each new entry) and consumes it: balances by account and day count every entry once.
 """

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import NotFound
+=======
+from urllib.parse import unquote
+
+>>>>>>> recon
 from chalicelib.ledger import service
-from chalicelib.ledger.schemas import LedgerView
+from chalicelib.ledger.schemas import BalancesView, DaysQuery, DaysView, LedgerView, SumView
+from chalicelib.ledger.service import AccountNotFound
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Routes
 
@@ -25,3 +31,25 @@ def get_ledger(purchase_id: str) -> LedgerView:
         raise NotFound(what="purchase")
     entries = service.entries(purchase_id)
     return LedgerView.of(purchase_id, entries, service.prove(entries))
+
+
+@routes.route("GET", "/v1/operator/ledger/balances", access=Access.OPERATOR, returns=BalancesView)
+def get_balances() -> BalancesView:
+    """Read the balance of every account, all merchants as one; they sum to zero."""
+    return BalancesView.of(service.account_balances())
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/ledger/accounts/{account}/days",
+    access=Access.OPERATOR,
+    query=DaysQuery,
+    returns=DaysView,
+    raises=(AccountNotFound,),
+)
+def get_account_days(account: str, query: DaysQuery) -> DaysView:
+    """Read what an account (``clearing:wechatpay``, ``commission``, ``merchant:mer_...``) took and gave, day by day."""
+    account = unquote(account)
+    total = service.account_balance(account, query.currency)
+    found = service.account_days(account, query.currency, first=query.first, last=query.last)
+    return DaysView(total=SumView.of(total), days=[SumView.of(each) for each in found])

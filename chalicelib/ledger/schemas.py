@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated
+
+from pydantic import StringConstraints, model_validator
+
+from chalicelib.ledger.balances import Sum
 from chalicelib.ledger.domain import Entry, Proof
 from chalicelib.runtime.schema import MoneyView, Schema, Timestamp
 
@@ -48,3 +54,67 @@ class LedgerView(Schema):
                 for entry in entries
             ],
         )
+
+
+class SumView(Schema):
+    """What an account took (debit) and gave (credit); ``balance`` is debits less credits."""
+
+    account: str
+    debit: MoneyView
+    credit: MoneyView
+    balance: MoneyView
+    entries: int
+    day: date | None = None
+
+    @classmethod
+    def of(cls, found: Sum) -> SumView:
+        """Return the wire form."""
+        return cls(
+            account=found.account,
+            debit=MoneyView.of(found.debit),
+            credit=MoneyView.of(found.credit),
+            balance=MoneyView.of(found.balance),
+            entries=found.entries,
+            day=date.fromisoformat(found.day) if found.day else None,
+        )
+
+
+class BalancesView(Schema):
+    """Every account, all merchants as one (``merchant``), and what they sum to: zero in each currency, once counted."""
+
+    items: list[SumView]
+    sums: list[MoneyView]
+    balanced: bool
+
+    @classmethod
+    def of(cls, found: list[Sum]) -> BalancesView:
+        """Return the wire form."""
+        sums: dict[str, int] = {}
+        for each in found:
+            sums[each.balance.currency] = sums.get(each.balance.currency, 0) + each.balance.minor
+        return cls(
+            items=[SumView.of(each) for each in found],
+            sums=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(sums.items())],
+            balanced=not any(sums.values()),
+        )
+
+
+class DaysQuery(Schema):
+    """Which days (China's), the last included, of which currency."""
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "CNY"
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _bounded(self) -> DaysQuery:
+        if not 0 <= (self.last - self.first).days <= 366:
+            raise ValueError("between one day and a year")
+        return self
+
+
+class DaysView(Schema):
+    """An account: what it sums to in all, and on each day."""
+
+    total: SumView
+    days: list[SumView]

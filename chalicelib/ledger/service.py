@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from chalicelib.ledger import store
+from chalicelib.ledger import balances, store
+from chalicelib.ledger.balances import AccountNotFound, Sum
 from chalicelib.ledger.domain import (
     Entry,
     Posting,
@@ -21,10 +22,12 @@ from chalicelib.ledger.domain import (
 from chalicelib.runtime.db.work import UnitOfWork
 
 __all__ = [
+    "AccountNotFound",
     "Entry",
     "Posting",
     "Proof",
     "Share",
+    "Sum",
     "Unbalanced",
     "capture_postings",
     "entries",
@@ -54,3 +57,22 @@ def entries(purchase_id: str) -> list[Entry]:
 def proof(purchase_id: str) -> Proof:
     """Return what the entries of a purchase add up to."""
     return prove(store.entries(purchase_id))
+
+
+def account_balances() -> list[Sum]:
+    """Return the sums of every account, all merchants as one. They follow the entries within seconds."""
+    return balances.balances()
+
+
+def account_balance(account: str, currency: str) -> Sum:
+    """Return the sum of one account.
+
+    Raises:
+        AccountNotFound: if nothing was posted to it.
+    """
+    return balances.balance(account, currency)
+
+
+def account_days(account: str, currency: str, *, first: date, last: date) -> list[Sum]:
+    """Return an account's sums day by day."""
+    return balances.days(account, currency, first=first, last=last)

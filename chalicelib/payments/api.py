@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
 from chalicelib.kernel.events import seal
 from chalicelib.payments import providers, service
 from chalicelib.payments.domain import (
     AlreadyPaid,
+    ApprovalNeeded,
     MethodNotOffered,
+    OwnApproval,
+    ProviderSilent,
     RefundRefused,
     TooManyPayments,
     UnknownPayment,
@@ -15,13 +20,18 @@ from chalicelib.payments.domain import (
 )
 from chalicelib.payments.ports import Ack, BadSignature, IgnoredNotice, NoticeRefused, Provider, UnreadableNotice
 from chalicelib.payments.schemas import (
+    ApprovalView,
+    DecideApproval,
     PaymentRecordView,
     PaymentsView,
     PaymentView,
+    QuarantinedView,
     RefundRecordView,
     RequestRefund,
+    ResolveQuarantined,
     StartPayment,
     StoryView,
+    TimelineView,
     WaitingQuery,
 )
 from chalicelib.runtime import cursors, log, metrics, queues
@@ -146,8 +156,13 @@ def _reply(adapter: Provider, ack: Ack) -> Reply:
 )
 def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
     """List payments and refunds by what they wait for: a provider's answer, or an operator."""
-    scope = f"payments#{query.state}#{caller.account_id}"
-    page = service.list_waiting(query.state, limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope))
+    scope = f"payments#{query.state}#{query.older_than_s}#{caller.account_id}"
+    page = service.list_waiting(
+        query.state,
+        limit=query.limit,
+        start_key=cursors.unseal(query.cursor, query=scope),
+        older_than=timedelta(seconds=query.older_than_s),
+    )
     return StoryView.of(page.story, cursors.seal(page.last_key, query=scope))
 
 
@@ -183,19 +198,93 @@ def query_payment(payment_id: str) -> PaymentRecordView:
     body=RequestRefund,
     returns=RefundRecordView,
     status=201,
+    raises=(NotFound, UnknownPayment, RefundRefused, ApprovalNeeded, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def request_refund(purchase_id: str, body: RequestRefund, caller: Caller, intent: Intent) -> Reply:
+    """Refund part or all of one order: an amount, or units of its lines and the freight, worth what was charged."""
+    refund, replayed = service.refund_by_operator(purchase_id, body.wish(), by=caller.account_id, intent=intent)
+    return Reply(RefundRecordView.of(refund), 201, _replayed(replayed))
+
+
+def _replayed(replayed: bool) -> dict[str, str]:  # noqa: FBT001
+    return {"Idempotency-Replayed": "true"} if replayed else {}
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/purchases/{purchase_id}/refund-approvals",
+    access=Access.OPERATOR,
+    body=RequestRefund,
+    returns=ApprovalView,
+    status=201,
     raises=(NotFound, UnknownPayment, RefundRefused, ConcurrentUpdate, IdempotencyKeyReused),
 )
-def request_refund(purchase_id: str, body: RequestRefund, intent: Intent) -> Reply:
-    """Refund part or all of one order of a purchase."""
-    refund, replayed = service.refund_by_operator(
-        purchase_id,
-        order_id=body.order_id,
-        payment_id=body.payment_id,
-        amount=body.amount.money(),
-        reason=body.reason,
-        intent=intent,
+def ask_refund_approval(purchase_id: str, body: RequestRefund, caller: Caller, intent: Intent) -> Reply:
+    """Ask another operator to approve a refund. Nothing is reserved until it is approved; it expires after a day."""
+    approval, replayed = service.ask_approval(purchase_id, body.wish(), by=caller.account_id, intent=intent)
+    return Reply(ApprovalView.of(approval), 201, _replayed(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/purchases/{purchase_id}/refund-approvals/{approval_id}/approve",
+    access=Access.OPERATOR,
+    body=DecideApproval,
+    returns=ApprovalView,
+    raises=(NotFound, OwnApproval, IllegalTransition, RefundRefused, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def approve_refund(purchase_id: str, approval_id: str, body: DecideApproval, caller: Caller, intent: Intent) -> Reply:
+    """Approve a refund as another operator than who asked: it is requested in the same transaction."""
+    approval, replayed = service.decide_approval(
+        purchase_id, approval_id, approve=True, by=caller.account_id, note=body.note, intent=intent
     )
-    return Reply(RefundRecordView.of(refund), 201, {"Idempotency-Replayed": "true"} if replayed else {})
+    return Reply(ApprovalView.of(approval), 200, _replayed(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/purchases/{purchase_id}/refund-approvals/{approval_id}/reject",
+    access=Access.OPERATOR,
+    body=DecideApproval,
+    returns=ApprovalView,
+    raises=(NotFound, IllegalTransition, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def reject_refund(purchase_id: str, approval_id: str, body: DecideApproval, caller: Caller, intent: Intent) -> Reply:
+    """Reject a refund, or take one's own request back."""
+    approval, replayed = service.decide_approval(
+        purchase_id, approval_id, approve=False, by=caller.account_id, note=body.note, intent=intent
+    )
+    return Reply(ApprovalView.of(approval), 200, _replayed(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/purchases/{purchase_id}/quarantined/{quarantine_id}/resolve",
+    access=Access.OPERATOR,
+    body=ResolveQuarantined,
+    returns=QuarantinedView,
+    raises=(NotFound, IllegalTransition, ProviderSilent, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def resolve_quarantined(
+    purchase_id: str, quarantine_id: str, body: ResolveQuarantined, caller: Caller, intent: Intent
+) -> Reply:
+    """Close a quarantined notice: ask the provider and record what it says, or mark it as seen."""
+    found, replayed = service.resolve_quarantined(
+        purchase_id, quarantine_id, ask=body.how == "query", by=caller.account_id, note=body.note, intent=intent
+    )
+    return Reply(QuarantinedView.of(found), 200, _replayed(replayed))
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/purchases/{purchase_id}/story",
+    access=Access.OPERATOR,
+    returns=TimelineView,
+    raises=(NotFound,),
+)
+def get_timeline(purchase_id: str) -> TimelineView:
+    """Read all that happened to a purchase and its money, in time order."""
+    return TimelineView.of(purchase_id, service.timeline(purchase_id))
 
 
 @routes.route(

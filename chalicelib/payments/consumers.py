@@ -26,7 +26,9 @@ def send_refund(event: RefundRequested, _: Envelope) -> None:
 @consumer.on(Due)
 def chase(event: Due, _: Envelope) -> None:
     """Ask the provider about what stayed silent."""
-    if event.kind == "refund":
+    if event.kind == "approval":
+        service.expire_approval(event.parent_id, event.record_id)
+    elif event.kind == "refund":
         service.chase_refund(event.record_id)
     else:
         service.chase(event.record_id)

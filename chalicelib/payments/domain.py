@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -210,6 +211,15 @@ class RefundRefused(Conflict):
     shown = ("why", "left")
 
 
+class ProviderSilent(Conflict):
+    """The provider was asked and gave no answer that can be trusted."""
+
+    code, status = "provider_silent", 502
+    en, zh = "{provider} does not answer; ask again later.", "{provider} 暂无应答，请稍后再试。"
+    shown = ("provider",)
+    retry_after_s = 60
+
+
 class UnknownPayment(NotFound):
     """A genuine notice names an attempt that we do not have."""
 
@@ -263,6 +273,96 @@ class Payment:
         return self.status in HOLDING
 
 
+class ApprovalStatus(StrEnum):
+    """States of a refund that needs a second person."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    """The refund was requested in the same transaction."""
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class ApprovalCause(StrEnum):
+    """What moves an approval."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    EXPIRE = "expire"
+
+
+APPROVAL = StateMachine(
+    name="approval",
+    initial=ApprovalStatus.PENDING,
+    edges={
+        ApprovalStatus.PENDING: {
+            ApprovalCause.APPROVE: ApprovalStatus.APPROVED,
+            ApprovalCause.REJECT: ApprovalStatus.REJECTED,
+            ApprovalCause.EXPIRE: ApprovalStatus.EXPIRED,
+        },
+        ApprovalStatus.APPROVED: {},
+        ApprovalStatus.REJECTED: {},
+        ApprovalStatus.EXPIRED: {},
+    },
+    deadlines={ApprovalStatus.PENDING: (timedelta(days=1), ApprovalCause.EXPIRE)},
+)
+
+
+class ApprovalNeeded(Conflict):
+    """One person alone may not refund so much."""
+
+    code = "approval_needed"
+    en = "Refunds of {currency} above {limit} on one purchase need a second person: ask for approval."
+    zh = "同一笔订单退款（{currency}）超过 {limit} 需第二人审批，请提交审批。"
+    shown = ("limit", "currency")
+
+
+class OwnApproval(Conflict):
+    """Who asked cannot approve."""
+
+    code, status = "own_approval", 403
+    en, zh = "Another operator must approve this.", "须由另一位运营人员审批。"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an operator wants to give back on an order: an amount, or units of lines and perhaps the freight."""
+
+    order_id: str
+    reason: str
+    amount: Money | None = None
+    lines: tuple[tuple[str, int], ...] = ()
+    freight: bool = False
+    payment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A refund that waits for a second person."""
+
+    approval_id: str
+    purchase_id: str
+    wish: Wish
+    amount: Money
+    """What the wish came to when it was asked for; approving it later must come to the same."""
+    status: ApprovalStatus
+    asked_by: str
+    asked_at: datetime
+    since: datetime
+    fingerprint: str
+    decided_by: str = ""
+    refund_id: str | None = None
+    note: str = ""
+    intent: str = ""
+    decided_fingerprint: str = ""
+    version: int = 0
+
+    @property
+    def due_at(self) -> datetime | None:
+        """Return when it expires."""
+        return APPROVAL.due_at(self.status, self.since)
+
+
 @dataclass(frozen=True, slots=True)
 class Refund:
     """Money going back on a payment, under one number."""
@@ -282,6 +382,12 @@ class Refund:
     code: str = ""
     provider_refund_id: str | None = None
     fingerprint: str = ""
+    lines: tuple[tuple[str, int], ...] = ()
+    """Units of the order's lines that it pays back; none for a refund by amount."""
+    freight: bool = False
+    by: str = ""
+    """The operator who asked for it, where one did."""
+    approved_by: str = ""
     booked_on: str = ""
     """Provider and day of the bill that should hold it, once it is done."""
     version: int = 0
@@ -298,6 +404,11 @@ class Quarantined:
     at: datetime
     said: dict[str, str] = field(default_factory=dict)
     resolved: str = ""
+    by: str = ""
+    """The operator who resolved it, where one did."""
+    note: str = ""
+    intent: str = ""
+    fingerprint: str = ""
     version: int = 0
 
 
@@ -308,6 +419,7 @@ class Story:
     payments: tuple[Payment, ...] = ()
     refunds: tuple[Refund, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
     def payment(self, payment_id: str) -> Payment:
         """Return one payment.
@@ -453,6 +565,44 @@ def reserve(payment: Payment, amount: Money, *, limits: Limits, earlier: int, no
     if now - payment.captured_at > limits.refund_window:
         raise RefundRefused(why="window_closed", left=left)
     return replace(payment, reserved=payment.reserved + amount.minor)
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What a refund by lines needs to know of an order: each line's units and what was charged for all of them."""
+
+    lines: Mapping[str, tuple[int, int]]
+    freight: int
+    total: Money
+
+
+def worth(sold: Sold, wish: Wish, earlier: Sequence[Refund]) -> Money:
+    """Return what the wished units were charged, exactly, whatever was refunded before.
+
+    Each line's refunds follow the running number of its units, rounded down on the sum: in whatever parts and order,
+    once all units are back exactly what was charged for the line is back.
+
+    Raises:
+        RefundRefused: if there are no such units left, or the freight is back already.
+    """
+    if wish.amount is not None:
+        return wish.amount
+    standing = [refund for refund in earlier if refund.status is not RefundStatus.REPLACED]
+    minor = 0
+    wanted: dict[str, int] = {}
+    for line_id, quantity in wish.lines:
+        wanted[line_id] = wanted.get(line_id, 0) + quantity
+    for line_id, quantity in wanted.items():
+        bought, charged = sold.lines.get(line_id, (0, 0))
+        before = sum(count for refund in standing for known, count in refund.lines if known == line_id)
+        if quantity < 1 or before + quantity > bought:
+            raise RefundRefused(why="more_units_than_bought", left=bought - before)
+        minor += charged * (before + quantity) // bought - charged * before // bought
+    if wish.freight:
+        if any(refund.freight for refund in standing):
+            raise RefundRefused(why="freight_refunded", left=0)
+        minor += sold.freight
+    return Money(minor, sold.total.currency)
 
 
 def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", number: str | None = None) -> Refund:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib.payments.domain import Payment, Quarantined, Refund, Story
+from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
 from chalicelib.payments.ports import Action
-from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.payments.service import Happening
+from chalicelib.runtime.schema import Count, Id, MoneyView, PageQuery, Schema, Timestamp
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
 
@@ -151,6 +152,10 @@ class RefundRecordView(RefundView):
     provider_refund_id: str | None = None
     chases: int
     due_at: Timestamp | None = None
+    lines: list[tuple[str, int]]
+    freight: bool
+    by: str | None = None
+    approved_by: str | None = None
     version: int
 
     @classmethod
@@ -162,6 +167,10 @@ class RefundRecordView(RefundView):
             provider_refund_id=refund.provider_refund_id,
             chases=refund.chases,
             due_at=refund.due_at,
+            lines=list(refund.lines),
+            freight=refund.freight,
+            by=refund.by or None,
+            approved_by=refund.approved_by or None,
             version=refund.version,
         )
 
@@ -175,6 +184,8 @@ class QuarantinedView(Schema):
     at: Timestamp
     said: dict[str, str]
     resolved: str
+    by: str | None = None
+    note: str | None = None
 
     @classmethod
     def of(cls, quarantined: Quarantined) -> QuarantinedView:
@@ -186,6 +197,8 @@ class QuarantinedView(Schema):
             at=quarantined.at,
             said=quarantined.said,
             resolved=quarantined.resolved,
+            by=quarantined.by or None,
+            note=quarantined.note or None,
         )
 
 
@@ -195,6 +208,7 @@ class StoryView(Schema):
     payments: list[PaymentRecordView]
     refunds: list[RefundRecordView]
     quarantined: list[QuarantinedView]
+    approvals: tuple[ApprovalView, ...] = ()
     next_cursor: str | None = None
 
     @classmethod
@@ -204,20 +218,142 @@ class StoryView(Schema):
             payments=[PaymentRecordView.of(payment, []) for payment in story.payments],
             refunds=[RefundRecordView.of(refund) for refund in story.refunds],
             quarantined=[QuarantinedView.of(quarantined) for quarantined in story.quarantined],
+            approvals=tuple(ApprovalView.of(approval) for approval in story.approvals),
             next_cursor=next_cursor,
         )
+
+
+class RefundLine(Schema):
+    """Units of one line of the order."""
+
+    line_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}$")]
+    quantity: Count
 
 
 class WaitingQuery(PageQuery):
     """``waiting``: for a provider. The others wait for an operator."""
 
-    state: Literal["waiting", "quarantined", "refund_failed", "refund_abnormal", "refund_closed"] = "waiting"
+    state: Literal[
+        "waiting", "quarantined", "refund_failed", "refund_abnormal", "refund_closed", "surplus", "approval"
+    ] = "waiting"
+    older_than_s: Annotated[int, Field(ge=0, le=10**8)] = 0
+    """Only what has waited at least so long."""
 
 
 class RequestRefund(Schema):
     """Money to give back on one order; the payment is the one that settled the purchase unless named."""
 
     order_id: Id
-    amount: MoneyView
+    amount: MoneyView | None = None
+    """Either an amount, or what is given back (``lines``, ``freight``), which is worth exactly what was charged."""
+    lines: Annotated[tuple[RefundLine, ...], Field(max_length=100)] = ()
+    freight: bool = False
     reason: Annotated[str, Field(min_length=1, max_length=80)]
     payment_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RequestRefund:
+        if (self.amount is None) == (not self.lines and not self.freight):
+            raise ValueError("send either an amount, or lines and freight")
+        return self
+
+    def wish(self) -> Wish:
+        """Return what is wanted."""
+        return Wish(
+            order_id=self.order_id,
+            reason=self.reason,
+            amount=self.amount.money() if self.amount else None,
+            lines=tuple((line.line_id, line.quantity) for line in self.lines),
+            freight=self.freight,
+            payment_id=self.payment_id,
+        )
+
+
+class ApprovalView(Schema):
+    """A refund above what one operator may give back alone. Approving it requests the refund."""
+
+    approval_id: str
+    purchase_id: str
+    order_id: str
+    status: str
+    amount: MoneyView
+    lines: list[RefundLine]
+    freight: bool
+    reason: str
+    asked_by: str
+    asked_at: Timestamp
+    due_at: Timestamp | None = None
+    decided_by: str | None = None
+    note: str | None = None
+    refund_id: str | None = None
+
+    @classmethod
+    def of(cls, approval: Approval) -> ApprovalView:
+        """Return the wire form."""
+        return cls(
+            approval_id=approval.approval_id,
+            purchase_id=approval.purchase_id,
+            order_id=approval.wish.order_id,
+            status=approval.status.value,
+            amount=MoneyView.of(approval.amount),
+            lines=[RefundLine(line_id=line_id, quantity=count) for line_id, count in approval.wish.lines],
+            freight=approval.wish.freight,
+            reason=approval.wish.reason,
+            asked_by=approval.asked_by,
+            asked_at=approval.asked_at,
+            due_at=approval.due_at,
+            decided_by=approval.decided_by or None,
+            note=approval.note or None,
+            refund_id=approval.refund_id,
+        )
+
+
+class DecideApproval(Schema):
+    """Why it is approved or rejected."""
+
+    note: Annotated[str, Field(max_length=300)] = ""
+
+
+class ResolveQuarantined(Schema):
+    """``query`` asks the provider and records what it says; ``seen`` only closes the notice."""
+
+    how: Literal["query", "seen"]
+    note: Annotated[str, Field(max_length=300)] = ""
+
+
+class HappeningView(Schema):
+    """One thing that happened."""
+
+    at: Timestamp
+    what: str
+    record_id: str
+    status: str | None = None
+    amount: MoneyView | None = None
+    by: str | None = None
+    note: str | None = None
+
+
+class TimelineView(Schema):
+    """All that happened to a purchase and its money, in time order."""
+
+    purchase_id: str
+    items: list[HappeningView]
+
+    @classmethod
+    def of(cls, purchase_id: str, found: list[Happening]) -> TimelineView:
+        """Return the wire form."""
+        return cls(
+            purchase_id=purchase_id,
+            items=[
+                HappeningView(
+                    at=each.at,
+                    what=each.what,
+                    record_id=each.record_id,
+                    status=each.status or None,
+                    amount=MoneyView.of(each.amount) if each.amount else None,
+                    by=each.by or None,
+                    note=each.note or None,
+                )
+                for each in found
+            ],
+        )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, NotFound, RetryLater
+from chalicelib.kernel.errors import (
+    AlreadyExists,
+    ConcurrentUpdate,
+    Conflict,
+    IllegalTransition,
+    NotFound,
+    RetryLater,
+)
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
@@ -19,10 +26,14 @@ from chalicelib.payments.domain import (
     ANSWERS,
     REFUND,
     AlreadyPaid,
+    Approval,
+    ApprovalNeeded,
     Conclusion,
     MethodNotOffered,
+    OwnApproval,
     Payment,
     PaymentStatus,
+    ProviderSilent,
     Quarantined,
     Refund,
     RefundCause,
@@ -32,6 +43,7 @@ from chalicelib.payments.domain import (
     TooManyPayments,
     UnknownPayment,
     UnknownProvider,
+    Wish,
 )
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import (
@@ -49,7 +61,7 @@ from chalicelib.payments.ports import (
 )
 from chalicelib.payments.store import RecordPage
 from chalicelib.runtime import log, metrics
-from chalicelib.runtime.config import config
+from chalicelib.runtime.config import config, setting
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -550,7 +562,14 @@ def request_refund(
     reason: str,
     cause: str,
     fingerprint: str = "",
+<<<<<<< HEAD
     up_to: bool = False,
+=======
+    lines: tuple[tuple[str, int], ...] = (),
+    freight: bool = False,
+    by: str = "",
+    approved_by: str = "",
+>>>>>>> recon
 ) -> str:
     """Reserve a refund against the captured amount in the caller's own work; returns its number.
 
@@ -575,6 +594,11 @@ def request_refund(
             return ""
     if payment.status is not PaymentStatus.CAPTURED:
         raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
+    if by and not approved_by:
+        _check_limit(story, amount)
+    given = Wish(order_id or "", reason, lines=lines, freight=freight)
+    if (lines or freight) and _worth(story, purchase_id, given) != amount:
+        raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
     now = clock.now()
     limits = providers.load(payment.provider).limits
     reserved = domain.reserve(payment, amount, limits=limits, earlier=len(earlier), now=now)
@@ -592,6 +616,10 @@ def request_refund(
         due_at=REFUND.due_at(REFUND.initial, now),
         since=now,
         fingerprint=fingerprint,
+        lines=lines,
+        freight=freight,
+        by=by,
+        approved_by=approved_by,
     )
     store.save_payment(work, reserved)
     _request(work, reserved, refund)
@@ -860,39 +888,55 @@ def story(purchase_id: str) -> Story:
     return found
 
 
-def list_waiting(state: str, *, limit: int, start_key: dict[str, dict[str, str]] | None) -> RecordPage:
-    """Return one page of records by what they wait for: ``provider`` (soonest asked first), or an operator's state."""
+def list_waiting(
+    state: str, *, limit: int, start_key: dict[str, dict[str, str]] | None, older_than: timedelta = timedelta()
+) -> RecordPage:
+    """Return one page of records by what they wait for: ``waiting`` for a provider (soonest asked first), or an
+    operator's state (oldest first); only those that have waited so long.
+    """
     if state == "waiting":
-        return store.list_due(limit=limit, start_key=start_key)
-    return store.list_attention(state, limit=limit, start_key=start_key)
+        page = store.list_due(limit=limit, start_key=start_key)
+        until = clock.now() - older_than
+        kept = Story(
+            tuple(payment for payment in page.story.payments if payment.created_at <= until),
+            tuple(refund for refund in page.story.refunds if refund.requested_at <= until),
+        )
+        return RecordPage(kept, page.last_key)
+    return store.list_attention(state, until=clock.now() - older_than, limit=limit, start_key=start_key)
 
 
-def refund_by_operator(
-    purchase_id: str, *, order_id: str, payment_id: str | None, amount: Money, reason: str, intent: Intent
-) -> tuple[Refund, bool]:
+def refund_by_operator(purchase_id: str, wish: Wish, *, by: str = "operator", intent: Intent) -> tuple[Refund, bool]:
     """Request a refund as an operator; returns it and whether the same request made it before.
 
     Raises:
         NotFound: if there is no such purchase.
-        RefundRefused: as :func:`request_refund`.
+        RefundRefused: as :func:`request_refund`, or if there are no such units left.
+        ApprovalNeeded: if what one operator alone gave back on the purchase would exceed the limit.
         IdempotencyKeyReused: if the key requested another refund.
     """
     cause = f"operator#{intent.token}"
-    target = payment_id or orders.load_purchase(purchase_id).settled_by
-    if target is None:
-        raise RefundRefused(why="not_captured", left=0)
+    target = _target(purchase_id, wish)
 
     def request() -> tuple[Refund, bool]:
+        story_ = store.load_story(purchase_id)
+        known = next((refund for refund in story_.refunds if refund.cause == ids.digest(cause)), None)
+        if known is not None:
+            intent.check(known.fingerprint)
+            return known, True
+        amount = _worth(story_, purchase_id, wish)
         with UnitOfWork() as work:
             refund_id = request_refund(
                 work,
                 purchase_id=purchase_id,
-                order_id=order_id,
+                order_id=wish.order_id,
                 payment_id=target,
                 amount=amount,
-                reason=reason,
+                reason=wish.reason,
                 cause=cause,
                 fingerprint=intent.fingerprint,
+                lines=wish.lines,
+                freight=wish.freight,
+                by=by,
             )
             replayed = not work.labels
         _, _, refund = _load_refund(refund_id)
@@ -900,6 +944,290 @@ def refund_by_operator(
         return refund, replayed
 
     return _racing(request)
+
+
+def _target(purchase_id: str, wish: Wish) -> str:
+    target = wish.payment_id or orders.load_purchase(purchase_id).settled_by
+    if target is None:
+        raise RefundRefused(why="not_captured", left=0)
+    return target
+
+
+def _worth(story_: Story, purchase_id: str, wish: Wish) -> Money:
+    """Return what a wish comes to, given the refunds that were read."""
+    if wish.amount is not None:
+        return wish.amount
+    if ids.parent_id("pur", wish.order_id) != purchase_id:
+        raise RefundRefused(why="no_order", left=0)
+    order = orders.load_order(wish.order_id)
+    sold = domain.Sold(
+        lines={line.line_id: (line.quantity, line.total.minor) for line in order.lines},
+        freight=order.freight.minor,
+        total=order.total,
+    )
+    return domain.worth(sold, wish, [refund for refund in story_.refunds if refund.order_id == wish.order_id])
+
+
+def approval_limit(currency: str) -> int:
+    """Return up to which sum on one purchase an operator may refund alone, in minor units; 0 where nothing is set.
+
+    The setting ``BIANDAN_REFUND_ALONE`` lists it by currency: ``CNY:100000,USD:15000``.
+    """
+    for part in setting("BIANDAN_REFUND_ALONE", DEFAULT_ALONE).split(","):
+        name, _, minor = part.strip().partition(":")
+        if name == currency and minor.isdigit():
+            return int(minor)
+    return 0
+
+
+DEFAULT_ALONE = "CNY:100000,USD:15000,EUR:15000,JPY:20000"
+
+
+def _check_limit(story_: Story, amount: Money) -> None:
+    """Refuse what exceeds the limit together with what was refunded on the purchase before without a second person."""
+    alone = sum(
+        refund.amount.minor
+        for refund in story_.refunds
+        if refund.by and not refund.approved_by and refund.status is not RefundStatus.REPLACED
+    )
+    limit = approval_limit(amount.currency)
+    if alone + amount.minor > limit:
+        raise ApprovalNeeded(limit=limit, currency=amount.currency)
+
+
+def ask_approval(purchase_id: str, wish: Wish, *, by: str, intent: Intent) -> tuple[Approval, bool]:
+    """Ask a second person for a refund; returns the request and whether it was made before. Nothing is reserved yet.
+
+    Raises:
+        NotFound: if there is no such purchase.
+        RefundRefused: if it could not be refunded even now.
+        IdempotencyKeyReused: if the key asked for another.
+    """
+    approval_id = intent.record_id("apr")
+    known = store.load_approval(purchase_id, approval_id)
+    if known is not None:
+        intent.check(known.fingerprint)
+        return known, True
+    story_ = store.load_story(purchase_id)
+    payment = story_.payment(_target(purchase_id, wish))
+    amount = _worth(story_, purchase_id, wish)
+    now = clock.now()
+    limits = providers.load(payment.provider).limits
+    domain.reserve(payment, amount, limits=limits, earlier=len(story_.refunds_of(payment.payment_id)), now=now)
+    _within_order(story_, purchase_id, wish.order_id, amount)
+    approval = Approval(
+        approval_id=approval_id,
+        purchase_id=purchase_id,
+        wish=wish,
+        amount=amount,
+        status=domain.APPROVAL.initial,
+        asked_by=by,
+        asked_at=now,
+        since=now,
+        fingerprint=intent.fingerprint,
+    )
+    try:
+        with UnitOfWork() as work:
+            store.save_approval(work, approval)
+    except AlreadyExists:
+        known = store.load_approval(purchase_id, approval_id)
+        if known is None:
+            raise ConcurrentUpdate from None
+        intent.check(known.fingerprint)
+        return known, True
+    return replace(approval, version=1), False
+
+
+def decide_approval(
+    purchase_id: str, approval_id: str, *, approve: bool, by: str, note: str, intent: Intent
+) -> tuple[Approval, bool]:
+    """Approve (the refund is requested in the same transaction) or reject, as another operator than who asked.
+
+    Returns it, and whether the same request decided it before.
+
+    Raises:
+        NotFound: if there is none.
+        OwnApproval: if the caller asked for it (who may only take it back: reject it).
+        IllegalTransition: if it is decided or expired.
+        RefundRefused: if there is no such money left by now; it stays pending.
+        IdempotencyKeyReused: if the key decided with another body.
+    """
+    cause = domain.ApprovalCause.APPROVE if approve else domain.ApprovalCause.REJECT
+
+    def decide() -> tuple[Approval, bool]:
+        approval = store.load_approval(purchase_id, approval_id)
+        if approval is None:
+            raise NotFound(what="approval")
+        if approval.intent and approval.intent == intent.token:
+            intent.check(approval.decided_fingerprint)
+            return approval, True
+        if approve and approval.asked_by == by:
+            raise OwnApproval
+        now = clock.now()
+        if approval.due_at is not None and approval.due_at <= now:  # The job is only late with saying so.
+            raise IllegalTransition(machine="approval", state="expired", cause=cause.value)
+        decided = replace(
+            approval,
+            status=domain.APPROVAL.next(approval.status, cause),
+            since=now,
+            decided_by=by,
+            note=note,
+            intent=intent.token,
+            decided_fingerprint=intent.fingerprint,
+        )
+        with UnitOfWork() as work:
+            if approve:
+                decided = replace(decided, refund_id=_request_approved(work, decided))
+            store.save_approval(work, decided)
+        return replace(decided, version=decided.version + 1), False
+
+    return _racing(decide)
+
+
+def _request_approved(work: UnitOfWork, approval: Approval) -> str:
+    wish = approval.wish
+    if _worth(store.load_story(approval.purchase_id), approval.purchase_id, wish) != approval.amount:
+        raise RefundRefused(why="other_amount_by_now", left=approval.amount.minor)
+    return request_refund(
+        work,
+        purchase_id=approval.purchase_id,
+        order_id=wish.order_id,
+        payment_id=_target(approval.purchase_id, wish),
+        amount=approval.amount,
+        reason=wish.reason,
+        cause=f"approval#{approval.approval_id}",
+        fingerprint=approval.fingerprint,
+        lines=wish.lines,
+        freight=wish.freight,
+        by=approval.asked_by,
+        approved_by=approval.decided_by,
+    )
+
+
+def expire_approval(purchase_id: str, approval_id: str) -> None:
+    """Let an approval expire because its deadline passed; a no-op where it was decided."""
+    approval = store.load_approval(purchase_id, approval_id)
+    now = clock.now()
+    if approval is None or approval.due_at is None or approval.due_at > now:
+        return
+    status = domain.APPROVAL.next(approval.status, domain.ApprovalCause.EXPIRE)
+    with UnitOfWork() as work:
+        store.save_approval(work, replace(approval, status=status, since=now))
+
+
+def resolve_quarantined(
+    purchase_id: str, quarantine_id: str, *, ask: bool, by: str, note: str, intent: Intent
+) -> tuple[Quarantined, bool]:
+    """Close a quarantined notice as an operator: by asking the provider, whose answer is recorded, or as seen.
+
+    Returns it, and whether the same request closed it before. A silent provider leaves it open.
+
+    Raises:
+        NotFound: if there is none.
+        IllegalTransition: if it is resolved.
+        ProviderSilent: if the provider was to be asked and does not answer.
+        IdempotencyKeyReused: if the key resolved it with another body.
+    """
+
+    def resolve() -> tuple[Quarantined, bool]:
+        quarantined = store.load_quarantined(purchase_id, quarantine_id)
+        if quarantined is None:
+            raise NotFound(what="quarantined notice")
+        if quarantined.intent and quarantined.intent == intent.token:
+            intent.check(quarantined.fingerprint)
+            return quarantined, True
+        if quarantined.resolved:
+            raise IllegalTransition(machine="quarantine", state="resolved", cause="resolve")
+        word = "seen"
+        if ask:
+            payment = store.load_payment(quarantined.payment_id)
+            report = providers.load(payment.provider).query(_attempt(payment))
+            if report.outcome is Outcome.UNKNOWN:
+                raise ProviderSilent(provider=payment.provider)
+            _apply(payment, report, given_up=False, chasing=False)
+            word = f"query: {report.outcome.value}" + (f" {report.amount.text()}" if report.amount else "")
+        closed = replace(
+            quarantined, resolved=word, by=by, note=note, intent=intent.token, fingerprint=intent.fingerprint
+        )
+        with UnitOfWork() as work:
+            store.save_quarantined(work, closed)
+        return replace(closed, version=closed.version + 1), False
+
+    return _racing(resolve)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened to a purchase or its money."""
+
+    at: datetime
+    what: str
+    record_id: str
+    status: str = ""
+    amount: Money | None = None
+    by: str = ""
+    note: str = ""
+
+
+def timeline(purchase_id: str) -> list[Happening]:
+    """Return all that happened to a purchase and its money, in time order: orders, payments, refunds, approvals,
+    quarantined notices and the ledger.
+
+    Raises:
+        NotFound: if there is no such purchase.
+    """
+    sale = orders.load_sale(purchase_id)
+    found = [
+        Happening(sale.purchase.placed_at, "purchase.placed", purchase_id, amount=sale.purchase.total),
+        *(
+            Happening(change.at, "purchase.changed", purchase_id, change.status, by=change.by, note=change.note)
+            for change in sale.purchase.history
+        ),
+        *(
+            Happening(change.at, "order.changed", order.order_id, change.status, by=change.by, note=change.note)
+            for order in sale.orders
+            for change in order.history
+        ),
+        *_happenings(store.load_story(purchase_id)),
+        *(
+            Happening(
+                entry.at,
+                "ledger.posted",
+                entry.entry_id,
+                note=", ".join(f"{posting.account} {posting.amount.text()}" for posting in entry.postings),
+            )
+            for entry in ledger.entries(purchase_id)
+        ),
+    ]
+    return sorted(found, key=lambda happening: (happening.at, _RANK.get(happening.what.split(".")[0], 9)))
+
+
+_RANK = {"purchase": 0, "payment": 1, "quarantine": 2, "order": 3, "approval": 4, "refund": 5, "ledger": 6}
+"""At one moment: the cause before what it caused."""
+
+
+def _happenings(story_: Story) -> Iterator[Happening]:
+    for payment in story_.payments:
+        number = payment.payment_id
+        yield Happening(payment.created_at, "payment.started", number, amount=payment.amount, note=payment.provider)
+        if payment.captured_at is not None:
+            word = "payment.surplus" if payment.code else "payment.captured"
+            yield Happening(payment.captured_at, word, number, payment.status, payment.captured, note=payment.code)
+    for refund in story_.refunds:
+        number = refund.refund_id
+        yield Happening(
+            refund.requested_at, "refund.requested", number, amount=refund.amount, by=refund.by, note=refund.reason
+        )
+        if refund.status is not REFUND.initial:
+            yield Happening(refund.since, f"refund.{refund.status.value}", number, refund.status, note=refund.code)
+    for found in story_.quarantined:
+        yield Happening(found.at, "quarantine.opened", found.quarantine_id, found.resolved, by=found.by, note=found.why)
+    for approval in story_.approvals:
+        number = approval.approval_id
+        yield Happening(approval.asked_at, "approval.asked", number, amount=approval.amount, by=approval.asked_by)
+        if approval.status is not domain.APPROVAL.initial:
+            word = f"approval.{approval.status.value}"
+            yield Happening(approval.since, word, number, by=approval.decided_by, note=approval.note)
 
 
 def retry_refund(refund_id: str) -> Refund:

@@ -17,6 +17,8 @@ from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain import (
     ATTENTION,
+    Approval,
+    ApprovalStatus,
     Payment,
     PaymentStatus,
     Quarantined,
@@ -24,6 +26,7 @@ from chalicelib.payments.domain import (
     RefundStatus,
     Story,
     UnknownPayment,
+    Wish,
 )
 from chalicelib.payments.ports import Action, Instruction, Outcome
 from chalicelib.runtime import names
@@ -65,6 +68,27 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     code: str = ""
     provider_refund_id: str | None = None
     fingerprint: str = ""
+    lines: tuple[tuple[str, int], ...] = ()
+    freight: bool = False
+    by: str = ""
+    approved_by: str = ""
+
+
+class _ApprovalDoc(msgspec.Struct, omit_defaults=True):
+    order_number: int
+    reason: str
+    by_amount: bool
+    asked_ms: int
+    since_ms: int
+    fingerprint: str
+    lines: tuple[tuple[str, int], ...] = ()
+    freight: bool = False
+    payment_number: int = 0
+    decided_by: str = ""
+    refund_id: str | None = None
+    note: str = ""
+    intent: str = ""
+    decided_fingerprint: str = ""
 
 
 class _QuarantinedDoc(msgspec.Struct, omit_defaults=True):
@@ -72,6 +96,10 @@ class _QuarantinedDoc(msgspec.Struct, omit_defaults=True):
     at_ms: int
     said: dict[str, str]
     resolved: str = ""
+    by: str = ""
+    note: str = ""
+    intent: str = ""
+    fingerprint: str = ""
 
 
 class AttentionIndex(GlobalSecondaryIndex["RecordRow"]):
@@ -159,6 +187,20 @@ class QuarantinedRow(RecordRow):
     doc = DocumentAttribute[_QuarantinedDoc](_QuarantinedDoc)
 
 
+class ApprovalRow(RecordRow):
+    """A refund that waits for a second person."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    asked_by = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount_minor = NumberAttribute()
+    currency = UnicodeAttribute()
+    doc = DocumentAttribute[_ApprovalDoc](_ApprovalDoc)
+
+
 def load_story(purchase_id: str, *, consistent: bool = True) -> Story:
     """Read everything of a purchase's payments in one Query."""
     items: list[reads.Raw] = []
@@ -199,9 +241,16 @@ class RecordPage:
     last_key: reads.Raw | None
 
 
-def list_attention(kind: str, *, limit: int, start_key: reads.Raw | None) -> RecordPage:
-    """Read one page of what waits for an operator, oldest first."""
-    page = reads.query(RecordRow, kind, index=RecordRow.attentions, limit=limit, start_key=start_key)
+def list_attention(kind: str, *, until: datetime, limit: int, start_key: reads.Raw | None) -> RecordPage:
+    """Read one page of what has waited for an operator since a moment or longer, oldest first."""
+    page = reads.query(
+        RecordRow,
+        kind,
+        index=RecordRow.attentions,
+        range_condition=RecordRow.attention_ms <= _ms(until),
+        limit=limit,
+        start_key=start_key,
+    )
     return RecordPage(_load(page.items), page.last_key)
 
 
@@ -260,7 +309,7 @@ def _keys_of(item: reads.Raw) -> reads.Raw:
 
 
 def _load(items: Sequence[reads.Raw]) -> Story:
-    kinds = {"pay": PaymentRow, "ref": RefundRow, "qua": QuarantinedRow}
+    kinds: dict[str, type[RecordRow]] = dict(_KINDS)
     wanted = [(kinds[item["id"]["S"].split("_")[0]], item["purchase_id"]["S"], item["id"]["S"]) for item in items]
     found = reads.get_many(wanted)
     return _story(found[(hash_key, range_key)] for _, hash_key, range_key in wanted if (hash_key, range_key) in found)
@@ -285,11 +334,81 @@ def save_quarantined(work: UnitOfWork, quarantined: Quarantined, events: Sequenc
     work.save(_quarantined_row(quarantined), events=events, label=quarantined.quarantine_id)
 
 
+def load_approval(purchase_id: str, approval_id: str) -> Approval | None:
+    """Read one approval, or None."""
+    row = reads.get(ApprovalRow, purchase_id, approval_id, consistent=True)
+    return _approval(row) if row is not None else None
+
+
+def save_approval(work: UnitOfWork, approval: Approval) -> None:
+    """Add the approval's row to the work; refused with ``AlreadyExists`` if the same request asked for it before."""
+    wish = approval.wish
+    waits = approval.status is ApprovalStatus.PENDING
+    row = ApprovalRow(
+        purchase_id=approval.purchase_id,
+        id=approval.approval_id,
+        asked_by=approval.asked_by,
+        status=approval.status.value,
+        amount_minor=approval.amount.minor,
+        currency=approval.amount.currency,
+        attention="approval" if waits else None,
+        attention_ms=_ms(approval.since) if waits else None,
+        doc=_ApprovalDoc(
+            order_number=int(wish.order_id.rsplit("_", 1)[1]),
+            reason=wish.reason,
+            by_amount=wish.amount is not None,
+            asked_ms=_ms(approval.asked_at),
+            since_ms=_ms(approval.since),
+            fingerprint=approval.fingerprint,
+            lines=wish.lines,
+            freight=wish.freight,
+            payment_number=int(wish.payment_id.rsplit("_", 1)[1]) if wish.payment_id else 0,
+            decided_by=approval.decided_by,
+            refund_id=approval.refund_id,
+            note=approval.note,
+            intent=approval.intent,
+            decided_fingerprint=approval.decided_fingerprint,
+        ),
+        version=approval.version,
+    )
+    row.set_due(approval.due_at, approval.approval_id)
+    work.save(row, label=approval.approval_id)
+
+
+def _approval(row: ApprovalRow) -> Approval:
+    doc = row.doc
+    amount = Money(int(row.amount_minor), row.currency)
+    return Approval(
+        approval_id=row.id,
+        purchase_id=row.purchase_id,
+        wish=Wish(
+            order_id=ids.child_id("ord", row.purchase_id, doc.order_number),
+            reason=doc.reason,
+            amount=amount if doc.by_amount else None,
+            lines=doc.lines,
+            freight=doc.freight,
+            payment_id=ids.child_id("pay", row.purchase_id, doc.payment_number) if doc.payment_number else None,
+        ),
+        amount=amount,
+        status=ApprovalStatus(row.status),
+        asked_by=row.asked_by,
+        asked_at=_time(doc.asked_ms),
+        since=_time(doc.since_ms),
+        fingerprint=doc.fingerprint,
+        decided_by=doc.decided_by,
+        refund_id=doc.refund_id,
+        note=doc.note,
+        intent=doc.intent,
+        decided_fingerprint=doc.decided_fingerprint,
+        version=int(row.version),
+    )
+
+
 def _assemble(items: Iterable[reads.Raw]) -> Story:
     rows: list[RecordRow] = []
     for item in items:
         kind = item["id"]["S"].split("_")[0]
-        model: type[RecordRow] = {"pay": PaymentRow, "ref": RefundRow}.get(kind, QuarantinedRow)
+        model = _KINDS.get(kind, QuarantinedRow)
         rows.append(model.from_raw_data(item))
     return _story(rows)
 
@@ -298,6 +417,7 @@ def _story(rows: Iterable[object]) -> Story:
     payments: list[Payment] = []
     refunds: list[Refund] = []
     quarantined: list[Quarantined] = []
+    approvals: list[Approval] = []
     for row in rows:
         if isinstance(row, PaymentRow):
             payments.append(_payment(row))
@@ -305,7 +425,17 @@ def _story(rows: Iterable[object]) -> Story:
             refunds.append(_refund(row))
         elif isinstance(row, QuarantinedRow):
             quarantined.append(_quarantined(row))
-    return Story(tuple(payments), tuple(refunds), tuple(quarantined))
+        elif isinstance(row, ApprovalRow):
+            approvals.append(_approval(row))
+    return Story(tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals))
+
+
+_KINDS: dict[str, type[RecordRow]] = {
+    "pay": PaymentRow,
+    "ref": RefundRow,
+    "qua": QuarantinedRow,
+    "apr": ApprovalRow,
+}
 
 
 def _ms(moment: datetime | None) -> int:
@@ -330,6 +460,8 @@ def _payment_row(payment: Payment) -> PaymentRow:
         reserved_minor=payment.reserved,
         refunded_minor=payment.refunded,
         booked_on=_shelf(payment.booked_on, payment.payment_id),
+        attention="surplus" if payment.status is PaymentStatus.SURPLUS else None,
+        attention_ms=_ms(payment.captured_at) if payment.status is PaymentStatus.SURPLUS else None,
         doc=_PaymentDoc(
             method=payment.method,
             created_ms=_ms(payment.created_at),
@@ -412,6 +544,10 @@ def _refund_row(refund: Refund) -> RefundRow:
             code=refund.code,
             provider_refund_id=refund.provider_refund_id,
             fingerprint=refund.fingerprint,
+            lines=refund.lines,
+            freight=refund.freight,
+            by=refund.by,
+            approved_by=refund.approved_by,
         ),
         version=refund.version,
     )
@@ -437,6 +573,10 @@ def _refund(row: RefundRow) -> Refund:
         code=doc.code,
         provider_refund_id=doc.provider_refund_id,
         fingerprint=doc.fingerprint,
+        lines=doc.lines,
+        freight=doc.freight,
+        by=doc.by,
+        approved_by=doc.approved_by,
         booked_on=_booked_on(row),
         version=int(row.version),
     )
@@ -450,7 +590,14 @@ def _quarantined_row(quarantined: Quarantined) -> QuarantinedRow:
         attention=None if quarantined.resolved else "quarantined",
         attention_ms=None if quarantined.resolved else _ms(quarantined.at),
         doc=_QuarantinedDoc(
-            why=quarantined.why, at_ms=_ms(quarantined.at), said=quarantined.said, resolved=quarantined.resolved
+            why=quarantined.why,
+            at_ms=_ms(quarantined.at),
+            said=quarantined.said,
+            resolved=quarantined.resolved,
+            by=quarantined.by,
+            note=quarantined.note,
+            intent=quarantined.intent,
+            fingerprint=quarantined.fingerprint,
         ),
         version=quarantined.version,
     )
@@ -468,5 +615,9 @@ def _quarantined(row: QuarantinedRow) -> Quarantined:
         at=_time(doc.at_ms),
         said=doc.said,
         resolved=doc.resolved,
+        by=doc.by,
+        note=doc.note,
+        intent=doc.intent,
+        fingerprint=doc.fingerprint,
         version=int(row.version),
     )

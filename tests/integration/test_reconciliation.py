@@ -138,17 +138,11 @@ def test_each_seeded_defect_is_found_healed_or_made_a_case(till: Till) -> None:
     silent_refund = str(silent_refund_answer.json["refund_id"])
     till.sandbox.console_refund(refunded_payment, 77)
     till.sandbox.pay(unheard_payment)
-    # Orders of the provider's lists: payments in order of creation, the unheard one last; it keeps its amount.
-    till.sandbox.orders[unheard_payment] = till.sandbox.orders.pop(unheard_payment)
-    first = till.sandbox.orders
-    order = [missing, sound, for_refunds]
-    till.sandbox.orders = {
-        **{each.purchase.purchase_id.replace("pur_", "pay_") + "_01": None for each in order},  # type: ignore[dict-item]
-        unheard_payment: first[unheard_payment],
-        **first,
-    }
-    for number in list(till.sandbox.orders):
-        till.sandbox.orders[number] = first[number]
+    # The provider lists payments in this order: the first is lost, the last two are written wrong.
+    listed = [*(each.purchase.purchase_id.replace("pur_", "pay_") + "_01" for each in (missing, sound, for_refunds)),
+              unheard_payment]  # fmt: skip
+    ordered = {number: till.sandbox.orders[number] for number in listed}
+    till.sandbox.orders = {**ordered, **till.sandbox.orders}
     till.sandbox.bill_defects = ("missing", "extra", "amount", "currency", "duplicate", "totals")
     next_morning(till)
 
