@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from chalicelib.kernel import ids
-from chalicelib.kernel.errors import NotFound
-=======
 from urllib.parse import unquote
 
->>>>>>> recon
+from chalicelib.kernel import ids
+from chalicelib.kernel.errors import NotFound
 from chalicelib.ledger import service
 from chalicelib.ledger.schemas import BalancesView, DaysQuery, DaysView, LedgerView, SumView
 from chalicelib.ledger.service import AccountNotFound

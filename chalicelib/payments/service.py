@@ -562,14 +562,11 @@ def request_refund(
     reason: str,
     cause: str,
     fingerprint: str = "",
-<<<<<<< HEAD
     up_to: bool = False,
-=======
     lines: tuple[tuple[str, int], ...] = (),
     freight: bool = False,
     by: str = "",
     approved_by: str = "",
->>>>>>> recon
 ) -> str:
     """Reserve a refund against the captured amount in the caller's own work; returns its number.
 
