@@ -23,8 +23,9 @@ from tools import engine, resources
 from tools.carriers.hub import Hub
 from tools.client import Client, InProcess
 from tools.dev.server import log_to
-from tools.sandbox import hosts, providers
+from tools.sandbox import providers
 from tools.sandbox.core import Sandbox
+from tools.sandbox.mount import by_host
 
 ADDRESS = {
     "recipient": "王梅",
@@ -62,7 +63,7 @@ class Lab:
         self.hub = Hub(self.deliver, now=clock.now)
         to_hosts = {host: self.stand_ins[name] for host, name in providers.HOSTS.items()}
         to_hosts[urlsplit(self.sandbox.base_url).netloc] = self.sandbox
-        self._to_providers = hosts.transport(to_hosts)
+        self._to_providers = by_host(to_hosts)
 
     @property
     def sandbox(self) -> Sandbox:

@@ -32,7 +32,7 @@ from chalicelib.payments.ports import (
 )
 from chalicelib.payments.providers import qqwallet, stripe
 from chalicelib.runtime import outbound
-from tools.sandbox import hosts
+from tools.sandbox import mount
 from tools.sandbox import qqwallet as qq_host
 from tools.sandbox import stripe as stripe_host
 
@@ -134,11 +134,11 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     with clock.use(fixed):
         if name == "qqwallet":
             qq = qq_host.QQWallet(now=now, chance=random.Random(7))
-            outbound.install(hosts.transport(dict.fromkeys(qq_host.HOSTS, qq)))
+            outbound.install(mount.by_host(dict.fromkeys(qq_host.HOSTS, qq)))
             made = Case(qqwallet.build(qq.configuration()), qq, method, "CNY", qqwallet.build)
         else:
             st = stripe_host.Stripe(now=now, chance=random.Random(7))
-            outbound.install(hosts.transport(dict.fromkeys(stripe_host.HOSTS, st)))
+            outbound.install(mount.by_host(dict.fromkeys(stripe_host.HOSTS, st)))
             made = Case(stripe.build(st.configuration()), st, method, "USD", stripe.build)
         try:
             yield made
@@ -269,7 +269,7 @@ def test_a_provider_that_stumbles_is_asked_again(case: Case) -> None:
 
 
 def test_an_unreachable_provider_is_unknown(case: Case) -> None:
-    outbound.install(hosts.transport({}))
+    outbound.install(mount.by_host({}))
     assert case.provider.create(case.order()).outcome is Outcome.UNKNOWN
     assert case.provider.query(case.attempt()).outcome is Outcome.UNKNOWN
     assert case.provider.close(case.attempt()) is CloseOutcome.UNKNOWN
@@ -597,7 +597,7 @@ def test_a_bill_with_a_defect_is_read_to_its_end(case: Case, defect: str) -> Non
 def test_a_bill_that_is_not_there_is_said_so(case: Case) -> None:
     with pytest.raises(BillUnavailable):
         case.provider.bill(clock.now().date())
-    outbound.install(hosts.transport({}))
+    outbound.install(mount.by_host({}))
     advance(timedelta(days=2))
     with pytest.raises(BillUnavailable):
         case.provider.bill(START.date())
@@ -617,22 +617,22 @@ def test_acknowledgements_are_what_the_provider_reads(case: Case) -> None:
 
 def test_open_calls_serve_people(case: Case) -> None:
     case.create()
-    status, _, page = case.stand.handle("GET", "/_sandbox/", {}, b"")
+    status, _, page = case.stand.handle("GET", "/", {}, b"")
     assert (status, PAYMENT in page.decode()) == (200, True)
-    assert case.stand.handle("POST", f"/_sandbox/pay/{PAYMENT}", {}, b"")[0] == 200
-    assert case.stand.handle("POST", f"/_sandbox/pay/{PAYMENT}", {}, b"")[0] == 409
-    assert case.stand.handle("POST", "/_sandbox/pay/nobody", {}, b"")[0] == 404
-    assert case.stand.handle("POST", f"/_sandbox/control/{PAYMENT}", {}, b'{"duplicates": 3}')[0] == 200
+    assert case.stand.handle("POST", f"/pay/{PAYMENT}", {}, b"")[0] == 200
+    assert case.stand.handle("POST", f"/pay/{PAYMENT}", {}, b"")[0] == 409
+    assert case.stand.handle("POST", "/pay/nobody", {}, b"")[0] == 404
+    assert case.stand.handle("POST", f"/control/{PAYMENT}", {}, b'{"duplicates": 3}')[0] == 200
     assert case.stand.steering(PAYMENT).duplicates == 3
-    assert case.stand.handle("POST", "/_sandbox/nothing", {}, b"")[0] == 404
-    assert case.stand.handle("GET", "/_sandbox/state", {}, b"")[0] == 200
+    assert case.stand.handle("POST", "/nothing", {}, b"")[0] == 404
+    assert case.stand.handle("GET", "/state", {}, b"")[0] == 200
 
 
 def test_a_seed_decides_everything() -> None:
     def run() -> list[Any]:
         with clock.use(clock.Fixed(START)):
             st = stripe_host.Stripe(now=lambda: clock.now().timestamp(), chance=random.Random(3))
-            outbound.install(hosts.transport(dict.fromkeys(stripe_host.HOSTS, st)))
+            outbound.install(mount.by_host(dict.fromkeys(stripe_host.HOSTS, st)))
             case = Case(stripe.build(st.configuration()), st, "checkout", "USD", stripe.build)
             case.create()
             st.pay(PAYMENT)

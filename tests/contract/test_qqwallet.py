@@ -35,7 +35,7 @@ from chalicelib.payments.ports import (
 from chalicelib.payments.providers import qqwallet
 from chalicelib.payments.providers.qqwallet import MD5, Configuration, parse, read_bill, render, sign
 from chalicelib.runtime import outbound
-from tools.sandbox import hosts
+from tools.sandbox import mount
 from tools.sandbox import qqwallet as qq_host
 
 VECTORS = json.loads((Path(__file__).parent / "vectors/qq_wallet_public.json").read_text("utf-8"))["vectors"]
@@ -642,7 +642,7 @@ def test_the_relay_to_wechat_as_far_as_it_is_known() -> None:
 )
 def test_the_stand_in_refuses_what_the_host_would(change: Any, complaint: str) -> None:
     host = qq_host.QQWallet(now=START.timestamp)
-    outbound.install(hosts.transport(dict.fromkeys(qq_host.HOSTS, host)))
+    outbound.install(mount.by_host(dict.fromkeys(qq_host.HOSTS, host)))
     provider = qqwallet.build(change(host.configuration()))
     assert provider.refund(BACK).outcome is RefundOutcome.UNKNOWN
     assert host.refusals == [f"refund: {complaint}"]

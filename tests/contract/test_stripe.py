@@ -43,8 +43,9 @@ from chalicelib.payments.providers import stripe
 from chalicelib.payments.providers.stripe import Configuration, ForOperators, to_stripe
 from chalicelib.runtime import outbound
 from chalicelib.runtime.config import config
-from tools.sandbox import hosts
+from tools.sandbox import mount
 from tools.sandbox import stripe as stripe_host
+from tools.sandbox.stand_in import Steering
 
 VECTORS = json.loads((Path(__file__).parent / "vectors/stripe_public.json").read_text("utf-8"))["vectors"]
 BODY = "0123456789abcdefghjkmnpq"
@@ -780,7 +781,7 @@ def test_every_currency_has_the_same_smallest_unit_here_and_there() -> None:
 @pytest.fixture
 def host() -> stripe_host.Stripe:
     made = stripe_host.Stripe(now=lambda: clock.now().timestamp(), chance=random.Random(1))
-    outbound.install(hosts.transport(dict.fromkeys(stripe_host.HOSTS, made)))
+    outbound.install(mount.by_host(dict.fromkeys(stripe_host.HOSTS, made)))
     return made
 
 
@@ -798,7 +799,7 @@ def test_a_method_that_takes_its_time(host: stripe_host.Stripe) -> None:
     heard: list[str] = []
     while host.outbox:
         out = host.outbox.pop(0)
-        headers, body = host.signed_notice(out.content, hosts.Steering())
+        headers, body = host.signed_notice(out.content, Steering())
         with contextlib.suppress(IgnoredNotice):
             notice = provider.verify(headers=headers, body=body)
             heard.append(str(notice.report and notice.report.outcome))

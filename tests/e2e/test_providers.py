@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -435,7 +436,7 @@ def refunded_in_parts(c: Customer) -> Steps:
     assert c.story()["refunds"][2]["refund_id"] == c_more
     if c.way.pause:
         moments = [refund.refunded_at for refund in c.stand.refunds.values() if refund.out_trade_no == payment_id]
-        assert all(later - earlier >= 60 for earlier, later in zip(moments, moments[1:], strict=False)), moments
+        assert all(later - earlier >= 60 for earlier, later in pairwise(moments)), moments
 
 
 @scenario()

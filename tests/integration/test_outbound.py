@@ -71,7 +71,7 @@ def test_a_whole_payment_over_the_network_with_its_notice_posted_back(server: Se
         assert wanted.payment_id in page.read().decode()
     pay = urllib.request.Request(f"{server.url}/pay/{wanted.payment_id}", data=b"", method="POST")
     with urllib.request.urlopen(pay, timeout=5) as answer:
-        assert json.loads(answer.read())["state"] == "paid"
+        assert [order["state"] for order in json.loads(answer.read())["orders"]] == ["paid"]
     assert arrived.wait(5)
     notice = provider.verify(headers=got[0][0], body=got[0][1])
     assert notice.payment_id == wanted.payment_id

@@ -18,7 +18,7 @@ from chalicelib.runtime import outbound
 from tests import http, people
 from tests.paying import Till, accounts, payment, story
 from tools import resources
-from tools.sandbox import hosts, qqwallet, stripe
+from tools.sandbox import mount, qqwallet, stripe
 
 TOTAL = 1999
 
@@ -63,7 +63,7 @@ def till(request: pytest.FixtureRequest, cloud: str, noon: Any, monkeypatch: pyt
         stand, served = stripe.Stripe(now=now, chance=random.Random(5)), stripe.HOSTS
     secret = {key: value for key, value in stand.configuration().items() if key != "livemode"}
     resources.create_all({f"payments-{name}": secret})
-    outbound.install(hosts.transport(dict.fromkeys(served, stand)))
+    outbound.install(mount.by_host(dict.fromkeys(served, stand)))
     shop = Shop(noon, stand, people.buyer(), people.operator())
     shop.provider = name
     yield shop

@@ -74,8 +74,8 @@ def _welcome(server: DevServer) -> None:
     _say(f"  API        {server.url}")
     _say(f"  docs       {server.url}/docs")
     _say(f"  control    {server.url}/_dev/")
-    if server.sandbox_url:
-        _say(f"  payments   {server.sandbox_url}  (sandbox provider)")
+    for number, (name, url) in enumerate(server.cashiers.items()):
+        _say(f"  {'' if number else 'cashiers':<10} {url}/  ({name})")
     if server.carrier_url:
         _say(f"  carrier    {server.carrier_url}  (stand-in for the hub)")
     if server.accounts:

@@ -46,6 +46,7 @@ class DevServer:
     record: bool = True
     say: Say = quiet
     url: str = ""
+    stand_ins: standins.StandIns | None = None
     sandbox_url: str = ""
     carrier_url: str = ""
     accounts: list[dict[str, str]] = field(default_factory=list)
@@ -87,8 +88,10 @@ class DevServer:
         self.url = server.url
         self._environment({"BIANDAN_PUBLIC_URL": self.url})
         resources.create_all()
-        stand_ins.start()
+        stand_ins.start(self.url)
         self._stops.append(stand_ins.stop)
+        stand_ins.tell_keys()
+        self.stand_ins = stand_ins
         self.sandbox_url, self.carrier_url = stand_ins.sandbox_url, stand_ins.carrier_url
         self._environment(stand_ins.environment)
         if self.seed:
@@ -139,7 +142,7 @@ class DevServer:
             hooks = ExitStack()
             hooks.enter_context(aws.hooked(self.trail.hook))
             self._stops.append(hooks.close)
-            self._stops.append(standins.watch_outbound(self.trail))
+        self._stops.append(standins.watch_outbound(self.trail if self.record else None))
         watch = self.trail.http if self.record else None
         return Gateway(application, application.routes, watch=watch)
 
@@ -170,12 +173,18 @@ class DevServer:
         self.pump.jumped()
         self.pump.settle(20)
 
+    @property
+    def cashiers(self) -> dict[str, str]:
+        """Return where people pay, by provider."""
+        return dict(self.stand_ins.urls) if self.stand_ins else {}
+
     def info(self) -> dict[str, Any]:
         """Return the addresses and accounts, for people and for the demo."""
         return {
             "api": self.url,
             "docs": f"{self.url}/docs",
             "sandbox": self.sandbox_url,
+            "cashiers": self.cashiers,
             "carrier": self.carrier_url,
             "engine": self.engine_url,
             "pids": {"server": os.getpid(), "engine": self._engine_pid},

@@ -1,4 +1,4 @@
-"""The other sides that a laptop lacks: the sandbox payment provider and a carrier hub, each on a port of its own."""
+"""The other sides that a laptop lacks: payment providers and a carrier hub, each on a port of its own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from chalicelib.kernel import clock
-from chalicelib.runtime import log, outbound
+from chalicelib.runtime import aws, log, names, outbound, secrets
 from tools.carriers.hub import Hub, UnknownNumber
 from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
-from tools.sandbox.core import Sandbox, Silence
+from tools.sandbox import providers
+from tools.sandbox.core import Sandbox
+from tools.sandbox.stand_in import CERTIFICATE_HEADER, Silence, StandIn, fingerprint
 
 CAP = 1 << 20
-_KEPT = ("orders", "refunds", "outbox", "default", "_steering", "_serial")
+_OURS = ("now", "chance", "base_url", "neighbours", "when_rotated", "_lock")
+"""What a stand-in is given anew at each start; all else it remembers."""
 TICK_S = 0.02
 HANG_S = 6.0
 """How long a call is held that the sandbox is told not to answer: longer than any caller of ours waits."""
@@ -32,30 +35,59 @@ class StandIns:
     sandbox: Sandbox
     hub: Hub
     kept: Path | None = None
-    sandbox_url: str = ""
+    others: dict[str, StandIn] = field(default_factory=dict)
+    """Those that stand in for real providers, by the name of the adapter."""
+    urls: dict[str, str] = field(default_factory=dict)
+    """Where the providers are served, by name."""
     carrier_url: str = ""
     _stops: list[Callable[[], None]] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _posting: bool = False
 
     @property
+    def all(self) -> dict[str, StandIn]:
+        """Return every payment provider's other end."""
+        return {"sandbox": self.sandbox, **self.others}
+
+    @property
+    def sandbox_url(self) -> str:
+        """Return where the sandbox provider is."""
+        return self.urls.get("sandbox", "")
+
+    @property
     def environment(self) -> dict[str, str]:
         """Return the settings of ``chalicelib`` that lead here."""
-        return {"BIANDAN_SANDBOX_URL": self.sandbox_url, "BIANDAN_KUAIDI100_URL": self.carrier_url}
+        told = providers.settings(self.urls) if self.others else {"BIANDAN_SANDBOX_URL": self.sandbox_url}
+        return {**told, "BIANDAN_KUAIDI100_URL": self.carrier_url}
 
-    def start(self) -> None:
-        """Serve both, and post the sandbox's notices."""
+    def start(self, shop_url: str = "") -> None:
+        """Serve all, and post the providers' notices; ``shop_url`` for what is not told with each payment."""
         self._recall()
-        provider = Server(self._serve_sandbox, port=9100, body_cap=CAP, name="sandbox")
         carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier")
-        self.sandbox_url = self.sandbox.base_url = provider.url
         self.carrier_url = carrier.url
-        for server in (provider, carrier):
+        servers = [carrier]
+        for name, stand_in in self.all.items():
+            server = Server(self._serving(stand_in), port=providers.PORTS[name], body_cap=CAP, name=name)
+            self.urls[name] = stand_in.base_url = server.url
+            servers.append(server)
+        for stand_in in self.all.values():
+            stand_in.neighbours = {"Biandan": f"{shop_url}/docs"} if shop_url else {}
+            stand_in.neighbours |= {self.all[name].title[0]: f"{url}/" for name, url in self.urls.items()}
+        if shop_url and "stripe" in self.others:
+            providers.tell_stripe(self.others["stripe"], shop_url)
+        for server in servers:
             server.start()
             self._stops.append(server.stop)
-        notices = threading.Thread(target=self._post_notices, name="sandbox-notices", daemon=True)
+        notices = threading.Thread(target=self._post_notices, name="notices", daemon=True)
         notices.start()
         self._stops.append(lambda: notices.join(timeout=6))
+
+    def tell_keys(self) -> None:
+        """Write what the shop must know of each provider into its secrets, now and after each rotation."""
+        for name, stand_in in self.all.items():
+            stand_in.when_rotated = _teller(name, stand_in)
+            if name in self.others:
+                stand_in.when_rotated()
 
     def stop(self) -> None:
         """Stop all of it, and write down what both sides know: kept payments must not be strangers there."""
@@ -63,42 +95,51 @@ class StandIns:
         while self._stops:
             self._stops.pop()()
         if self.kept is not None:
-            known = {name: getattr(self.sandbox, name) for name in _KEPT}
-            self.kept.write_bytes(pickle.dumps({"sandbox": known, "journeys": self.hub.journeys}))
+            known = {
+                name: {part.name: getattr(stand_in, part.name) for part in fields(stand_in) if part.name not in _OURS}
+                for name, stand_in in self.all.items()
+            }
+            self.kept.write_bytes(pickle.dumps({"providers": known, "journeys": self.hub.journeys}))
 
     def _recall(self) -> None:
         if self.kept is None or not self.kept.exists():
             return
         try:
             found = pickle.loads(self.kept.read_bytes())  # noqa: S301 -- our own file, in our own folder
+            known = found["providers"]
         except Exception as error:
             log.warning("stand-ins start anew", kind=type(error).__name__)
             return
-        for name, value in found["sandbox"].items():
-            setattr(self.sandbox, name, value)
+        for name, parts in known.items():
+            for part, value in parts.items():
+                setattr(self.all[name], part, value)
         self.hub.journeys.update(found["journeys"])
 
     @property
     def quiet(self) -> bool:
         """Say whether no notice is due or on its way."""
-        now = self.sandbox.now()
-        return not self._posting and not any(out.due <= now for out in list(self.sandbox.outbox))
+        return not self._posting and not any(
+            out.due <= stand_in.now() for stand_in in self.all.values() for out in list(stand_in.outbox)
+        )
 
-    def _serve_sandbox(self, request: Request) -> Response:
-        try:
-            status, headers, body = self.sandbox.handle(
-                request.method, request.target, dict(request.headers), request.body
-            )
-        except Silence:
-            self._stopping.wait(HANG_S)
-            return Response(504)
-        return Response(status, list(headers.items()), body)
+    def _serving(self, stand_in: StandIn) -> Callable[[Request], Response]:
+        def serve(request: Request) -> Response:
+            try:
+                status, headers, body = stand_in.handle(
+                    request.method, request.target, dict(request.headers), request.body
+                )
+            except Silence:
+                self._stopping.wait(HANG_S)
+                return Response(504)
+            return Response(status, list(headers.items()), body)
+
+        return serve
 
     def _post_notices(self) -> None:
         while not self._stopping.wait(TICK_S):
             self._posting = True
             try:
-                while self.sandbox.tick(post):
+                while sum(stand_in.tick(post) for stand_in in self.all.values()):
                     pass
             finally:
                 self._posting = False
@@ -120,12 +161,24 @@ class StandIns:
 
 
 def create(kept: Path | None = None) -> StandIns:
-    """Return both, on the shop's clock: they sign with its time. ``kept`` is where they remember between starts."""
-    return StandIns(
-        kept=kept,
-        sandbox=Sandbox(now=lambda: clock.now().timestamp()),
-        hub=Hub(_exchange, now=clock.now),
-    )
+    """Return all, on the shop's clock: they sign with its time. ``kept`` is where they remember between starts."""
+    made = providers.create(lambda: clock.now().timestamp())
+    return StandIns(kept=kept, sandbox=made.pop("sandbox"), hub=Hub(_exchange, now=clock.now), others=made)
+
+
+def _teller(name: str, stand_in: StandIn) -> Callable[[], None]:
+    def tell() -> None:
+        value = {"SecretString": json.dumps(providers.secret_of(name, stand_in))}
+        secret = names.secret_name(f"payments-{name}")
+        try:
+            aws.call("secretsmanager", "PutSecretValue", {"SecretId": secret, **value})
+        except Exception as error:
+            if aws.error_code(error) != "ResourceNotFoundException":
+                raise
+            aws.call("secretsmanager", "CreateSecret", {"Name": secret, **value})
+        secrets.forget()
+
+    return tell
 
 
 def post(url: str, headers: dict[str, str], body: bytes) -> int:
@@ -150,16 +203,24 @@ def _json(status: int, value: object) -> Response:
     return Response(status, [("Content-Type", "application/json")], json.dumps(value, ensure_ascii=False).encode())
 
 
-def watch_outbound(trail: Trail) -> Callable[[], None]:
-    """Record every call to a provider or hub; return what undoes it."""
+def watch_outbound(trail: Trail | None) -> Callable[[], None]:
+    """Record every call to a provider or hub; return what undoes it.
+
+    It also plays the proxy that ends TLS before a stand-in: what a client certificate proves arrives as a header.
+    """
 
     def transport(request: outbound.Request) -> outbound.Response:
+        if request.client_certificate is not None and request.url.startswith("http://127.0.0.1"):
+            shown = {CERTIFICATE_HEADER: fingerprint(request.client_certificate.certificate)}
+            request = replace(request, headers={**request.headers, **shown}, client_certificate=None)
         try:
             response = outbound._over_the_network(request)  # noqa: SLF001 -- the transport in use, watched
         except Exception as error:
-            trail.outbound(request.method, request.url, type(error).__name__)
+            if trail is not None:
+                trail.outbound(request.method, request.url, type(error).__name__)
             raise
-        trail.outbound(request.method, request.url, response.status)
+        if trail is not None:
+            trail.outbound(request.method, request.url, response.status)
         return response
 
     outbound.install(transport)

@@ -10,15 +10,16 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from tools.sandbox import rsa
 from tools.sandbox.core import Answer, Keys, Order, Steering
-from tools.sandbox.stand_in import CHINA, Movement, StandIn
+from tools.sandbox.dialect import CHINA, Dialect, Movement
+from tools.sandbox.stand_in import EVERYBODY_KNOWS
 
 RETRIES_S = (240, 600, 600, 3600, 7200, 21600, 54000)
 GATEWAY = "https://openapi.alipay.com/gateway.do"
@@ -83,7 +84,7 @@ def certificate_sn(pem: str) -> str:
 
 
 @dataclass
-class Alipay(StandIn):
+class Alipay(Dialect):
     """The gateway and the platform behind it, for one app."""
 
     keys: Keys = field(default_factory=lambda: Keys("2088531891668739", "", ""))
@@ -99,8 +100,11 @@ class Alipay(StandIn):
     scanned_at_once: bool = False
     """A buyer opens every QR code the moment it is made."""
     files: dict[str, bytes] = field(default_factory=dict)
-    refusals: list[str] = field(default_factory=list)
-    """Why calls were refused before they were understood."""
+
+    title: ClassVar[tuple[str, str]] = ("Alipay", "支付宝")
+    retries_s: ClassVar[Sequence[int]] = RETRIES_S
+    knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | {"other_app", "unknown_key", "no_signature", "charset"}
+    outcomes: ClassVar[Sequence[str]] = ("succeeded", "pending", "failed")
 
     def configuration(self, **changes: Any) -> dict[str, Any]:
         """Return what ``payments-alipay`` holds at the merchant."""
@@ -121,6 +125,11 @@ class Alipay(StandIn):
         self.signing = [*self.signing, key] if overlap else [key]
         return key
 
+    def turn_keys(self, *, overlap: bool) -> None:
+        """Sign with a fresh key, of certificate mode where that is on; see ``StandIn``."""
+        fresh = (certified_key if self.certificates else plain_key)(self._next() + 1)
+        self.signing = [*self.signing[-1:], fresh] if overlap else [fresh]
+
     def _app_certificate(self) -> str:
         return rsa.certificate_pem(self.app_seed, datetime(2024, 1, 1, tzinfo=UTC))
 
@@ -137,7 +146,8 @@ class Alipay(StandIn):
             data = self.files.pop(url.query, None)
             return (200, {"content-type": "application/zip"}, data) if data else (403, {}, b"")
         if url.path != "/gateway.do":
-            return super().handle(method, path, headers, body)
+            with self._lock:
+                return self._open(method, path, body)
         with self._lock:
             self._operation, self._number, self._node = "", "", "error_response"
             form = dict(parse_qsl(url.query if method == "GET" else body.decode(), keep_blank_values=True))
@@ -236,7 +246,10 @@ class Alipay(StandIn):
             return 400, {"code": "PARAMETERS_CHANGED"}
         if self.scanned_at_once:
             self.scan(number)
-        return 200, {"out_trade_no": number, "qr_code": f"https://qr.alipay.com/bax{number}"}
+        return 200, {
+            "out_trade_no": number,
+            "qr_code": self.cashier_url(number) or f"https://qr.alipay.com/bax{number}",
+        }
 
     def _open_page(self, form: Mapping[str, str], content: dict[str, Any]) -> Answer:
         trouble = self._offer(form, content)
@@ -253,8 +266,8 @@ class Alipay(StandIn):
         Raises:
             ValueError: if Alipay would show an error instead of a cashier.
         """
-        if told.startswith("https://qr.alipay.com/bax"):
-            return self.scan(told.removeprefix("https://qr.alipay.com/bax"))
+        if told.startswith("https://qr.alipay.com/bax") or "/?order=" in told:
+            return self.scan(re.split("/bax|/\\?order=", told)[1])
         query = told.partition("?")[2] or told
         status, _, _ = self.handle("GET", f"/gateway.do?{query}", {}, b"")
         if status != 302:
@@ -275,6 +288,22 @@ class Alipay(StandIn):
                     raise ValueError("the order's time is over")
                 self._create(offer)
             return self.orders[number]
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the orders, and what was offered and nobody has opened yet."""
+        unopened = [{**offer, "number": number, "state": "offered"} for number, offer in self.offered.items()]
+        return super().listing() + [
+            {name: row[name] for name in ("number", "amount", "currency", "state", "expires_at", "return_url")}
+            for row in unopened
+            if row["number"] not in self.orders
+        ]
+
+    def pay_closed(self, number: str) -> Order:
+        """Pay an order that was closed; one that nobody opened in time does not even exist."""
+        with self._lock:
+            if number in self.offered:
+                self.scan(number)
+            return super().pay_closed(number)
 
     def pay(self, number: str, *, amount: int | None = None, currency: str | None = None) -> Order:
         """Let the buyer open the order and pay; see ``core``."""
@@ -389,20 +418,20 @@ class Alipay(StandIn):
 
     def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a notice as they go out now."""
-        chaos = self.chaos(content["out_trade_no"]) if steering is None else steering
-        charset = str(getattr(chaos, "charset", "utf-8"))
-        fields = self._fields(content, chaos, charset)
-        key = plain_key(99) if getattr(chaos, "unknown_key", False) else self.chance.choice(self.signing)
+        steering = steering or self.steering(content["out_trade_no"])
+        charset = steering.charset
+        fields = self._fields(content, steering, charset)
+        key = plain_key(99) if steering.unknown_key else self.chance.choice(self.signing)
         message = "&".join(f"{name}={value}" for name, value in sorted(fields.items()))
         fields |= {"sign_type": "RSA2", "sign": rsa.sign(key.seed, message.encode(charset))}
         if self.certificates:
             fields["alipay_cert_sn"] = key.sn or "0" * 32
-        if chaos.tamper:
+        if steering.tamper:
             fields["total_amount"] = _yuan(_fen(fields["total_amount"]) + 1)
         body = "&".join(f"{name}={quote_plus(value.encode(charset))}" for name, value in fields.items())
         return {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}, body.encode()
 
-    def _fields(self, content: dict[str, Any], chaos: Steering, charset: str) -> dict[str, str]:
+    def _fields(self, content: dict[str, Any], steering: Steering, charset: str) -> dict[str, str]:
         order = self.orders[content["out_trade_no"]]
         amount = content["amount"] if content["kind"] == "payment" else order.paid_amount
         fields = {
@@ -411,7 +440,7 @@ class Alipay(StandIn):
             "notify_time": _china(int(self.now())),
             "charset": charset,
             "version": "1.0",
-            "app_id": self.app_id if not getattr(chaos, "other_app", False) else "2019000000000000",
+            "app_id": self.app_id if not steering.other_app else "2019000000000000",
             "auth_app_id": self.app_id,
             "seller_id": content["merchant_id"],
             "out_trade_no": order.out_trade_no,

@@ -1,50 +1,42 @@
-"""A provider in one object: orders, refunds, notices and a cashier, steered per order or by default.
-
-Nothing here knows the shop: it speaks the HTTP shapes of ``payments/providers/sandbox.py`` and its own control calls.
-Time and randomness are injected, so a seed replays. ``handle`` answers a call; ``tick`` posts the notices that are due.
+"""The sandbox provider: orders, refunds and notices in the HTTP shapes of ``payments/providers/sandbox.py``.
 
 Signed calls (see the adapter): ``POST /v1/orders``, ``GET /v1/orders/{no}``, ``POST /v1/orders/{no}/close``,
-``POST /v1/refunds``, ``GET /v1/refunds/{no}``, ``GET /v1/bills/{day}``.
-Open calls, for people and tests: ``POST /pay/{no}`` (a buyer pays:
-``{"amount", "currency", "times"}`` optional), ``POST /control`` and ``POST /control/{no}`` (a :class:`Steering` in
-part), ``POST /settle/{refund}`` (``{"state"}``), ``POST /console-refund/{no}``, ``GET /state``, ``GET /``.
+``POST /v1/refunds``, ``GET /v1/refunds/{no}``, ``GET /v1/bills/{day}``. What people and tests tell it stands in
+``stand_in``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import html
 import json
-import random
 import re
-import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
-Answer = tuple[int, dict[str, str], bytes]
-Post = Callable[[str, dict[str, str], bytes], int]
-"""Posts a notice; returns the status, or 0 for no answer."""
+from tools.sandbox.stand_in import (
+    EVERYBODY_KNOWS,
+    RETRIES_S,
+    Answer,
+    Outgoing,
+    Post,
+    Silence,
+    StandIn,
+    Steering,
+)
+
+__all__ = ["RETRIES_S", "Answer", "Keys", "Order", "Outgoing", "Post", "Refund", "Sandbox", "Silence", "Steering"]
 
 WINDOW_S = 300
-RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
-"""When an unanswered notice is sent again, counted from the send before."""
 _NUMBER = re.compile(r"[0-9A-Za-z_]{6,32}")
 _CHINA = timezone(timedelta(hours=8))
 FEE_PER_MILLE = 6
 BILL_DEFECTS = ("missing", "extra", "amount", "currency", "state", "duplicate", "totals", "field")
-"""A line too few, one nobody here knows, another amount, currency or state, a line twice, wrong totals, no amount."""
-
-
-class Silence(Exception):
-    """The call took effect (or not, see ``accepted``) and no answer will come: a time-out to the caller."""
-
-    def __init__(self, *, accepted: bool) -> None:
-        super().__init__("no answer")
-        self.accepted = accepted
+"""A line too few, one nobody here knows, another amount, currency or state, a line twice, wrong totals, no amount.
+``missing`` and ``duplicate`` concern the first line, ``amount``, ``currency``, ``state`` and ``field`` the last ones,
+so that several can be had at once."""
 
 
 @dataclass(frozen=True)
@@ -54,48 +46,8 @@ class Keys:
     merchant_id: str = "local-merchant"
     api_key: str = "local-sandbox-api-key"
     webhook_key: str = "local-sandbox-webhook-key"
-
-
-@dataclass(frozen=True)
-class Steering:
-    """How an order is treated. Operations are ``create query close refund query_refund``."""
-
-    notify: bool = True
-    """False: all notices are lost."""
-    delay_s: float = 0
-    duplicates: int = 1
-    """How often each notice is sent, whatever is answered."""
-    reorder: bool = False
-    """An older "pending" notice follows each "paid" one; notices that are due together go out last first."""
-    tamper: bool = False
-    """The amount is changed after signing."""
-    stale: bool = False
-    """Notices are signed an hour ago."""
-    other_merchant: bool = False
-    notice_amount: int | None = None
-    """The notice names this amount; the query tells the truth."""
-    notice_currency: str | None = None
-    refund: str = "succeeded"
-    """What refunds come to: succeeded, pending, failed, abnormal or closed."""
-    silent_after: tuple[str, ...] = ()
-    """Operations that take effect but whose answer is lost, each once."""
-    silent_before: tuple[str, ...] = ()
-    """Operations whose request is lost, each once."""
-    down: tuple[str, ...] = ()
-    """Operations whose request is lost for as long as this says so."""
-    unsigned: tuple[str, ...] = ()
-    """Operations whose answer carries a wrong signature, each once."""
-    refuse: tuple[str, ...] = ()
-    """Operations that are refused with 422."""
-    pay_during_close: bool = False
-    """The buyer pays in the moment of closing: the close answers ORDER_PAID."""
-
-
-_TUPLES = {
-    entry.name
-    for entry in fields(Steering)
-    if entry.name in ("silent_after", "silent_before", "down", "unsigned", "refuse")
-}
+    webhook_key_before: str = ""
+    """What the shop still takes while a key is being changed; nobody signs with it any more."""
 
 
 @dataclass
@@ -134,39 +86,16 @@ class Refund:
 
 
 @dataclass
-class Outgoing:
-    """One notice on its way."""
-
-    due: float
-    number: int
-    url: str
-    content: dict[str, Any]
-    steering: Steering
-    tries: int = 0
-
-
-@dataclass
-class Sandbox:
+class Sandbox(StandIn):
     """The provider's whole state."""
 
     keys: Keys = field(default_factory=Keys)
-    now: Callable[[], float] = time.time
-    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
     base_url: str = "http://127.0.0.1:9100"
-    default: Steering = field(default_factory=Steering)
     orders: dict[str, Order] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
-    outbox: list[Outgoing] = field(default_factory=list)
-    delivered: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    """What was posted and the status that came back, in order."""
-    calls: list[str] = field(default_factory=list)
-    """Every signed call that was understood: ``operation number``."""
-    bill_defects: tuple[str, ...] = ()
-    """Which of :data:`BILL_DEFECTS` the next bills have. ``missing`` and ``duplicate`` concern the first line,
-    ``amount``, ``currency``, ``state`` and ``field`` the last ones, so that several can be had at once."""
-    _steering: dict[str, Steering] = field(default_factory=dict)
-    _serial: int = 0
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    title: ClassVar[tuple[str, str]] = ("Sandbox provider", "沙箱支付")
+    knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | {"stale", "notice_currency"}
 
     # --- the merchant's calls -----------------------------------------------------------------------------------------
 
@@ -180,7 +109,7 @@ class Sandbox:
             route = path.split("?", maxsplit=1)[0].rstrip("/") or "/"
             if route.startswith("/v1/"):
                 return self._signed(method, route, {k.lower(): v for k, v in headers.items()}, body)
-            return self._open(method, route, body)
+            return self._open(method, path, body)
 
     def _signed(  # noqa: PLR0911 - one line a call
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -222,28 +151,12 @@ class Sandbox:
         return "" if hmac.compare_digest(_mac(self.keys.api_key, message).encode(), given) else "SIGN_ERROR"
 
     def _operate(self, operation: str, number: str, act: Callable[[], tuple[int, dict[str, Any]]]) -> Answer:
-        steering = self.steering(number)
-        if operation in steering.down or self._once(number, "silent_before", operation):
-            raise Silence(accepted=False)
-        self.calls.append(f"{operation} {number}")
-        if operation in steering.refuse:
+        self._before(operation, number)
+        if operation in self.steering(number).refuse:
             return self._sign(422, {"code": "REFUSED"})
         status, answer = act()
-        if self._once(number, "silent_after", operation):
-            raise Silence(accepted=True)
+        self._after(operation, number)
         return self._sign(status, answer, wrong=self._once(number, "unsigned", operation))
-
-    def _once(self, number: str, what: str, operation: str) -> bool:
-        """Say whether a steering that holds once still holds, and use it up."""
-        steering = self.steering(number)
-        left = getattr(steering, what)
-        if operation not in left:
-            return False
-        kept = list(left)
-        kept.remove(operation)
-        changes: dict[str, Any] = {what: tuple(kept)}
-        self._steering[number] = replace(steering, **changes)
-        return True
 
     def _create(self, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         number = content.get("out_trade_no")
@@ -419,22 +332,7 @@ class Sandbox:
             "x-sandbox-signature": _mac(key, b"\n".join([stamp.encode(), nonce.encode(), body])),
         }
 
-    # --- the buyer and the steering -----------------------------------------------------------------------------------
-
-    def steering(self, number: str) -> Steering:
-        """Return how an order is treated."""
-        return self._steering.get(number, self.default)
-
-    def steer(self, number: str | None = None, **changes: Any) -> Steering:
-        """Change how one order, or every order without its own steering, is treated."""
-        changes = {name: tuple(value) if name in _TUPLES else value for name, value in changes.items()}
-        with self._lock:
-            changed = replace(self.steering(number) if number else self.default, **changes)
-            if number:
-                self._steering[number] = changed
-            else:
-                self.default = changed
-            return changed
+    # --- what people do -----------------------------------------------------------------------------------------------
 
     def pay(self, number: str, *, amount: int | None = None, currency: str | None = None) -> Order:
         """Let the buyer pay.
@@ -502,15 +400,48 @@ class Sandbox:
             self._settle(refund, "succeeded")
             return refund
 
+    def turn_keys(self, *, overlap: bool) -> None:
+        """Sign notices with a fresh key: at once, so in the overlap it is the shop that holds both."""
+        before = self.keys.webhook_key if overlap else ""
+        fresh = f"local-sandbox-webhook-key-{self._next()}"
+        self.keys = replace(self.keys, webhook_key=fresh, webhook_key_before=before)
+
+    def configuration(self, **changes: Any) -> dict[str, Any]:
+        """Return what ``payments-sandbox`` holds at the merchant."""
+        return {**{name: value for name, value in asdict(self.keys).items() if value}, **changes}
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the orders as people want to see them."""
+        return [
+            {
+                "number": order.out_trade_no,
+                "amount": order.amount,
+                "currency": order.currency,
+                "state": order.state,
+                "expires_at": order.expires_at,
+                "return_url": order.return_url,
+            }
+            for order in self.orders.values()
+        ]
+
+    def refund_listing(self) -> list[dict[str, Any]]:
+        """Return the refunds as people want to see them."""
+        return [
+            {
+                "number": refund.out_refund_no,
+                "order": refund.out_trade_no,
+                "amount": refund.amount,
+                "currency": refund.currency,
+                "state": refund.state,
+            }
+            for refund in self.refunds.values()
+        ]
+
     def money(self, number: str) -> tuple[int, int]:
         """Return what these books say was captured on an order, and what has gone back."""
         order = self.orders.get(number)
         back = [r.amount for r in self.refunds.values() if r.out_trade_no == number and r.state == "succeeded"]
         return (order.paid_amount if order else 0), sum(back)
-
-    def _next(self) -> int:
-        self._serial += 1
-        return self._serial
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
@@ -537,88 +468,6 @@ class Sandbox:
             body = json.dumps({**content, "amount": content.get("amount", 0) + 1}, separators=(",", ":")).encode()
         return headers, body
 
-    def tick(self, post: Post) -> int:
-        """Post every notice that is due; those not answered with 2xx are tried again later. Returns how many went."""
-        with self._lock:
-            due = sorted((out for out in self.outbox if out.due <= self.now()), key=lambda out: (out.due, out.number))
-            self.outbox = [out for out in self.outbox if out not in due]
-        if any(out.steering.reorder for out in due):
-            due.reverse()
-        for out in due:
-            headers, body = self.signed_notice(out.content, out.steering)
-            status = post(out.url, headers, body)
-            self.delivered.append((status, out.content))
-            if not 200 <= status < 300 and out.tries < len(RETRIES_S):
-                again = replace(out, due=self.now() + RETRIES_S[out.tries], tries=out.tries + 1)
-                with self._lock:
-                    self.outbox.append(again)
-        return len(due)
-
-    # --- open calls ---------------------------------------------------------------------------------------------------
-
-    def _open(self, method: str, path: str, body: bytes) -> Answer:
-        try:
-            content = json.loads(body) if body else {}
-            if not isinstance(content, dict):
-                raise TypeError("send a JSON object")
-            return self._control(method, path, content)
-        except KeyError as error:
-            return _plain(404, {"error": f"there is no {error.args[0]}"})
-        except (ValueError, TypeError) as error:
-            return _plain(409, {"error": str(error)})
-
-    def _control(  # noqa: PLR0911 - one line a call
-        self, method: str, path: str, content: dict[str, Any]
-    ) -> Answer:
-        parts = [part for part in path.split("/") if part]
-        match (method, parts):
-            case ("POST", ["pay", number]):
-                times = content.pop("times", 1)
-                order = self.pay(number, **content)
-                for _ in range(times - 1):
-                    self._notify(order.notify_url, number, {"kind": "payment", **self._order_view(order)})
-                return _plain(200, self._order_view(order))
-            case ("POST", ["pay-closed", number]):
-                return _plain(200, self._order_view(self.pay_closed(number)))
-            case ("POST", ["control"]):
-                return _plain(200, asdict(self.steer(**content)))
-            case ("POST", ["control", number]):
-                return _plain(200, asdict(self.steer(number, **content)))
-            case ("POST", ["settle", number]):
-                return _plain(200, self._refund_view(self.settle(number, content.get("state", "succeeded"))))
-            case ("POST", ["console-refund", number]):
-                return _plain(200, self._refund_view(self.console_refund(number, content["amount"])))
-            case ("GET", ["state"]):
-                return _plain(200, self.state())
-            case ("GET", []):
-                return 200, {"content-type": "text/html; charset=utf-8"}, self._page().encode()
-            case _:
-                return _plain(404, {"error": "there is no such call"})
-
-    def state(self) -> dict[str, Any]:
-        """Return all orders, refunds and waiting notices, as JSON shows them."""
-        return {
-            "orders": [asdict(order) for order in self.orders.values()],
-            "refunds": [asdict(refund) for refund in self.refunds.values()],
-            "waiting_notices": len(self.outbox),
-            "default": asdict(self.default),
-        }
-
-    def _page(self) -> str:
-        """Return the cashier: a person's buttons for the calls above."""
-        rows = "".join(
-            f"<tr><td>{html.escape(order.out_trade_no)}</td><td>{order.amount} {html.escape(order.currency)}</td>"
-            f"<td>{order.state}</td><td><button onclick=\"go('/pay/{order.out_trade_no}')\">pay</button> "
-            f"<button onclick=\"go('/pay-closed/{order.out_trade_no}')\">pay late</button></td></tr>"
-            for order in reversed(self.orders.values())
-        )
-        return (
-            "<!doctype html><meta charset=utf-8><title>Sandbox cashier</title><h1>Sandbox cashier</h1>"
-            "<table border=1 cellpadding=6><tr><th>order</th><th>amount</th><th>state</th><th></th></tr>"
-            f"{rows}</table><script>async function go(u){{const r=await fetch(u,{{method:'POST'}});"
-            "if(!r.ok)alert(await r.text());location.reload()}</script>"
-        )
-
 
 def _on(day: str, seconds: int | None) -> bool:
     return seconds is not None and datetime.fromtimestamp(seconds, _CHINA).date().isoformat() == day
@@ -626,7 +475,3 @@ def _on(day: str, seconds: int | None) -> bool:
 
 def _mac(key: str, message: bytes) -> str:
     return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()
-
-
-def _plain(status: int, content: dict[str, Any]) -> Answer:
-    return status, {"content-type": "application/json"}, json.dumps(content, default=list).encode()

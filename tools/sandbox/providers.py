@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +55,11 @@ def secret_of(name: str, stand_in: Any) -> dict[str, Any]:
 def secrets(stand_ins: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the shop's secrets for those that stand in for somebody, by the secret's name."""
     return {f"payments-{name}": secret_of(name, stand_ins[name]) for name in REAL}
+
+
+def tell_stripe(stand_in: Any, shop_url: str) -> None:
+    """Give Stripe the shop's endpoint: that is set in its dashboard, not sent with a payment."""
+    stand_in.keys = replace(stand_in.keys, webhook_url=f"{shop_url}/v1/webhooks/payments/stripe")
 
 
 def settings(urls: Mapping[str, str]) -> dict[str, str]:

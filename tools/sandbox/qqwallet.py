@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from tools.sandbox.core import Answer, Order, Refund
-from tools.sandbox.hosts import CERTIFICATE_HEADER, StandIn, Steering, fingerprint, pick
+from tools.sandbox.stand_in import CERTIFICATE_HEADER, EVERYBODY_KNOWS, StandIn, Steering, fingerprint, pick
 
 HOSTS = ("qpay.qq.com", "api.qpay.qq.com")
 _CHINA = timezone(timedelta(hours=8))
@@ -69,13 +69,19 @@ class QQWallet(StandIn):
     refunds: dict[str, Refund] = field(default_factory=dict)
     discount: int = 0
 
+    title: ClassVar[tuple[str, str]] = ("QQ Wallet", "QQ 钱包")
+    knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | frozenset(
+        ["other_app", "unknown_key", "notice_currency", "answer_amount", "broken"]
+    )
+    outcomes: ClassVar[Sequence[str]] = ("succeeded", "pending", "failed", "abnormal")
+
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one call."""
         with self._lock:
-            if path.startswith("/_sandbox/"):
-                return self._open(method, path.removeprefix("/_sandbox"), body)
+            if not path.startswith("/cgi-bin/"):
+                return self._open(method, path, body)
             heads = {name.lower(): value for name, value in headers.items()}
             route = {
                 "/cgi-bin/pay/qpay_unified_order.cgi": ("create", self._create),
@@ -176,12 +182,16 @@ class QQWallet(StandIn):
         """Sign with a new key from now on; in the overlap the one before is still taken from the merchant."""
         self.keys = replace(self.keys, key=key, previous_key=self.keys.key if overlap else "")
 
+    def turn_keys(self, *, overlap: bool) -> None:
+        """Sign with a fresh key; see ``StandIn``."""
+        self.rotate(f"local-qqwallet-key-{self._next():013d}", overlap=overlap)
+
     def configuration(self, **changes: Any) -> dict[str, Any]:
         """Return the secret of a merchant who holds all the right keys."""
         return {
             "mch_id": self.keys.mch_id,
             "appid": self.keys.appid,
-            "keys": [self.keys.key],
+            "keys": [key for key in (self.keys.key, self.keys.previous_key) if key],
             "sign_type": self.keys.sign_type,
             "op_user_id": self.keys.op_user_id,
             "op_user_password": self.keys.op_user_password,
@@ -193,8 +203,28 @@ class QQWallet(StandIn):
     def listing(self) -> list[dict[str, Any]]:
         """Return the orders as people want to see them."""
         return [
-            {"number": order.out_trade_no, "amount": order.amount, "currency": order.currency, "state": order.state}
+            {
+                "number": order.out_trade_no,
+                "amount": order.amount,
+                "currency": order.currency,
+                "state": order.state,
+                "expires_at": order.expires_at,
+                "return_url": "",
+            }
             for order in self.orders.values()
+        ]
+
+    def refund_listing(self) -> list[dict[str, Any]]:
+        """Return the refunds as people want to see them."""
+        return [
+            {
+                "number": refund.out_refund_no,
+                "order": refund.out_trade_no,
+                "amount": refund.amount,
+                "currency": refund.currency,
+                "state": refund.state,
+            }
+            for refund in self.refunds.values()
         ]
 
     # --- operations ---------------------------------------------------------------------------------------------------
@@ -228,7 +258,7 @@ class QQWallet(StandIn):
             "prepay_id": f"6V{int(hashlib.sha256(number.encode()).hexdigest()[:12], 16):015d}",
         }
         if fields["trade_type"] == "NATIVE":
-            answered["code_url"] = f"https://qpay.qq.com/qr/{number[-12:]}"
+            answered["code_url"] = self.cashier_url(number) or f"https://qpay.qq.com/qr/{number[-12:]}"
         return answered
 
     def _order(self, fields: Fields) -> Order:

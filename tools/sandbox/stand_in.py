@@ -1,122 +1,398 @@
-"""What the stand-ins of real providers share on top of ``core``: more ways to go wrong, and seeded bills.
+"""What all stand-ins share: steering, lost calls, notices on their way, what people can tell them, the cashier.
 
-``core`` keeps the orders, refunds, steering and notices; a stand-in only speaks its provider's language: it checks our
-signatures as strictly as the real host, signs as it does, and calls the reasons by its words.
+Nothing here knows the shop. Time and randomness are injected, so a seed replays. ``handle`` answers a call; ``tick``
+posts the notices that are due. Every stand-in is told what to do in the same words, by method or by an open call:
+
+- ``POST /pay/{no}``: a buyer pays (``{"amount", "currency", "times"}`` optional; ``times`` repeats the notices)
+- ``POST /pay-twice/{no}``: pays this order and every other attempt of its purchase, closed ones too
+- ``POST /pay-closed/{no}``: pays what was closed or is over
+- ``POST /control`` and ``POST /control/{no}``: a :class:`Steering` in part, for all orders or one
+- ``POST /settle/{refund}``: ``{"state"}``, what a pending refund comes to
+- ``POST /console-refund/{no}``: ``{"amount"}``, a refund made in the provider's console
+- ``POST /rotate``: ``{"overlap", "tell"}``, other keys; ``tell`` the shop about them where somebody listens
+- ``GET /state`` and ``GET /`` (the cashier; ``?order=`` picks one)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+import hashlib
+import json
+import random
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from tools.sandbox.core import Answer, Sandbox, Steering
+from tools.sandbox import cashier
 
-CHINA = timezone(timedelta(hours=8))
-BILL_DEFECTS = ("missing", "extra", "amount", "duplicate", "totals", "cut", "field", "no_bom")
-"""A line too few, one we never had, another amount, a line twice, wrong totals, no end, an unreadable field."""
+Answer = tuple[int, dict[str, str], bytes]
+Post = Callable[[str, dict[str, str], bytes], int]
+"""Posts a notice; returns the status, or 0 for no answer."""
+RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
+"""When an unanswered notice is sent again, counted from the send before."""
+CERTIFICATE_HEADER = "x-client-certificate"
+"""How a stand-in sees the TLS client certificate of a call: the SHA-256 of its PEM text, as a proxy would put it."""
+EVERYBODY_KNOWS = frozenset(
+    {
+        *("notify", "delay_s", "duplicates", "reorder", "tamper", "other_merchant", "notice_amount"),
+        *("refund", "silent_after", "silent_before", "down", "unsigned", "refuse", "pay_during_close"),
+    }
+)
+
+
+class Silence(Exception):
+    """The call took effect (or not, see ``accepted``) and no answer will come: a time-out to the caller."""
+
+    def __init__(self, *, accepted: bool) -> None:
+        super().__init__("no answer")
+        self.accepted = accepted
 
 
 @dataclass(frozen=True)
-class Chaos(Steering):
-    """What a provider with keys, apps and probes can get wrong beyond ``Steering``."""
+class Steering:
+    """How an order is treated. Operations are ``create query close refund query_refund``."""
 
+    notify: bool = True
+    """False: all notices are lost."""
+    delay_s: float = 0
+    duplicates: int = 1
+    """How often each notice is sent, whatever is answered."""
+    reorder: bool = False
+    """An older "pending" notice follows each "paid" one; notices that are due together go out last first."""
+    tamper: bool = False
+    """Something is changed after signing."""
+    stale: bool = False
+    """Notices are signed an hour ago."""
+    other_merchant: bool = False
     other_app: bool = False
+    """Notices name another app (or carry no number of this shop)."""
+    other_mode: bool = False
+    """Notices are of the other mode (test, live)."""
     unknown_key: bool = False
     """Notices are signed with a key that nobody published."""
-    probe: tuple[str, ...] = ()
-    """Operations, ``notice`` among them, signed once as a probe that must not verify (WeChat's SIGNTEST)."""
-    no_signature: tuple[str, ...] = ()
-    """Operations whose answer is not signed at all, each once."""
+    notice_amount: int | None = None
+    """The notice names this amount; the query tells the truth."""
+    notice_currency: str | None = None
+    answer_amount: int | None = None
+    """Queries answer this amount: a provider that contradicts itself."""
     charset: str = "utf-8"
     """Of notices, where the provider lets merchants choose."""
+    refund: str = "succeeded"
+    """What refunds come to: succeeded, pending, failed, abnormal or closed."""
+    silent_after: tuple[str, ...] = ()
+    """Operations that take effect but whose answer is lost, each once."""
+    silent_before: tuple[str, ...] = ()
+    """Operations whose request is lost, each once."""
+    down: tuple[str, ...] = ()
+    """Operations whose request is lost for as long as this says so."""
+    unsigned: tuple[str, ...] = ()
+    """Operations whose answer carries a wrong signature, each once."""
+    no_signature: tuple[str, ...] = ()
+    """Operations whose answer is not signed at all, each once."""
+    probe: tuple[str, ...] = ()
+    """Operations, ``notice`` among them, signed once as a probe that must not verify (WeChat's SIGNTEST)."""
+    broken: tuple[str, ...] = ()
+    """Operations answered with 500 or a system error, before any effect, each once."""
+    refuse: tuple[str, ...] = ()
+    """Operations that are refused."""
+    pay_during_close: bool = False
+    """The buyer pays in the moment of closing: the close answers that it is too late."""
 
 
-@dataclass(frozen=True)
-class Movement:
-    """One line of a bill before it is written."""
-
-    number: str
-    transaction_id: str
-    at: datetime
-    amount: int
-    refund_no: str = ""
-    refund_id: str = ""
-    closed: bool = False
+_TUPLES = {entry.name for entry in fields(Steering) if entry.type == "tuple[str, ...]"}
 
 
 @dataclass
-class StandIn(Sandbox):
-    """Base of the stand-ins."""
+class Outgoing:
+    """One notice on its way."""
 
-    default: Steering = field(default_factory=Chaos)
+    due: float
+    number: int
+    url: str
+    content: dict[str, Any]
+    steering: Steering
+    tries: int = 0
+
+
+@dataclass
+class StandIn(ABC):
+    """One provider's other end. Subclasses know its protocol and keep its orders and refunds."""
+
+    now: Callable[[], float] = time.time
+    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
+    base_url: str = ""
+    """Where it is served; what it hands to buyers leads there. Without, it names the real host."""
+    default: Steering = field(default_factory=Steering)
+    outbox: list[Outgoing] = field(default_factory=list)
+    delivered: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    """What was posted and the status that came back, in order."""
     bill_defects: tuple[str, ...] = ()
-    """Which of :data:`BILL_DEFECTS` the next bills have."""
-    _operation: str = ""
+    """Which defects the next bills have."""
+    calls: list[str] = field(default_factory=list)
+    """Every call that was understood: ``operation number``."""
+    refusals: list[str] = field(default_factory=list)
+    """Why calls of ours were refused: a strict host would not have taken them."""
+    neighbours: dict[str, str] = field(default_factory=dict)
+    """Other pages that the cashier links to, by name."""
+    when_rotated: Callable[[], None] | None = None
+    """Told after a rotation that the shop is to know of."""
+    _steering: dict[str, Steering] = field(default_factory=dict)
+    _serial: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def chaos(self, number: str) -> Chaos:
+    title: ClassVar[tuple[str, str]] = ("", "")
+    """Its name, English and Chinese."""
+    retries_s: ClassVar[Sequence[int]] = RETRIES_S
+    knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS
+    """Which words of :class:`Steering` mean something here; the others are refused."""
+    outcomes: ClassVar[Sequence[str]] = ("succeeded", "pending", "failed", "abnormal", "closed")
+    """What a refund may come to here."""
+
+    @abstractmethod
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer one call; ``path`` with its query.
+
+        Raises:
+            Silence: when no answer is to come.
+        """
+
+    @abstractmethod
+    def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of a notice as they go out now: signed afresh at each try."""
+
+    @abstractmethod
+    def pay(self, number: str, *, amount: int | None = None, currency: str | None = None) -> Any:
+        """Let the buyer pay.
+
+        Raises:
+            KeyError: if there is no such order.
+            ValueError: if nobody can pay it any more.
+        """
+
+    @abstractmethod
+    def pay_closed(self, number: str) -> Any:
+        """Pay an order that was closed: what providers say cannot happen, and does."""
+
+    @abstractmethod
+    def settle(self, refund_no: str, state: str) -> Any:
+        """Let a pending refund come to its end."""
+
+    @abstractmethod
+    def console_refund(self, number: str, amount: int) -> Any:
+        """Refund in the provider's console, under a number the shop never gave."""
+
+    @abstractmethod
+    def turn_keys(self, *, overlap: bool) -> None:
+        """Sign with a fresh key: with overlap the one before counts as well."""
+
+    @abstractmethod
+    def money(self, number: str) -> tuple[int, int]:
+        """Return what these books say was captured with our number, and what has gone back."""
+
+    @abstractmethod
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the orders as people want to see them: number, amount, currency, state, return_url."""
+
+    @abstractmethod
+    def refund_listing(self) -> list[dict[str, Any]]:
+        """Return the refunds as people want to see them: number, order, amount, currency, state."""
+
+    # --- steering -----------------------------------------------------------------------------------------------------
+
+    def steering(self, number: str) -> Steering:
         """Return how an order is treated."""
-        steering = self.steering(number)
-        return steering if isinstance(steering, Chaos) else Chaos()
+        return self._steering.get(number, self.default)
 
     def steer(self, number: str | None = None, **changes: Any) -> Steering:
-        """Change how one order, or every order without its own steering, is treated."""
-        lists = ("probe", "no_signature")
-        return super().steer(number, **{k: tuple(v) if k in lists else v for k, v in changes.items()})
+        """Change how one order, or every order without its own steering, is treated.
 
-    def _operate(self, operation: str, number: str, act: Callable[[], tuple[int, dict[str, Any]]]) -> Answer:
-        """As ``core``'s; remembers what is being answered, for the signature."""
-        self._operation = operation
-        self._number = number
-        return super()._operate(operation, number, act)
+        Raises:
+            ValueError: if this provider cannot do that.
+        """
+        unheard = sorted(set(changes) - self.knows)
+        if unheard:
+            raise ValueError(f"{type(self).__name__} knows no {', '.join(unheard)}")
+        changes = {name: tuple(value) if name in _TUPLES else value for name, value in changes.items()}
+        with self._lock:
+            changed = replace(self.steering(number) if number else self.default, **changes)
+            if number:
+                self._steering[number] = changed
+            else:
+                self.default = changed
+            return changed
 
-    _number: str = ""
+    def _once(self, number: str, what: str, operation: str) -> bool:
+        """Say whether a steering that holds once still holds, and use it up."""
+        kept = list(getattr(self.steering(number), what))
+        if operation not in kept:
+            return False
+        kept.remove(operation)
+        self.steer(number, **{what: kept})
+        return True
 
-    def spoils(self, what: str) -> bool:
-        """Say whether the answer being signed is to be spoilt so, and use that up."""
-        return bool(self._number) and self._once(self._number, what, self._operation)
+    def _before(self, operation: str, number: str) -> None:
+        """Lose the request where the steering says so, else note it.
 
-    def moment(self) -> datetime:
-        """Return the stand-in's time."""
-        return datetime.fromtimestamp(self.now(), UTC)
+        Raises:
+            Silence: if it is lost.
+        """
+        if operation in self.steering(number).down or self._once(number, "silent_before", operation):
+            raise Silence(accepted=False)
+        self.calls.append(f"{operation} {number}")
 
-    def movements(self, day: date) -> list[Movement]:
-        """Return what moved on a China day, spoilt as ``bill_defects`` says."""
-        found = [
-            Movement(order.out_trade_no, order.transaction_id, _china(order.paid_at), order.paid_amount)
-            for order in self.orders.values()
-            if order.paid_at is not None
-        ]
-        found += [
-            Movement(
-                refund.out_trade_no,
-                self.orders[refund.out_trade_no].transaction_id,
-                _china(refund.refunded_at),
-                refund.amount,
-                refund.out_refund_no,
-                refund.refund_id,
-            )
-            for refund in self.refunds.values()
-            if refund.refunded_at is not None
-        ]
-        lines = sorted((line for line in found if line.at.date() == day), key=lambda line: (line.at, line.refund_no))
-        return list(self._spoilt(lines, day))
+    def _after(self, operation: str, number: str) -> None:
+        """Lose the answer where the steering says so.
 
-    def _spoilt(self, lines: list[Movement], day: date) -> Iterable[Movement]:
-        from dataclasses import replace
+        Raises:
+            Silence: if it is lost.
+        """
+        if self._once(number, "silent_after", operation):
+            raise Silence(accepted=True)
 
-        if "missing" in self.bill_defects:
-            lines = lines[1:]
-        if "amount" in self.bill_defects and lines:
-            lines = [*lines[:-1], replace(lines[-1], amount=lines[-1].amount + 1)]
-        if "duplicate" in self.bill_defects:
-            lines = lines + lines[:1]
-        if "extra" in self.bill_defects:
-            at = datetime(day.year, day.month, day.day, 12, tzinfo=CHINA)
-            lines = [*lines, Movement("pay_nobody_knows_01", "4200009999", at, 1234)]
-        return lines
+    def _next(self) -> int:
+        self._serial += 1
+        return self._serial
+
+    def cashier_url(self, number: str) -> str:
+        """Return where a person pays this order; empty where nobody serves this stand-in."""
+        return f"{self.base_url}/?order={number}" if self.base_url.startswith("http://127.0.0.1") else ""
+
+    # --- notices ------------------------------------------------------------------------------------------------------
+
+    def _notify(self, url: str, number: str, content: dict[str, Any]) -> None:
+        """Put a notice on its way, as often and as late as the steering says."""
+        steering = self.steering(number)
+        if not steering.notify:
+            return
+        for _ in range(max(1, steering.duplicates)):
+            self.outbox.append(Outgoing(self.now() + steering.delay_s, self._next(), url, content, steering))
+
+    def tick(self, post: Post) -> int:
+        """Post every notice that is due; those not answered with 2xx are tried again later. Returns how many went."""
+        with self._lock:
+            due = sorted((out for out in self.outbox if out.due <= self.now()), key=lambda out: (out.due, out.number))
+            if due:
+                self.outbox = [out for out in self.outbox if out not in due]
+        if any(out.steering.reorder for out in due):
+            due.reverse()
+        for out in due:
+            headers, body = self.signed_notice(out.content, out.steering)
+            status = post(out.url, headers, body)
+            self.delivered.append((status, out.content))
+            if not 200 <= status < 300 and out.tries < len(self.retries_s):
+                again = replace(out, due=self.now() + self.retries_s[out.tries], tries=out.tries + 1)
+                with self._lock:
+                    self.outbox.append(again)
+        return len(due)
+
+    def repeat_notices(self, number: str, times: int) -> None:
+        """Send what is on its way about an order so many times more."""
+        with self._lock:
+            for out in [out for out in self.outbox if out.tries == 0 and number in json.dumps(out.content)]:
+                self.outbox += [replace(out, number=self._next()) for _ in range(times)]
+
+    # --- open calls ---------------------------------------------------------------------------------------------------
+
+    def _open(self, method: str, path: str, body: bytes) -> Answer:
+        """Answer a call of people or tests."""
+        url = urlsplit(path)
+        try:
+            content = json.loads(body) if body else {}
+            if not isinstance(content, dict):
+                raise TypeError("send a JSON object")
+            return self._control(method, [part for part in url.path.split("/") if part], content)
+        except (KeyError, StopIteration) as error:
+            return plain(404, {"error": f"there is no {error.args[0] if error.args else 'such thing'}"})
+        except (ValueError, TypeError) as error:
+            return plain(409, {"error": str(error)})
+
+    def _control(  # noqa: C901 - one line a call
+        self, method: str, parts: list[str], content: dict[str, Any]
+    ) -> Answer:
+        match (method, parts):
+            case ("POST", ["pay", number]):
+                times = int(content.pop("times", 1))
+                self.pay(number, **content)
+                self.repeat_notices(number, times - 1)
+            case ("POST", ["pay-twice", number]):
+                self.pay_twice(number)
+            case ("POST", ["pay-closed", number]):
+                self.pay_closed(number)
+            case ("POST", ["control", *number]) if len(number) <= 1:
+                self.steer(*number, **content)
+            case ("POST", ["settle", number]):
+                self.settle(number, content.get("state", "succeeded"))
+            case ("POST", ["console-refund", number]):
+                self.console_refund(number, content["amount"])
+            case ("POST", ["rotate"]):
+                self.turn_keys(overlap=bool(content.get("overlap", True)))
+                if content.get("tell", True) and self.when_rotated:
+                    self.when_rotated()
+            case ("GET", ["state"]):
+                pass
+            case ("GET", []):
+                page = cashier.page(self.state())
+                return 200, {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}, page.encode()
+            case _:
+                return plain(404, {"error": "there is no such call"})
+        return plain(200, self.state())
+
+    def pay_twice(self, number: str) -> None:
+        """Pay an order and every other attempt of its purchase, in whatever state; alone, its notices go out twice.
+
+        Raises:
+            KeyError, ValueError: as :meth:`pay`.
+        """
+        siblings = [row for row in self.listing() if row["number"].rpartition("_")[0] == number.rpartition("_")[0]]
+        if len(siblings) == 1:
+            self.pay(number)
+            self.repeat_notices(number, 1)
+        for row in siblings if len(siblings) > 1 else ():
+            if not self.money(row["number"])[0]:
+                self.pay_closed(row["number"])
+
+    def state(self) -> dict[str, Any]:
+        """Return what people want to see, as JSON shows it."""
+        with self._lock:
+            rows = [{**row, "money": self.money(row["number"])} for row in self.listing()]
+            for row in rows:
+                row["steering"] = _changed(self.steering(row["number"])) if row["number"] in self._steering else {}
+            return {
+                "name": type(self).__name__,
+                "title": self.title,
+                "now": int(self.now()),
+                "orders": rows,
+                "refunds": self.refund_listing(),
+                "default": _changed(self.default),
+                "knows": sorted(self.knows),
+                "outcomes": self.outcomes,
+                "waiting_notices": len(self.outbox),
+                "delivered": [[status, content] for status, content in self.delivered[-12:]],
+                "calls": self.calls[-20:],
+                "refusals": self.refusals[-10:],
+                "neighbours": self.neighbours,
+            }
 
 
-def _china(seconds: int | None) -> datetime:
-    return datetime.fromtimestamp(seconds or 0, CHINA)
+def _changed(steering: Steering) -> dict[str, Any]:
+    """Return what is not as usual."""
+    usual = asdict(Steering())
+    return {name: value for name, value in asdict(steering).items() if value != usual[name]}
+
+
+def plain(status: int, content: dict[str, Any]) -> Answer:
+    """Return an unsigned JSON answer."""
+    return status, {"content-type": "application/json"}, json.dumps(content, default=list).encode()
+
+
+def fingerprint(certificate: str) -> str:
+    """Return what stands for a certificate in :data:`CERTIFICATE_HEADER`."""
+    return hashlib.sha256(certificate.strip().encode()).hexdigest()
+
+
+def pick(chance: random.Random, rows: Sequence[Any]) -> int:
+    """Return the position of a row for a defect; -1 where there is none."""
+    return chance.randrange(len(rows)) if rows else -1

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from tools.sandbox.core import Answer
-from tools.sandbox.hosts import StandIn, Steering, pick
+from tools.sandbox.stand_in import EVERYBODY_KNOWS, StandIn, Steering, pick
 
 HOSTS = ("api.stripe.com",)
 _THREE = frozenset({"kwd", "bhd", "omr", "jod", "tnd"})
@@ -62,13 +62,19 @@ class Stripe(StandIn):
     """Every accepted call: method, path, form, idempotency key."""
     _remembered: dict[str, tuple[float, tuple[str, str], int, Object]] = field(default_factory=dict)
 
+    title: ClassVar[tuple[str, str]] = ("Stripe", "Stripe")
+    knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | frozenset(
+        ["stale", "other_app", "other_mode", "unknown_key", "notice_currency", "answer_amount", "broken"]
+    )
+    outcomes: ClassVar[Sequence[str]] = ("succeeded", "pending", "failed", "closed")
+
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one call."""
         with self._lock:
-            if path.startswith("/_sandbox/"):
-                return self._open(method, path.removeprefix("/_sandbox"), body)
+            if not path.startswith("/v1/"):
+                return self._open(method, path, body)
             heads = {name.lower(): value for name, value in headers.items()}
             parts = urlsplit(path)
             try:
@@ -192,7 +198,8 @@ class Stripe(StandIn):
             "payment_intent": None,
             "payment_status": "unpaid",
             "status": "open",
-            "url": f"https://checkout.stripe.com/c/pay/{reference}",
+            "url": self.cashier_url(form["metadata[payment_id]"]) or f"https://checkout.stripe.com/c/pay/{reference}",
+            "success_url": form["success_url"].replace("{CHECKOUT_SESSION_ID}", reference),
         }
         return self.sessions[reference]
 
@@ -560,6 +567,10 @@ class Stripe(StandIn):
         before = self.keys.webhook_secrets[:1] if overlap else ()
         self.keys = replace(self.keys, webhook_secrets=(secret, *before))
 
+    def turn_keys(self, *, overlap: bool) -> None:
+        """Sign with a fresh secret; see ``StandIn``."""
+        self.rotate(f"whsec_local{self._next():012d}", overlap=overlap)
+
     def configuration(self, **changes: Any) -> dict[str, Any]:
         """Return the secret of a merchant who holds all the right keys."""
         return {
@@ -572,13 +583,34 @@ class Stripe(StandIn):
 
     def listing(self) -> list[dict[str, Any]]:
         """Return sessions and bare intents as people want to see them."""
-        rows = [(s["metadata"], s["amount_total"], s["currency"], s["payment_status"]) for s in self.sessions.values()]
+        rows: list[dict[str, Any]] = []
         started = {session["payment_intent"] for session in self.sessions.values()}
         bare = [intent for intent in self.intents.values() if intent["id"] not in started]
-        rows += [(i["metadata"], i["amount"], i["currency"], i["status"]) for i in bare]
+        for thing in (*self.sessions.values(), *bare):
+            is_session = thing["object"] == "checkout.session"
+            rows.append(
+                {
+                    "number": thing["metadata"].get("payment_id", ""),
+                    "amount": thing["amount_total" if is_session else "amount"],
+                    "currency": thing["currency"].upper(),
+                    "state": _state_of(thing),
+                    "expires_at": thing.get("expires_at"),
+                    "return_url": thing.get("success_url", ""),
+                }
+            )
+        return rows
+
+    def refund_listing(self) -> list[dict[str, Any]]:
+        """Return the refunds as people want to see them; those made in the dashboard have no number of ours."""
         return [
-            {"number": metadata.get("payment_id", ""), "amount": amount, "currency": currency, "state": state}
-            for metadata, amount, currency, state in rows
+            {
+                "number": refund["metadata"].get("refund_id") or refund["id"],
+                "order": self.intents[refund["payment_intent"]]["metadata"].get("payment_id", ""),
+                "amount": refund["amount"],
+                "currency": refund["currency"].upper(),
+                "state": refund["status"],
+            }
+            for refund in self.refunds.values()
         ]
 
     # --- events -------------------------------------------------------------------------------------------------------
@@ -640,6 +672,14 @@ _ROUTES: dict[str, tuple[str, Callable[..., Object]]] = {
     "GET /v1/refunds": ("query_refund", Stripe._list_refunds),  # noqa: SLF001
     "GET /v1/balance_transactions": ("bill", Stripe._list_transactions),  # noqa: SLF001
 }
+
+
+def _state_of(thing: Object) -> str:
+    """Return a session's or an intent's state in the words that all stand-ins use."""
+    if thing["object"] == "checkout.session" and thing["status"] != "complete":
+        return {"open": "pending", "expired": "closed"}[thing["status"]]
+    paid = thing.get("payment_status") == "paid" or thing["status"] == "succeeded"
+    return "paid" if paid else {"canceled": "closed"}.get(thing["status"], "pending")
 
 
 def _flat(form: Form) -> str:

@@ -12,15 +12,16 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tools.sandbox import rsa
 from tools.sandbox.core import Answer, Keys, Order, Refund, Steering
-from tools.sandbox.stand_in import CHINA, Chaos, Movement, StandIn
+from tools.sandbox.dialect import CHINA, Dialect, Movement
+from tools.sandbox.stand_in import EVERYBODY_KNOWS
 
 WINDOW_S = 300
 RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
@@ -72,7 +73,7 @@ def certificate(
 
 
 @dataclass
-class WechatPay(StandIn):
+class WechatPay(Dialect):
     """The host and the platform behind it, for one merchant."""
 
     keys: Keys = field(default_factory=lambda: Keys("1900000109", "local-wechatpay-apiv3-key-32-byt", ""))
@@ -86,8 +87,12 @@ class WechatPay(StandIn):
     bodies: dict[str, str] = field(default_factory=dict)
     nonces: set[str] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=dict)
-    refusals: list[str] = field(default_factory=list)
-    """Why calls were refused before they were understood."""
+
+    title: ClassVar[tuple[str, str]] = ("WeChat Pay", "微信支付")
+    retries_s: ClassVar[Sequence[int]] = RETRIES_S
+    knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | frozenset(
+        ["stale", "other_app", "unknown_key", "probe", "no_signature", "notice_currency"]
+    )
 
     def configuration(self, **changes: Any) -> dict[str, Any]:
         """Return what ``payments-wechatpay`` holds at the merchant."""
@@ -106,12 +111,19 @@ class WechatPay(StandIn):
         self.platform = [*self.platform, key] if overlap else [key]
         return key
 
+    def turn_keys(self, *, overlap: bool) -> None:
+        """Sign with a fresh public key; see ``StandIn``."""
+        self.platform = (
+            [*self.platform[-1:], public_key(self._next() + 1)] if overlap else [public_key(self._next() + 1)]
+        )
+
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one call; see ``core``."""
         if not path.startswith("/v3/"):
-            return super().handle(method, path, headers, body)
+            with self._lock:
+                return self._open(method, path, body)
         with self._lock:
             self._operation, self._number, self._wanted_key = "", "", ""
             lowered = {name.lower(): value for name, value in headers.items()}
@@ -209,9 +221,10 @@ class WechatPay(StandIn):
             return _reason(created[1]["code"])
         serial = self._next()
         answers = {
-            "native": {"code_url": f"weixin://wxpay/bizpayurl?pr=SB{serial:07d}"},
+            "native": {"code_url": self.cashier_url(number) or f"weixin://wxpay/bizpayurl?pr=SB{serial:07d}"},
             "h5": {
-                "h5_url": f"https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx{serial:034d}&package=1"
+                "h5_url": self.cashier_url(number)
+                or f"https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx{serial:034d}&package=1"
             },
         }
         return 200, answers.get(kind, {"prepay_id": f"wx{serial:034d}"})
@@ -403,9 +416,8 @@ class WechatPay(StandIn):
 
     def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a notice as they go out now: signed afresh at each try, sealed the same."""
-        chaos = self.chaos(content["out_trade_no"]) if steering is None else steering
-        other_app = bool(getattr(chaos, "other_app", False))
-        event, kind, plain = self._plain(content, other_app=other_app)
+        steering = steering or self.steering(content["out_trade_no"])
+        event, kind, plain = self._plain(content, other_app=steering.other_app)
         envelope = {
             "id": content["notice_id"],
             "create_time": _rfc3339(int(self.now())),
@@ -417,11 +429,11 @@ class WechatPay(StandIn):
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
         headers = self._signature_headers(
             body,
-            self.now() - (3600 if chaos.stale else 0),
-            probe=self._once(content["out_trade_no"], "probe", "notice") if isinstance(chaos, Chaos) else False,
-            unknown=bool(getattr(chaos, "unknown_key", False)),
+            self.now() - (3600 if steering.stale else 0),
+            probe=self._once(content["out_trade_no"], "probe", "notice"),
+            unknown=steering.unknown_key,
         )
-        if chaos.tamper:
+        if steering.tamper:
             body = body.replace("成功".encode(), "失败".encode(), 1).replace("退款通知".encode(), b"refund", 1)
         return headers, body
 
@@ -480,7 +492,7 @@ class WechatPay(StandIn):
             return self._sign(400, {"code": "NO_STATEMENT_EXIST"})
         token = f"{self.chance.getrandbits(128):032x}"
         self.files[token] = gzip.compress(file, mtime=0)
-        address = f"https://api.mch.weixin.qq.com/v3/billdownload/file?token={token}&tartype=gzip"
+        address = f"{self.base_url}/v3/billdownload/file?token={token}&tartype=gzip"
         return self._sign(
             200,
             {

@@ -11,7 +11,7 @@ from chalicelib.payments.providers import alipay
 from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
 from tools.sandbox.alipay import Alipay
-from tools.sandbox.stand_in import Chaos
+from tools.sandbox.stand_in import Steering
 
 RECORDED = Path(__file__).parent.parent / "vectors" / "alipay_public.json"
 
@@ -33,10 +33,10 @@ class AlipayStand(RealStand):
         content = self.content(payment_id)
         headers, body = self.sign(content)
         return [
-            Wrong("tampered", self.sign(content, Chaos(tamper=True)), ports.BadSignature),
+            Wrong("tampered", self.sign(content, Steering(tamper=True)), ports.BadSignature),
             Wrong("another seller", self.sign({**content, "merchant_id": "2088000000000000"}), ports.ForeignNotice),
-            Wrong("another app", self.sign(content, Chaos(other_app=True)), ports.ForeignNotice),
-            Wrong("a key nobody published", self.sign(content, Chaos(unknown_key=True)), ports.BadSignature),
+            Wrong("another app", self.sign(content, Steering(other_app=True)), ports.ForeignNotice),
+            Wrong("a key nobody published", self.sign(content, Steering(unknown_key=True)), ports.BadSignature),
             Wrong("repeated field", (headers, body + b"&total_amount=0.01"), ports.UnreadableNotice),
             Wrong("another signature type", (headers, body.replace(b"=RSA2", b"=RSA")), ports.BadSignature),
             Wrong(

@@ -9,9 +9,9 @@ from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers import qqwallet
 from tests.contract.stands import Sent, Wrong
-from tools.sandbox import hosts
-from tools.sandbox.hosts import Steering
+from tools.sandbox import mount
 from tools.sandbox.qqwallet import HOSTS, QQWallet
+from tools.sandbox.stand_in import Steering
 
 
 class QQWalletStand:
@@ -22,7 +22,7 @@ class QQWalletStand:
         self.provider: ports.Provider = qqwallet.build(
             self.sandbox.configuration(keys=[self.sandbox.keys.key, "an-older-key"])
         )
-        self.transport = hosts.transport(dict.fromkeys(HOSTS, self.sandbox))
+        self.transport = mount.by_host(dict.fromkeys(HOSTS, self.sandbox))
 
     def pay(self, payment_id: str) -> None:
         self.sandbox.pay(payment_id)

@@ -1,4 +1,4 @@
-"""What the stands of real providers share: their stand-ins are ``tools.sandbox.stand_in.StandIn``."""
+"""What the stands of real providers share: their stand-ins are ``tools.sandbox.dialect.Dialect``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chalicelib.payments.ports import Provider, Reply
 from chalicelib.runtime.outbound import Transport
 from tests.contract.stands import Sent, Wrong
 from tools.sandbox.core import Steering
+from tools.sandbox.dialect import Dialect
 from tools.sandbox.mount import transport
-from tools.sandbox.stand_in import Chaos, StandIn
 
 
 def now() -> float:
@@ -21,7 +21,7 @@ def now() -> float:
 class RealStand:
     """See ``Stand``; what is left to say is which notices are wrong and which replies count."""
 
-    sandbox: StandIn
+    sandbox: Dialect
     provider: Provider
     transport: Transport
 
@@ -57,7 +57,7 @@ class RealStand:
         return {"kind": "payment", "notice_id": "sbn00000001", "merchant_id": merchant, **view}
 
     def sign(self, content: dict[str, Any], steering: Steering | None = None) -> Sent:
-        headers, body = self.sandbox.signed_notice(content, steering or Chaos())
+        headers, body = self.sandbox.signed_notice(content, steering or Steering())
         lowered = {name.lower(): value for name, value in headers.items()}
         lowered.pop("wechatpay-signature-type", None)  # It may be missing, so dropping it is no change.
         return lowered, body

@@ -10,8 +10,8 @@ from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers import stripe
 from tests.contract.stands import Sent, Wrong
-from tools.sandbox import hosts
-from tools.sandbox.hosts import Steering
+from tools.sandbox import mount
+from tools.sandbox.stand_in import Steering
 from tools.sandbox.stripe import HOSTS, Stripe
 
 
@@ -23,7 +23,7 @@ class StripeStand:
         self.provider: ports.Provider = stripe.build(
             self.sandbox.configuration(webhook_secrets=["whsec_of_next_week", *self.sandbox.keys.webhook_secrets])
         )
-        self.transport = hosts.transport(dict.fromkeys(HOSTS, self.sandbox))
+        self.transport = mount.by_host(dict.fromkeys(HOSTS, self.sandbox))
 
     def pay(self, payment_id: str) -> None:
         self.sandbox.pay(payment_id)

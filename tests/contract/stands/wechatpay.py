@@ -8,7 +8,7 @@ from chalicelib.payments import ports
 from chalicelib.payments.providers import wechatpay
 from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
-from tools.sandbox.stand_in import Chaos
+from tools.sandbox.stand_in import Steering
 from tools.sandbox.wechatpay import WechatPay, certificate, public_key
 
 
@@ -25,13 +25,13 @@ class WechatPayStand(RealStand):
         content = self.content(payment_id)
         headers, body = self.sign(content)
         self.sandbox.steer(payment_id, probe=("notice",))
-        probe = self.sign(content, self.sandbox.chaos(payment_id))
+        probe = self.sign(content, self.sandbox.steering(payment_id))
         return [
-            Wrong("tampered", self.sign(content, Chaos(tamper=True)), ports.BadSignature),
-            Wrong("an hour old", self.sign(content, Chaos(stale=True)), ports.StaleNotice),
+            Wrong("tampered", self.sign(content, Steering(tamper=True)), ports.BadSignature),
+            Wrong("an hour old", self.sign(content, Steering(stale=True)), ports.StaleNotice),
             Wrong("another merchant", self.sign({**content, "merchant_id": "1900000110"}), ports.ForeignNotice),
-            Wrong("another app", self.sign(content, Chaos(other_app=True)), ports.ForeignNotice),
-            Wrong("a key nobody published", self.sign(content, Chaos(unknown_key=True)), ports.UnknownKey),
+            Wrong("another app", self.sign(content, Steering(other_app=True)), ports.ForeignNotice),
+            Wrong("a key nobody published", self.sign(content, Steering(unknown_key=True)), ports.UnknownKey),
             Wrong("a probe", probe, ports.BadSignature),
             Wrong("amount as text", self.sign({**content, "amount": "1999"}), ports.UnreadableNotice),
             Wrong("amount as float", self.sign({**content, "amount": 19.99}), ports.UnreadableNotice),

@@ -1,0 +1,174 @@
+"""A person at each cashier of the dev server: every call goes over a socket, both ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from chalicelib.kernel import ids
+from chalicelib.kernel.roles import Role
+from chalicelib.ledger import service as ledger
+from chalicelib.runtime import log
+from tests import goods, people
+from tests.e2e.scenario import post
+from tools.client import Client, Network
+from tools.dev.server import DevServer
+from tools.lab import ADDRESS
+from tools.sandbox import providers
+
+TOTAL = 3000
+PATIENCE_S = 30
+OPENED: list[Network] = []
+BODIES: dict[str, dict[str, str]] = {
+    "sandbox": {},
+    "wechatpay": {"method": "native"},
+    "alipay": {"method": "page", "return_url": "https://shop.example/done"},
+    "qqwallet": {"method": "native"},
+    "stripe": {"method": "checkout", "return_url": "https://shop.example/done?session={CHECKOUT_SESSION_ID}"},
+}
+
+
+@pytest.fixture
+def server(cloud: str) -> Iterator[DevServer]:
+    log.set_level("CRITICAL")
+    with DevServer(port=0, engine_url=os.environ["AWS_ENDPOINT_URL"], seed=False) as running:
+        yield running
+        while OPENED:
+            OPENED.pop().close()
+    log.set_level("INFO")
+
+
+class Visit:
+    """One buyer at one cashier."""
+
+    def __init__(self, server: DevServer, provider: str, sku_id: str) -> None:
+        self.server, self.provider = server, provider
+        self.cashier = server.cashiers[provider]
+        self.account_id = people.buyer().account_id
+        self.buyer = self._signed_in(Role.BUYER)
+        address = self.buyer.expect(201, "POST", "/v1/me/addresses", ADDRESS)
+        self.buyer.expect(200, "PUT", f"/v1/cart/lines/{sku_id}", {"quantity": 1})
+        quote = self.buyer.expect(200, "POST", "/v1/quotes", {"address_id": address["address_id"]})["quote"]
+        self.purchase = self.buyer.expect(201, "POST", "/v1/purchases", {"quote": quote})
+        self.path = f"/v1/purchases/{self.purchase['purchase_id']}"
+
+    def _signed_in(self, *roles: Role) -> Client:
+        network = Network(self.server.url)
+        OPENED.append(network)
+        client = Client(network)
+        client.token = people.token(self.account_id, *roles)
+        return client
+
+    def start(self) -> tuple[str, str]:
+        """Start an attempt; return its id and where its instruction leads a browser in the end."""
+        body = {"provider": self.provider, **BODIES[self.provider]}
+        answer = self.buyer.expect(201, "POST", f"{self.path}/payments", body)
+        assert answer["status"] == "pending", answer
+        with urllib.request.urlopen(answer["instruction"]["url"]) as page:
+            assert answer["payment_id"] in page.read().decode()
+            return answer["payment_id"], page.url
+
+    def tell(self, path: str, body: dict[str, Any] | None = None) -> None:
+        """Press a button of the cashier."""
+        post(f"{self.cashier}{path}", body or {})
+
+    def state(self) -> Any:
+        """Return what the cashier shows."""
+        with urllib.request.urlopen(f"{self.cashier}/state") as answer:
+            return json.loads(answer.read())
+
+    def until(self, what: Callable[[], Any], wanted: Any) -> None:
+        """Wait until it is so."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := what()) != wanted:
+            assert time.monotonic() < deadline, (self.provider, found, wanted, self.state())
+            time.sleep(0.05)
+
+    def payments(self) -> list[str]:
+        """Return the states of the attempts."""
+        self.buyer.token = people.token(self.account_id)
+        return [payment["status"] for payment in self.buyer.get(f"{self.path}/payments")["items"]]
+
+    def refund(self, minor: int) -> None:
+        """Refund as an operator."""
+        order_id = ids.child_id("ord", self.purchase["purchase_id"], 1)
+        body = {"order_id": order_id, "amount": {"minor": minor, "currency": "CNY"}, "reason": "不合适"}
+        operator = self._signed_in(Role.BUYER, Role.OPERATOR)
+        operator.expect(201, "POST", self.path.replace("/v1/", "/v1/operator/") + "/refunds", body)
+
+    def clearing(self) -> int:
+        """Return what our ledger says the provider holds."""
+        balances = dict(ledger.proof(self.purchase["purchase_id"]).balances)
+        return balances[f"clearing:{self.provider}"].minor if balances else 0
+
+
+def test_pay_refund_late_and_twice_at_every_cashier(server: DevServer) -> None:
+    merchant = people.merchant(freight=800, free_from=None)
+    sku_id = goods.product(merchant.merchant_id, price_minor=2200, stock=100).sku_id
+    assert list(server.cashiers) == list(providers.PORTS)
+    visits = {name: Visit(server, name, sku_id) for name in server.cashiers}
+    lates = {name: Visit(server, name, sku_id) for name in server.cashiers}
+
+    for name, visit in visits.items():
+        payment_id, landed = visit.start()
+        assert urlsplit(landed).netloc == urlsplit(server.cashiers[name]).netloc
+        assert landed.endswith(f"/?order={payment_id}")
+        visit.tell("/control/" + payment_id, {"duplicates": 10})
+        visit.tell("/pay/" + payment_id)
+    for visit in visits.values():
+        visit.until(visit.payments, ["captured"])
+        assert visit.clearing() == TOTAL
+        visit.refund(800)
+    late_ids = {name: visit.start()[0] for name, visit in lates.items()}
+    server.advance(timedelta(minutes=31))
+    for name, visit in lates.items():
+        visit.until(visit.payments, ["closed"])
+        visit.tell("/pay-closed/" + late_ids[name])
+    for visit in lates.values():
+        visit.until(lambda visit=visit: visit.payments()[0] in ("surplus", "returned"), True)
+    for _ in range(3):
+        server.advance(timedelta(minutes=2))
+    for visit in lates.values():
+        visit.until(visit.payments, ["returned"])
+        assert visit.clearing() == 0
+    for name, visit in visits.items():
+        assert visit.clearing() == TOTAL - 800
+        (order,) = [row for row in visit.state()["orders"] if row["number"] not in late_ids.values()]
+        assert (order["state"], order["money"]) == ("paid", [TOTAL, 800]), name
+        assert [row["money"] for row in visit.state()["orders"] if row["number"] in late_ids.values()] == [[TOTAL] * 2]
+
+
+def test_the_keys_turn_under_a_running_shop(server: DevServer) -> None:
+    merchant = people.merchant(freight=800, free_from=None)
+    sku_id = goods.product(merchant.merchant_id, price_minor=2200, stock=100).sku_id
+
+    for name in server.cashiers:
+        visit = Visit(server, name, sku_id)
+        payment_id, _ = visit.start()
+        for body in ({"overlap": True}, {"overlap": False}):
+            visit.tell("/rotate", body)
+        visit.tell("/pay/" + payment_id)
+        visit.until(visit.payments, ["captured"])
+        assert {status for status, _ in visit.state()["delivered"]} <= {200, 204}
+
+
+def test_what_a_cashier_cannot_do_it_says(server: DevServer) -> None:
+    def refused(name: str, path: str, body: dict[str, Any]) -> tuple[int, str]:
+        request = urllib.request.Request(server.cashiers[name] + path, json.dumps(body).encode())
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request)
+        with error.value:
+            return error.value.code, json.loads(error.value.read())["error"]
+
+    assert refused("qqwallet", "/control", {"probe": ["notice"]}) == (409, "QQWallet knows no probe")
+    assert refused("stripe", "/control", {"charset": "gbk"}) == (409, "Stripe knows no charset")
+    assert refused("wechatpay", "/pay/pay_nobody_01", {})[0] == 404
