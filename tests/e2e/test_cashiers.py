@@ -134,7 +134,7 @@ def test_pay_refund_late_and_twice_at_every_cashier(server: DevServer) -> None:
         visit.until(visit.payments, ["closed"])
         visit.tell("/pay-closed/" + late_ids[name])
     for visit in lates.values():
-        visit.until(lambda visit=visit: visit.payments()[0] in ("surplus", "returned"), True)
+        visit.until(lambda visit=visit: visit.payments()[0] in ("surplus", "returned"), True)  # type: ignore[misc]
     for _ in range(3):
         server.advance(timedelta(minutes=2))
     for visit in lates.values():

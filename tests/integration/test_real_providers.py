@@ -54,7 +54,7 @@ class RealTill(Till):
         return super().start(sale, key=key, **{"provider": self.provider, **body})
 
     def store_secret(self) -> None:
-        resources.create_all({f"payments-{self.provider}": self.sandbox.configuration()})  # type: ignore[attr-defined]
+        resources.create_all({f"payments-{self.provider}": self.sandbox.configuration()})
 
 
 @pytest.fixture(params=STAND_INS)
@@ -236,7 +236,7 @@ def test_a_rotated_secret_takes_effect_without_a_restart(till: RealTill) -> None
         "PutSecretValue",
         {
             "SecretId": names.secret_name(f"payments-{till.provider}"),
-            "SecretString": json.dumps(till.sandbox.configuration()),  # type: ignore[attr-defined]
+            "SecretString": json.dumps(till.sandbox.configuration()),
         },
     )
     secrets.forget()  # 300 s later.
@@ -271,7 +271,7 @@ def test_the_stand_ins_serve_over_http_with_a_page_for_people(till: RealTill) ->
     server = Server(till.sandbox).start()
     try:
         address = {"wechatpay": {"url": server.url}, "alipay": {"gateway": f"{server.url}/gateway.do"}}[till.provider]
-        told = till.sandbox.configuration(**address)  # type: ignore[attr-defined]
+        told = till.sandbox.configuration(**address)
         adapter = import_module(f"{providers.__name__}.{till.provider}").build(told)
         method = "native" if till.provider == "wechatpay" else "qr"
         now = clock.now()

@@ -17,7 +17,7 @@ from chalicelib.reconciliation.domain import Finding, Run, RunStatus
 from chalicelib.runtime import outbound
 from tests.paying import Till
 from tools.sandbox import alipay as alipay_host
-from tools.sandbox import hosts, mount
+from tools.sandbox import mount
 from tools.sandbox import qqwallet as qq_host
 from tools.sandbox import stripe as stripe_host
 from tools.sandbox import wechatpay as wechatpay_host
@@ -54,10 +54,10 @@ def till(request: pytest.FixtureRequest, cloud: str, noon: Any, monkeypatch: pyt
         outbound.install(mount.transport(stand))
     elif name == "qqwallet":
         stand = qq_host.QQWallet(now=now, chance=random.Random(1))
-        outbound.install(hosts.transport(dict.fromkeys(qq_host.HOSTS, stand)))
+        outbound.install(mount.by_host(dict.fromkeys(qq_host.HOSTS, stand)))
     else:
         stand = stripe_host.Stripe(now=now, chance=random.Random(1))
-        outbound.install(hosts.transport(dict.fromkeys(stripe_host.HOSTS, stand)))
+        outbound.install(mount.by_host(dict.fromkeys(stripe_host.HOSTS, stand)))
     module: Any = {"wechatpay": wechatpay, "alipay": alipay, "qqwallet": qqwallet, "stripe": stripe}[name]
     adapter = module.build(stand.configuration())
     monkeypatch.setattr(providers, "load", lambda wanted: adapter)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.kernel.errors import Forbidden, Unauthenticated
-from chalicelib.kernel.roles import Role as Role
+from chalicelib.kernel.roles import Role
+
+__all__ = ["Access", "Authenticate", "Caller", "Role", "admit"]
 
 
 class Access(StrEnum):
