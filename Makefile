@@ -8,9 +8,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 WORKERS ?= 2
+SEEDS ?= 1000
+STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-deploy package secrets deploy generate check format \
-	bench-capacity bench-coldstart bench-contention bench-http clean
+	sim sim-pairs sim-mutants bench-capacity bench-coldstart bench-contention bench-http clean
 
 help: ## print this
 	@echo "Biandan: headless commerce for a marketplace with many merchants."
@@ -60,6 +62,15 @@ check: venv ## ruff, mypy (strict) and drift of everything generated
 format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
+
+sim: venv ## play SEEDS=1000 seeds of the simulator (STEPS=1000 each); ARGS="--seed X --story" replays one
+	@$(RUN) tools.sim --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
+
+sim-pairs: venv ## walk every interleaving of the deadly pairs, with a crash after each call
+	@$(RUN) tools.sim.exhaustive $(ARGS)
+
+sim-mutants: venv ## put known bugs in, one at a time, and show that the simulator finds each
+	@$(RUN) tools.sim.mutants $(ARGS)
 
 bench-capacity: venv ## DynamoDB calls and units of each use case and of the whole life of an order
 	@$(RUN) tools.bench_capacity $(ARGS)

@@ -1,8 +1,8 @@
-"""A lean way to the two services on every hot path, DynamoDB and SQS: their JSON protocol, signed and sent directly.
+"""A lean way to the services every function needs, DynamoDB, SQS and secrets: their JSON protocol, sent directly.
 
 botocore spends about 1 ms of CPU on a call (parameter walking, hooks, parsers, retries we do not want), http.client a
 quarter, this a tenth of it, and there is no client to build at cold start (docs/adr/transport.md).
-Everything else goes through boto3. Errors are botocore's own
+Everything else goes through botocore. Errors are botocore's own
 ``ClientError`` with the same ``response``, so nobody above can tell the difference.
 
 Sources: AWS General Reference, "Signature Version 4"; Smithy, "AWS JSON 1.0 protocol".
@@ -31,14 +31,16 @@ CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 5
 POOL_CONNECTIONS = 50
 IDLE_S = 20
-"""Both services keep an idle connection longer than this."""
+"""These services keep an idle connection longer than this."""
 
 TARGETS = {
     "dynamodb": "DynamoDB_20120810",
     "dynamodbstreams": "DynamoDBStreams_20120810",  # Read by the local pumps; Lambda reads streams for us.
     "sqs": "AmazonSQS",
+    "secretsmanager": "secretsmanager",  # Rare, but at cold start: its client would cost a whole botocore session.
 }
 """The services spoken here, with the prefix of their ``X-Amz-Target``."""
+_VERSIONS = {"secretsmanager": "1.1"}
 _SCOPES = {"dynamodbstreams": "dynamodb"}
 _HOSTS = {"dynamodbstreams": "streams.dynamodb"}
 
@@ -64,7 +66,7 @@ def call(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]
     body = _encode(params)
     headers = {
         "Host": host,
-        "Content-Type": "application/x-amz-json-1.0",
+        "Content-Type": f"application/x-amz-json-{_VERSIONS.get(service, '1.0')}",
         "X-Amz-Target": f"{TARGETS[service]}.{operation}",
     }
     _sign(headers, body, _SCOPES.get(service, service))

@@ -22,7 +22,7 @@ NEVER = {
     "argon2": "a password",
     "jwt": "a token",
     "pydantic": "an HTTP body; queue functions have none",
-    "botocore.session": "S3 and Secrets Manager; DynamoDB and SQS are spoken to directly",
+    "botocore.session": "S3; DynamoDB, SQS and Secrets Manager are spoken to directly",
     "botocore.client": "as above",
     "pynamodb.connection.base": "rows make no calls",
     # What no function needs at all.
