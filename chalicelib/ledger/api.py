@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import NotFound
 from chalicelib.ledger import service
@@ -45,8 +43,8 @@ def get_balances() -> BalancesView:
     raises=(AccountNotFound,),
 )
 def get_account_days(account: str, query: DaysQuery) -> DaysView:
-    """Read what an account (``clearing:wechatpay``, ``commission``, ``merchant:mer_...``) took and gave, day by day."""
-    account = unquote(account)
+    """Read what an account took and gave, day by day. Its colon is a dash here: ``clearing-wechatpay``."""
+    account = account.replace("-", ":")
     total = service.account_balance(account, query.currency)
     found = service.account_days(account, query.currency, first=query.first, last=query.last)
     return DaysView(total=SumView.of(total), days=[SumView.of(each) for each in found])

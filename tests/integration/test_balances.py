@@ -77,7 +77,7 @@ def test_balances_are_what_the_entries_add_up_to_and_sum_to_zero(till: Till, cop
 
 def test_an_account_day_by_day_sums_to_its_total(till: Till) -> None:
     a_busy_day(till)
-    path = "/v1/operator/ledger/accounts/clearing:sandbox/days?first=2026-11-01&last=2026-11-30"
+    path = "/v1/operator/ledger/accounts/clearing-sandbox/days?first=2026-11-01&last=2026-11-30"
     told = till.operate("GET", path).json
     assert [(day["day"], day["debit"]["minor"], day["credit"]["minor"], day["entries"]) for day in told["days"]] == [
         ("2026-11-22", 1999 + 5000 + 1999 + 700, 700, 5),
@@ -86,8 +86,6 @@ def test_an_account_day_by_day_sums_to_its_total(till: Till) -> None:
     assert told["total"]["balance"]["minor"] == sum(day["balance"]["minor"] for day in told["days"])
     only = till.operate("GET", path.replace("2026-11-01", "2026-11-23")).json["days"]
     assert [day["day"] for day in only] == ["2026-11-23"]
-    escaped = till.operate("GET", path.replace(":", "%3A")).json
-    assert escaped == told
     nobody = till.operate("GET", path.replace("sandbox", "nobody"))
     assert (nobody.status, nobody.json["code"]) == (404, "account_not_found")
     assert till.operate("GET", path.replace("2026-11-01", "2020-11-01")).status == 422

@@ -26,8 +26,8 @@ from tests.paying import Till, payment, story
 DAY = "2026-11-22"
 TICK: dict[str, Any] = {
     "version": "0", "account": "1", "region": "r", "detail": {},
-    "detail-type": "Scheduled Event", "source": "aws.events",
-    "time": "2026-11-22T04:00:00Z", "id": "1", "resources": [],
+    "detail-type": "Scheduled Event",
+    "source": "aws.events", "time": "2026-11-22T04:00:00Z", "id": "1", "resources": [],
 }  # fmt: skip
 RUN_ID = domain.run_id("sandbox", DAY)
 
