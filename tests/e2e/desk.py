@@ -202,7 +202,9 @@ class Customer:
 
     # What the buyer and an operator do.
 
-    def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, operator: bool = False) -> Answer:
+    def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, operator: bool = False
+    ) -> Answer:
         """Call the shop as the buyer or as an operator; tokens end after ten minutes, so each call has a fresh one."""
         who = self.desk.operator if operator else self.shopper.account_id
         client = self.desk.lab.client(people.token(who, Role.BUYER, *([Role.OPERATOR] if operator else [])))
