@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import cached_property
+from itertools import count
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -21,6 +23,8 @@ from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
 from chalicelib.payments import service as payments
+from chalicelib.reconciliation import service as reconciliation
+from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import aws, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
@@ -226,6 +230,27 @@ class World:
         body = {"identity": self.identity(), "password": PASSWORD}
         return str(call("POST", "/v1/auth/sign-in", body).json["refresh_token"])
 
+    def past_day(self) -> date:
+        """Return a day that nobody reconciled yet."""
+        return clock.now().date() - timedelta(days=next(_days))
+
+    def reconciled(self) -> str:
+        """Reconcile a day of the sandbox; returns the run."""
+        run, _ = reconciliation.begin("sandbox", self.past_day())
+        while run.status is not RunStatus.DONE:
+            run = reconciliation.advance(run.run_id, run.step)
+        return run.run_id
+
+    @cached_property
+    def run(self) -> str:
+        """A reconciled day that is only read."""
+        return self.reconciled()
+
+    def case(self) -> str:
+        """Open a case."""
+        day = self.past_day().isoformat()
+        return reconciliation.open_case("bill_missing", "sandbox", day, uuid4().hex, said={"why": "it was not there"})
+
     def stuck_refund(self) -> str:
         """Make a refund that the provider refused."""
         sale = self.paid()
@@ -241,6 +266,7 @@ class World:
         return refund_id
 
 
+_days = count(2)
 MONEY = {"minor": 100, "currency": "CNY"}
 PARCEL = {"lines": [{"line_id": "1", "quantity": 1}], "carrier": "yuantong", "tracking_number": "YT1234567890"}
 PRODUCT = {"titles": {"en": "Cup"}, "category_id": "tea", "skus": [{"price": {"minor": 990, "currency": "CNY"}}]}
@@ -463,6 +489,14 @@ ENTRIES: dict[str, Make] = {
     "request_refund": _refund,
     "retry_refund": _of(World.stuck_refund, "refund_id"),
     "get_ledger": _read_purchase,
+    "begin_reconciliation": lambda world: Ask(body={"provider": "sandbox", "day": world.past_day().isoformat()}),
+    "list_reconciliations": lambda world: Ask(query={"provider": "sandbox", "day": world.past_day().isoformat()}),
+    "get_reconciliation": _of(lambda world: world.run, "run_id"),
+    "list_reconciliation_lines": _of(lambda world: world.run, "run_id"),
+    "get_reconciliation_report": _of(lambda world: world.run, "run_id"),
+    "list_cases": _nothing,
+    "get_case": _of(World.case, "case_id"),
+    "resolve_case": _of(World.case, "case_id", {"how": "accepted", "note": "Bank says so."}),
     # logistics
     "list_carriers": _nothing,
     "ship_order": _sold(PARCEL),
@@ -495,8 +529,6 @@ ENTRIES: dict[str, Make] = {
 
 def expired_token(world: World) -> str:
     """Return the buyer's token of half an hour ago."""
-    from datetime import timedelta
-
     with clock.use(clock.Fixed(clock.now() - timedelta(minutes=30))):
         return people.token(world.buyer.account_id)
 

@@ -321,6 +321,7 @@ ONCE = (
     "reply_to_complaint",
     "decide_complaint",
     "retry_refund",
+    "resolve_case",
 )
 
 

@@ -23,6 +23,8 @@ from tests.integration.test_access import OWNER, ROUTES
 
 IDEMPOTENT = [name for name, route in ROUTES.items() if route.idempotent]
 RIVALS = 3
+NAMED_BY_CONTENT = ("register", "begin_reconciliation")
+"""What they make is named by what was meant (an identity, a provider's day), whatever the key and the spelling."""
 NOT_REPLAYED = ("expires_at", "url", "fields", "upload")
 """A signed address is signed anew; it leads to the same place."""
 
@@ -58,7 +60,7 @@ def test_a_repeat_answers_the_same_and_does_nothing(world: World, name: str) -> 
     again = ask.send(route, token, key=key)
     assert said(again) == said(first)
     reworded = replace(ask, raw=raw(ask) + b" ").send(route, token, key=key)
-    if name == "register":  # The identity is the scope of its key; the fingerprint is of what was meant.
+    if name in NAMED_BY_CONTENT:
         assert said(reworded) == said(first)
     elif name == "upload_evidence":  # Nothing is kept of a ticket: another request is another place.
         assert (reworded.status, reworded.json["evidence_id"] != first.json["evidence_id"]) == (201, True)
