@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
 
 from tools.sandbox.core import Sandbox
 from tools.sandbox.stand_in import Silence, StandIn
@@ -34,7 +34,7 @@ class Server:
     """A thread that answers calls and one that posts notices. ``hang_s`` is how long a silent call is held open."""
 
     def __init__(self, sandbox: StandIn | None = None, *, port: int = 0, hang_s: float = HANG_S) -> None:
-        self.sandbox = sandbox or Sandbox()
+        self.sandbox: Any = sandbox or Sandbox()
         self._stopping = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.sandbox, self._stopping, hang_s))
         self._http.daemon_threads = True
