@@ -12,7 +12,8 @@ SEEDS ?= 1000
 STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-deploy package secrets deploy generate check format \
-	sim sim-pairs sim-mutants bench-capacity bench-coldstart bench-contention bench-http clean
+	doctor sandbox sim sim-pairs sim-mutants bench-capacity bench-coldstart bench-contention bench-http \
+	bench-webhook clean
 
 help: ## print this
 	@echo "Biandan: headless commerce for a marketplace with many merchants."
@@ -63,6 +64,12 @@ format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
 
+doctor: venv-local ## say what is missing or wrong in the payment providers' set-up (ARGS="wechatpay" for one)
+	@$(RUN) tools.doctor $(ARGS)
+
+sandbox: venv-local ## run the payment providers' stand-ins alone (make dev has them too)
+	@exec $(RUN) tools.sandbox $(ARGS)
+
 sim: venv ## play SEEDS=1000 seeds of the simulator (STEPS=1000 each); ARGS="--seed X --story" replays one
 	@$(RUN) tools.sim --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
 
@@ -83,6 +90,9 @@ bench-contention: venv ## 200 buyers race for 50 units
 
 bench-http: venv ## orders and reads a second over HTTP, latencies, CPU per order and per read
 	@$(RUN) tools.bench_http $(ARGS)
+
+bench-webhook: venv-local ## how long a provider's notice takes to be verified and durable, and its CPU
+	@$(RUN) tools.bench_webhook $(ARGS)
 
 clean: ## remove what was made here: .venv, .build, .biandan (the dev server's data) and caches
 	@rm -rf $(VENV) .build .biandan .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -156,8 +156,8 @@ class Customer:
     shops: int = 1
     shopper: Shopper = field(init=False)
     purchase: Any = field(init=False)
-    console: int = 0
-    """What was refunded without us: the provider's books and ours differ by it."""
+    apart: int = 0
+    """What the provider's books and ours differ by, for its bill to tell: a refund made without us, or its own lie."""
 
     def __post_init__(self) -> None:
         self.shopper = self.desk.lab.shopper()
@@ -309,7 +309,7 @@ class Customer:
         """Demand that what the provider holds is what our ledger says it holds."""
         money = [self.there(payment["payment_id"]) for payment in self.story()["payments"]]
         held = sum(captured - returned for captured, returned in money)
-        assert self.accounts.get("clearing", 0) == held + self.console, (self.name, money, self.accounts)
+        assert self.accounts.get("clearing", 0) == held + self.apart, (self.name, money, self.accounts)
 
 
 def paid_accounts(shops: int = 1, refunded: Sequence[int] = ()) -> dict[str, int]:

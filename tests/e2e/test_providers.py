@@ -224,6 +224,31 @@ def the_notice_names_another_amount(c: Customer) -> Steps:
     assert c.doubts == (["amount_differs"] if c.way.proves else [])
 
 
+@scenario("wechatpay", "qqwallet", "stripe")
+def the_notice_names_another_currency(c: Customer) -> Steps:
+    payment_id = c.started()
+    c.stand.steer(payment_id, notice_currency="USD")
+    c.stand.pay(payment_id)
+    yield CHASED
+    c.is_paid()
+    assert c.doubts in ([], ["amount_differs"])
+
+
+@scenario("qqwallet", "stripe")
+def the_provider_contradicts_itself(c: Customer) -> Steps:
+    """What it says it took goes back; that it really took more, only its bill will tell."""
+    payment_id = c.started()
+    c.stand.steer(payment_id, notify=False, answer_amount=TOTAL - 1)
+    c.stand.pay(payment_id)
+    yield CHASED
+    assert c.status == "awaiting_payment"
+    c.stand.steer(payment_id, answer_amount=None)
+    yield timedelta(minutes=3)
+    assert c.payments == ["returned"]
+    assert c.accounts == {}
+    c.apart = -1
+
+
 @scenario()
 def another_amount_was_really_paid(c: Customer) -> Steps:
     payment_id = c.started()
@@ -552,7 +577,7 @@ def refunded_in_the_providers_console(c: Customer) -> Steps:
     payment_id = c.paid()
     yield NOW
     c.stand.console_refund(payment_id, 500)
-    c.console = 500
+    c.apart = 500
     yield NOW
     assert c.doubts == ([c.way.tells_console] if c.way.tells_console else [])
     c.is_paid()  # Our books do not follow on their own: that is for reconciliation and a person.

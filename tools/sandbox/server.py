@@ -1,4 +1,4 @@
-"""Serves the sandbox on 127.0.0.1 and posts its notices: ``Server(...).start()``, or ``python -m tools.sandbox``."""
+"""Serves a stand-in on 127.0.0.1 and posts its notices: ``Server(...).start()``, or ``python -m tools.sandbox``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
 
-from tools.sandbox.core import Sandbox, Silence
+from tools.sandbox.core import Sandbox
+from tools.sandbox.stand_in import Silence, StandIn
 
 HANG_S = 30
 TICK_S = 0.05
@@ -32,8 +33,8 @@ def post(url: str, headers: dict[str, str], body: bytes) -> int:
 class Server:
     """A thread that answers calls and one that posts notices. ``hang_s`` is how long a silent call is held open."""
 
-    def __init__(self, sandbox: Sandbox | None = None, *, port: int = 0, hang_s: float = HANG_S) -> None:
-        self.sandbox = sandbox or Sandbox()
+    def __init__(self, sandbox: StandIn | None = None, *, port: int = 0, hang_s: float = HANG_S) -> None:
+        self.sandbox: Any = sandbox or Sandbox()
         self._stopping = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.sandbox, self._stopping, hang_s))
         self._http.daemon_threads = True
@@ -64,7 +65,7 @@ class Server:
                 time.sleep(TICK_S)
 
 
-def _handler(sandbox: Sandbox, stopping: threading.Event, hang_s: float) -> type[BaseHTTPRequestHandler]:
+def _handler(sandbox: StandIn, stopping: threading.Event, hang_s: float) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
