@@ -18,7 +18,7 @@ TABLES: dict[str, str] = {
     "orders": "chalicelib.orders.store",
     "payments": "chalicelib.payments.store",
     "ledger": "chalicelib.ledger.store",
-    "balances": "chalicelib.ledger.balances",
+    "balances": "chalicelib.ledger.store",
     "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",

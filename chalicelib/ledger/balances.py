@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, NotFound
 from chalicelib.kernel.money import Money
 from chalicelib.ledger.events import LedgerPosted
-from chalicelib.runtime import caches, names
+from chalicelib.ledger.store import SumRow
+from chalicelib.runtime import caches
 from chalicelib.runtime.db import reads
-from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import MAX_OPERATIONS, UnitOfWork
 
 SHARDS = 4
@@ -37,20 +35,6 @@ class AccountNotFound(NotFound):
     code = "account_not_found"
     en, zh = "Nothing was posted to account {account}.", "账户 {account} 没有任何分录。"
     shown = ("account",)
-
-
-class SumRow(Row):
-    """Key: ``<account>#<currency>``, ``total#<shard>`` or ``<day>#<shard>``; also marks, and the list of accounts."""
-
-    class Meta:
-        table_name = names.table_name("balances")
-        region = region()
-
-    account = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-    debit_minor = NumberAttribute(default=0)
-    credit_minor = NumberAttribute(default=0)
-    entries = NumberAttribute(default=0)
 
 
 @dataclass(frozen=True, slots=True)

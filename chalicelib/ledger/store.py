@@ -33,6 +33,20 @@ class EntryRow(Row):
     postings = DocumentAttribute[tuple[_PostingDoc, ...]](tuple[_PostingDoc, ...])
 
 
+class SumRow(Row):
+    """Key: ``<account>#<currency>``, ``total#<shard>`` or ``<day>#<shard>``; also marks, and the list of accounts."""
+
+    class Meta:
+        table_name = names.table_name("balances")
+        region = region()
+
+    account = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    debit_minor = NumberAttribute(default=0)
+    credit_minor = NumberAttribute(default=0)
+    entries = NumberAttribute(default=0)
+
+
 def add(work: UnitOfWork, entry: Entry) -> None:
     """Add the entry to the work; refused with ``AlreadyExists`` if the fact was posted before."""
     row = EntryRow(
