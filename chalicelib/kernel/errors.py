@@ -153,7 +153,11 @@ class Misconfigured(ShopError):
     """The installation lacks something only its operator can add."""
 
     code, status = "misconfigured", 500
-    en, zh = "The service is not set up: {why}.", "服务配置不完整：{why}。"
+    en, zh = "The service is not set up for this.", "服务尚未完成此项配置。"
+
+    def __str__(self) -> str:
+        """Say what is missing: to logs and to the operator's tools, not to whoever asked."""
+        return f"{self.code}: {self.params.get('why', self.detail())}"
 
 
 class RetryLater(Exception):

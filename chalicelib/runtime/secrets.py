@@ -14,7 +14,13 @@ KEEP_S = 300
 """A rotated secret takes effect within this time in a warm process."""
 _UNSAFE = {"", "default", "secret", "changeme", "change-me", "password", "test"}
 
+_NOT_THERE = ("ResourceNotFoundException", "InvalidRequestException")
+"""The second is said of one that is scheduled for deletion."""
+MISSED_S = 10
+"""For so long one that was not there is not asked for again: a stranger may not make us ask at will."""
+
 _cache: dict[str, tuple[float, dict[str, Any]]] = {}
+_missing: dict[str, float] = {}
 
 
 def secret(name: str) -> dict[str, Any]:
@@ -27,14 +33,17 @@ def secret(name: str) -> dict[str, Any]:
     if held and time.monotonic() - held[0] < KEEP_S:
         return held[1]
     full_name = names.secret_name(name)
+    if time.monotonic() < _missing.get(name, 0.0):
+        raise Misconfigured(why=f"secret {full_name} does not exist")
     try:
         answer = aws.call("secretsmanager", "GetSecretValue", {"SecretId": full_name})
         value = json.loads(answer["SecretString"])
     except (KeyError, ValueError) as error:
         raise Misconfigured(why=f"secret {full_name} is not a JSON object") from error
     except Exception as error:
-        if aws.error_code(error) != "ResourceNotFoundException":
+        if aws.error_code(error) not in _NOT_THERE:
             raise
+        _missing[name] = time.monotonic() + MISSED_S
         raise Misconfigured(why=f"secret {full_name} does not exist") from error
     if not isinstance(value, dict):
         raise Misconfigured(why=f"secret {full_name} is not a JSON object")
@@ -67,3 +76,4 @@ def text(name: str, key: str) -> str:
 def forget() -> None:
     """Drop the cache: after a rotation, or between tests."""
     _cache.clear()
+    _missing.clear()

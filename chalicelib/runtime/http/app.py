@@ -12,7 +12,7 @@ from typing import Any
 from chalice.app import Chalice, Response
 
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import Busy, NotFound, ShopError
+from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
@@ -75,6 +75,8 @@ class App(Chalice):
             except ShopError as error:
                 status, body, headers = problems.problem(error)
                 log.info("refused", code=error.code, status=status, operation=route.operation_id)
+                if isinstance(error, Misconfigured):
+                    log.error("misconfigured", why=str(error))
                 metrics.count("refused")
             except Exception as error:
                 # A queue or a secret that is throttled or silent is no fault of ours: the request may come again.
