@@ -116,7 +116,7 @@ def get_payment(purchase_id: str, payment_id: str, caller: Caller) -> PaymentVie
 )
 def take_notice(provider: str, request: Request) -> Reply:
     """Take a provider's notice: authenticate the raw bytes, make it durable, then answer as the provider wants."""
-    adapter = providers.load(provider)
+    adapter = providers.offered(provider)
     return _reply(adapter, _receive(adapter, request))
 
 

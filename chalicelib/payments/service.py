@@ -123,7 +123,7 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         AlreadyPaid, IllegalTransition, TooManyPayments: if it is not to be paid (again).
         IdempotencyKeyReused: if the key started another attempt.
     """
-    adapter = providers.load(wanted.provider)
+    adapter = providers.offered(wanted.provider)
     method = wanted.method or adapter.methods[0]
     if method not in adapter.methods:
         raise MethodNotOffered(provider=adapter.name, what=method)

@@ -34,6 +34,21 @@ def load(name: str) -> Provider:
     return provider
 
 
+def offered(name: str) -> Provider:
+    """Return the adapter of a provider that this installation has a secret for: for whoever asks from outside.
+
+    Raises:
+        UnknownProvider: as :func:`load`, and where nobody configured it. An attempt at such a provider could neither be
+            asked about nor closed, and would hold its stock for ever.
+    """
+    provider = load(name)
+    try:
+        secrets.secret(f"payments-{name}")
+    except Misconfigured as error:
+        raise UnknownProvider(what="payment provider", provider=name) from error
+    return provider
+
+
 def configured() -> tuple[str, ...]:
     """Return the names of the providers that this stage may use and has a secret for."""
     found = []
@@ -41,9 +56,8 @@ def configured() -> tuple[str, ...]:
         if not _NAME.fullmatch(module.name):
             continue
         try:
-            load(module.name)
-            secrets.secret(f"payments-{module.name}")
-        except (UnknownProvider, Misconfigured) as error:
+            offered(module.name)
+        except UnknownProvider as error:
             log.info("provider not in use", provider=module.name, why=error.code)
             continue
         found.append(module.name)
