@@ -21,6 +21,7 @@ from chalicelib.runtime import aws, deadlines, names, queues, relay
 
 MAX_ROUNDS = 200
 _FOREVER_S = 43_200
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 
 
 @dataclass
@@ -37,18 +38,23 @@ class Pump:
     _waiting: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
     _delayed: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
     _back_off: dict[str, int] = field(default_factory=dict)
+    _touched: set[str] = field(default_factory=set)
+    """What got something to move since the round before: names of tables, addresses of queues."""
 
     def drain(self) -> int:
         """Pump until quiet; returns how many messages were handled."""
         before = len(self.log)
         with aws.hooked(self._hook):
-            for _ in range(MAX_ROUNDS):
+            for number in range(MAX_ROUNDS):
+                touched, self._touched = self._touched, set()
                 moved = self._release()
                 for table in topology.TABLES:
-                    moved += self._stream(table)
+                    if number == 0 or names.table_name(table) in touched | self._touched:
+                        moved += self._stream(table)
                 for queue, module in topology.QUEUES.items():
-                    moved += self._queue(queue, module)
-                if not moved:
+                    if number == 0 or queues.url(names.queue_name(queue)) in touched | self._touched:
+                        moved += self._queue(queue, module)
+                if not moved and not self._touched:
                     return len(self.log) - before
         raise AssertionError(f"still moving after {MAX_ROUNDS} rounds: {self.log[-20:]}")
 
@@ -85,7 +91,10 @@ class Pump:
     def _hook(
         self, service: str, operation: str, params: dict[str, Any], proceed: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
+        if service == "dynamodb" and operation in _WRITES:
+            self._touched |= _tables(params)
         if service == "sqs" and operation == "SendMessageBatch":
+            self._touched.add(params["QueueUrl"])
             later = [entry for entry in params["Entries"] if entry.get("DelaySeconds")]
             for entry in later:
                 moment = clock.now() + timedelta(seconds=entry.pop("DelaySeconds"))
@@ -124,6 +133,7 @@ class Pump:
         arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{names.table_name(table)}/stream/now"
         records = [{**record, "eventSourceARN": arn} for record in answer["Records"]]
         if records:
+            self._touched.add(names.table_name(table))  # There may be more than one answer holds.
             result = relay.relay({"Records": records})
             assert result == {"batchItemFailures": []}, result
         return len(records)
@@ -153,6 +163,7 @@ class Pump:
             for message in answer.get("Messages", [])
         ]
         if records:
+            self._touched.add(queues.url(names.queue_name(queue)))  # There may be more than one answer holds.
             self._deliver(queue, module, records)
         return len(records)
 
@@ -174,6 +185,15 @@ class Pump:
                 "DeleteMessage",
                 {"QueueUrl": queues.url(names.queue_name(queue)), "ReceiptHandle": record["receiptHandle"]},
             )
+
+
+def _tables(params: dict[str, Any]) -> set[str]:
+    """Return the names of the tables a write goes to."""
+    if "TableName" in params:
+        return {params["TableName"]}
+    return {next(iter(item.values()))["TableName"] for item in params.get("TransactItems", ())} | set(
+        params.get("RequestItems", ())
+    )
 
 
 def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
