@@ -61,6 +61,7 @@ def till(request: pytest.FixtureRequest, cloud: str, noon: Any, monkeypatch: pyt
     module: Any = {"wechatpay": wechatpay, "alipay": alipay, "qqwallet": qqwallet, "stripe": stripe}[name]
     adapter = module.build(stand.configuration())
     monkeypatch.setattr(providers, "load", lambda wanted: adapter)
+    monkeypatch.setattr(providers, "offered", lambda wanted: adapter)
     opened.sandbox = stand
     yield opened
     outbound.install(None)

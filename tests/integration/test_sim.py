@@ -50,7 +50,16 @@ def test_a_deadly_pair_keeps_every_promise_in_every_order(name: str) -> None:
     assert walk.ends >= 1
 
 
-@pytest.mark.parametrize("name", mutants.MUTANTS)
+SLOW = {
+    "a consumer deletes what it failed at",
+    "a deadline fires without looking again",
+    "a capture after expiry is dropped",
+    "a silent provider counts as closed",
+}
+"""Bugs that take tens of thousands of steps to show: `make sim-mutants` hunts them."""
+
+
+@pytest.mark.parametrize("name", sorted(set(mutants.MUTANTS) - SLOW))
 def test_a_known_bug_is_found(name: str) -> None:
     hunt = mutants.hunt(name, first=mutants.KNOWN.get(name))
     assert hunt.found, f"{hunt.steps} steps"
