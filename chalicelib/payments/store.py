@@ -229,6 +229,8 @@ def load_payment(payment_id: str, *, consistent: bool = True) -> Payment:
 
 def load_quarantined(purchase_id: str, quarantine_id: str) -> Quarantined | None:
     """Read one quarantined notice, or None."""
+    if not ids.is_id("qua", quarantine_id):  # Other kinds of records stand beside it.
+        return None
     row = reads.get(QuarantinedRow, purchase_id, quarantine_id, consistent=True)
     return _quarantined(row) if row is not None else None
 
@@ -336,6 +338,8 @@ def save_quarantined(work: UnitOfWork, quarantined: Quarantined, events: Sequenc
 
 def load_approval(purchase_id: str, approval_id: str) -> Approval | None:
     """Read one approval, or None."""
+    if not ids.is_id("apr", approval_id):
+        return None
     row = reads.get(ApprovalRow, purchase_id, approval_id, consistent=True)
     return _approval(row) if row is not None else None
 

@@ -11,6 +11,7 @@ import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
+from chalicelib.kernel import ids
 from chalicelib.kernel.clock import from_epoch_s
 from chalicelib.kernel.events import Event
 from chalicelib.reconciliation.domain import (
@@ -135,7 +136,7 @@ def load_run(run_id: str) -> Run:
     Raises:
         RunNotFound: if there is none.
     """
-    row = reads.get(RunRow, run_id, run_id, consistent=True)
+    row = reads.get(RunRow, run_id, run_id, consistent=True) if ids.is_id("rec", run_id) else None
     if row is None:
         raise RunNotFound(what="reconciliation")
     return _run(row)
@@ -279,7 +280,7 @@ def load_case(case_id: str) -> Case:
     Raises:
         CaseNotFound: if there is none.
     """
-    row = reads.get(CaseRow, case_id, case_id, consistent=True)
+    row = reads.get(CaseRow, case_id, case_id, consistent=True) if ids.is_id("cas", case_id) else None
     if row is None:
         raise CaseNotFound(what="case")
     return _case(row)
