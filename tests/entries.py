@@ -19,6 +19,9 @@ from uuid import uuid4
 from chalicelib.auth import tokens
 from chalicelib.catalog import bulk, files
 from chalicelib.kernel import clock, ids
+from chalicelib.ledger import balances
+from chalicelib.ledger import service as ledger
+from chalicelib.ledger.events import LedgerPosted
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
@@ -230,6 +233,29 @@ class World:
         body = {"identity": self.identity(), "password": PASSWORD}
         return str(call("POST", "/v1/auth/sign-in", body).json["refresh_token"])
 
+    @cached_property
+    def colleague(self) -> people.Person:
+        """Another operator."""
+        return people.operator()
+
+    def approval(self) -> dict[str, str]:
+        """Let the other operator ask for an approval; returns its path parameters."""
+        ask = _refund(self)
+        path = f"/v1/operator/purchases/{ask.ids['purchase_id']}/refund-approvals"
+        answer = call("POST", path, ask.body, token=self.colleague.token)
+        assert answer.status == 201, answer.body
+        return {**ask.ids, "approval_id": str(answer.json["approval_id"])}
+
+    def quarantined(self) -> dict[str, str]:
+        """Let a provider tell of a second capture of one attempt; returns the notice's path parameters."""
+        purchase_id = self.paid().purchase.purchase_id
+        paid = payments.story(purchase_id).payments[0]
+        payments.record_capture(
+            paid.payment_id, amount=paid.amount, transaction_id=uuid4().hex, at=clock.now(), confirmed=True
+        )
+        (held,) = payments.story(purchase_id).quarantined
+        return {"purchase_id": purchase_id, "quarantine_id": held.quarantine_id}
+
     def past_day(self) -> date:
         """Return a day that nobody reconciled yet."""
         return clock.now().date() - timedelta(days=next(_days))
@@ -382,6 +408,14 @@ def _filing(world: World) -> Ask:
     return Ask(body={**body, "evidence": [world.upload()]}, body_ids=("order_id",))
 
 
+def _account_days(world: World) -> Ask:
+    for entry in ledger.entries(world.sale.purchase.purchase_id):
+        postings = tuple((each.account, each.amount.minor, each.amount.currency) for each in entry.postings)
+        posted = LedgerPosted(entry_id=entry.entry_id, purchase_id=entry.purchase_id, at=entry.at, postings=postings)
+        balances.count([posted])
+    return Ask(ids={"account": "clearing-sandbox"}, query={"first": "2026-01-01", "last": "2026-12-31"})
+
+
 def _staff(world: World) -> Ask:
     body = {"role": "merchant_staff", "merchant_id": world.shop.merchant_id}
     return Ask(ids={"account_id": people.buyer().account_id}, body=body, body_ids=("merchant_id",))
@@ -489,6 +523,13 @@ ENTRIES: dict[str, Make] = {
     "request_refund": _refund,
     "retry_refund": _of(World.stuck_refund, "refund_id"),
     "get_ledger": _read_purchase,
+    "ask_refund_approval": _refund,
+    "approve_refund": lambda world: Ask(ids=world.approval(), body={"note": "fine"}),
+    "reject_refund": lambda world: Ask(ids=world.approval(), body={"note": "no"}),
+    "resolve_quarantined": lambda world: Ask(ids=world.quarantined(), body={"how": "seen", "note": "known"}),
+    "get_timeline": _read_purchase,
+    "get_balances": _nothing,
+    "get_account_days": _account_days,
     "begin_reconciliation": lambda world: Ask(body={"provider": "sandbox", "day": world.past_day().isoformat()}),
     "list_reconciliations": lambda world: Ask(query={"provider": "sandbox", "day": world.past_day().isoformat()}),
     "get_reconciliation": _of(lambda world: world.run, "run_id"),

@@ -273,6 +273,7 @@ BOUNDED = {
     "orders": "a purchase, its orders and their lines: at most 1 + 2 x 20 rows",
     "payments": "a purchase's attempts (99), refunds and quarantined notices",
     "ledger": "a purchase's entries: one for each capture and refund",
+    "balances": "the accounts that are listed, or an account's days of one year at most, in a few shards",
     "shipments": "an order's shipments",
     "products": "a product's head and its long text",
     "stock": "a SKU's buckets",

@@ -776,7 +776,7 @@ def test_foreign_addresses_are_as_good_as_missing(cloud: str) -> None:
         ({"city": None}, "invalid_request"),
         ({"country": "China"}, "invalid_request"),
         ({"street": "x" * 201}, "invalid_request"),
-        ({"recipient": "a\u0000b"}, "invalid_request"),
+        ({"recipient": "a\u0000b"}, "malformed_body"),
         ({"extra": 1}, "invalid_request"),
     ],
 )
@@ -784,7 +784,7 @@ def test_bad_addresses_are_refused(cloud: str, changes: dict[str, Any], code: st
     _, token = people.buyer()
     before = items("accounts")
     refused = call("POST", "/v1/me/addresses", {**HOME, **changes}, token=token)
-    assert (refused.status, refused.json["code"]) == (422, code)
+    assert (refused.status, refused.json["code"]) == (400 if code == "malformed_body" else 422, code)
     assert "王小明" not in refused.body
     assert items("accounts") == before
 

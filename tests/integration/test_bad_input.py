@@ -6,7 +6,7 @@ Each case takes the request with which the route's owner succeeds (``tests/entri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +50,26 @@ JUNK_QUERY = {
     "cursor": ("x", "AAAA", "中文", "x" * 10_000, "\x00", "e30", "=" * 100),
     "q": ("", "x" * 10_000, "\x00", "a\x01b"),
 }
+KINDS = (
+    "pur",
+    "ord",
+    "pay",
+    "ref",
+    "apr",
+    "apv",
+    "qua",
+    "prd",
+    "sku",
+    "shp",
+    "cmp",
+    "open",
+    "acc",
+    "mer",
+    "jobs",
+    "imp",
+    "exp",
+)
+"""Prefixes of records that share tables: one taken for the other must be missing, not misread."""
 KEYS = (
     "",
     "short",
@@ -80,8 +100,8 @@ class Case:
 # --- bodies -----------------------------------------------------------------------------------------------------------
 
 
-def cases_of(route: Route, ask: Ask) -> Iterator[Case]:
-    yield from _paths(ask)
+def cases_of(route: Route, ask: Ask, known: Mapping[str, set[str]]) -> Iterator[Case]:
+    yield from _paths(ask, known)
     yield from _queries(route, ask)
     if route.idempotent:
         for key in KEYS:
@@ -218,14 +238,28 @@ def _bad_values(choices: list[Any], *, nullable: bool, has: bool) -> Iterator[tu
 # --- addresses and queries --------------------------------------------------------------------------------------------
 
 
-def _paths(ask: Ask) -> Iterator[Case]:
+def _paths(ask: Ask, known: Mapping[str, set[str]]) -> Iterator[Case]:
     for name, good in ask.ids.items():
         prefix, _, rest = good.partition("_")
         own = () if not rest else (good.upper(), good + "_01", good[:-1], f"xyz_{rest}", prefix + "_", good + "x" * 40)
         alias = (good.rpartition("_")[0],) if good.count("_") == 2 else ()
         wide = (good[:-2] + "²³",) if good.count("_") == 2 else ()
-        for junk in (*JUNK_IDS, *own, *alias, *wide):
+        others = {f"{kind}_{body}{number}" for body in _bodies(ask) for kind in KINDS for number in ("", "_01", "_02")}
+        others |= {value for kind, values in known.items() if kind != name for value in values}
+        for junk in (*JUNK_IDS, *own, *alias, *wide, *sorted(others - {good} - _siblings(good))):
             yield Case(f"{name} {junk[:30]!r}", replace(ask, ids={**ask.ids, name: junk}), (404, 422))
+
+
+def _bodies(ask: Ask) -> set[str]:
+    """Return the bodies of the ids: a purchase, its orders, payments, refunds and approvals share one."""
+    return {
+        parts[1] for parts in (value.split("_") for value in ask.ids.values()) if len(parts) > 1 and len(parts[1]) > 20
+    }
+
+
+def _siblings(good: str) -> set[str]:
+    """Return ids that may well be there: the same kind with another number."""
+    return {good[:-2] + number for number in ("01", "02")} if good.count("_") == 2 else set()
 
 
 def _queries(route: Route, ask: Ask) -> Iterator[Case]:
@@ -273,6 +307,8 @@ def complaint_about(answer: Answer, case: Case) -> str:
         return f"content type {answer.headers.get('content-type')}"
     if not {"type", "title", "status", "code", "detail", "request_id"} <= set(answer.json):
         return f"no problem: {answer.body[:200]}"
+    if case.what.startswith("account "):  # The name of an account of the ledger: an operator's own question.
+        return ""
     if MARK in answer.body.replace("unknown_" + MARK, "").replace(f"/{MARK}", ""):
         return f"echo: {answer.body[:300]}"
     return ""
@@ -282,13 +318,17 @@ def complaint_about(answer: Answer, case: Case) -> str:
 def test_bad_input_is_refused_and_leaves_no_trace(world: World, tag: str) -> None:
     routes = [route for route in ROUTES.values() if route.tag == tag]
     asks = [(route, ENTRIES[route.operation_id](world)) for route in routes]
+    known: dict[str, set[str]] = {}
+    for _, ask in asks:
+        for parameter, value in ask.ids.items():
+            known.setdefault(parameter, set()).add(value)
     uncounted = () if tag != "auth" else ("identities",)  # Attempts are counted, refused ones above all.
     before, objects = dump.tables(*uncounted), dump.objects()
     wrong: list[str] = []
     for route, ask in asks:
         owner = OWNER[route.access]
         token = world.token_of(owner) if owner else None
-        for case in cases_of(route, ask):
+        for case in cases_of(route, ask, known):
             watch = Watch()
             with aws.hooked(watch):
                 answer = case.ask.send(route, token, key=case.key)
