@@ -183,7 +183,7 @@ def test_the_encoding_of_chinese_spreadsheets_is_recognised() -> None:
 nasty = st.text(st.sampled_from("=+-@'\t\"裙aA1,\n ;<>&"), min_size=1, max_size=12).map(str.strip).filter(bool)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     titles=st.fixed_dictionaries({"en": nasty}),
     values=st.lists(nasty, min_size=1, max_size=4, unique=True),
