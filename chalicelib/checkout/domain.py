@@ -222,7 +222,7 @@ def differences(quoted: Quote, current: tuple[Share, ...]) -> list[dict[str, obj
     found: list[dict[str, object]] = []
     for sku_id, line in quoted.lines().items():
         if now[sku_id].unit != line.unit:
-            found.append({"sku_id": sku_id, "quoted": _view(line.unit), "current": _view(now[sku_id].unit)})
+            found.append({"sku_id": sku_id, "quoted": shown(line.unit), "current": shown(now[sku_id].unit)})
     freight_now = {share.merchant_id: share.freight for share in current}
     for share in quoted.shares:
         current_freight = freight_now.get(share.merchant_id, share.freight)
@@ -230,12 +230,13 @@ def differences(quoted: Quote, current: tuple[Share, ...]) -> list[dict[str, obj
             found.append(
                 {
                     "freight_of": share.merchant_id,
-                    "quoted": _view(share.freight),
-                    "current": _view(current_freight),
+                    "quoted": shown(share.freight),
+                    "current": shown(current_freight),
                 }
             )
     return found
 
 
-def _view(amount: Money) -> dict[str, object]:
+def shown(amount: Money) -> dict[str, object]:
+    """Return an amount as a problem's members show it."""
     return {"minor": amount.minor, "currency": amount.currency}

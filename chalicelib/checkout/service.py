@@ -138,8 +138,8 @@ def _place(purchase_id: str, quoted: Quote, note: str, intent: Intent) -> Purcha
     if changed:
         raise PriceChanged(
             lines=changed,
-            quoted_total=_view(quoted.total),
-            current_total=_view(Quote("", 0, current, None, quoted.expires_at).total),
+            quoted_total=domain.shown(quoted.total),
+            current_total=domain.shown(Quote("", 0, current, None, quoted.expires_at).total),
         )
     purchase, placed = _new_sale(purchase_id, quoted, current, note, intent)
     quantities = {sku_id: line.quantity for sku_id, line in lines.items()}
@@ -150,10 +150,6 @@ def _place(purchase_id: str, quoted: Quote, note: str, intent: Intent) -> Purcha
         carts.take_out(work, quoted.account_id, quantities, version=quoted.cart_version)
     metrics.count("purchases_placed")
     return purchase
-
-
-def _view(amount: Money) -> dict[str, object]:
-    return {"minor": amount.minor, "currency": amount.currency}
 
 
 def _new_sale(

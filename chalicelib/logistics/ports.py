@@ -30,12 +30,6 @@ class BadSignature(PushRefused):
     code = "bad_signature"
 
 
-class ForeignPush(PushRefused):
-    """Genuine, but of another customer of the hub."""
-
-    code, status = "foreign_push", 403
-
-
 class UnreadablePush(PushRefused):
     """The form or its content cannot be read."""
 

@@ -157,16 +157,6 @@ def put_many(rows: Sequence[Row]) -> None:
             raise Busy
 
 
-def delete_many(rows: Sequence[Row]) -> None:
-    """Delete rows without conditions, 25 a call: housekeeping only, never state."""
-    for start in range(0, len(rows), 25):
-        request: dict[str, list[dict[str, Any]]] = {}
-        for row in rows[start : start + 25]:
-            request.setdefault(row.Meta.table_name, []).append({"DeleteRequest": {"Key": row.key()}})
-        while request:
-            request = dynamo.call("BatchWriteItem", {"RequestItems": request}).get("UnprocessedItems") or {}
-
-
 def _key(kind: type[Row], hash_key: str, range_key: str | None) -> Raw:
     hash_name, range_name = kind.key_names()
     attributes = kind.get_attributes()
