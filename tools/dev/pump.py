@@ -25,6 +25,8 @@ from tools.dev.trail import Trail
 
 LOOK_S = 1.0
 LOOK_AT_STREAMS_S = 10.0
+GATHER_S = 0.15
+"""While changes keep coming, streams are read this often and not at each: Lambda gathers too (four times a second)."""
 BATCH_RECORDS = 100
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 
@@ -189,10 +191,13 @@ class Pump:
     def _relay(self) -> None:
         iterators = self._iterators
         relay = functions.resolve(functions.RELAY)
-        looked = 0.0
+        looked = passed = 0.0
         while not self._stopping.is_set():
             rung = self._stream_bell.wait(LOOK_S)
-            at_all = time.monotonic() - looked > LOOK_AT_STREAMS_S
+            if time.monotonic() - passed < GATHER_S and not self._stopping.is_set():
+                self._stopping.wait(GATHER_S)
+            passed = time.monotonic()
+            at_all = passed - looked > LOOK_AT_STREAMS_S
             for table, bell in self._tables.items():
                 if at_all or not bell.quiet:
                     self._relay_table(table, bell, iterators, relay)
