@@ -102,6 +102,21 @@ class Steering:
     """The buyer pays in the moment of closing: the close answers that it is too late."""
 
 
+AT_RANDOM: tuple[dict[str, Any], ...] = (
+    {"duplicates": 10},
+    {"delay_s": 600},
+    {"reorder": True},
+    {"notify": False},
+    {"tamper": True},
+    {"other_merchant": True},
+    {"silent_after": ("create",)},
+    {"silent_after": ("refund",)},
+    {"unsigned": ("query",)},
+    {"pay_during_close": True},
+    {"refund": "pending"},
+)
+"""What a stand-in in chaos does to an order: one of these, of those that it can act out."""
+
 _TUPLES = {entry.name for entry in fields(Steering) if entry.type == "tuple[str, ...]"}
 
 
@@ -139,6 +154,8 @@ class StandIn(ABC):
     """Other pages that the cashier links to, by name."""
     when_rotated: Callable[[], None] | None = None
     """Told after a rotation that the shop is to know of."""
+    chaos: float = 0.0
+    """How often, 0 to 1, an order that nobody steered is treated in a way picked at random: once, by its number."""
     _steering: dict[str, Steering] = field(default_factory=dict)
     _serial: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -204,14 +221,26 @@ class StandIn(ABC):
 
     def steering(self, number: str) -> Steering:
         """Return how an order is treated."""
-        return self._steering.get(number, self.default)
+        held = self._steering.get(number)
+        if held is None and self.chaos:
+            held = self._steering[number] = self._roll(number)
+        return held or self.default
+
+    def _roll(self, number: str) -> Steering:
+        """Pick how an order is treated; its number is the seed, so that a run replays in any order of calls."""
+        dice = random.Random(number)  # noqa: S311
+        if dice.random() >= self.chaos:
+            return self.default
+        return replace(self.default, **dice.choice([fault for fault in AT_RANDOM if set(fault) <= self.knows]))
 
     def steer(self, number: str | None = None, **changes: Any) -> Steering:
-        """Change how one order, or every order without its own steering, is treated.
+        """Change how one order, or every order without its own steering, is treated. ``chaos`` is for all orders.
 
         Raises:
             ValueError: if this provider cannot do that.
         """
+        if number is None and "chaos" in changes:
+            self.chaos = min(1.0, max(0.0, float(changes.pop("chaos"))))
         unheard = sorted(set(changes) - self.knows)
         if unheard:
             raise ValueError(f"{type(self).__name__} knows no {', '.join(unheard)}")
