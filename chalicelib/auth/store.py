@@ -18,6 +18,7 @@ from chalicelib.auth.domain import (
     SessionStatus,
 )
 from chalicelib.kernel import clock
+from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.errors import AlreadyExists, Throttled
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import names
@@ -212,8 +213,8 @@ def session_row(session: Session) -> SessionRow:
         epoch=session.epoch,
         current=session.current,
         previous=session.previous,
-        rotated_ms=_ms(session.rotated_at),
-        created_ms=_ms(session.created_at),
+        rotated_ms=epoch_ms(session.rotated_at),
+        created_ms=epoch_ms(session.created_at),
         expires=session.expires_at,
         version=session.version,
     )
@@ -227,15 +228,11 @@ def _session(row: SessionRow) -> Session:
         epoch=int(row.epoch),
         current=row.current,
         previous=row.previous,
-        rotated_at=clock.from_epoch_s(row.rotated_ms / 1000),
-        created_at=clock.from_epoch_s(row.created_ms / 1000),
+        rotated_at=clock.from_epoch_ms(row.rotated_ms),
+        created_at=clock.from_epoch_ms(row.created_ms),
         expires_at=row.expires,
         version=int(row.version),
     )
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def load_session(account_id: str, session_id: str) -> Session | None:

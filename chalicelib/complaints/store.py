@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -12,7 +11,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.complaints.domain import Complaint, Entry, Evidence, Reason, Status, Turn
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
@@ -192,14 +191,6 @@ def _open_key(order_id: str) -> str:
     return f"open_{order_id.removeprefix('ord_')}"
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _time(milliseconds: float) -> datetime:
-    return from_epoch_s(milliseconds / 1000)
-
-
 def _desk(complaint: Complaint) -> str | None:
     return {
         Turn.BUYER: complaint.buyer_id,
@@ -210,7 +201,7 @@ def _desk(complaint: Complaint) -> str | None:
 
 def _entry_doc(entry: Entry) -> _EntryDoc:
     return _EntryDoc(
-        at_ms=_ms(entry.at),
+        at_ms=epoch_ms(entry.at),
         by=entry.by.value,
         what=entry.what,
         text=entry.text,
@@ -223,7 +214,7 @@ def _entry_doc(entry: Entry) -> _EntryDoc:
 
 def _entry(doc: _EntryDoc, currency: str) -> Entry:
     return Entry(
-        at=_time(doc.at_ms),
+        at=from_epoch_ms(doc.at_ms),
         by=Turn(doc.by),
         what=doc.what,
         text=doc.text,
@@ -246,16 +237,16 @@ def _row(complaint: Complaint) -> ComplaintRow:
         complaint_id=complaint.complaint_id,
         buyer_id=complaint.buyer_id,
         merchant_id=complaint.merchant_id,
-        filed_ms=_ms(complaint.filed_at),
+        filed_ms=epoch_ms(complaint.filed_at),
         status=complaint.status.value,
-        since_ms=_ms(complaint.since),
+        since_ms=epoch_ms(complaint.since),
         desk=desk,
         turn_due_s=int(turn_due.timestamp()) if desk and turn_due else None,
         doc=_ComplaintDoc(
             order_id=complaint.order_id,
             line_id=complaint.line_id,
             reason=complaint.reason.value,
-            turn_ms=_ms(complaint.turn_since),
+            turn_ms=epoch_ms(complaint.turn_since),
             fingerprint=complaint.fingerprint,
             currency=amounts[0].currency if amounts else "CNY",
             history=tuple(_entry_doc(entry) for entry in complaint.history),
@@ -281,9 +272,9 @@ def _complaint(row: ComplaintRow) -> Complaint:
         merchant_id=row.merchant_id,
         reason=Reason(doc.reason),
         status=Status(row.status),
-        filed_at=_time(row.filed_ms),
-        since=_time(row.since_ms),
-        turn_since=_time(doc.turn_ms),
+        filed_at=from_epoch_ms(row.filed_ms),
+        since=from_epoch_ms(row.since_ms),
+        turn_since=from_epoch_ms(doc.turn_ms),
         history=tuple(_entry(entry, doc.currency) for entry in doc.history),
         offer=_money(doc.offer_minor, doc.currency),
         refund_id=doc.refund_id,

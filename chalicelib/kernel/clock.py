@@ -35,6 +35,16 @@ def from_epoch_s(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def epoch_ms(moment: datetime) -> int:
+    """Return milliseconds since 1970, rounded: how rows keep a time."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_epoch_ms(milliseconds: float) -> datetime:
+    """Return the UTC time of milliseconds since 1970."""
+    return from_epoch_s(milliseconds / 1000)
+
+
 def install(source: Source | None) -> None:
     """Replace the time source; ``None`` puts the system's clock back. For the dev server and the simulator."""
     global _source

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.clock import epoch_ms, from_epoch_ms, from_epoch_s
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.logistics.domain import CodeAlreadyGiven, Scan, Shipment, Status, Watch, order_of
@@ -105,38 +104,30 @@ def give_code(work: UnitOfWork, shipment: Shipment) -> None:
     work.save(claim, refuse=lambda item: CodeAlreadyGiven(), label="code")  # noqa: ARG005
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _time(milliseconds: float) -> datetime:
-    return from_epoch_s(milliseconds / 1000)
-
-
 def _row(shipment: Shipment) -> ShipmentRow:
     row = ShipmentRow(
         order_id=shipment.order_id,
         id=shipment.shipment_id,
         status=shipment.status.value,
         watch=shipment.watch.value,
-        since_ms=_ms(shipment.since),
+        since_ms=epoch_ms(shipment.since),
         carrier=shipment.carrier,
         number=shipment.number,
         doc=_ShipmentDoc(
             merchant_id=shipment.merchant_id,
             lines=shipment.lines,
-            shipped_ms=_ms(shipment.shipped_at),
+            shipped_ms=epoch_ms(shipment.shipped_at),
             intent=shipment.intent,
             fingerprint=shipment.fingerprint,
             phone_tail=shipment.phone_tail,
             note=shipment.note,
             code=shipment.code,
             carrier_given=shipment.carrier_given,
-            delivered_ms=_ms(shipment.delivered_at) if shipment.delivered_at else None,
+            delivered_ms=epoch_ms(shipment.delivered_at) if shipment.delivered_at else None,
             subscriptions=shipment.subscriptions,
             tries=shipment.tries,
-            asked_ms=_ms(shipment.asked_at) if shipment.asked_at else None,
-            heard_ms=_ms(shipment.heard_at) if shipment.heard_at else None,
+            asked_ms=epoch_ms(shipment.asked_at) if shipment.asked_at else None,
+            heard_ms=epoch_ms(shipment.heard_at) if shipment.heard_at else None,
         ),
         scans=tuple(
             _ScanDoc(int(scan.at.timestamp()), scan.text, scan.status.value if scan.status else "", scan.place)
@@ -156,16 +147,16 @@ def _shipment(row: ShipmentRow) -> Shipment:
         order_id=row.order_id,
         merchant_id=doc.merchant_id,
         lines=doc.lines,
-        shipped_at=_time(doc.shipped_ms),
+        shipped_at=from_epoch_ms(doc.shipped_ms),
         watch=Watch(row.watch),
-        since=_time(row.since_ms),
+        since=from_epoch_ms(row.since_ms),
         status=Status(row.status),
         carrier=row.carrier,
         number=row.number,
         phone_tail=doc.phone_tail,
         note=doc.note,
         code=doc.code,
-        delivered_at=_time(doc.delivered_ms) if doc.delivered_ms is not None else None,
+        delivered_at=from_epoch_ms(doc.delivered_ms) if doc.delivered_ms is not None else None,
         carrier_given=doc.carrier_given,
         scans=tuple(
             Scan(from_epoch_s(scan.at_s), scan.text, Status(scan.status) if scan.status else None, scan.place)
@@ -173,8 +164,8 @@ def _shipment(row: ShipmentRow) -> Shipment:
         ),
         subscriptions=doc.subscriptions,
         tries=doc.tries,
-        asked_at=_time(doc.asked_ms) if doc.asked_ms is not None else None,
-        heard_at=_time(doc.heard_ms) if doc.heard_ms is not None else None,
+        asked_at=from_epoch_ms(doc.asked_ms) if doc.asked_ms is not None else None,
+        heard_at=from_epoch_ms(doc.heard_ms) if doc.heard_ms is not None else None,
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
@@ -305,20 +304,12 @@ def _assemble(items: Iterable[reads.Raw]) -> tuple[Purchase | None, list[Order]]
     return purchase, [_order(row, lines.get(row.id)) for row in heads]
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _time(milliseconds: float) -> datetime:
-    return from_epoch_s(milliseconds / 1000)
-
-
 def _change_doc(change: Change) -> _ChangeDoc:
-    return _ChangeDoc(change.status, _ms(change.at), change.by, change.note, change.intent, change.fingerprint)
+    return _ChangeDoc(change.status, epoch_ms(change.at), change.by, change.note, change.intent, change.fingerprint)
 
 
 def _change(doc: _ChangeDoc) -> Change:
-    return Change(doc.status, _time(doc.at_ms), doc.by, doc.note, doc.intent, doc.fingerprint)
+    return Change(doc.status, from_epoch_ms(doc.at_ms), doc.by, doc.note, doc.intent, doc.fingerprint)
 
 
 def _line_doc(line: Line) -> _LineDoc:
@@ -358,8 +349,8 @@ def _purchase_row(purchase: Purchase) -> PurchaseRow:
         status=purchase.status.value,
         total_minor=purchase.total.minor,
         currency=purchase.total.currency,
-        placed_ms=_ms(purchase.placed_at),
-        since_ms=_ms(purchase.since),
+        placed_ms=epoch_ms(purchase.placed_at),
+        since_ms=epoch_ms(purchase.since),
         attempts=purchase.payment_attempts,
         settled_by=purchase.settled_by,
         doc=_PurchaseDoc(
@@ -387,8 +378,8 @@ def _purchase(row: PurchaseRow) -> Purchase:
         number=doc.number,
         contact=doc.contact,
         note=doc.note,
-        placed_at=_time(row.placed_ms),
-        since=_time(row.since_ms),
+        placed_at=from_epoch_ms(row.placed_ms),
+        since=from_epoch_ms(row.since_ms),
         fingerprint=doc.fingerprint,
         payment_attempts=int(row.attempts),
         settled_by=row.settled_by,
@@ -409,8 +400,8 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
         stock=order.stock.value,
         total_minor=order.total.minor,
         currency=order.total.currency,
-        placed_ms=_ms(order.placed_at),
-        since_ms=_ms(order.since),
+        placed_ms=epoch_ms(order.placed_at),
+        since_ms=epoch_ms(order.since),
         doc=_OrderDoc(
             number=order.number,
             merchant_name=order.merchant_name,
@@ -419,7 +410,9 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             commission_bps=order.commission_bps,
             history=tuple(_change_doc(change) for change in order.history),
             parcels=tuple(
-                _ParcelDoc(parcel.shipment_id, parcel.lines, _ms(parcel.delivered_at) if parcel.delivered_at else 0)
+                _ParcelDoc(
+                    parcel.shipment_id, parcel.lines, epoch_ms(parcel.delivered_at) if parcel.delivered_at else 0
+                )
                 for parcel in order.parcels
             ),
             refunded_minor=order.refunded.minor,
@@ -450,12 +443,14 @@ def _order(row: OrderRow, apart: Row | None) -> Order:
         total=Money(int(row.total_minor), currency),
         commission_bps=doc.commission_bps,
         number=doc.number,
-        placed_at=_time(row.placed_ms),
-        since=_time(row.since_ms),
+        placed_at=from_epoch_ms(row.placed_ms),
+        since=from_epoch_ms(row.since_ms),
         refunded=Money(doc.refunded_minor, currency),
         refunds=doc.refunds,
         parcels=tuple(
-            Parcel(parcel.shipment_id, parcel.lines, _time(parcel.delivered_ms) if parcel.delivered_ms else None)
+            Parcel(
+                parcel.shipment_id, parcel.lines, from_epoch_ms(parcel.delivered_ms) if parcel.delivered_ms else None
+            )
             for parcel in doc.parcels
         ),
         history=tuple(_change(change) for change in doc.history),

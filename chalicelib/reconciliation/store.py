@@ -12,7 +12,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import from_epoch_s
+from chalicelib.kernel.clock import from_epoch_ms
 from chalicelib.kernel.events import Event
 from chalicelib.reconciliation.domain import (
     Case,
@@ -191,8 +191,8 @@ def _run(row: RunRow) -> Run:
         provider=row.provider,
         day=row.day,
         status=RunStatus(row.status),
-        since=_time(doc.since_ms),
-        started_at=_time(doc.started_ms),
+        since=from_epoch_ms(doc.since_ms),
+        started_at=from_epoch_ms(doc.started_ms),
         step=doc.step,
         round=doc.round,
         asks=doc.asks,
@@ -209,7 +209,7 @@ def _run(row: RunRow) -> Run:
         fee_rest_millionths=doc.fee_rest_millionths,
         totals=doc.totals,
         why=doc.why,
-        finished_at=_time(doc.finished_ms) if doc.finished_ms else None,
+        finished_at=from_epoch_ms(doc.finished_ms) if doc.finished_ms else None,
         intent=doc.intent,
         version=int(row.version),
     )
@@ -334,8 +334,8 @@ def _case(row: CaseRow) -> Case:
         provider=doc.provider,
         day=doc.day,
         subject=doc.subject,
-        opened_at=_time(row.position or 0),
-        since=_time(doc.since_ms),
+        opened_at=from_epoch_ms(row.position or 0),
+        since=from_epoch_ms(doc.since_ms),
         purchase_id=doc.purchase_id,
         said=doc.said,
         history=doc.history,
@@ -345,7 +345,3 @@ def _case(row: CaseRow) -> Case:
 
 def _ms(moment: datetime | None) -> int:
     return round(moment.timestamp() * 1000) if moment else 0
-
-
-def _time(milliseconds: float) -> datetime:
-    return from_epoch_s(milliseconds / 1000)
