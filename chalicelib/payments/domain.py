@@ -11,7 +11,7 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
-from chalicelib.payments.ports import Instruction, Limits, RefundOutcome
+from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
 
 CHASES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 180, 300, 600))
 """How long to wait before asking a silent provider the first, second, ... time; the last is repeated."""
@@ -443,6 +443,18 @@ class Conclusion(StrEnum):
     CAPTURED = "captured"
     CLOSED = "closed"
     UNKNOWN = "unknown"
+
+
+def attempt_of(payment: Payment) -> Attempt:
+    """Return what an adapter is told of an attempt."""
+    return Attempt(
+        payment_id=payment.payment_id,
+        amount=payment.amount,
+        created_at=payment.created_at,
+        method=payment.method,
+        reference=payment.reference,
+        transaction_id=payment.transaction_id,
+    )
 
 
 def waiting(chases: int) -> timedelta:

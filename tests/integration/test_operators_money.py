@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.kernel.money import Money, split_minor
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
-from chalicelib.payments import domain, providers, service
+from chalicelib.payments import approvals, domain, providers, refund_requests, service
 from chalicelib.payments.domain import RefundRefused, RefundStatus, Sold, Wish
 from chalicelib.payments.ports import Limits
 from chalicelib.runtime import outbound
@@ -114,7 +114,7 @@ def test_two_approvals_at_the_same_moment_are_one_refund(
     sale, payment_id = till.paid((300_000,))
     path = f"{base(sale)}/refund-approvals/{ask(till, sale, 250_000).json['approval_id']}/approve"
     third = people.operator()
-    real = service._request_approved
+    real = approvals._request_approved
     rivals: list[Any] = []
 
     def requesting(*args: Any) -> str:
@@ -124,7 +124,7 @@ def test_two_approvals_at_the_same_moment_are_one_refund(
             rivals.append(as_second(third, path))
         return found
 
-    monkeypatch.setattr(service, "_request_approved", requesting)
+    monkeypatch.setattr(approvals, "_request_approved", requesting)
     answer = as_second(second, path)
     till.settle()
     assert (rivals[1].status, answer.status, answer.json["code"]) == (200, 409, "illegal_transition")
@@ -267,7 +267,7 @@ def test_more_units_than_bought_or_freight_twice_is_refused_without_a_trace(till
 def test_the_same_units_asked_for_twice_at_the_same_moment_go_back_once(
     till: Till, three: orders.Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = service._within_order
+    real = refund_requests.within_order
     rivals: list[Any] = []
 
     def within(*args: Any) -> None:
@@ -276,7 +276,7 @@ def test_the_same_units_asked_for_twice_at_the_same_moment_go_back_once(
             rivals.append(None)
             rivals.append(by_lines(till, three, [("1", 2)]))
 
-    monkeypatch.setattr(service, "_within_order", within)
+    monkeypatch.setattr(refund_requests, "within_order", within)
     answer = by_lines(till, three, [("1", 2)])
     till.settle()
     assert (rivals[1].status, answer.status, answer.json["why"]) == (201, 409, "more_units_than_bought")

@@ -12,7 +12,7 @@ from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
-from chalicelib.payments import providers, service, store
+from chalicelib.payments import providers, refund_requests, service, starts, store
 from chalicelib.payments.domain import Conclusion, PaymentStatus, RefundRefused, RefundStatus
 from chalicelib.payments.ports import Limits
 from chalicelib.runtime import aws, outbound
@@ -78,7 +78,7 @@ def test_the_same_request_again_is_the_same_attempt_and_another_body_is_refused(
 
 def test_two_same_requests_at_the_same_moment_start_one_attempt(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale = till.sale()
-    real = service._write_start
+    real = starts._write_start
     rivals: list[http.Answer] = []
 
     def racing(*args: Any) -> Any:
@@ -87,7 +87,7 @@ def test_two_same_requests_at_the_same_moment_start_one_attempt(till: Till, monk
             rivals.append(till.start(sale, key="key-00000001"))
         return real(*args)
 
-    monkeypatch.setattr(service, "_write_start", racing)
+    monkeypatch.setattr(starts, "_write_start", racing)
     answer = till.start(sale, key="key-00000001")
 
     assert answer.json == rivals[1].json
@@ -622,7 +622,7 @@ def test_a_refund_beyond_its_order_is_refused(till: Till) -> None:
 
 def test_two_refunds_at_the_same_moment_never_exceed_what_was_paid(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale, payment_id = till.paid()
-    real = service._within_order
+    real = refund_requests.within_order
     rivals: list[http.Answer] = []
 
     def within(*args: Any) -> None:
@@ -631,7 +631,7 @@ def test_two_refunds_at_the_same_moment_never_exceed_what_was_paid(till: Till, m
             rivals.append(http.Answer(0, None, {}, ""))
             rivals.append(ask_refund(till, sale, 1200))
 
-    monkeypatch.setattr(service, "_within_order", within)
+    monkeypatch.setattr(refund_requests, "within_order", within)
     answer = ask_refund(till, sale, 1200)
     till.settle()
 

@@ -97,16 +97,16 @@ def _expire_blindly() -> AbstractContextManager[Any]:
 
 @mutant("a silent provider counts as closed")
 def _silence_is_closed() -> AbstractContextManager[Any]:
-    from chalicelib.payments import service
+    from chalicelib.payments import attempts
     from chalicelib.payments.ports import Outcome, Report
 
-    real = service._close  # noqa: SLF001
+    real = attempts._close  # noqa: SLF001
 
     def close(adapter: Any, payment: Any) -> tuple[Report, bool]:
         report, given_up = real(adapter, payment)
         return (Report(Outcome.CLOSED) if report.outcome is Outcome.UNKNOWN else report), given_up
 
-    return patch.object(service, "_close", close)
+    return patch.object(attempts, "_close", close)
 
 
 @mutant("a notice is acknowledged before it is durable")
@@ -127,10 +127,10 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
 def _capture_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import clock, ids
     from chalicelib.ledger import service as ledger
-    from chalicelib.payments import service, store
+    from chalicelib.payments import attempts, store
     from chalicelib.runtime.db.work import UnitOfWork
 
-    real = service.record_capture
+    real = attempts.record_capture
 
     def record_capture(payment_id: str, **facts: Any) -> Any:
         payment = store.load_payment(payment_id)
@@ -145,55 +145,55 @@ def _capture_twice() -> AbstractContextManager[Any]:
                 )
         return real(payment_id, **facts)
 
-    return patch.object(service, "record_capture", record_capture)
+    return patch.object(attempts, "record_capture", record_capture)
 
 
 @mutant("a notice's amount is believed")
 def _believe_notices() -> AbstractContextManager[Any]:
-    from chalicelib.payments import service
+    from chalicelib.payments import attempts
 
-    real = service.record_capture
+    real = attempts.record_capture
 
     def record_capture(payment_id: str, **facts: Any) -> Any:
         return real(payment_id, **{**facts, "confirmed": True})
 
-    return patch.object(service, "record_capture", record_capture)
+    return patch.object(attempts, "record_capture", record_capture)
 
 
 @mutant("a capture after expiry is dropped")
 def _drop_late_money() -> AbstractContextManager[Any]:
     from chalicelib.orders import service as orders
-    from chalicelib.payments import service
+    from chalicelib.payments import attempts
 
-    real = service._record  # noqa: SLF001
+    real = attempts._record  # noqa: SLF001
 
     def record(payment: Any, amount: Any, transaction_id: str, at: Any) -> Any:
         if orders.load_purchase(payment.purchase_id).status in ("expired", "cancelled"):
             return payment
         return real(payment, amount, transaction_id, at)
 
-    return patch.object(service, "_record", record)
+    return patch.object(attempts, "_record", record)
 
 
 @mutant("surplus money is kept")
 def _keep_surplus() -> AbstractContextManager[Any]:
-    from chalicelib.payments import service
+    from chalicelib.payments import refund_requests
 
-    real = service._request  # noqa: SLF001
+    real = refund_requests.write_request
 
     def request(work: Any, payment: Any, refund: Any) -> None:
         if refund.order_id is not None:
             real(work, payment, refund)
 
-    return patch.object(service, "_request", request)
+    return patch.object(refund_requests, "write_request", request)
 
 
 @mutant("a refund gets a new number when it is sent again")
 def _renew_numbers() -> AbstractContextManager[Any]:
     from chalicelib.kernel import ids
-    from chalicelib.payments import service
+    from chalicelib.payments import refunds
 
-    real = service._refund_order  # noqa: SLF001
+    real = refunds.order_of
 
     def refund_order(payment: Any, refund: Any) -> Any:
         order = real(payment, refund)
@@ -202,19 +202,20 @@ def _renew_numbers() -> AbstractContextManager[Any]:
         number = (int(order.refund_id.rsplit("_", 1)[1]) + refund.chases) % 100
         return replace(order, refund_id=ids.child_id("ref", order.refund_id, number))
 
-    return patch.object(service, "_refund_order", refund_order)
+    return patch.object(refunds, "order_of", refund_order)
 
 
 @mutant("refunds are not held against what was captured")
 def _refund_freely() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain, service
+    from chalicelib.payments import domain, refund_requests
 
     def reserve(payment: Any, amount: Any, **_: Any) -> Any:
         return replace(payment, reserved=payment.reserved + amount.minor)
 
     @contextmanager
     def both() -> Iterator[None]:
-        with patch.object(domain, "reserve", reserve), patch.object(service, "_within_order", lambda *_: None):
+        free = patch.object(refund_requests, "within_order", lambda *_: None)
+        with patch.object(domain, "reserve", reserve), free:
             yield
 
     return both()

@@ -64,6 +64,11 @@ def configured() -> tuple[str, ...]:
     return tuple(found)
 
 
+def notify_url(name: str) -> str:
+    """Return where a provider posts its notices."""
+    return f"{config().public_url}/v1/webhooks/payments/{name}"
+
+
 @cache
 def _built(name: str) -> Provider:
     provider: Provider = import_module(f"{__name__}.{name}").build()

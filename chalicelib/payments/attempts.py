@@ -1,0 +1,249 @@
+"""What becomes of an attempt: asking about it, closing it, recording that it was paid.
+
+The provider is asked outside of any transaction; its answer is applied in one that re-reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import Conflict
+from chalicelib.kernel.money import Money
+from chalicelib.ledger import service as ledger
+from chalicelib.orders import service as orders
+from chalicelib.orders.service import Purchase, PurchaseStatus, Sale
+from chalicelib.payments import billing, domain, events, providers, quarantine, refund_requests, store
+from chalicelib.payments.domain import REFUND, Conclusion, Payment, PaymentStatus, Refund, Story
+from chalicelib.payments.ports import CloseOutcome, Outcome, Provider, Report
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.work import UnitOfWork
+
+
+def chase(payment_id: str) -> Payment:
+    """Ask a silent provider because the attempt's deadline passed; past the purchase's expiry also close there."""
+    payment = store.load_payment(payment_id)
+    now = clock.now()
+    if payment.due_at is None or payment.due_at > now:
+        return payment
+    if payment.status is PaymentStatus.CLOSED:
+        return _look_again(payment)
+    return ask(payment, close=now >= payment.expires_at + domain.AFTER_EXPIRY, chasing=True)
+
+
+def query_now(payment_id: str) -> Payment:
+    """Ask the provider because an operator wants to know, whatever the state.
+
+    Raises:
+        UnknownPayment: if there is no such attempt.
+    """
+    return ask(store.load_payment(payment_id), close=False, chasing=False)
+
+
+def conclude_attempts(purchase: Purchase) -> Conclusion:
+    """Ask about, then close, every attempt that may still be paid. A capture found on the way is recorded.
+
+    ``UNKNOWN`` means that somebody may still pay: hold the stock and call again later.
+    """
+    return conclude(store.load_story(purchase.purchase_id))
+
+
+def conclude(story: Story) -> Conclusion:
+    """As :func:`conclude_attempts`, for a story that was just read."""
+    states = [
+        (ask(payment, close=True, chasing=False) if payment.is_open else payment).status for payment in story.payments
+    ]
+    if PaymentStatus.CAPTURED in states or PaymentStatus.REFUNDED in states:
+        return Conclusion.CAPTURED
+    return Conclusion.UNKNOWN if any(state in domain.OPEN for state in states) else Conclusion.CLOSED
+
+
+def ask(payment: Payment, *, close: bool, chasing: bool) -> Payment:
+    """Ask the provider and apply its answer; ``close`` also closes there what nobody has paid.
+
+    ``chasing``: the deadline passed, so silence moves it on.
+    """
+    adapter = providers.load(payment.provider)
+    report = adapter.query(domain.attempt_of(payment))
+    given_up = False
+    if close and report.outcome in (Outcome.PENDING, Outcome.ABSENT):
+        report, given_up = _close(adapter, payment)
+    if report.outcome is Outcome.UNKNOWN:
+        log.warning("provider silent", payment_id=payment.payment_id, provider=adapter.name, step="query")
+    return apply_report(payment, report, given_up=given_up, chasing=chasing)
+
+
+def _close(adapter: Provider, payment: Payment) -> tuple[Report, bool]:
+    """Close at the provider; returns what is known then, and whether it did not know the attempt at all."""
+    closing = adapter.close(domain.attempt_of(payment))
+    if closing is CloseOutcome.CLOSED:
+        return Report(Outcome.CLOSED), False
+    if closing is CloseOutcome.ABSENT:
+        return Report(Outcome.CLOSED), True
+    if closing is CloseOutcome.CAPTURED:  # Paid while we were closing: only a query has the facts.
+        report = adapter.query(domain.attempt_of(payment))
+        return (report if report.outcome is Outcome.CAPTURED else Report(Outcome.UNKNOWN)), False
+    return Report(Outcome.UNKNOWN), False
+
+
+def _look_again(payment: Payment) -> Payment:
+    adapter = providers.load(payment.provider)
+    report = adapter.query(domain.attempt_of(payment))
+    if report.outcome is Outcome.PENDING:
+        report, _ = _close(adapter, payment)
+    return apply_report(payment, report, given_up=False, chasing=True)
+
+
+def apply_report(read: Payment, report: Report, *, given_up: bool, chasing: bool) -> Payment:
+    """Apply what the provider says of an attempt; ``given_up``: it did not know the attempt, so none may be paid."""
+    if report.outcome is Outcome.CAPTURED:
+        return _captured(read.payment_id, report)
+    held = [read]
+
+    def apply() -> Payment:
+        payment = held.pop() if held else store.load_payment(read.payment_id)
+        if given_up and payment.version != read.version:
+            return payment  # The provider did not know it when we asked; somebody has told it since. Ask again.
+        return _apply_uncaptured(payment, report, given_up=given_up, chasing=chasing)
+
+    return racing(apply)
+
+
+def _apply_uncaptured(payment: Payment, report: Report, *, given_up: bool, chasing: bool) -> Payment:
+    now = clock.now()
+    if payment.status is PaymentStatus.CLOSED and chasing:
+        return save_attempt(domain.lingered(payment, now=now))
+    if not payment.is_open:
+        return payment
+    if report.outcome is Outcome.CLOSED:
+        return save_attempt(
+            domain.closed(payment, now=now, known=not given_up), events.PaymentClosed(payment_id=payment.payment_id)
+        )
+    if report.outcome is Outcome.FAILED:
+        return save_attempt(domain.refused(payment, report.code))
+    if not chasing:
+        return payment
+    return save_attempt(domain.chased(payment, now=now, heard=report.outcome is Outcome.PENDING))
+
+
+def save_attempt(payment: Payment, fact: events.PaymentEvent | None = None) -> Payment:
+    """Write an attempt alone, with the fact it makes."""
+    with UnitOfWork() as work:
+        store.save_payment(work, payment, [fact] if fact else [])
+    return replace(payment, version=payment.version + 1)
+
+
+def _captured(payment_id: str, report: Report) -> Payment:
+    if report.amount is None or not report.transaction_id:
+        log.error("capture without facts", payment_id=payment_id)
+        return store.load_payment(payment_id)
+    return record_capture(
+        payment_id,
+        amount=report.amount,
+        transaction_id=report.transaction_id,
+        at=report.at or clock.now(),
+        confirmed=True,
+    )
+
+
+def record_capture(
+    payment_id: str,
+    *,
+    amount: Money,
+    transaction_id: str,
+    at: datetime,
+    confirmed: bool,
+    read: Payment | None = None,
+) -> Payment:
+    """Record that the provider holds the money: notice, query and bill all come here, in any order, any often.
+
+    One transaction over the attempt, the purchase with its orders, and the ledger. Money that the purchase does not
+    take goes back by itself: the refund stands in the same transaction, its number follows from the attempt.
+    An amount that differs is only believed when a query says so (``confirmed``); a notice is quarantined first.
+    ``read`` spares a read where the caller has just made it; its version guards the write.
+
+    Raises:
+        UnknownPayment: if there is no such attempt.
+    """
+    known = [read] if read is not None else []
+
+    def record() -> Payment:
+        payment = known.pop() if known else store.load_payment(payment_id)
+        if payment.holds_money:
+            if payment.transaction_id != transaction_id:
+                quarantine.put_aside(payment, "second_capture", amount=amount.text(), transaction_id=transaction_id)
+            return payment
+        if amount != payment.amount and not confirmed:
+            return _doubt(payment, "amount_differs", amount=amount.text(), transaction_id=transaction_id)
+        return _record(payment, amount, transaction_id, at)
+
+    return racing(record)
+
+
+def _record(payment: Payment, amount: Money, transaction_id: str, at: datetime) -> Payment:
+    sale = orders.load_sale(payment.purchase_id)
+    work = UnitOfWork(f"payment.captured#{payment.payment_id}")
+    surplus = ""
+    try:
+        orders.settle(work, sale, payment_id=payment.payment_id, captured=amount, at=clock.now())
+    except Conflict:  # A retry would be refused again: the money is here, so the refusal is an outcome.
+        waiting = sale.purchase.status is PurchaseStatus.AWAITING_PAYMENT
+        surplus = "amount_differs" if waiting else f"purchase_{sale.purchase.status.value}"
+        work = UnitOfWork(f"payment.captured#{payment.payment_id}")
+    captured = domain.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=surplus)
+    captured = replace(captured, booked_on=billing.booked_on(payment.provider, at))
+    if surplus:
+        captured = replace(captured, reserved=amount.minor)
+        refund_requests.write_request(work, captured, _surplus_refund(captured))
+    fact = events.PaymentCaptured(
+        payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency, surplus=surplus
+    )
+    store.save_payment(work, captured, [fact])
+    ledger.post(
+        work,
+        entry_id=fact.event_id,
+        purchase_id=payment.purchase_id,
+        at=clock.now(),
+        postings=ledger.surplus_postings(payment.provider, amount)
+        if surplus
+        else ledger.capture_postings(payment.provider, _shares(sale)),
+    )
+    work.commit()
+    metrics.count("payments_surplus" if surplus else "payments_captured")
+    return replace(captured, version=captured.version + 1)
+
+
+def _shares(sale: Sale) -> list[ledger.Share]:
+    return [ledger.Share(order.merchant_id, order.total, order.commission_bps) for order in sale.orders]
+
+
+def _surplus_refund(payment: Payment) -> Refund:
+    now = clock.now()
+    return Refund(
+        refund_id=domain.surplus_refund_id(payment.payment_id),
+        purchase_id=payment.purchase_id,
+        payment_id=payment.payment_id,
+        order_id=None,
+        amount=payment.captured or payment.amount,
+        status=REFUND.initial,
+        reason=payment.code,
+        cause=ids.digest(f"surplus#{payment.payment_id}"),
+        requested_at=now,
+        due_at=REFUND.due_at(REFUND.initial, now),
+        since=now,
+    )
+
+
+def _doubt(payment: Payment, why: str, **said: str) -> Payment:
+    """Keep what was said, then let the provider's own answer decide. Without one, it stays an operator's case."""
+    quarantined = quarantine.put_aside(payment, why, **said)
+    adapter = providers.load(payment.provider)
+    report = adapter.query(domain.attempt_of(payment))
+    settled = apply_report(payment, report, given_up=False, chasing=False)
+    if report.outcome is not Outcome.UNKNOWN and not quarantined.resolved:
+        amount = f" {report.amount.text()}" if report.amount else ""
+        with UnitOfWork() as work:
+            store.save_quarantined(work, replace(quarantined, resolved=f"query: {report.outcome.value}{amount}"))
+    return settled

@@ -1,0 +1,214 @@
+"""Asking for a refund: what is left to give back, who may give it, and reserving it in one conditional write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import ConcurrentUpdate
+from chalicelib.kernel.money import Money
+from chalicelib.orders import service as orders
+from chalicelib.payments import domain, events, providers, refunds, store
+from chalicelib.payments.domain import (
+    REFUND,
+    ApprovalNeeded,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundCause,
+    RefundRefused,
+    RefundStatus,
+    Story,
+    Wish,
+)
+from chalicelib.runtime import log
+from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.work import UnitOfWork
+
+
+def request_refund(
+    work: UnitOfWork,
+    *,
+    purchase_id: str,
+    order_id: str | None,
+    payment_id: str,
+    amount: Money,
+    reason: str,
+    cause: str,
+    fingerprint: str = "",
+    up_to: bool = False,
+    lines: tuple[tuple[str, int], ...] = (),
+    freight: bool = False,
+    by: str = "",
+    approved_by: str = "",
+) -> str:
+    """Reserve a refund against the captured amount in the caller's own work; returns its number.
+
+    The same cause again is the same refund. One call a work: two would write the payment's row twice.
+    ``up_to``: what other refunds have left of the order and the payment, at most ``amount``; no refund ("") if nothing.
+    Losing a race against another refund is a ``ConcurrentUpdate`` of the work: read again and repeat.
+
+    Raises:
+        UnknownPayment: if there is no such payment.
+        RefundRefused: if there is no such money left on the payment or the order, or the provider would not take it.
+    """
+    story = store.load_story(purchase_id)
+    payment = story.payment(payment_id)
+    token = ids.digest(cause)
+    earlier = story.refunds_of(payment_id)
+    for refund in earlier:
+        if refund.cause == token:
+            return refund.refund_id
+    if up_to:
+        amount = _left(story, payment, order_id, amount)
+        if not amount:
+            return ""
+    if payment.status is not PaymentStatus.CAPTURED:
+        raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
+    if by and not approved_by:
+        _check_limit(story, amount)
+    given = Wish(order_id or "", reason, lines=lines, freight=freight)
+    if (lines or freight) and worth_of(story, purchase_id, given) != amount:
+        raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
+    now = clock.now()
+    limits = providers.load(payment.provider).limits
+    reserved = domain.reserve(payment, amount, limits=limits, earlier=len(earlier), now=now)
+    within_order(story, purchase_id, order_id, amount)
+    refund = Refund(
+        refund_id=domain.next_refund_id(story, purchase_id),
+        purchase_id=purchase_id,
+        payment_id=payment_id,
+        order_id=order_id,
+        amount=amount,
+        status=REFUND.initial,
+        reason=reason[:80],
+        cause=token,
+        requested_at=now,
+        due_at=REFUND.due_at(REFUND.initial, now),
+        since=now,
+        fingerprint=fingerprint,
+        lines=lines,
+        freight=freight,
+        by=by,
+        approved_by=approved_by,
+    )
+    store.save_payment(work, reserved)
+    write_request(work, reserved, refund)
+    return refund.refund_id
+
+
+def _check_limit(story_: Story, amount: Money) -> None:
+    """Refuse what exceeds the limit together with what was refunded on the purchase before without a second person."""
+    alone = sum(
+        refund.amount.minor
+        for refund in story_.refunds
+        if refund.by and not refund.approved_by and refund.status is not RefundStatus.REPLACED
+    )
+    limit = approval_limit(amount.currency)
+    if alone + amount.minor > limit:
+        raise ApprovalNeeded(limit=limit, currency=amount.currency)
+
+
+def approval_limit(currency: str) -> int:
+    """Return up to which sum on one purchase an operator may refund alone, in minor units; 0 where nothing is set.
+
+    The setting ``BIANDAN_REFUND_ALONE`` lists it by currency: ``CNY:100000,USD:15000``.
+    """
+    for part in setting("BIANDAN_REFUND_ALONE", DEFAULT_ALONE).split(","):
+        name, _, minor = part.strip().partition(":")
+        if name == currency and minor.isdigit():
+            return int(minor)
+    return 0
+
+
+DEFAULT_ALONE = "CNY:100000,USD:15000,EUR:15000,JPY:20000"
+
+
+def within_order(story: Story, purchase_id: str, order_id: str | None, amount: Money) -> None:
+    """Check that an order, not only the payment, has so much left to give back.
+
+    Raises:
+        RefundRefused: if it has not.
+    """
+    if order_id is None or ids.parent_id("pur", order_id) != purchase_id:
+        raise RefundRefused(why="no_order", left=0)
+    left = orders.load_order(order_id).total.minor - _taken(story, order_id)
+    if amount.minor > left:
+        raise RefundRefused(why="more_than_order", left=left)
+
+
+def _taken(story: Story, order_id: str) -> int:
+    return sum(
+        refund.amount.minor
+        for refund in story.refunds
+        if refund.order_id == order_id and refund.status is not RefundStatus.REPLACED
+    )
+
+
+def _left(story: Story, payment: Payment, order_id: str | None, wanted: Money) -> Money:
+    """Return what may still be refunded of what is wanted: refunds under way count, though no order knows them yet."""
+    captured = payment.captured.minor if payment.captured else 0
+    left = min(wanted.minor, captured - payment.reserved)
+    if order_id is not None:
+        left = min(left, orders.load_order(order_id).total.minor - _taken(story, order_id))
+    return Money(max(0, left), wanted.currency)
+
+
+def worth_of(story_: Story, purchase_id: str, wish: Wish) -> Money:
+    """Return what a wish comes to, given the refunds that were read."""
+    if wish.amount is not None:
+        return wish.amount
+    if ids.parent_id("pur", wish.order_id) != purchase_id:
+        raise RefundRefused(why="no_order", left=0)
+    order = orders.load_order(wish.order_id)
+    sold = domain.Sold(
+        lines={line.line_id: (line.quantity, line.total.minor) for line in order.lines},
+        freight=order.freight.minor,
+        total=order.total,
+    )
+    return domain.worth(sold, wish, [refund for refund in story_.refunds if refund.order_id == wish.order_id])
+
+
+def write_request(work: UnitOfWork, payment: Payment, refund: Refund) -> None:
+    """Add a requested refund and the fact that sends it to the caller's work; what it reserves is the caller's."""
+    store.save_refund(work, refund, [refunds.refund_fact(events.RefundRequested, refund, round=refund.version)])
+    log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id, reason=refund.reason)
+
+
+def retry_refund(refund_id: str) -> Refund:
+    """Try a stuck refund again as an operator: under its own number, or, where the provider closed it, under a new one.
+
+    Raises:
+        NotFound: if there is no such refund.
+        IllegalTransition: if it is not stuck.
+    """
+
+    def retry() -> Refund:
+        story_, payment, refund = refunds.load_refund(refund_id)
+        now = clock.now()
+        with UnitOfWork() as work:
+            if refund.status is not RefundStatus.CLOSED:
+                again = domain.moved(refund, RefundCause.RETRY, now=now)
+                write_request(work, payment, again)
+                result = replace(again, version=again.version + 1)
+            else:
+                store.save_refund(work, domain.moved(refund, RefundCause.REPLACE, now=now))
+                renewed = replace(
+                    refund,
+                    refund_id=domain.next_refund_id(story_, refund.purchase_id),
+                    status=REFUND.initial,
+                    cause=ids.digest(f"renew#{refund.refund_id}"),
+                    requested_at=now,
+                    since=now,
+                    due_at=REFUND.due_at(REFUND.initial, now),
+                    chases=0,
+                    code="",
+                    provider_refund_id=None,
+                    version=0,
+                )
+                write_request(work, payment, renewed)
+                result = replace(renewed, version=1)
+        return result
+
+    return racing(retry)

@@ -1,0 +1,183 @@
+"""Carrying a refund through: the same number to the provider until it answers, its answers, and the books."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import NotFound, RetryLater
+from chalicelib.kernel.money import Money
+from chalicelib.ledger import service as ledger
+from chalicelib.orders import service as orders
+from chalicelib.payments import billing, domain, events, providers, quarantine, store
+from chalicelib.payments.domain import ANSWERS, REFUND, Payment, Refund, RefundCause, RefundStatus, Story
+from chalicelib.payments.ports import RefundOrder, RefundOutcome, RefundReport
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.work import UnitOfWork
+
+F = TypeVar("F", bound=events.RefundEvent)
+
+
+def refund_fact(kind: type[F], refund: Refund, **more: object) -> F:
+    """Return a fact about a refund."""
+    return kind(
+        refund_id=refund.refund_id,
+        payment_id=refund.payment_id,
+        order_id=refund.order_id,
+        amount_minor=refund.amount.minor,
+        currency=refund.amount.currency,
+        **more,
+    )
+
+
+def load_refund(refund_id: str) -> tuple[Story, Payment, Refund]:
+    """Return a refund with its payment and the story they stand in.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    story = store.load_story(ids.parent_id("pur", refund_id))
+    for refund in story.refunds:
+        if refund.refund_id == refund_id:
+            return story, story.payment(refund.payment_id), refund
+    raise NotFound(what="refund")
+
+
+def send_refund(refund_id: str) -> Refund:
+    """Send a requested refund to the provider, always under its own number, until the provider answers.
+
+    Raises:
+        RetryLater: if the provider demands a pause since the last refund of this payment.
+    """
+    _, payment, refund = load_refund(refund_id)
+    if refund.status is not RefundStatus.REQUESTED:
+        return refund
+    return _send(payment, refund)
+
+
+def _send(payment: Payment, refund: Refund) -> Refund:
+    adapter = providers.load(payment.provider)
+    if payment.refunded_at is not None:
+        pause = payment.refunded_at + adapter.limits.refund_interval - clock.now()
+        if pause > timedelta():
+            raise RetryLater("the provider's pause between refunds", delay_s=int(pause.total_seconds()) + 1)
+    report = adapter.refund(order_of(payment, refund))
+    return apply_answer(refund.refund_id, report)
+
+
+def chase_refund(refund_id: str) -> Refund:
+    """Ask about a refund because its deadline passed: one the provider never heard of is sent again, same number.
+
+    Raises:
+        RetryLater: as :func:`send_refund`.
+    """
+    _, payment, refund = load_refund(refund_id)
+    if refund.due_at is None or refund.due_at > clock.now():
+        return refund
+    if refund.status is RefundStatus.REQUESTED:
+        return _send(payment, refund)
+    report = providers.load(payment.provider).query_refund(order_of(payment, refund))
+    if report.outcome is RefundOutcome.ABSENT:
+        return _send(payment, refund)
+    return apply_answer(refund_id, report)
+
+
+def query_refund_now(refund_id: str) -> Refund:
+    """Ask the provider about a refund because a bill or an operator wants to know, whatever its state.
+
+    Raises:
+        NotFound: if there is no such refund.
+    """
+    _, payment, refund = load_refund(refund_id)
+    if refund.status is RefundStatus.SUCCEEDED:
+        return refund
+    report = providers.load(payment.provider).query_refund(order_of(payment, refund))
+    if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT, RefundOutcome.PENDING):
+        return refund
+    return apply_answer(refund_id, report)
+
+
+def order_of(payment: Payment, refund: Refund) -> RefundOrder:
+    """Return what an adapter is told of a refund."""
+    captured = payment.captured or payment.amount
+    return RefundOrder(
+        refund_id=refund.refund_id,
+        payment=domain.attempt_of(payment),
+        amount=refund.amount,
+        captured=captured,
+        refunded_before=Money(payment.refunded, captured.currency),
+        reason=refund.reason,
+        notify_url=providers.notify_url(payment.provider),
+    )
+
+
+def apply_answer(refund_id: str, report: RefundReport) -> Refund:
+    """Apply what the provider says of a refund; an old answer after a newer one changes nothing."""
+    return racing(lambda: _apply_refund_once(refund_id, report))
+
+
+def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
+    story, payment, refund = load_refund(refund_id)
+    cause = _cause_of(refund, report)
+    if not REFUND.takes(refund.status, cause):
+        if cause is RefundCause.SUCCEED and refund.status is not RefundStatus.SUCCEEDED:
+            quarantine.put_aside(payment, "refund_contradicted", refund_id=refund_id, state=refund.status.value)
+        return refund  # An old answer after a newer one.
+    if cause is RefundCause.SUCCEED and report.amount is not None and report.amount != refund.amount:
+        quarantine.put_aside(payment, "refund_amount_differs", refund_id=refund_id, amount=report.amount.text())
+        report = replace(report, code="amount_differs")
+        cause = RefundCause.TURN_ABNORMAL
+        if not REFUND.takes(refund.status, cause):
+            return refund
+    now = clock.now()
+    changed = domain.moved(refund, cause, now=now, code=report.code, number=report.provider_refund_id)
+    if cause is RefundCause.SUCCEED:
+        changed = replace(changed, booked_on=billing.booked_on(payment.provider, report.at or now))
+    with UnitOfWork() as work:
+        if cause is RefundCause.SUCCEED:
+            _give_back(work, story, payment, changed)
+        elif cause in (RefundCause.CHASE, RefundCause.ACCEPT):
+            store.save_refund(work, changed)
+        else:
+            log.error("refund needs an operator", refund_id=refund_id, status=changed.status.value, code=report.code)
+            metrics.count("refunds_stuck")
+            fact = refund_fact(events.RefundFailed, changed, status=changed.status.value, reason=changed.code)
+            store.save_refund(work, changed, [fact])
+        if cause is RefundCause.ACCEPT:
+            store.save_payment(work, replace(payment, refunded_at=now))
+    return replace(changed, version=changed.version + 1)
+
+
+def _cause_of(refund: Refund, report: RefundReport) -> RefundCause:
+    if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
+        return RefundCause.CHASE
+    if report.outcome is RefundOutcome.PENDING and refund.status is RefundStatus.PENDING:
+        return RefundCause.CHASE
+    return ANSWERS[report.outcome]
+
+
+def _give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> None:
+    """Add what a refund that went through changes: its row, the payment's, the ledger."""
+    fact = refund_fact(events.RefundSucceeded, refund)
+    store.save_refund(work, refund, [fact])
+    store.save_payment(work, domain.gone_back(payment, refund.amount, now=clock.now()))
+    if refund.order_id is None:
+        postings = ledger.surplus_postings(payment.provider, -refund.amount)
+    else:
+        order = orders.load_order(refund.order_id)
+        before = sum(
+            other.amount.minor
+            for other in story.refunds
+            if other.order_id == refund.order_id and other.status is RefundStatus.SUCCEEDED
+        )
+        postings = ledger.refund_postings(
+            payment.provider,
+            ledger.Share(order.merchant_id, order.total, order.commission_bps),
+            before=Money(before, refund.amount.currency),
+            amount=refund.amount,
+        )
+    ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
+    metrics.count("refunds_succeeded")

@@ -1,0 +1,145 @@
+"""Starting an attempt to pay: earlier ones are closed first, our number is written before the provider hears it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import ConcurrentUpdate, NotFound
+from chalicelib.orders import service as orders
+from chalicelib.orders.service import Purchase, PurchaseStatus
+from chalicelib.payments import attempts, domain, events, providers, store
+from chalicelib.payments.domain import (
+    AlreadyPaid,
+    Conclusion,
+    MethodNotOffered,
+    Payment,
+    PaymentStatus,
+    TooManyPayments,
+)
+from chalicelib.payments.ports import Instruction, Outcome, PaymentOrder, Provider
+from chalicelib.runtime import log
+from chalicelib.runtime.db.races import RACES, racing
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a buyer wants to pay."""
+
+    provider: str
+    method: str | None = None
+    return_url: str | None = None
+    payer: str | None = None
+    client_ip: str | None = None
+
+
+def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Intent) -> tuple[Payment, bool]:
+    """Start an attempt to pay; returns it and whether the same request started it before.
+
+    Earlier attempts are closed first. Our number is written before the provider hears it; if the provider does not
+    answer, the attempt stays ``started`` and the same request again (or the chase) goes on with the same number.
+
+    Raises:
+        NotFound: if the purchase is not this buyer's.
+        UnknownProvider, MethodNotOffered: if there is no such way to pay.
+        AlreadyPaid, IllegalTransition, TooManyPayments: if it is not to be paid (again).
+        IdempotencyKeyReused: if the key started another attempt.
+    """
+    adapter = providers.offered(wanted.provider)
+    method = wanted.method or adapter.methods[0]
+    if method not in adapter.methods:
+        raise MethodNotOffered(provider=adapter.name, what=method)
+    for _ in range(RACES):
+        purchase = orders.load_purchase(purchase_id)
+        if purchase.buyer_id != buyer_id:
+            raise NotFound(what="purchase")
+        story = store.load_story(purchase_id)
+        known = next((payment for payment in story.payments if payment.intent == intent.token), None)
+        if known is not None:
+            intent.check(known.fingerprint)
+            return (_instruct(adapter, known, wanted) if known.status is PaymentStatus.STARTED else known), True
+        _admit(adapter, purchase)
+        if attempts.conclude(story) is Conclusion.CAPTURED:
+            raise AlreadyPaid
+        try:
+            payment = _write_start(adapter, purchase, method, intent)
+        except ConcurrentUpdate:
+            continue
+        return _instruct(adapter, payment, wanted), False
+    raise ConcurrentUpdate
+
+
+def _admit(adapter: Provider, purchase: Purchase) -> None:
+    if purchase.status is PurchaseStatus.PAID:
+        raise AlreadyPaid
+    if purchase.payment_attempts >= domain.MAX_ATTEMPTS:
+        raise TooManyPayments
+    if purchase.total.currency not in adapter.currencies:
+        raise MethodNotOffered(provider=adapter.name, what=purchase.total.currency)
+
+
+def _write_start(adapter: Provider, purchase: Purchase, method: str, intent: Intent) -> Payment:
+    now = clock.now()
+    with UnitOfWork(f"pay#{intent.token}") as work:
+        number = orders.start_attempt(work, purchase)
+        payment = Payment(
+            payment_id=ids.child_id("pay", purchase.purchase_id, number),
+            purchase_id=purchase.purchase_id,
+            buyer_id=purchase.buyer_id,
+            provider=adapter.name,
+            method=method,
+            amount=purchase.total,
+            status=domain.PAYMENT.initial,
+            created_at=now,
+            expires_at=purchase.due_at or now,
+            due_at=domain.PAYMENT.due_at(domain.PAYMENT.initial, now),
+            intent=intent.token,
+            fingerprint=intent.fingerprint,
+        )
+        store.save_payment(work, payment, [events.PaymentStarted(payment_id=payment.payment_id, provider=adapter.name)])
+    return replace(payment, version=1)
+
+
+def _instruct(adapter: Provider, payment: Payment, wanted: Wanted) -> Payment:
+    instruction = adapter.create(
+        PaymentOrder(
+            payment_id=payment.payment_id,
+            amount=payment.amount,
+            description=f"Biandan {payment.payment_id[-6:]}",
+            method=payment.method,
+            created_at=payment.created_at,
+            expires_at=payment.expires_at,
+            notify_url=providers.notify_url(adapter.name),
+            return_url=wanted.return_url,
+            payer=wanted.payer,
+            client_ip=wanted.client_ip,
+        )
+    )
+    if instruction.outcome is Outcome.UNKNOWN:
+        log.warning("provider silent", payment_id=payment.payment_id, provider=adapter.name, step="create")
+        return payment
+    held = [payment]
+
+    def apply() -> Payment:
+        current = held.pop() if held else store.load_payment(payment.payment_id)
+        return _apply_instruction(adapter, current, instruction)
+
+    return racing(apply)
+
+
+def _apply_instruction(adapter: Provider, payment: Payment, instruction: Instruction) -> Payment:
+    if payment.status is PaymentStatus.CLOSED and instruction.outcome is Outcome.PENDING:
+        # Given up while the provider was still creating it: take it back. A buyer who is faster gets a refund.
+        adapter.close(domain.attempt_of(replace(payment, reference=instruction.reference)))
+        return payment
+    if not payment.is_open:
+        return payment
+    if instruction.outcome is not Outcome.PENDING:
+        changed = domain.refused(payment, instruction.code)
+    elif payment.status is PaymentStatus.STARTED:
+        changed = domain.answered(payment, instruction)
+    else:  # A chase was told of it before this answer arrived.
+        changed = replace(payment, instruction=instruction, reference=instruction.reference)
+    return attempts.save_attempt(changed)

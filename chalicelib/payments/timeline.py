@@ -1,0 +1,87 @@
+"""The whole story of a purchase's money, in time order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.kernel.money import Money
+from chalicelib.ledger import service as ledger
+from chalicelib.orders import service as orders
+from chalicelib.payments import domain, store
+from chalicelib.payments.domain import REFUND, Story
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened to a purchase or its money."""
+
+    at: datetime
+    what: str
+    record_id: str
+    status: str = ""
+    amount: Money | None = None
+    by: str = ""
+    note: str = ""
+
+
+def timeline(purchase_id: str) -> list[Happening]:
+    """Return all that happened to a purchase and its money, in time order: orders, payments, refunds, approvals,
+    quarantined notices and the ledger.
+
+    Raises:
+        NotFound: if there is no such purchase.
+    """
+    sale = orders.load_sale(purchase_id)
+    found = [
+        Happening(sale.purchase.placed_at, "purchase.placed", purchase_id, amount=sale.purchase.total),
+        *(
+            Happening(change.at, "purchase.changed", purchase_id, change.status, by=change.by, note=change.note)
+            for change in sale.purchase.history
+        ),
+        *(
+            Happening(change.at, "order.changed", order.order_id, change.status, by=change.by, note=change.note)
+            for order in sale.orders
+            for change in order.history
+        ),
+        *_happenings(store.load_story(purchase_id)),
+        *(
+            Happening(
+                entry.at,
+                "ledger.posted",
+                entry.entry_id,
+                note=", ".join(f"{posting.account} {posting.amount.text()}" for posting in entry.postings),
+            )
+            for entry in ledger.entries(purchase_id)
+        ),
+    ]
+    return sorted(found, key=lambda happening: (happening.at, _RANK.get(happening.what.split(".")[0], 9)))
+
+
+_RANK = {"purchase": 0, "payment": 1, "quarantine": 2, "order": 3, "approval": 4, "refund": 5, "ledger": 6}
+"""At one moment: the cause before what it caused."""
+
+
+def _happenings(story_: Story) -> Iterator[Happening]:
+    for payment in story_.payments:
+        number = payment.payment_id
+        yield Happening(payment.created_at, "payment.started", number, amount=payment.amount, note=payment.provider)
+        if payment.captured_at is not None:
+            word = "payment.surplus" if payment.code else "payment.captured"
+            yield Happening(payment.captured_at, word, number, payment.status, payment.captured, note=payment.code)
+    for refund in story_.refunds:
+        number = refund.refund_id
+        yield Happening(
+            refund.requested_at, "refund.requested", number, amount=refund.amount, by=refund.by, note=refund.reason
+        )
+        if refund.status is not REFUND.initial:
+            yield Happening(refund.since, f"refund.{refund.status.value}", number, refund.status, note=refund.code)
+    for found in story_.quarantined:
+        yield Happening(found.at, "quarantine.opened", found.quarantine_id, found.resolved, by=found.by, note=found.why)
+    for approval in story_.approvals:
+        number = approval.approval_id
+        yield Happening(approval.asked_at, "approval.asked", number, amount=approval.amount, by=approval.asked_by)
+        if approval.status is not domain.APPROVAL.initial:
+            word = f"approval.{approval.status.value}"
+            yield Happening(approval.since, word, number, by=approval.decided_by, note=approval.note)

@@ -1,0 +1,27 @@
+"""Losing a race is no fault: read again, decide again, commit again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
+from chalicelib.runtime import metrics
+
+RACES = 8
+"""How often a use case that lost a race reads again and repeats."""
+T = TypeVar("T")
+
+
+def racing(attempt: Callable[[], T]) -> T:
+    """Repeat a load-decide-commit that lost a race; each attempt reads anew.
+
+    Raises:
+        ConcurrentUpdate: if it lost every time.
+    """
+    for _ in range(RACES):
+        try:
+            return attempt()
+        except (ConcurrentUpdate, AlreadyExists):
+            metrics.count("lost_races")
+    raise ConcurrentUpdate
