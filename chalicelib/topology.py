@@ -63,6 +63,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "payment.noticed": ("payment-notices",),
     "refund.requested": ("payments",),
     "refund.succeeded": ("orders", "complaints", "reconciliation"),
+    "refund.bounced": ("orders", "complaints"),
     "refund.failed": ("complaints", "reconciliation"),
     "ledger.posted": ("ledger",),
     "reconciliation.advanced": ("reconciliation",),

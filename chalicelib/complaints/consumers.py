@@ -9,7 +9,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import topology
 from chalicelib.complaints import service
 from chalicelib.kernel.events import Envelope
-from chalicelib.payments.events import RefundFailed, RefundSucceeded
+from chalicelib.payments.events import RefundBounced, RefundFailed, RefundSucceeded
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
 
@@ -20,13 +20,20 @@ consumer = Consumer("complaints")
 @consumer.on(RefundSucceeded)
 def on_refund_succeeded(fact: RefundSucceeded, _: Envelope) -> None:
     """Resolve the complaint that asked for it."""
-    service.end_refund(fact.order_id, fact.refund_id, succeeded=True)
+    service.end_refund(fact.order_id, (fact.refund_id, fact.origin), succeeded=True)
 
 
 @consumer.on(RefundFailed)
 def on_refund_failed(fact: RefundFailed, _: Envelope) -> None:
     """Give the complaint that asked for it back to the operator."""
-    service.end_refund(fact.order_id, fact.refund_id, succeeded=False)
+    service.end_refund(fact.order_id, (fact.refund_id, fact.origin), succeeded=False)
+
+
+@consumer.on(RefundBounced)
+def on_refund_bounced(fact: RefundBounced, _: Envelope) -> None:
+    """Open the complaint that asked for it again: what resolved it is undone."""
+    if fact.about:
+        service.undo_refund(fact.about, (fact.refund_id, fact.origin))
 
 
 @consumer.on(Due)

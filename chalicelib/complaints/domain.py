@@ -81,6 +81,8 @@ class Cause(StrEnum):
     """Agreed, but the money is not there any more (refunded otherwise meanwhile)."""
     REFUND_DONE = "refund_done"
     REFUND_FAILED = "refund_failed"
+    REFUND_BOUNCED = "refund_bounced"
+    """The refund had gone through, and came back."""
     REOPEN = "reopen"
 
 
@@ -130,7 +132,7 @@ COMPLAINT = StateMachine(
             Cause.REFUND_FAILED: Status.ESCALATED,
             Cause.SILENCE: Status.REFUNDING,
         },
-        Status.RESOLVED: {Cause.REOPEN: Status.ESCALATED},
+        Status.RESOLVED: {Cause.REOPEN: Status.ESCALATED, Cause.REFUND_BOUNCED: Status.ESCALATED},
         Status.DISMISSED: {Cause.REOPEN: Status.ESCALATED},
         Status.WITHDRAWN: {},
     },

@@ -23,7 +23,7 @@ from chalicelib.complaints.domain import (
 from chalicelib.complaints.evidence import Ticket
 from chalicelib.complaints.store import ComplaintPage
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, NotFound
+from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, NotFound, RetryLater
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
@@ -362,6 +362,7 @@ def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money) -> st
         amount=amount,
         reason=f"complaint {complaint.complaint_id}",
         cause=f"complaint#{complaint.complaint_id}#{complaint.refunds}",
+        about=complaint.complaint_id,
     )
 
 
@@ -424,8 +425,10 @@ def _missed(before: Complaint, cause: Cause) -> _Change:
     return _Change(after, [events.ComplaintEscalated(**_subject(after), why=f"{before.turn.value}_{cause.value}")])
 
 
-def end_refund(order_id: str | None, refund_id: str, *, succeeded: bool) -> None:
+def end_refund(order_id: str | None, numbers: tuple[str, ...], *, succeeded: bool) -> None:
     """Note how a refund ended on the complaint that asked for it; a no-op for any other refund, and the second time.
+
+    ``numbers`` are the refund's own and, where an operator renewed it, its first: the one the complaint knows.
 
     Raises:
         Busy: if it kept changing.
@@ -433,17 +436,33 @@ def end_refund(order_id: str | None, refund_id: str, *, succeeded: bool) -> None
     if order_id is None:
         return
     for complaint_id in store.open_lines(order_id).lines.values():
-        _end_refund(complaint_id, refund_id, Cause.REFUND_DONE if succeeded else Cause.REFUND_FAILED)
+        _end_refund(complaint_id, numbers, Cause.REFUND_DONE if succeeded else Cause.REFUND_FAILED)
 
 
-def _end_refund(complaint_id: str, refund_id: str, cause: Cause) -> None:
+def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
+    """Give a resolved complaint back to the operator because its refund came back; a no-op for any other.
+
+    Raises:
+        RetryLater: if the refund's success has not been told yet: the two overtook each other.
+        Busy: if it kept changing.
+    """
+    waiting = store.load(complaint_id)
+    if waiting.status is Status.REFUNDING and waiting.refund_id in numbers:
+        raise RetryLater("the refund is not noted yet", delay_s=5)
+    try:
+        _end_refund(complaint_id, numbers, Cause.REFUND_BOUNCED)
+    except OpenComplaint:  # The buyer complains about the line anew: that one has the operator's eye already.
+        log.warning("refund of a closed complaint came back", complaint_id=complaint_id)
+
+
+def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> None:
     for _ in range(RACES):
         before = store.load(complaint_id)
-        if before.refund_id != refund_id or not COMPLAINT.takes(before.status, cause):
+        if before.refund_id not in numbers or not COMPLAINT.takes(before.status, cause):
             return
         entry = Entry(at=clock.now(), by=Turn.PLATFORM, what="", amount=before.refund)
         after = domain.move(before, cause, entry)
-        failed = cause is Cause.REFUND_FAILED
+        failed = cause is not Cause.REFUND_DONE
         told = [events.ComplaintEscalated(**_subject(after), why=cause.value)] if failed else []
         try:
             _commit(before, _Change(after, told))

@@ -1,4 +1,4 @@
-"""What orders hear from others: parcels that arrived, refunds that went through."""
+"""What orders hear from others: parcels that arrived, refunds that went through or came back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.kernel.events import Envelope
 from chalicelib.kernel.money import Money
 from chalicelib.logistics.events import ShipmentDelivered
 from chalicelib.orders import service
-from chalicelib.payments.events import RefundSucceeded
+from chalicelib.payments.events import RefundBounced, RefundSucceeded
 from chalicelib.runtime.consume import Consumer
 
 functions = Blueprint(__name__)
@@ -29,6 +29,13 @@ def refund_succeeded(event: RefundSucceeded, envelope: Envelope) -> None:
     """Note the refund on its order; a refund of a surplus payment belongs to none."""
     if event.order_id is not None:
         service.record_refund(event.order_id, event.refund_id, Money(event.amount_minor, event.currency))
+
+
+@consumer.on(RefundBounced)
+def refund_bounced(event: RefundBounced, envelope: Envelope) -> None:
+    """Take the refund off its order again: the money came back."""
+    if event.order_id is not None:
+        service.take_back_refund(event.order_id, event.refund_id, Money(event.amount_minor, event.currency))
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("orders"), batch_size=10, name="orders")

@@ -408,6 +408,14 @@ def refund(order: Order, *, refund_id: str, amount: Money) -> Order:
     return replace(order, refunded=order.refunded + amount, refunds=(*order.refunds, refund_id))
 
 
+def take_back_refund(order: Order, *, refund_id: str, amount: Money) -> Order:
+    """Subtract a refund that had gone through and came back, once. It must have been added before."""
+    mark = f"-{refund_id}"
+    if mark in order.refunds:
+        return order
+    return replace(order, refunded=order.refunded - amount, refunds=(*order.refunds, mark))
+
+
 def rest_value(order: Order, left: Mapping[str, int]) -> Money:
     """Return what the given units of each line were charged: whole lines exactly, parts rounded down to the fen."""
     minor = sum(line.total.minor * left.get(line.line_id, 0) // line.quantity for line in order.lines)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from chalicelib.kernel import clock, context
-from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound
+from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.orders import domain, events, store
 from chalicelib.orders.domain import (
@@ -30,6 +30,7 @@ from chalicelib.orders.domain import (
     remembered,
 )
 from chalicelib.orders.store import OrderPage
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
 
@@ -285,18 +286,32 @@ def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
 
 def record_refund(order_id: str, refund_id: str, amount: Money) -> Order:
     """Note a refund that went through, once however often it is told."""
-    for _ in range(RACES):
-        order = store.load_order(order_id)
-        refunded = domain.refund(order, refund_id=refund_id, amount=amount)
-        if refunded is order:
-            return order
-        try:
-            with UnitOfWork() as work:
-                store.save_order(work, refunded)
-        except ConcurrentUpdate:
-            continue
-        return replace(refunded, version=order.version + 1)
-    raise ConcurrentUpdate
+    return racing(lambda: _noted(order_id, lambda order: domain.refund(order, refund_id=refund_id, amount=amount)))
+
+
+def take_back_refund(order_id: str, refund_id: str, amount: Money) -> Order:
+    """Note that a refund which had gone through came back, once however often it is told.
+
+    Raises:
+        RetryLater: if the refund's success has not been told yet: the two overtook each other.
+    """
+
+    def take_back(order: Order) -> Order:
+        if refund_id not in order.refunds:
+            raise RetryLater("the refund is not noted yet", delay_s=5)
+        return domain.take_back_refund(order, refund_id=refund_id, amount=amount)
+
+    return racing(lambda: _noted(order_id, take_back))
+
+
+def _noted(order_id: str, change: Callable[[Order], Order]) -> Order:
+    order = store.load_order(order_id)
+    changed = change(order)
+    if changed is order:
+        return order
+    with UnitOfWork() as work:
+        store.save_order(work, changed)
+    return replace(changed, version=order.version + 1)
 
 
 def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:

@@ -54,6 +54,8 @@ class PaymentCause(StrEnum):
     CLOSE = "close"
     REFUSE = "refuse"
     EMPTY = "empty"
+    REFILL = "refill"
+    """A refund that had gone through came back."""
 
 
 _CAPTURES = {PaymentCause.CAPTURE: PaymentStatus.CAPTURED, PaymentCause.OVERRUN: PaymentStatus.SURPLUS}
@@ -79,8 +81,8 @@ PAYMENT = StateMachine(
         PaymentStatus.SURPLUS: {PaymentCause.EMPTY: PaymentStatus.RETURNED},
         PaymentStatus.CLOSED: {PaymentCause.CHASE: PaymentStatus.CLOSED, **_CAPTURES},
         PaymentStatus.FAILED: dict(_CAPTURES),
-        PaymentStatus.REFUNDED: {},
-        PaymentStatus.RETURNED: {},
+        PaymentStatus.REFUNDED: {PaymentCause.REFILL: PaymentStatus.CAPTURED},
+        PaymentStatus.RETURNED: {PaymentCause.REFILL: PaymentStatus.SURPLUS},
     },
     deadlines={
         PaymentStatus.STARTED: (CHASES[0], PaymentCause.CHASE),
@@ -120,6 +122,8 @@ class RefundCause(StrEnum):
     TURN_ABNORMAL = "turn_abnormal"
     FAIL = "fail"
     CLOSE = "close"
+    BOUNCE = "bounce"
+    """It had gone through, and the payer's bank sent it back to the provider."""
     RETRY = "retry"
     REPLACE = "replace"
 
@@ -152,7 +156,7 @@ REFUND = StateMachine(
             RefundCause.CLOSE: RefundStatus.CLOSED,
         },
         RefundStatus.CLOSED: {RefundCause.REPLACE: RefundStatus.REPLACED},
-        RefundStatus.SUCCEEDED: {},
+        RefundStatus.SUCCEEDED: {RefundCause.BOUNCE: RefundStatus.CLOSED},
         RefundStatus.REPLACED: {},
     },
     deadlines={
@@ -390,6 +394,12 @@ class Refund:
     approved_by: str = ""
     booked_on: str = ""
     """Provider and day of the bill that should hold it, once it is done."""
+    about: str = ""
+    """What it was asked for: a complaint's id, where it was one."""
+    origin: str = ""
+    """The first number of a refund that was renewed."""
+    bounced_at: datetime | None = None
+    """When it was seen that the money had come back after it had gone through."""
     version: int = 0
 
 
@@ -643,3 +653,10 @@ def gone_back(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     whole = payment.captured is not None and refunded >= payment.captured.minor
     status = PAYMENT.next(payment.status, PaymentCause.EMPTY) if whole else payment.status
     return replace(payment, status=status, refunded=refunded, refunded_at=now)
+
+
+def came_back(payment: Payment, amount: Money) -> Payment:
+    """Return the payment after a refund that had gone through came back; its reservation stands."""
+    held = payment.status in (PaymentStatus.CAPTURED, PaymentStatus.SURPLUS)
+    status = payment.status if held else PAYMENT.next(payment.status, PaymentCause.REFILL)
+    return replace(payment, status=status, refunded=payment.refunded - amount.minor)

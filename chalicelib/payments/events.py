@@ -69,14 +69,16 @@ class PaymentNoticed(Event, frozen=True, tag="payment.noticed"):
         return f"{self.provider}#{self.notice_id}"
 
 
-class RefundEvent(Event, frozen=True):
-    """Base: a fact about one refund."""
+class RefundEvent(Event, frozen=True, kw_only=True):
+    """Base: a fact about one refund. ``origin`` is its first number where it was renewed, ``about`` a complaint."""
 
     refund_id: str
     payment_id: str
     order_id: str | None
     amount_minor: int
     currency: str
+    origin: str = ""
+    about: str = ""
 
     @property
     def subject(self) -> str:
@@ -84,7 +86,7 @@ class RefundEvent(Event, frozen=True):
         return self.refund_id
 
 
-class RefundRequested(RefundEvent, frozen=True, tag="refund.requested"):
+class RefundRequested(RefundEvent, frozen=True, kw_only=True, tag="refund.requested"):
     """The money is reserved; the provider is told next. ``round`` counts an operator's retries of the same number."""
 
     round: int = 0
@@ -99,7 +101,11 @@ class RefundSucceeded(RefundEvent, frozen=True, tag="refund.succeeded"):
     """The money is back with the payer."""
 
 
-class RefundFailed(RefundEvent, frozen=True, tag="refund.failed"):
+class RefundBounced(RefundEvent, frozen=True, tag="refund.bounced"):
+    """The money had gone through and came back: what was built on its success is to be taken back."""
+
+
+class RefundFailed(RefundEvent, frozen=True, kw_only=True, tag="refund.failed"):
     """The provider will not, or cannot, finish it: an operator must act. ``status`` is abnormal, failed or closed."""
 
     status: str

@@ -42,6 +42,7 @@ def request_refund(
     freight: bool = False,
     by: str = "",
     approved_by: str = "",
+    about: str = "",
 ) -> str:
     """Reserve a refund against the captured amount in the caller's own work; returns its number.
 
@@ -92,6 +93,7 @@ def request_refund(
         freight=freight,
         by=by,
         approved_by=approved_by,
+        about=about,
     )
     store.save_payment(work, reserved)
     write_request(work, reserved, refund)
@@ -205,6 +207,9 @@ def retry_refund(refund_id: str) -> Refund:
                     chases=0,
                     code="",
                     provider_refund_id=None,
+                    booked_on="",
+                    origin=refund.origin or refund.refund_id,
+                    bounced_at=None,
                     version=0,
                 )
                 write_request(work, payment, renewed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -29,6 +30,8 @@ def refund_fact(kind: type[F], refund: Refund, **more: object) -> F:
         order_id=refund.order_id,
         amount_minor=refund.amount.minor,
         currency=refund.amount.currency,
+        origin=refund.origin,
+        about=refund.about,
         **more,
     )
 
@@ -93,7 +96,7 @@ def query_refund_now(refund_id: str) -> Refund:
     """
     _, payment, refund = load_refund(refund_id)
     if refund.status is RefundStatus.SUCCEEDED:
-        return refund
+        return racing(lambda: _ask_again(refund_id))
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
     if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT, RefundOutcome.PENDING):
         return refund
@@ -122,6 +125,8 @@ def apply_answer(refund_id: str, report: RefundReport) -> Refund:
 def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
     story, payment, refund = load_refund(refund_id)
     cause = _cause_of(refund, report)
+    if refund.status is RefundStatus.SUCCEEDED and cause in _DOUBTS:
+        return _ask_again(refund_id)
     if not REFUND.takes(refund.status, cause):
         if cause is RefundCause.SUCCEED and refund.status is not RefundStatus.SUCCEEDED:
             quarantine.put_aside(payment, "refund_contradicted", refund_id=refund_id, state=refund.status.value)
@@ -151,6 +156,45 @@ def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
     return replace(changed, version=changed.version + 1)
 
 
+_DOUBTS = (RefundCause.CLOSE, RefundCause.FAIL, RefundCause.TURN_ABNORMAL)
+
+
+def _ask_again(refund_id: str) -> Refund:
+    """Ask about a refund that had gone through, because somebody says that it failed.
+
+    That may be an old answer after a newer one. Only what the provider answers now, about the refund as we have read
+    it, takes it back.
+    """
+    story, payment, refund = load_refund(refund_id)
+    if refund.status is not RefundStatus.SUCCEEDED:
+        return refund
+    report = providers.load(payment.provider).query_refund(order_of(payment, refund))
+    if report.outcome is RefundOutcome.CLOSED:
+        return _bounce(story, payment, refund, code=report.code)
+    if report.outcome in (RefundOutcome.FAILED, RefundOutcome.ABNORMAL):
+        quarantine.put_aside(payment, "refund_contradicted", refund_id=refund_id, state=report.outcome.value)
+    return refund
+
+
+def _bounce(story: Story, payment: Payment, refund: Refund, *, code: str) -> Refund:
+    """Take back what a refund's success changed. Its number is dead, its reservation stands: an operator renews it."""
+    now = clock.now()
+    bounced = replace(domain.moved(refund, RefundCause.BOUNCE, now=now, code=code or "bounced"), bounced_at=now)
+    fact = refund_fact(events.RefundBounced, bounced)
+    failed = refund_fact(events.RefundFailed, bounced, status=bounced.status.value, reason=bounced.code)
+    done_without = replace(
+        story, refunds=tuple(other for other in story.refunds if other.refund_id != refund.refund_id)
+    )
+    with UnitOfWork() as work:
+        store.save_refund(work, bounced, [fact, failed])
+        store.save_payment(work, domain.came_back(payment, refund.amount))
+        postings = [replace(posting, amount=-posting.amount) for posting in _postings(done_without, payment, refund)]
+        ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=now, postings=postings)
+    log.error("refund came back", refund_id=refund.refund_id, payment_id=payment.payment_id, code=bounced.code)
+    metrics.count("refunds_bounced")
+    return replace(bounced, version=bounced.version + 1)
+
+
 def _cause_of(refund: Refund, report: RefundReport) -> RefundCause:
     if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
         return RefundCause.CHASE
@@ -164,20 +208,24 @@ def _give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund)
     fact = refund_fact(events.RefundSucceeded, refund)
     store.save_refund(work, refund, [fact])
     store.save_payment(work, domain.gone_back(payment, refund.amount, now=clock.now()))
-    if refund.order_id is None:
-        postings = ledger.surplus_postings(payment.provider, -refund.amount)
-    else:
-        order = orders.load_order(refund.order_id)
-        before = sum(
-            other.amount.minor
-            for other in story.refunds
-            if other.order_id == refund.order_id and other.status is RefundStatus.SUCCEEDED
-        )
-        postings = ledger.refund_postings(
-            payment.provider,
-            ledger.Share(order.merchant_id, order.total, order.commission_bps),
-            before=Money(before, refund.amount.currency),
-            amount=refund.amount,
-        )
+    postings = _postings(story, payment, refund)
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
     metrics.count("refunds_succeeded")
+
+
+def _postings(story: Story, payment: Payment, refund: Refund) -> Sequence[ledger.Posting]:
+    """Return what a refund moves in the ledger, given those of the story that have gone through."""
+    if refund.order_id is None:
+        return ledger.surplus_postings(payment.provider, -refund.amount)
+    order = orders.load_order(refund.order_id)
+    before = sum(
+        other.amount.minor
+        for other in story.refunds
+        if other.order_id == refund.order_id and other.status is RefundStatus.SUCCEEDED
+    )
+    return ledger.refund_postings(
+        payment.provider,
+        ledger.Share(order.merchant_id, order.total, order.commission_bps),
+        before=Money(before, refund.amount.currency),
+        amount=refund.amount,
+    )

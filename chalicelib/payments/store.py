@@ -72,6 +72,9 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     freight: bool = False
     by: str = ""
     approved_by: str = ""
+    about: str = ""
+    origin: str = ""
+    bounced_ms: int = 0
 
 
 class _ApprovalDoc(msgspec.Struct, omit_defaults=True):
@@ -552,6 +555,9 @@ def _refund_row(refund: Refund) -> RefundRow:
             freight=refund.freight,
             by=refund.by,
             approved_by=refund.approved_by,
+            about=refund.about,
+            origin=refund.origin,
+            bounced_ms=_ms(refund.bounced_at),
         ),
         version=refund.version,
     )
@@ -581,6 +587,9 @@ def _refund(row: RefundRow) -> Refund:
         freight=doc.freight,
         by=doc.by,
         approved_by=doc.approved_by,
+        about=doc.about,
+        origin=doc.origin,
+        bounced_at=_time(doc.bounced_ms) if doc.bounced_ms else None,
         booked_on=_booked_on(row),
         version=int(row.version),
     )

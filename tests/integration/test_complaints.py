@@ -12,6 +12,7 @@ import urllib3
 from chalicelib.complaints import service, store
 from chalicelib.complaints.domain import Complaint, Status
 from chalicelib.kernel import clock
+from chalicelib.kernel.errors import RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
@@ -487,6 +488,40 @@ def test_a_failed_refund_goes_back_to_the_operator_and_a_mended_one_resolves(cas
     assert case.seen(complaint_id)["status"] == "resolved"
 
 
+def test_a_refund_that_came_back_opens_the_complaint_again_and_a_renewed_one_resolves_it(case: Case) -> None:
+    complaint_id = case.escalated()
+    case.decide(complaint_id)
+    case.till.settle()
+    resolved = case.seen(complaint_id)
+    assert resolved["status"] == "resolved"
+
+    case.till.sandbox.settle(resolved["refund_id"], "closed")
+    case.till.settle()
+    again = case.seen(complaint_id)
+    assert (again["status"], again["turn"], again["history"][-1]["what"]) == ("escalated", "operator", "refund_bounced")
+    assert told(case.file()) == (409, "open_complaint")
+
+    payments.retry_refund(resolved["refund_id"])
+    case.till.settle()
+    assert case.seen(complaint_id)["status"] == "resolved"
+    assert orders.load_order(case.order.order_id).refunded == Money(1999)
+
+
+def test_a_refund_that_came_back_waits_until_its_success_is_told_and_leaves_a_newer_complaint_alone(
+    case: Case,
+) -> None:
+    complaint_id = case.escalated()
+    case.decide(complaint_id, minor=500)
+    refund_id = case.seen(complaint_id)["refund_id"]
+    with pytest.raises(RetryLater):
+        service.undo_refund(complaint_id, (refund_id, ""))
+    case.till.settle()
+    newer = case.filed()
+    service.undo_refund(complaint_id, ("ref_other", ""))
+    service.undo_refund(complaint_id, (refund_id, ""))
+    assert (case.seen(complaint_id)["status"], case.seen(newer)["status"]) == ("resolved", "awaiting_merchant")
+
+
 def test_money_that_is_gone_makes_an_agreement_an_operators_case(case: Case) -> None:
     complaint_id = case.filed()
     case.reply(complaint_id, "refund", amount={"minor": 1999})
@@ -517,8 +552,8 @@ def test_a_refund_that_is_not_the_complaints_changes_nothing(case: Case) -> None
     complaint_id = case.filed()
     before = store.load(complaint_id)
 
-    service.end_refund(case.order.order_id, "ref_" + "0" * 24 + "_01", succeeded=True)
-    service.end_refund(None, "ref_" + "0" * 24 + "_01", succeeded=True)
+    service.end_refund(case.order.order_id, ("ref_" + "0" * 24 + "_01",), succeeded=True)
+    service.end_refund(None, ("ref_" + "0" * 24 + "_01",), succeeded=True)
 
     assert store.load(complaint_id) == before
 

@@ -86,7 +86,7 @@ def test_what_the_provider_would_refuse_is_refused_before_the_call(
         domain.reserve(started, Money(1), limits=limits, earlier=0, now=NOON)
 
 
-def test_a_terminal_state_takes_nothing_and_money_is_taken_in_every_other() -> None:
+def test_money_is_taken_once_whatever_the_state() -> None:
     for status in PaymentStatus:
         attempt = replace(started, status=status)
         if attempt.holds_money:
@@ -94,8 +94,19 @@ def test_a_terminal_state_takes_nothing_and_money_is_taken_in_every_other() -> N
                 domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON)
         else:
             assert domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON, surplus="late").holds_money
-    assert [status for status in PaymentStatus if PAYMENT.is_terminal(status)] == ["refunded", "returned"]
-    assert [status for status in RefundStatus if REFUND.is_terminal(status)] == ["succeeded", "replaced"]
+    assert not any(PAYMENT.is_terminal(status) for status in PaymentStatus)
+    assert [status for status in RefundStatus if REFUND.is_terminal(status)] == ["replaced"]
+
+
+def test_only_a_refund_that_came_back_leads_out_of_what_went_back() -> None:
+    assert dict(PAYMENT.edges[PaymentStatus.REFUNDED]) == {"refill": "captured"}
+    assert dict(PAYMENT.edges[PaymentStatus.RETURNED]) == {"refill": "surplus"}
+    assert dict(REFUND.edges[RefundStatus.SUCCEEDED]) == {"bounce": "closed"}
+    whole = domain.gone_back(replace(captured, reserved=1000), Money(1000), now=NOON)
+    part = domain.gone_back(replace(captured, reserved=1000), Money(400), now=NOON)
+    for payment, amount, left in ((whole, 1000, 0), (whole, 400, 600), (part, 400, 0)):
+        back = domain.came_back(payment, Money(amount))
+        assert (back.status, back.refunded, back.reserved) == (PaymentStatus.CAPTURED, left, 1000)
 
 
 def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:

@@ -1,0 +1,210 @@
+"""Refunds that had gone through and came back: what their success changed is taken back, once, and only on proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.ledger import service as ledger
+from chalicelib.orders import service as orders
+from chalicelib.payments import refunds, service
+from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus
+from chalicelib.runtime import outbound
+from tests import dump
+from tests.paying import Till, accounts, payment, story
+
+
+@pytest.fixture
+def till(cloud: str, noon: Any) -> Iterator[Till]:
+    yield Till.open(noon)
+    outbound.install(None)
+
+
+def give_back(till: Till, sale: orders.Sale, minor: int, *, order: int = 0) -> str:
+    answer = till.operate(
+        "POST",
+        f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds",
+        {
+            "order_id": sale.orders[order].order_id,
+            "amount": {"minor": minor, "currency": "CNY"},
+            "reason": "goodwill",
+        },
+    )
+    assert answer.status == 201, answer.body
+    till.settle()
+    return str(answer.json["refund_id"])
+
+
+def refund_of(sale: orders.Sale, refund_id: str) -> Refund:
+    return next(refund for refund in story(sale).refunds if refund.refund_id == refund_id)
+
+
+def noted(sale: orders.Sale, order: int = 0) -> int:
+    return orders.load_order(sale.orders[order].order_id).refunded.minor
+
+
+def cases(till: Till) -> list[tuple[str, str]]:
+    found = till.operate("GET", "/v1/operator/cases").json["items"]
+    return [(case["kind"], case["said"]["reason"]) for case in found]
+
+
+def test_the_books_are_as_before_the_refund_and_an_operator_is_told(till: Till) -> None:
+    sale, payment_id = till.paid((1999,), commission_bps=700)
+    before = accounts(sale)
+    refund_id = give_back(till, sale, 1999)
+    assert (payment(payment_id).status, payment(payment_id).refunded) == (PaymentStatus.REFUNDED, 1999)
+    assert (accounts(sale), noted(sale)) == ({}, 1999)
+
+    till.sandbox.settle(refund_id, "closed")
+    till.settle()
+
+    bounced = refund_of(sale, refund_id)
+    assert (bounced.status, bounced.code, bounced.bounced_at is not None) == (RefundStatus.CLOSED, "bounced", True)
+    held = payment(payment_id)
+    assert (held.status, held.refunded, held.reserved) == (PaymentStatus.CAPTURED, 0, 1999)
+    assert (accounts(sale), noted(sale)) == (before, 0)
+    assert cases(till) == [("refund_stuck", "bounced")]
+    listed = till.operate("GET", "/v1/operator/payments?state=refund_closed").json["refunds"]
+    assert [found["refund_id"] for found in listed] == [refund_id]
+
+
+def test_a_renewed_refund_goes_back_under_another_number(till: Till) -> None:
+    sale, payment_id = till.paid((1999,), commission_bps=700)
+    refund_id = give_back(till, sale, 1999)
+    till.sandbox.settle(refund_id, "closed")
+    till.settle()
+
+    renewed = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry", {})
+    assert renewed.status == 200, renewed.body
+    till.settle()
+
+    fresh = refund_of(sale, renewed.json["refund_id"])
+    assert fresh.refund_id != refund_id
+    assert (fresh.status, fresh.origin, fresh.bounced_at) == (RefundStatus.SUCCEEDED, refund_id, None)
+    assert refund_of(sale, refund_id).status is RefundStatus.REPLACED
+    assert payment(payment_id).status is PaymentStatus.REFUNDED
+    assert (accounts(sale), noted(sale)) == ({}, 1999)
+    assert till.sandbox.orders[payment_id].refunded == 1999
+
+
+def test_one_of_several_comes_back_and_every_account_still_ends_at_nothing(till: Till) -> None:
+    """Commission follows the running sum of what went back: taking one out of the middle must not move the rest."""
+    sale, payment_id = till.paid((1001, 998), commission_bps=333)
+    parts = [give_back(till, sale, minor) for minor in (7, 500, 493)]
+    till.sandbox.settle(parts[1], "closed")
+    till.settle()
+    assert (payment(payment_id).refunded, noted(sale)) == (500, 500)
+    shares = ledger.Share(sale.orders[0].merchant_id, sale.orders[0].total, 333)
+    ours = sum(
+        posting.amount.minor
+        for posting in ledger.refund_postings("sandbox", shares, before=shares.total * 0, amount=shares.total)
+        if posting.account == "commission"
+    )
+    assert ours == 33
+    service.retry_refund(parts[1])
+    till.settle()
+    give_back(till, sale, 1)
+    give_back(till, sale, 998, order=1)
+    assert (accounts(sale), noted(sale), noted(sale, 1)) == ({}, 1001, 998)
+
+
+def test_an_old_answer_takes_nothing_back(till: Till) -> None:
+    """A word that it failed, from before it went through: what the provider answers now decides."""
+    sale, payment_id = till.paid()
+    refund_id = give_back(till, sale, 700)
+    before = dump.tables()
+    for state in ("closed", "failed", "abnormal"):
+        headers, body = till.sandbox.signed_notice(
+            {
+                "kind": "refund",
+                "out_trade_no": payment_id,
+                "out_refund_no": refund_id,
+                "refund_id": "sbr00000001",
+                "state": state,
+                "amount": 700,
+                "currency": "CNY",
+                "notice_id": f"old-{state}",
+                "merchant_id": till.sandbox.keys.merchant_id,
+            }
+        )
+        assert till.post("/v1/webhooks/payments/sandbox", headers, body) == 200
+    till.settle()
+    assert dump.differences(before, dump.tables()) == []
+    assert refund_of(sale, refund_id).status is RefundStatus.SUCCEEDED
+
+
+def test_while_the_provider_is_silent_nothing_is_taken_back(till: Till) -> None:
+    sale, payment_id = till.paid()
+    refund_id = give_back(till, sale, 700)
+    before = dump.tables()
+    till.sandbox.steer(payment_id, silent_before=("query_refund",))
+    till.sandbox.settle(refund_id, "closed")
+    till.settle()
+    assert dump.differences(before, dump.tables()) == []
+
+    till.sandbox.steer(payment_id, silent_before=())
+    assert service.query_refund_now(refund_id).status is RefundStatus.CLOSED
+
+
+def test_told_ten_times_and_by_two_at_the_same_moment_it_comes_back_once(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale, payment_id = till.paid()
+    refund_id = give_back(till, sale, 700)
+    till.sandbox.steer(payment_id, duplicates=10)
+    real: Callable[..., Refund] = refunds._bounce
+    rivals: list[RefundStatus] = []
+
+    def bounce(*args: Any, **more: Any) -> Refund:
+        if not rivals:
+            rivals.append(RefundStatus.SUCCEEDED)
+            rivals.append(service.query_refund_now(refund_id).status)
+        return real(*args, **more)
+
+    monkeypatch.setattr(refunds, "_bounce", bounce)
+    till.sandbox.settle(refund_id, "closed")
+    till.settle()
+    assert rivals[1] is RefundStatus.CLOSED
+    entries = [entry.entry_id for entry in ledger.entries(sale.purchase.purchase_id)]
+    assert entries.count(f"refund.bounced#{refund_id}") == 1
+    assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
+    assert accounts(sale)["clearing:sandbox"] == 1999
+
+
+def test_the_order_hears_both_facts_in_any_order(till: Till) -> None:
+    sale, _ = till.paid()
+    order = sale.orders[0]
+    amount = order.total
+    from chalicelib.kernel.errors import RetryLater
+
+    with pytest.raises(RetryLater):
+        orders.take_back_refund(order.order_id, "ref_x", amount)
+    assert noted(sale) == 0
+    orders.record_refund(order.order_id, "ref_x", amount)
+    for _ in range(2):
+        orders.take_back_refund(order.order_id, "ref_x", amount)
+        orders.record_refund(order.order_id, "ref_x", amount)
+    assert noted(sale) == 0
+
+
+def test_a_surplus_that_came_back_is_owed_again(till: Till) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.expire(sale)
+    till.sandbox.pay(payment_id)
+    till.settle()
+    assert payment(payment_id).status is PaymentStatus.RETURNED
+    (refund,) = story(sale).refunds
+
+    till.sandbox.settle(refund.refund_id, "closed")
+    till.settle()
+    assert payment(payment_id).status is PaymentStatus.SURPLUS
+    assert accounts(sale) == {"clearing:sandbox": 1999, "surplus": -1999}
+    service.retry_refund(refund.refund_id)
+    till.settle()
+    assert (payment(payment_id).status, accounts(sale)) == (PaymentStatus.RETURNED, {})
+    till.wait(timedelta(minutes=5))
+    assert len(story(sale).refunds) == 2
