@@ -60,6 +60,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "payment.captured": (),
     "payment.closed": (),
     "payment.quarantined": (),
+    "payment.disputed": ("reconciliation",),
     "payment.noticed": ("payment-notices",),
     "refund.requested": ("payments",),
     "refund.succeeded": ("orders", "complaints", "reconciliation"),

@@ -1,7 +1,8 @@
 """Double entry: an entry's postings sum to zero in each currency, or there is no entry. Debits are positive.
 
 Accounts: ``clearing:<provider>`` (what a provider holds for us), ``merchant:<id>`` (what a merchant is owed),
-``commission`` (ours), ``surplus`` (captured, owed back to the payer).
+``commission`` (ours), ``surplus`` (captured, owed back to the payer), ``fees:<provider>`` (what it keeps for its
+service), ``disputes:<provider>`` (what it holds back because payers' banks contest it).
 """
 
 from __future__ import annotations
@@ -125,6 +126,16 @@ def _moving(postings: Sequence[Posting]) -> tuple[Posting, ...]:
 def surplus_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
     """Return the postings of money that nobody waited for (negative: that went back)."""
     return (Posting(clearing(provider), amount), Posting(SURPLUS, -amount))
+
+
+def disputes(provider: str) -> str:
+    """Return the account of what a provider holds back because payers' banks contest it, or took for good."""
+    return f"disputes:{provider}"
+
+
+def dispute_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
+    """Return the postings of money that a provider holds back over a dispute (negative: that it gives back)."""
+    return (Posting(clearing(provider), -amount), Posting(disputes(provider), amount))
 
 
 def fees(provider: str) -> str:

@@ -11,6 +11,7 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
+from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
 
 CHASES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 180, 300, 600))
@@ -259,6 +260,8 @@ class Payment:
     """Minor units of refunds that are requested, under way or done."""
     refunded: int = 0
     """Minor units of refunds that are done."""
+    disputed: int = 0
+    """Minor units that the provider holds back, or took, because the payer's bank contests the payment."""
     refunded_at: datetime | None = None
     """When the provider last answered about a refund: it may demand a pause before the next."""
     instruction: Instruction | None = None
@@ -430,6 +433,7 @@ class Story:
     refunds: tuple[Refund, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     def payment(self, payment_id: str) -> Payment:
         """Return one payment.
@@ -575,13 +579,14 @@ def reserve(payment: Payment, amount: Money, *, limits: Limits, earlier: int, no
     """
     if payment.captured is None or payment.captured_at is None:
         raise RefundRefused(why="not_captured", left=0)
-    left = payment.captured.minor - payment.reserved
+    left = payment.captured.minor - payment.reserved - payment.disputed
     if amount.currency != payment.captured.currency:
         raise RefundRefused(why="other_currency", left=left)
     if amount.minor <= 0:
         raise RefundRefused(why="not_positive", left=left)
     if amount.minor > left:
-        raise RefundRefused(why="more_than_captured", left=left)
+        why = "disputed" if amount.minor <= left + payment.disputed else "more_than_captured"
+        raise RefundRefused(why=why, left=max(0, left))
     if earlier >= limits.max_refunds:
         raise RefundRefused(why="too_many_refunds", left=left)
     if now - payment.captured_at > limits.refund_window:

@@ -48,6 +48,23 @@ class PaymentQuarantined(PaymentEvent, frozen=True, tag="payment.quarantined"):
         return self.quarantine_id
 
 
+class PaymentDisputed(PaymentEvent, frozen=True, kw_only=True, tag="payment.disputed"):
+    """A payer's bank contests the payment, or has decided. ``number`` counts what was told of the dispute."""
+
+    dispute_id: str
+    status: str
+    amount_minor: int
+    currency: str
+    reason: str
+    answer_by: datetime | None = None
+    number: int = 0
+
+    @property
+    def subject(self) -> str:
+        """The dispute, and which of its turns."""
+        return f"{self.dispute_id}#{self.number}"
+
+
 class PaymentNoticed(Event, frozen=True, tag="payment.noticed"):
     """A verified notice: what the provider says, in our words. Travels to its queue without a row."""
 
@@ -62,6 +79,7 @@ class PaymentNoticed(Event, frozen=True, tag="payment.noticed"):
     refund_id: str | None = None
     refund_outcome: str | None = None
     provider_refund_id: str | None = None
+    dispute: str | None = None
 
     @property
     def subject(self) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.kernel import clock
-from chalicelib.kernel.errors import IllegalTransition, NotFound
+from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
-from chalicelib.payments import attempts, domain, providers, quarantine, refunds, store
+from chalicelib.payments import attempts, disputes, domain, providers, quarantine, refunds, store
 from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined
 from chalicelib.payments.events import PaymentNoticed
-from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundReport
+from chalicelib.payments.ports import Inquirer, Notice, Outcome, RefundOutcome, RefundReport
+from chalicelib.runtime import log
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
+
+ASK_AGAIN_S = 60
 
 
 def noticed(provider: str, notice: Notice) -> PaymentNoticed:
@@ -32,6 +35,7 @@ def noticed(provider: str, notice: Notice) -> PaymentNoticed:
         refund_id=notice.refund_id,
         refund_outcome=refund.outcome.value if refund else None,
         provider_refund_id=refund.provider_refund_id if refund else None,
+        dispute=notice.dispute,
     )
 
 
@@ -40,8 +44,16 @@ def take_notice(notice: PaymentNoticed) -> None:
 
     Raises:
         UnknownPayment: if there is no such attempt (yet).
+        RetryLater: if only the provider can tell whose it is, and does not answer.
     """
-    payment = store.load_payment(notice.payment_id)
+    if notice.dispute is not None:
+        disputes.follow(notice.provider, notice.dispute)
+        return
+    payment_id = notice.payment_id or _whose_refund(notice)
+    if not payment_id:
+        log.info("refund of no payment of ours", provider=notice.provider)
+        return
+    payment = store.load_payment(payment_id)
     if payment.provider != notice.provider:
         quarantine.put_aside(payment, "other_provider", provider=notice.provider)
         return
@@ -62,6 +74,15 @@ def take_notice(notice: PaymentNoticed) -> None:
         )
     elif not payment.holds_money:
         attempts.ask(payment, close=False, chasing=False)
+
+
+def _whose_refund(notice: PaymentNoticed) -> str:
+    """Return our number of the attempt that a refund made elsewhere is on; empty if it is none of this shop's."""
+    adapter = providers.load(notice.provider)
+    found = adapter.foreign_refund(notice.refund_id or "") if isinstance(adapter, Inquirer) else None
+    if found is None:
+        raise RetryLater("the provider does not answer", delay_s=ASK_AGAIN_S)
+    return found.payment_id
 
 
 def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money | None, *, proves: bool) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import ShopError
@@ -163,9 +163,47 @@ class RefundReport:
     code: str = ""
 
 
+class DisputePhase(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+    ENDED = "ended"
+    """An inquiry that came to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeReport:
+    """What the provider says of a dispute now. ``taken``: it holds the amount back from us."""
+
+    number: str
+    payment_id: str
+    """Our number of the attempt; empty if it is none of this shop's."""
+    phase: DisputePhase
+    amount: Money
+    taken: bool
+    reason: str = ""
+    answer_by: datetime | None = None
+    opened_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRefund:
+    """A refund that was made elsewhere, in the provider's console: no number of ours is on it."""
+
+    payment_id: str
+    """Our number of the attempt; empty if it is none of this shop's."""
+    report: RefundReport
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A verified notice: about an attempt (``report``) or about a refund (``refund_id`` and ``refund_report``)."""
+    """A verified notice: about an attempt (``report``), a refund (``refund_id`` and ``refund_report``) or a dispute.
+
+    Where ``payment_id`` is empty the notice names only the provider's own number of a refund or dispute: whose it is,
+    and how it stands, is asked (:class:`Inquirer`).
+    """
 
     notice_id: str
     """Stable over the provider's retries where it has such an id."""
@@ -173,6 +211,8 @@ class Notice:
     report: Report | None = None
     refund_id: str | None = None
     refund_report: RefundReport | None = None
+    dispute: str | None = None
+    """The provider's number of the dispute it is about."""
 
 
 class Ack(StrEnum):
@@ -307,6 +347,17 @@ class Provider(Protocol):
 
     def acknowledge(self, ack: Ack) -> Reply:
         """Return the exact reply the provider wants to its notice."""
+
+
+@runtime_checkable
+class Inquirer(Protocol):
+    """What an adapter can do besides, whose notices may name only the provider's own numbers."""
+
+    def dispute(self, number: str) -> DisputeReport | None:
+        """Ask how a dispute stands; None if there is no answer that can be trusted."""
+
+    def foreign_refund(self, number: str) -> ForeignRefund | None:
+        """Ask about a refund by the provider's number; None if there is no answer that can be trusted."""
 
 
 def lower(headers: Mapping[str, str]) -> dict[str, str]:

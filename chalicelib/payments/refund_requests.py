@@ -151,7 +151,7 @@ def _taken(story: Story, order_id: str) -> int:
 def _left(story: Story, payment: Payment, order_id: str | None, wanted: Money) -> Money:
     """Return what may still be refunded of what is wanted: refunds under way count, though no order knows them yet."""
     captured = payment.captured.minor if payment.captured else 0
-    left = min(wanted.minor, captured - payment.reserved)
+    left = min(wanted.minor, captured - payment.reserved - payment.disputed)
     if order_id is not None:
         left = min(left, orders.load_order(order_id).total.minor - _taken(story, order_id))
     return Money(max(0, left), wanted.currency)

@@ -15,6 +15,7 @@ from chalicelib.kernel.clock import from_epoch_s
 from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
+from chalicelib.payments.dispute_rules import Dispute, DisputeStatus, dispute_id
 from chalicelib.payments.domain import (
     ATTENTION,
     Approval,
@@ -105,6 +106,17 @@ class _QuarantinedDoc(msgspec.Struct, omit_defaults=True):
     fingerprint: str = ""
 
 
+class _DisputeDoc(msgspec.Struct, omit_defaults=True):
+    provider: str
+    number: str
+    opened_ms: int
+    since_ms: int
+    reason: str = ""
+    answer_by_ms: int = 0
+    taken: int = 0
+    moves: int = 0
+
+
 class AttentionIndex(GlobalSecondaryIndex["RecordRow"]):
     """Sparse: refunds and quarantined notices that wait for an operator, oldest first."""
 
@@ -162,6 +174,7 @@ class PaymentRow(RecordRow):
     captured_minor = NumberAttribute(null=True)
     reserved_minor = NumberAttribute(default=0)
     refunded_minor = NumberAttribute(default=0)
+    disputed_minor = NumberAttribute(null=True)
     doc = DocumentAttribute[_PaymentDoc](_PaymentDoc)
 
 
@@ -202,6 +215,20 @@ class ApprovalRow(RecordRow):
     amount_minor = NumberAttribute()
     currency = UnicodeAttribute()
     doc = DocumentAttribute[_ApprovalDoc](_ApprovalDoc)
+
+
+class DisputeRow(RecordRow):
+    """A dispute of one of the purchase's payments."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    payment_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+    amount_minor = NumberAttribute()
+    currency = UnicodeAttribute()
+    doc = DocumentAttribute[_DisputeDoc](_DisputeDoc)
 
 
 def load_story(purchase_id: str, *, consistent: bool = True) -> Story:
@@ -411,6 +438,60 @@ def _approval(row: ApprovalRow) -> Approval:
     )
 
 
+def load_dispute(purchase_id: str, provider: str, number: str) -> Dispute | None:
+    """Read one dispute by the provider's number, or None."""
+    row = reads.get(DisputeRow, purchase_id, dispute_id(provider, number), consistent=True)
+    return _dispute(row) if row is not None else None
+
+
+def save_dispute(work: UnitOfWork, dispute: Dispute, events: Sequence[Event] = ()) -> None:
+    """Add the dispute's row to the work; a rival's write first is a ``ConcurrentUpdate``."""
+    waits = dispute.status is DisputeStatus.OPEN
+    row = DisputeRow(
+        purchase_id=dispute.purchase_id,
+        id=dispute.dispute_id,
+        payment_id=dispute.payment_id,
+        status=dispute.status.value,
+        amount_minor=dispute.amount.minor,
+        currency=dispute.amount.currency,
+        attention="disputed" if waits else None,
+        attention_ms=_ms(dispute.since) if waits else None,
+        doc=_DisputeDoc(
+            provider=dispute.provider,
+            number=dispute.number,
+            opened_ms=_ms(dispute.opened_at),
+            since_ms=_ms(dispute.since),
+            reason=dispute.reason,
+            answer_by_ms=_ms(dispute.answer_by),
+            taken=dispute.taken,
+            moves=dispute.moves,
+        ),
+        version=dispute.version,
+    )
+    row.set_due(None, dispute.dispute_id)
+    work.save(row, events=events, label=dispute.dispute_id, refuse=_lost)
+
+
+def _dispute(row: DisputeRow) -> Dispute:
+    doc = row.doc
+    return Dispute(
+        dispute_id=row.id,
+        purchase_id=row.purchase_id,
+        payment_id=row.payment_id,
+        provider=doc.provider,
+        number=doc.number,
+        status=DisputeStatus(row.status),
+        amount=Money(int(row.amount_minor), row.currency),
+        opened_at=_time(doc.opened_ms),
+        since=_time(doc.since_ms),
+        reason=doc.reason,
+        answer_by=_time(doc.answer_by_ms) if doc.answer_by_ms else None,
+        taken=doc.taken,
+        moves=doc.moves,
+        version=int(row.version),
+    )
+
+
 def _assemble(items: Iterable[reads.Raw]) -> Story:
     rows: list[RecordRow] = []
     for item in items:
@@ -425,6 +506,7 @@ def _story(rows: Iterable[object]) -> Story:
     refunds: list[Refund] = []
     quarantined: list[Quarantined] = []
     approvals: list[Approval] = []
+    disputes: list[Dispute] = []
     for row in rows:
         if isinstance(row, PaymentRow):
             payments.append(_payment(row))
@@ -434,7 +516,9 @@ def _story(rows: Iterable[object]) -> Story:
             quarantined.append(_quarantined(row))
         elif isinstance(row, ApprovalRow):
             approvals.append(_approval(row))
-    return Story(tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals))
+        elif isinstance(row, DisputeRow):
+            disputes.append(_dispute(row))
+    return Story(tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals), tuple(disputes))
 
 
 _KINDS: dict[str, type[RecordRow]] = {
@@ -442,6 +526,7 @@ _KINDS: dict[str, type[RecordRow]] = {
     "ref": RefundRow,
     "qua": QuarantinedRow,
     "apr": ApprovalRow,
+    "dsp": DisputeRow,
 }
 
 
@@ -466,6 +551,7 @@ def _payment_row(payment: Payment) -> PaymentRow:
         captured_minor=payment.captured.minor if payment.captured else None,
         reserved_minor=payment.reserved,
         refunded_minor=payment.refunded,
+        disputed_minor=payment.disputed or None,
         booked_on=_shelf(payment.booked_on, payment.payment_id),
         attention="surplus" if payment.status is PaymentStatus.SURPLUS else None,
         attention_ms=_ms(payment.captured_at) if payment.status is PaymentStatus.SURPLUS else None,
@@ -518,6 +604,7 @@ def _payment(row: PaymentRow) -> Payment:
         captured_at=_time(doc.captured_ms) if doc.captured_ms else None,
         reserved=int(row.reserved_minor),
         refunded=int(row.refunded_minor),
+        disputed=int(row.disputed_minor or 0),
         refunded_at=_time(doc.refunded_ms) if doc.refunded_ms else None,
         instruction=Instruction(
             Outcome.PENDING, Action(shown.action), shown.url, shown.params, doc.reference, shown.code

@@ -22,6 +22,7 @@ from chalicelib.payments.ports import (
     Action,
     Attempt,
     CloseOutcome,
+    Inquirer,
     Notice,
     NoticeRefused,
     Outcome,
@@ -315,6 +316,11 @@ def test_recorded_notices_mean_what_they_meant(path: Path) -> None:
             assert caught.value.code == expect["refusal"]
             return
         notice = stand.provider.verify(headers=recorded["headers"], body=body)
+    if not notice.payment_id:  # Somebody must be able to say whose it is.
+        assert isinstance(stand.provider, Inquirer)
+    assert notice.dispute == expect.get("dispute")
+    if notice.dispute:
+        return
     said = notice.report or notice.refund_report
     assert said is not None
     assert said.amount is not None

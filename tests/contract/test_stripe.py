@@ -29,6 +29,8 @@ from chalicelib.payments.ports import (
     Attempt,
     BadSignature,
     CloseOutcome,
+    DisputePhase,
+    DisputeReport,
     ForeignNotice,
     IgnoredNotice,
     NoticeRefused,
@@ -40,7 +42,7 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
 )
 from chalicelib.payments.providers import stripe
-from chalicelib.payments.providers.stripe import Configuration, ForOperators, to_stripe
+from chalicelib.payments.providers.stripe import Configuration, to_stripe
 from chalicelib.runtime import outbound
 from chalicelib.runtime.config import config
 from tools.sandbox import mount
@@ -344,8 +346,9 @@ def test_genuine_nonsense_is_a_typed_refusal(kind: str, thing: Any, changes: Any
             notice = verify(body)
         except NoticeRefused:
             return
-    assert notice.payment_id == PAYMENT
-    assert (notice.report is None) != (notice.refund_report is None)
+    said = [notice.report, notice.refund_report, notice.dispute]
+    assert sum(each is not None for each in said) == 1
+    assert notice.payment_id == PAYMENT or (notice.payment_id == "" and notice.report is None)
 
 
 @settings(max_examples=200)
@@ -459,26 +462,19 @@ def test_refunds(kind: str, status: str, outcome: RefundOutcome) -> None:
     assert notice.refund_report.provider_refund_id == "re_1"
 
 
-@pytest.mark.parametrize(
-    ("kind", "thing", "said"),
-    [
-        ("charge.dispute.created", DISPUTE, "dispute_created"),
-        ("charge.dispute.updated", DISPUTE, "dispute_updated"),
-        ("charge.dispute.funds_withdrawn", DISPUTE, "dispute_funds_withdrawn"),
-        ("charge.dispute.funds_reinstated", DISPUTE, "dispute_funds_reinstated"),
-        ("charge.dispute.closed", {**DISPUTE, "payment_intent": None}, "dispute_closed"),
-        ("refund.created", {**BACK, "metadata": {}}, "refund_made_elsewhere"),
-    ],
-)
-def test_what_a_person_should_know(kind: str, thing: Any, said: str) -> None:
-    with pytest.raises(ForOperators) as caught:
-        verify(event(kind, thing))
-    told = caught.value
-    assert isinstance(told, IgnoredNotice), "it is acknowledged"
-    assert (told.params["kind"], told.params["currency"]) == (said, "USD")
-    assert told.params["transaction_id"] == ("ch_1" if thing.get("payment_intent") is None else "pi_1")
-    assert said in told.detail("en")
-    assert said in told.detail("zh")
+@pytest.mark.parametrize("turn", ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"])
+def test_a_dispute_is_only_named(turn: str) -> None:
+    """How it stands is asked: events come in any order, and the dispute does not say whose payment it is about."""
+    notice = verify(event(f"charge.dispute.{turn}", DISPUTE))
+    assert (notice.notice_id, notice.payment_id, notice.dispute) == ("evt_1", "", "dp_1")
+    assert (notice.report, notice.refund_id, notice.refund_report) == (None, None, None)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"refund_id": REFUND}, {"payment_id": PAYMENT}])
+def test_a_refund_made_in_the_dashboard_goes_by_stripes_number(metadata: dict[str, str]) -> None:
+    notice = verify(event("refund.created", {**BACK, "metadata": metadata}))
+    assert (notice.payment_id, notice.refund_id, notice.dispute) == ("", "re_1", None)
+    assert (notice.refund_report.outcome, notice.refund_report.amount) == (RefundOutcome.SUCCEEDED, Money(700, "USD"))
 
 
 def test_the_kinds_exist_in_stripes_own_package() -> None:
@@ -920,6 +916,107 @@ def test_a_disputed_payment_is_not_refunded_and_shows_in_the_bill(
     assert kinds[BillKind.DISPUTE].amount == Money(1990, "USD")
     assert kinds[BillKind.DISPUTE].transaction_id == intent["id"]
     assert kinds[BillKind.PAYMENT].fee_text == "88 USD"
+
+
+DISPUTED: dict[str, Any] = {
+    **DISPUTE,
+    "balance_transactions": [{"amount": -1990}],
+    "created": NOW,
+    "evidence_details": {"due_by": NOW + 86400},
+    "payment_intent": {**INTENT},
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "moves", "phase", "taken"),
+    [
+        ("warning_needs_response", [], DisputePhase.OPEN, False),
+        ("warning_under_review", [], DisputePhase.OPEN, False),
+        ("warning_closed", [], DisputePhase.ENDED, False),
+        ("prevented", [], DisputePhase.ENDED, False),
+        ("needs_response", [-1990], DisputePhase.OPEN, True),
+        ("under_review", [-2100], DisputePhase.OPEN, True),
+        ("won", [-1990, 1990], DisputePhase.WON, False),
+        ("won", [-1990], DisputePhase.WON, True),
+        ("lost", [-1990], DisputePhase.LOST, True),
+    ],
+)
+def test_how_a_dispute_stands(wire: Wire, status: str, moves: list[int], phase: DisputePhase, taken: bool) -> None:
+    wire.content = {**DISPUTED, "status": status, "balance_transactions": [{"amount": move} for move in moves]}
+    found = stripe.build(TOLD).dispute("dp_1")
+    assert found == DisputeReport(
+        "dp_1", PAYMENT, phase, Money(1990, "USD"), taken, "fraudulent", START + timedelta(days=1), START
+    )
+    assert [sent.url for sent in wire.sent] == ["https://api.stripe.com/v1/disputes/dp_1?expand%5B%5D=payment_intent"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "dp_2"},
+        {"object": "refund"},
+        {"status": "a_new_state"},
+        {"amount": "1990"},
+        {"amount": -1},
+        {"balance_transactions": None},
+        {"balance_transactions": [{"amount": "many"}]},
+        {"evidence_details": {"due_by": "soon"}},
+    ],
+)
+def test_an_answer_about_a_dispute_that_cannot_be_trusted_is_none(wire: Wire, change: dict[str, Any]) -> None:
+    wire.content = {**DISPUTED, **change}
+    assert stripe.build(TOLD).dispute("dp_1") is None
+
+
+def test_a_dispute_or_refund_of_another_shops_payment_says_so(wire: Wire) -> None:
+    theirs = {"id": "pi_1", "object": "payment_intent", "metadata": {"order": "7"}}
+    wire.content = {**DISPUTED, "payment_intent": theirs}
+    disputed = stripe.build(TOLD).dispute("dp_1")
+    assert disputed is not None
+    assert disputed.payment_id == ""
+    wire.content = {**BACK, "metadata": {}, "payment_intent": theirs}
+    refunded = stripe.build(TOLD).foreign_refund("re_1")
+    assert refunded is not None
+    assert refunded.payment_id == ""
+
+
+@pytest.mark.parametrize("number", ["", "dp_1/../../refunds", "dp 1", "dp_1?x=1", "x" * 300])
+def test_a_number_that_is_none_is_not_asked_about(wire: Wire, number: str) -> None:
+    assert stripe.build(TOLD).dispute(number) is None
+    assert stripe.build(TOLD).foreign_refund(number) is None
+    assert wire.sent == []
+
+
+def test_disputes_and_dashboard_refunds_against_the_stand_in(host: stripe_host.Stripe) -> None:
+    provider = stripe.build(host.configuration())
+    provider.create(order())
+    host.pay(PAYMENT)
+    back = host.console_refund(PAYMENT, 5)
+    found = provider.foreign_refund(back["id"])
+    assert found is not None
+    assert (found.payment_id, found.report.outcome, found.report.amount) == (
+        PAYMENT,
+        RefundOutcome.SUCCEEDED,
+        Money(5, "USD"),
+    )
+    number = host.dispute(PAYMENT, amount=1000, inquiry=True)["id"]
+    seen = []
+    for how in ("", "needs_response", "won", "lost"):
+        if how:
+            host.end_dispute(PAYMENT, how)
+        report = provider.dispute(number)
+        assert report is not None
+        seen.append((report.phase.value, report.taken, report.payment_id, report.amount.minor))
+    assert seen == [
+        ("open", False, PAYMENT, 1000),
+        ("open", True, PAYMENT, 1000),
+        ("won", False, PAYMENT, 1000),
+        ("lost", False, PAYMENT, 1000),
+    ]
+    assert provider.dispute("dp_none") is None
+    host.steer("query_dispute", silent_before=("query_dispute",))
+    assert provider.dispute(number) is None
+    assert host.money(PAYMENT) == (1990, 5)
 
 
 def test_a_bill_of_many_pages(host: stripe_host.Stripe, at_start: clock.Fixed) -> None:

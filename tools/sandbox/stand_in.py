@@ -9,6 +9,8 @@ posts the notices that are due. Every stand-in is told what to do in the same wo
 - ``POST /control`` and ``POST /control/{no}``: a :class:`Steering` in part, for all orders or one
 - ``POST /settle/{refund}``: ``{"state"}``, what a pending refund comes to
 - ``POST /console-refund/{no}``: ``{"amount"}``, a refund made in the provider's console
+- ``POST /dispute/{no}``: the payer's bank contests the payment (``{"amount", "inquiry"}`` optional), where a provider
+  tells its merchants so; ``POST /dispute-ends/{no}``: ``{"how"}``, what the bank decides
 - ``POST /rotate``: ``{"overlap", "tell"}``, other keys; ``tell`` the shop about them where somebody listens
 - ``GET /state`` and ``GET /`` (the cashier; ``?order=`` picks one)
 """
@@ -338,7 +340,7 @@ class StandIn(ABC):
         except (ValueError, TypeError) as error:
             return plain(409, {"error": str(error)})
 
-    def _control(  # noqa: C901 - one line a call
+    def _control(  # noqa: C901, PLR0912 - one line a call
         self, method: str, parts: list[str], content: dict[str, Any]
     ) -> Answer:
         match (method, parts):
@@ -356,6 +358,10 @@ class StandIn(ABC):
                 self.settle(number, content.get("state", "succeeded"))
             case ("POST", ["console-refund", number]):
                 self.console_refund(number, content["amount"])
+            case ("POST", ["dispute", number]):
+                self.dispute(number, **content)
+            case ("POST", ["dispute-ends", number]):
+                self.end_dispute(number, content.get("how", "lost"))
             case ("POST", ["rotate"]):
                 self.turn_keys(overlap=bool(content.get("overlap", True)))
                 if content.get("tell", True) and self.when_rotated:
@@ -368,6 +374,18 @@ class StandIn(ABC):
             case _:
                 return plain(404, {"error": "there is no such call"})
         return plain(200, self.state())
+
+    def dispute(self, number: str, *, amount: int | None = None, inquiry: bool = False) -> Any:
+        """Let the payer's bank contest the payment.
+
+        Raises:
+            ValueError: if this provider does not tell its merchants of such things.
+        """
+        raise ValueError(f"{type(self).__name__} tells nobody about disputes ({number}, {amount}, {inquiry})")
+
+    def end_dispute(self, number: str, how: str) -> Any:
+        """Let the bank decide; as :meth:`dispute`."""
+        raise ValueError(f"{type(self).__name__} tells nobody about disputes ({number}, {how})")
 
     def pay_twice(self, number: str) -> None:
         """Pay an order and every other attempt of its purchase, in whatever state; alone, its notices go out twice.

@@ -22,6 +22,7 @@ from tools.sandbox.stand_in import EVERYBODY_KNOWS, StandIn, Steering, pick
 HOSTS = ("api.stripe.com",)
 _THREE = frozenset({"kwd", "bhd", "omr", "jod", "tnd"})
 _REMEMBERED_S = 86400
+_EVIDENCE_S = 14 * 86400
 Object = dict[str, Any]
 Form = dict[str, str]
 
@@ -530,37 +531,82 @@ class Stripe(StandIn):
                 raise KeyError(number)
             return self._new_refund(self.charges[intent["latest_charge"]], amount, {}, "succeeded")
 
-    def dispute(self, number: str) -> Object:
-        """Let the payer's bank take the money back."""
+    def dispute(self, number: str, *, amount: int | None = None, inquiry: bool = False) -> Object:
+        """Let the payer's bank contest the payment; it takes the money back at once unless it only inquires."""
         with self._lock:
             intent = self.intent_of(number)
-            if intent is None:
+            if intent is None or intent["latest_charge"] is None:
                 raise KeyError(number)
             charge = self.charges[intent["latest_charge"]]
-            charge["disputed"] = True
             dispute = {
                 "id": f"dp_{self._next():020d}",
                 "object": "dispute",
-                "amount": charge["amount"],
+                "amount": amount or charge["amount"],
+                "balance_transactions": [],
                 "charge": charge["id"],
                 "created": int(self.now()),
                 "currency": charge["currency"],
+                "evidence_details": {"due_by": int(self.now()) + _EVIDENCE_S, "has_evidence": False},
+                "livemode": self.keys.livemode,
                 "metadata": {},
                 "payment_intent": intent["id"],
                 "reason": "fraudulent",
-                "status": "needs_response",
+                "status": "warning_needs_response" if inquiry else "needs_response",
             }
             self.disputes[dispute["id"]] = dispute
-            self._book("adjustment", dispute, -charge["amount"], 1500)
             self._emit("charge.dispute.created", dispute)
-            self._emit("charge.dispute.funds_withdrawn", dispute)
+            if not inquiry:
+                self._withdraw(dispute)
             return dispute
 
+    def _withdraw(self, dispute: Object) -> None:
+        self.charges[dispute["charge"]]["disputed"] = True
+        self._book("adjustment", dispute, -dispute["amount"], 1500)
+        dispute["balance_transactions"].append({"amount": -dispute["amount"], "fee": 1500})
+        self._emit("charge.dispute.funds_withdrawn", dispute)
+
+    def end_dispute(self, number: str, how: str) -> Object:
+        """Let the bank decide the latest dispute of a payment: ``won``, ``lost``, ``warning_closed``, or escalate an
+        inquiry (``needs_response``).
+        """
+        with self._lock:
+            intent = self.intent_of(number) or {"id": None}
+            dispute = next(d for d in reversed(self.disputes.values()) if d["payment_intent"] == intent["id"])
+            dispute["status"] = how
+            if how == "needs_response":
+                self._emit("charge.dispute.updated", dispute)
+                self._withdraw(dispute)
+                return dispute
+            if how == "won" and self.charges[dispute["charge"]]["disputed"]:
+                self._book("adjustment", dispute, dispute["amount"], 0)
+                dispute["balance_transactions"].append({"amount": dispute["amount"], "fee": 0})
+                self.charges[dispute["charge"]]["disputed"] = False
+                self._emit("charge.dispute.funds_reinstated", dispute)
+            self._emit("charge.dispute.closed", dispute)
+            return dispute
+
+    def _get_dispute(self, form: Form, reference: str) -> Object:
+        return self._with_intent(_there(self.disputes, reference), form)
+
+    def _get_refund(self, form: Form, reference: str) -> Object:
+        return self._with_intent(_there(self.refunds, reference), form)
+
+    def _with_intent(self, thing: Object, form: Form) -> Object:
+        _known(form, "", optional="expand[]")
+        if form.get("expand[]") != "payment_intent":
+            return thing
+        return {**thing, "payment_intent": self.intents[thing["payment_intent"]]}
+
     def money(self, number: str) -> tuple[int, int]:
-        """Return what these books say was captured with our number, and what has gone back."""
+        """Return what these books say was captured with our number, and what has gone back, to payers or banks."""
         charges = {c["id"]: c["amount"] for c in self.charges.values() if c["metadata"].get("payment_id") == number}
         back = [r["amount"] for r in self.refunds.values() if r["charge"] in charges and r["status"] == "succeeded"]
-        return sum(charges.values()), sum(back)
+        taken = [
+            -sum(move["amount"] for move in dispute["balance_transactions"])
+            for dispute in self.disputes.values()
+            if dispute["charge"] in charges
+        ]
+        return sum(charges.values()), sum(back) + sum(taken)
 
     def rotate(self, secret: str, *, overlap: bool = True) -> None:
         """Sign events with a new secret; in the overlap with the one before as well, as Stripe does for a day."""
@@ -668,6 +714,8 @@ _ROUTES: dict[str, tuple[str, Callable[..., Object]]] = {
     "GET /v1/payment_intents": ("search", Stripe._list_intents),  # noqa: SLF001
     "GET /v1/payment_intents/(pi_[A-Za-z0-9_]+)": ("query", Stripe._get_intent),  # noqa: SLF001
     "POST /v1/payment_intents/(pi_[A-Za-z0-9_]+)/cancel": ("close", Stripe._cancel_intent),  # noqa: SLF001
+    "GET /v1/disputes/(dp_[A-Za-z0-9_]+)": ("query_dispute", Stripe._get_dispute),  # noqa: SLF001
+    "GET /v1/refunds/(re_[A-Za-z0-9_]+)": ("query_refund", Stripe._get_refund),  # noqa: SLF001
     "POST /v1/refunds": ("refund", Stripe._create_refund),  # noqa: SLF001
     "GET /v1/refunds": ("query_refund", Stripe._list_refunds),  # noqa: SLF001
     "GET /v1/balance_transactions": ("bill", Stripe._list_transactions),  # noqa: SLF001

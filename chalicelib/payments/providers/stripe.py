@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from chalicelib.kernel import clock, ids
@@ -29,7 +29,10 @@ from chalicelib.payments.ports import (
     Attempt,
     BadSignature,
     CloseOutcome,
+    DisputePhase,
+    DisputeReport,
     ForeignNotice,
+    ForeignRefund,
     IgnoredNotice,
     Instruction,
     Limits,
@@ -62,6 +65,7 @@ SESSION_AT_MOST = timedelta(hours=23, minutes=50)
 _LOOK_AROUND = (timedelta(minutes=5), timedelta(minutes=30))
 _MAX_PAGES = 20
 _MAX_REFUND_KEYS = 12
+T = TypeVar("T")
 
 # fmt: off
 _ZERO_DECIMALS = frozenset({
@@ -155,17 +159,6 @@ def verify(
         NoticeRefused: one of its subclasses.
     """
     return build(configuration).verify(headers=headers, body=body)
-
-
-class ForOperators(IgnoredNotice):
-    """Genuine and not of an attempt's or refund's state, but a person should know: a dispute, a refund made elsewhere.
-
-    ``params`` carry ``kind``, ``object_id``, ``transaction_id``, ``amount_minor``, ``currency`` and ``status``.
-    """
-
-    code = "notice_for_operators"
-    en: ClassVar[str] = "Stripe says {kind} about {transaction_id}: {status}."
-    zh: ClassVar[str] = "Stripe 通知 {kind}，涉及 {transaction_id}：{status}。"
 
 
 @dataclass(frozen=True)
@@ -331,6 +324,27 @@ class Stripe:
             return intent, RefundReport(RefundOutcome.ABSENT)
         reports = [_refund_report(item, refund) for item in ours]
         return intent, min(reports, key=lambda report: _MOST_TELLING.index(report.outcome))
+
+    # --- what was done elsewhere --------------------------------------------------------------------------------------
+
+    def dispute(self, number: str) -> DisputeReport | None:
+        """Ask how a dispute stands, and whose payment it is about."""
+        return self._inquire(f"/v1/disputes/{number}", "dispute", number, _dispute_report)
+
+    def foreign_refund(self, number: str) -> ForeignRefund | None:
+        """Ask about a refund that was made in the dashboard, by Stripe's number."""
+        return self._inquire(f"/v1/refunds/{number}", "refund", number, _foreign_refund)
+
+    def _inquire(self, path: str, kind: str, number: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
+        answer = self._call("GET", path, {"expand[]": "payment_intent"}) if _ID.fullmatch(number) else None
+        if answer is None or answer.status != 200:
+            return None
+        if (answer.content.get("object"), answer.content.get("id")) != (kind, number):
+            return None
+        try:
+            return read(answer.content)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return None
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
@@ -696,6 +710,42 @@ def _refund_fields(item: Mapping[str, Any]) -> RefundReport:
     )
 
 
+_DISPUTE_PHASES = {
+    "warning_needs_response": DisputePhase.OPEN,
+    "warning_under_review": DisputePhase.OPEN,
+    "needs_response": DisputePhase.OPEN,
+    "under_review": DisputePhase.OPEN,
+    "warning_closed": DisputePhase.ENDED,
+    "prevented": DisputePhase.ENDED,
+    "won": DisputePhase.WON,
+    "lost": DisputePhase.LOST,
+}
+"""Source: docs.stripe.com/api/disputes/object. A ``warning`` is an inquiry: no money has moved."""
+
+
+def _dispute_report(thing: Mapping[str, Any]) -> DisputeReport:
+    """Read a dispute. Its balance transactions say whether Stripe holds the money: they end below zero while it does.
+
+    They are in the account's currency; the amount itself is in the payment's.
+    """
+    moved = thing["balance_transactions"]
+    details = _expanded(thing.get("evidence_details")) or {}
+    return DisputeReport(
+        number=_text(thing["id"]),
+        payment_id=_our_payment(_expanded(thing.get("payment_intent")) or {}),
+        phase=_DISPUTE_PHASES[thing["status"]],
+        amount=_money(thing["amount"], thing["currency"]),
+        taken=sum(int(each["amount"]) for each in moved) < 0,
+        reason=_word(thing.get("reason")),
+        answer_by=_moment(details.get("due_by")),
+        opened_at=_moment(thing["created"]),
+    )
+
+
+def _foreign_refund(thing: Mapping[str, Any]) -> ForeignRefund:
+    return ForeignRefund(_our_payment(_expanded(thing.get("payment_intent")) or {}), _refund_fields(thing))
+
+
 # --- events -----------------------------------------------------------------------------------------------------------
 
 _STAMP = re.compile(r"[0-9]{1,12}")
@@ -815,32 +865,20 @@ def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: da
 def _refund_moved(notice_id: str, _kind: str, thing: Mapping[str, Any], at: datetime | None) -> Notice:
     refund_id = str(_metadata(thing).get("refund_id") or "")
     report = _refund_fields(thing)
-    if not refund_id or not _our_payment(thing):
-        raise _for_operators("refund_made_elsewhere", thing)
-    payment_id = _number(thing)
-    if not ids.is_id("ref", refund_id):
-        raise ForeignNotice(why="the number is none of ours")
+    if refund_id and _our_payment(thing):
+        payment_id = _number(thing)
+        if not ids.is_id("ref", refund_id):
+            raise ForeignNotice(why="the number is none of ours")
+    else:  # Made in the dashboard: the intent knows whose it is.
+        payment_id, refund_id = "", _text(thing["id"])
     moment = at if report.outcome is RefundOutcome.SUCCEEDED else None
     told = RefundReport(report.outcome, report.amount, report.provider_refund_id, moment, report.code)
     return Notice(notice_id, payment_id, refund_id=refund_id, refund_report=told)
 
 
-def _disputed(_notice_id: str, kind: str, thing: Mapping[str, Any], _at: datetime | None) -> Notice:
-    raise _for_operators(f"dispute_{kind.rpartition('.')[2]}", thing)
-
-
-def _for_operators(kind: str, thing: Mapping[str, Any]) -> ForOperators:
-    amount = _money(thing["amount"], thing["currency"])
-    intent = thing.get("payment_intent") or thing.get("charge")
-    return ForOperators(
-        why=kind,
-        kind=kind,
-        object_id=_text(thing["id"]),
-        transaction_id=_text(intent) if intent else "",
-        amount_minor=amount.minor,
-        currency=amount.currency,
-        status=_word(thing.get("reason") or thing.get("status")),
-    )
+def _disputed(notice_id: str, _kind: str, thing: Mapping[str, Any], _at: datetime | None) -> Notice:
+    _money(thing["amount"], thing["currency"])
+    return Notice(notice_id, "", dispute=_text(thing["id"]))
 
 
 _KINDS: dict[str, Handler] = {
