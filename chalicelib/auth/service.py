@@ -15,6 +15,7 @@ from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, NotFound, 
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.config import setting
+from chalicelib.runtime.db import races
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
@@ -451,5 +452,5 @@ def remove_address(account_id: str, address_id: str) -> None:
 
 def _save_book(book: AddressBook) -> AddressBook:
     with UnitOfWork() as work:
-        work.save(store.book_row(book), refuse=lambda _: ConcurrentUpdate(), label="addresses")
+        work.save(store.book_row(book), refuse=races.lost, label="addresses")
     return replace(book, version=book.version + 1)

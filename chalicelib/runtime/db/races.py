@@ -13,6 +13,11 @@ RACES = 8
 T = TypeVar("T")
 
 
+def lost(_: object) -> Exception:
+    """Refuse a write as a lost race, also where a rival created what was not there yet."""
+    return ConcurrentUpdate()
+
+
 def racing(attempt: Callable[[], T]) -> T:
     """Repeat a load-decide-commit that lost a race; each attempt reads anew.
 
