@@ -15,8 +15,9 @@ from typing import Final
 
 import msgspec
 
-from chalicelib.catalog import csvfile, domain, files, job_store, jobs, service, store
-from chalicelib.catalog.csvfile import Finding, Group, Parsed
+from chalicelib.catalog import csvfile, csvproduct, domain, files, job_store, jobs, service, store
+from chalicelib.catalog.csvfile import Finding, Group
+from chalicelib.catalog.csvproduct import Parsed
 from chalicelib.catalog.domain import BadProduct, Cause, Product, Status
 from chalicelib.catalog.jobs import Job, JobCause, JobKind, JobNotFound, JobStatus, Options, Progress, UploadMissing
 from chalicelib.inventory import service as inventory
@@ -288,7 +289,7 @@ def _stepped(job: Job, tally: _Tally, cause: JobCause | None) -> Job:
 
 def _bring(job: Job, group: Group, tally: _Tally) -> None:
     """Bring one product of the file into the catalog, or note why not."""
-    parsed, findings = csvfile.read(
+    parsed, findings = csvproduct.read(
         group, columns=job.progress.columns, currency=job.options.currency, tree=service.categories()
     )
     if parsed is None:
@@ -376,7 +377,7 @@ def _change(job: Job, product_id: str, parsed: Parsed, mark: str) -> Product:
         if product.imported.startswith(f"{job.job_id}#"):
             en, zh = csvfile.REASONS["handle_repeated"]
             raise BadProduct(rule="handle_repeated", field="Handle", en=en, zh=zh)
-        changed = domain.change(product, csvfile.merged(parsed.draft, product, job.progress.columns))
+        changed = domain.change(product, csvproduct.merged(parsed.draft, product, job.progress.columns))
         changed = replace(_towards(changed, parsed), imported=product.imported, revision=product.revision)
         if changed != product:
             changed = replace(changed, revision=product.revision + 1)
@@ -415,7 +416,7 @@ def _export_step(job: Job) -> Job:
     progress = job.progress
     after = json.loads(progress.after) if progress.after else None
     page = service.own_list(job.merchant_id, limit=EXPORTED_A_STEP, after=after)
-    writer = csvfile.Writer()
+    writer = csvproduct.Writer()
     if job.step == 0:
         writer.header()
     found = [product for entry in page.entries if (product := store.page(entry.product_id)) is not None]
