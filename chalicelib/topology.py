@@ -16,7 +16,7 @@ TABLES: dict[str, str] = {
     "stock": "chalicelib.inventory.store",
     "carts": "chalicelib.cart.store",
     "orders": "chalicelib.orders.rows",
-    "payments": "chalicelib.payments.store",
+    "payments": "chalicelib.payments.rows",
     "ledger": "chalicelib.ledger.store",
     "balances": "chalicelib.ledger.store",
     "reconciliations": "chalicelib.reconciliation.store",
