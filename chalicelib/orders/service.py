@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.kernel import clock, context
-from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound
+from chalicelib.kernel.errors import IllegalTransition, NotFound
 from chalicelib.kernel.money import Money
 from chalicelib.orders import domain, events, store
 from chalicelib.orders.domain import (
@@ -30,6 +30,7 @@ from chalicelib.orders.domain import (
     remembered,
 )
 from chalicelib.orders.store import OrderPage
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
 
@@ -50,7 +51,6 @@ __all__ = [
     "remembered",
 ]
 
-RACES = 5
 """How often a use case that lost a race reads again and repeats."""
 
 
@@ -268,35 +268,33 @@ def record_shipment(
 
 def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
     """Note that a parcel arrived, once however often it is told."""
-    for _ in range(RACES):
+
+    def record() -> Order:
         order = store.load_order(order_id)
         delivered = domain.deliver(order, shipment_id=shipment_id, at=at, by=context.current().actor)
         if delivered == order:
             return order
         moved = delivered.status is not order.status
-        try:
-            with UnitOfWork() as work:
-                store.save_order(work, delivered, [events.OrderDelivered(order_id=order_id)] if moved else [])
-        except ConcurrentUpdate:
-            continue
+        with UnitOfWork() as work:
+            store.save_order(work, delivered, [events.OrderDelivered(order_id=order_id)] if moved else [])
         return replace(delivered, version=order.version + 1)
-    raise ConcurrentUpdate
+
+    return racing(record)
 
 
 def record_refund(order_id: str, refund_id: str, amount: Money) -> Order:
     """Note a refund that went through, once however often it is told."""
-    for _ in range(RACES):
+
+    def record() -> Order:
         order = store.load_order(order_id)
         refunded = domain.refund(order, refund_id=refund_id, amount=amount)
         if refunded is order:
             return order
-        try:
-            with UnitOfWork() as work:
-                store.save_order(work, refunded)
-        except ConcurrentUpdate:
-            continue
+        with UnitOfWork() as work:
+            store.save_order(work, refunded)
         return replace(refunded, version=order.version + 1)
-    raise ConcurrentUpdate
+
+    return racing(record)
 
 
 def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
@@ -307,17 +305,16 @@ def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
         IllegalTransition: if there is nothing to confirm.
         ConcurrentUpdate: if it kept changing.
     """
-    for _ in range(RACES):
+
+    def complete() -> Order:
         order = store.load_order(order_id)
         if order.buyer_id != buyer_id:
             raise NotFound(what="order")
         if remembered(order.history, intent.token, intent.fingerprint):
             return order
-        try:
-            return _complete(order, change(intent=intent))
-        except ConcurrentUpdate:
-            continue
-    raise ConcurrentUpdate
+        return _complete(order, change(intent=intent))
+
+    return racing(complete)
 
 
 def confirm_by_deadline(order: Order) -> Order:
