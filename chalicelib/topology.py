@@ -15,15 +15,15 @@ TABLES: dict[str, str] = {
     "catalog": "chalicelib.catalog.store",
     "stock": "chalicelib.inventory.store",
     "carts": "chalicelib.cart.store",
-    "orders": "chalicelib.orders.store",
-    "payments": "chalicelib.payments.store",
+    "orders": "chalicelib.orders.rows",
+    "payments": "chalicelib.payments.rows",
     "ledger": "chalicelib.ledger.store",
     "balances": "chalicelib.ledger.store",
     "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
 }
-"""Table -> the module whose models describe it (and the only one that touches it)."""
+"""Table -> the module whose models describe it; only stores touch it."""
 
 QUEUES: dict[str, str] = {
     "checkout": "chalicelib.checkout.consumers",

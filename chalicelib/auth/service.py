@@ -6,22 +6,21 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from chalicelib.auth import domain, events, passwords, store, tokens
 from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Limit, RoleChange, Session
 from chalicelib.kernel import clock, context, ids
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, NotFound, Unauthenticated
+from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.races import lost, racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
 
 __all__ = ["Account", "Address", "AddressBook", "Role", "Tokens"]
 
-T = TypeVar("T")
 _NOBODY_ID = "acc_" + "0" * 26
 """The account that is read for an identity nobody has, so that it costs what a known one costs."""
 
@@ -209,7 +208,7 @@ def refresh(token: str) -> Tokens:
     presented = tokens.open_refresh(token)
     if presented is None:
         raise domain.BadRefreshToken
-    return _again(lambda: _refresh(presented))
+    return racing(lambda: _refresh(presented))
 
 
 def _refresh(presented: tokens.Refresh) -> Tokens:
@@ -249,22 +248,12 @@ def sign_out(caller: Caller) -> None:
         if session is not None and not domain.SESSIONS.is_terminal(session.status):
             _end(session, domain.SessionCause.SIGN_OUT)
 
-    _again(attempt)
+    racing(attempt)
 
 
 def sign_out_everywhere(account_id: str) -> None:
     """End every session of the account with one write: those of an earlier epoch are over."""
     _change(account_id, lambda account: replace(account, epoch=account.epoch + 1))
-
-
-def _again(attempt: Callable[[], T]) -> T:
-    """Read, decide and write; from the start when somebody was faster."""
-    for _ in range(5):
-        try:
-            return attempt()
-        except ConcurrentUpdate:
-            metrics.count("auth_rereads")
-    return attempt()
 
 
 # --- the account ------------------------------------------------------------------------------------------------
@@ -308,7 +297,7 @@ def _change(account_id: str, apply: Callable[[Account], Account]) -> Account:
             work.save(store.account_row(changed))
         return replace(changed, version=account.version + 1)
 
-    return _again(attempt)
+    return racing(attempt)
 
 
 # --- roles ------------------------------------------------------------------------------------------------------
@@ -389,7 +378,7 @@ def _change_role(
         log.info("role changed", account_id=account_id, role=role.value, gives=gives, by=by)
         return replace(changed, version=account.version + 1)
 
-    return _again(attempt)
+    return racing(attempt)
 
 
 # --- addresses --------------------------------------------------------------------------------------------------
@@ -428,7 +417,7 @@ def add_address(account_id: str, new: Address, *, as_default: bool, intent: Inte
             return book, True
         return _save_book(book.add(new, fingerprint=intent.fingerprint, as_default=as_default)), False
 
-    return _again(attempt)
+    return racing(attempt)
 
 
 def put_address(account_id: str, changed: Address, *, as_default: bool) -> AddressBook:
@@ -437,7 +426,7 @@ def put_address(account_id: str, changed: Address, *, as_default: bool) -> Addre
     Raises:
         NotFound, BadAddress: if it is not theirs, or not deliverable.
     """
-    return _again(lambda: _save_book(store.load_book(account_id).put(changed, as_default=as_default)))
+    return racing(lambda: _save_book(store.load_book(account_id).put(changed, as_default=as_default)))
 
 
 def remove_address(account_id: str, address_id: str) -> None:
@@ -446,10 +435,10 @@ def remove_address(account_id: str, address_id: str) -> None:
     Raises:
         NotFound: if it is not theirs.
     """
-    _again(lambda: _save_book(store.load_book(account_id).remove(address_id)))
+    racing(lambda: _save_book(store.load_book(account_id).remove(address_id)))
 
 
 def _save_book(book: AddressBook) -> AddressBook:
     with UnitOfWork() as work:
-        work.save(store.book_row(book), refuse=lambda _: ConcurrentUpdate(), label="addresses")
+        work.save(store.book_row(book), refuse=lost, label="addresses")
     return replace(book, version=book.version + 1)

@@ -15,8 +15,9 @@ from typing import Final
 
 import msgspec
 
-from chalicelib.catalog import csvfile, domain, files, jobs, service, store
-from chalicelib.catalog.csvfile import Finding, Group, Parsed
+from chalicelib.catalog import csvfile, csvproduct, domain, files, job_store, jobs, service, store
+from chalicelib.catalog.csvfile import Finding, Group
+from chalicelib.catalog.csvproduct import Parsed
 from chalicelib.catalog.domain import BadProduct, Cause, Product, Status
 from chalicelib.catalog.jobs import Job, JobCause, JobKind, JobNotFound, JobStatus, Options, Progress, UploadMissing
 from chalicelib.inventory import service as inventory
@@ -49,7 +50,7 @@ def begin_import(merchant_id: str, options: Options, *, intent: Intent) -> Job:
 def import_file(merchant_id: str, content: bytes, options: Options, *, intent: Intent) -> Job:
     """Create an import of a file that came with the request, and start it, once for each intent."""
     job_id = intent.record_id("imp")
-    known = store.job(merchant_id, job_id)
+    known = job_store.load(merchant_id, job_id)
     if known is None:
         files.put(files.key(merchant_id, job_id, SOURCE), content, _CSV)
     return _create(merchant_id, JobStatus.RUNNING, options, intent, size=len(content))
@@ -80,7 +81,7 @@ def _create(
         fingerprint=intent.fingerprint,
     )
     try:
-        return store.save_job(job, next_step=status is JobStatus.RUNNING)
+        return job_store.save(job, next_step=status is JobStatus.RUNNING)
     except AlreadyExists:
         found = load(merchant_id, job.job_id, kind)
         intent.check(found.fingerprint)
@@ -105,7 +106,7 @@ def start(merchant_id: str, job_id: str) -> Job:
     status = jobs.MACHINE.next(job.status, JobCause.START)
     started = replace(job, status=status, progress=replace(job.progress, size=size))
     try:
-        return store.save_job(started, next_step=True)
+        return job_store.save(started, next_step=True)
     except ConcurrentUpdate:
         return load(merchant_id, job_id, JobKind.IMPORT)
 
@@ -116,7 +117,7 @@ def load(merchant_id: str, job_id: str, kind: JobKind) -> Job:
     Raises:
         JobNotFound: if it is not theirs.
     """
-    found = store.job(merchant_id, job_id) if len(job_id) <= 32 else None
+    found = job_store.load(merchant_id, job_id) if len(job_id) <= 32 else None
     if found is None or found.kind is not kind:
         raise JobNotFound
     return found
@@ -124,7 +125,7 @@ def load(merchant_id: str, job_id: str, kind: JobKind) -> Job:
 
 def listed(merchant_id: str, kind: JobKind, *, limit: int, after: str | None) -> tuple[list[Job], str | None]:
     """Return one page of a merchant's jobs."""
-    return store.jobs(merchant_id, kind, limit=limit, after=after)
+    return job_store.page(merchant_id, kind, limit=limit, after=after)
 
 
 def refusals(job: Job, *, limit: int, after: tuple[int, int]) -> tuple[list[Finding], tuple[int, int] | None]:
@@ -167,12 +168,12 @@ def _part(job: Job, step: int) -> str:
 
 def advance(merchant_id: str, job_id: str, *, step: int) -> None:
     """Do the step the job stands at. A message of another step, or of a job that ended, changes nothing."""
-    job = store.job(merchant_id, job_id)
+    job = job_store.load(merchant_id, job_id)
     if job is None or job.status is not JobStatus.RUNNING or job.step != step:
         return
     after = _import_step(job) if job.kind is JobKind.IMPORT else _export_step(job)
     try:
-        store.save_job(after, next_step=after.status is JobStatus.RUNNING)
+        job_store.save(after, next_step=after.status is JobStatus.RUNNING)
     except ConcurrentUpdate:
         log.info("bulk step done by another", job=job_id, step=step)
 
@@ -288,7 +289,7 @@ def _stepped(job: Job, tally: _Tally, cause: JobCause | None) -> Job:
 
 def _bring(job: Job, group: Group, tally: _Tally) -> None:
     """Bring one product of the file into the catalog, or note why not."""
-    parsed, findings = csvfile.read(
+    parsed, findings = csvproduct.read(
         group, columns=job.progress.columns, currency=job.options.currency, tree=service.categories()
     )
     if parsed is None:
@@ -376,7 +377,7 @@ def _change(job: Job, product_id: str, parsed: Parsed, mark: str) -> Product:
         if product.imported.startswith(f"{job.job_id}#"):
             en, zh = csvfile.REASONS["handle_repeated"]
             raise BadProduct(rule="handle_repeated", field="Handle", en=en, zh=zh)
-        changed = domain.change(product, csvfile.merged(parsed.draft, product, job.progress.columns))
+        changed = domain.change(product, csvproduct.merged(parsed.draft, product, job.progress.columns))
         changed = replace(_towards(changed, parsed), imported=product.imported, revision=product.revision)
         if changed != product:
             changed = replace(changed, revision=product.revision + 1)
@@ -415,7 +416,7 @@ def _export_step(job: Job) -> Job:
     progress = job.progress
     after = json.loads(progress.after) if progress.after else None
     page = service.own_list(job.merchant_id, limit=EXPORTED_A_STEP, after=after)
-    writer = csvfile.Writer()
+    writer = csvproduct.Writer()
     if job.step == 0:
         writer.header()
     found = [product for entry in page.entries if (product := store.page(entry.product_id)) is not None]

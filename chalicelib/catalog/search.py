@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from chalicelib.catalog import domain, store, words
+from chalicelib.catalog import domain, search_store, store, words
 from chalicelib.catalog.domain import Card, Product, Status
+from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, ShopError
 
 QUERIES: Final = 16
@@ -37,7 +38,7 @@ class Found:
 
 def place_of(product: Product) -> str:
     """Return where a product stands under each of its words: by the time of its first listing."""
-    listed_ms = round(product.listed_at.timestamp() * 1000) if product.listed_at else 0
+    listed_ms = epoch_ms(product.listed_at) if product.listed_at else 0
     return f"{listed_ms:013d}#{product.product_id}"
 
 
@@ -54,7 +55,7 @@ def reindex(product_id: str) -> None:
     written: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
         product = store.page(product_id, consistent=True)
-        old, old_place, version = store.words(product_id)
+        old, old_place, version = search_store.words(product_id)
         wanted: tuple[str, ...] = ()
         if product is not None and product.status is Status.LISTED:
             wanted = words.tokens(product.titles.values())
@@ -64,10 +65,12 @@ def reindex(product_id: str) -> None:
         place = place_of(product) if product is not None else old_place
         try:
             if union != old:
-                version = store.save_words(product_id, union, place, version)
+                version = search_store.save_words(product_id, union, place, version)
             written = wanted
-            store.change_postings(place, put=wanted, delete=[word for word in union if word not in set(wanted)])
-            store.save_words(product_id, wanted, place, version)  # Even if it says so already: to notice a rival.
+            search_store.change_postings(place, put=wanted, delete=[word for word in union if word not in set(wanted)])
+            search_store.save_words(
+                product_id, wanted, place, version
+            )  # Even if it says so already: to notice a rival.
         except ConcurrentUpdate:
             continue
         return
@@ -93,7 +96,7 @@ class _Word:
                 self.at += 1
             if not self.more or not budget.take():
                 return None
-            self.places, self.more = store.places(self.word, upto=upto, including=including, limit=budget.page)
+            self.places, self.more = search_store.places(self.word, upto=upto, including=including, limit=budget.page)
             self.at = 0
 
     def current(self) -> str | None:

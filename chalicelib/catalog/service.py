@@ -27,6 +27,7 @@ from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
 from chalicelib.runtime import caches
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -295,20 +296,19 @@ def change(merchant_id: str, product_id: str, draft: Draft, *, revision: int) ->
 
 def edit(merchant_id: str, product_id: str, decide: Callable[[Product], Product]) -> Product:
     """Read, decide, write; again if the row changed meanwhile (a sold-out flag is no merchant's change)."""
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> Product:
         before = own(merchant_id, product_id)
         after = decide(before)
         if after == before:
             return before
         tree = known_category(after.category_id)
-        try:
-            with UnitOfWork() as work:
-                store.add(work, after, tree, before)
-        except ConcurrentUpdate:
-            continue
+        with UnitOfWork() as work:
+            store.add(work, after, tree, before)
         _pages.clear()
         return replace(after, version=before.version + 1)
-    raise Busy
+
+    return racing(attempt, otherwise=Busy)
 
 
 def move(merchant_id: str, product_id: str, cause: Cause, *, intent: Intent) -> Product:

@@ -1,4 +1,4 @@
-"""Rows of the ``products`` and ``catalog`` tables.
+"""Rows of products, and of the categories and handles that are written with them.
 
 **A product** is one row (``part`` = ``head``); only a long text gets a second one (``body``) under the same key, so
 that the product page is one Query whatever the length, and a quote that reads many heads pays for few 4 KB read units.
@@ -11,15 +11,14 @@ specifications none, unless the whole product sells out or comes back. ``own`` (
 Merchants write rarely and buyers read always: a list page of 20 is one Query of 1 read unit instead of a batch read of
 20 heads for 10.
 
-**The ``catalog`` table** holds what is small or derived: the category tree (one row), merchants' handles, the search
-index (0.1 KB per word of a listed product), bulk jobs.
+**The ``catalog`` table** holds what is small or derived: the category tree (one row) and merchants' handles; the search
+index (``search_store``) and bulk jobs (``job_store``) lie there too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -28,13 +27,13 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.catalog import domain
 from chalicelib.catalog.domain import Card, Category, Kind, Labels, Product, Sku, Status, Tree
-from chalicelib.catalog.events import BulkAdvanced, ProductChanged, ProductListed, ProductUnlisted
-from chalicelib.catalog.jobs import Job, JobKind, JobStatus, Options, Progress
-from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
+from chalicelib.catalog.events import ProductChanged, ProductListed, ProductUnlisted
+from chalicelib.kernel import ids
+from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
+from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.kernel.money import Money
 from chalicelib.runtime import names
-from chalicelib.runtime.db import dynamo, reads
+from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -198,73 +197,16 @@ class HandleRow(Row):
     product_id = UnicodeAttribute()
 
 
-class WordsRow(Row):
-    """Key: ``words#<product>``, ``words``: under which words a product stands in the index."""
-
-    class Meta:
-        """Table."""
-
-        table_name = names.table_name("catalog")
-        region = region()
-
-    owner = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-    words: DocumentAttribute[tuple[str, ...]] = DocumentAttribute(tuple[str, ...])
-    place = UnicodeAttribute()
-
-
-class JobRow(Row):
-    """Key: ``jobs#<merchant>``, job id. Its steps' events ride in it."""
-
-    class Meta:
-        """Table."""
-
-        table_name = names.table_name("catalog")
-        region = region()
-
-    owner = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-    kind = UnicodeAttribute()
-    status = UnicodeAttribute()
-    step = NumberAttribute()
-    created_ms = NumberAttribute()
-    ended_ms = NumberAttribute(null=True)
-    options: DocumentAttribute[Options] = DocumentAttribute(Options)
-    progress: DocumentAttribute[Progress] = DocumentAttribute(Progress)
-    fingerprint = UnicodeAttribute()
-
-
-class PostingRow(Row):
-    """Key: ``word#<word>``, place: one listed product under one word. The place sorts by age in every word alike."""
-
-    class Meta:
-        """Table."""
-
-        table_name = names.table_name("catalog")
-        region = region()
-
-    owner = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-
-
 # Products
 
 
-def _ms(moment: datetime | None) -> int | None:
-    return round(moment.timestamp() * 1000) if moment is not None else None
-
-
-def _moment(ms: float | None) -> datetime | None:
-    return clock.from_epoch_s(ms / 1000) if ms is not None else None
-
-
 def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | None) -> ProductRow:
-    listed_ms = _ms(product.listed_at)
+    listed_ms = epoch_ms(product.listed_at) if product.listed_at is not None else None
     row = ProductRow(
         product_id=product.product_id,
         part=HEAD,
         merchant_id=product.merchant_id,
-        created_ms=_ms(product.created_at),
+        created_ms=epoch_ms(product.created_at),
         listed_ms=listed_ms,
         kind=product.kind.value,
         status=product.status.value,
@@ -359,13 +301,13 @@ def _product(item: Mapping[str, Any], apart: Mapping[str, Any] | None = None) ->
             )
             for sku in goods.skus
         ),
-        created_at=clock.from_epoch_s(number("created_ms") / 1000),
+        created_at=from_epoch_ms(number("created_ms")),
         description=body.description,
         specifications=body.specifications,
         pictures=goods.pictures,
         labels=goods.labels,
         handle=text("handle"),
-        listed_at=clock.from_epoch_s(number("listed_ms") / 1000) if "listed_ms" in item else None,
+        listed_at=from_epoch_ms(number("listed_ms")) if "listed_ms" in item else None,
         next_sku=goods.next,
         revision=number("revision"),
         version=number("version"),
@@ -419,13 +361,9 @@ def add(work: UnitOfWork, product: Product, tree: Tree, before: Product | None) 
     head_row = _head(product, tree, body, body_version)
     work.save(head_row, events=_facts(product, before), label="product")
     if apart is not None and write:
-        work.save(apart, label="body", refuse=_changed)
+        work.save(apart, label="body", refuse=races.lost)
     if apart is not None and remove:
         work.delete(apart, label="body")
-
-
-def _changed(_: Any) -> Exception:
-    return ConcurrentUpdate()
 
 
 def _facts(product: Product, before: Product | None) -> list[ProductListed | ProductChanged | ProductUnlisted]:
@@ -501,7 +439,7 @@ def save_tree(tree: Tree) -> Tree:
     """
     row = TreeRow(owner="categories", id="tree", tree=tree.categories, version=tree.version)
     with UnitOfWork() as work:
-        work.save(row, refuse=_changed)
+        work.save(row, refuse=races.lost)
     return Tree(tree.categories, int(row.version))
 
 
@@ -524,116 +462,3 @@ def product_of_handle(merchant_id: str, handle: str) -> str | None:
     """Return which product of a merchant has the handle."""
     row = reads.get(HandleRow, f"handles#{merchant_id}", handle, consistent=True)
     return row.product_id if row is not None else None
-
-
-# Search index
-
-
-def words(product_id: str) -> tuple[tuple[str, ...], str, int]:
-    """Read under which words and at which place a product stands, and the record's version."""
-    row = reads.get(WordsRow, f"words#{product_id}", "words", consistent=True)
-    return (row.words, row.place, int(row.version)) if row is not None else ((), "", 0)
-
-
-def save_words(product_id: str, found: Sequence[str], place: str, version: int) -> int:
-    """Record them; returns the new version.
-
-    Raises:
-        ConcurrentUpdate: if the record changed since it was read.
-    """
-    row = WordsRow(owner=f"words#{product_id}", id="words", words=tuple(found), place=place, version=version)
-    with UnitOfWork() as work:
-        work.save(row, refuse=_changed)
-    return int(row.version)
-
-
-def change_postings(place: str, *, put: Iterable[str], delete: Iterable[str]) -> None:
-    """Put a product's place under words and remove it from others, 25 a call. Repeating it changes nothing."""
-    table = names.table_name("catalog")
-    requests: list[dict[str, Any]] = [{"DeleteRequest": {"Key": _posting(word, place).key()}} for word in delete]
-    requests += [{"PutRequest": {"Item": _posting(word, place).key()}} for word in put]
-    for start in range(0, len(requests), 25):
-        pending = {table: requests[start : start + 25]}
-        for attempt in range(dynamo.ATTEMPTS):
-            pending = dynamo.call("BatchWriteItem", {"RequestItems": pending}).get("UnprocessedItems") or {}
-            if not pending:
-                break
-            dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
-        else:
-            raise ConcurrentUpdate
-
-
-def _posting(word: str, place: str) -> PostingRow:
-    return PostingRow(owner=f"word#{word}", id=place)
-
-
-def places(word: str, *, upto: str | None, including: bool, limit: int) -> tuple[list[str], bool]:
-    """Read a word's places, newest first, from ``upto`` down; says whether there may be more."""
-    condition = None
-    if upto is not None:
-        condition = PostingRow.id <= upto if including else PostingRow.id < upto
-    found = reads.query(PostingRow, f"word#{word}", range_condition=condition, limit=limit, descending=True)
-    return [item["id"]["S"] for item in found.items], found.last_key is not None
-
-
-# Bulk jobs
-
-
-def save_job(job: Job, *, next_step: bool) -> Job:
-    """Write a job; ``next_step`` says that its step is now to be done.
-
-    Raises:
-        AlreadyExists: if a new one is there already.
-        ConcurrentUpdate: if it changed since it was read.
-    """
-    row = JobRow(
-        owner=f"jobs#{job.merchant_id}",
-        id=job.job_id,
-        kind=job.kind.value,
-        status=job.status.value,
-        step=job.step,
-        created_ms=_ms(job.created_at),
-        ended_ms=_ms(job.ended_at),
-        options=job.options,
-        progress=job.progress,
-        fingerprint=job.fingerprint,
-        version=job.version,
-    )
-    facts = [BulkAdvanced(merchant_id=job.merchant_id, job_id=job.job_id, step=job.step)] if next_step else []
-    with UnitOfWork() as work:
-        work.save(row, events=facts, label="job")
-    return replace(job, version=int(row.version))
-
-
-def job(merchant_id: str, job_id: str) -> Job | None:
-    """Read a merchant's job."""
-    row = reads.get(JobRow, f"jobs#{merchant_id}", job_id, consistent=True)
-    return _job(row) if row is not None else None
-
-
-def jobs(merchant_id: str, kind: JobKind, *, limit: int, after: str | None) -> tuple[list[Job], str | None]:
-    """Read one page of a merchant's jobs of a kind, in key order."""
-    owner = f"jobs#{merchant_id}"
-    start = {"owner": {"S": owner}, "id": {"S": after}} if after else None
-    prefix = {JobKind.IMPORT: "imp_", JobKind.EXPORT: "exp_"}[kind]
-    found = reads.query(JobRow, owner, range_condition=JobRow.id.startswith(prefix), limit=limit, start_key=start)
-    last = found.last_key["id"]["S"] if found.last_key else None
-    return [_job(JobRow.from_raw_data(item)) for item in found.items], last
-
-
-def _job(row: JobRow) -> Job:
-    created = _moment(row.created_ms)
-    assert created is not None
-    return Job(
-        job_id=row.id,
-        merchant_id=row.owner.removeprefix("jobs#"),
-        kind=JobKind(row.kind),
-        status=JobStatus(row.status),
-        created_at=created,
-        options=row.options,
-        progress=row.progress,
-        step=int(row.step),
-        ended_at=_moment(row.ended_ms),
-        fingerprint=row.fingerprint,
-        version=int(row.version),
-    )

@@ -14,7 +14,6 @@ from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import (
     AlreadyExists,
-    ConcurrentUpdate,
     Conflict,
     NotFound,
     RetryLater,
@@ -25,10 +24,10 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import Contact, Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service as payments
 from chalicelib.runtime import metrics
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-RACES = 5
 ASK_AGAIN_S = 30
 """How soon an expiry asks again when the provider's answer was unknown; the stock is held meanwhile."""
 
@@ -221,7 +220,8 @@ def expire(purchase_id: str) -> None:
     Raises:
         RetryLater: while the provider's answer is unknown; the stock stays held.
     """
-    for _ in range(RACES):
+
+    def end() -> None:
         sale = orders.load_sale(purchase_id)
         due_at = sale.purchase.due_at
         if due_at is None or clock.now() < due_at:
@@ -232,11 +232,9 @@ def expire(purchase_id: str) -> None:
             return
         except PaymentUnclear as unclear:
             raise RetryLater("payment unclear", delay_s=ASK_AGAIN_S) from unclear
-        except ConcurrentUpdate:
-            continue
         metrics.count("purchases_expired")
-        return
-    raise RetryLater("kept changing", delay_s=1)
+
+    racing(end, otherwise=_kept_changing)
 
 
 def cancel_purchase(purchase_id: str, *, account_id: str, intent: Intent) -> Sale:
@@ -248,15 +246,14 @@ def cancel_purchase(purchase_id: str, *, account_id: str, intent: Intent) -> Sal
         PaidMeanwhile, PaymentUnclear: if a payment may have gone through; nothing was released.
         ConcurrentUpdate: if it kept changing.
     """
-    for _ in range(RACES):
+
+    def cancel() -> Sale:
         sale = orders.buyers_sale(purchase_id, account_id)
         if orders.remembered(sale.purchase.history, intent.token, intent.fingerprint):
             return sale
-        try:
-            return _release(sale, expired=False, intent=intent)
-        except ConcurrentUpdate:
-            continue
-    raise ConcurrentUpdate
+        return _release(sale, expired=False, intent=intent)
+
+    return racing(cancel)
 
 
 def _release(sale: Sale, *, expired: bool, intent: Intent | None = None) -> Sale:
@@ -294,17 +291,16 @@ def cancel_order(
         IllegalTransition: if it is not in that state.
         ConcurrentUpdate: if it kept changing.
     """
-    for _ in range(RACES):
+
+    def cancel() -> Order:
         order = orders.load_order(order_id)
         if (buyer_id, merchant_id) not in ((order.buyer_id, None), (None, order.merchant_id)):
             raise NotFound(what="order")
         if orders.remembered(order.history, intent.token, intent.fingerprint):
             return order
-        try:
-            return _cancel_paid(order, silent=False, intent=intent, note=reason)
-        except ConcurrentUpdate:
-            continue
-    raise ConcurrentUpdate
+        return _cancel_paid(order, silent=False, intent=intent, note=reason)
+
+    return racing(cancel)
 
 
 def _cancel_paid(order: Order, *, silent: bool, intent: Intent | None, note: str) -> Order:
@@ -337,16 +333,17 @@ def _refund(work: UnitOfWork, purchase: Purchase, order: Order, amount: Money, *
 
 def order_timed_out(order_id: str) -> None:
     """Fire the timeout cause of an order's state; a stale or repeated deadline is a no-op."""
-    for _ in range(RACES):
+
+    def fire() -> None:
         order = orders.load_order(order_id)
-        if order.due_at is None or clock.now() < order.due_at:
-            return
-        try:
+        if order.due_at is not None and clock.now() >= order.due_at:
             _time_out(order)
-        except ConcurrentUpdate:
-            continue
-        return
-    raise RetryLater("kept changing", delay_s=1)
+
+    racing(fire, otherwise=_kept_changing)
+
+
+def _kept_changing() -> RetryLater:
+    return RetryLater("kept changing", delay_s=1)
 
 
 def _time_out(order: Order) -> None:

@@ -23,7 +23,7 @@ from chalicelib.complaints.domain import (
 from chalicelib.complaints.evidence import Ticket
 from chalicelib.complaints.store import ComplaintPage
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, NotFound, RetryLater
+from chalicelib.kernel.errors import Busy, NotFound, RetryLater
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
@@ -31,10 +31,10 @@ from chalicelib.orders.service import Line, Order, OrderStatus
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import RefundRefused, UnknownPayment
 from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-RACES = 6
 _PAID = (
     OrderStatus.PAID,
     OrderStatus.PARTLY_SHIPPED,
@@ -98,7 +98,8 @@ def file(buyer: Party, filing: Filing, intent: Intent) -> tuple[Complaint, bool]
         Busy: if it kept changing.
     """
     complaint_id = intent.record_id("cmp")
-    for _ in range(RACES):
+
+    def create() -> tuple[Complaint, bool]:
         earlier = store.find(complaint_id)
         if earlier is not None:
             intent.check(earlier.fingerprint)
@@ -109,14 +110,12 @@ def file(buyer: Party, filing: Filing, intent: Intent) -> tuple[Complaint, bool]
             raise OpenComplaint(complaint_id=held.lines[filing.line_id])
         complaint = _new(complaint_id, buyer, order, filing, intent)
         fact = events.ComplaintFiled(complaint_id=complaint_id, order_id=order.order_id, number=1)
-        try:
-            with UnitOfWork(f"file#{complaint_id}") as work:
-                store.save(work, complaint, [fact])
-                store.save_open_lines(work, held, {**held.lines, filing.line_id: complaint_id})
-        except (AlreadyExists, ConcurrentUpdate):
-            continue
+        with UnitOfWork(f"file#{complaint_id}") as work:
+            store.save(work, complaint, [fact])
+            store.save_open_lines(work, held, {**held.lines, filing.line_id: complaint_id})
         return complaint, False
-    raise Busy
+
+    return racing(create, otherwise=Busy)
 
 
 def _complainable(buyer: Party, filing: Filing) -> tuple[Order, Line]:
@@ -295,7 +294,8 @@ _Decide = Callable[[Complaint, Entry], _Change]
 
 def _act(party: Party, complaint_id: str, said: Statement, intent: Intent, change: _Decide) -> tuple[Complaint, bool]:
     """Load, check whose it is and whether this request did it before, decide, commit; again after a lost race."""
-    for _ in range(RACES):
+
+    def act() -> tuple[Complaint, bool]:
         before = load(party, complaint_id, consistent=True)
         if domain.remembered(before, intent.token, intent.fingerprint):
             return before, True
@@ -306,11 +306,9 @@ def _act(party: Party, complaint_id: str, said: Statement, intent: Intent, chang
         if said.evidence:
             files = evidence.attach(complaint_id, party.account_id, said.evidence)
             decided = change(before, replace(entry, evidence=files))
-        try:
-            return _commit(before, decided), False
-        except (AlreadyExists, ConcurrentUpdate):
-            continue
-    raise Busy
+        return _commit(before, decided), False
+
+    return racing(act, otherwise=Busy)
 
 
 def _commit(before: Complaint, change: _Change) -> Complaint:
@@ -400,16 +398,15 @@ def time_out(complaint_id: str) -> Complaint:
         NotFound: if there is no such complaint.
         Busy: if it kept changing.
     """
-    for _ in range(RACES):
+
+    def fire() -> Complaint:
         before = store.load(complaint_id)
         cause = COMPLAINT.timeout(before.status)
         if cause is None or before.due_at is None or before.due_at > clock.now():
             return before
-        try:
-            return _commit(before, _missed(before, cause))
-        except (AlreadyExists, ConcurrentUpdate):
-            continue
-    raise Busy
+        return _commit(before, _missed(before, cause))
+
+    return racing(fire, otherwise=Busy)
 
 
 def _missed(before: Complaint, cause: Cause) -> _Change:
@@ -456,7 +453,7 @@ def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
 
 
 def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> None:
-    for _ in range(RACES):
+    def end() -> None:
         before = store.load(complaint_id)
         if before.refund_id not in numbers or not COMPLAINT.takes(before.status, cause):
             return
@@ -464,9 +461,6 @@ def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> No
         after = domain.move(before, cause, entry)
         failed = cause is not Cause.REFUND_DONE
         told = [events.ComplaintEscalated(**_subject(after), why=cause.value)] if failed else []
-        try:
-            _commit(before, _Change(after, told))
-        except (AlreadyExists, ConcurrentUpdate):
-            continue
-        return
-    raise Busy
+        _commit(before, _Change(after, told))
+
+    racing(end, otherwise=Busy)

@@ -63,6 +63,11 @@ def child_id(prefix: str, parent_id: str, number: int) -> str:
     return f"{prefix}_{body(parent_id)}_{number:02d}"
 
 
+def child_number(of_child: str) -> int:
+    """Return which child of its parent an id names (``pay_abc…_01`` -> 1)."""
+    return int(of_child.rsplit("_", 1)[1])
+
+
 def parent_id(prefix: str, of_child: str) -> str:
     """Return the parent's id from a child's (``ord_abc…_01`` -> ``pur_abc…``)."""
     return f"{prefix}_{body(of_child)}"

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, NotFound
+from chalicelib.kernel.errors import AlreadyExists, NotFound
 from chalicelib.kernel.money import Money
 from chalicelib.ledger.events import LedgerPosted
 from chalicelib.ledger.store import SumRow
 from chalicelib.runtime import caches
-from chalicelib.runtime.db import reads
+from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.work import MAX_OPERATIONS, UnitOfWork
 
 SHARDS = 4
@@ -117,7 +116,7 @@ def _count(batch: Sequence[LedgerPosted]) -> None:
     with UnitOfWork(f"count#{batch[0].entry_id}") as work:
         for entry in batch:
             mark = SumRow(account=_mark(entry.entry_id), id="mark")
-            work.save(mark, refuse=_counted, label=f"mark {entry.entry_id}")
+            work.save(mark, refuse=races.lost, label=f"mark {entry.entry_id}")
         for (name, currency, when), (debit, credit, entries) in sorted(sums.items()):
             work.update(
                 SumRow(account=f"{name}#{currency}", id=f"{when}#{shard}"),
@@ -127,13 +126,9 @@ def _count(batch: Sequence[LedgerPosted]) -> None:
                     SumRow.entries.add(entries),
                 ],
                 condition=SumRow.version.does_not_exist() | (SumRow.version > 0),
-                refuse=_counted,
+                refuse=races.lost,
                 label=f"{name} {when}",
             )
-
-
-def _counted(_: Any) -> Exception:
-    return ConcurrentUpdate()
 
 
 _listed: set[tuple[str, str]] = set()

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
-from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, NotFound, ShopError, TooLarge
+from chalicelib.kernel.errors import Busy, ConcurrentUpdate, NotFound, ShopError, TooLarge
 from chalicelib.kernel.events import Event
 from chalicelib.logistics import domain, store
 from chalicelib.logistics.carriers import CARRIERS
@@ -21,10 +21,10 @@ from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, Unreadabl
 from chalicelib.orders import service as orders
 from chalicelib.runtime import log, metrics, queues
 from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-RACES = 6
 QUEUE = "logistics"
 UNPACKED_CAP_BYTES = 2 * 1024 * 1024
 
@@ -53,7 +53,8 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
         TrackingNumberUsed, TooManyShipments, WrongDelivery, UnknownCarrier, PhoneNeeded, CodeAlreadyGiven: as named.
         Busy: if the order kept changing.
     """
-    for _ in range(RACES):
+
+    def create() -> tuple[Shipment, bool]:
         order = orders.load_order(order_id)
         if order.merchant_id != merchant_id:
             raise NotFound(what="order")
@@ -63,18 +64,16 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
                 intent.check(shipment.fingerprint)
                 return shipment, True
         shipment = _pack(order, made, dispatch, intent)
-        try:
-            with UnitOfWork(f"ship#{shipment.shipment_id}#{intent.token}") as work:
-                orders.record_shipment(
-                    work, order, shipment_id=shipment.shipment_id, lines=shipment.lines, at=shipment.shipped_at
-                )
-                store.save(work, shipment, _created(shipment))
-                if shipment.code:
-                    store.give_code(work, shipment)
-        except (ConcurrentUpdate, AlreadyExists):
-            continue
+        with UnitOfWork(f"ship#{shipment.shipment_id}#{intent.token}") as work:
+            orders.record_shipment(
+                work, order, shipment_id=shipment.shipment_id, lines=shipment.lines, at=shipment.shipped_at
+            )
+            store.save(work, shipment, _created(shipment))
+            if shipment.code:
+                store.give_code(work, shipment)
         return shipment, False
-    raise Busy
+
+    return racing(create, otherwise=Busy)
 
 
 def _pack(order: orders.Order, made: Sequence[Shipment], dispatch: Dispatch, intent: Intent) -> Shipment:
@@ -251,19 +250,18 @@ def track(shipment_id: str, snapshot: Snapshot) -> Shipment:
 
 def _change(shipment_id: str, change: Callable[[Shipment], Shipment], *, first: Shipment | None = None) -> Shipment:
     """Load, change, save; again after a lost race."""
-    for _ in range(RACES):
-        before = first or store.load(shipment_id)
-        first = None
+    held = [first] if first is not None else []
+
+    def apply() -> Shipment:
+        before = held.pop() if held else store.load(shipment_id)
         after = change(before)
         if after == before:
             return before
-        try:
-            with UnitOfWork() as work:
-                store.save(work, after, _told(before, after))
-        except ConcurrentUpdate:
-            continue
+        with UnitOfWork() as work:
+            store.save(work, after, _told(before, after))
         return after
-    raise ConcurrentUpdate
+
+    return racing(apply)
 
 
 def _told(before: Shipment, after: Shipment) -> list[Event]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.kernel import clock
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, NotFound
+from chalicelib.kernel.errors import AlreadyExists, NotFound
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import domain, events, store
 from chalicelib.merchants.domain import Contact, Merchant, Status, Terms
 from chalicelib.runtime import caches
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -95,12 +96,7 @@ def change(merchant_id: str, changes: dict[str, Any]) -> Merchant:
         moved = domain.move(merchant, Status(changes.get("status", merchant.status)))
         return domain.checked(replace(moved, **fields))
 
-    for _ in range(5):
-        try:
-            return _change(merchant_id, apply)
-        except ConcurrentUpdate:
-            continue
-    return _change(merchant_id, apply)
+    return racing(lambda: _change(merchant_id, apply))
 
 
 def _change(merchant_id: str, apply: Callable[[Merchant], Merchant]) -> Merchant:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.kernel import clock, context
-from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound, RetryLater
+from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.orders import domain, events, store
 from chalicelib.orders.domain import (
@@ -51,7 +51,6 @@ __all__ = [
     "remembered",
 ]
 
-RACES = 5
 """How often a use case that lost a race reads again and repeats."""
 
 
@@ -269,19 +268,18 @@ def record_shipment(
 
 def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
     """Note that a parcel arrived, once however often it is told."""
-    for _ in range(RACES):
+
+    def record() -> Order:
         order = store.load_order(order_id)
         delivered = domain.deliver(order, shipment_id=shipment_id, at=at, by=context.current().actor)
         if delivered == order:
             return order
         moved = delivered.status is not order.status
-        try:
-            with UnitOfWork() as work:
-                store.save_order(work, delivered, [events.OrderDelivered(order_id=order_id)] if moved else [])
-        except ConcurrentUpdate:
-            continue
+        with UnitOfWork() as work:
+            store.save_order(work, delivered, [events.OrderDelivered(order_id=order_id)] if moved else [])
         return replace(delivered, version=order.version + 1)
-    raise ConcurrentUpdate
+
+    return racing(record)
 
 
 def record_refund(order_id: str, refund_id: str, amount: Money) -> Order:
@@ -322,17 +320,16 @@ def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
         IllegalTransition: if there is nothing to confirm.
         ConcurrentUpdate: if it kept changing.
     """
-    for _ in range(RACES):
+
+    def complete() -> Order:
         order = store.load_order(order_id)
         if order.buyer_id != buyer_id:
             raise NotFound(what="order")
         if remembered(order.history, intent.token, intent.fingerprint):
             return order
-        try:
-            return _complete(order, change(intent=intent))
-        except ConcurrentUpdate:
-            continue
-    raise ConcurrentUpdate
+        return _complete(order, change(intent=intent))
+
+    return racing(complete)
 
 
 def confirm_by_deadline(order: Order) -> Order:

@@ -45,9 +45,6 @@ def records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
     return store.load_records(record_ids)
 
 
-BOOKED_SHARDS = store.BOOKED_SHARDS
-
-
 def booked(
     provider: str, day: date, *, shard: int, limit: int, start_key: dict[str, Any] | None
 ) -> tuple[list[str], dict[str, Any] | None]:

@@ -555,7 +555,7 @@ def captured(payment: Payment, *, amount: Money, transaction_id: str, at: dateti
 
 def surplus_refund_id(payment_id: str) -> str:
     """Return the number under which a surplus capture goes back: it follows from the attempt."""
-    return ids.child_id("ref", payment_id, 100 - int(payment_id.rsplit("_", 1)[1]))
+    return ids.child_id("ref", payment_id, 100 - ids.child_number(payment_id))
 
 
 def next_refund_id(story: Story, purchase_id: str) -> str:
@@ -564,7 +564,7 @@ def next_refund_id(story: Story, purchase_id: str) -> str:
     Raises:
         RefundRefused: if all are used.
     """
-    used = [int(refund.refund_id.rsplit("_", 1)[1]) for refund in story.refunds]
+    used = [ids.child_number(refund.refund_id) for refund in story.refunds]
     number = max((number for number in used if number <= MAX_REFUND_NUMBER), default=0) + 1
     if number > MAX_REFUND_NUMBER:
         raise RefundRefused(why="too_many_refunds", left=0)

@@ -10,14 +10,7 @@ from chalicelib.orders import service as orders
 from chalicelib.payments import store
 from chalicelib.payments.approvals import ask_approval, decide_approval, expire_approval, refund_by_operator
 from chalicelib.payments.attempts import chase, conclude_attempts, query_now, record_capture
-from chalicelib.payments.billing import (
-    BOOKED_SHARDS,
-    billing_day,
-    billing_providers,
-    booked,
-    fetch_bill,
-    records,
-)
+from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.domain import (
     AlreadyPaid,
@@ -34,6 +27,7 @@ from chalicelib.payments.domain import (
 from chalicelib.payments.intake import noticed, resolve_quarantined, take_notice
 from chalicelib.payments.refund_requests import approval_limit, request_refund, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
+from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.starts import Wanted, start_payment
 from chalicelib.payments.store import RecordPage
 from chalicelib.payments.timeline import Happening, timeline

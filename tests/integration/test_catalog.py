@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.catalog import domain, search, service, store
+from chalicelib.catalog import domain, search, search_store, service, store
 from chalicelib.catalog.domain import Cause, Draft
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import Level
@@ -417,7 +417,7 @@ def test_an_unlisted_product_disappears_everywhere_but_carts_can_still_tell(clou
     assert ids(call("GET", "/v1/search?q=连衣裙")) == []  # At once, before the index hears of it.
     pump.drain()
     assert ids(call("GET", "/v1/search?q=连衣裙")) == []
-    assert store.places("连衣", upto=None, including=False, limit=10) == ([], False)
+    assert search_store.places("连衣", upto=None, including=False, limit=10) == ([], False)
     assert service.products([made.product_id])[made.product_id].status is domain.Status.UNLISTED
     assert service.product_of(made.sku_id) == made.product_id
 
@@ -516,7 +516,7 @@ def test_search_pages_through_a_rare_intersection_with_bounded_queries(
     common = [f"{number:013d}#prd_{number:024d}" for number in range(100, 160)]
     for at, place in enumerate(common):
         words = ["aa"] * (at % 2 == 0 or at in (7, 33)) + ["bb"] * (at % 2 == 1)
-        store.change_postings(place, put=words, delete=[])
+        search_store.change_postings(place, put=words, delete=[])
     monkeypatch.setattr(search, "QUERIES", 4)
     monkeypatch.setattr(search, "_PAGE", 3)
     found: list[str] = []
@@ -534,7 +534,7 @@ def test_search_pages_through_a_rare_intersection_with_bounded_queries(
 def test_the_index_converges_when_two_consumers_cross(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = goods.product(MER, title="红色", title_en="x")
     search.reindex(made.product_id)
-    change, rivals = store.change_postings, [1]
+    change, rivals = search_store.change_postings, [1]
 
     def raced(place: str, **options: Any) -> None:
         if rivals:
@@ -543,11 +543,11 @@ def test_the_index_converges_when_two_consumers_cross(cloud: str, monkeypatch: p
             search.reindex(made.product_id)
         change(place, **options)
 
-    monkeypatch.setattr(store, "change_postings", raced)
+    monkeypatch.setattr(search_store, "change_postings", raced)
     search.reindex(made.product_id)
-    assert store.places("绿色", upto=None, including=False, limit=5)[0]
-    assert store.places("红色", upto=None, including=False, limit=5)[0]
-    assert not store.places("x", upto=None, including=False, limit=5)[0]
+    assert search_store.places("绿色", upto=None, including=False, limit=5)[0]
+    assert search_store.places("红色", upto=None, including=False, limit=5)[0]
+    assert not search_store.places("x", upto=None, including=False, limit=5)[0]
 
 
 def test_sold_out_flags_follow_the_stock_whatever_the_order(cloud: str) -> None:

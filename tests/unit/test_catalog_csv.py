@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.catalog import csvfile, domain
+from chalicelib.catalog import csvfile, csvproduct, domain
 from chalicelib.catalog.csvfile import Finding, Group
 from chalicelib.catalog.domain import Draft, Kind, SkuDraft, Status
 from chalicelib.kernel.money import Money
@@ -35,7 +35,7 @@ def faults(text: str) -> list[tuple[int, str, str]]:
     groups, columns = parse(text)
     found: list[Finding] = []
     for group in groups:
-        found += csvfile.read(group, columns=columns, currency="CNY", tree=TREE)[1]
+        found += csvproduct.read(group, columns=columns, currency="CNY", tree=TREE)[1]
     return [(one.line, one.column, one.code) for one in found]
 
 
@@ -95,7 +95,7 @@ def test_a_good_product_of_several_lines() -> None:
         "dress,,,,,,,,,,,,,,,,,https://p/3.jpg,3,,\r\n"
     )
     groups, columns = parse(text.encode()[3:])
-    parsed, found = csvfile.read(groups[0], columns=columns, currency="CNY", tree=TREE)
+    parsed, found = csvproduct.read(groups[0], columns=columns, currency="CNY", tree=TREE)
 
     assert found == []
     assert parsed is not None
@@ -150,7 +150,7 @@ def test_every_refused_line_is_named_with_its_column(rows: Sequence[str], expect
 def test_a_line_in_another_encoding_refuses_its_product_only() -> None:
     data = f"{HEADER}\na,A,,,1,,\na,".encode() + b"\xff\xfe" + b",,,2,,\nb,B,,,1,,\n"
     groups, columns = parse(data)
-    results = [csvfile.read(group, columns=columns, currency="CNY", tree=TREE) for group in groups]
+    results = [csvproduct.read(group, columns=columns, currency="CNY", tree=TREE) for group in groups]
 
     assert [(one.line, one.code) for one in results[0][1]] == [(2, "product_refused"), (3, "bad_encoding")]
     assert results[1][0] is not None
@@ -210,7 +210,7 @@ def test_what_is_exported_is_read_back_and_never_a_formula(
         handle="",
         at=NOW,
     )
-    writer = csvfile.Writer()
+    writer = csvproduct.Writer()
     writer.header()
     writer.product(product, {sku.sku_id: 7 for sku in product.skus})
     raw = writer.bytes()
@@ -218,9 +218,9 @@ def test_what_is_exported_is_read_back_and_never_a_formula(
     for row in csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
     groups, columns = parse(raw[3:])
-    parsed, found = csvfile.read(groups[0], columns=columns, currency="CNY", tree=TREE)
+    parsed, found = csvproduct.read(groups[0], columns=columns, currency="CNY", tree=TREE)
     assert found == []
     assert parsed is not None
-    again = domain.change(product, csvfile.merged(parsed.draft, product, columns))
+    again = domain.change(product, csvproduct.merged(parsed.draft, product, columns))
     assert replace(again, revision=product.revision) == product
     assert set(parsed.stock.values()) == {7}

@@ -90,7 +90,7 @@ def test_a_queue_function_loads_no_wire_models_and_no_routes(module: str) -> Non
 
 def test_a_row_makes_no_calls() -> None:
     """Its way out would pass by metering, fault injection and the simulator."""
-    from chalicelib.orders.store import PurchaseRow
+    from chalicelib.orders.rows import PurchaseRow
 
     with pytest.raises(RuntimeError, match="rows make no calls"):
         PurchaseRow.get("pur_1", "pur_1")

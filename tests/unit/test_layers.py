@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chalicelib"
 
 LAYERS = ("domain", "events", "ports", "store", "service", "schemas", "api", "providers")
-"""Files with a rule of their own. A file that declares Lambda functions is a consumer, the rest help the service."""
+"""Files with a rule of their own. ``rows`` and ``<what>_store`` belong to the store, a file that declares Lambda
+functions is a consumer, the rest help the service."""
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("checkout.domain", "catalog.domain"): "checkout composes others; its pure rules work on their types",
@@ -62,6 +63,8 @@ def layer(module: str) -> str:
     if f"chalicelib.{module}" in topology.FUNCTION_MODULES:
         return "consumers"
     name = module.split(".")[1] if "." in module else "package"
+    if name == "rows" or name.endswith("_store"):
+        return "store"
     return name if name in LAYERS or name == "package" else "helper"
 
 
@@ -108,7 +111,7 @@ _OWN = {
     "domain": set[str](),
     "events": set[str](),
     "ports": set[str](),
-    "store": {"events"},
+    "store": {"store", "events"},
     "providers": {"providers", "helper", "package"},
     "helper": {"store", "service", "providers", "helper", "package"},
     "service": {"store", "service", "providers", "helper", "package"},

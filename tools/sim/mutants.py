@@ -199,7 +199,7 @@ def _renew_numbers() -> AbstractContextManager[Any]:
         order = real(payment, refund)
         if not refund.chases:
             return order
-        number = (int(order.refund_id.rsplit("_", 1)[1]) + refund.chases) % 100
+        number = (ids.child_number(order.refund_id) + refund.chases) % 100
         return replace(order, refund_id=ids.child_id("ref", order.refund_id, number))
 
     return patch.object(refunds, "order_of", refund_order)

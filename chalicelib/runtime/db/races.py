@@ -13,15 +13,20 @@ RACES = 8
 T = TypeVar("T")
 
 
-def racing(attempt: Callable[[], T]) -> T:
+def lost(_: object) -> Exception:
+    """Refuse a write as a lost race, also where a rival created what was not there yet."""
+    return ConcurrentUpdate()
+
+
+def racing(attempt: Callable[[], T], *, otherwise: Callable[[], Exception] = ConcurrentUpdate) -> T:
     """Repeat a load-decide-commit that lost a race; each attempt reads anew.
 
     Raises:
-        ConcurrentUpdate: if it lost every time.
+        ConcurrentUpdate: if it lost every time, or what is to be raised ``otherwise``.
     """
     for _ in range(RACES):
         try:
             return attempt()
         except (ConcurrentUpdate, AlreadyExists):
             metrics.count("lost_races")
-    raise ConcurrentUpdate
+    raise otherwise()

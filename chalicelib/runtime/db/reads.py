@@ -130,16 +130,21 @@ def query(
     return Page(items=answer.get("Items", []), last_key=answer.get("LastEvaluatedKey"))
 
 
-def query_rows(kind: type[R], hash_key: str, **options: Any) -> list[R]:
-    """Read a whole (small, bounded by design) partition as rows, page by page."""
-    rows: list[R] = []
+def query_items(kind: type[Row], hash_key: str, **options: Any) -> list[Raw]:
+    """Read a whole (small, bounded by design) partition as raw items, page by page; with a ``limit`` the first page."""
+    items: list[Raw] = []
     start_key: Raw | None = None
     while True:
         page = query(kind, hash_key, start_key=start_key, **options)
-        rows.extend(kind.from_raw_data(item) for item in page.items)
+        items += page.items
         start_key = page.last_key
         if start_key is None or options.get("limit") is not None:
-            return rows
+            return items
+
+
+def query_rows(kind: type[R], hash_key: str, **options: Any) -> list[R]:
+    """Read a whole partition as rows, as :func:`query_items`."""
+    return [kind.from_raw_data(item) for item in query_items(kind, hash_key, **options)]
 
 
 def put_many(rows: Sequence[Row]) -> None:
