@@ -205,7 +205,7 @@ def test_genuine_nonsense_is_a_typed_refusal_too(changes: dict[str, Any]) -> Non
         notice = verify(signed(**changes))
     except NoticeRefused:
         return
-    assert notice.payment_id.startswith("pay_")
+    assert notice.payment_id
     assert notice.report is not None
 
 
@@ -281,11 +281,10 @@ def test_a_replay_a_year_later_is_the_same_fact() -> None:
         ({"mch_id": None}, ForeignNotice),
         ({"appid": "1"}, ForeignNotice),
         ({"appid": None}, ForeignNotice),
-        ({"out_trade_no": "20150806125346"}, ForeignNotice),
-        ({"out_trade_no": REFUND}, ForeignNotice),
-        ({"out_trade_no": None}, ForeignNotice),
+        ({"out_trade_no": "7" * 129}, UnreadableNotice),
+        ({"out_trade_no": None}, UnreadableNotice),
         ({"trade_state": "SOMETHING"}, IgnoredNotice),
-        ({"trade_state": None}, IgnoredNotice),
+        ({"trade_state": None}, UnreadableNotice),
         ({"total_fee": None}, UnreadableNotice),
         ({"total_fee": "88.00"}, UnreadableNotice),
         ({"total_fee": "8.8e3"}, UnreadableNotice),
@@ -307,6 +306,11 @@ def test_genuine_but_not_to_be_acted_on(changes: dict[str, Any], refusal: type[N
     with pytest.raises(NoticeRefused) as caught:
         verify(signed(**changes))
     assert type(caught.value) is refusal
+
+
+def test_a_number_we_do_not_know_is_told_as_it_is() -> None:
+    """It may have been written a moment ago, or by another system of this merchant: who has the orders decides."""
+    assert verify(signed(out_trade_no="20150806125346")).payment_id == "20150806125346"
 
 
 def test_another_currency_is_reported_as_it_is() -> None:

@@ -45,8 +45,8 @@ class Settings:
     hosts: tuple[str, ...] = OFFICIAL_HOSTS
 
 
-def settings(configuration: Mapping[str, Any]) -> Settings:
-    """Read a configuration; ``docs/providers/wechatpay.md`` explains it.
+def settings(configuration: Mapping[str, Any], *, to_call: bool = True) -> Settings:
+    """Read a configuration; ``docs/providers/wechatpay.md`` explains it. Who only verifies needs no merchant key.
 
     Raises:
         Misconfigured: with everything that is missing or wrong, in words.
@@ -57,7 +57,7 @@ def settings(configuration: Mapping[str, Any]) -> Settings:
     if not isinstance(apps, dict) or not all(isinstance(app, str) and app for app in apps.values()):
         reader.problems.append("appids is no object of texts")
         apps = {}
-    serial, pem = _signing_key(reader)
+    serial, pem = _signing_key(reader) if to_call else ("", "")
     platform_keys, sealing_serial = _platform_keys(reader)
     result = Settings(
         mchid=mchid,

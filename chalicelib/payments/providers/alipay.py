@@ -27,7 +27,7 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     Report,
 )
-from chalicelib.payments.providers import _alipay_wire, _bills, _wire
+from chalicelib.payments.providers import _alipay_wire, _bills, _replay, _wire
 from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
 
@@ -74,13 +74,23 @@ def build(configuration: Mapping[str, Any] | None = None) -> Alipay:
     return Alipay(None if configuration is None else _alipay_wire.settings(configuration))
 
 
-def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[str, Any] | None = None) -> ports.Notice:
-    """Authenticate and read a recorded request. Alipay's notices have no time window; certificates have one.
+def verify(
+    headers: _replay.Headers,
+    body: _replay.Body,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
+) -> ports.Notice:
+    """Authenticate and read a recorded request, as of ``now``: the protocol has no time window, certificates have one.
+
+    A configuration needs no ``app_keys`` for it.
 
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers, body)
+    told = None if configuration is None else _alipay_wire.settings(configuration, to_call=False)
+    return _replay.replay(Alipay(told).verify, headers, body, now)
 
 
 def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from chalicelib.payments.ports import (
     Report,
     UnreadableNotice,
 )
+from chalicelib.payments.providers import _replay
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.config import config, setting
 
@@ -149,14 +150,21 @@ def build(configuration: Configuration | Mapping[str, Any] | None = None) -> QQW
 
 
 def verify(
-    headers: Mapping[str, str], body: bytes, *, configuration: Configuration | Mapping[str, Any] | None = None
+    headers: _replay.Headers,
+    body: _replay.Body,
+    *,
+    configuration: Configuration | Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
 ) -> Notice:
     """Authenticate and read a recorded request with any configuration (a given one counts as turned on).
 
+    ``now`` changes nothing here, there is no time in these notices; it is taken because every provider's function does.
+
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers=headers, body=body)
+    return _replay.replay(build(configuration).verify, headers, body, now)
 
 
 @dataclass(frozen=True)
@@ -268,7 +276,7 @@ class QQWallet:
             return RefundReport(RefundOutcome.UNKNOWN, code=answer.code)
         return _refund_report(answer.fields, refund)
 
-    def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
+    def verify(self, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
         """Authenticate and read a notice. There is no time in it: a replay is met by the state machine."""
         if not self.enabled:
             raise ForeignNotice(why="QQ Wallet is off here")
@@ -279,16 +287,16 @@ class QQWallet:
             raise ForeignNotice(why="it is another merchant's")
         if told.appid and fields.get("appid") != told.appid:
             raise ForeignNotice(why="it is another app's")
-        payment_id = fields.get("out_trade_no", "")
-        if not ids.is_id("pay", payment_id):
-            raise ForeignNotice(why="the number is none of ours")
-        if fields.get("trade_state", "") not in _STATES:
+        payment_id, state = fields.get("out_trade_no", ""), fields.get("trade_state", "")
+        if not 0 < len(payment_id) <= 128 or not state:
+            raise UnreadableNotice(why="a field is missing or wrong")
+        if state not in _STATES:
             raise IgnoredNotice(why="we do not act on this state")
         try:
             report = _report(fields)
         except ValueError as error:
             raise UnreadableNotice(why="a field is missing or wrong") from error
-        return Notice(report.transaction_id or f"{payment_id}-{fields['trade_state']}", payment_id, report)
+        return Notice(report.transaction_id or f"{payment_id}-{state}", payment_id, report)
 
     def acknowledge(self, ack: Ack) -> Reply:
         """Return the XML that QQ Wallet wants."""

@@ -29,7 +29,7 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     Report,
 )
-from chalicelib.payments.providers import _bills, _wechatpay_wire, _wechatpay_words, _wire
+from chalicelib.payments.providers import _bills, _replay, _wechatpay_wire, _wechatpay_words, _wire
 from chalicelib.runtime import log, outbound
 
 _CREATE_PATHS = {
@@ -76,13 +76,21 @@ def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
     return WechatPay(None if configuration is None else _wechatpay_wire.settings(configuration))
 
 
-def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[str, Any] | None = None) -> ports.Notice:
-    """Authenticate and read a recorded request, as of ``kernel.clock`` (``clock.use`` sets any date).
+def verify(
+    headers: _replay.Headers,
+    body: _replay.Body,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
+) -> ports.Notice:
+    """Authenticate and read a recorded request, as of ``now``. A configuration needs no ``merchant_keys`` for it.
 
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers, body)
+    told = None if configuration is None else _wechatpay_wire.settings(configuration, to_call=False)
+    return _replay.replay(WechatPay(told).verify, headers, body, now)
 
 
 def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
