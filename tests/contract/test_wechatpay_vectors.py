@@ -385,6 +385,24 @@ def test_a_capture_is_read_with_the_total_not_what_the_payer_paid() -> None:
     assert notice.report.at == datetime(2026, 1, 1, 19, 4, 5, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("plain", "refusal"),
+    [
+        ({}, IgnoredNotice),
+        ({"stock_creator_mchid": "1900000109", "coupon_id": "1"}, IgnoredNotice),
+        ({"mchid": "1900000109"}, IgnoredNotice),
+        ({"mchid": "1900000110"}, ForeignNotice),
+        ([], IgnoredNotice),
+    ],
+)
+def test_an_event_of_another_family_is_acknowledged_whatever_it_calls_the_merchant(
+    plain: Any, refusal: type[NoticeRefused]
+) -> None:
+    """Refused, it would come again fifteen times and count as a forgery of somebody else's."""
+    with pytest.raises(refusal):
+        _verify(_envelope(plain, "COUPON.USE"))
+
+
 @pytest.mark.parametrize("associated", [None, "", "transaction"])
 def test_associated_data_may_be_missing(associated: str | None) -> None:
     resource = _seal(json.dumps(PAID).encode(), associated=associated)
