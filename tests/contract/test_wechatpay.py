@@ -259,6 +259,15 @@ def test_an_unsigned_refusal_counts_but_one_with_a_wrong_signature_does_not(shop
         (429, b'{"code":"FREQUENCY_LIMITED"}'),
         (404, b"[]"),
         (404, b'{"code":["x"]}'),
+        (404, b""),
+        (403, b"<html>a firewall</html>"),
+        (403, b""),
+        (302, b""),
+        (302, b'{"code":"ORDER_CLOSED"}'),
+        (500, b'{"code":"ORDER_CLOSED"}'),
+        (502, b'{"code":"NO_AUTH"}'),
+        (503, b'{"code":"ORDER_NOT_EXIST"}'),
+        (500, b'{"code":"NO_STATEMENT_EXIST"}'),
         (0, b""),
     ],
 )
@@ -269,9 +278,10 @@ def test_anything_else_is_unknown(shop: Shop, status: int, body: bytes) -> None:
     assert shop.adapter.query(attempt).outcome is Outcome.UNKNOWN
     assert shop.adapter.close(attempt) is CloseOutcome.UNKNOWN
     assert shop.adapter.create(shop.order()).outcome is Outcome.UNKNOWN
-    refund = shop.adapter.refund(shop.refund(attempt, 1)).outcome
-    assert refund is (RefundOutcome.FAILED if status == 404 and body != b"[]" else RefundOutcome.UNKNOWN)
+    assert shop.adapter.refund(shop.refund(attempt, 1)).outcome is RefundOutcome.UNKNOWN
     assert shop.adapter.query_refund(shop.refund(attempt, 1)).outcome is RefundOutcome.UNKNOWN
+    with pytest.raises(BillUnavailable):
+        shop.adapter.bill(date(2026, 11, 1))
 
 
 def test_answers_about_somebody_else_are_unknown(shop: Shop) -> None:

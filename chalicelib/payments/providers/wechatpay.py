@@ -65,6 +65,8 @@ class _Answer:
     status: int
     data: Mapping[str, Any]
     code: str = ""
+    refused: bool = False
+    """WeChat Pay itself said no, in a word of its own: a 4xx with a code. A proxy's 403 or a redirect is none."""
 
 
 def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
@@ -149,7 +151,8 @@ class WechatPay:
         answer = self._call("POST", path, self._creation(payment, appid))
         if answer.status in _OK:
             return self._instruction(payment, appid, answer.data)
-        return Instruction(Outcome.FAILED if answer.code in _DEAD else Outcome.UNKNOWN, code=answer.code)
+        dead = answer.refused and answer.code in _DEAD
+        return Instruction(Outcome.FAILED if dead else Outcome.UNKNOWN, code=answer.code)
 
     def _creation(self, payment: ports.PaymentOrder, appid: str) -> dict[str, Any]:
         wanted: dict[str, Any] = {
@@ -220,7 +223,7 @@ class WechatPay:
         answer = self._call("POST", path, {"mchid": self.settings.mchid})
         if answer.status in _OK:
             return CloseOutcome.CLOSED
-        return _CLOSES.get(answer.code, CloseOutcome.UNKNOWN) if answer.status else CloseOutcome.UNKNOWN
+        return _CLOSES.get(answer.code, CloseOutcome.UNKNOWN) if answer.refused else CloseOutcome.UNKNOWN
 
     def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Send money back. 200 means accepted: only the status says whether it moved."""
@@ -238,7 +241,7 @@ class WechatPay:
         answer = self._call("POST", "/v3/refund/domestic/refunds", wanted)
         if answer.status in _OK:
             return _wechatpay_words.refund_answer(refund, answer.data)
-        again = not answer.status or answer.status in (401, 429) or answer.status >= 500 or answer.code in _ASK_AGAIN
+        again = not answer.refused or answer.status in (401, 429) or answer.code in _ASK_AGAIN
         return ports.RefundReport(RefundOutcome.UNKNOWN if again else RefundOutcome.FAILED, code=answer.code)
 
     def query_refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
@@ -288,7 +291,7 @@ class WechatPay:
             BillUnavailable: if there is none yet, or what came cannot be trusted.
         """
         answer = self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type={kind}&tar_type=GZIP")
-        if answer.code == "NO_STATEMENT_EXIST":
+        if answer.refused and answer.code == "NO_STATEMENT_EXIST":
             return None
         if answer.status not in _OK:
             raise BillUnavailable(why=answer.code)
@@ -405,7 +408,8 @@ class WechatPay:
         said = code if isinstance(code, str) and answered.status not in _OK else ""
         if answered.status == 401:
             log.warning("wechatpay does not accept our signature: key, serial or clock", code=said[:64])
-        return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64])
+        refused = bool(said) and 400 <= answered.status < 500
+        return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64], refused)
 
     def _send(self, method: str, path: str, body: bytes, extra: Mapping[str, str]) -> outbound.Response | str:
         """Send, signed anew for each host; the next host only if the one before certainly heard nothing."""
