@@ -156,6 +156,10 @@ def test_an_order_cannot_be_opened_late_and_a_tampered_link_not_at_all(shop: Sho
 def test_what_cannot_be_created_is_refused_without_a_call(shop: Shop) -> None:
     assert shop.adapter.create(shop.order(method="face")).code == "method_unknown"
     assert shop.adapter.create(shop.order(amount=Money(1, "USD"))).code == "currency_unsupported"
+    for minor in (0, -1, -199, 100_000_000_01):
+        for method in shop.adapter.methods:
+            refused = shop.adapter.create(shop.order(amount=Money(minor), method=method))
+            assert (refused.outcome, refused.code) == (Outcome.FAILED, "amount_unsupported")
     assert shop.requests == []
 
 

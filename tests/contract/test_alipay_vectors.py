@@ -515,6 +515,11 @@ def test_yuan_and_fen_are_each_other(minor: int) -> None:
     assert _wire.fen(_wire.yuan(minor)) == minor
 
 
+def test_a_negative_amount_is_not_written_as_another() -> None:
+    with pytest.raises(ValueError, match="negative"):  # A floor division would make -1.99 of a fen.
+        _wire.yuan(-1)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -531,6 +531,34 @@ def test_a_refund_without_certificate_is_not_even_tried(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "known", "outcome"),
+    [
+        ("OUT_REFUND_NO_USED", {"refund_status_0": "SUCCESS"}, RefundOutcome.SUCCEEDED),
+        ("NO_SUCH_WORD_YET", {"refund_status_0": "PROCESSING"}, RefundOutcome.PENDING),
+        ("OUT_REFUND_NO_USED", {"refund_status_0": "CHANGE"}, RefundOutcome.ABNORMAL),
+        ("NOTENOUGH", {"result_code": "FAIL", "err_code": "REFUNDNOTEXIST"}, RefundOutcome.FAILED),
+        ("NOTENOUGH", {"result_code": "FAIL", "err_code": "?"}, RefundOutcome.FAILED),
+        ("SYSTEMERROR", {"refund_status_0": "SUCCESS"}, RefundOutcome.UNKNOWN),
+    ],
+)
+def test_a_refused_refund_may_have_been_taken_before(
+    wire: Wire, code: str, known: dict[str, str], outcome: RefundOutcome
+) -> None:
+    """The answer to the first call was lost; money that is back must not be shown as refused."""
+    certificate = outbound.ClientCertificate("certificate", "key")
+    told = Configuration("1900000109", (KEY,), "1104606907", MD5, "operator", "password", certificate)
+
+    def answer(request: outbound.Request) -> outbound.Response:
+        asked = "refund_query" in request.url
+        found = {"out_refund_no_0": REFUND, "refund_fee_0": "100", **known}
+        wire.fields = found if asked else {"result_code": "FAIL", "err_code": code}
+        return wire(request)
+
+    outbound.install(answer)
+    assert qqwallet.build(told).refund(BACK).outcome is outcome
+
+
+@pytest.mark.parametrize(
     ("state", "outcome"),
     [
         ("SUCCESS", RefundOutcome.SUCCEEDED),

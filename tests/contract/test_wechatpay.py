@@ -140,6 +140,9 @@ def _verifies(message: str, signature: str) -> bool:
         ({"method": "h5", "client_ip": None}, "client_ip_missing"),
         ({"method": "face"}, "method_unknown"),
         ({"amount": Money(100, "USD")}, "currency_unsupported"),
+        ({"amount": Money(0)}, "amount_unsupported"),
+        ({"amount": Money(-100)}, "amount_unsupported"),
+        ({"amount": Money(10**12)}, "amount_unsupported"),
     ],
 )
 def test_what_cannot_be_created_is_refused_without_a_call(shop: Shop, changes: dict[str, Any], code: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
+from chalicelib.payments.ports import RefundOrder
 from chalicelib.runtime import caches, secrets
 from chalicelib.runtime.config import config
 
@@ -77,8 +78,20 @@ def fen(yuan: object) -> int:
 
 
 def yuan(minor: int) -> str:
-    """Return an amount as text in yuan with exactly two decimals."""
+    """Return an amount as text in yuan with exactly two decimals.
+
+    Raises:
+        ValueError: for a negative one, which providers do not take and a floor division would misspell.
+    """
+    if minor < 0:
+        raise ValueError("an amount is not negative")
     return f"{minor // 100}.{minor % 100:02d}"
+
+
+def refund_fits(refund: RefundOrder) -> bool:
+    """Say whether a refund can be asked for at all: some of what was captured, in its currency."""
+    same = refund.amount.currency == refund.captured.currency == "CNY"
+    return same and 0 < refund.amount.minor <= refund.captured.minor
 
 
 def china_time(text: object) -> datetime:

@@ -62,6 +62,7 @@ _REPORTED = {
     Outcome.ABSENT: CloseOutcome.ABSENT,
 }
 _REFUND_AGAIN = ("ACQ.SYSTEM_ERROR", "aop.ACQ.SYSTEM_ERROR")
+_MOST_FEN = 100_000_000_00
 _FORBIDDEN = str.maketrans("/=&", "   ")
 
 
@@ -143,6 +144,8 @@ class Alipay:
         product = _PRODUCTS.get(payment.method)
         if product is None or payment.amount.currency != "CNY":
             return Instruction(Outcome.FAILED, code="method_unknown" if product is None else "currency_unsupported")
+        if not 0 < payment.amount.minor <= _MOST_FEN:
+            return Instruction(Outcome.FAILED, code="amount_unsupported")
         method, product_code = product
         content = {
             "out_trade_no": payment.payment_id,
@@ -202,6 +205,8 @@ class Alipay:
 
     def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Send money back. ``refund_fee`` is all that ever went back; ``fund_change`` is N on a repeat."""
+        if not _wire.refund_fits(refund):
+            return ports.RefundReport(RefundOutcome.FAILED, code="amount_unsupported")
         wanted = {
             "out_trade_no": refund.payment.payment_id,
             "refund_amount": _wire.yuan(refund.amount.minor),

@@ -42,7 +42,7 @@ from chalicelib.payments.ports import (
     Report,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import _replay
+from chalicelib.payments.providers import _replay, _wire
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.config import config, setting
 
@@ -240,6 +240,8 @@ class QQWallet:
     def refund(self, refund: RefundOrder) -> RefundReport:
         """Ask for a refund, and at once what became of it: the acceptance itself says nothing of the money."""
         told = self._told()
+        if not _wire.refund_fits(refund):
+            return RefundReport(RefundOutcome.FAILED, code="NOT_OFFERED")
         if told.client_certificate is None or not told.op_user_password:
             return RefundReport(RefundOutcome.FAILED, code="NO_CLIENT_CERTIFICATE")
         password = hashlib.md5(told.op_user_password.encode(), usedforsecurity=False).hexdigest()
@@ -255,8 +257,18 @@ class QQWallet:
             certificate=told.client_certificate,
         )
         if answer.refused:
-            outcome = RefundOutcome.UNKNOWN if answer.code in _ASK_AGAIN else RefundOutcome.FAILED
-            return RefundReport(outcome, code=answer.code)
+            return self._refund_refused(refund, answer.code)
+        return self._refund_accepted(refund, answer)
+
+    def _refund_refused(self, refund: RefundOrder, code: str) -> RefundReport:
+        """A number that was taken already, its answer lost, may be refused as used: what it came to, a query says."""
+        if code in _ASK_AGAIN:
+            return RefundReport(RefundOutcome.UNKNOWN, code=code)
+        report = self.query_refund(refund)
+        known = report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT)
+        return report if known else RefundReport(RefundOutcome.FAILED, code=code)
+
+    def _refund_accepted(self, refund: RefundOrder, answer: _Answer) -> RefundReport:
         fields = answer.fields
         if not answer.trusted or fields.get("out_refund_no") != refund.refund_id:
             return RefundReport(RefundOutcome.UNKNOWN, code=answer.code or "OTHER_REFUND")

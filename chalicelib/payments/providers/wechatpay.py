@@ -56,6 +56,8 @@ _CLOSES = {
     "ORDER_NOT_EXIST": CloseOutcome.ABSENT,
 }
 _OK = (200, 204)
+_MOST_FEN = 10**12 - 1
+"""What our own reading of an answer takes; WeChat's limit is below and depends on the contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,8 @@ class WechatPay:
 
     def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Send money back. 200 means accepted: only the status says whether it moved."""
+        if not _wire.refund_fits(refund):
+            return ports.RefundReport(RefundOutcome.FAILED, code="amount_unsupported")
         wanted = {
             "out_trade_no": refund.payment.payment_id,
             "out_refund_no": refund.refund_id,
@@ -436,6 +440,8 @@ def _lacks(payment: ports.PaymentOrder, path: str | None) -> str:
         return "method_unknown"
     if payment.amount.currency != "CNY":
         return "currency_unsupported"
+    if not 0 < payment.amount.minor <= _MOST_FEN:
+        return "amount_unsupported"
     if payment.method in ("jsapi", "mini") and not payment.payer:
         return "payer_missing"
     if payment.method == "h5" and not payment.client_ip:
