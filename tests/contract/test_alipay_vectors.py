@@ -396,6 +396,8 @@ def test_gbk_empty_and_unknown_parameters_stay_under_the_signature() -> None:
         ({"trade_status": "WAIT_BUYER_PAY"}, Outcome.PENDING),
         ({"trade_status": "TRADE_CLOSED"}, Outcome.CAPTURED),  # It has gmt_payment: paid, and refunded since.
         ({"trade_status": "TRADE_CLOSED", "gmt_payment": ""}, Outcome.CLOSED),
+        ({"trade_status": "TRADE_CLOSED", "gmt_payment": "", "refund_fee": "0.00"}, Outcome.CLOSED),
+        ({"trade_status": "TRADE_CLOSED", "gmt_payment": "", "refund_fee": "88.00"}, Outcome.CAPTURED),  # So: paid.
         ({"trade_status": "SOMETHING_NEW"}, Outcome.UNKNOWN),
         ({"refund_fee": "0.00", "out_biz_no": "x"}, Outcome.CAPTURED),
         ({"refund_fee": "8.00"}, Outcome.CAPTURED),  # It does not say which refund.

@@ -155,8 +155,8 @@ class Alipay:
         }
         if product_code:
             content["product_code"] = product_code
-        if payment.method == "wap" and payment.return_url:
-            content["quit_url"] = payment.return_url
+        if payment.method == "wap":  # Where the cashier's "back" leads; it must be there.
+            content["quit_url"] = payment.return_url or _origin(payment.notify_url)
         if payment.method == "qr":
             return self._precreate(method, content, payment.notify_url)
         back = {"return_url": payment.return_url or ""} if payment.method in ("page", "wap") else {}
@@ -389,7 +389,8 @@ def _report(data: Mapping[str, Any], *, paid_at: str) -> Report:
         ValueError, KeyError or TypeError: if it is not what is documented.
     """
     state = data["trade_status"]
-    paid = state in _PAID or (state == "TRADE_CLOSED" and bool(data.get(paid_at)))  # Closed by a full refund.
+    refunded = bool(data.get("refund_fee")) and _wire.fen(data["refund_fee"]) > 0
+    paid = state in _PAID or (state == "TRADE_CLOSED" and (refunded or bool(data.get(paid_at))))  # A full refund.
     if not paid:
         outcome = {"WAIT_BUYER_PAY": Outcome.PENDING, "TRADE_CLOSED": Outcome.CLOSED}.get(state, Outcome.UNKNOWN)
         return Report(outcome, code=str(state)[:64])
@@ -397,9 +398,14 @@ def _report(data: Mapping[str, Any], *, paid_at: str) -> Report:
         Outcome.CAPTURED,
         amount=Money(_wire.fen(data["total_amount"])),  # Not what the buyer paid after discounts, nor what we receive.
         transaction_id=_text(data["trade_no"]),
-        at=_wire.china_time(data.get(paid_at) or data["notify_time"]),
+        at=_moment(data.get(paid_at) or data.get("notify_time")),  # A query may leave it out: the money counts.
         code=state,
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _subject(payment: ports.PaymentOrder) -> str:
