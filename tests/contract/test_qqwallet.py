@@ -615,6 +615,12 @@ def test_a_bill(encoding: str, newline: str) -> None:
     assert bill.totals["总交易单数"] == "2.0"
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0b", "\r"])
+def test_the_name_of_a_product_ends_no_line(mark: str) -> None:
+    bill = read_bill(f"{HEADER}\n{ROW.replace('茶, 一壶', f'a{mark}b')}\n{BACK_ROW}\n{TOTALS}".encode())
+    assert (len(bill.lines), bill.defects) == (2, ())
+
+
 def test_a_cut_off_bill_is_a_defect() -> None:
     assert read_bill(f"{HEADER}\n{ROW}\n{BACK_ROW}".encode()).defects
     assert read_bill(f"{HEADER}\n{ROW}\n{TOTALS}".encode()).defects == ("the totals speak of 2 lines, there are 1",)

@@ -634,7 +634,7 @@ def read_bill(content: bytes) -> Bill:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("gb18030", "replace")
-    rows = [(number, row) for number, row in enumerate(text.splitlines(), start=1) if row.strip()]
+    rows = [(number, row) for number, row in enumerate(re.split(r"\r?\n", text), start=1) if row.strip()]
     if not rows or "商户订单号" not in rows[0][1]:
         raise BillUnavailable(why="its header is unknown")
     names = [name.strip("` ") for name in rows[0][1].split(",")]
