@@ -59,6 +59,9 @@ def settings(configuration: Mapping[str, Any], *, to_call: bool = True) -> Setti
     if not isinstance(apps, dict) or not all(isinstance(app, str) and app for app in apps.values()):
         reader.problems.append("appids is no object of texts")
         apps = {}
+    strangers = [name for name in apps if name not in _APPS]
+    if strangers and to_call:
+        reader.problems.append(f"appids names {', '.join(strangers)}: the methods are {', '.join(_APPS)}")
     serial, pem = _signing_key(reader) if to_call else ("", "")
     platform_keys, sealing_serial = _platform_keys(reader)
     result = Settings(

@@ -6,6 +6,7 @@ is open, in ``docs/providers/alipay.md``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -106,7 +107,12 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         if not key.is_valid(now):
             said.append(f"Alipay's certificate {key.sn} is not valid now")
         elif key.not_after and key.not_after - now < timedelta(days=30):
-            said.append(f"Alipay's certificate {key.sn} ends on {key.not_after:%Y-%m-%d}")
+            said.append(_wire.Advice(f"Alipay's certificate {key.sn} ends on {key.not_after:%Y-%m-%d}"))
+    for number, key in enumerate(settings.alipay_keys, 1):
+        if key.is_of(settings.signing_pem):
+            said.append(f"alipay_keys {number} is the app's own key; Alipay's is wanted (the console shows both)")
+    if not re.fullmatch("2088[0-9]{12}", settings.seller_id):
+        said.append(_wire.Advice("seller_id is not the seller's number of 16 digits that begins with 2088"))
     if settings.app_cert_sn and not any(key.sn for key in settings.alipay_keys):
         said.append("certificate mode is on, but alipay_keys holds no certificate of Alipay")
     if config().stage == "prod" and settings.gateway != _alipay_wire.GATEWAY:

@@ -7,6 +7,7 @@ everything that is open, in ``docs/providers/wechatpay.md``.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -109,11 +110,15 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         if not key.is_valid(now):
             said.append(f"the platform certificate {serial} is not valid now")
         elif key.not_after and key.not_after - now < timedelta(days=30):
-            said.append(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}")
+            said.append(_wire.Advice(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}"))
+        if key.is_of(settings.signing_pem):
+            said.append(f"platform_keys: {serial} is the merchant's own key; WeChat Pay's is wanted")
     if not settings.sealing_serial:
-        said.append("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else")
+        said.append(_wire.Advice("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else"))
     if any(len(key) != 32 for key in settings.apiv3_keys):
-        said.append("an APIv3 key is not 32 bytes long; only the local stage takes it")
+        said.append(_wire.Advice("an APIv3 key is not 32 bytes long; only the local stage takes it"))
+    if not re.fullmatch("[0-9]{8,10}", settings.mchid):
+        said.append(_wire.Advice("mchid is not a number of about ten digits"))
     return tuple(said)
 
 
