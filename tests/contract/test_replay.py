@@ -11,6 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
@@ -96,6 +99,31 @@ def test_of_two_headers_of_one_name_none_may_be_chosen(name: str) -> None:
     ):
         with pytest.raises(BadSignature):
             wechatpay.verify(headers, GO["body"], configuration=GO_TOLD, now=GO["now"])
+
+
+@pytest.mark.parametrize("spelling", [str.lower, str.upper, "000{}".format])
+def test_a_serial_is_compared_by_its_value(spelling: Any) -> None:
+    headers = {**GO["headers"], "Wechatpay-Serial": spelling(GO["headers"]["Wechatpay-Serial"])}
+    with pytest.raises(IgnoredNotice):
+        wechatpay.verify(headers, GO["body"], configuration=GO_TOLD, now=GO["now"])
+
+
+@pytest.mark.parametrize("vector", vectors("wechatpay_v3_public.json", "v2_sign"), ids=lambda vector: vector["id"])
+def test_qq_wallets_signatures_are_those_of_its_elder_sibling(vector: Any) -> None:
+    """WeChat Pay v2 signs as QQ Wallet does; its documents print the HMAC that QQ Wallet's do not."""
+    assert qqwallet.sign(vector["params"], vector["key"], vector["sign_type"]) == vector["sign"]
+
+
+def test_a_short_key_in_a_certificate_is_no_key() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "short")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+    signed = made.not_valid_before(day).not_valid_after(day + timedelta(days=9)).sign(key, hashes.SHA256())
+    pem = signed.public_bytes(serialization.Encoding.PEM).decode()
+
+    with pytest.raises(Misconfigured, match="2048 bits"):
+        wechatpay.verify({}, b"", configuration={**GO_TOLD, "platform_keys": [{"pem": pem}]})
 
 
 def test_a_time_without_its_zone_is_not_guessed() -> None:

@@ -149,8 +149,8 @@ def _from_certificate(text: str) -> VerifyKey:
         key = certificate.public_key()
     except Exception as error:
         raise Misconfigured(why="a certificate cannot be read") from error
-    if not isinstance(key, RSAPublicKey):
-        raise Misconfigured(why="a certificate holds no RSA key")
+    if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
+        raise Misconfigured(why="a certificate holds no RSA key of at least 2048 bits")
     return VerifyKey(
         key,
         serial=format(certificate.serial_number, "X"),

@@ -26,6 +26,8 @@ def replay(
 ) -> ports.Notice:
     """Verify a recorded request as of ``now``; ``None`` is what ``kernel.clock`` says.
 
+    A ``now`` moves the process's one clock for the length of the call: for recordings, not for a server's threads.
+
     Raises:
         NoticeRefused: one of its subclasses.
         ValueError: for a ``now`` without its zone.
