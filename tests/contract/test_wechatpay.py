@@ -180,6 +180,14 @@ def test_the_same_number_with_other_data_is_unknown_and_a_closed_one_is_dead(sho
     assert shop.adapter.query(paid).amount == Money(8800)
 
 
+def test_an_order_in_flight_outlives_a_change_of_apps(shop: Shop) -> None:
+    attempt = shop.paid()
+    moved = wechatpay.build(shop.sandbox.configuration(appid="wx_of_tomorrow", appids={}))
+
+    assert moved.query(attempt).amount == Money(8800)
+    assert wechatpay.build(shop.sandbox.configuration(mchid="1900000110")).query(attempt).outcome is Outcome.UNKNOWN
+
+
 def test_a_refused_call_is_told_by_its_code(shop: Shop) -> None:
     shop.sandbox.steer(refuse=("create",))
     instruction = shop.adapter.create(shop.order())

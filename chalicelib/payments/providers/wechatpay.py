@@ -217,7 +217,7 @@ class WechatPay:
         if answer.status not in _OK:
             return Report(Outcome.UNKNOWN, code=answer.code)
         try:
-            self._must_be_ours(answer.data)
+            self._must_be_ours(answer.data, appid_expected=False)  # An order in flight outlives a change of apps.
             if answer.data.get("out_trade_no") != attempt.payment_id:
                 return Report(Outcome.UNKNOWN, code="other_order")
             return _wechatpay_words.report(answer.data)
