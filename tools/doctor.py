@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments import providers
+from chalicelib.payments.providers._wire import Advice
 from chalicelib.runtime import aws, names
 from chalicelib.runtime.config import config, setting
 
@@ -256,7 +257,10 @@ def _by_the_adapter(provider: str, secret: Secret, tell: Tell) -> None:
     if diagnose is None:
         return
     for said in diagnose(secret):
-        tell(Level.ERROR, str(said), f"配置有误：{said}")
+        if isinstance(said, Advice):
+            tell(Level.WARNING, str(said), f"请留意：{said}")
+        else:
+            tell(Level.ERROR, str(said), f"配置有误：{said}")
 
 
 def _qqwallet(provider: str, secret: Secret, tell: Tell) -> None:

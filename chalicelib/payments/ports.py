@@ -361,5 +361,12 @@ class Inquirer(Protocol):
 
 
 def lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers keyed in lower case: gateways and tests differ in spelling, providers do not care."""
-    return {name.lower(): value for name, value in headers.items()}
+    """Return the headers keyed in lower case: gateways and tests differ in spelling, providers do not care.
+
+    One that comes twice, in two spellings, is joined by a comma as HTTP does it: nobody may choose which one counts.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        found[key] = f"{found[key]},{value}" if key in found else value
+    return found

@@ -144,6 +144,26 @@ def test_what_a_page_carries(shop: Shop) -> None:
     assert shop.requests == []
 
 
+@pytest.mark.parametrize(
+    ("back", "quit_url"), [("https://shop.example/done", "https://shop.example/done"), (None, "https://shop.example/")]
+)
+def test_the_mobile_cashier_has_a_way_back(shop: Shop, back: str | None, quit_url: str) -> None:
+    link = str(shop.adapter.create(shop.order(method="wap", return_url=back)).url)
+
+    assert f'"quit_url":"{quit_url}"' in dict(parse_qsl(urlsplit(link).query))["biz_content"]
+    assert shop.sandbox.open(link).state == "pending"
+
+
+def test_a_query_that_leaves_the_time_out_still_tells_of_the_money(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = shop.paid()
+    told = shop.sandbox._node_of
+    monkeypatch.setattr(shop.sandbox, "_node_of", lambda order: {**told(order), "send_pay_date": ""})
+
+    report = shop.adapter.query(attempt)
+
+    assert (report.outcome, report.amount, report.at) == (Outcome.CAPTURED, Money(8800), None)
+
+
 def test_an_order_cannot_be_opened_late_and_a_tampered_link_not_at_all(shop: Shop, noon: Any) -> None:
     link = str(shop.adapter.create(shop.order(method="page")).url)
     with pytest.raises(ValueError, match="invalid-signature"):
@@ -156,6 +176,10 @@ def test_an_order_cannot_be_opened_late_and_a_tampered_link_not_at_all(shop: Sho
 def test_what_cannot_be_created_is_refused_without_a_call(shop: Shop) -> None:
     assert shop.adapter.create(shop.order(method="face")).code == "method_unknown"
     assert shop.adapter.create(shop.order(amount=Money(1, "USD"))).code == "currency_unsupported"
+    for minor in (0, -1, -199, 100_000_000_01):
+        for method in shop.adapter.methods:
+            refused = shop.adapter.create(shop.order(amount=Money(minor), method=method))
+            assert (refused.outcome, refused.code) == (Outcome.FAILED, "amount_unsupported")
     assert shop.requests == []
 
 

@@ -396,6 +396,8 @@ def test_gbk_empty_and_unknown_parameters_stay_under_the_signature() -> None:
         ({"trade_status": "WAIT_BUYER_PAY"}, Outcome.PENDING),
         ({"trade_status": "TRADE_CLOSED"}, Outcome.CAPTURED),  # It has gmt_payment: paid, and refunded since.
         ({"trade_status": "TRADE_CLOSED", "gmt_payment": ""}, Outcome.CLOSED),
+        ({"trade_status": "TRADE_CLOSED", "gmt_payment": "", "refund_fee": "0.00"}, Outcome.CLOSED),
+        ({"trade_status": "TRADE_CLOSED", "gmt_payment": "", "refund_fee": "88.00"}, Outcome.CAPTURED),  # So: paid.
         ({"trade_status": "SOMETHING_NEW"}, Outcome.UNKNOWN),
         ({"refund_fee": "0.00", "out_biz_no": "x"}, Outcome.CAPTURED),
         ({"refund_fee": "8.00"}, Outcome.CAPTURED),  # It does not say which refund.
@@ -513,6 +515,11 @@ def test_acknowledgements_are_exactly_success_or_fail() -> None:
 @pytest.mark.parametrize("minor", [1, 10, 99, 100, 8800, 10_000_000_000])
 def test_yuan_and_fen_are_each_other(minor: int) -> None:
     assert _wire.fen(_wire.yuan(minor)) == minor
+
+
+def test_a_negative_amount_is_not_written_as_another() -> None:
+    with pytest.raises(ValueError, match="negative"):  # A floor division would make -1.99 of a fen.
+        _wire.yuan(-1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -208,6 +209,16 @@ def test_refunds_add_up_and_the_same_number_is_the_same_refund(stand: Stand) -> 
     assert stand.provider.refund(refund(of, 1, number=3, before=1999)).outcome is RefundOutcome.FAILED
     report = stand.provider.query_refund(refund(of, 1299, number=2))
     assert (report.outcome, report.amount) == (RefundOutcome.SUCCEEDED, Money(1299))
+
+
+@pytest.mark.parametrize("amount", [Money(0), Money(-700), Money(2000), Money(700, "USD")])
+def test_a_refund_that_cannot_be_is_never_sent(stand: Stand, amount: Money) -> None:
+    if stand.provider.name not in ("alipay", "qqwallet", "wechatpay"):
+        pytest.skip("not this one's rule")
+    of = paid(stand)
+    outbound.install(lambda _: pytest.fail("it was sent"))
+
+    assert stand.provider.refund(replace(refund(of), amount=amount)).outcome is RefundOutcome.FAILED
 
 
 def test_every_end_of_a_refund_is_told(stand: Stand) -> None:

@@ -182,6 +182,8 @@ def test_the_window_is_300_seconds_both_ways(away: float, *, stale: bool) -> Non
         ({"wechatpay-signature": "AAAA"}, BadSignature),
         ({"wechatpay-signature": "签名"}, BadSignature),
         ({"wechatpay-nonce": "\ud800"}, BadSignature),
+        ({"wechatpay-nonce": "d824f2e086d3c1df967785d13fcd22ef "}, BadSignature),
+        ({"wechatpay-serial": " PUB_KEY_ID_0000000000000024101100397200000006"}, BadSignature),
     ],
 )
 def test_what_is_missing_or_changed_is_refused(changes: dict[str, str | None], refusal: type[NoticeRefused]) -> None:
@@ -200,6 +202,18 @@ def test_signature_probes_do_not_verify_with_or_without_their_prefix() -> None:
         for probe in (f"WECHATPAY/SIGNTEST/{genuine}", f"WECHATPAY/SIGNTEST/{genuine[19:]}"):
             with pytest.raises(BadSignature):
                 _wechatpay_wire.authenticate(told, {**headers, "wechatpay-signature": probe}, body)
+
+
+def test_no_line_of_the_body_can_be_moved_into_a_header() -> None:
+    """What is signed is lines; a nonce with a line break in it would take the body's first line."""
+    body = b'{"ours":1}\n{"theirs":2}'
+    told = _wechatpay_wire.settings(other_end.WechatPay().configuration())
+    headers = _signed(body)
+    with at(NOW):
+        _wechatpay_wire.authenticate(told, headers, body)
+        for moved, rest in (("n0nce\n" + '{"ours":1}', b'{"theirs":2}'), ("n0nce\r", body)):
+            with pytest.raises(BadSignature, match="wechatpay-nonce"):
+                _wechatpay_wire.authenticate(told, {**headers, "wechatpay-nonce": moved}, rest)
 
 
 @pytest.mark.parametrize("change", [b" ", b"\n", b"\xef\xbb\xbf"])
@@ -369,6 +383,24 @@ def test_a_capture_is_read_with_the_total_not_what_the_payer_paid() -> None:
     assert notice.report.amount == Money(8800)
     assert notice.report.transaction_id == "4200001234"
     assert notice.report.at == datetime(2026, 1, 1, 19, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("plain", "refusal"),
+    [
+        ({}, IgnoredNotice),
+        ({"stock_creator_mchid": "1900000109", "coupon_id": "1"}, IgnoredNotice),
+        ({"mchid": "1900000109"}, IgnoredNotice),
+        ({"mchid": "1900000110"}, ForeignNotice),
+        ([], IgnoredNotice),
+    ],
+)
+def test_an_event_of_another_family_is_acknowledged_whatever_it_calls_the_merchant(
+    plain: Any, refusal: type[NoticeRefused]
+) -> None:
+    """Refused, it would come again fifteen times and count as a forgery of somebody else's."""
+    with pytest.raises(refusal):
+        _verify(_envelope(plain, "COUPON.USE"))
 
 
 @pytest.mark.parametrize("associated", [None, "", "transaction"])

@@ -16,6 +16,7 @@ from chalicelib.runtime import aws, caches, names
 from chalicelib.runtime.config import config
 from tools import doctor
 from tools.doctor import Level, examine
+from tools.sandbox import alipay, rsa, wechatpay
 
 START = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 
@@ -153,6 +154,41 @@ def test_what_is_wrong_with_stripe(stage: Stage, name: str, changes: dict[str, A
     stage(name)
     secret = {key: value for key, value in {**STRIPE, **changes}.items() if value is not None}
     assert words in said("stripe", secret)
+
+
+@pytest.mark.parametrize(
+    ("provider", "changes", "level", "words"),
+    [
+        ("wechatpay", {}, None, ""),
+        ("alipay", {}, None, ""),
+        ("wechatpay", {"platform_keys": [wechatpay.certificate().entry()]}, Level.WARNING, "no public key"),
+        (
+            "wechatpay",
+            {"platform_keys": [{"serial": "PUB_KEY_ID_0116", "pem": rsa.public_pem("wechatpay merchant 1")}]},
+            Level.ERROR,
+            "PUB_KEY_ID_0116 is the merchant's own key",
+        ),
+        (
+            "wechatpay",
+            {"appids": {"miniprogram": "wx1"}},
+            Level.ERROR,
+            "appids names miniprogram: the methods are native",
+        ),
+        ("wechatpay", {"mchid": "shop"}, Level.WARNING, "mchid is not a number"),
+        ("alipay", {"alipay_keys": [{"pem": rsa.public_pem("alipay app 1")}]}, Level.ERROR, "is the app's own key"),
+        ("alipay", {"seller_id": "shop@example.com"}, Level.WARNING, "16 digits that begins with 2088"),
+        ("alipay", {"alipay_keys": None}, Level.ERROR, "alipay_keys is missing"),
+    ],
+)
+def test_what_is_wrong_with_wechat_pay_and_alipay(
+    stage: Stage, provider: str, changes: dict[str, Any], level: Level | None, words: str
+) -> None:
+    stage("dev")
+    sound = {"wechatpay": wechatpay.WechatPay, "alipay": alipay.Alipay}[provider]().configuration()
+    found = said(provider, {**sound, "apiv3_keys": ["0123456789abcdef" * 2], **changes})
+    assert words in found
+    assert bool(found) is bool(words)
+    assert said(provider, {**sound, "apiv3_keys": ["0123456789abcdef" * 2], **changes}, level=level) == found
 
 
 @pytest.mark.parametrize(

@@ -208,11 +208,15 @@ class Alipay(Dialect):
             case _:
                 return self._answer({"code": "40006", "msg": "Insufficient Permissions", "sub_code": "isv.no-method"})
 
-    def _offer(self, form: Mapping[str, str], content: dict[str, Any]) -> str:
+    def _offer(  # noqa: PLR0911 - one line a reason
+        self, form: Mapping[str, str], content: dict[str, Any]
+    ) -> str:
         """Check what is offered and remember it until a buyer comes; return what is wrong."""
         expected = _OPENED.get(form["method"])
         if expected is not None and content.get("product_code") != expected:
             return "product_code"
+        if form["method"] == "alipay.trade.wap.pay" and not str(content.get("quit_url")).startswith("http"):
+            return "quit_url"
         if not _NUMBER.fullmatch(str(content.get("out_trade_no"))):
             return "out_trade_no"
         if not _YUAN.fullmatch(str(content.get("total_amount"))) or content["total_amount"] == "0.00":

@@ -42,15 +42,15 @@ class Settings:
     gateway: str = GATEWAY
 
 
-def settings(configuration: Mapping[str, Any]) -> Settings:
-    """Read a configuration; ``docs/providers/alipay.md`` explains it.
+def settings(configuration: Mapping[str, Any], *, to_call: bool = True) -> Settings:
+    """Read a configuration; ``docs/providers/alipay.md`` explains it. Who only verifies needs no key of the app.
 
     Raises:
         Misconfigured: with everything that is missing or wrong, in words.
     """
     reader = _wire.Reader(NAME, configuration)
-    pem, app_cert_sn = _signing_key(reader)
-    roots = reader.text("root_certificates", "")
+    pem, app_cert_sn = _signing_key(reader) if to_call else ("", "")
+    roots = reader.text("root_certificates", "") if to_call else ""
     if bool(roots) != bool(app_cert_sn):
         reader.problems.append("certificate mode needs both app_keys' certificate and root_certificates")
     root_cert_sn = reader.attempt("root_certificates", lambda: _keys.root_sn(roots)) if roots else ""

@@ -47,7 +47,7 @@ def read_wechatpay(data: bytes) -> Bill:
         text = data.decode("utf-8-sig")
     except UnicodeError as error:
         raise BillUnavailable(why="it is not UTF-8") from error
-    rows = [(number, _ticked(line)) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    rows = [(number, _ticked(line)) for number, line in enumerate(_lines(text), 1) if line.strip()]
     if not rows or "交易时间" not in rows[0][1]:
         raise BillUnavailable(why="its header is unknown")
     header = rows[0][1]
@@ -91,6 +91,11 @@ def _wechatpay_line(number: int, cells: Mapping[str, str]) -> BillLine:
         provider_refund_id=cells.get("微信退款单号", "") if is_refund else "",
         line=number,
     )
+
+
+def _lines(text: str) -> list[str]:
+    """Split at line feeds alone: ``splitlines`` also splits at marks that the name of a product may hold."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def _ticked(line: str) -> list[str]:
@@ -160,7 +165,8 @@ def _alipay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     if kind not in ("交易", "退款"):
         raise ValueError(f"unknown business type {kind}")
     is_refund = kind == "退款"
-    amount = cells["订单金额（元）"].lstrip("-")
+    amount = cells["订单金额（元）"]
+    amount = amount.removeprefix("-") if is_refund else amount
     return BillLine(
         kind=BillKind.REFUND if is_refund else BillKind.PAYMENT,
         payment_id=cells["商户订单号"],
@@ -176,6 +182,7 @@ def _alipay_line(number: int, cells: Mapping[str, str]) -> BillLine:
 
 def _unpack_alipay(archive: bytes) -> str:
     import zipfile
+    import zlib
 
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
@@ -183,7 +190,7 @@ def _unpack_alipay(archive: bytes) -> str:
             if len(details) != 1 or details[0].file_size > UNPACKED_CAP_BYTES:
                 raise BillUnavailable(why="the archive does not hold exactly one detail file")
             return packed.read(details[0]).decode("gb18030")
-    except (zipfile.BadZipFile, UnicodeError, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError, OverflowError) as error:
         raise BillUnavailable(why="the archive cannot be read") from error
 
 
@@ -196,10 +203,15 @@ def _is_details(info: object) -> bool:
 
 
 def _rows(text: str) -> Iterable[list[str]]:
+    """Yield the rows, each read on its own: a quote that a product's name opens must not swallow those behind it."""
     import csv
 
-    for row in csv.reader(io.StringIO(text, newline="")):
-        yield [cell.strip() for cell in row] if any(cell.strip() for cell in row) else []
+    for line in _lines(text):
+        try:
+            row = [cell.strip() for cell in next(csv.reader([line]), [])]
+        except csv.Error:  # A field that is too long, say.
+            row = [line[:80]]
+        yield row if any(row) else []
 
 
 def _collect(

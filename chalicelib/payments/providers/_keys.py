@@ -52,6 +52,14 @@ class VerifyKey:
         """Say whether the key may be used now."""
         return (self.not_before is None or self.not_before <= now) and (self.not_after is None or now <= self.not_after)
 
+    def is_of(self, pem: str) -> bool:
+        """Say whether it is the public half of a private key: ours, pasted where the provider's belongs.
+
+        Raises:
+            Misconfigured: if the private key cannot be read.
+        """
+        return self.key.public_numbers() == private_key(pem).public_key().public_numbers()
+
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Say whether the signature is this key's over the message."""
         from cryptography.exceptions import InvalidSignature
@@ -141,8 +149,8 @@ def _from_certificate(text: str) -> VerifyKey:
         key = certificate.public_key()
     except Exception as error:
         raise Misconfigured(why="a certificate cannot be read") from error
-    if not isinstance(key, RSAPublicKey):
-        raise Misconfigured(why="a certificate holds no RSA key")
+    if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
+        raise Misconfigured(why="a certificate holds no RSA key of at least 2048 bits")
     return VerifyKey(
         key,
         serial=format(certificate.serial_number, "X"),

@@ -24,6 +24,8 @@ WINDOW_S = 300
 AEAD = "AEAD_AES_256_GCM"
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}", re.ASCII)
+_PRINTABLE = re.compile(r"[!-~]{1,1024}")
+"""What a header of a signature may hold: a line break in one would shift the lines of what was signed."""
 _APPS = ("native", "jsapi", "mini", "h5", "app")
 
 
@@ -45,8 +47,8 @@ class Settings:
     hosts: tuple[str, ...] = OFFICIAL_HOSTS
 
 
-def settings(configuration: Mapping[str, Any]) -> Settings:
-    """Read a configuration; ``docs/providers/wechatpay.md`` explains it.
+def settings(configuration: Mapping[str, Any], *, to_call: bool = True) -> Settings:
+    """Read a configuration; ``docs/providers/wechatpay.md`` explains it. Who only verifies needs no merchant key.
 
     Raises:
         Misconfigured: with everything that is missing or wrong, in words.
@@ -57,7 +59,10 @@ def settings(configuration: Mapping[str, Any]) -> Settings:
     if not isinstance(apps, dict) or not all(isinstance(app, str) and app for app in apps.values()):
         reader.problems.append("appids is no object of texts")
         apps = {}
-    serial, pem = _signing_key(reader)
+    strangers = [name for name in apps if name not in _APPS]
+    if strangers and to_call:
+        reader.problems.append(f"appids names {', '.join(strangers)}: the methods are {', '.join(_APPS)}")
+    serial, pem = _signing_key(reader) if to_call else ("", "")
     platform_keys, sealing_serial = _platform_keys(reader)
     result = Settings(
         mchid=mchid,
@@ -191,7 +196,7 @@ def authenticate(settings: Settings, headers: Mapping[str, str], body: bytes) ->
 
 def _header(headers: Mapping[str, str], name: str) -> str:
     value = headers.get(name)
-    if not isinstance(value, str) or not value or not value.isascii() or len(value) > 1024:
+    if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
         raise BadSignature(why=f"missing or malformed {name}")
     return value
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
+from chalicelib.payments.ports import RefundOrder
 from chalicelib.runtime import caches, secrets
 from chalicelib.runtime.config import config
 
@@ -77,8 +78,20 @@ def fen(yuan: object) -> int:
 
 
 def yuan(minor: int) -> str:
-    """Return an amount as text in yuan with exactly two decimals."""
+    """Return an amount as text in yuan with exactly two decimals.
+
+    Raises:
+        ValueError: for a negative one, which providers do not take and a floor division would misspell.
+    """
+    if minor < 0:
+        raise ValueError("an amount is not negative")
     return f"{minor // 100}.{minor % 100:02d}"
+
+
+def refund_fits(refund: RefundOrder) -> bool:
+    """Say whether a refund can be asked for at all: some of what was captured, in its currency."""
+    same = refund.amount.currency == refund.captured.currency == "CNY"
+    return same and 0 < refund.amount.minor <= refund.captured.minor
 
 
 def china_time(text: object) -> datetime:
@@ -121,6 +134,12 @@ def rfc3339(text: object) -> datetime:
 def cut_bytes(text: str, most: int) -> str:
     """Return the longest beginning of the text that takes at most so many bytes of UTF-8."""
     return text.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
+
+
+class Advice(str):
+    """A sentence of ``diagnose`` about something that works, but should be looked at."""
+
+    __slots__ = ()
 
 
 class Reader:

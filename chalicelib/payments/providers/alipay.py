@@ -6,6 +6,7 @@ is open, in ``docs/providers/alipay.md``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,7 +28,7 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     Report,
 )
-from chalicelib.payments.providers import _alipay_wire, _bills, _wire
+from chalicelib.payments.providers import _alipay_wire, _bills, _replay, _wire
 from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
 
@@ -62,6 +63,7 @@ _REPORTED = {
     Outcome.ABSENT: CloseOutcome.ABSENT,
 }
 _REFUND_AGAIN = ("ACQ.SYSTEM_ERROR", "aop.ACQ.SYSTEM_ERROR")
+_MOST_FEN = 100_000_000_00
 _FORBIDDEN = str.maketrans("/=&", "   ")
 
 
@@ -74,13 +76,23 @@ def build(configuration: Mapping[str, Any] | None = None) -> Alipay:
     return Alipay(None if configuration is None else _alipay_wire.settings(configuration))
 
 
-def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[str, Any] | None = None) -> ports.Notice:
-    """Authenticate and read a recorded request. Alipay's notices have no time window; certificates have one.
+def verify(
+    headers: _replay.Headers,
+    body: _replay.Body,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
+) -> ports.Notice:
+    """Authenticate and read a recorded request, as of ``now``: the protocol has no time window, certificates have one.
+
+    A configuration needs no ``app_keys`` for it.
 
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers, body)
+    told = None if configuration is None else _alipay_wire.settings(configuration, to_call=False)
+    return _replay.replay(Alipay(told).verify, headers, body, now)
 
 
 def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -95,7 +107,12 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         if not key.is_valid(now):
             said.append(f"Alipay's certificate {key.sn} is not valid now")
         elif key.not_after and key.not_after - now < timedelta(days=30):
-            said.append(f"Alipay's certificate {key.sn} ends on {key.not_after:%Y-%m-%d}")
+            said.append(_wire.Advice(f"Alipay's certificate {key.sn} ends on {key.not_after:%Y-%m-%d}"))
+    for number, key in enumerate(settings.alipay_keys, 1):
+        if key.is_of(settings.signing_pem):
+            said.append(f"alipay_keys {number} is the app's own key; Alipay's is wanted (the console shows both)")
+    if not re.fullmatch("2088[0-9]{12}", settings.seller_id):
+        said.append(_wire.Advice("seller_id is not the seller's number of 16 digits that begins with 2088"))
     if settings.app_cert_sn and not any(key.sn for key in settings.alipay_keys):
         said.append("certificate mode is on, but alipay_keys holds no certificate of Alipay")
     if config().stage == "prod" and settings.gateway != _alipay_wire.GATEWAY:
@@ -133,6 +150,8 @@ class Alipay:
         product = _PRODUCTS.get(payment.method)
         if product is None or payment.amount.currency != "CNY":
             return Instruction(Outcome.FAILED, code="method_unknown" if product is None else "currency_unsupported")
+        if not 0 < payment.amount.minor <= _MOST_FEN:
+            return Instruction(Outcome.FAILED, code="amount_unsupported")
         method, product_code = product
         content = {
             "out_trade_no": payment.payment_id,
@@ -142,8 +161,8 @@ class Alipay:
         }
         if product_code:
             content["product_code"] = product_code
-        if payment.method == "wap" and payment.return_url:
-            content["quit_url"] = payment.return_url
+        if payment.method == "wap":  # Where the cashier's "back" leads; it must be there.
+            content["quit_url"] = payment.return_url or _origin(payment.notify_url)
         if payment.method == "qr":
             return self._precreate(method, content, payment.notify_url)
         back = {"return_url": payment.return_url or ""} if payment.method in ("page", "wap") else {}
@@ -192,6 +211,8 @@ class Alipay:
 
     def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Send money back. ``refund_fee`` is all that ever went back; ``fund_change`` is N on a repeat."""
+        if not _wire.refund_fits(refund):
+            return ports.RefundReport(RefundOutcome.FAILED, code="amount_unsupported")
         wanted = {
             "out_trade_no": refund.payment.payment_id,
             "refund_amount": _wire.yuan(refund.amount.minor),
@@ -374,7 +395,8 @@ def _report(data: Mapping[str, Any], *, paid_at: str) -> Report:
         ValueError, KeyError or TypeError: if it is not what is documented.
     """
     state = data["trade_status"]
-    paid = state in _PAID or (state == "TRADE_CLOSED" and bool(data.get(paid_at)))  # Closed by a full refund.
+    refunded = bool(data.get("refund_fee")) and _wire.fen(data["refund_fee"]) > 0
+    paid = state in _PAID or (state == "TRADE_CLOSED" and (refunded or bool(data.get(paid_at))))  # A full refund.
     if not paid:
         outcome = {"WAIT_BUYER_PAY": Outcome.PENDING, "TRADE_CLOSED": Outcome.CLOSED}.get(state, Outcome.UNKNOWN)
         return Report(outcome, code=str(state)[:64])
@@ -382,9 +404,14 @@ def _report(data: Mapping[str, Any], *, paid_at: str) -> Report:
         Outcome.CAPTURED,
         amount=Money(_wire.fen(data["total_amount"])),  # Not what the buyer paid after discounts, nor what we receive.
         transaction_id=_text(data["trade_no"]),
-        at=_wire.china_time(data.get(paid_at) or data["notify_time"]),
+        at=_moment(data.get(paid_at) or data.get("notify_time")),  # A query may leave it out: the money counts.
         code=state,
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _subject(payment: ports.PaymentOrder) -> str:

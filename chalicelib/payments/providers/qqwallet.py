@@ -42,6 +42,7 @@ from chalicelib.payments.ports import (
     Report,
     UnreadableNotice,
 )
+from chalicelib.payments.providers import _replay, _wire
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.config import config, setting
 
@@ -149,14 +150,21 @@ def build(configuration: Configuration | Mapping[str, Any] | None = None) -> QQW
 
 
 def verify(
-    headers: Mapping[str, str], body: bytes, *, configuration: Configuration | Mapping[str, Any] | None = None
+    headers: _replay.Headers,
+    body: _replay.Body,
+    *,
+    configuration: Configuration | Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
 ) -> Notice:
     """Authenticate and read a recorded request with any configuration (a given one counts as turned on).
 
+    ``now`` changes nothing here, there is no time in these notices; it is taken because every provider's function does.
+
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers=headers, body=body)
+    return _replay.replay(build(configuration).verify, headers, body, now)
 
 
 @dataclass(frozen=True)
@@ -232,6 +240,8 @@ class QQWallet:
     def refund(self, refund: RefundOrder) -> RefundReport:
         """Ask for a refund, and at once what became of it: the acceptance itself says nothing of the money."""
         told = self._told()
+        if not _wire.refund_fits(refund):
+            return RefundReport(RefundOutcome.FAILED, code="NOT_OFFERED")
         if told.client_certificate is None or not told.op_user_password:
             return RefundReport(RefundOutcome.FAILED, code="NO_CLIENT_CERTIFICATE")
         password = hashlib.md5(told.op_user_password.encode(), usedforsecurity=False).hexdigest()
@@ -247,8 +257,18 @@ class QQWallet:
             certificate=told.client_certificate,
         )
         if answer.refused:
-            outcome = RefundOutcome.UNKNOWN if answer.code in _ASK_AGAIN else RefundOutcome.FAILED
-            return RefundReport(outcome, code=answer.code)
+            return self._refund_refused(refund, answer.code)
+        return self._refund_accepted(refund, answer)
+
+    def _refund_refused(self, refund: RefundOrder, code: str) -> RefundReport:
+        """A number that was taken already, its answer lost, may be refused as used: what it came to, a query says."""
+        if code in _ASK_AGAIN:
+            return RefundReport(RefundOutcome.UNKNOWN, code=code)
+        report = self.query_refund(refund)
+        known = report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT)
+        return report if known else RefundReport(RefundOutcome.FAILED, code=code)
+
+    def _refund_accepted(self, refund: RefundOrder, answer: _Answer) -> RefundReport:
         fields = answer.fields
         if not answer.trusted or fields.get("out_refund_no") != refund.refund_id:
             return RefundReport(RefundOutcome.UNKNOWN, code=answer.code or "OTHER_REFUND")
@@ -268,7 +288,7 @@ class QQWallet:
             return RefundReport(RefundOutcome.UNKNOWN, code=answer.code)
         return _refund_report(answer.fields, refund)
 
-    def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
+    def verify(self, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
         """Authenticate and read a notice. There is no time in it: a replay is met by the state machine."""
         if not self.enabled:
             raise ForeignNotice(why="QQ Wallet is off here")
@@ -279,16 +299,16 @@ class QQWallet:
             raise ForeignNotice(why="it is another merchant's")
         if told.appid and fields.get("appid") != told.appid:
             raise ForeignNotice(why="it is another app's")
-        payment_id = fields.get("out_trade_no", "")
-        if not ids.is_id("pay", payment_id):
-            raise ForeignNotice(why="the number is none of ours")
-        if fields.get("trade_state", "") not in _STATES:
+        payment_id, state = fields.get("out_trade_no", ""), fields.get("trade_state", "")
+        if not 0 < len(payment_id) <= 128 or not state:
+            raise UnreadableNotice(why="a field is missing or wrong")
+        if state not in _STATES:
             raise IgnoredNotice(why="we do not act on this state")
         try:
             report = _report(fields)
         except ValueError as error:
             raise UnreadableNotice(why="a field is missing or wrong") from error
-        return Notice(report.transaction_id or f"{payment_id}-{fields['trade_state']}", payment_id, report)
+        return Notice(report.transaction_id or f"{payment_id}-{state}", payment_id, report)
 
     def acknowledge(self, ack: Ack) -> Reply:
         """Return the XML that QQ Wallet wants."""
@@ -614,7 +634,7 @@ def read_bill(content: bytes) -> Bill:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("gb18030", "replace")
-    rows = [(number, row) for number, row in enumerate(text.splitlines(), start=1) if row.strip()]
+    rows = [(number, row) for number, row in enumerate(re.split(r"\r?\n", text), start=1) if row.strip()]
     if not rows or "商户订单号" not in rows[0][1]:
         raise BillUnavailable(why="its header is unknown")
     names = [name.strip("` ") for name in rows[0][1].split(",")]

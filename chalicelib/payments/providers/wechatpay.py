@@ -7,6 +7,7 @@ everything that is open, in ``docs/providers/wechatpay.md``.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,7 +30,7 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     Report,
 )
-from chalicelib.payments.providers import _bills, _wechatpay_wire, _wechatpay_words, _wire
+from chalicelib.payments.providers import _bills, _replay, _wechatpay_wire, _wechatpay_words, _wire
 from chalicelib.runtime import log, outbound
 
 _CREATE_PATHS = {
@@ -56,6 +57,8 @@ _CLOSES = {
     "ORDER_NOT_EXIST": CloseOutcome.ABSENT,
 }
 _OK = (200, 204)
+_MOST_FEN = 10**12 - 1
+"""What our own reading of an answer takes; WeChat's limit is below and depends on the contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class _Answer:
     status: int
     data: Mapping[str, Any]
     code: str = ""
+    refused: bool = False
+    """WeChat Pay itself said no, in a word of its own: a 4xx with a code. A proxy's 403 or a redirect is none."""
 
 
 def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
@@ -76,13 +81,21 @@ def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
     return WechatPay(None if configuration is None else _wechatpay_wire.settings(configuration))
 
 
-def verify(headers: Mapping[str, str], body: bytes, *, configuration: Mapping[str, Any] | None = None) -> ports.Notice:
-    """Authenticate and read a recorded request, as of ``kernel.clock`` (``clock.use`` sets any date).
+def verify(
+    headers: _replay.Headers,
+    body: _replay.Body,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
+) -> ports.Notice:
+    """Authenticate and read a recorded request, as of ``now``. A configuration needs no ``merchant_keys`` for it.
 
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers, body)
+    told = None if configuration is None else _wechatpay_wire.settings(configuration, to_call=False)
+    return _replay.replay(WechatPay(told).verify, headers, body, now)
 
 
 def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -97,11 +110,15 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         if not key.is_valid(now):
             said.append(f"the platform certificate {serial} is not valid now")
         elif key.not_after and key.not_after - now < timedelta(days=30):
-            said.append(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}")
+            said.append(_wire.Advice(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}"))
+        if key.is_of(settings.signing_pem):
+            said.append(f"platform_keys: {serial} is the merchant's own key; WeChat Pay's is wanted")
     if not settings.sealing_serial:
-        said.append("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else")
+        said.append(_wire.Advice("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else"))
     if any(len(key) != 32 for key in settings.apiv3_keys):
-        said.append("an APIv3 key is not 32 bytes long; only the local stage takes it")
+        said.append(_wire.Advice("an APIv3 key is not 32 bytes long; only the local stage takes it"))
+    if not re.fullmatch("[0-9]{8,10}", settings.mchid):
+        said.append(_wire.Advice("mchid is not a number of about ten digits"))
     return tuple(said)
 
 
@@ -141,7 +158,8 @@ class WechatPay:
         answer = self._call("POST", path, self._creation(payment, appid))
         if answer.status in _OK:
             return self._instruction(payment, appid, answer.data)
-        return Instruction(Outcome.FAILED if answer.code in _DEAD else Outcome.UNKNOWN, code=answer.code)
+        dead = answer.refused and answer.code in _DEAD
+        return Instruction(Outcome.FAILED if dead else Outcome.UNKNOWN, code=answer.code)
 
     def _creation(self, payment: ports.PaymentOrder, appid: str) -> dict[str, Any]:
         wanted: dict[str, Any] = {
@@ -199,7 +217,7 @@ class WechatPay:
         if answer.status not in _OK:
             return Report(Outcome.UNKNOWN, code=answer.code)
         try:
-            self._must_be_ours(answer.data)
+            self._must_be_ours(answer.data, appid_expected=False)  # An order in flight outlives a change of apps.
             if answer.data.get("out_trade_no") != attempt.payment_id:
                 return Report(Outcome.UNKNOWN, code="other_order")
             return _wechatpay_words.report(answer.data)
@@ -212,10 +230,12 @@ class WechatPay:
         answer = self._call("POST", path, {"mchid": self.settings.mchid})
         if answer.status in _OK:
             return CloseOutcome.CLOSED
-        return _CLOSES.get(answer.code, CloseOutcome.UNKNOWN) if answer.status else CloseOutcome.UNKNOWN
+        return _CLOSES.get(answer.code, CloseOutcome.UNKNOWN) if answer.refused else CloseOutcome.UNKNOWN
 
     def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Send money back. 200 means accepted: only the status says whether it moved."""
+        if not _wire.refund_fits(refund):
+            return ports.RefundReport(RefundOutcome.FAILED, code="amount_unsupported")
         wanted = {
             "out_trade_no": refund.payment.payment_id,
             "out_refund_no": refund.refund_id,
@@ -230,7 +250,7 @@ class WechatPay:
         answer = self._call("POST", "/v3/refund/domestic/refunds", wanted)
         if answer.status in _OK:
             return _wechatpay_words.refund_answer(refund, answer.data)
-        again = not answer.status or answer.status in (401, 429) or answer.status >= 500 or answer.code in _ASK_AGAIN
+        again = not answer.refused or answer.status in (401, 429) or answer.code in _ASK_AGAIN
         return ports.RefundReport(RefundOutcome.UNKNOWN if again else RefundOutcome.FAILED, code=answer.code)
 
     def query_refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
@@ -280,7 +300,7 @@ class WechatPay:
             BillUnavailable: if there is none yet, or what came cannot be trusted.
         """
         answer = self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type={kind}&tar_type=GZIP")
-        if answer.code == "NO_STATEMENT_EXIST":
+        if answer.refused and answer.code == "NO_STATEMENT_EXIST":
             return None
         if answer.status not in _OK:
             raise BillUnavailable(why=answer.code)
@@ -350,11 +370,14 @@ class WechatPay:
             raise ports.UnreadableNotice(why="malformed content") from error
 
     def _notice(self, notice_id: str, event: str, data: Mapping[str, Any]) -> ports.Notice:
-        self._must_be_ours(data, appid_expected=event == "TRANSACTION.SUCCESS")
         if event == "TRANSACTION.SUCCESS":
+            self._must_be_ours(data)
             return _wechatpay_words.capture(notice_id, data)
         if event in _wechatpay_words.REFUND_EVENTS:
+            self._must_be_ours(data, appid_expected=False)
             return _wechatpay_words.returned(notice_id, event, data)
+        if "mchid" in data:  # Other families name the merchant otherwise; our APIv3 key opened it, so it is ours.
+            self._must_be_ours(data, appid_expected=False)
         raise ports.IgnoredNotice(why="an event we do not act on")
 
     def acknowledge(self, ack: Ack) -> ports.Reply:
@@ -394,7 +417,8 @@ class WechatPay:
         said = code if isinstance(code, str) and answered.status not in _OK else ""
         if answered.status == 401:
             log.warning("wechatpay does not accept our signature: key, serial or clock", code=said[:64])
-        return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64])
+        refused = bool(said) and 400 <= answered.status < 500
+        return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64], refused)
 
     def _send(self, method: str, path: str, body: bytes, extra: Mapping[str, str]) -> outbound.Response | str:
         """Send, signed anew for each host; the next host only if the one before certainly heard nothing."""
@@ -421,6 +445,8 @@ def _lacks(payment: ports.PaymentOrder, path: str | None) -> str:
         return "method_unknown"
     if payment.amount.currency != "CNY":
         return "currency_unsupported"
+    if not 0 < payment.amount.minor <= _MOST_FEN:
+        return "amount_unsupported"
     if payment.method in ("jsapi", "mini") and not payment.payer:
         return "payer_missing"
     if payment.method == "h5" and not payment.client_ip:

@@ -63,7 +63,6 @@ class QQWalletStand:
             Wrong("a key nobody holds", sign(content, Steering(unknown_key=True)), ports.BadSignature),
             Wrong("another merchant", sign(content, Steering(other_merchant=True)), ports.ForeignNotice),
             Wrong("another app", sign(content, Steering(other_app=True)), ports.ForeignNotice),
-            Wrong("another shop's number", sign({**content, "out_trade_no": "order_77"}), ports.ForeignNotice),
             Wrong("amount in yuan", sign({**content, "total_fee": "19.99"}), ports.UnreadableNotice),
             Wrong("amount with a sign", sign({**content, "total_fee": "+1999"}), ports.UnreadableNotice),
             Wrong("no amount", sign({**content, "total_fee": ""}), ports.UnreadableNotice),

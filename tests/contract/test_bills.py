@@ -1,0 +1,100 @@
+"""Bills of WeChat Pay and Alipay that nobody meant to write: cut, packed wrongly, with names like the format."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import zipfile
+import zlib
+from datetime import UTC, datetime
+
+import pytest
+
+from chalicelib.kernel.money import Money
+from chalicelib.payments.bills import BillKind, BillUnavailable
+from chalicelib.payments.providers import _bills
+from tests.contract.recorded import vectors
+
+HEADER = "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,订单金额（元）,服务费（元）,退款批次号/请求号"
+ROW = "2026\t,pay_{n}\t,{kind}\t,{name}\t,2026-01-01 00:00:00\t,2026-01-01 00:00:00\t,{amount}\t,-0.01\t,{refund}\t"
+
+
+def row(n: int, *, kind: str = "交易", name: str = "Tea", amount: str = "88.00", refund: str = "") -> str:
+    return ROW.format(n=n, kind=kind, name=name, amount=amount, refund=refund)
+
+
+def packed(*rows: str, paid: int | None = None, back: int = 0) -> bytes:
+    paid = len(rows) if paid is None else paid
+    lines = [
+        "#支付宝业务明细查询",
+        HEADER,
+        *rows,
+        "#----业务明细列表结束----",
+        f"#交易合计：{paid}笔，商家实收共0.00元",
+        f"#退款合计：{back}笔，商家实收退款共0.00元",
+    ]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("2088_details.csv", "\r\n".join(lines).encode("gb18030"))
+    return file.getvalue()
+
+
+def test_a_spoilt_archive_is_a_typed_refusal() -> None:
+    good, chance = packed(*(row(n) for n in range(50))), random.Random(7)
+    assert len(_bills.read_alipay(good).lines) == 50
+    refused = 0
+    for _ in range(3000):
+        spoilt = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
+        try:
+            _bills.read_alipay(bytes(spoilt))
+        except BillUnavailable:
+            refused += 1
+    assert refused > 2000
+
+
+@pytest.mark.parametrize("name", ['"Tea', 'Te"a', '"', "T" * 200_000, "T\0", "T\u2028", "T\x85", "T\x0c"])
+def test_the_name_of_a_product_spoils_at_most_its_own_line(name: str) -> None:
+    bill = _bills.read_alipay(packed(row(1), row(2, name=name), row(3)))
+
+    assert {line.payment_id for line in bill.lines} >= {"pay_1", "pay_3"}
+    assert len(bill.lines) == 3 or any("line 4" in defect for defect in bill.defects)
+
+
+def test_only_a_refund_is_negative() -> None:
+    back = row(2, kind="退款", amount="-8.00", refund="ref_1")
+    bill = _bills.read_alipay(packed(row(1, amount="-88.00"), back, row(3, amount="--1.00"), paid=0, back=1))
+
+    (line,) = bill.lines
+    assert (line.kind, line.amount, line.refund_id) == (BillKind.REFUND, Money(800), "ref_1")
+    assert [defect for defect in bill.defects if "not an amount" in defect] == [
+        "line 3: not an amount in yuan",
+        "line 5: not an amount in yuan",
+    ]
+
+
+def test_days_begin_in_china() -> None:
+    bill = _bills.read_alipay(packed(row(1)))
+
+    assert bill.lines[0].at == datetime(2025, 12, 31, 16, 0, tzinfo=UTC)
+
+
+def test_a_bomb_and_a_cut_file_are_refused() -> None:
+    bomb = gzip.compress(b"\0" * (_bills.UNPACKED_CAP_BYTES + 1), compresslevel=1)
+    for data in (bomb, bomb[:-20], b"\x1f\x8b", b"\x1f\x8b" + zlib.compress(b"x")):
+        with pytest.raises(BillUnavailable):
+            _bills.gunzip(data)
+    with pytest.raises(BillUnavailable):
+        _bills.read_alipay(b"PK")
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0b", "\x1e", "\r"])
+def test_a_wechat_bill_is_split_at_line_feeds_alone(mark: str) -> None:
+    (vector,) = vectors("wechatpay_v3_public.json", "bill_csv")
+    name = "系统拨测-cheeryin-test_micropay_succ"
+    assert name in vector["csv"]
+    for text in (vector["csv"], vector["csv"].replace("\r\n", "\n").replace("\n", "\r\n")):
+        bill = _bills.read_wechatpay(text.replace(name, f"a{mark}b").encode())
+        assert (len(bill.lines), bill.defects) == (45, ())
