@@ -105,6 +105,8 @@ class Stripe(StandIn):
         form = dict(pairs)
         if len(form) != len(pairs) or any(value == "" for value in form.values()):
             raise Refused("parameter_invalid_empty")
+        if "expand[0]" in form:  # Stripe takes lists with and without positions.
+            form["expand[]"] = form.pop("expand[0]")
         return form
 
     def _route(self, method: str, path: str, form: Form, key: str) -> Answer:
