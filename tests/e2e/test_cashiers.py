@@ -151,6 +151,41 @@ def test_pay_refund_late_and_twice_at_every_cashier(server: DevServer) -> None:
         assert [row["money"] for row in visit.state()["orders"] if row["number"] in late_ids.values()] == [[TOTAL] * 2]
 
 
+def test_the_other_buttons_do_at_every_cashier_what_they_say(server: DevServer) -> None:
+    """Pay twice, pay 0.01 less, refund in the console, settle what is pending, let a pending refund come to its end."""
+    merchant = people.merchant(freight=800, free_from=None)
+    sku_id = goods.product(merchant.merchant_id, price_minor=2200, stock=100).sku_id
+    twice, less, back = ({name: Visit(server, name, sku_id) for name in server.cashiers} for _ in range(3))
+
+    for visit in twice.values():
+        visit.start()
+        visit.tell("/pay-twice/" + visit.start()[0])  # Also the first one, which the shop closed for the second.
+    for visit in less.values():
+        visit.tell("/pay/" + visit.start()[0], {"amount": TOTAL - 1})
+    paid = {name: visit.start()[0] for name, visit in back.items()}
+    for name, visit in back.items():
+        visit.tell("/pay/" + paid[name])
+    for name, visit in back.items():
+        visit.until(visit.payments, ["captured"])
+        visit.tell("/console-refund/" + paid[name], {"amount": 5})
+        visit.tell("/control/" + paid[name], {"refund": "pending"})
+        visit.refund(700)
+    for visit in back.values():
+        visit.until(lambda visit=visit: [row["state"] for row in visit.state()["refunds"]][-1:], ["pending"])  # type: ignore[misc]
+        visit.tell(f"/settle/{visit.state()['refunds'][-1]['number']}", {"state": "succeeded"})
+    for _ in range(4):
+        server.advance(timedelta(minutes=2))
+    for name in server.cashiers:
+        twice[name].until(lambda visit=twice[name]: sorted(visit.payments()), ["captured", "returned"])  # type: ignore[misc]
+        assert twice[name].clearing() == TOTAL, name
+        less[name].until(less[name].payments, ["returned"])
+        assert less[name].clearing() == 0, name
+        back[name].until(back[name].clearing, TOTAL - 700)
+        (row,) = [row for row in back[name].state()["orders"] if row["number"] == paid[name]]
+        assert row["money"] == [TOTAL, 705], name
+        assert not [why for why in back[name].state()["refusals"] if "sign" in why.lower()], name
+
+
 def test_the_keys_turn_under_a_running_shop(server: DevServer) -> None:
     merchant = people.merchant(freight=800, free_from=None)
     sku_id = goods.product(merchant.merchant_id, price_minor=2200, stock=100).sku_id

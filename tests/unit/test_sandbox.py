@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tools.sandbox import cashier, providers
-from tools.sandbox.core import Sandbox
+from tools.sandbox.core import Order, Sandbox
 from tools.sandbox.stand_in import Steering
 
 DOC = Path(__file__).parents[2] / "docs" / "sandbox.md"
@@ -42,6 +42,27 @@ def test_every_word_has_a_usual_meaning_on_the_page() -> None:
     page = cashier.page({})
     for entry in fields(Steering):
         assert re.search(rf"\b{entry.name}: ", page), entry.name
+
+
+def test_every_button_says_in_two_languages_what_it_does() -> None:
+    page = cashier.page({})
+    lines = re.search(r"const HELP = \{\n(.*?)\n\};", page, re.DOTALL)
+    assert lines is not None
+    told = {}
+    for line in lines[1].split("\n"):
+        word, _, texts = line.strip().removesuffix(",").partition(": ")
+        told[word] = json.loads(texts)
+    for word, (english, chinese) in told.items():
+        assert english.isascii(), word
+        assert re.search(r"[\u4e00-\u9fff]", chinese), word
+        assert english.endswith("."), word
+        assert chinese.endswith("。"), word
+    buttons = set(re.findall(r"\b(?:button|flag|way)\(\"(\w+)\"", page))
+    shared = set(re.findall(r"\[((?:\"\w+\", )+\"\w+\")\](?:\.map\((?:lists|name))", page))
+    buttons |= {word for group in shared for word in re.findall(r"\w+", group)}
+    outcomes = {"succeeded", "pending", "failed", "abnormal", "closed", "refund_then"}
+    assert buttons | outcomes == set(told)
+    assert len(buttons) == 41
 
 
 def test_a_word_it_does_not_know_is_refused(stand_ins: dict[str, Any]) -> None:
@@ -77,6 +98,44 @@ def test_times_repeats_what_is_on_its_way() -> None:
     assert json.loads(body)["waiting_notices"] == 10
     assert len({out.content["notice_id"] for out in made.outbox}) == 1
     assert made.handle("POST", f"/pay/{NUMBERS[0]}", {}, b"{}")[0] == 409
+
+
+def test_a_closed_order_alone_is_paid_twice_as_well() -> None:
+    made = sandbox()
+    del made.orders[NUMBERS[1]]
+    made._close(NUMBERS[0])
+    made.pay_twice(NUMBERS[0])
+    assert (made.money(NUMBERS[0]), len(made.outbox)) == ((5, 0), 2)
+
+
+@pytest.mark.parametrize("name", ["sandbox", "wechatpay", "alipay", "qqwallet"])
+def test_what_is_impossible_is_refused_in_words(name: str) -> None:
+    made = providers.create(lambda: 1_800_000_000.0)[name]
+    order = Order(NUMBERS[0], 500, "CNY", "x", "", 1_800_000_900)
+    made.orders[NUMBERS[0]] = order
+
+    def press(path: str, body: dict[str, Any]) -> tuple[int, str]:
+        status, _, answer = made.handle("POST", path, {}, json.dumps(body).encode())
+        return status, json.loads(answer).get("error", "")
+
+    whole = "an amount is a whole number of the smallest unit, 1 or more"
+    for wrong in ("5", 0, -1, 1.5, True, None):
+        assert press(f"/pay/{NUMBERS[0]}", {"amount": wrong}) == (409, whole)
+        assert press(f"/console-refund/{NUMBERS[0]}", {"amount": wrong}) == (409, whole)
+    assert press(f"/console-refund/{NUMBERS[0]}", {"amount": 1}) == (409, "0 is left to refund")
+    assert press(f"/pay/{NUMBERS[0]}", {}) == (200, "")
+    assert press(f"/console-refund/{NUMBERS[0]}", {"amount": 501}) == (409, "500 is left to refund")
+    assert press(f"/console-refund/{NUMBERS[0]}", {"amount": 499}) == (200, "")
+    assert press(f"/console-refund/{NUMBERS[0]}", {"amount": 2}) == (409, "1 is left to refund")
+    assert press("/console-refund/pay_nobody_01", {"amount": 2}) == (404, "there is no order pay_nobody_01")
+    (refund,) = made.refunds
+    assert press(f"/settle/{refund}", {"state": "failed"}) == (409, "the refund is succeeded")
+    assert press("/settle/ref_nobody", {"state": "failed"}) == (404, "there is no refund ref_nobody")
+    made.refunds[refund].state = "pending"
+    assert press(f"/settle/{refund}", {"state": "pending"}) == (409, "a refund cannot come to pending")
+    assert press(f"/settle/{refund}", {"state": "lost"}) == (409, "a refund cannot come to lost")
+    assert press(f"/settle/{refund}", {"state": "succeeded"}) == (200, "")
+    assert made.money(NUMBERS[0]) == (500, 499)
 
 
 def test_the_page_holds_what_strangers_wrote_as_text() -> None:

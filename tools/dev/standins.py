@@ -21,7 +21,7 @@ from tools.sandbox.core import Sandbox
 from tools.sandbox.stand_in import CERTIFICATE_HEADER, Silence, StandIn, fingerprint
 
 CAP = 1 << 20
-_OURS = ("now", "chance", "base_url", "neighbours", "when_rotated", "_lock")
+_OURS = ("now", "chance", "base_url", "neighbours", "when_rotated", "_lock", "_pace")
 """What a stand-in is given anew at each start; all else it remembers."""
 TICK_S = 0.02
 HANG_S = 6.0
@@ -131,6 +131,7 @@ class StandIns:
             except Silence:
                 self._stopping.wait(HANG_S)
                 return Response(504)
+            self._stopping.wait(stand_in.slowness())
             return Response(status, list(headers.items()), body)
 
         return serve

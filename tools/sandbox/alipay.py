@@ -100,6 +100,8 @@ class Alipay(Dialect):
     scanned_at_once: bool = False
     """A buyer opens every QR code the moment it is made."""
     files: dict[str, bytes] = field(default_factory=dict)
+    braces: bool = True
+    """Texts hold braces and quotes, as people's names may: what counts braces cuts them wrongly."""
 
     title: ClassVar[tuple[str, str]] = ("Alipay", "支付宝")
     retries_s: ClassVar[Sequence[int]] = RETRIES_S
@@ -165,7 +167,7 @@ class Alipay(Dialect):
     ) -> str:
         wanted = {"format": "JSON", "charset": "utf-8", "sign_type": "RSA2", "version": "1.0", "app_id": self.app_id}
         for name, value in wanted.items():
-            if form.get(name) != value:
+            if form.get(name, "JSON" if name == "format" else "") != value:
                 return f"isv.invalid-{name.replace('_', '-')}"
         if method == "POST" and headers.get("content-type") != "application/x-www-form-urlencoded;charset=utf-8":
             return "isv.invalid-content-type"
@@ -208,9 +210,7 @@ class Alipay(Dialect):
             case _:
                 return self._answer({"code": "40006", "msg": "Insufficient Permissions", "sub_code": "isv.no-method"})
 
-    def _offer(  # noqa: PLR0911 - one line a reason
-        self, form: Mapping[str, str], content: dict[str, Any]
-    ) -> str:
+    def _offer(self, form: Mapping[str, str], content: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a reason
         """Check what is offered and remember it until a buyer comes; return what is wrong."""
         expected = _OPENED.get(form["method"])
         if expected is not None and content.get("product_code") != expected:
@@ -226,7 +226,10 @@ class Alipay(Dialect):
             return "subject"
         if not form.get("notify_url") or len(form["notify_url"]) > 256:
             return "notify_url"
-        expires = datetime.strptime(content["time_expire"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
+        try:
+            expires = datetime.strptime(str(content.get("time_expire")), "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)
+        except ValueError:
+            return "time_expire"
         self.offered[content["out_trade_no"]] = {
             "out_trade_no": content["out_trade_no"],
             "amount": _fen(content["total_amount"]),
@@ -327,7 +330,7 @@ class Alipay(Dialect):
             "trade_no": order.transaction_id or f"20260101{order.out_trade_no[-6:]}",
             "trade_status": state,
             "total_amount": _yuan(order.paid_amount if order.state == "paid" else order.amount),
-            "buyer_logon_id": '152****6706 }{"sign":"',
+            "buyer_logon_id": "152****6706" + (' }{"sign":"' if self.braces else ""),
             "store_name": "https://shop/1",
         }
         if order.state == "paid":
@@ -396,7 +399,12 @@ class Alipay(Dialect):
                 content = self._node_of(order)
             return self._answer({"code": "10000", "msg": "Success", **content}, wrong=wrong)
         sub_code = _REASONS.get(content["code"], "ACQ.TRADE_HAS_SUCCESS")
-        node = {"code": "40004", "msg": "Business Failed", "sub_code": sub_code, "sub_msg": "失败 } 了"}
+        node = {
+            "code": "40004",
+            "msg": "Business Failed",
+            "sub_code": sub_code,
+            "sub_msg": "失败 } 了" if self.braces else "失败了",
+        }
         return self._answer(node, wrong=wrong)
 
     def _answer(self, node: dict[str, Any], *, wrong: bool = False) -> Answer:

@@ -38,4 +38,6 @@ def _answer(stand_in: StandIn, request: outbound.Request) -> outbound.Response:
         status, answered, body = stand_in.handle(request.method, path, headers, request.body)
     except Silence as silence:
         raise outbound.OutboundTimeout(kind=f"accepted={silence.accepted}") from silence
+    if stand_in.slowness() >= request.timeout_s:  # Shorter ones cost nothing here: the clock does not follow.
+        raise outbound.OutboundTimeout(kind="accepted=True")
     return outbound.Response(status, {name.lower(): value for name, value in answered.items()}, body)

@@ -77,6 +77,7 @@ def _handler(sandbox: StandIn, stopping: threading.Event, hang_s: float) -> type
                 stopping.wait(hang_s)
                 self.close_connection = True
                 return
+            stopping.wait(sandbox.slowness())
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from tools.sandbox import cashier
+from tools.sandbox import cashier, chaos
 
 Answer = tuple[int, dict[str, str], bytes]
 Post = Callable[[str, dict[str, str], bytes], int]
@@ -40,7 +40,8 @@ CERTIFICATE_HEADER = "x-client-certificate"
 EVERYBODY_KNOWS = frozenset(
     {
         *("notify", "delay_s", "duplicates", "reorder", "tamper", "other_merchant", "notice_amount"),
-        *("refund", "silent_after", "silent_before", "down", "unsigned", "refuse", "pay_during_close"),
+        *("refund", "refund_then", "refund_after_s", "pay_during_close"),
+        *("slow_s", "silent_after", "silent_before", "down", "unsigned", "refuse"),
     }
 )
 
@@ -84,6 +85,12 @@ class Steering:
     """Of notices, where the provider lets merchants choose."""
     refund: str = "succeeded"
     """What refunds come to: succeeded, pending, failed, abnormal or closed."""
+    refund_then: str = ""
+    """What the next pending refund comes to by itself, once; those after it succeed."""
+    refund_after_s: float = 120
+    """How long that takes."""
+    slow_s: float = 0
+    """How long every answer takes."""
     silent_after: tuple[str, ...] = ()
     """Operations that take effect but whose answer is lost, each once."""
     silent_before: tuple[str, ...] = ()
@@ -103,21 +110,6 @@ class Steering:
     pay_during_close: bool = False
     """The buyer pays in the moment of closing: the close answers that it is too late."""
 
-
-AT_RANDOM: tuple[dict[str, Any], ...] = (
-    {"duplicates": 10},
-    {"delay_s": 600},
-    {"reorder": True},
-    {"notify": False},
-    {"tamper": True},
-    {"other_merchant": True},
-    {"silent_after": ("create",)},
-    {"silent_after": ("refund",)},
-    {"unsigned": ("query",)},
-    {"pay_during_close": True},
-    {"refund": "pending"},
-)
-"""What a stand-in in chaos does to an order: one of these, of those that it can act out."""
 
 _TUPLES = {entry.name for entry in fields(Steering) if entry.type == "tuple[str, ...]"}
 
@@ -157,9 +149,16 @@ class StandIn(ABC):
     when_rotated: Callable[[], None] | None = None
     """Told after a rotation that the shop is to know of."""
     chaos: float = 0.0
-    """How often, 0 to 1, an order that nobody steered is treated in a way picked at random: once, by its number."""
+    """How often, 0 to 1, an order that nobody steered is troubled at random: once, by the seed and its number."""
+    mix: float = 0.5
+    """How often, 0 to 1, one fault of a troubled order is followed by one more; see ``chaos``."""
+    seed: int = 0
     _steering: dict[str, Steering] = field(default_factory=dict)
     _serial: int = 0
+    _pending_since: dict[str, float] = field(default_factory=dict)
+    _ripens: bool = False
+    """Somebody wants a pending refund to come to its end by itself."""
+    _pace: threading.local = field(default_factory=threading.local)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     title: ClassVar[tuple[str, str]] = ("", "")
@@ -224,30 +223,39 @@ class StandIn(ABC):
     def steering(self, number: str) -> Steering:
         """Return how an order is treated."""
         held = self._steering.get(number)
-        if held is None and self.chaos:
+        if held is None and self.chaos and number:
             held = self._steering[number] = self._roll(number)
         return held or self.default
 
     def _roll(self, number: str) -> Steering:
-        """Pick how an order is treated; its number is the seed, so that a run replays in any order of calls."""
-        dice = random.Random(number)  # noqa: S311
-        if dice.random() >= self.chaos:
-            return self.default
-        return replace(self.default, **dice.choice([fault for fault in AT_RANDOM if set(fault) <= self.knows]))
+        """Pick how an order is treated: the seed and its number decide, so that a run replays in any order of calls."""
+        changes = chaos.together(self.faults(number))
+        self._ripens |= "refund_then" in changes
+        return replace(self.default, **changes)
+
+    def faults(self, number: str) -> list[str]:
+        """Return the names of what chaos holds for an order; see ``chaos.FAULTS``."""
+        return chaos.pick(self.seed, number, self.chaos, self.mix, chaos.possible(self.knows, self.outcomes))
 
     def steer(self, number: str | None = None, **changes: Any) -> Steering:
-        """Change how one order, or every order without its own steering, is treated. ``chaos`` is for all orders.
+        """Change how one order, or every order without its own steering, is treated.
+
+        ``chaos``, ``mix`` and ``seed`` are for all orders that have not been seen yet.
 
         Raises:
             ValueError: if this provider cannot do that.
         """
-        if number is None and "chaos" in changes:
-            self.chaos = min(1.0, max(0.0, float(changes.pop("chaos"))))
+        if number is None:
+            self.chaos, self.mix = (
+                min(1.0, max(0.0, float(changes.pop(name, getattr(self, name))))) for name in ("chaos", "mix")
+            )
+            self.seed = int(changes.pop("seed", self.seed))
         unheard = sorted(set(changes) - self.knows)
         if unheard:
             raise ValueError(f"{type(self).__name__} knows no {', '.join(unheard)}")
         changes = {name: tuple(value) if name in _TUPLES else value for name, value in changes.items()}
         with self._lock:
+            self._ripens |= bool(changes.get("refund_then"))
             changed = replace(self.steering(number) if number else self.default, **changes)
             if number:
                 self._steering[number] = changed
@@ -272,6 +280,7 @@ class StandIn(ABC):
         """
         if operation in self.steering(number).down or self._once(number, "silent_before", operation):
             raise Silence(accepted=False)
+        self._pace.slow_s = self.steering(number).slow_s
         self.calls.append(f"{operation} {number}")
 
     def _after(self, operation: str, number: str) -> None:
@@ -282,6 +291,12 @@ class StandIn(ABC):
         """
         if self._once(number, "silent_after", operation):
             raise Silence(accepted=True)
+
+    def slowness(self) -> float:
+        """Return how many seconds the answer that this thread just got takes to arrive, and forget it."""
+        slow_s: float = getattr(self._pace, "slow_s", 0.0)
+        self._pace.slow_s = 0.0
+        return slow_s
 
     def _next(self) -> int:
         self._serial += 1
@@ -304,6 +319,8 @@ class StandIn(ABC):
     def tick(self, post: Post) -> int:
         """Post every notice that is due; those not answered with 2xx are tried again later. Returns how many went."""
         with self._lock:
+            if self._ripens:
+                self._ripen()
             due = sorted((out for out in self.outbox if out.due <= self.now()), key=lambda out: (out.due, out.number))
             if due:
                 self.outbox = [out for out in self.outbox if out not in due]
@@ -318,6 +335,16 @@ class StandIn(ABC):
                 with self._lock:
                     self.outbox.append(again)
         return len(due)
+
+    def _ripen(self) -> None:
+        """Let refunds that have been pending for long enough come to the end that was asked for."""
+        for row in self.refund_listing():
+            wanted = self.steering(row["order"])
+            if row["state"] != "pending" or not wanted.refund_then:
+                self._pending_since.pop(row["number"], None)
+            elif self.now() - self._pending_since.setdefault(row["number"], self.now()) >= wanted.refund_after_s:
+                self.steer(row["order"], refund="succeeded", refund_then="")
+                self.settle(row["number"], wanted.refund_then)
 
     def repeat_notices(self, number: str, times: int) -> None:
         """Send what is on its way about an order so many times more."""
@@ -346,6 +373,8 @@ class StandIn(ABC):
         match (method, parts):
             case ("POST", ["pay", number]):
                 times = int(content.pop("times", 1))
+                if "amount" in content:
+                    _whole(content["amount"])
                 self.pay(number, **content)
                 self.repeat_notices(number, times - 1)
             case ("POST", ["pay-twice", number]):
@@ -355,9 +384,9 @@ class StandIn(ABC):
             case ("POST", ["control", *number]) if len(number) <= 1:
                 self.steer(*number, **content)
             case ("POST", ["settle", number]):
-                self.settle(number, content.get("state", "succeeded"))
+                self._settle_if_open(number, content.get("state", "succeeded"))
             case ("POST", ["console-refund", number]):
-                self.console_refund(number, content["amount"])
+                self._refund_what_is_left(number, _whole(content.get("amount")))
             case ("POST", ["dispute", number]):
                 self.dispute(number, **content)
             case ("POST", ["dispute-ends", number]):
@@ -387,6 +416,24 @@ class StandIn(ABC):
         """Let the bank decide; as :meth:`dispute`."""
         raise ValueError(f"{type(self).__name__} tells nobody about disputes ({number}, {how})")
 
+    def _settle_if_open(self, number: str, state: str) -> None:
+        held = next((row["state"] for row in self.refund_listing() if row["number"] == number), None)
+        if held is None:
+            raise KeyError(f"refund {number}")
+        if held in ("failed", "closed", state):
+            raise ValueError(f"the refund is {held}")
+        if state not in self.outcomes or state == "pending":
+            raise ValueError(f"a refund cannot come to {state}")
+        self.settle(number, state)
+
+    def _refund_what_is_left(self, number: str, amount: int) -> None:
+        if number not in [row["number"] for row in self.listing()]:
+            raise KeyError(f"order {number}")
+        captured, returned = self.money(number)
+        if amount > captured - returned:
+            raise ValueError(f"{captured - returned} is left to refund")
+        self.console_refund(number, amount)
+
     def pay_twice(self, number: str) -> None:
         """Pay an order and every other attempt of its purchase, in whatever state; alone, its notices go out twice.
 
@@ -395,7 +442,7 @@ class StandIn(ABC):
         """
         siblings = [row for row in self.listing() if row["number"].rpartition("_")[0] == number.rpartition("_")[0]]
         if len(siblings) == 1:
-            self.pay(number)
+            (self.pay_closed if siblings[0]["state"] == "closed" else self.pay)(number)
             self.repeat_notices(number, 1)
         for row in siblings if len(siblings) > 1 else ():
             if not self.money(row["number"])[0]:
@@ -414,6 +461,7 @@ class StandIn(ABC):
                 "orders": rows,
                 "refunds": self.refund_listing(),
                 "default": _changed(self.default),
+                "chaos": {"chaos": self.chaos, "mix": self.mix, "seed": self.seed},
                 "knows": sorted(self.knows),
                 "outcomes": self.outcomes,
                 "waiting_notices": len(self.outbox),
@@ -428,6 +476,12 @@ def _changed(steering: Steering) -> dict[str, Any]:
     """Return what is not as usual."""
     usual = asdict(Steering())
     return {name: value for name, value in asdict(steering).items() if value != usual[name]}
+
+
+def _whole(amount: Any) -> int:
+    if type(amount) is not int or amount < 1:
+        raise ValueError("an amount is a whole number of the smallest unit, 1 or more")
+    return amount
 
 
 def plain(status: int, content: dict[str, Any]) -> Answer:

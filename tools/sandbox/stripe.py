@@ -105,6 +105,8 @@ class Stripe(StandIn):
         form = dict(pairs)
         if len(form) != len(pairs) or any(value == "" for value in form.values()):
             raise Refused("parameter_invalid_empty")
+        if "expand[0]" in form:  # Stripe takes lists with and without positions.
+            form["expand[]"] = form.pop("expand[0]")
         return form
 
     def _route(self, method: str, path: str, form: Form, key: str) -> Answer:
@@ -529,7 +531,10 @@ class Stripe(StandIn):
             intent = self.intent_of(number)
             if intent is None:
                 raise KeyError(number)
-            return self._new_refund(self.charges[intent["latest_charge"]], amount, {}, "succeeded")
+            try:
+                return self._new_refund(self.charges[intent["latest_charge"]], amount, {}, "succeeded")
+            except Refused as refused:
+                raise ValueError(refused.code) from refused
 
     def dispute(self, number: str, *, amount: int | None = None, inquiry: bool = False) -> Object:
         """Let the payer's bank contest the payment; it takes the money back at once unless it only inquires."""

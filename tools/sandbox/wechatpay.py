@@ -87,6 +87,8 @@ class WechatPay(Dialect):
     bodies: dict[str, str] = field(default_factory=dict)
     nonces: set[str] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=dict)
+    names_type: float = 0.5
+    """How often ``Wechatpay-Signature-Type`` is said: it may be missing, and its absence means the usual one."""
 
     title: ClassVar[tuple[str, str]] = ("WeChat Pay", "微信支付")
     retries_s: ClassVar[Sequence[int]] = RETRIES_S
@@ -405,7 +407,7 @@ class WechatPay(Dialect):
             "Wechatpay-Signature": signature,
             "Wechatpay-Serial": key.serial,
         }
-        if self.chance.random() < 0.5:
+        if self.chance.random() < self.names_type:
             headers["Wechatpay-Signature-Type"] = "WECHATPAY2-SHA256-RSA2048"
         return headers
 

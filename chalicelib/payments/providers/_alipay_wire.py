@@ -20,8 +20,10 @@ NAME = "alipay"
 GATEWAY = "https://openapi.alipay.com/gateway.do"
 SANDBOX_GATEWAY = "https://openapi-sandbox.dl.alipaydev.com/gateway.do"
 SIGN_TYPE = "RSA2"
-UNSIGNED = (b"sign", b"sign_type", b"alipay_cert_sn")
+UNSIGNED = (b"sign", b"sign_type")
 """Not part of what a notice's signature covers (family "V1", that of payments)."""
+CERT_SN = b"alipay_cert_sn"
+"""The document's words put it among what is signed, two SDKs leave it out: it only picks the key, so both count."""
 MAX_FIELDS = 200
 _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "gb18030": "gb18030"}
 _WHITE = " \t\r\n"
@@ -230,9 +232,10 @@ def read_form(body: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def notice_message(form: Mapping[bytes, bytes]) -> bytes:
+def notice_message(form: Mapping[bytes, bytes], *, with_cert_sn: bool = False) -> bytes:
     """Return what a notice's signature covers: the decoded values, empty ones too, sorted by name."""
-    return b"&".join(name + b"=" + value for name, value in sorted(form.items()) if name not in UNSIGNED)
+    left_out = UNSIGNED if with_cert_sn else (*UNSIGNED, CERT_SN)
+    return b"&".join(name + b"=" + value for name, value in sorted(form.items()) if name not in left_out)
 
 
 def read_notice(settings: Settings, body: bytes) -> dict[str, str]:
@@ -248,8 +251,13 @@ def read_notice(settings: Settings, body: bytes) -> dict[str, str]:
     if form.get(b"sign_type") != SIGN_TYPE.encode():
         raise BadSignature(why="unsupported signature type")
     signature = form.get(b"sign", b"").decode("ascii", "replace")
-    cert_sn = form.get(b"alipay_cert_sn", b"").decode("ascii", "replace")
-    check(settings, notice_message(form), signature, cert_sn)
+    cert_sn = form.get(CERT_SN, b"").decode("ascii", "replace")
+    try:
+        check(settings, notice_message(form), signature, cert_sn)
+    except BadSignature:
+        if not cert_sn:
+            raise
+        check(settings, notice_message(form, with_cert_sn=True), signature, cert_sn)
     try:
         return {name.decode(charset): value.decode(charset) for name, value in form.items()}
     except UnicodeError as error:
