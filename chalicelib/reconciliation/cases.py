@@ -1,0 +1,138 @@
+"""Cases: opened once about one thing, settled by themselves, escalated when nobody acts, resolved by an operator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from chalicelib.kernel import clock, context
+from chalicelib.kernel.errors import AlreadyExists
+from chalicelib.payments import service as payments
+from chalicelib.payments.service import Payment, Refund
+from chalicelib.reconciliation import domain, store
+from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Judged, Run, Turn
+from chalicelib.reconciliation.events import CaseClosed, CaseOpened
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+
+def open_for(kind: str, run: Run, subject: str, *, said: dict[str, str], found: Judged | None = None) -> str:
+    """Open a case that a run found, as :func:`open_case`."""
+    purchase_id = found.ours.purchase_id if found and found.ours else ""
+    return open_case(kind, run.provider, run.day, subject, said=said, purchase_id=purchase_id)
+
+
+def open_case(kind: str, provider: str, day: str, subject: str, *, said: dict[str, str], purchase_id: str = "") -> str:
+    """Open a case about one thing, once; returns its id. One that was closed stays closed."""
+    now = clock.now()
+    case = Case(
+        case_id=domain.case_id(str(kind), provider, subject),
+        kind=str(kind),
+        status=CASE.initial,
+        provider=provider,
+        day=day,
+        subject=subject,
+        opened_at=now,
+        since=now,
+        purchase_id=purchase_id,
+        said=said,
+    )
+    try:
+        with UnitOfWork() as work:
+            store.save_case(work, case, [CaseOpened(case_id=case.case_id, kind=case.kind)])
+    except AlreadyExists:
+        return case.case_id
+    log.error("money does not fit", case_id=case.case_id, kind=case.kind, provider=provider)
+    metrics.count("cases_opened")
+    return case.case_id
+
+
+def settle(case_id: str, note: str) -> None:
+    """Close a case because it fits after all; one that is not open, or was never opened, stays as it is."""
+
+    def close() -> None:
+        try:
+            case = store.load_case(case_id)
+        except CaseNotFound:
+            return
+        if case.is_open:
+            turn(case, CaseCause.SETTLE, Turn("", clock.now(), context.current().actor, "settled", note))
+
+    racing(close)
+
+
+def turn(case: Case, cause: CaseCause, entry: Turn) -> Case:
+    """Take an edge of the case that was read and write it.
+
+    Raises:
+        IllegalTransition: if its state does not take the cause.
+        ConcurrentUpdate: if somebody else was faster.
+    """
+    changed = domain.turn(case, cause, entry)
+    facts: list[CaseClosed] = []
+    if not changed.is_open:
+        facts.append(CaseClosed(case_id=case.case_id, kind=case.kind, how=entry.how))
+    with UnitOfWork() as work:
+        store.save_case(work, changed, facts)
+    return replace(changed, version=changed.version + 1)
+
+
+def escalate(case_id: str) -> Case:
+    """Escalate a case nobody acted on, because its deadline passed."""
+    case = store.load_case(case_id)
+    if case.due_at is None or case.due_at > clock.now():
+        return case
+    metrics.count("cases_escalated")
+    return turn(case, CaseCause.ESCALATE, Turn("", clock.now(), context.current().actor, note="nobody acted"))
+
+
+def resolve_case(case_id: str, *, how: str, note: str, by: str, intent: Intent) -> tuple[Case, bool]:
+    """Close a case as an operator; returns it and whether the same request closed it before.
+
+    Raises:
+        CaseNotFound: if there is none.
+        IllegalTransition: if it is closed.
+        IdempotencyKeyReused: if the key closed it with another body.
+    """
+
+    def resolve() -> tuple[Case, bool]:
+        case = store.load_case(case_id)
+        if domain.remembered(case, intent.token, intent.fingerprint):
+            return case, True
+        entry = Turn("", clock.now(), by, how, note, intent.token, intent.fingerprint)
+        return turn(case, CaseCause.RESOLVE, entry), False
+
+    return racing(resolve)
+
+
+STUCK: Final = "refund_stuck"
+
+
+def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
+    """Open a case about a refund that the provider will not finish."""
+    record = payments.records([refund_id]).get(refund_id)
+    if not isinstance(record, Refund) or record.status.value != status:
+        return ""  # It moved on in the meantime.
+    parent = payments.records([record.payment_id]).get(record.payment_id)
+    provider = parent.provider if isinstance(parent, Payment) else ""
+    said = {"status": status, "reason": reason, "amount": record.amount.text(), "payment_id": record.payment_id}
+    day = payments.billing_day(provider, at).isoformat()
+    subject = f"{refund_id}#{record.version}"
+    return open_case(STUCK, provider, day, subject, said=said, purchase_id=record.purchase_id)
+
+
+def refund_done(refund_id: str) -> None:
+    """Settle what was open about a refund that went through after all."""
+    record = payments.records([refund_id]).get(refund_id)
+    if not isinstance(record, Refund) or record.version < 3:  # Requested, sent, done: it was never stuck.
+        return
+    parent = payments.records([record.payment_id]).get(record.payment_id)
+    provider = parent.provider if isinstance(parent, Payment) else ""
+    versions = range(max(1, record.version - 30), record.version)
+    known = store.load_cases(domain.case_id(STUCK, provider, f"{refund_id}#{version}") for version in versions)
+    for case in known:
+        if case.is_open:
+            settle(case.case_id, "it went through")
