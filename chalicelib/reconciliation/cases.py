@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -12,7 +13,7 @@ from chalicelib.payments import service as payments
 from chalicelib.payments.service import Payment, Refund
 from chalicelib.reconciliation import domain, store
 from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Judged, Run, Turn
-from chalicelib.reconciliation.events import CaseClosed, CaseOpened
+from chalicelib.reconciliation.events import CaseClosed, CaseEvent, CaseOpened
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -26,7 +27,7 @@ def open_for(kind: str, run: Run, subject: str, *, said: dict[str, str], found: 
 
 
 def open_case(kind: str, provider: str, day: str, subject: str, *, said: dict[str, str], purchase_id: str = "") -> str:
-    """Open a case about one thing, once; returns its id. One that was closed stays closed."""
+    """Open a case about one thing, once; returns its id. One that was closed is opened again where that is news."""
     now = clock.now()
     case = Case(
         case_id=domain.case_id(str(kind), provider, subject),
@@ -44,10 +45,35 @@ def open_case(kind: str, provider: str, day: str, subject: str, *, said: dict[st
         with UnitOfWork() as work:
             store.save_case(work, case, [CaseOpened(case_id=case.case_id, kind=case.kind)])
     except AlreadyExists:
-        return case.case_id
+        if not _opened_again(case):
+            return case.case_id
     log.error("money does not fit", case_id=case.case_id, kind=case.kind, provider=provider)
     metrics.count("cases_opened")
     return case.case_id
+
+
+def _opened_again(fresh: Case) -> bool:
+    """Bring a case that is there up to what is said now; returns whether it was closed and is open again."""
+
+    def renew() -> bool:
+        known = store.load_case(fresh.case_id)
+        renewed = replace(known, day=fresh.day, said=fresh.said, purchase_id=fresh.purchase_id or known.purchase_id)
+        if known.is_open:
+            if renewed != known:
+                _write(renewed)
+            return False
+        if not domain.is_news(known, day=fresh.day, said=fresh.said):
+            return False
+        entry = Turn("", clock.now(), context.current().actor, note="found again")
+        turn(replace(renewed, opened_at=fresh.opened_at), CaseCause.REOPEN, entry)
+        return True
+
+    return racing(renew)
+
+
+def _write(case: Case, facts: Sequence[CaseEvent] = ()) -> None:
+    with UnitOfWork() as work:
+        store.save_case(work, case, facts)
 
 
 def settle(case_id: str, note: str) -> None:
@@ -72,11 +98,12 @@ def turn(case: Case, cause: CaseCause, entry: Turn) -> Case:
         ConcurrentUpdate: if somebody else was faster.
     """
     changed = domain.turn(case, cause, entry)
-    facts: list[CaseClosed] = []
-    if not changed.is_open:
-        facts.append(CaseClosed(case_id=case.case_id, kind=case.kind, how=entry.how))
-    with UnitOfWork() as work:
-        store.save_case(work, changed, facts)
+    facts: list[CaseEvent] = []
+    if case.is_open and not changed.is_open:
+        facts.append(CaseClosed(case_id=case.case_id, kind=case.kind, opening=case.opening, how=entry.how))
+    elif changed.is_open and not case.is_open:
+        facts.append(CaseOpened(case_id=case.case_id, kind=case.kind, opening=changed.opening))
+    _write(changed, facts)
     return replace(changed, version=changed.version + 1)
 
 

@@ -69,7 +69,9 @@ def _after_asking(before: Verdict, after: Verdict) -> Verdict:
 def _concluded(run: Run, line: Line, found: Judged, earlier: Judged | None) -> Judged:
     """Open or settle its case, post its fee."""
     if found.finding in domain.CASES and not found.healed:
-        subject = f"{found.key}~{found.copy}@{run.day}" if found.copy else found.key
+        subject = line.subject or f"{found.key}@{run.day}"
+        if found.copy:
+            subject = f"{found.key}~{found.copy}@{run.day}"
         return replace(found, case_id=cases.open_for(found.finding, run, subject, said=_said(line, found), found=found))
     if earlier is not None and earlier.case_id:
         cases.settle(earlier.case_id, f"bill of {run.day}")

@@ -1,0 +1,139 @@
+"""What bills say rarely and must not be lost: the same trouble again, another day's movements, big files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.kernel import clock
+from chalicelib.kernel.money import Money
+from chalicelib.payments import service as payments
+from chalicelib.payments.service import Bill, BillKind, BillLine
+from chalicelib.reconciliation import service
+from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
+from chalicelib.runtime import outbound
+from tests.paying import Till, payment
+
+FIRST, SECOND, THIRD = (date(2026, 11, day) for day in (22, 23, 24))
+
+
+@pytest.fixture
+def till(cloud: str, noon: Any) -> Iterator[Till]:
+    yield Till.open(noon)
+    outbound.install(None)
+
+
+@pytest.fixture
+def bills(till: Till, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set what the provider's bill of a day says."""
+    told: dict[date, Bill] = {}
+    monkeypatch.setattr(payments, "fetch_bill", lambda _, day: told.get(day, Bill()))
+
+    def tell(day: date, *lines: BillLine, defects: tuple[str, ...] = ()) -> None:
+        told[day] = Bill(lines, defects=defects)
+
+    return tell
+
+
+def line(kind: BillKind, minor: int, *, payment_id: str = "", number: int = 1, **more: Any) -> BillLine:
+    """Return a line of a bill."""
+    transaction_id = more.pop("transaction_id", "")
+    if not transaction_id and payment_id.startswith("pay_") and kind is BillKind.PAYMENT:
+        transaction_id = payment(payment_id).transaction_id or ""
+    return BillLine(
+        kind, payment_id, transaction_id, Money(minor), more.pop("fee_text", ""), clock.now(), line=number, **more
+    )
+
+
+def reconcile(till: Till, day: date, *, again: bool = False) -> Run:
+    """Reconcile a day, on the day after at the earliest."""
+    while payments.billing_day("sandbox", clock.now()) <= day:
+        till.clock.advance(timedelta(days=1))
+    run, _ = service.begin("sandbox", day, again=again)
+    till.settle()
+    run = service.get_run(run.run_id)
+    assert run.status is RunStatus.DONE, run
+    return run
+
+
+def cases(status: CaseStatus = CaseStatus.OPEN) -> list[Case]:
+    return service.list_cases(status, limit=50, start_key=None)[0]
+
+
+def found(run: Run, finding: Finding) -> list[Judged]:
+    return service.list_lines(run.run_id, finding, limit=50, start_key=None).items
+
+
+# --- the same thing again ---------------------------------------------------------------------------------------------
+
+
+def test_each_movement_of_a_dispute_is_a_case_of_its_own(till: Till, bills: Callable[..., None]) -> None:
+    _, first = till.paid((1000,))
+    _, other = till.paid((2000,))
+    bills(
+        FIRST, line(BillKind.PAYMENT, 1000, payment_id=first), line(BillKind.PAYMENT, 2000, payment_id=other, number=2)
+    )
+    reconcile(till, FIRST)
+    bills(SECOND, line(BillKind.DISPUTE, 1000, payment_id=first, transaction_id="ch_1"))
+    bills(THIRD, line(BillKind.DISPUTE, 2000, payment_id=other, transaction_id="ch_2"))
+    reconcile(till, SECOND)
+    reconcile(till, SECOND, again=True)
+    reconcile(till, THIRD)
+    assert sorted((case.kind, case.said["amount"]) for case in cases()) == [
+        ("dispute", "10.00 CNY"), ("dispute", "20.00 CNY"),
+    ]  # fmt: skip
+    # The money comes back later: a movement of its own.
+    bills(date(2026, 11, 25), line(BillKind.DISPUTE, 1000, payment_id=first, transaction_id="ch_1"))
+    reconcile(till, date(2026, 11, 25))
+    assert len(cases()) == 3
+
+
+def test_what_came_to_fit_and_does_not_any_more_is_open_again(till: Till, bills: Callable[..., None]) -> None:
+    _, paid = till.paid((1000,))
+    reconcile(till, FIRST)
+    [case] = cases()
+    assert (case.kind, case.opening) == ("missing_there", 1)
+    bills(FIRST, line(BillKind.PAYMENT, 1000, payment_id=paid))
+    reconcile(till, FIRST, again=True)
+    assert cases() == []
+    bills(FIRST)
+    reconcile(till, FIRST, again=True)
+    [again] = cases()
+    assert (again.case_id, again.opening) == (case.case_id, 2)
+    assert [turn.status for turn in again.history] == ["settled", "open"]
+    assert again.due_at == again.opened_at + timedelta(days=2)
+
+
+def test_a_case_an_operator_closed_stays_closed_until_something_new_is_said(
+    till: Till, bills: Callable[..., None]
+) -> None:
+    _, paid = till.paid((1000,))
+    bills(FIRST, line(BillKind.PAYMENT, 999, payment_id=paid))
+    reconcile(till, FIRST)
+    [case] = cases()
+    resolve = {"how": "accepted", "note": "a fen"}
+    assert till.operate("POST", f"/v1/operator/cases/{case.case_id}/resolve", resolve).status == 200
+    reconcile(till, FIRST, again=True)
+    assert cases() == []
+    bills(FIRST, line(BillKind.PAYMENT, 10, payment_id=paid))  # Corrected, for the worse.
+    reconcile(till, FIRST, again=True)
+    [again] = cases()
+    assert (again.case_id, again.said["amount"]) == (case.case_id, "0.10 CNY")
+    bills(FIRST, line(BillKind.PAYMENT, 11, payment_id=paid))  # While it is open, it says what is said now.
+    reconcile(till, FIRST, again=True)
+    assert [(one.said["amount"], one.opening) for one in cases()] == [("0.11 CNY", 2)]
+
+
+def test_another_defect_of_a_bill_opens_its_case_again(till: Till, bills: Callable[..., None]) -> None:
+    bills(FIRST, defects=("line 3: cannot be read",))
+    reconcile(till, FIRST)
+    [case] = cases()
+    till.operate("POST", f"/v1/operator/cases/{case.case_id}/resolve", {"how": "accepted", "note": "n"})
+    reconcile(till, FIRST, again=True)
+    assert cases() == []
+    bills(FIRST, defects=("the totals speak of 9 lines, there are 0",))
+    reconcile(till, FIRST, again=True)
+    assert [one.case_id for one in cases()] == [case.case_id]
