@@ -32,7 +32,7 @@ from chalicelib.payments.domain import (
     UnknownProvider,
 )
 from chalicelib.payments.intake import noticed, resolve_quarantined, take_notice
-from chalicelib.payments.refund_requests import approval_limit, request_refund, retry_refund
+from chalicelib.payments.refund_requests import approval_limit, renewed_from, request_refund, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.starts import Wanted, start_payment
 from chalicelib.payments.store import RecordPage
@@ -75,6 +75,7 @@ __all__ = [
     "record_capture",
     "records",
     "refund_by_operator",
+    "renewed_from",
     "request_refund",
     "resolve_quarantined",
     "retry_refund",

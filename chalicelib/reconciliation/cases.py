@@ -139,27 +139,48 @@ STUCK: Final = "refund_stuck"
 
 
 def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
-    """Open a case about a refund that the provider will not finish."""
-    record = payments.records([refund_id]).get(refund_id)
-    if not isinstance(record, Refund) or record.status.value != status:
+    """Open a case about a refund that the provider will not finish; getting stuck once more opens it again."""
+    record = _refund(refund_id)
+    if record is None or record.status.value != status:
         return ""  # It moved on in the meantime.
-    parent = payments.records([record.payment_id]).get(record.payment_id)
-    provider = parent.provider if isinstance(parent, Payment) else ""
-    said = {"status": status, "reason": reason, "amount": record.amount.text(), "payment_id": record.payment_id}
+    provider = _provider(record)
+    said = {
+        "status": status,
+        "reason": reason,
+        "amount": record.amount.text(),
+        "payment_id": record.payment_id,
+        "since": record.since.isoformat(timespec="seconds"),
+    }
     day = payments.billing_day(provider, at).isoformat()
-    subject = f"{refund_id}#{record.version}"
-    return open_case(STUCK, provider, day, subject, said=said, purchase_id=record.purchase_id)
+    case_id = open_case(STUCK, provider, day, refund_id, said=said, purchase_id=record.purchase_id)
+    _settle_earlier(record, provider, f"{refund_id} took over")
+    return case_id
 
 
 def refund_done(refund_id: str) -> None:
-    """Settle what was open about a refund that went through after all."""
+    """Settle what was open about a refund that went through after all, under its own number or an earlier one."""
+    record = _refund(refund_id)
+    if record is None or (record.version < 3 and payments.renewed_from(record) is None):
+        return  # Requested, sent, done: it was never stuck.
+    provider = _provider(record)
+    settle(domain.case_id(STUCK, provider, refund_id), "it went through")
+    _settle_earlier(record, provider, f"{refund_id} went through")
+
+
+def _settle_earlier(record: Refund, provider: str, note: str) -> None:
+    """Settle the cases of the closed numbers whose money this refund carries."""
+    earlier = payments.renewed_from(record)
+    while earlier is not None:
+        settle(domain.case_id(STUCK, provider, earlier), note)
+        before = _refund(earlier)
+        earlier = payments.renewed_from(before) if before else None
+
+
+def _refund(refund_id: str) -> Refund | None:
     record = payments.records([refund_id]).get(refund_id)
-    if not isinstance(record, Refund) or record.version < 3:  # Requested, sent, done: it was never stuck.
-        return
+    return record if isinstance(record, Refund) else None
+
+
+def _provider(record: Refund) -> str:
     parent = payments.records([record.payment_id]).get(record.payment_id)
-    provider = parent.provider if isinstance(parent, Payment) else ""
-    versions = range(max(1, record.version - 30), record.version)
-    known = store.load_cases(domain.case_id(STUCK, provider, f"{refund_id}#{version}") for version in versions)
-    for case in known:
-        if case.is_open:
-            settle(case.case_id, "it went through")
+    return parent.provider if isinstance(parent, Payment) else ""

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
+from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Bill, BillKind, BillLine
 from chalicelib.reconciliation import service
@@ -137,3 +138,70 @@ def test_another_defect_of_a_bill_opens_its_case_again(till: Till, bills: Callab
     bills(FIRST, defects=("the totals speak of 9 lines, there are 0",))
     reconcile(till, FIRST, again=True)
     assert [one.case_id for one in cases()] == [case.case_id]
+
+
+# --- stuck refunds ----------------------------------------------------------------------------------------------------
+
+
+def refund(till: Till, sale: orders.Sale, minor: int) -> str:
+    answer = till.operate(
+        "POST",
+        f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds",
+        {"order_id": sale.orders[0].order_id, "amount": {"minor": minor, "currency": "CNY"}, "reason": "r"},
+    )
+    assert answer.status == 201, answer
+    till.settle()
+    return str(answer.json["refund_id"])
+
+
+def retry(till: Till, refund_id: str) -> str:
+    answer = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry")
+    assert answer.status == 200, answer
+    till.settle()
+    return str(answer.json["refund_id"])
+
+
+def test_a_stuck_refund_that_takes_days_after_its_retry_settles_its_case(till: Till) -> None:
+    sale, payment_id = till.paid((1000,))
+    till.sandbox.steer(payment_id, refund="abnormal")
+    refund_id = refund(till, sale, 300)
+    [case] = cases()
+    till.sandbox.settle(refund_id, "pending")
+    retry(till, refund_id)
+    till.wait(timedelta(hours=6), step=timedelta(minutes=10))
+    assert [found.case_id for found in cases()] == [case.case_id]  # Pending is not done.
+    till.sandbox.settle(refund_id, "succeeded")
+    till.settle()
+    assert cases() == []
+    assert service.get_case(case.case_id).status is CaseStatus.SETTLED
+
+
+def test_a_refund_that_gets_stuck_again_opens_its_case_again(till: Till) -> None:
+    sale, payment_id = till.paid((1000,))
+    till.sandbox.steer(payment_id, refund="abnormal")
+    refund_id = refund(till, sale, 300)
+    [case] = cases()
+    till.operate("POST", f"/v1/operator/cases/{case.case_id}/resolve", {"how": "with_provider", "note": "n"})
+    till.clock.advance(timedelta(minutes=5))
+    retry(till, refund_id)
+    till.wait(timedelta(minutes=5))
+    assert [(found.case_id, found.opening) for found in cases()] == [(case.case_id, 2)]
+
+
+def test_a_refund_that_goes_through_under_another_number_settles_the_case_of_the_first(till: Till) -> None:
+    sale, payment_id = till.paid((1000,))
+    till.sandbox.steer(payment_id, refund="closed")
+    first = refund(till, sale, 300)
+    [case] = cases()
+    assert (case.subject, case.said["status"]) == (first, "closed")
+    till.clock.advance(timedelta(minutes=2))
+    second = retry(till, first)
+    till.wait(timedelta(minutes=2))
+    [newer] = cases()  # One case a sum of money: that of the number that stands for it now.
+    assert (newer.subject, service.get_case(case.case_id).status) == (second, CaseStatus.SETTLED)
+    till.clock.advance(timedelta(minutes=2))
+    till.sandbox.steer(payment_id, refund="succeeded")
+    retry(till, second)
+    till.wait(timedelta(minutes=2))
+    assert cases() == []
+    assert till.sandbox.orders[payment_id].refunded == 300
