@@ -21,6 +21,7 @@ from chalicelib.payments.billing import (
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.domain import (
     AlreadyPaid,
+    ApprovalNeeded,
     Conclusion,
     Payment,
     PaymentStatus,
@@ -41,6 +42,7 @@ from chalicelib.payments.timeline import Happening, timeline
 __all__ = [
     "BOOKED_SHARDS",
     "AlreadyPaid",
+    "ApprovalNeeded",
     "Bill",
     "BillKind",
     "BillLine",
