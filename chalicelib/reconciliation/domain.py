@@ -180,6 +180,8 @@ class Ours:
     transaction_id: str = ""
     day: str = ""
     """The provider's day it should be billed on, once it is done."""
+    asked_day: str = ""
+    """The provider's day on which it was asked for: some bill a refund then, though the money moves days later."""
 
     @property
     def money(self) -> Money:

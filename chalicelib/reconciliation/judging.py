@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Final
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ShopError
@@ -140,18 +141,21 @@ def _our(record: Payment | Refund, parents: dict[str, Payment | Refund]) -> Ours
             currency=amount.currency,
             transaction_id=record.transaction_id or "",
             day=day,
+            asked_day=payments.billing_day(record.provider, record.created_at).isoformat(),
         )
     parent = parents.get(record.payment_id)
+    provider = parent.provider if isinstance(parent, Payment) else ""
     return Ours(
         record_id=record.refund_id,
         purchase_id=record.purchase_id,
-        provider=parent.provider if isinstance(parent, Payment) else "",
+        provider=provider,
         status=record.status.value,
         done=record.status is RefundStatus.SUCCEEDED,
         open=record.status in (RefundStatus.REQUESTED, RefundStatus.PENDING),
         minor=record.amount.minor,
         currency=record.amount.currency,
         day=day,
+        asked_day=payments.billing_day(provider, record.requested_at).isoformat() if provider else "",
     )
 
 
@@ -175,19 +179,42 @@ def missing_there(run: Run, record_ids: Sequence[str]) -> list[Judged]:
         if found.round == run.round and found.line is not None
     }
     missing = [record_id for record_id in record_ids if record_id not in on_bill]
-    if not missing:
-        return []
-    # Around midnight the provider may book on the day before or after: those bills speak for it as well.
-    day = date.fromisoformat(run.day)
-    beside = [domain.run_id(run.provider, (day + timedelta(days=by)).isoformat()) for by in (-1, 1)]
-    elsewhere = store.load_lines((run_id, key) for run_id in beside for key in missing)
-    told = {key for (_, key), found in elsewhere.items() if found.line is not None}
-    ours = _ours(record_id for record_id in missing if record_id not in told)
+    ours = {
+        record_id: record
+        for record_id, record in _ours(missing).items()
+        if record.done and record.day == run.day and record.provider == run.provider
+    }
+    told = _told_elsewhere(run, ours)
     judged = []
     for record_id, record in ours.items():
-        if record.done and record.day == run.day and record.provider == run.provider:
+        if record_id not in told:
             found = Judged(record_id, Finding.MISSING_THERE, record.status, run.round, None, record)
             said = {"our_status": record.status, "our_amount": record.money.text(), "record_id": record_id}
             case = cases.open_for(Finding.MISSING_THERE, run, record_id, said=said, found=found)
             judged.append(replace(found, case_id=case))
     return judged
+
+
+LONGEST_WAIT: Final = timedelta(days=40)
+"""How long before a refund is done its line may have been billed."""
+
+
+def _told_elsewhere(run: Run, ours: Mapping[str, Ours]) -> set[str]:
+    """Return those records of which another day's bill speaks.
+
+    Around midnight the provider may book on the day before or after; a refund may be billed when it was asked for.
+    """
+    day = date.fromisoformat(run.day)
+    beside = {record_id: _days_of(record, day) for record_id, record in ours.items()}
+    runs = {other: domain.run_id(run.provider, other.isoformat()) for days in beside.values() for other in days}
+    rounds = {run_id: found.round for run_id, found in store.load_runs(set(runs.values())).items()}
+    lines = store.load_lines((runs[other], record_id) for record_id, days in beside.items() for other in days)
+    return {
+        key for (run_id, key), found in lines.items() if found.line is not None and found.round == rounds.get(run_id)
+    }
+
+
+def _days_of(record: Ours, day: date) -> list[date]:
+    first = date.fromisoformat(record.asked_day) if record.asked_day else day
+    first = max(min(first, day), day - LONGEST_WAIT) - timedelta(days=1)
+    return [other for by in range((day - first).days + 2) if (other := first + timedelta(days=by)) != day]

@@ -205,3 +205,39 @@ def test_a_refund_that_goes_through_under_another_number_settles_the_case_of_the
     till.wait(timedelta(minutes=2))
     assert cases() == []
     assert till.sandbox.orders[payment_id].refunded == 300
+
+
+# --- days -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refund_billed_when_it_was_asked_for_and_done_days_later_fits(till: Till, bills: Callable[..., None]) -> None:
+    sale, paid = till.paid((1000,))
+    till.sandbox.steer(paid, refund="pending")
+    refund_id = refund(till, sale, 300)
+    bills(
+        FIRST,
+        line(BillKind.PAYMENT, 1000, payment_id=paid),
+        line(BillKind.REFUND, 300, payment_id=paid, refund_id=refund_id, status="PROCESSING", number=2),
+    )
+    assert dict(reconcile(till, FIRST).counts) == {"match": 2}
+    till.clock.advance(timedelta(days=4))
+    till.sandbox.settle(refund_id, "succeeded")  # Banks take their time; no other bill will speak of it.
+    till.settle()
+    done = date(2026, 11, 27)
+    assert payments.records([refund_id])[refund_id].booked_on == f"sandbox#{done.isoformat()}"
+    assert dict(reconcile(till, done).counts) == {}
+    assert cases() == []
+
+
+def test_a_neighbours_bill_that_was_corrected_does_not_speak_for_a_record_any_more(
+    till: Till, bills: Callable[..., None]
+) -> None:
+    _, paid = till.paid((1000,))
+    reconcile(till, FIRST)
+    bills(SECOND, line(BillKind.PAYMENT, 1000, payment_id=paid))
+    reconcile(till, SECOND)
+    assert (cases(), dict(reconcile(till, FIRST, again=True).counts)) == ([], {})
+    bills(SECOND)
+    reconcile(till, SECOND, again=True)
+    assert dict(reconcile(till, FIRST, again=True).counts) == {"missing_there": 1}
+    assert [case.kind for case in cases()] == ["missing_there"]
