@@ -76,15 +76,18 @@ def _write(case: Case, facts: Sequence[CaseEvent] = ()) -> None:
         store.save_case(work, case, facts)
 
 
-def settle(case_id: str, note: str) -> None:
-    """Close a case because it fits after all; one that is not open, or was never opened, stays as it is."""
+def settle(case_id: str, note: str, *, day: str = "") -> None:
+    """Close a case because it fits after all; one that is not open, or was never opened, stays as it is.
+
+    With a day, only what that day's bill said.
+    """
 
     def close() -> None:
         try:
             case = store.load_case(case_id)
         except CaseNotFound:
             return
-        if case.is_open:
+        if case.is_open and day in ("", case.day):
             turn(case, CaseCause.SETTLE, Turn("", clock.now(), context.current().actor, "settled", note))
 
     racing(close)

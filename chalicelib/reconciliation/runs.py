@@ -224,6 +224,9 @@ def _counted(run: Run, judged: Sequence[Judged]) -> Run:
 def _check(run: Run) -> Run:
     """Look for a page of our own captures and refunds of the day on the bill."""
     now = clock.now()
+    left = _left_of(run)
+    if left is not None:
+        return _settle_left(run, *left)
     if run.shard >= payments.BOOKED_SHARDS:
         files.put_report(run)
         done = replace(domain.move(run, RunCause.FINISH, now=now), finished_at=now)
@@ -245,3 +248,30 @@ def _check(run: Run) -> Run:
         parts=run.parts + bool(judged),
     )
     return _save(domain.move(run, RunCause.NEXT, now=now))
+
+
+_LEAVING: Final = tuple(finding for finding in Finding if finding in domain.CASES and finding is not Finding.UNREADABLE)
+
+
+def _left_of(run: Run) -> tuple[int, Finding] | None:
+    """Return the earlier round and class whose findings are to be looked through next, once all our records were.
+
+    A bill that is not sound settles nothing: its lines may be missing because it was cut off.
+    """
+    number = run.shard - payments.BOOKED_SHARDS
+    if number < 0 or Finding.UNREADABLE.value in run.counts:
+        return None
+    earlier, kind = divmod(number, len(_LEAVING))
+    return (earlier + 1, _LEAVING[kind]) if earlier + 1 < run.round else None
+
+
+def _settle_left(run: Run, earlier: int, finding: Finding) -> Run:
+    """Settle the cases of a page of findings of an earlier round that this one did not make: the bill was corrected."""
+    place = json.loads(run.place) if run.place else None
+    page = store.list_lines(replace(run, round=earlier), finding, limit=RECORDS_A_STEP, start_key=place)
+    for found in page.items:
+        if found.case_id and found.round < run.round:
+            cases.settle(found.case_id, f"not on the corrected bill of {run.day}", day=run.day)
+    last = page.last_key
+    run = replace(run, shard=run.shard if last else run.shard + 1, place=json.dumps(last) if last else "")
+    return _save(domain.move(run, RunCause.NEXT, now=clock.now()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Bill, BillKind, BillLine
-from chalicelib.reconciliation import service
+from chalicelib.reconciliation import runs, service
 from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
 from chalicelib.runtime import outbound
 from tests.paying import Till, payment
@@ -138,6 +139,30 @@ def test_another_defect_of_a_bill_opens_its_case_again(till: Till, bills: Callab
     bills(FIRST, defects=("the totals speak of 9 lines, there are 0",))
     reconcile(till, FIRST, again=True)
     assert [one.case_id for one in cases()] == [case.case_id]
+
+
+def test_a_corrected_bill_settles_what_it_does_not_say_any_more(
+    till: Till, bills: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RECORDS_A_STEP", 1)
+    _, paid = till.paid((1000,))
+    sound = line(BillKind.PAYMENT, 1000, payment_id=paid)
+    bills(
+        FIRST,
+        sound,
+        replace(sound, line=2),
+        line(BillKind.PAYMENT, 5, payment_id="pay_stranger", transaction_id="t1", number=3),
+        line(BillKind.PAYMENT, 6, payment_id="pay_stranger2", transaction_id="t2", number=4),
+    )
+    assert dict(reconcile(till, FIRST).counts) == {"match": 1, "duplicate": 1, "missing_here": 2}
+    assert len(cases()) == 3
+    bills(FIRST, sound, defects=("the totals are missing: the file may be cut off",))
+    reconcile(till, FIRST, again=True)
+    assert len(cases()) == 4  # A file that is not sound takes nothing back.
+    bills(FIRST, sound)
+    assert dict(reconcile(till, FIRST, again=True).counts) == {"match": 1}
+    assert cases() == []
+    assert len(cases(CaseStatus.SETTLED)) == 4
 
 
 # --- stuck refunds ----------------------------------------------------------------------------------------------------
