@@ -17,6 +17,8 @@ from chalicelib.kernel.money import MINOR_DIGITS, Money
 ASK_AGAIN = timedelta(minutes=30)
 ASKS = 48
 """How often a bill that is not there is asked for: a day long."""
+STALLED = timedelta(hours=1)
+"""A step takes seconds. One whose message became a dead letter is done again by the clock, and the run goes on."""
 
 
 class RunNotFound(NotFound):
@@ -74,7 +76,11 @@ RUN = StateMachine(
         RunStatus.DONE: {RunCause.AGAIN: RunStatus.WANTED},
         RunStatus.FAILED: {RunCause.AGAIN: RunStatus.WANTED},
     },
-    deadlines={RunStatus.WANTED: (ASK_AGAIN, RunCause.WAIT)},
+    deadlines={
+        RunStatus.WANTED: (ASK_AGAIN, RunCause.WAIT),
+        RunStatus.READING: (STALLED, RunCause.NEXT),
+        RunStatus.CHECKING: (STALLED, RunCause.NEXT),
+    },
 )
 
 
@@ -345,8 +351,7 @@ def move(run: Run, cause: RunCause, *, now: datetime) -> Run:
         IllegalTransition: if the state does not take the cause.
     """
     status = RUN.next(run.status, cause)
-    since = now if cause is not RunCause.NEXT else run.since
-    return replace(run, status=status, since=since, step=run.step + 1)
+    return replace(run, status=status, since=now, step=run.step + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def advance(run_id: str, step: int) -> Run:
 
 
 def ask_again(run_id: str) -> Run:
-    """Ask for a bill that was not there, because its deadline passed."""
+    """Ask for a bill that was not there, or go on with a run that stands still, because its deadline passed."""
     run = store.load_run(run_id)
     if run.due_at is None or run.due_at > clock.now():
         return run

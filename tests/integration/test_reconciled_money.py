@@ -266,3 +266,29 @@ def test_a_neighbours_bill_that_was_corrected_does_not_speak_for_a_record_any_mo
     reconcile(till, SECOND, again=True)
     assert dict(reconcile(till, FIRST, again=True).counts) == {"missing_there": 1}
     assert [case.kind for case in cases()] == ["missing_there"]
+
+
+# --- big and broken ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [RunStatus.READING, RunStatus.CHECKING])
+def test_a_run_whose_step_became_a_dead_letter_goes_on_by_the_clock(
+    till: Till, bills: Callable[..., None], monkeypatch: pytest.MonkeyPatch, lost: RunStatus
+) -> None:
+    _, paid = till.paid((1000,))
+    bills(FIRST, line(BillKind.PAYMENT, 1000, payment_id=paid))
+    till.clock.advance(timedelta(days=1))
+    real = service.advance
+
+    def advance(run_id: str, step: int) -> Run:
+        run = service.get_run(run_id)
+        return run if run.status is lost else real(run_id, step)
+
+    monkeypatch.setattr(service, "advance", advance)
+    run, _ = service.begin("sandbox", FIRST)
+    till.settle()
+    assert service.get_run(run.run_id).status is lost
+    monkeypatch.undo()
+    till.wait(timedelta(minutes=62), step=timedelta(minutes=31))
+    run = service.get_run(run.run_id)
+    assert (run.status, dict(run.counts), run.due_at) == (RunStatus.DONE, {"match": 1}, None)
