@@ -20,7 +20,7 @@ DEADLINES = "deadlines"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. Letters of a table: ``r`` read, ``w`` put, update and check, ``d`` delete, ``b`` write batches."""
+    """One function. Letters of a table: ``r`` read, ``a`` add, ``w`` put, update, check, ``d`` delete, ``b`` batch."""
 
     memory_mb: int
     timeout_s: int
@@ -46,8 +46,8 @@ def deadline_queues() -> tuple[str, ...]:
     return tuple(sorted({queue for _, queue in topology.DEADLINES.values()}))
 
 
-PAYING = {"orders": "rw", "payments": "rw", "ledger": "rw"}
-"""What a captured, closed or refunded payment moves: one transaction over all three."""
+PAYING = {"orders": "rw", "payments": "rw", "ledger": "ra"}
+"""What a captured, closed or refunded payment moves: one transaction over all three. An entry is only ever added."""
 
 FUNCTIONS: dict[str, Function] = {
     API: Function(

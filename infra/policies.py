@@ -18,9 +18,10 @@ Json = dict[str, Any]
 
 READ = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+ADD = ("dynamodb:PutItem",)
 DELETE = ("dynamodb:DeleteItem",)
 BATCH = ("dynamodb:BatchWriteItem",)
-ACTIONS = {"r": READ, "w": WRITE, "d": DELETE, "b": BATCH}
+ACTIONS = {"r": READ, "a": ADD, "w": WRITE, "d": DELETE, "b": BATCH}
 DUE_INDEX = "due"
 STAGES = ("dev", "prod")
 

@@ -262,6 +262,8 @@ def decide(
     Raises:
         NotFound, IllegalTransition, AmountTooLarge: as named.
         RefundRefused: if the money is not there; decide otherwise.
+        ApprovalNeeded: if one operator alone may not give back so much: ask for approval of the refund, and decide
+            ``remedy`` once it is made.
     """
 
     def change(before: Complaint, entry: Entry) -> _Change:
@@ -271,7 +273,8 @@ def decide(
         if amount is None:
             return _Change(after, told)
         _check_amount(before, amount)
-        return _Change(replace(after, refund=amount, refunds=before.refunds + 1), told, refund=amount)
+        after = replace(after, refund=amount, refunds=before.refunds + 1)
+        return _Change(after, told, refund=amount, granted_by=operator.account_id)
 
     return _act(operator, complaint_id, said, intent, change)
 
@@ -286,6 +289,8 @@ class _Change:
     after: Complaint
     events: Sequence[Event] = ()
     refund: Money | None = None
+    granted_by: str = ""
+    """The operator who gives the refund alone, up to what one person may."""
     otherwise: _Change | None = None
 
 
@@ -325,7 +330,7 @@ def _write(before: Complaint, change: _Change) -> Complaint:
     after, told = change.after, list(change.events)
     with UnitOfWork() as work:
         if change.refund is not None:
-            after = replace(after, refund_id=_request_refund(work, after, change.refund))
+            after = replace(after, refund_id=_request_refund(work, after, change.refund, by=change.granted_by))
         if before.is_open and not after.is_open:
             told.append(events.ComplaintClosed(**_subject(after), status=after.status.value))
         if before.is_open is not after.is_open:
@@ -347,7 +352,7 @@ def _hold_line(work: UnitOfWork, after: Complaint) -> None:
     store.save_open_lines(work, held, lines)
 
 
-def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money) -> str:
+def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money, *, by: str) -> str:
     purchase_id = orders.load_order(complaint.order_id).purchase_id
     payment_id = orders.load_purchase(purchase_id).settled_by
     if payment_id is None:
@@ -361,6 +366,7 @@ def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money) -> st
         reason=f"complaint {complaint.complaint_id}",
         cause=f"complaint#{complaint.complaint_id}#{complaint.refunds}",
         about=complaint.complaint_id,
+        by=by,
     )
 
 

@@ -200,7 +200,7 @@ def retry_refund(refund_id: str) -> Refund:
                     refund,
                     refund_id=domain.next_refund_id(story_, refund.purchase_id),
                     status=REFUND.initial,
-                    cause=ids.digest(f"renew#{refund.refund_id}"),
+                    cause=_renewing(refund.refund_id),
                     requested_at=now,
                     since=now,
                     due_at=REFUND.due_at(REFUND.initial, now),
@@ -217,3 +217,16 @@ def retry_refund(refund_id: str) -> Refund:
         return result
 
     return racing(retry)
+
+
+def _renewing(refund_id: str) -> str:
+    return ids.digest(f"renew#{refund_id}")
+
+
+def renewed_from(refund: Refund) -> str | None:
+    """Return the closed number whose money this refund carries; None where it is no renewed one."""
+    for number in range(1, 100):
+        earlier = ids.child_id("ref", refund.purchase_id, number)
+        if refund.cause == _renewing(earlier):
+            return earlier
+    return None

@@ -14,6 +14,7 @@ from chalicelib.payments.billing import billing_day, billing_providers, booked, 
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.domain import (
     AlreadyPaid,
+    ApprovalNeeded,
     Conclusion,
     Payment,
     PaymentStatus,
@@ -25,7 +26,7 @@ from chalicelib.payments.domain import (
     UnknownProvider,
 )
 from chalicelib.payments.intake import noticed, resolve_quarantined, take_notice
-from chalicelib.payments.refund_requests import approval_limit, request_refund, retry_refund
+from chalicelib.payments.refund_requests import approval_limit, renewed_from, request_refund, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.starts import Wanted, start_payment
@@ -35,6 +36,7 @@ from chalicelib.payments.timeline import Happening, timeline
 __all__ = [
     "BOOKED_SHARDS",
     "AlreadyPaid",
+    "ApprovalNeeded",
     "Bill",
     "BillKind",
     "BillLine",
@@ -69,6 +71,7 @@ __all__ = [
     "record_capture",
     "records",
     "refund_by_operator",
+    "renewed_from",
     "request_refund",
     "resolve_quarantined",
     "retry_refund",

@@ -2,5 +2,5 @@
 
 Owns the table ``reconciliations`` (runs, their lines, operators' cases) and the bucket's prefix ``reconciliation/``.
 Emits ``reconciliation.advanced``, ``case.opened`` and ``case.closed``. Consumes ``reconciliation.advanced``, refunds
-that got stuck or went through after all, and the deadlines of runs (ask for the bill again) and cases (escalate).
+that got stuck or went through after all, and the deadlines of runs (ask again, go on) and cases (escalate).
 """

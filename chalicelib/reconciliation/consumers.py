@@ -38,7 +38,7 @@ def refund_succeeded(event: RefundSucceeded, envelope: Envelope) -> None:
 
 @consumer.on(Due)
 def due(event: Due, envelope: Envelope) -> None:
-    """Ask for a bill again, or escalate a case."""
+    """Ask for a bill again, go on with a run that stands still, or escalate a case."""
     if event.kind == "case":
         service.escalate(event.record_id)
     else:

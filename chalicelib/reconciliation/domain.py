@@ -17,6 +17,8 @@ from chalicelib.kernel.money import MINOR_DIGITS, Money
 ASK_AGAIN = timedelta(minutes=30)
 ASKS = 48
 """How often a bill that is not there is asked for: a day long."""
+STALLED = timedelta(hours=1)
+"""A step takes seconds. One whose message became a dead letter is done again by the clock, and the run goes on."""
 
 
 class RunNotFound(NotFound):
@@ -74,7 +76,11 @@ RUN = StateMachine(
         RunStatus.DONE: {RunCause.AGAIN: RunStatus.WANTED},
         RunStatus.FAILED: {RunCause.AGAIN: RunStatus.WANTED},
     },
-    deadlines={RunStatus.WANTED: (ASK_AGAIN, RunCause.WAIT)},
+    deadlines={
+        RunStatus.WANTED: (ASK_AGAIN, RunCause.WAIT),
+        RunStatus.READING: (STALLED, RunCause.NEXT),
+        RunStatus.CHECKING: (STALLED, RunCause.NEXT),
+    },
 )
 
 
@@ -146,9 +152,17 @@ class Line:
             return self.record_id
         if self.kind in (Kind.REFUND, Kind.REFUND_RETURNED) and (self.provider_refund_id or self.refund_id):
             return "x_" + ids.digest(self.kind, self.provider_refund_id, self.refund_id)
-        if self.kind is Kind.PAYMENT and (self.transaction_id or self.payment_id):
+        if self.kind in (Kind.PAYMENT, Kind.DISPUTE) and (self.transaction_id or self.payment_id):
             return "x_" + ids.digest(self.kind, self.transaction_id, self.payment_id)
         return f"x_{self.number:08d}"
+
+    @property
+    def subject(self) -> str:
+        """Return what a case about this line is about, but for the day where only the day tells it from others.
+
+        A dispute moves money more than once, and a line without any number is only known by its place in the file.
+        """
+        return "" if self.kind is Kind.DISPUTE or self.key == f"x_{self.number:08d}" else self.key
 
     @property
     def money(self) -> Money:
@@ -172,6 +186,8 @@ class Ours:
     transaction_id: str = ""
     day: str = ""
     """The provider's day it should be billed on, once it is done."""
+    asked_day: str = ""
+    """The provider's day on which it was asked for: some bill a refund then, though the money moves days later."""
 
     @property
     def money(self) -> Money:
@@ -335,8 +351,7 @@ def move(run: Run, cause: RunCause, *, now: datetime) -> Run:
         IllegalTransition: if the state does not take the cause.
     """
     status = RUN.next(run.status, cause)
-    since = now if cause is not RunCause.NEXT else run.since
-    return replace(run, status=status, since=since, step=run.step + 1)
+    return replace(run, status=status, since=now, step=run.step + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +398,8 @@ class CaseCause(StrEnum):
     ESCALATE = "escalate"
     SETTLE = "settle"
     RESOLVE = "resolve"
+    REOPEN = "reopen"
+    """What had come to fit does not fit again, or something new is said of what an operator had closed."""
 
 
 _ENDS = {CaseCause.SETTLE: CaseStatus.SETTLED, CaseCause.RESOLVE: CaseStatus.RESOLVED}
@@ -393,8 +410,8 @@ CASE = StateMachine(
     edges={
         CaseStatus.OPEN: {CaseCause.ESCALATE: CaseStatus.ESCALATED, **_ENDS},
         CaseStatus.ESCALATED: dict(_ENDS),
-        CaseStatus.SETTLED: {},
-        CaseStatus.RESOLVED: {},
+        CaseStatus.SETTLED: {CaseCause.REOPEN: CaseStatus.OPEN},
+        CaseStatus.RESOLVED: {CaseCause.REOPEN: CaseStatus.OPEN},
     },
     deadlines={CaseStatus.OPEN: (timedelta(days=2), CaseCause.ESCALATE)},
 )
@@ -447,7 +464,30 @@ class Case:
     @property
     def is_open(self) -> bool:
         """Say whether somebody still has to look."""
-        return not CASE.is_terminal(self.status)
+        return self.status in (CaseStatus.OPEN, CaseStatus.ESCALATED)
+
+    @property
+    def opening(self) -> int:
+        """Return how many times it was opened."""
+        return 1 + sum(entry.status == CaseStatus.OPEN for entry in self.history)
+
+
+_PASSING = ("line", "our_status")
+"""What may be said otherwise of the same trouble: the line moved in the file, a refund went on since."""
+
+
+def is_news(known: Case, *, day: str, said: Mapping[str, str]) -> bool:
+    """Say whether a closed case must be opened again: it had come to fit, or an operator judged something else.
+
+    What an operator closed stays closed when the same is found again, as in a day that is repeated.
+    """
+    if known.status is CaseStatus.SETTLED:
+        return True
+
+    def lasting(what: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in what.items() if name not in _PASSING}
+
+    return known.day != day or lasting(known.said) != lasting(said)
 
 
 def case_id(kind: str, provider: str, subject: str) -> str:

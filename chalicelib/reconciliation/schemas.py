@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.reconciliation.domain import Case, Judged, Line, Ours, Run
+from chalicelib.reconciliation.domain import Case, Judged, Line, Ours, Run, RunStatus
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
 
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,15}$")]
@@ -67,7 +67,7 @@ class RunView(Schema):
             round=run.round,
             started_at=run.started_at,
             finished_at=run.finished_at,
-            next_try_at=run.due_at if run.asks else None,
+            next_try_at=run.due_at if run.status is RunStatus.WANTED and run.asks else None,
             lines=run.lines,
             pieces=run.pieces,
             pieces_read=run.piece,

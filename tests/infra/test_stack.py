@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib import topology
+from chalicelib.kernel.money import Money
+from chalicelib.ledger import domain as ledger_domain
+from chalicelib.ledger import store as ledger_store
 from chalicelib.runtime import names
+from chalicelib.runtime.db.work import UnitOfWork
 from infra import functions, policies, stack
 from tests import permissions
 from tools import package, resources
@@ -174,6 +179,24 @@ def test_no_policy_reaches_beyond_our_own_things(name: str) -> None:
 def test_only_the_http_function_deletes_people() -> None:
     deleting = {name for name, found in functions.FUNCTIONS.items() if "d" in found.tables.get("accounts", "")}
     assert deleting == {functions.API}
+
+
+@pytest.mark.parametrize("name", functions.FUNCTIONS)
+def test_no_function_changes_or_removes_an_entry_of_the_ledger(name: str) -> None:
+    ledger = policies.table_resource("ledger")
+    changing = ("dynamodb:UpdateItem", *policies.DELETE, *policies.BATCH)
+    assert not [action for action in changing if permissions.is_allowed(name, (action, ledger))]
+
+
+def test_an_entry_of_the_ledger_is_only_put_where_none_is() -> None:
+    entry = ledger_domain.Entry("fee.billed#x", "pur_x", datetime.now(UTC), (
+        ledger_domain.Posting("clearing:x", Money(1)), ledger_domain.Posting("fees:x", Money(-1)),
+    ))  # fmt: skip
+    work = UnitOfWork()
+    ledger_store.add(work, entry)
+    [operation] = work._operations
+    assert (operation.verb, operation.params["ConditionExpression"]) == ("Put", "attribute_not_exists (#0)")
+    assert operation.params["ExpressionAttributeNames"] == {"#0": "purchase_id"}
 
 
 def test_the_relay_touches_no_table() -> None:

@@ -187,6 +187,18 @@ def test_an_operator_decides_on_a_refund_in_the_same_transaction(case: Case) -> 
     assert [refund.amount for refund in story_of(case).refunds] == [Money(1999)]
 
 
+def test_a_decision_does_not_give_more_than_one_operator_may(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    complaint_id = case.escalated()
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE", "CNY:1000")
+    refused = case.decide(complaint_id, minor=1001)
+    assert (refused.status, refused.json["code"], refused.json["limit"]) == (409, "approval_needed", 1000)
+    assert (story_of(case).refunds, case.seen(complaint_id)["status"]) == ((), "escalated")
+    assert case.decide(complaint_id, minor=1000).status == 200
+    [refund] = story_of(case).refunds
+    assert (refund.amount.minor, refund.approved_by) == (1000, "")
+    assert refund.by.startswith("acc_")
+
+
 @pytest.mark.parametrize(("decision", "status"), [("remedy", "resolved"), ("dismiss", "dismissed")])
 def test_an_operator_decides_without_money(case: Case, decision: str, status: str) -> None:
     complaint_id = case.escalated()

@@ -1,0 +1,294 @@
+"""What bills say rarely and must not be lost: the same trouble again, another day's movements, big files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.kernel import clock
+from chalicelib.kernel.money import Money
+from chalicelib.orders import service as orders
+from chalicelib.payments import service as payments
+from chalicelib.payments.service import Bill, BillKind, BillLine
+from chalicelib.reconciliation import runs, service
+from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
+from chalicelib.runtime import outbound
+from tests.paying import Till, payment
+
+FIRST, SECOND, THIRD = (date(2026, 11, day) for day in (22, 23, 24))
+
+
+@pytest.fixture
+def till(cloud: str, noon: Any) -> Iterator[Till]:
+    yield Till.open(noon)
+    outbound.install(None)
+
+
+@pytest.fixture
+def bills(till: Till, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set what the provider's bill of a day says."""
+    told: dict[date, Bill] = {}
+    monkeypatch.setattr(payments, "fetch_bill", lambda _, day: told.get(day, Bill()))
+
+    def tell(day: date, *lines: BillLine, defects: tuple[str, ...] = ()) -> None:
+        told[day] = Bill(lines, defects=defects)
+
+    return tell
+
+
+def line(kind: BillKind, minor: int, *, payment_id: str = "", number: int = 1, **more: Any) -> BillLine:
+    """Return a line of a bill."""
+    transaction_id = more.pop("transaction_id", "")
+    if not transaction_id and payment_id.startswith("pay_") and kind is BillKind.PAYMENT:
+        transaction_id = payment(payment_id).transaction_id or ""
+    return BillLine(
+        kind, payment_id, transaction_id, Money(minor), more.pop("fee_text", ""), clock.now(), line=number, **more
+    )
+
+
+def reconcile(till: Till, day: date, *, again: bool = False) -> Run:
+    """Reconcile a day, on the day after at the earliest."""
+    while payments.billing_day("sandbox", clock.now()) <= day:
+        till.clock.advance(timedelta(days=1))
+    run, _ = service.begin("sandbox", day, again=again)
+    till.settle()
+    run = service.get_run(run.run_id)
+    assert run.status is RunStatus.DONE, run
+    return run
+
+
+def cases(status: CaseStatus = CaseStatus.OPEN) -> list[Case]:
+    return service.list_cases(status, limit=50, start_key=None)[0]
+
+
+def found(run: Run, finding: Finding) -> list[Judged]:
+    return service.list_lines(run.run_id, finding, limit=50, start_key=None).items
+
+
+# --- the same thing again ---------------------------------------------------------------------------------------------
+
+
+def test_each_movement_of_a_dispute_is_a_case_of_its_own(till: Till, bills: Callable[..., None]) -> None:
+    _, first = till.paid((1000,))
+    _, other = till.paid((2000,))
+    bills(
+        FIRST, line(BillKind.PAYMENT, 1000, payment_id=first), line(BillKind.PAYMENT, 2000, payment_id=other, number=2)
+    )
+    reconcile(till, FIRST)
+    bills(SECOND, line(BillKind.DISPUTE, 1000, payment_id=first, transaction_id="ch_1"))
+    bills(THIRD, line(BillKind.DISPUTE, 2000, payment_id=other, transaction_id="ch_2"))
+    reconcile(till, SECOND)
+    reconcile(till, SECOND, again=True)
+    reconcile(till, THIRD)
+    assert sorted((case.kind, case.said["amount"]) for case in cases()) == [
+        ("dispute", "10.00 CNY"), ("dispute", "20.00 CNY"),
+    ]  # fmt: skip
+    # The money comes back later: a movement of its own.
+    bills(date(2026, 11, 25), line(BillKind.DISPUTE, 1000, payment_id=first, transaction_id="ch_1"))
+    reconcile(till, date(2026, 11, 25))
+    assert len(cases()) == 3
+
+
+def test_what_came_to_fit_and_does_not_any_more_is_open_again(till: Till, bills: Callable[..., None]) -> None:
+    _, paid = till.paid((1000,))
+    reconcile(till, FIRST)
+    [case] = cases()
+    assert (case.kind, case.opening) == ("missing_there", 1)
+    bills(FIRST, line(BillKind.PAYMENT, 1000, payment_id=paid))
+    reconcile(till, FIRST, again=True)
+    assert cases() == []
+    bills(FIRST)
+    reconcile(till, FIRST, again=True)
+    [again] = cases()
+    assert (again.case_id, again.opening) == (case.case_id, 2)
+    assert [turn.status for turn in again.history] == ["settled", "open"]
+    assert again.due_at == again.opened_at + timedelta(days=2)
+
+
+def test_a_case_an_operator_closed_stays_closed_until_something_new_is_said(
+    till: Till, bills: Callable[..., None]
+) -> None:
+    _, paid = till.paid((1000,))
+    bills(FIRST, line(BillKind.PAYMENT, 999, payment_id=paid))
+    reconcile(till, FIRST)
+    [case] = cases()
+    resolve = {"how": "accepted", "note": "a fen"}
+    assert till.operate("POST", f"/v1/operator/cases/{case.case_id}/resolve", resolve).status == 200
+    reconcile(till, FIRST, again=True)
+    assert cases() == []
+    bills(FIRST, line(BillKind.PAYMENT, 10, payment_id=paid))  # Corrected, for the worse.
+    reconcile(till, FIRST, again=True)
+    [again] = cases()
+    assert (again.case_id, again.said["amount"]) == (case.case_id, "0.10 CNY")
+    bills(FIRST, line(BillKind.PAYMENT, 11, payment_id=paid))  # While it is open, it says what is said now.
+    reconcile(till, FIRST, again=True)
+    assert [(one.said["amount"], one.opening) for one in cases()] == [("0.11 CNY", 2)]
+
+
+def test_another_defect_of_a_bill_opens_its_case_again(till: Till, bills: Callable[..., None]) -> None:
+    bills(FIRST, defects=("line 3: cannot be read",))
+    reconcile(till, FIRST)
+    [case] = cases()
+    till.operate("POST", f"/v1/operator/cases/{case.case_id}/resolve", {"how": "accepted", "note": "n"})
+    reconcile(till, FIRST, again=True)
+    assert cases() == []
+    bills(FIRST, defects=("the totals speak of 9 lines, there are 0",))
+    reconcile(till, FIRST, again=True)
+    assert [one.case_id for one in cases()] == [case.case_id]
+
+
+def test_a_corrected_bill_settles_what_it_does_not_say_any_more(
+    till: Till, bills: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RECORDS_A_STEP", 1)
+    _, paid = till.paid((1000,))
+    sound = line(BillKind.PAYMENT, 1000, payment_id=paid)
+    bills(
+        FIRST,
+        sound,
+        replace(sound, line=2),
+        line(BillKind.PAYMENT, 5, payment_id="pay_stranger", transaction_id="t1", number=3),
+        line(BillKind.PAYMENT, 6, payment_id="pay_stranger2", transaction_id="t2", number=4),
+    )
+    assert dict(reconcile(till, FIRST).counts) == {"match": 1, "duplicate": 1, "missing_here": 2}
+    assert len(cases()) == 3
+    bills(FIRST, sound, defects=("the totals are missing: the file may be cut off",))
+    reconcile(till, FIRST, again=True)
+    assert len(cases()) == 4  # A file that is not sound takes nothing back.
+    bills(FIRST, sound)
+    assert dict(reconcile(till, FIRST, again=True).counts) == {"match": 1}
+    assert cases() == []
+    assert len(cases(CaseStatus.SETTLED)) == 4
+
+
+# --- stuck refunds ----------------------------------------------------------------------------------------------------
+
+
+def refund(till: Till, sale: orders.Sale, minor: int) -> str:
+    answer = till.operate(
+        "POST",
+        f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds",
+        {"order_id": sale.orders[0].order_id, "amount": {"minor": minor, "currency": "CNY"}, "reason": "r"},
+    )
+    assert answer.status == 201, answer
+    till.settle()
+    return str(answer.json["refund_id"])
+
+
+def retry(till: Till, refund_id: str) -> str:
+    answer = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry")
+    assert answer.status == 200, answer
+    till.settle()
+    return str(answer.json["refund_id"])
+
+
+def test_a_stuck_refund_that_takes_days_after_its_retry_settles_its_case(till: Till) -> None:
+    sale, payment_id = till.paid((1000,))
+    till.sandbox.steer(payment_id, refund="abnormal")
+    refund_id = refund(till, sale, 300)
+    [case] = cases()
+    till.sandbox.settle(refund_id, "pending")
+    retry(till, refund_id)
+    till.wait(timedelta(hours=6), step=timedelta(minutes=10))
+    assert [found.case_id for found in cases()] == [case.case_id]  # Pending is not done.
+    till.sandbox.settle(refund_id, "succeeded")
+    till.settle()
+    assert cases() == []
+    assert service.get_case(case.case_id).status is CaseStatus.SETTLED
+
+
+def test_a_refund_that_gets_stuck_again_opens_its_case_again(till: Till) -> None:
+    sale, payment_id = till.paid((1000,))
+    till.sandbox.steer(payment_id, refund="abnormal")
+    refund_id = refund(till, sale, 300)
+    [case] = cases()
+    till.operate("POST", f"/v1/operator/cases/{case.case_id}/resolve", {"how": "with_provider", "note": "n"})
+    till.clock.advance(timedelta(minutes=5))
+    retry(till, refund_id)
+    till.wait(timedelta(minutes=5))
+    assert [(found.case_id, found.opening) for found in cases()] == [(case.case_id, 2)]
+
+
+def test_a_refund_that_goes_through_under_another_number_settles_the_case_of_the_first(till: Till) -> None:
+    sale, payment_id = till.paid((1000,))
+    till.sandbox.steer(payment_id, refund="closed")
+    first = refund(till, sale, 300)
+    [case] = cases()
+    assert (case.subject, case.said["status"]) == (first, "closed")
+    till.clock.advance(timedelta(minutes=2))
+    second = retry(till, first)
+    till.wait(timedelta(minutes=2))
+    [newer] = cases()  # One case a sum of money: that of the number that stands for it now.
+    assert (newer.subject, service.get_case(case.case_id).status) == (second, CaseStatus.SETTLED)
+    till.clock.advance(timedelta(minutes=2))
+    till.sandbox.steer(payment_id, refund="succeeded")
+    retry(till, second)
+    till.wait(timedelta(minutes=2))
+    assert cases() == []
+    assert till.sandbox.orders[payment_id].refunded == 300
+
+
+# --- days -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refund_billed_when_it_was_asked_for_and_done_days_later_fits(till: Till, bills: Callable[..., None]) -> None:
+    sale, paid = till.paid((1000,))
+    till.sandbox.steer(paid, refund="pending")
+    refund_id = refund(till, sale, 300)
+    bills(
+        FIRST,
+        line(BillKind.PAYMENT, 1000, payment_id=paid),
+        line(BillKind.REFUND, 300, payment_id=paid, refund_id=refund_id, status="PROCESSING", number=2),
+    )
+    assert dict(reconcile(till, FIRST).counts) == {"match": 2}
+    till.clock.advance(timedelta(days=4))
+    till.sandbox.settle(refund_id, "succeeded")  # Banks take their time; no other bill will speak of it.
+    till.settle()
+    done = date(2026, 11, 27)
+    assert payments.records([refund_id])[refund_id].booked_on == f"sandbox#{done.isoformat()}"
+    assert dict(reconcile(till, done).counts) == {}
+    assert cases() == []
+
+
+def test_a_neighbours_bill_that_was_corrected_does_not_speak_for_a_record_any_more(
+    till: Till, bills: Callable[..., None]
+) -> None:
+    _, paid = till.paid((1000,))
+    reconcile(till, FIRST)
+    bills(SECOND, line(BillKind.PAYMENT, 1000, payment_id=paid))
+    reconcile(till, SECOND)
+    assert (cases(), dict(reconcile(till, FIRST, again=True).counts)) == ([], {})
+    bills(SECOND)
+    reconcile(till, SECOND, again=True)
+    assert dict(reconcile(till, FIRST, again=True).counts) == {"missing_there": 1}
+    assert [case.kind for case in cases()] == ["missing_there"]
+
+
+# --- big and broken ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [RunStatus.READING, RunStatus.CHECKING])
+def test_a_run_whose_step_became_a_dead_letter_goes_on_by_the_clock(
+    till: Till, bills: Callable[..., None], monkeypatch: pytest.MonkeyPatch, lost: RunStatus
+) -> None:
+    _, paid = till.paid((1000,))
+    bills(FIRST, line(BillKind.PAYMENT, 1000, payment_id=paid))
+    till.clock.advance(timedelta(days=1))
+    real = service.advance
+
+    def advance(run_id: str, step: int) -> Run:
+        run = service.get_run(run_id)
+        return run if run.status is lost else real(run_id, step)
+
+    monkeypatch.setattr(service, "advance", advance)
+    run, _ = service.begin("sandbox", FIRST)
+    till.settle()
+    assert service.get_run(run.run_id).status is lost
+    monkeypatch.undo()
+    till.wait(timedelta(minutes=62), step=timedelta(minutes=31))
+    run = service.get_run(run.run_id)
+    assert (run.status, dict(run.counts), run.due_at) == (RunStatus.DONE, {"match": 1}, None)
