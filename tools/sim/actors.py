@@ -708,9 +708,9 @@ class Cast:
         """Let some minutes pass as they do in AWS, often from just before something is due; people go on meanwhile."""
         rng, world = self.rng, self.world
         if rng.random() < 0.6:
-            due = [sale.due_at_s for sale in world.oracle.sales.values() if sale.due_at_s > world.now_s() + 90]
+            due = [sale.due_at_s for sale in world.oracle.sales.values() if sale.due_at_s > world.now_s() + 160]
             if due:
-                world.advance(timedelta(seconds=max(1.0, min(due) - world.now_s() - rng.randint(5, 85))))
+                world.advance(timedelta(seconds=min(due) - world.now_s() - rng.randint(50, 150)))
         world.serve(rng.choice((90, 200, 400, 720)), each_minute=self._meanwhile)
 
     def _meanwhile(self) -> None:

@@ -21,7 +21,7 @@ from tools.sandbox.stand_in import Outgoing
 from tools.sandbox.stripe import Stripe
 from tools.sandbox.wechatpay import WechatPay
 
-SHARES = {"sandbox": 80, "wechatpay": 5, "alipay": 5, "qqwallet": 5, "stripe": 5}
+SHARES = {"sandbox": 60, "wechatpay": 10, "alipay": 10, "qqwallet": 10, "stripe": 10}
 """Of a hundred seeds. A signature of a real provider takes as long as five calls of ours."""
 METHODS = {
     "sandbox": ("page", "qr"),

@@ -54,11 +54,13 @@ class Timings:
 class Stopwatches:
     """Everything that waits while the world is served."""
 
-    def __init__(self, oracle: Oracle, bank: Bank) -> None:
+    def __init__(self, oracle: Oracle, bank: Bank, *, job_every_s: float) -> None:
         self.timings = Timings()
         self.running = False
         self._oracle = oracle
         self._bank = bank
+        self._job_every_s = job_every_s
+        self._opened_at = 0.0
         self._watches: dict[Key, Watch] = {}
         self._broken: set[Key] = set()
         self._known: dict[str, None] = {}
@@ -83,6 +85,7 @@ class Stopwatches:
     def open(self, now_s: float) -> None:
         """Service begins: what waits already has waited through an outage."""
         self.running = True
+        self._opened_at = now_s
         self._watches = {key: Watch(troubled=True) for key, _ in self._waiting(now_s, 0.0)}
 
     def close(self, now_s: float) -> None:
@@ -97,12 +100,19 @@ class Stopwatches:
         waiting = dict(self._waiting(now_s, seconds))
         self._ended(set(waiting))
         for key, counted_s in waiting.items():
-            watch = self._watches.setdefault(key, Watch(troubled=_body(key[1]) in self._troubled))
+            watch = self._watches.setdefault(key, Watch(troubled=self._is_troubled(key)))
             if self._answers(key):
                 watch.served_s += counted_s
                 self._judge(key, watch)
             else:
                 watch.troubled, watch.served_s = True, 0.0
+
+    def _is_troubled(self, key: Key) -> bool:
+        """Say whether what begins to wait now was in trouble before: the job may have missed its run for it."""
+        kind, subject = key
+        body = _body(subject)
+        missed = self._oracle.sales["pur_" + body].due_at_s < self._opened_at + self._job_every_s
+        return body in self._troubled or (kind == "stock_back" and missed)
 
     def _judge(self, key: Key, watch: Watch) -> None:
         kind, subject = key
