@@ -14,9 +14,10 @@ from chalicelib.kernel.money import Money
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
 
-CHASES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 180, 300, 600))
-"""How long to wait before asking a silent provider the first, second, ... time; the last is repeated."""
-LINGERS = CHASES[1:2] + CHASES[4:5]
+CHASES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 180, 300, 540))
+"""How long to wait before asking a silent provider the first, second, ... time; the last is repeated. It leaves a
+minute of the ten in which everything must be known: the deadline job may miss a run, and the answer takes its way."""
+LINGERS = (timedelta(seconds=60), timedelta(seconds=600))
 """When to look again at an attempt that was given up while the provider did not know it (yet)."""
 AFTER_EXPIRY = timedelta(seconds=60)
 """The purchase's own expiry asks and closes first; this is the net behind it."""

@@ -116,8 +116,33 @@ def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:
         assert attempt.due_at is not None
         gaps.append(attempt.due_at - NOON)
     seconds = [int(gap.total_seconds()) for gap in gaps]
-    assert seconds == [90, 270, 570, 1170, 1770, 1860, 2460, 3060]  # 1860: a minute past the 30 minutes to pay.
+    assert seconds == [90, 270, 570, 1110, 1650, 1860, 2400, 2940]  # 1860: a minute past the 30 minutes to pay.
     assert attempt.status is PaymentStatus.PENDING
+
+
+def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes_of_being_back() -> None:
+    refund = Refund(
+        refund_id=f"ref_{BODY}_01",
+        purchase_id=started.purchase_id,
+        payment_id=started.payment_id,
+        order_id=None,
+        amount=Money(1000),
+        status=RefundStatus.REQUESTED,
+        reason="surplus",
+        cause="c",
+        requested_at=NOON,
+        due_at=NOON,
+        since=NOON,
+    )
+    attempt, now = replace(started, expires_at=NOON), NOON + timedelta(hours=1)
+    missed_run_of_the_job = timedelta(minutes=1)
+    for _ in range(20):
+        attempt = domain.chased(attempt, now=now, heard=False)
+        refund = domain.moved(refund, RefundCause.CHASE, now=now)
+        for due_at in (attempt.due_at, refund.due_at):
+            assert due_at is not None
+            assert due_at - now + missed_run_of_the_job <= timedelta(minutes=10)
+        now += timedelta(minutes=10)
 
 
 def test_refund_numbers_count_up_and_surplus_ones_count_down() -> None:

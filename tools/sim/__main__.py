@@ -30,6 +30,10 @@ class Result:
     digest: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     answers: dict[int, int] = field(default_factory=dict)
+    provider: str = ""
+    longest_s: dict[str, float] = field(default_factory=dict)
+    """Of each kind of wait: see ``stopwatch``."""
+    waits: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
     subject: str = ""
     story: list[str] = field(default_factory=list)
@@ -43,16 +47,17 @@ def environment() -> None:
     os.environ |= {"AWS_REGION": "us-east-1", "BIANDAN_STAGE": "local"}
 
 
-def play(seed: int, steps: int, *, tell: bool = False) -> Result:
-    """Play one seed to its end."""
-    from tools.sim import actors
+def play(seed: int, steps: int, *, tell: bool = False, provider: str = "") -> Result:
+    """Play one seed to its end; the seed says at which provider, unless somebody does."""
+    from tools.sim import actors, bank
     from tools.sim.story import story_of
     from tools.sim.world import World
 
     rate, crashes = actors.rates(seed)
-    result = Result(seed)
+    provider = provider or bank.of_seed(seed)
+    result = Result(seed, provider=provider)
     before = time.process_time()
-    with World(seed, rate=rate, crashes=crashes, tell=tell) as world:
+    with World(seed, rate=rate, crashes=crashes, tell=tell, provider=provider) as world:
         try:
             actors.run(world, steps)
         except Exception as error:  # A fault of the simulator's own, or of the product outside of any handler.
@@ -61,6 +66,7 @@ def play(seed: int, steps: int, *, tell: bool = False) -> Result:
         result.steps, result.calls, result.switches = world.totals.steps, world.totals.calls, world.totals.switches
         result.purchases, result.digest = len(world.oracle.sales), world.digest
         result.faults, result.answers = dict(world.faults.counts), dict(world.totals.answers)
+        result.longest_s, result.waits = world.watches.timings.longest_s, world.watches.timings.counts
         if world.oracle.violations:
             result.subject = world.oracle.violations[0].subject
         if tell:
@@ -69,24 +75,33 @@ def play(seed: int, steps: int, *, tell: bool = False) -> Result:
     return result
 
 
-def _batch(seeds: list[int], steps: int) -> list[Result]:
+def _batch(seeds: list[int], steps: int, provider: str) -> list[Result]:
     environment()
-    return [play(seed, steps) for seed in seeds]
+    return [play(seed, steps, provider=provider) for seed in seeds]
 
 
-def _played(seeds: list[int], steps: int, workers: int) -> Iterator[Result]:
+def _played(seeds: list[int], steps: int, workers: int, provider: str) -> Iterator[Result]:
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
     if workers == 1:
         for batch in batches:
-            yield from _batch(batch, steps)
+            yield from _batch(batch, steps, provider)
         return
     with ProcessPoolExecutor(workers) as pool:
-        futures: list[Future[list[Result]]] = [pool.submit(_batch, batch, steps) for batch in batches]
+        futures: list[Future[list[Result]]] = [pool.submit(_batch, batch, steps, provider) for batch in batches]
         for future in as_completed(futures):
             yield from future.result()
 
 
-def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> dict[str, Any]:
+def waited(longest_s: dict[str, float], waits: dict[str, int]) -> dict[str, Any]:
+    """Return the longest waits as the line of JSON says them, and how many were measured."""
+    kinds = ("late_refund", "stock_back", "unknown")
+    told: dict[str, Any] = {f"{kind}_s_max": round(longest_s.get(kind, 0.0), 1) for kind in kinds}
+    troubled = ("late_refund_after_trouble", "stock_back_after_trouble")
+    told |= {f"{kind}_s_max": round(longest_s.get(kind, 0.0), 1) for kind in troubled}
+    return {**told, "waits_measured": {kind: waits[kind] for kind in sorted(waits)}}
+
+
+def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False, provider: str = "") -> dict[str, Any]:
     """Play many seeds; returns the summary."""
     started = time.monotonic()
     cpu_s = 0.0
@@ -94,12 +109,19 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> d
     faults: Counter[str] = Counter()
     answers: Counter[int] = Counter()
     failed: list[Result] = []
-    for number, result in enumerate(_played(seeds, steps, workers), start=1):
+    by_provider: Counter[str] = Counter()
+    longest_s: dict[str, float] = {}
+    waits: Counter[str] = Counter()
+    for number, result in enumerate(_played(seeds, steps, workers, provider), start=1):
         for name in ("steps", "calls", "switches", "purchases"):
             totals[name] += getattr(result, name)
         cpu_s += result.cpu_s
         faults.update(result.faults)
         answers.update(result.answers)
+        by_provider[result.provider] += 1
+        waits.update(result.waits)
+        for kind, waited_s in result.longest_s.items():
+            longest_s[kind] = max(longest_s.get(kind, 0.0), waited_s)
         if result.violations:
             failed.append(result)
             print(f"seed {result.seed}: {len(result.violations)} violations, first: {result.violations[0]}", flush=True)
@@ -121,6 +143,8 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> d
         "faults": sum(faults.values()),
         "faults_by_kind": dict(faults.most_common()),
         "answers": {str(status): count for status, count in sorted(answers.items())},
+        "seeds_by_provider": dict(by_provider.most_common()),
+        **waited(longest_s, waits),
         "violations": sum(len(result.violations) for result in failed),
         "failing_seeds": sorted(result.seed for result in failed)[:20],
         "seconds": round(seconds, 1),
@@ -132,23 +156,26 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False) -> d
 
 def main() -> int:
     """Parse, play, print."""
+    from tools.sim import bank
+
     parser = argparse.ArgumentParser(prog="python -m tools.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to play")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of a seed before its end is played")
     parser.add_argument("--seed", type=int, help="play only this one")
+    parser.add_argument("--provider", default="", choices=list(bank.SHARES), help="not the one that the seed says")
     parser.add_argument("--story", action="store_true", help="with --seed: tell what happened to the order concerned")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     environment()
     if arguments.seed is None:
         seeds = list(range(arguments.first, arguments.first + arguments.seeds))
-        summary = run(seeds, arguments.steps, workers=arguments.workers)
+        summary = run(seeds, arguments.steps, workers=arguments.workers, provider=arguments.provider)
         width = max((len(kind) for kind in summary["faults_by_kind"]), default=1)
         for kind, count in summary["faults_by_kind"].items():
             print(f"  {kind:{width}} {count:8d}")
     else:
-        result = play(arguments.seed, arguments.steps, tell=arguments.story)
+        result = play(arguments.seed, arguments.steps, tell=arguments.story, provider=arguments.provider)
         print("\n".join(result.story))
         for violation in result.violations:
             print(f"VIOLATION {violation}")
@@ -158,6 +185,8 @@ def main() -> int:
             "faults": sum(result.faults.values()),
             "violations": len(result.violations),
             "digest": result.digest,
+            "provider": result.provider,
+            **waited(result.longest_s, result.waits),
         }
     print(json.dumps(summary))
     return 1 if summary["violations"] else 0

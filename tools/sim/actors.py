@@ -33,6 +33,8 @@ from tools.sim.oracle import OPEN, STUCK, Sale
 from tools.sim.world import World
 
 TOKEN_S = 540
+END_SERVED_S = 780
+"""A seed's end begins with so long a service: more than anything may stay unknown."""
 RECENT = 10
 """How many purchases the actors care about most."""
 
@@ -285,11 +287,13 @@ class Cast:
         number = ids.child_id("pay", sale.purchase_id, min(99, sale.attempts + 1))
         if number not in self.world.sandbox._steering:  # noqa: SLF001
             self.steer(number)
-        key = self.key()
-        path, body = (
-            {"purchase_id": sale.purchase_id},
-            {"provider": "sandbox", "method": self.rng.choice(("page", "qr"))},
-        )
+        key, bank = self.key(), self.world.bank
+        path = {"purchase_id": sale.purchase_id}
+        body = {
+            "provider": bank.name,
+            "method": self.rng.choice(bank.methods),
+            "return_url": "https://shop.example/back",
+        }
         buyer = self.buyer_of(sale)
         self.ask(buyer, "POST", "/v1/purchases/{purchase_id}/payments", path, body, key=key)
         if self.rng.random() < 0.1:
@@ -305,7 +309,33 @@ class Cast:
         if rng.random() < 0.5:
             self.world.sandbox.steer(number)
             return
-        for kind, chance, changes in (
+        for kind, chance, changes in self._moods():
+            if rng.random() < chance and all(map(self.world.bank.knows, changes)):
+                mood |= changes
+                count(kind)
+        for what, kind in (
+            ("silent_after", "timeout_accepted"),
+            ("silent_before", "timeout"),
+            ("unsigned", "unsigned"),
+            ("no_signature", "no_signature"),
+            ("probe", "probe"),
+            ("broken", "system_error"),
+        ):
+            if rng.random() < 0.25 and self.world.bank.knows(what):
+                operations = ("create", "query", "close", "refund", "query_refund")
+                mood[what] = tuple(rng.choice(operations) for _ in range(rng.randint(1, 3)))
+                count(f"provider_{kind}")
+        if rng.random() < 0.08:
+            mood["down"] = (rng.choice(("query", "close", "close", "refund")),)
+            count("provider_down")
+        if "refund" in mood.get("refuse", ()) or mood.get("refund") == "failed":
+            self.world.excused[number] = "failed"
+        self.world.sandbox.steer(number, **mood)
+
+    def _moods(self) -> list[tuple[str, float, dict[str, Any]]]:
+        rng, outcomes = self.rng, self.world.sandbox.outcomes
+        ends = [outcome for outcome in ("pending", "pending", "failed", "abnormal", "closed") if outcome in outcomes]
+        return [
             ("notices_lost", 0.12, {"notify": False}),
             ("notices_late", 0.2, {"delay_s": rng.choice((20, 90, 400, 1700, 1900, 7200))}),
             ("notices_repeated", 0.25, {"duplicates": rng.randint(2, 10)}),
@@ -313,81 +343,66 @@ class Cast:
             ("notices_tampered", 0.06, {"tamper": True}),
             ("notices_stale", 0.04, {"stale": True}),
             ("notices_of_others", 0.04, {"other_merchant": True}),
+            ("notices_of_other_apps", 0.04, {"other_app": True}),
+            ("notices_of_unknown_keys", 0.04, {"unknown_key": True}),
             ("notice_wrong_amount", 0.08, {"notice_amount": rng.choice((1, 999999))}),
             ("notice_wrong_currency", 0.03, {"notice_currency": "USD"}),
             ("paid_during_close", 0.15, {"pay_during_close": True}),
             ("provider_refuses", 0.04, {"refuse": (rng.choice(("create", "refund")),)}),
-            ("refund_not_done", 0.4, {"refund": rng.choice(("pending", "pending", "failed", "abnormal", "closed"))}),
-        ):
-            if rng.random() < chance:
-                mood |= changes
-                count(kind)
-        for what, kind in (
-            ("silent_after", "timeout_accepted"),
-            ("silent_before", "timeout"),
-            ("unsigned", "unsigned"),
-        ):
-            if rng.random() < 0.25:
-                operations = ("create", "query", "close", "refund", "query_refund")
-                mood[what] = tuple(rng.choice(operations) for _ in range(rng.randint(1, 3)))
-                count(f"provider_{kind}")
-        if rng.random() < 0.08:
-            mood["down"] = (rng.choice(("query", "close", "close", "refund")),)
-            count("provider_down")
-        if "refund" in mood.get("refuse", ()):
-            self.world.excused[number] = "failed"
-        self.world.sandbox.steer(number, **mood)
+            ("refund_not_done", 0.4, {"refund": rng.choice(ends)}),
+        ]
 
     def _pending(self, sale: Sale) -> list[str]:
-        orders = self.world.sandbox.orders
-        shown = self.world.oracle.shown
-        return [
-            number
-            for number in sale.payments
-            if number in orders and orders[number].state == "pending" and number in shown
-        ]
+        bank, shown = self.world.bank, self.world.oracle.shown
+        return [number for number in sale.payments if number in shown and bank.payable(number)]
 
     def pay(self) -> None:
         """Pay at the provider's cashier; not always what was asked."""
         sale = self.sale(lambda one: bool(self._pending(one)))
         pending = self._pending(sale) if sale is not None else []
-        if not pending:
+        if sale is None or not pending:
             return
         number = self.rng.choice(pending)
         self.world.totals.steps += 1
         self.world.say(f"the buyer pays {number}")
-        draw = self.rng.random()
+        if sale.payments[number].status not in OPEN:  # Alipay: who holds the link of what never was at the provider.
+            self._surely_noticed(number)
+        draw, bank, count = self.rng.random(), self.world.bank, self.world.faults.count
         if draw < 0.03 and self.world.faults.armed:
-            self.world.faults.count("wrong_amount_paid")
-            self.world.sandbox.pay(number, amount=self.rng.choice((1, self.world.sandbox.orders[number].amount + 1)))
-        elif draw < 0.05 and self.world.faults.armed:
-            self.world.faults.count("wrong_currency_paid")
-            self.world.sandbox.pay(number, currency="USD")
-        else:
-            self.world.sandbox.pay(number)
+            there = bank.order(number)
+            if bank.pay(number, amount=self.rng.choice((1, (there.amount if there is not None else 1) + 1))):
+                count("wrong_amount_paid")
+        elif draw < 0.05 and self.world.faults.armed and bank.name in ("sandbox", "stripe"):
+            if bank.pay(number, currency="USD"):
+                count("wrong_currency_paid")
+        elif not bank.pay(number):
+            count("paid_too_late")
+
+    def _surely_noticed(self, number: str) -> None:
+        """Make sure that a payment which nothing but its notice and the bill would tell of has a good notice."""
+        good: dict[str, Any] = {"notify": True, "tamper": False, "other_merchant": False, "notice_amount": None}
+        good |= {"stale": False, "other_app": False, "unknown_key": False, "notice_currency": None, "probe": ()}
+        bank = self.world.bank
+        bank.stand_in.steer(number, **{word: value for word, value in good.items() if bank.knows(word)})
+        self.world.oracle.paid_when_closed.add(number)
 
     def pay_closed(self) -> None:
         """Pay what is closed: it cannot happen, and does. Its notice comes; nothing else would ever tell."""
-        sandbox = self.world.sandbox
-        sale = self.sale(lambda one: any(number in sandbox.orders for number in one.payments))
-        closed = [
-            number
-            for number in (sale.payments if sale is not None else ())
-            if number in sandbox.orders
-            and sandbox.orders[number].state == "closed"
-            and number in self.world.oracle.shown
-        ]
+        bank, shown = self.world.bank, self.world.oracle.shown
+
+        def closed_of(sale: Sale) -> list[str]:
+            found = [(number, bank.order(number)) for number in sale.payments if number in shown]
+            return [number for number, there in found if there is not None and there.state == "closed"]
+
+        sale = self.sale(lambda one: bool(closed_of(one)))
+        closed = closed_of(sale) if sale is not None else []
         if closed:
             number = self.rng.choice(closed)
             self.world.faults.count("paid_when_closed")
             self.world.totals.steps += 1
-            sandbox.steer(
-                number, notify=True, tamper=False, stale=False, other_merchant=False, notice_amount=None,
-                notice_currency=None,
-            )  # fmt: skip
-            self.world.oracle.paid_when_closed.add(number)
+            self._surely_noticed(number)
             self.world.say(f"the buyer pays {number}, which is closed")
-            sandbox.pay_closed(number)
+            self.world.sandbox.pay_closed(number)
 
     def cancel_purchase(self) -> None:
         """Call a purchase off."""
@@ -555,21 +570,20 @@ class Cast:
 
     def settle_refund(self) -> None:
         """Let a pending refund come to its end at the provider."""
-        sandbox = self.world.sandbox
-        pending = [number for number, refund in sandbox.refunds.items() if refund.state == "pending"]
+        pending = [number for number, refund in self.world.bank.refunds() if refund.state == "pending"]
         if pending:
             number = self.rng.choice(pending)
             self.world.totals.steps += 1
-            state = self.rng.choice(("succeeded", "succeeded", "succeeded", "abnormal", "closed"))
+            ends = [end for end in ("abnormal", "closed") if end in self.world.sandbox.outcomes]
+            state = self.rng.choice(("succeeded", "succeeded", "succeeded", *ends))
             self.world.say(f"the provider's refund {number} becomes {state}")
-            sandbox.settle(number, state)
+            self.world.sandbox.settle(number, state)
 
     def console_refund(self) -> None:
         """Refund in the provider's console, behind our back."""
         sale = self.sale(lambda one: one.status == "paid")
-        sandbox = self.world.sandbox
         for number in sale.payments if sale is not None else ():
-            there = sandbox.orders.get(number)
+            there = self.world.bank.order(number)
             if there is not None and there.state == "paid" and there.refunded == 0:
                 amount = max(1, there.paid_amount // 10)
                 self.world.faults.count("console_refund")
@@ -577,7 +591,7 @@ class Cast:
                 console = self.world.oracle.console_refunds
                 console[number] = console.get(number, 0) + amount
                 self.world.say(f"somebody refunds {amount} of {number} in the console")
-                sandbox.console_refund(number, amount)
+                self.world.sandbox.console_refund(number, amount)
                 return
 
     def operate(self) -> None:
@@ -690,6 +704,21 @@ class Cast:
             by = rng.uniform(86400, 12 * 86400)
         self.world.advance(timedelta(seconds=round(by, 3)))
 
+    def be_served(self) -> None:
+        """Let some minutes pass as they do in AWS, often from just before something is due; people go on meanwhile."""
+        rng, world = self.rng, self.world
+        if rng.random() < 0.6:
+            due = [sale.due_at_s for sale in world.oracle.sales.values() if sale.due_at_s > world.now_s() + 160]
+            if due:
+                world.advance(timedelta(seconds=min(due) - world.now_s() - rng.randint(50, 150)))
+        world.serve(rng.choice((90, 200, 400, 720)), each_minute=self._meanwhile)
+
+    def _meanwhile(self) -> None:
+        """What people do while everything works."""
+        actions = (self.pay, self.pay, self.pay_closed, self.shop, self.start_payment, self.settle_refund, self.operate)
+        if self.rng.random() < 0.5:
+            self.rng.choice(actions)()
+
     def storm(self) -> None:
         """Throttle a whole table for a while, or end that."""
         faults = self.world.faults
@@ -739,6 +768,7 @@ class Cast:
                 ("console refund", 0.2, self.console_refund),
                 ("operate", 7, self.operate),
                 ("time", 14, self.pass_time),
+                ("service", 0.8, self.be_served),
                 ("sweep", 8, self.world.sweep),
                 ("old message", 1.5, self.redeliver_old),
                 ("storm", 0.3, self.storm),
@@ -757,7 +787,7 @@ class Cast:
         sales = list(self.world.oracle.sales.values())[-RECENT:]
         self.focus = self.rng.choice(sales) if sales else None
         works = [self.pick() for _ in range(self.rng.choice((2, 2, 3)))]
-        self.world.together([(name, action) for name, action in works if name != "time"])
+        self.world.together([(name, action) for name, action in works if name not in ("time", "service")])
         self.focus = None
 
     def wind_up(self) -> None:
@@ -765,18 +795,19 @@ class Cast:
         self.world.faults.armed = False
         self.world.faults.storm = None
         sandbox = self.world.sandbox
+        spoilt = ("silent_after", "silent_before", "unsigned", "no_signature", "probe", "broken")
+        mended: dict[str, Any] = {word: () for word in spoilt if self.world.bank.knows(word)}
         for number in list(sandbox._steering):  # noqa: SLF001
-            sandbox.steer(number, down=(), silent_after=(), silent_before=(), unsigned=(), refund="succeeded")
+            sandbox.steer(number, down=(), refund="succeeded", **mended)
         for number, journey in self.world.hub.journeys.items():
             if journey.status == "polling" and journey.state != "3":
                 self.world.hub.advance(number, "signed")
 
     def tidy(self) -> None:
         """In the quiet end: the provider finishes what is pending."""
-        sandbox = self.world.sandbox
-        for number, refund in list(sandbox.refunds.items()):
+        for number, refund in list(self.world.bank.refunds()):
             if refund.state == "pending":
-                sandbox.settle(number, "succeeded")
+                self.world.sandbox.settle(number, "succeeded")
 
 
 def run(world: World, steps: int) -> Cast:
@@ -787,7 +818,7 @@ def run(world: World, steps: int) -> Cast:
         cast.step()
     if not world.oracle.violations:
         cast.wind_up()
-        world.settle(before=cast.tidy)
+        world.settle(before=cast.tidy, serve_s=END_SERVED_S)
     if not world.oracle.violations:
         world.oracle.finish(world.dead_letters(), excused=world.excused)
     return cast

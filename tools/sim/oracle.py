@@ -20,7 +20,7 @@ from chalicelib.logistics.domain import PARCEL, WATCH
 from chalicelib.orders.domain import ORDER, PURCHASE
 from chalicelib.payments.domain import PAYMENT, REFUND
 from chalicelib.runtime import names
-from tools.sandbox.core import Sandbox
+from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.storage import Params, Table
 
@@ -94,6 +94,8 @@ class Sale:
     currency: str = ""
     settled_by: str = ""
     attempts: int = 0
+    due_at_s: int = 0
+    """When it expires unless it is paid."""
     orders: dict[str, OrderSeen] = field(default_factory=dict)
     payments: dict[str, PaymentSeen] = field(default_factory=dict)
     refunds: dict[str, RefundSeen] = field(default_factory=dict)
@@ -122,7 +124,7 @@ class Stock:
 class Oracle:
     """Everything it has seen, and every violation it found."""
 
-    def __init__(self, sandbox: Sandbox, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, bank: Bank, *, now: Callable[[], datetime]) -> None:
         self.violations: list[Violation] = []
         self.sales: dict[str, Sale] = {}
         self.stock: dict[str, Stock] = {}
@@ -143,7 +145,7 @@ class Oracle:
         self._dirty_sales: set[str] = set()
         self._released: list[str] = []
         self._known_refunds = 0
-        self._sandbox = sandbox
+        self._bank = bank
         self._now = now
         self._tables: dict[str, Callable[[Item | None, Item | None], None]] = {
             names.table_name("orders"): self._order_row,
@@ -234,6 +236,7 @@ class Oracle:
         sale.total, sale.currency = int(new["total_minor"]["N"]), new["currency"]["S"]
         sale.settled_by = new["settled_by"]["S"] if "settled_by" in new else ""
         sale.attempts = int(new["attempts"]["N"])
+        sale.due_at_s = int(new["due_at"]["N"]) if "due_at" in new else 0
         if moved and sale.status in ("expired", "cancelled"):
             self._released.append(sale.purchase_id)
 
@@ -384,8 +387,8 @@ class Oracle:
         for purchase_id in self._released:
             self._check_released(self.sales[purchase_id])
         self._released.clear()
-        if len(self._sandbox.refunds) != self._known_refunds:
-            self._known_refunds = len(self._sandbox.refunds)
+        if self._bank.refund_count() != self._known_refunds:
+            self._known_refunds = self._bank.refund_count()
             self._check_provider_refunds()
 
     def _check_stock(self, sku_id: str) -> None:
@@ -488,7 +491,7 @@ class Oracle:
     def _check_released(self, sale: Sale) -> None:
         """No stock goes back while somebody may still pay, or has paid unheard."""
         for payment_id, payment in sale.payments.items():
-            there = self._sandbox.orders.get(payment_id)
+            there = self._bank.order(payment_id)
             if there is None or there.state == "closed" or payment_id in self.paid_when_closed:
                 continue
             if payment_id not in self.shown:  # Being created; it is taken back before anybody can pay it.
@@ -499,7 +502,7 @@ class Oracle:
                 self.broken("release", "stock was released although it was paid", payment_id)
 
     def _check_provider_refunds(self) -> None:
-        for number, refund in self._sandbox.refunds.items():
+        for number, refund in self._bank.refunds():
             if number.startswith("console"):
                 continue
             sale = self.sales.get("pur_" + number.split("_")[1])
@@ -518,6 +521,8 @@ class Oracle:
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
                 self.broken("at the end", problem, sale.purchase_id)
+        for problem in self._books_problems():
+            self.broken("the books", problem)
         for queue, reason, body in dead:
             self.broken("dead letters", f"{queue}: {reason or 'too many receives'}: {body[:160]}", _subject(body))
 
@@ -533,7 +538,7 @@ class Oracle:
             yield from self._unfinished_order(sale, order_id, order)
 
     def _unfinished_refund(self, refund_id: str, refund: RefundSeen, excused: Mapping[str, str]) -> Iterator[str]:
-        there = self._sandbox.refunds.get(refund_id)
+        there = self._bank.refund(refund_id)
         said = there.state if there is not None else excused.get(refund.payment_id, "")
         if refund.payment_id in self.console_refunds and refund.status == "failed":
             return  # The money that was to go back was gone already.
@@ -558,24 +563,40 @@ class Oracle:
 
     def _provider_problems(self, sale: Sale) -> Iterator[str]:
         for payment_id in {**sale.payments, **self._of_sale(sale)}:
-            there = self._sandbox.orders.get(payment_id)
             mine = sale.payments.get(payment_id)
             if mine is None:
                 yield f"{payment_id}: the provider knows an attempt that we do not"
                 continue
-            paid = there.paid_amount if there is not None and there.state == "paid" else 0
-            held = paid - sum(
-                refund.amount
-                for refund in self._sandbox.refunds.values()
-                if refund.out_trade_no == payment_id and refund.state == "succeeded"
-            )
-            held += self.console_refunds.get(payment_id, 0)
+            captured, back = self._bank.money(payment_id)
+            held = captured - back + self.console_refunds.get(payment_id, 0)
             if mine.captured - mine.refunded != held:
                 yield f"{payment_id}: we hold {mine.captured - mine.refunded}, the provider says {held}"
 
     def _of_sale(self, sale: Sale) -> dict[str, None]:
         prefix = f"pay_{sale.purchase_id[4:]}_"
-        return {number: None for number in self._sandbox.orders if number.startswith(prefix)}
+        return {number: None for number in self._bank.numbers() if number.startswith(prefix)}
+
+    def _books_problems(self) -> Iterator[str]:
+        """Compare the provider's books with the clearing account of our ledger, to the minor unit."""
+        account = f"clearing:{self._bank.name}"
+        ours: dict[str, int] = {}
+        for sale in self.sales.values():
+            for (name, currency), minor in sale.ledger.items():
+                if name == account:
+                    ours[currency] = ours.get(currency, 0) + minor
+                elif name.startswith("clearing:") and minor:
+                    yield f"the ledger has {minor} at {name}"
+        theirs: dict[str, int] = {}
+        for number in self._bank.numbers():
+            there = self._bank.order(number)
+            captured, back = self._bank.money(number)
+            if there is not None and captured:
+                kept = captured - back + self.console_refunds.get(number, 0)
+                theirs[there.paid_currency] = theirs.get(there.paid_currency, 0) + kept
+        for currency in {**ours, **theirs}:
+            mine, their = ours.get(currency, 0), theirs.get(currency, 0)
+            if mine != their:
+                yield f"{account}: the ledger says {mine} {currency}, the provider's books {their}"
 
     # --- snapshots ----------------------------------------------------------------------------------------------------
 

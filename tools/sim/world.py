@@ -8,6 +8,7 @@ are switched, faults injected and the oracle asked. Nothing else can be reached:
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
 import zlib
@@ -19,30 +20,35 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from typing import Any, Self
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from chalice.app import EventSourceHandler
+import msgspec
+from chalice.app import Chalice, EventSourceHandler
 
 from chalicelib import topology
 from chalicelib.kernel import clock, context, ids
 from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, relay
+from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
 from tools import resources, routing
 from tools.carriers.hub import Hub
-from tools.sandbox.core import Outgoing, Sandbox
-from tools.sandbox.mount import transport
+from tools.sandbox.stand_in import Outgoing
 from tools.sim import http
+from tools.sim.bank import SETTINGS, Bank
 from tools.sim.faults import Crash, Faults
 from tools.sim.http import Answer
 from tools.sim.oracle import Oracle, riders
 from tools.sim.queues import Message, Queues, Secrets
+from tools.sim.stopwatch import Stopwatches
 from tools.sim.storage import Params, Storage, Table
 from tools.sim.tasks import Scheduler, Task
 
 START = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 SHARDS = 2
 """Of each table's stream: order holds within an item, not across items."""
-SANDBOX_RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
+HOP_S = 1.0
+"""What a hop takes while the world is served: a stream to the relay, a queue to its function, a notice to its route."""
 _BODY = re.compile(r"(?:pur|ord|pay|ref|shp)_([0-9a-z]{24})")
 _SCHEDULER = Scheduler()
 
@@ -96,6 +102,18 @@ def _functions() -> dict[str, Callable[[Params, Any], Params]]:
 
 
 @cache
+def job_every_s() -> float:
+    """Return how often the deployed schedule runs the deadline job."""
+    app = Chalice("schedules")
+    app.register_blueprint(runtime_functions.functions)
+    [source] = [source for source in app.event_sources if getattr(source, "name", "") == "deadlines"]
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour)s?\)", str(vars(source)["schedule_expression"]))
+    if rate is None:
+        raise RuntimeError(f"no rate: {vars(source)}")
+    return float(rate[1]) * {"minute": 60.0, "hour": 3600.0}[rate[2]]
+
+
+@cache
 def _application() -> Any:
     return routing.application()
 
@@ -125,7 +143,15 @@ class Totals:
 class World:
     """Everything of one seed. Use as ``with World(seed) as world``."""
 
-    def __init__(self, seed: int | str, *, rate: float = 0.0, crashes: float = 0.0, tell: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int | str,
+        *,
+        rate: float = 0.0,
+        crashes: float = 0.0,
+        tell: bool = False,
+        provider: str = "sandbox",
+    ) -> None:
         self.seed = seed
         self.rng = random.Random(f"{seed}:actors")  # noqa: S311
         self._schedule = random.Random(f"{seed}:schedule")  # noqa: S311
@@ -136,14 +162,17 @@ class World:
         self.faults = Faults(random.Random(f"{seed}:faults"), rate=rate, crashes=crashes)  # noqa: S311
         self.stale_rate = rate
         self.scheduler = _SCHEDULER
-        self.sandbox = Sandbox(now=self.now_s, chance=random.Random(f"{seed}:sandbox"))  # noqa: S311
+        self.bank = Bank(provider, now_s=self.now_s, chance=random.Random(f"{seed}:sandbox"))  # noqa: S311
+        self.sandbox = self.bank.stand_in
+        """The provider's stand-in."""
         self.hub = Hub(self._hub_push, now=lambda: self.clock.moment)
-        self.oracle = Oracle(self.sandbox, now=lambda: self.clock.moment)
+        self.oracle = Oracle(self.bank, now=lambda: self.clock.moment)
+        self.watches = Stopwatches(self.oracle, self.bank, job_every_s=job_every_s())
         self.storage = Storage(_specs(), now_s=self.now_s, stale=self._is_stale, changed=self._changed)
         self.queues = Queues(
             [names.queue_name(queue) for queue in topology.QUEUES], now_s=self.now_s, inspect=self._sent
         )
-        local = resources.local_secrets()
+        local = resources.local_secrets() | self.bank.secrets()
         self.secrets = Secrets({names.secret_name(name): value for name, value in local.items()})
         self.unspeakable: list[str] = _secret_values(local)
         """What no log, queue or error body may hold."""
@@ -152,6 +181,8 @@ class World:
         """Queue and body of messages that were handled: SQS may deliver them once more."""
         self.durable: set[str] = set()
         """Ids of events that a queue has accepted."""
+        self.noticed: list[str] = []
+        """What verified notices were about that the queue has accepted."""
         self.answers: dict[tuple[str, str], str] = {}
         """(Account, key) -> the id of what a POST with it made."""
         self.excused: dict[str, str] = {}
@@ -167,6 +198,7 @@ class World:
 
     def __enter__(self) -> Self:
         self._stack.enter_context(clock.use(self.clock))
+        self._stack.enter_context(patch.dict(os.environ, SETTINGS.get(self.bank.name, {})))
         self._stack.enter_context(aws.hooked(self._seam))
         ids.install_entropy(self._entropy.randbytes)
         outbound.install(self._outside)
@@ -219,8 +251,8 @@ class World:
         parts = urlsplit(request.url)
         operation = f"{request.method} {parts.path}"
         self._before("outside", operation, {"body": request.body})
-        if f"{parts.scheme}://{parts.netloc}" == self.sandbox.base_url:
-            send = transport(self.sandbox)
+        if self.bank.serves(parts.netloc):
+            send = self._bank_answer
         elif parts.netloc == "poll.kuaidi100.com":
             send = self._hub_answer
         else:
@@ -232,6 +264,23 @@ class World:
             raise
         self._after(operation, {"body": request.body}, None)
         return answer
+
+    def _bank_answer(self, request: outbound.Request) -> outbound.Response:
+        """Let the provider answer; note what that tells the shop, and what went wrong about whom."""
+        stand_in, understood = self.sandbox, len(self.sandbox.calls)
+        before = dict(stand_in._steering)  # noqa: SLF001
+        try:
+            return self.bank.send(request)
+        finally:
+            spoilt = [number for number, mood in stand_in._steering.items() if before.get(number) != mood]  # noqa: SLF001
+            for number in spoilt:  # What holds once was used up: a call or an answer was lost, or not signed.
+                self.watches.trouble(number)
+            for call in stand_in.calls[understood:]:
+                operation, _, number = call.partition(" ")
+                if operation == "query" and number not in spoilt and number.startswith("pay_"):
+                    there = self.bank.order(number)
+                    if there is not None and there.state == "paid":
+                        self.watches.told(number)
 
     def _hub_answer(self, request: outbound.Request) -> outbound.Response:
         status, headers, body = self.hub.handle(urlsplit(request.url).path, request.body)
@@ -296,7 +345,13 @@ class World:
     def _sent(self, queue: str, body: str) -> None:
         self._inspect(f"queue {queue}", body)
         start = body.find('"id":"') + 6
-        self.durable.add(body[start : body.find('"', start)])
+        event_id = body[start : body.find('"', start)]
+        self.durable.add(event_id)
+        if event_id.startswith("payment.noticed#"):
+            data = msgspec.json.decode(body)["data"]
+            self.noticed.append(data["payment_id"])
+            if data.get("outcome") == "captured":
+                self.watches.told(data["payment_id"])
         if self.tell:
             self.say(f"      -> {queue}: {body[start : body.find(chr(34), start)]}", about=body)
 
@@ -367,11 +422,16 @@ class World:
         told = Answer.of(answer)
         if told.json is not None and "payment_id" in told.json and "instruction" in told.json:
             self.oracle.shown.add(told.json["payment_id"])
+            instruction = told.json["instruction"] or {}
+            link = instruction.get("url") or (instruction.get("params") or {}).get("orderStr")
+            if link:
+                self.bank.links[told.json["payment_id"]] = link
         return told
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """Deliver a provider's notice; 0 if nobody answered."""
         provider = urlsplit(url).path.rsplit("/", 1)[1]
+        headers = {name.lower(): value for name, value in headers.items()}
         answer = self.call(
             "POST", "/v1/webhooks/payments/{provider}", {"provider": provider}, raw=body, headers=headers
         )
@@ -389,17 +449,21 @@ class World:
             return
         self.sandbox.outbox.remove(out)
         headers, body = self.sandbox.signed_notice(out.content, out.steering)
+        before = len(self.noticed)
         status = self.post(out.url, headers, body)
         self.sandbox.delivered.append((status, out.content))
         if 200 <= status < 300:
-            if f"payment.noticed#sandbox#{out.content['notice_id']}" not in self.durable:
-                self.oracle.broken(
-                    "durable", "a notice was acknowledged and is in no queue", out.content["out_trade_no"]
-                )
-        elif out.tries < len(SANDBOX_RETRIES_S):
-            due = self.now_s() + SANDBOX_RETRIES_S[out.tries]
+            if not self._is_durable(out, self.noticed[before:]):
+                self.oracle.broken("durable", "a notice was acknowledged and is in no queue", self.bank.about(out))
+        elif out.tries < len(self.sandbox.retries_s):
+            due = self.now_s() + self.sandbox.retries_s[out.tries]
             again = Outgoing(due, out.number, out.url, out.content, out.steering, out.tries + 1)
             self.sandbox.outbox.append(again)
+
+    def _is_durable(self, out: Outgoing, noticed: Sequence[str]) -> bool:
+        if self.bank.name == "sandbox":
+            return f"payment.noticed#sandbox#{out.content['notice_id']}" in self.durable
+        return self.bank.about(out) in noticed or not self.bank.must_last(out)
 
     def relay(self, shard: Shard, *, count: int = 100, again: bool = False) -> bool:
         """Hand the oldest records of a stream's shard to the relay; ``again`` delivers them once more later."""
@@ -509,12 +573,50 @@ class World:
                 return
         raise RuntimeError("it does not come to rest")
 
-    def next_moment(self) -> float | None:
-        """Return when something happens by itself: a message, a notice, a deadline."""
+    def serve(self, seconds: float, *, each_minute: Callable[[], None] | None = None) -> None:
+        """Let time pass as it does in AWS: the deadline job runs on its schedule, streams and queues are taken up at
+        once, a hop lasts a second, and nothing of AWS fails. What P4 and P7 promise is judged meanwhile.
+        """
+        until = self.now_s() + seconds
+        with self.calm():
+            self.watches.open(self.now_s())
+            while self.now_s() < until and not self.oracle.violations:
+                self._serve_once(until, each_minute)
+            self.watches.close(self.now_s())
+
+    def _serve_once(self, until: float, each_minute: Callable[[], None] | None) -> None:
+        """Hand on what waits now by one hop, then let time pass to the next moment at which something happens."""
+        hops: list[Callable[[], Any]] = [lambda shard=shard: self.relay(shard) for shard in self.waiting_shards()]  # type: ignore[misc]
+        for queue in self.waiting_queues():
+            messages = self.queues.visible(names.queue_name(queue))
+            for start in range(0, len(messages), 10):
+                batch = messages[start : start + 10]
+                hops.append(lambda queue=queue, batch=batch: self.deliver(queue, batch))  # type: ignore[misc]
+        hops += [lambda out=out: self.notify(out) for out in self.waiting_notices()]  # type: ignore[misc]
+        for hop in hops:
+            hop()
+        now_s, every_s = self.now_s(), job_every_s()
+        job_at = (now_s // every_s + 1) * every_s
+        if self.waiting_shards() or self.waiting_queues() or self.waiting_notices():
+            step = min(HOP_S, job_at - now_s)
+        else:
+            step = min([job_at, until, *self._deliveries()]) - now_s
+        step = max(step, 0.001)
+        self.watches.tick(step, now_s)
+        self.advance(timedelta(seconds=step))
+        if self.now_s() >= job_at - 0.0005:
+            self.sweep()
+            if each_minute is not None:
+                each_minute()
+
+    def _deliveries(self) -> list[float]:
         moments = [out.due for out in self.sandbox.outbox]
         message = self.queues.next_visible(names.queue_name(queue) for queue in _functions())
-        if message is not None:
-            moments.append(message)
+        return moments if message is None else [*moments, message]
+
+    def next_moment(self) -> float | None:
+        """Return when something happens by itself: a message, a notice, a deadline."""
+        moments = self._deliveries()
         for table, _, _ in topology.DUE_TABLES:
             stored = self.storage.tables.get(names.table_name(table))
             index = stored.indexes.get("due") if stored is not None else None
@@ -522,9 +624,16 @@ class World:
                 moments += [float(places[0][0]) for places in index.partitions.values() if places]
         return min(moments, default=None)
 
-    def settle(self, *, before: Callable[[], None] | None = None, limit: int = 3000) -> None:
-        """Let queues drain and clocks run out: from moment to moment, until nothing is left to happen."""
+    def settle(self, *, before: Callable[[], None] | None = None, limit: int = 3000, serve_s: float = 0.0) -> None:
+        """Let queues drain and clocks run out: from moment to moment, until nothing is left to happen.
+
+        First the world is served for a while: whatever is unknown by now must become known in time.
+        """
         self.faults.armed = False
+        if before is not None:
+            before()
+        if serve_s:
+            self.serve(serve_s)
         for _ in range(limit):
             self.drain()
             if before is not None:
@@ -637,14 +746,21 @@ def _copy(record: Any) -> Any:
     return type(record)(**vars(record))
 
 
+_SPOKEN = ("merchant_id", "customer", "mchid", "mch_id", "appid", "app_id", "seller_id", "op_user_id", "sign_type")
+_SPOKEN_TOO = ("publishable_key", "certificate", "platform_keys", "alipay_keys", "appids")
+"""Parts of secrets that are no secrets: they go out with every call."""
+
+
 def _secret_values(local: dict[str, dict[str, Any]]) -> list[str]:
     found: list[str] = []
     for value in local.values():
         for name, part in value.items():
-            if isinstance(part, str) and name not in ("merchant_id", "customer"):
-                found.append(part)
-            elif isinstance(part, list):
-                found.extend(str(entry["seed"]) for entry in part)
+            if name in (*_SPOKEN, *_SPOKEN_TOO):
+                continue
+            for entry in part if isinstance(part, list) else [part]:
+                secret = str(entry.get("seed") or entry.get("pem")) if isinstance(entry, dict) else entry
+                if isinstance(secret, str):
+                    found.append(secret)
     return found
 
 
