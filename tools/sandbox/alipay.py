@@ -215,8 +215,6 @@ class Alipay(Dialect):
         expected = _OPENED.get(form["method"])
         if expected is not None and content.get("product_code") != expected:
             return "product_code"
-        if form["method"] == "alipay.trade.wap.pay" and not str(content.get("quit_url")).startswith("http"):
-            return "quit_url"
         if not _NUMBER.fullmatch(str(content.get("out_trade_no"))):
             return "out_trade_no"
         if not _YUAN.fullmatch(str(content.get("total_amount"))) or content["total_amount"] == "0.00":

@@ -161,7 +161,7 @@ class Alipay:
         }
         if product_code:
             content["product_code"] = product_code
-        if payment.method == "wap":  # Where the cashier's "back" leads; it must be there.
+        if payment.method == "wap":  # Where the cashier's "back" leads; not documented as optional.
             content["quit_url"] = payment.return_url or _origin(payment.notify_url)
         if payment.method == "qr":
             return self._precreate(method, content, payment.notify_url)
