@@ -420,10 +420,10 @@ class StandIn(ABC):
         held = next((row["state"] for row in self.refund_listing() if row["number"] == number), None)
         if held is None:
             raise KeyError(f"refund {number}")
-        if held in ("failed", "closed", state):
-            raise ValueError(f"the refund is {held}")
         if state not in self.outcomes or state == "pending":
             raise ValueError(f"a refund cannot come to {state}")
+        if held in ("failed", "closed", state):
+            raise ValueError(f"the refund is {held}")
         self.settle(number, state)
 
     def _refund_what_is_left(self, number: str, amount: int) -> None:
@@ -464,6 +464,7 @@ class StandIn(ABC):
                 "chaos": {"chaos": self.chaos, "mix": self.mix, "seed": self.seed},
                 "knows": sorted(self.knows),
                 "outcomes": self.outcomes,
+                "disputes": type(self).dispute is not StandIn.dispute,
                 "waiting_notices": len(self.outbox),
                 "delivered": [[status, content] for status, content in self.delivered[-12:]],
                 "calls": self.calls[-20:],
