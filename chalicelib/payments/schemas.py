@@ -60,7 +60,7 @@ class RefundView(Schema):
 
 
 class PaymentView(Schema):
-    """One attempt. A ``started`` one has no instruction yet: send the same request again."""
+    """One attempt. One that is ``started`` or ``pending`` without an instruction: send the same request again."""
 
     payment_id: str
     purchase_id: str

@@ -39,7 +39,8 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
     """Start an attempt to pay; returns it and whether the same request started it before.
 
     Earlier attempts are closed first. Our number is written before the provider hears it; if the provider does not
-    answer, the attempt stays ``started`` and the same request again (or the chase) goes on with the same number.
+    answer, the attempt stays ``started`` and the same request again goes on with the same number. So it does where a
+    chase has found the order in the meantime: only the provider's answer to its creation says how to pay it.
 
     Raises:
         NotFound: if the purchase is not this buyer's.
@@ -59,7 +60,8 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         known = next((payment for payment in story.payments if payment.intent == intent.token), None)
         if known is not None:
             intent.check(known.fingerprint)
-            return (_instruct(adapter, known, wanted) if known.status is PaymentStatus.STARTED else known), True
+            lacks = known.is_open and known.instruction is None  # Whether or not a chase has found it in the meantime.
+            return (_instruct(adapter, known, wanted) if lacks else known), True
         _admit(adapter, purchase)
         if attempts.conclude(story) is Conclusion.CAPTURED:
             raise AlreadyPaid

@@ -326,16 +326,21 @@ def paid_accounts(shops: int = 1, refunded: Sequence[int] = ()) -> dict[str, int
 
 def play(desk: Desk, scenarios: Mapping[str, Scenario], *, shops: Mapping[str, int]) -> dict[str, BaseException]:
     """Play all of them side by side; returns what went wrong, by scenario."""
+    steps = {name: scenario(Customer(desk, name, shops.get(name, 1))) for name, scenario in scenarios.items()}
+    return side_by_side(desk.lab, steps)
+
+
+def side_by_side(lab: Lab, stories: Mapping[str, Steps]) -> dict[str, BaseException]:
+    """Let all stories take their steps on one clock, at whatever desk they play; returns what went wrong, by name."""
     wrong: dict[str, BaseException] = {}
     order = count()
     waiting: list[tuple[datetime, int, str, Steps]] = []
-    for name, scenario in scenarios.items():
-        steps = scenario(Customer(desk, name, shops.get(name, 1)))
+    for name, steps in stories.items():
         heapq.heappush(waiting, (clock.now(), next(order), name, steps))
-    desk.lab.drain()
+    lab.drain()
     while waiting:
         if waiting[0][0] > clock.now():
-            desk.lab.pass_time(waiting[0][0] - clock.now())
+            lab.pass_time(waiting[0][0] - clock.now())
         now = clock.now()
         awake = []
         while waiting and waiting[0][0] <= now:
@@ -347,5 +352,5 @@ def play(desk: Desk, scenarios: Mapping[str, Scenario], *, shops: Mapping[str, i
                 continue
             except Exception as error:
                 wrong[name] = error
-        desk.lab.drain()
+        lab.drain()
     return wrong

@@ -123,6 +123,28 @@ def test_a_lost_answer_leaves_the_attempt_started_and_the_same_request_goes_on(t
     assert list(till.sandbox.orders) == [number]
 
 
+def test_the_same_request_goes_on_where_a_chase_has_found_the_order_before(till: Till) -> None:
+    sale = till.sale()
+    number = sale.purchase.purchase_id.replace("pur_", "pay_") + "_01"
+    till.sandbox.steer(number, silent_after=("create", "create"))
+
+    first = till.start(sale, key="key-00000001")
+    till.wait(timedelta(seconds=60))
+    assert (payment(number).status, payment(number).instruction) == (PaymentStatus.PENDING, None)
+    unheard = till.start(sale, key="key-00000001")
+    again = till.start(sale, key="key-00000001")
+    calls = list(till.sandbox.calls)
+    shown = till.start(sale, key="key-00000001")
+
+    assert (first.json["status"], unheard.json["status"]) == ("started", "pending")
+    assert "instruction" not in unheard.json
+    assert (again.json["status"], again.json["payment_id"]) == ("pending", number)
+    assert again.json["instruction"]["url"] == f"{till.sandbox.base_url}/?order={number}"
+    assert (shown.json, till.sandbox.calls) == (again.json, calls)
+    assert till.sandbox.orders[number].creates == 3
+    assert len(story(sale).payments) == 1
+
+
 def test_a_provider_that_refuses_the_order_fails_the_attempt_and_another_may_start(till: Till) -> None:
     sale = till.sale()
     till.sandbox.steer(refuse=("create",))

@@ -86,7 +86,7 @@ class Steering:
     refund: str = "succeeded"
     """What refunds come to: succeeded, pending, failed, abnormal or closed."""
     refund_then: str = ""
-    """What the next pending refund comes to by itself, once; those after it succeed."""
+    """What pending refunds come to by themselves; those made after the first has succeed at once."""
     refund_after_s: float = 120
     """How long that takes."""
     slow_s: float = 0
@@ -155,7 +155,8 @@ class StandIn(ABC):
     seed: int = 0
     _steering: dict[str, Steering] = field(default_factory=dict)
     _serial: int = 0
-    _pending_since: dict[str, float] = field(default_factory=dict)
+    _pending: dict[str, tuple[float, float, str]] = field(default_factory=dict)
+    """Refunds that will come to an end by themselves: since when they are known, after how long, what it will be."""
     _ripens: bool = False
     """Somebody wants a pending refund to come to its end by itself."""
     _pace: threading.local = field(default_factory=threading.local)
@@ -339,12 +340,16 @@ class StandIn(ABC):
     def _ripen(self) -> None:
         """Let refunds that have been pending for long enough come to the end that was asked for."""
         for row in self.refund_listing():
-            wanted = self.steering(row["order"])
-            if row["state"] != "pending" or not wanted.refund_then:
-                self._pending_since.pop(row["number"], None)
-            elif self.now() - self._pending_since.setdefault(row["number"], self.now()) >= wanted.refund_after_s:
-                self.steer(row["order"], refund="succeeded", refund_then="")
-                self.settle(row["number"], wanted.refund_then)
+            number, wanted = row["number"], self.steering(row["order"])
+            if row["state"] != "pending":
+                self._pending.pop(number, None)
+            elif number in self._pending:
+                since, after_s, then = self._pending[number]
+                if self.now() - since >= after_s:
+                    self.steer(row["order"], refund="succeeded", refund_then="")
+                    self.settle(number, then)
+            elif wanted.refund_then:
+                self._pending[number] = (self.now(), wanted.refund_after_s, wanted.refund_then)
 
     def repeat_notices(self, number: str, times: int) -> None:
         """Send what is on its way about an order so many times more."""
@@ -420,10 +425,10 @@ class StandIn(ABC):
         held = next((row["state"] for row in self.refund_listing() if row["number"] == number), None)
         if held is None:
             raise KeyError(f"refund {number}")
-        if held in ("failed", "closed", state):
-            raise ValueError(f"the refund is {held}")
         if state not in self.outcomes or state == "pending":
             raise ValueError(f"a refund cannot come to {state}")
+        if held in ("failed", "closed", state):
+            raise ValueError(f"the refund is {held}")
         self.settle(number, state)
 
     def _refund_what_is_left(self, number: str, amount: int) -> None:
@@ -464,6 +469,7 @@ class StandIn(ABC):
                 "chaos": {"chaos": self.chaos, "mix": self.mix, "seed": self.seed},
                 "knows": sorted(self.knows),
                 "outcomes": self.outcomes,
+                "disputes": type(self).dispute is not StandIn.dispute,
                 "waiting_notices": len(self.outbox),
                 "delivered": [[status, content] for status, content in self.delivered[-12:]],
                 "calls": self.calls[-20:],
