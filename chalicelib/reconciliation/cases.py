@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from chalicelib.kernel import clock, context
+from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Payment, Refund
@@ -23,6 +23,8 @@ from chalicelib.runtime.intents import Intent
 def open_for(kind: str, run: Run, subject: str, *, said: dict[str, str], found: Judged | None = None) -> str:
     """Open a case that a run found, as :func:`open_case`."""
     purchase_id = found.ours.purchase_id if found and found.ours else ""
+    if found and found.line and not purchase_id and ids.is_id("pay", found.line.payment_id):
+        purchase_id = ids.parent_id("pur", found.line.payment_id)  # A refund of a stranger's number, a dispute.
     return open_case(kind, run.provider, run.day, subject, said=said, purchase_id=purchase_id)
 
 

@@ -188,6 +188,8 @@ class Ours:
     """The provider's day it should be billed on, once it is done."""
     asked_day: str = ""
     """The provider's day on which it was asked for: some bill a refund then, though the money moves days later."""
+    at_s: int = 0
+    """When the money moved, by our books."""
 
     @property
     def money(self) -> Money:
@@ -327,6 +329,8 @@ class Run:
     fees: Mapping[str, int] = field(default_factory=dict)
     """Fees of the bill's lines by currency, in minor units, as they were posted."""
     fee_rest_millionths: int = 0
+    stakes: Mapping[str, int] = field(default_factory=dict)
+    """How much is to be looked after, by finding and currency (``differs CNY``), in minor units."""
     totals: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     finished_at: datetime | None = None
@@ -375,6 +379,24 @@ class Judged:
     def position(self) -> int:
         """Return its place in lists: lines by number, then our records."""
         return self.line.number if self.line else 10**9
+
+    @property
+    def difference(self) -> Money | None:
+        """Return what the bill has more than we have; None where they cannot be compared."""
+        if self.line is None:
+            return -self.ours.money if self.ours else None
+        if self.ours is None:
+            return self.line.money
+        return self.line.money - self.ours.money if self.line.currency == self.ours.currency else None
+
+    @property
+    def at_stake(self) -> Money | None:
+        """Return how much money somebody has to look after; None where nobody has to."""
+        if self.finding not in CASES or self.healed or (self.line is None and self.ours is None):
+            return None
+        if self.why == "amount" and self.difference is not None:
+            return self.difference if self.difference.minor > 0 else -self.difference
+        return self.line.money if self.line else self.ours.money if self.ours else None
 
 
 # --- cases ------------------------------------------------------------------------------------------------------------
@@ -472,7 +494,7 @@ class Case:
         return 1 + sum(entry.status == CaseStatus.OPEN for entry in self.history)
 
 
-_PASSING = ("line", "our_status")
+_PASSING = ("line", "our_status", "at")
 """What may be said otherwise of the same trouble: the line moved in the file, a refund went on since."""
 
 

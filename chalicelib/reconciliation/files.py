@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from chalicelib.kernel import clock
+from chalicelib.reconciliation import advice
 from chalicelib.reconciliation.domain import Judged, Line, Run
 from chalicelib.runtime import aws
 from chalicelib.runtime.config import config
@@ -19,7 +21,8 @@ DOWNLOAD_S: Final = 300
 COLUMNS: Final = (
     *("line", "finding", "why", "healed", "kind", "payment_id", "refund_id", "transaction_id", "provider_refund_id"),
     *("amount", "currency", "fee", "status", "at"),
-    *("our_record", "our_status", "our_amount", "our_currency", "case_id"),
+    *("our_record", "our_status", "our_amount", "our_currency", "our_at", "difference", "case_id"),
+    *("what_en", "next_en", "what_zh", "next_zh"),
 )
 _CSV: Final = "text/csv; charset=utf-8"
 _lines = msgspec.json.Decoder(tuple[Line, ...])
@@ -82,20 +85,46 @@ def _cells(found: Judged) -> list[Any]:
             line.currency,
             line.fee,
             line.status,
-            clock.from_epoch_s(line.at_s).isoformat().replace("+00:00", "Z"),
+            _moment(line.at_s),
         ]
         if line
         else [""] * 10
     )
-    have = [ours.record_id, ours.status, ours.money.text().split()[0], ours.currency] if ours else [""] * 4
+    have = [""] * 5
+    if ours:
+        have = [ours.record_id, ours.status, ours.money.text().split()[0], ours.currency, _moment(ours.at_s)]
     number = line.number if line else ""
-    return [number, found.finding.value, found.why, "yes" if found.healed else "", *said, *have, found.case_id]
+    words = advice.of(found.finding, found.why, healed=found.healed)
+    return [
+        *(number, found.finding.value, found.why, "yes" if found.healed else ""),
+        *said,
+        *have,
+        found.difference.text().split()[0] if found.difference else "",
+        found.case_id,
+        *(words.what[0], words.todo[0], words.what[1], words.todo[1]),
+    ]
+
+
+def _moment(at_s: int) -> str:
+    return clock.from_epoch_s(at_s).isoformat().replace("+00:00", "Z") if at_s else ""
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,11}(\.[0-9]+)?")
+_LONG = re.compile(r"[0-9]{12,}")
+_FORMULA = re.compile(r"[\t\r\n]|\s*[-=+@|\uff0b\uff0d\uff1d\uff20]")
 
 
 def _safe(cell: Any) -> str:
-    """Keep a spreadsheet from running what a provider's file says."""
+    """Keep a spreadsheet from running what a provider's file says, and from rounding its long numbers.
+
+    A tab behind a long number makes it a text, as in the providers' own files; amounts stay numbers that can be summed.
+    """
     text = str(cell)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    if _LONG.fullmatch(text):
+        return text + "\t"
+    if _NUMBER.fullmatch(text):
+        return text
+    return "'" + text if _FORMULA.match(text) else text
 
 
 def _report(run: Run) -> str:

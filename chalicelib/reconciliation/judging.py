@@ -86,6 +86,7 @@ def _said(line: Line, found: Judged) -> dict[str, str]:
         "why": found.why,
         "line": str(line.number),
         "amount": line.money.text(),
+        "at": clock.from_epoch_s(line.at_s).isoformat(),
         "payment_id": line.payment_id,
         "refund_id": line.refund_id,
         "transaction_id": line.transaction_id,
@@ -94,6 +95,8 @@ def _said(line: Line, found: Judged) -> dict[str, str]:
     }
     if found.ours is not None:
         said |= {"our_status": found.ours.status, "our_amount": found.ours.money.text()}
+        if found.difference:
+            said["difference"] = found.difference.text()
     return {name: value[:120] for name, value in said.items() if value}
 
 
@@ -142,6 +145,7 @@ def _our(record: Payment | Refund, parents: dict[str, Payment | Refund]) -> Ours
             transaction_id=record.transaction_id or "",
             day=day,
             asked_day=payments.billing_day(record.provider, record.created_at).isoformat(),
+            at_s=clock.epoch_s(record.captured_at) if record.captured_at else 0,
         )
     parent = parents.get(record.payment_id)
     provider = parent.provider if isinstance(parent, Payment) else ""
@@ -156,6 +160,7 @@ def _our(record: Payment | Refund, parents: dict[str, Payment | Refund]) -> Ours
         currency=record.amount.currency,
         day=day,
         asked_day=payments.billing_day(provider, record.requested_at).isoformat() if provider else "",
+        at_s=clock.epoch_s(record.since),
     )
 
 
@@ -189,7 +194,13 @@ def missing_there(run: Run, record_ids: Sequence[str]) -> list[Judged]:
     for record_id, record in ours.items():
         if record_id not in told:
             found = Judged(record_id, Finding.MISSING_THERE, record.status, run.round, None, record)
-            said = {"our_status": record.status, "our_amount": record.money.text(), "record_id": record_id}
+            said = {
+                "our_status": record.status,
+                "our_amount": record.money.text(),
+                "record_id": record_id,
+                "transaction_id": record.transaction_id,
+                "at": clock.from_epoch_s(record.at_s).isoformat(),
+            }
             case = cases.open_for(Finding.MISSING_THERE, run, record_id, said=said, found=found)
             judged.append(replace(found, case_id=case))
     return judged

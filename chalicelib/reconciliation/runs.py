@@ -206,7 +206,10 @@ def _counted(run: Run, judged: Sequence[Judged]) -> Run:
     counts.update(found.finding.value for found in judged)
     fees: Counter[str] = Counter(dict(run.fees))
     rest = run.fee_rest_millionths
+    stakes = Counter(dict(run.stakes))
     for found in judged:
+        if found.at_stake is not None:
+            stakes[f"{found.finding.value} {found.at_stake.currency}"] += found.at_stake.minor
         if found.fee_currency and found.line is not None:
             fees[found.fee_currency] += found.fee
             fee = domain.fee_of(found.line)
@@ -218,6 +221,7 @@ def _counted(run: Run, judged: Sequence[Judged]) -> Run:
         cases=run.cases + sum(bool(found.case_id) for found in judged),
         fees=dict(fees),
         fee_rest_millionths=rest,
+        stakes=dict(stakes),
     )
 
 

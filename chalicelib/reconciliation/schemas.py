@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.reconciliation.domain import Case, Judged, Line, Ours, Run, RunStatus
+from chalicelib.kernel import context
+from chalicelib.reconciliation import advice
+from chalicelib.reconciliation.domain import Case, Finding, Judged, Line, Ours, Run, RunStatus
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
 
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,15}$")]
@@ -32,6 +34,29 @@ class BeginReconciliation(Schema):
     again: bool = False
 
 
+class ClassView(Schema):
+    """The lines of one class: what it means, how many there are, how much money somebody has to look after."""
+
+    finding: str
+    what: str
+    next: str
+    count: int
+    at_stake: list[MoneyView]
+
+    @classmethod
+    def of(cls, run: Run, finding: str, count: int) -> ClassView:
+        """Return the wire form in the caller's language."""
+        language, words = context.current().language, advice.of(finding)
+        stakes = {name.partition(" ")[2]: minor for name, minor in run.stakes.items() if name.split(" ")[0] == finding}
+        return cls(
+            finding=finding,
+            what=advice.said(words.what, language),
+            next=advice.said(words.todo, language),
+            count=count,
+            at_stake=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(stakes.items())],
+        )
+
+
 class RunView(Schema):
     """One provider's day: how far it is, and how many lines are of which class. ``healed`` ones need nobody."""
 
@@ -47,6 +72,8 @@ class RunView(Schema):
     pieces: int
     pieces_read: int
     counts: dict[str, int]
+    classes: list[ClassView]
+    """The same in words, with the money at stake."""
     healed: int
     cases: int
     fees: list[MoneyView]
@@ -72,6 +99,9 @@ class RunView(Schema):
             pieces=run.pieces,
             pieces_read=run.piece,
             counts=dict(run.counts),
+            classes=[
+                ClassView.of(run, finding.value, run.counts[finding]) for finding in Finding if finding in run.counts
+            ],
             healed=run.healed,
             cases=run.cases,
             fees=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(run.fees.items())],
@@ -149,10 +179,13 @@ class OursView(Schema):
 
 
 class JudgedView(Schema):
-    """A line, or a record of ours without one, with its class."""
+    """A line, or a record of ours without one, with its class. ``difference``: what the bill has more than we."""
 
     finding: str
     why: str | None = None
+    what: str
+    next: str
+    difference: MoneyView | None = None
     healed: bool
     case_id: str | None = None
     fee: MoneyView | None = None
@@ -161,10 +194,14 @@ class JudgedView(Schema):
 
     @classmethod
     def of(cls, found: Judged) -> JudgedView:
-        """Return the wire form."""
+        """Return the wire form in the caller's language."""
+        language, words = context.current().language, advice.of(found.finding, found.why, healed=found.healed)
         return cls(
             finding=found.finding.value,
             why=found.why or None,
+            what=advice.said(words.what, language),
+            next=advice.said(words.todo, language),
+            difference=MoneyView.of(found.difference) if found.difference else None,
             healed=found.healed,
             case_id=found.case_id or None,
             fee=MoneyView(minor=found.fee, currency=found.fee_currency) if found.fee_currency else None,
@@ -187,7 +224,7 @@ class LinesView(Schema):
 
 
 class ReportView(Schema):
-    """Where the report (CSV, UTF-8 with a byte order mark) can be fetched until ``expires_at``."""
+    """Where the report (CSV in both languages, UTF-8 with a byte order mark) can be fetched until ``expires_at``."""
 
     url: str
     expires_at: Timestamp
@@ -215,12 +252,16 @@ class CaseView(Schema):
     purchase_id: str | None = None
     opened_at: Timestamp
     due_at: Timestamp | None = None
+    what: str
+    next: str
+    """What it means, and what to do, in the caller's language."""
     said: dict[str, str]
     history: list[TurnView]
 
     @classmethod
     def of(cls, case: Case) -> CaseView:
-        """Return the wire form."""
+        """Return the wire form in the caller's language."""
+        language, words = context.current().language, advice.of(case.kind, case.said.get("why", ""))
         return cls(
             case_id=case.case_id,
             kind=case.kind,
@@ -231,6 +272,8 @@ class CaseView(Schema):
             purchase_id=case.purchase_id or None,
             opened_at=case.opened_at,
             due_at=case.due_at,
+            what=advice.said(words.what, language),
+            next=advice.said(words.todo, language),
             said=dict(case.said),
             history=[
                 TurnView(status=turn.status, at=turn.at, by=turn.by, how=turn.how or None, note=turn.note or None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -11,12 +14,14 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Bill, BillKind, BillLine
-from chalicelib.reconciliation import runs, service
+from chalicelib.reconciliation import advice, files, runs, service
 from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
 from chalicelib.runtime import outbound
+from tests import http, people
 from tests.paying import Till, payment
 
 FIRST, SECOND, THIRD = (date(2026, 11, day) for day in (22, 23, 24))
@@ -292,3 +297,75 @@ def test_a_run_whose_step_became_a_dead_letter_goes_on_by_the_clock(
     till.wait(timedelta(minutes=62), step=timedelta(minutes=31))
     run = service.get_run(run.run_id)
     assert (run.status, dict(run.counts), run.due_at) == (RunStatus.DONE, {"match": 1}, None)
+
+
+# --- what a person reads ----------------------------------------------------------------------------------------------
+
+
+def get(till: Till, path: str, language: str = "en") -> Any:
+    token = people.token(till.operator.account_id, Role.BUYER, Role.OPERATOR)
+    answer = http.call("GET", path, token=token, headers={"accept-language": language})
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def test_an_operator_reads_what_it_is_how_much_since_when_and_what_to_do(
+    till: Till, bills: Callable[..., None]
+) -> None:
+    sale, paid = till.paid((1000,))
+    bills(
+        FIRST,
+        line(BillKind.PAYMENT, 900, payment_id=paid),
+        line(BillKind.REFUND, 77, payment_id=paid, refund_id="by-hand", provider_refund_id="r1", number=2),
+    )
+    run = reconcile(till, FIRST)
+    shown = get(till, f"/v1/operator/reconciliations/{run.run_id}")
+    assert [(one["finding"], one["count"], one["at_stake"]) for one in shown["classes"]] == [
+        ("differs", 1, [{"minor": 100, "currency": "CNY"}]), ("unknown_refund", 1, [{"minor": 77, "currency": "CNY"}]),
+    ]  # fmt: skip
+    [differs] = get(till, f"/v1/operator/reconciliations/{run.run_id}/lines?finding=differs")["items"]
+    assert (differs["what"], differs["difference"]["minor"]) == ("The bill has another amount than our books.", -100)
+    told = {case["kind"]: case for case in get(till, "/v1/operator/cases", "zh-CN")["items"]}
+    assert told["differs"]["what"] == "账单金额与我方记账金额不一致。"
+    assert told["differs"]["next"].startswith("查询该支付")
+    assert told["differs"]["said"]["difference"] == "-1.00 CNY"
+    assert told["differs"]["said"]["at"] == "2026-11-22T04:00:00+00:00"
+    # A refund by hand names the purchase it takes the money from.
+    assert told["unknown_refund"]["purchase_id"] == sale.purchase.purchase_id
+
+    url = get(till, f"/v1/operator/reconciliations/{run.run_id}/report")["url"]
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        rows = list(csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"))))
+    assert [(row["difference"], row["our_at"]) for row in rows] == [("-1.00", "2026-11-22T04:00:00Z"), ("0.77", "")]
+    assert rows[1]["what_zh"].startswith("有一笔退款的单号不属于本系统")
+    assert rows[1]["next_en"].startswith("Find out who did it")
+
+
+def test_every_kind_of_trouble_says_what_to_do_in_both_languages() -> None:
+    kinds = [*(finding.value for finding in Finding), "bill_missing", "refund_stuck"]
+    for kind in kinds:
+        words = advice.of(kind)
+        assert words is not advice._OTHERWISE, kind
+        assert all(words.what + words.todo)
+        assert advice.said(words.what, "zh") != advice.said(words.what, "en")
+    assert advice.of("something new") is advice._OTHERWISE
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("-0.24", "-0.24"),  # A fee that came back stays a number that can be summed.
+        ("0.12000", "0.12000"),
+        ("4200001234202611220000000001", "4200001234202611220000000001\t"),  # Else shown as 4.2E+27, digits lost.
+        ("=1+1", "'=1+1"),
+        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"),
+        ("+8613800138000", "'+8613800138000"),
+        (" =1", "' =1"),
+        ("＝1", "'＝1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("59 USD", "59 USD"),
+    ],
+)
+def test_a_spreadsheet_neither_runs_nor_rounds_what_a_bill_says(cell: str, shown: str) -> None:
+    assert files._safe(cell) == shown
