@@ -263,14 +263,19 @@ def reject_refund(purchase_id: str, approval_id: str, body: DecideApproval, call
     access=Access.OPERATOR,
     body=ResolveQuarantined,
     returns=QuarantinedView,
-    raises=(NotFound, IllegalTransition, ProviderSilent, ConcurrentUpdate, IdempotencyKeyReused),
+    raises=(NotFound, IllegalTransition, ProviderSilent, RefundRefused, ConcurrentUpdate, IdempotencyKeyReused),
 )
 def resolve_quarantined(
     purchase_id: str, quarantine_id: str, body: ResolveQuarantined, caller: Caller, intent: Intent
 ) -> Reply:
-    """Close a quarantined notice: ask the provider and record what it says, or mark it as seen."""
+    """Close a quarantined notice: ask the provider, take a console's refund into the books, or mark it as seen."""
     found, replayed = service.resolve_quarantined(
-        purchase_id, quarantine_id, ask=body.how == "query", by=caller.account_id, note=body.note, intent=intent
+        purchase_id,
+        quarantine_id,
+        how=service.Resolution(body.how, body.order_id),
+        by=caller.account_id,
+        note=body.note,
+        intent=intent,
     )
     return Reply(QuarantinedView.of(found), 200, _replayed(replayed))
 

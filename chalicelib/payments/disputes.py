@@ -23,6 +23,11 @@ from chalicelib.runtime.db.work import UnitOfWork
 ASK_AGAIN_S = 60
 
 
+def dispute(payment_id: str, dispute_id: str) -> Dispute | None:
+    """Return one dispute of a payment as we know it, or None."""
+    return store.load_dispute(ids.parent_id("pur", payment_id), dispute_id)
+
+
 def follow(provider: str, number: str) -> Dispute | None:
     """Ask how a dispute stands and record it with the money that it moved; None if it is about no payment of ours.
 
@@ -46,7 +51,7 @@ def _follow(provider: str, number: str) -> Dispute | None:
         payment = attempts.ask(payment, close=False, chasing=False)
         if not payment.holds_money:
             raise RetryLater("disputed before it was captured", delay_s=ASK_AGAIN_S)
-    known = store.load_dispute(payment.purchase_id, provider, number)
+    known = store.load_dispute(payment.purchase_id, dispute_rules.dispute_id(provider, number))
     if known is not None:
         report = _ask(provider, number)  # Anew: the answer must be younger than the row that it changes.
     if payment.captured is None or report.amount.currency != payment.captured.currency:

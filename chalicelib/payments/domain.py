@@ -402,6 +402,8 @@ class Refund:
     """What it was asked for: a complaint's id, where it was one."""
     origin: str = ""
     """The first number of a refund that was renewed."""
+    foreign: str = ""
+    """Its number at the provider where it was made there, behind our back, and taken into the books afterwards."""
     bounced_at: datetime | None = None
     """When it was seen that the money had come back after it had gone through."""
     version: int = 0

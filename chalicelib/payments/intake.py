@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from chalicelib.kernel import clock
-from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
+from chalicelib.kernel.errors import IllegalTransition, NotFound
 from chalicelib.kernel.money import Money
-from chalicelib.payments import attempts, disputes, domain, providers, quarantine, refunds, store
+from chalicelib.payments import attempts, disputes, domain, foreign_refunds, providers, quarantine, refunds, store
 from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined
 from chalicelib.payments.events import PaymentNoticed
-from chalicelib.payments.ports import Inquirer, Notice, Outcome, RefundOutcome, RefundReport
+from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundReport
 from chalicelib.runtime import log
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-ASK_AGAIN_S = 60
+
+class Resolved(StrEnum):
+    """How an operator closes a quarantined notice."""
+
+    QUERY = "query"
+    """The provider is asked about the payment; its answer is recorded."""
+    ADOPT = "adopt"
+    """A refund made in the provider's console is taken into the books, on one of the purchase's orders."""
+    SEEN = "seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What an operator wants; ``order_id`` is the order that an adopted refund pays back."""
+
+    what: Resolved
+    order_id: str | None = None
 
 
 def noticed(provider: str, notice: Notice) -> PaymentNoticed:
@@ -49,7 +66,7 @@ def take_notice(notice: PaymentNoticed) -> None:
     if notice.dispute is not None:
         disputes.follow(notice.provider, notice.dispute)
         return
-    payment_id = notice.payment_id or _whose_refund(notice)
+    payment_id = notice.payment_id or foreign_refunds.whose(notice.provider, notice.refund_id or "")
     if not payment_id:
         log.info("refund of no payment of ours", provider=notice.provider)
         return
@@ -76,21 +93,15 @@ def take_notice(notice: PaymentNoticed) -> None:
         attempts.ask(payment, close=False, chasing=False)
 
 
-def _whose_refund(notice: PaymentNoticed) -> str:
-    """Return our number of the attempt that a refund made elsewhere is on; empty if it is none of this shop's."""
-    adapter = providers.load(notice.provider)
-    found = adapter.foreign_refund(notice.refund_id or "") if isinstance(adapter, Inquirer) else None
-    if found is None:
-        raise RetryLater("the provider does not answer", delay_s=ASK_AGAIN_S)
-    return found.payment_id
-
-
 def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money | None, *, proves: bool) -> None:
-    refund_id = notice.refund_id or ""
-    refund = next((r for r in store.load_story(payment.purchase_id).refunds if r.refund_id == refund_id), None)
+    number = notice.refund_id or ""
+    if not payment.holds_money:  # What goes back was captured, and nobody has told us.
+        payment = attempts.ask(payment, close=False, chasing=False)
+    refund = next(
+        (r for r in store.load_story(payment.purchase_id).refunds if number in (r.refund_id, r.foreign or None)), None
+    )
     if refund is None or refund.payment_id != payment.payment_id:
-        # Made in the provider's console: the money is gone, our books do not know it. A person must look.
-        quarantine.put_aside(payment, "unknown_refund", refund_id=refund_id, amount=amount.text() if amount else "")
+        foreign_refunds.note(payment, number, amount)
         return
     if proves and notice.refund_outcome is not None:
         report = RefundReport(RefundOutcome(notice.refund_outcome), amount, notice.provider_refund_id, notice.at)
@@ -98,13 +109,13 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
         adapter = providers.load(payment.provider)
         report = adapter.query_refund(refunds.order_of(payment, refund))
     if report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
-        refunds.apply_answer(refund_id, report)
+        refunds.apply_answer(refund.refund_id, report)
 
 
 def resolve_quarantined(
-    purchase_id: str, quarantine_id: str, *, ask: bool, by: str, note: str, intent: Intent
+    purchase_id: str, quarantine_id: str, *, how: Resolution, by: str, note: str, intent: Intent
 ) -> tuple[Quarantined, bool]:
-    """Close a quarantined notice as an operator: by asking the provider, whose answer is recorded, or as seen.
+    """Close a quarantined notice as an operator; see :class:`Resolution`.
 
     Returns it, and whether the same request closed it before. A silent provider leaves it open.
 
@@ -112,6 +123,7 @@ def resolve_quarantined(
         NotFound: if there is none.
         IllegalTransition: if it is resolved.
         ProviderSilent: if the provider was to be asked and does not answer.
+        RefundRefused: if a refund cannot be taken into the books.
         IdempotencyKeyReused: if the key resolved it with another body.
     """
 
@@ -124,19 +136,27 @@ def resolve_quarantined(
             return quarantined, True
         if quarantined.resolved:
             raise IllegalTransition(machine="quarantine", state="resolved", cause="resolve")
-        word = "seen"
-        if ask:
+        closed = replace(quarantined, by=by, note=note, intent=intent.token, fingerprint=intent.fingerprint)
+        with UnitOfWork() as work:
+            closed = replace(closed, resolved=_resolved(work, quarantined, how, by=by))
+            store.save_quarantined(work, closed)
+        return replace(closed, version=closed.version + 1), False
+
+    return racing(resolve)
+
+
+def _resolved(work: UnitOfWork, quarantined: Quarantined, how: Resolution, *, by: str) -> str:
+    """Do what resolves it and return what became of it, in words; what is booked joins the work that closes it."""
+    match how.what:
+        case Resolved.QUERY:
             payment = store.load_payment(quarantined.payment_id)
             report = providers.load(payment.provider).query(domain.attempt_of(payment))
             if report.outcome is Outcome.UNKNOWN:
                 raise ProviderSilent(provider=payment.provider)
             attempts.apply_report(payment, report, given_up=False, chasing=False)
-            word = f"query: {report.outcome.value}" + (f" {report.amount.text()}" if report.amount else "")
-        closed = replace(
-            quarantined, resolved=word, by=by, note=note, intent=intent.token, fingerprint=intent.fingerprint
-        )
-        with UnitOfWork() as work:
-            store.save_quarantined(work, closed)
-        return replace(closed, version=closed.version + 1), False
-
-    return racing(resolve)
+            return f"query: {report.outcome.value}" + (f" {report.amount.text()}" if report.amount else "")
+        case Resolved.ADOPT:
+            refund = foreign_refunds.adopt(work, quarantined, order_id=how.order_id, by=by)
+            return f"adopted: {refund.refund_id}"
+        case Resolved.SEEN:
+            return "seen"

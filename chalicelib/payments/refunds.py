@@ -105,14 +105,19 @@ def query_refund_now(refund_id: str) -> Refund:
 
 def order_of(payment: Payment, refund: Refund) -> RefundOrder:
     """Return what an adapter is told of a refund."""
+    return order_under(refund.foreign or refund.refund_id, payment, refund.amount, reason=refund.reason)
+
+
+def order_under(number: str, payment: Payment, amount: Money, *, reason: str) -> RefundOrder:
+    """Return what an adapter is told of a refund under a number: ours, or what the provider's console gave it."""
     captured = payment.captured or payment.amount
     return RefundOrder(
-        refund_id=refund.refund_id,
+        refund_id=number,
         payment=domain.attempt_of(payment),
-        amount=refund.amount,
+        amount=amount,
         captured=captured,
         refunded_before=Money(payment.refunded, captured.currency),
-        reason=refund.reason,
+        reason=reason,
         notify_url=providers.notify_url(payment.provider),
     )
 
@@ -143,7 +148,7 @@ def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
         changed = replace(changed, booked_on=billing.booked_on(payment.provider, report.at or now))
     with UnitOfWork() as work:
         if cause is RefundCause.SUCCEED:
-            _give_back(work, story, payment, changed)
+            give_back(work, story, payment, changed)
         elif cause in (RefundCause.CHASE, RefundCause.ACCEPT):
             store.save_refund(work, changed)
         else:
@@ -203,7 +208,7 @@ def _cause_of(refund: Refund, report: RefundReport) -> RefundCause:
     return ANSWERS[report.outcome]
 
 
-def _give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> None:
+def give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> None:
     """Add what a refund that went through changes: its row, the payment's, the ledger."""
     fact = refund_fact(events.RefundSucceeded, refund)
     store.save_refund(work, refund, [fact])

@@ -228,6 +228,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     approved_by: str = ""
     about: str = ""
     origin: str = ""
+    foreign: str = ""
     bounced_ms: int = 0
 
 
@@ -274,6 +275,7 @@ def refund_row(refund: Refund) -> RefundRow:
             approved_by=refund.approved_by,
             about=refund.about,
             origin=refund.origin,
+            foreign=refund.foreign,
             bounced_ms=_ms(refund.bounced_at),
         ),
         version=refund.version,
@@ -307,6 +309,7 @@ def refund_of(row: RefundRow) -> Refund:
         approved_by=doc.approved_by,
         about=doc.about,
         origin=doc.origin,
+        foreign=doc.foreign,
         bounced_at=from_epoch_ms(doc.bounced_ms) if doc.bounced_ms else None,
         booked_on=_booked_on(row),
         version=int(row.version),

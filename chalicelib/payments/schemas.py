@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
 from chalicelib.payments.ports import Action
-from chalicelib.payments.service import Happening
+from chalicelib.payments.service import Happening, Resolved
 from chalicelib.runtime.schema import Count, Id, MoneyView, PageQuery, Schema, Timestamp
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
@@ -124,6 +125,7 @@ class PaymentRecordView(PaymentView):
     transaction_id: str | None = None
     reference: str | None = None
     reserved: MoneyView
+    disputed: MoneyView
     chases: int
     due_at: Timestamp | None = None
     version: int
@@ -139,6 +141,7 @@ class PaymentRecordView(PaymentView):
             transaction_id=payment.transaction_id,
             reference=payment.reference,
             reserved=MoneyView(minor=payment.reserved, currency=currency),
+            disputed=MoneyView(minor=payment.disputed, currency=currency),
             chases=payment.chases,
             due_at=payment.due_at,
             version=payment.version,
@@ -156,6 +159,13 @@ class RefundRecordView(RefundView):
     freight: bool
     by: str | None = None
     approved_by: str | None = None
+    about: str | None = None
+    """The complaint that it was asked for in."""
+    origin: str | None = None
+    """The first number of a refund that was renewed."""
+    foreign_number: str | None = None
+    """Its number at the provider where it was made in its console."""
+    bounced_at: Timestamp | None = None
     version: int
 
     @classmethod
@@ -171,6 +181,10 @@ class RefundRecordView(RefundView):
             freight=refund.freight,
             by=refund.by or None,
             approved_by=refund.approved_by or None,
+            about=refund.about or None,
+            origin=refund.origin or None,
+            foreign_number=refund.foreign or None,
+            bounced_at=refund.bounced_at,
             version=refund.version,
         )
 
@@ -209,6 +223,7 @@ class StoryView(Schema):
     refunds: list[RefundRecordView]
     quarantined: list[QuarantinedView]
     approvals: tuple[ApprovalView, ...] = ()
+    disputes: tuple[DisputeView, ...] = ()
     next_cursor: str | None = None
 
     @classmethod
@@ -219,6 +234,7 @@ class StoryView(Schema):
             refunds=[RefundRecordView.of(refund) for refund in story.refunds],
             quarantined=[QuarantinedView.of(quarantined) for quarantined in story.quarantined],
             approvals=tuple(ApprovalView.of(approval) for approval in story.approvals),
+            disputes=tuple(DisputeView.of(dispute) for dispute in story.disputes),
             next_cursor=next_cursor,
         )
 
@@ -234,7 +250,14 @@ class WaitingQuery(PageQuery):
     """``waiting``: for a provider. The others wait for an operator."""
 
     state: Literal[
-        "waiting", "quarantined", "refund_failed", "refund_abnormal", "refund_closed", "surplus", "approval"
+        "waiting",
+        "quarantined",
+        "refund_failed",
+        "refund_abnormal",
+        "refund_closed",
+        "surplus",
+        "approval",
+        "disputed",
     ] = "waiting"
     older_than_s: Annotated[int, Field(ge=0, le=10**8)] = 0
     """Only what has waited at least so long."""
@@ -315,10 +338,46 @@ class DecideApproval(Schema):
 
 
 class ResolveQuarantined(Schema):
-    """``query`` asks the provider and records what it says; ``seen`` only closes the notice."""
+    """``query`` asks the provider about the payment and records what it says; ``adopt`` takes a refund made in the
+    provider's console into the books, as one of ``order_id``; ``seen`` only closes the notice.
+    """
 
-    how: Literal["query", "seen"]
+    how: Resolved
+    order_id: Id | None = None
     note: Annotated[str, Field(max_length=300)] = ""
+
+
+class DisputeView(Schema):
+    """A payer's bank against a payment. ``held`` is what the provider keeps back from us over it now."""
+
+    dispute_id: str
+    payment_id: str
+    provider: str
+    number: str
+    status: str
+    amount: MoneyView
+    held: MoneyView
+    reason: str
+    answer_by: Timestamp | None = None
+    opened_at: Timestamp
+    since: Timestamp
+
+    @classmethod
+    def of(cls, dispute: Dispute) -> DisputeView:
+        """Return the wire form."""
+        return cls(
+            dispute_id=dispute.dispute_id,
+            payment_id=dispute.payment_id,
+            provider=dispute.provider,
+            number=dispute.number,
+            status=dispute.status.value,
+            amount=MoneyView.of(dispute.amount),
+            held=MoneyView(minor=dispute.taken, currency=dispute.amount.currency),
+            reason=dispute.reason,
+            answer_by=dispute.answer_by,
+            opened_at=dispute.opened_at,
+            since=dispute.since,
+        )
 
 
 class HappeningView(Schema):

@@ -12,6 +12,8 @@ from chalicelib.payments.approvals import ask_approval, decide_approval, expire_
 from chalicelib.payments.attempts import chase, conclude_attempts, query_now, record_capture
 from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
+from chalicelib.payments.dispute_rules import Dispute, DisputeStatus
+from chalicelib.payments.disputes import dispute
 from chalicelib.payments.domain import (
     AlreadyPaid,
     ApprovalNeeded,
@@ -25,7 +27,7 @@ from chalicelib.payments.domain import (
     UnknownPayment,
     UnknownProvider,
 )
-from chalicelib.payments.intake import noticed, resolve_quarantined, take_notice
+from chalicelib.payments.intake import Resolution, Resolved, noticed, resolve_quarantined, take_notice
 from chalicelib.payments.refund_requests import approval_limit, renewed_from, request_refund, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
@@ -42,12 +44,16 @@ __all__ = [
     "BillLine",
     "BillUnavailable",
     "Conclusion",
+    "Dispute",
+    "DisputeStatus",
     "Happening",
     "Payment",
     "PaymentStatus",
     "Refund",
     "RefundRefused",
     "RefundStatus",
+    "Resolution",
+    "Resolved",
     "Story",
     "UnknownPayment",
     "UnknownProvider",
@@ -62,6 +68,7 @@ __all__ = [
     "chase_refund",
     "conclude_attempts",
     "decide_approval",
+    "dispute",
     "expire_approval",
     "fetch_bill",
     "list_waiting",

@@ -138,6 +138,9 @@ def _apply_instruction(adapter: Provider, payment: Payment, instruction: Instruc
         return payment
     if not payment.is_open:
         return payment
+    if instruction.outcome is not Outcome.PENDING and payment.status is PaymentStatus.PENDING:
+        # Another try of the same number was taken: the buyer may hold its link. Only the provider knows.
+        return attempts.ask(payment, close=False, chasing=False)
     if instruction.outcome is not Outcome.PENDING:
         changed = domain.refused(payment, instruction.code)
     elif payment.status is PaymentStatus.STARTED:

@@ -9,7 +9,7 @@ from datetime import datetime
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.events import Event
-from chalicelib.payments.dispute_rules import Dispute, dispute_id
+from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, UnknownPayment
 from chalicelib.payments.rows import (
     KINDS,
@@ -162,9 +162,9 @@ def save_approval(work: UnitOfWork, approval: Approval) -> None:
     work.save(approval_row(approval), label=approval.approval_id)
 
 
-def load_dispute(purchase_id: str, provider: str, number: str) -> Dispute | None:
-    """Read one dispute by the provider's number, or None."""
-    row = reads.get(DisputeRow, purchase_id, dispute_id(provider, number), consistent=True)
+def load_dispute(purchase_id: str, dispute_id: str) -> Dispute | None:
+    """Read one dispute, or None."""
+    row = reads.get(DisputeRow, purchase_id, dispute_id, consistent=True)
     return dispute_of(row) if row is not None else None
 
 

@@ -10,7 +10,8 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.payments import domain, store
-from chalicelib.payments.domain import REFUND, Story
+from chalicelib.payments.dispute_rules import DISPUTE
+from chalicelib.payments.domain import REFUND, Payment, Refund, Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +60,48 @@ def timeline(purchase_id: str) -> list[Happening]:
     return sorted(found, key=lambda happening: (happening.at, _RANK.get(happening.what.split(".")[0], 9)))
 
 
-_RANK = {"purchase": 0, "payment": 1, "quarantine": 2, "order": 3, "approval": 4, "refund": 5, "ledger": 6}
+_RANK = {
+    name: rank
+    for rank, name in enumerate(
+        ("purchase", "payment", "quarantine", "order", "approval", "refund", "dispute", "ledger")
+    )
+}
 """At one moment: the cause before what it caused."""
 
 
 def _happenings(story_: Story) -> Iterator[Happening]:
     for payment in story_.payments:
-        number = payment.payment_id
-        yield Happening(payment.created_at, "payment.started", number, amount=payment.amount, note=payment.provider)
-        if payment.captured_at is not None:
-            word = "payment.surplus" if payment.code else "payment.captured"
-            yield Happening(payment.captured_at, word, number, payment.status, payment.captured, note=payment.code)
+        yield from _of_payment(payment)
     for refund in story_.refunds:
-        number = refund.refund_id
-        yield Happening(
-            refund.requested_at, "refund.requested", number, amount=refund.amount, by=refund.by, note=refund.reason
-        )
-        if refund.status is not REFUND.initial:
-            yield Happening(refund.since, f"refund.{refund.status.value}", number, refund.status, note=refund.code)
+        yield from _of_refund(refund)
     for found in story_.quarantined:
         yield Happening(found.at, "quarantine.opened", found.quarantine_id, found.resolved, by=found.by, note=found.why)
+    for dispute in story_.disputes:
+        number = dispute.dispute_id
+        yield Happening(dispute.opened_at, "dispute.opened", number, amount=dispute.amount, note=dispute.reason)
+        if dispute.status is not DISPUTE.initial:
+            yield Happening(dispute.since, f"dispute.{dispute.status.value}", number, dispute.status)
     for approval in story_.approvals:
         number = approval.approval_id
         yield Happening(approval.asked_at, "approval.asked", number, amount=approval.amount, by=approval.asked_by)
         if approval.status is not domain.APPROVAL.initial:
             word = f"approval.{approval.status.value}"
             yield Happening(approval.since, word, number, by=approval.decided_by, note=approval.note)
+
+
+def _of_payment(payment: Payment) -> Iterator[Happening]:
+    number = payment.payment_id
+    yield Happening(payment.created_at, "payment.started", number, amount=payment.amount, note=payment.provider)
+    if payment.captured_at is not None:
+        word = "payment.surplus" if payment.code else "payment.captured"
+        yield Happening(payment.captured_at, word, number, payment.status, payment.captured, note=payment.code)
+
+
+def _of_refund(refund: Refund) -> Iterator[Happening]:
+    number = refund.refund_id
+    yield Happening(
+        refund.requested_at, "refund.requested", number, amount=refund.amount, by=refund.by, note=refund.reason
+    )
+    if refund.status is not REFUND.initial:
+        word = "bounced" if refund.bounced_at is not None else refund.status.value
+        yield Happening(refund.since, f"refund.{word}", number, refund.status, note=refund.code)

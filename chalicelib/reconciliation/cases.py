@@ -10,9 +10,10 @@ from typing import Final
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.payments import service as payments
-from chalicelib.payments.service import Payment, Refund
+from chalicelib.payments.events import PaymentDisputed
+from chalicelib.payments.service import DisputeStatus, Payment, Refund
 from chalicelib.reconciliation import domain, store
-from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Judged, Run, Turn
+from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Finding, Judged, Run, Turn
 from chalicelib.reconciliation.events import CaseClosed, CaseEvent, CaseOpened
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -138,6 +139,30 @@ def resolve_case(case_id: str, *, how: str, note: str, by: str, intent: Intent) 
         return turn(case, CaseCause.RESOLVE, entry), False
 
     return racing(resolve)
+
+
+def disputed(event: PaymentDisputed, at: datetime) -> None:
+    """Keep a case about a dispute open while it can be answered and once it is lost; settle it where it costs nothing.
+
+    Events come in any order: what counts is how the dispute stands by now.
+    """
+    record = payments.dispute(event.payment_id, event.dispute_id)
+    if record is None:
+        return
+    if record.status in (DisputeStatus.WON, DisputeStatus.ENDED):
+        settle(domain.case_id(Finding.DISPUTE, record.provider, record.dispute_id), f"the bank says: {record.status}")
+        return
+    said = {
+        "status": record.status.value,
+        "reason": record.reason,
+        "amount": record.amount.text(),
+        "payment_id": record.payment_id,
+        "number": record.number,
+    }
+    if record.answer_by is not None:
+        said["answer_by"] = record.answer_by.isoformat(timespec="seconds")
+    day = payments.billing_day(record.provider, at).isoformat()
+    open_case(Finding.DISPUTE, record.provider, day, record.dispute_id, said=said, purchase_id=record.purchase_id)
 
 
 STUCK: Final = "refund_stuck"

@@ -8,7 +8,7 @@ from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
-from chalicelib.payments.events import RefundFailed, RefundSucceeded
+from chalicelib.payments.events import PaymentDisputed, RefundFailed, RefundSucceeded
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.events import ReconciliationAdvanced
 from chalicelib.runtime.consume import Consumer
@@ -34,6 +34,12 @@ def refund_failed(event: RefundFailed, envelope: Envelope) -> None:
 def refund_succeeded(event: RefundSucceeded, envelope: Envelope) -> None:
     """Settle the case about it, if there is one."""
     service.refund_done(event.refund_id)
+
+
+@consumer.on(PaymentDisputed)
+def payment_disputed(event: PaymentDisputed, envelope: Envelope) -> None:
+    """Open an operator's case, or settle it where the dispute was won."""
+    service.disputed(event, envelope.at)
 
 
 @consumer.on(Due)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from chalicelib.kernel import clock
 from chalicelib.reconciliation import domain, files, store
-from chalicelib.reconciliation.cases import escalate, open_case, refund_done, refund_stuck, resolve_case
+from chalicelib.reconciliation.cases import disputed, escalate, open_case, refund_done, refund_stuck, resolve_case
 from chalicelib.reconciliation.domain import (
     Case,
     CaseNotFound,
@@ -38,6 +38,7 @@ __all__ = [
     "ask_again",
     "begin",
     "begin_due",
+    "disputed",
     "escalate",
     "get_case",
     "get_run",

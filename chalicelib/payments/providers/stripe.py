@@ -299,7 +299,7 @@ class Stripe:
         return RefundReport(RefundOutcome.FAILED, code=answer.code)
 
     def query_refund(self, refund: RefundOrder) -> RefundReport:
-        """Ask what became of the refund with our number."""
+        """Ask what became of the refund with our number, or with Stripe's where the dashboard made it."""
         return self._refunds(refund)[1]
 
     def _refunds(self, refund: RefundOrder) -> tuple[str | None, RefundReport]:
@@ -316,7 +316,7 @@ class Stripe:
             ours = [
                 item
                 for item in self._pages("/v1/refunds", {"payment_intent": intent})
-                if _metadata(item).get("refund_id") == refund.refund_id
+                if refund.refund_id in (_metadata(item).get("refund_id"), item.get("id"))
             ]
         except _NoAnswer as silent:
             return None, RefundReport(RefundOutcome.UNKNOWN, code=silent.code)

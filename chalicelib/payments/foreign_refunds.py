@@ -1,0 +1,103 @@
+"""Refunds made in the provider's console: kept as notices that do not fit, taken into the books by an operator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import RetryLater
+from chalicelib.kernel.money import Money
+from chalicelib.payments import billing, domain, providers, quarantine, refund_requests, refunds, store
+from chalicelib.payments.domain import (
+    REFUND,
+    Payment,
+    ProviderSilent,
+    Quarantined,
+    Refund,
+    RefundCause,
+    RefundRefused,
+    Story,
+)
+from chalicelib.payments.ports import NO_LIMIT, Inquirer, Limits, RefundOutcome
+from chalicelib.runtime.db.work import UnitOfWork
+
+WHY = "unknown_refund"
+ASK_AGAIN_S = 60
+_NO_LIMITS = Limits(refund_window=NO_LIMIT, max_refunds=10**6)
+"""What a provider has done it allowed."""
+
+
+def whose(provider: str, number: str) -> str:
+    """Return our number of the attempt that a refund made elsewhere is on; empty if it is none of this shop's.
+
+    Raises:
+        RetryLater: if the provider does not answer.
+    """
+    adapter = providers.load(provider)
+    found = adapter.foreign_refund(number) if isinstance(adapter, Inquirer) else None
+    if found is None:
+        raise RetryLater("the provider does not answer", delay_s=ASK_AGAIN_S)
+    return found.payment_id
+
+
+def note(payment: Payment, number: str, amount: Money | None) -> None:
+    """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet."""
+    if known(store.load_story(payment.purchase_id), number) is not None:
+        return
+    named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
+    quarantine.put_aside(payment, WHY, refund_id=number, **named)
+
+
+def known(story: Story, number: str) -> Refund | None:
+    """Return the refund that was taken into the books under this number of the provider's, if one was."""
+    return next((refund for refund in story.refunds if refund.foreign == number), None)
+
+
+def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, by: str) -> Refund:
+    """Take what a quarantined notice tells of into the books, as a refund that has gone through.
+
+    The provider is asked: only what it says now is booked, against what is left of the payment and the order.
+
+    Raises:
+        RefundRefused: if it is no such notice, did not go through, or more than our books have left.
+        ProviderSilent: if the provider does not answer.
+    """
+    number = quarantined.said.get("refund_id", "")
+    if quarantined.why != WHY or not number:
+        raise RefundRefused(why="no_foreign_refund", left=0)
+    story = store.load_story(quarantined.purchase_id)
+    payment = story.payment(quarantined.payment_id)
+    amount = _said(quarantined) or payment.captured or payment.amount
+    report = providers.load(payment.provider).query_refund(refunds.order_under(number, payment, amount, reason=""))
+    if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT) or report.amount is None:
+        raise ProviderSilent(provider=payment.provider)
+    if report.outcome is not RefundOutcome.SUCCEEDED:
+        raise RefundRefused(why=f"refund_{report.outcome.value}", left=0)
+    now = clock.now()
+    reserved = domain.reserve(payment, report.amount, limits=_NO_LIMITS, earlier=0, now=now)
+    refund_requests.within_order(story, quarantined.purchase_id, order_id, report.amount)
+    refund = Refund(
+        refund_id=domain.next_refund_id(story, quarantined.purchase_id),
+        purchase_id=quarantined.purchase_id,
+        payment_id=payment.payment_id,
+        order_id=order_id,
+        amount=report.amount,
+        status=REFUND.initial,
+        reason="made at the provider",
+        cause=ids.digest("foreign", payment.provider, number),
+        requested_at=report.at or now,
+        due_at=None,
+        since=now,
+        by=by,
+        foreign=number,
+    )
+    done = domain.moved(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)
+    done = replace(done, booked_on=billing.booked_on(payment.provider, report.at or now))
+    refunds.give_back(work, story, reserved, done)
+    return done
+
+
+def _said(quarantined: Quarantined) -> Money | None:
+    """Return the amount that the notice named, where it named one."""
+    minor, currency = quarantined.said.get("minor", ""), quarantined.said.get("currency", "")
+    return Money(int(minor), currency) if minor and currency else None

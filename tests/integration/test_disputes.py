@@ -1,0 +1,353 @@
+"""Disputes: whatever order their events come in, the provider's answer counts, and contested money goes back once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from chalicelib.kernel import clock
+from chalicelib.ledger import service as ledger
+from chalicelib.orders import service as orders
+from chalicelib.payments import disputes, store
+from chalicelib.payments.dispute_rules import DISPUTE, Dispute, DisputeCause, DisputeStatus
+from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.runtime import outbound
+from tests import dump, http, people
+from tests.paying import Till, accounts, payment, story
+from tools import resources
+from tools.sandbox import mount, stripe
+
+TOTAL = 1999
+
+
+class Shop(Till):
+    """The till with Stripe's stand-in at its other end."""
+
+    def start(self, sale: orders.Sale, *, key: str | None = None, **body: Any) -> http.Answer:
+        told = {"provider": "stripe", "return_url": "https://shop.example/paid", **body}
+        return super().start(sale, key=key, **told)
+
+    @property
+    def stand(self) -> stripe.Stripe:
+        return cast("stripe.Stripe", self.sandbox)
+
+    def refund(self, sale: orders.Sale, minor: int) -> http.Answer:
+        return self.operate(
+            "POST",
+            f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds",
+            {
+                "order_id": sale.orders[0].order_id,
+                "amount": {"minor": minor, "currency": "CNY"},
+                "reason": "goodwill",
+            },
+        )
+
+
+@pytest.fixture
+def till(cloud: str, noon: Any) -> Iterator[Shop]:
+    stand: Any = stripe.Stripe(now=lambda: clock.now().timestamp(), chance=random.Random(5))
+    secret = {key: value for key, value in stand.configuration().items() if key != "livemode"}
+    resources.create_all({"payments-stripe": secret})
+    outbound.install(mount.by_host(dict.fromkeys(stripe.HOSTS, stand)))
+    yield Shop(noon, stand, people.buyer(), people.operator())
+    outbound.install(None)
+
+
+def only(sale: orders.Sale) -> Dispute:
+    (found,) = story(sale).disputes
+    return found
+
+
+def agree(till: Shop, sale: orders.Sale, payment_id: str) -> None:
+    """Check that our clearing account is what the provider's own books come to."""
+    captured, gone = till.stand.money(payment_id)
+    assert accounts(sale).get("clearing:stripe", 0) == captured - gone
+
+
+def cases(till: Shop) -> list[tuple[str, str]]:
+    found = till.operate("GET", "/v1/operator/cases").json["items"]
+    return [(case["kind"], case["said"]["status"]) for case in found]
+
+
+def test_a_lost_dispute_costs_what_it_took_and_nothing_is_refunded_besides(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.dispute(payment_id)
+    till.settle()
+    dispute = only(sale)
+    assert (dispute.status, dispute.taken, dispute.reason) == (DisputeStatus.OPEN, TOTAL, "fraudulent")
+    assert dispute.answer_by == clock.now() + timedelta(days=14)
+    assert payment(payment_id).disputed == TOTAL
+    assert accounts(sale)["disputes:stripe"] == TOTAL
+    agree(till, sale, payment_id)
+    assert cases(till) == [("dispute", "open")]
+    listed = till.operate("GET", "/v1/operator/payments?state=disputed").json["disputes"]
+    assert [(found["dispute_id"], found["held"]["minor"]) for found in listed] == [(dispute.dispute_id, TOTAL)]
+
+    before = dump.tables()
+    refused = till.refund(sale, 1)
+    assert (refused.status, refused.json["why"], refused.json["left"]) == (409, "disputed", 0)
+    assert dump.differences(before, dump.tables()) == []
+
+    till.stand.end_dispute(payment_id, "lost")
+    till.settle()
+    assert (only(sale).status, only(sale).taken) == (DisputeStatus.LOST, TOTAL)
+    assert cases(till) == [("dispute", "lost")]
+    assert till.operate("GET", "/v1/operator/payments?state=disputed").json["disputes"] == []
+    agree(till, sale, payment_id)
+    told = [item["what"] for item in timeline(till, sale)]
+    assert [what for what in told if what.startswith("dispute")] == ["dispute.opened", "dispute.lost"]
+
+
+def timeline(till: Shop, sale: orders.Sale) -> list[dict[str, Any]]:
+    answer = till.operate("GET", f"/v1/operator/purchases/{sale.purchase.purchase_id}/story")
+    return cast("list[dict[str, Any]]", answer.json["items"])
+
+
+def test_a_won_dispute_gives_everything_back_and_can_be_refunded_again(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    before = accounts(sale)
+    till.stand.dispute(payment_id)
+    till.settle()
+    till.stand.end_dispute(payment_id, "won")
+    till.settle()
+    assert (only(sale).status, only(sale).taken, payment(payment_id).disputed) == (DisputeStatus.WON, 0, 0)
+    assert accounts(sale) == before
+    assert cases(till) == []
+    assert till.refund(sale, TOTAL).status == 201
+    till.settle()
+    assert payment(payment_id).status is PaymentStatus.REFUNDED
+    agree(till, sale, payment_id)
+
+
+def test_an_inquiry_takes_nothing_until_it_escalates(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.dispute(payment_id, amount=1000, inquiry=True)
+    till.settle()
+    assert (only(sale).status, only(sale).taken, payment(payment_id).disputed) == (DisputeStatus.OPEN, 0, 0)
+    till.stand.end_dispute(payment_id, "warning_closed")
+    till.settle()
+    assert (only(sale).status, cases(till)) == (DisputeStatus.ENDED, [])
+    till.stand.end_dispute(payment_id, "needs_response")
+    till.settle()
+    assert (only(sale).status, only(sale).taken, payment(payment_id).disputed) == (DisputeStatus.OPEN, 1000, 1000)
+    assert cases(till) == [("dispute", "open")]
+    assert till.refund(sale, 1000).json["why"] == "disputed"
+    agree(till, sale, payment_id)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_any_order_and_ten_times_it_ends_the_same(till: Shop, seed: int) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.dispute(payment_id)
+    till.stand.end_dispute(payment_id, "won")
+    till.stand.end_dispute(payment_id, "lost")
+    chance = random.Random(seed)
+    till.stand.outbox += [*till.stand.outbox, *till.stand.outbox]
+    chance.shuffle(till.stand.outbox)
+    till.settle()
+    assert (only(sale).status, only(sale).taken, only(sale).moves) == (DisputeStatus.LOST, 0, 0)
+    assert payment(payment_id).disputed == 0
+    agree(till, sale, payment_id)
+
+
+def test_two_at_the_same_moment_book_one_withdrawal(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    number = till.stand.dispute(payment_id)["id"]
+    till.stand.outbox.clear()
+    real = disputes._record
+    rivals: list[Dispute | None] = []
+
+    def record(*args: Any) -> Dispute:
+        if not rivals:
+            rivals.append(None)
+            rivals.append(disputes.follow("stripe", number))
+        return real(*args)
+
+    monkeypatch.setattr(disputes, "_record", record)
+    disputes.follow("stripe", number)
+    assert (only(sale).taken, only(sale).moves, payment(payment_id).disputed) == (TOTAL, 1, TOTAL)
+    entries = [entry.entry_id for entry in ledger.entries(sale.purchase.purchase_id)]
+    assert entries.count(f"dispute.moved#{only(sale).dispute_id}#1") == 1
+
+
+def test_an_older_answer_never_replaces_a_newer_one(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked while it was open, answered after the bank had decided and somebody else had written that down."""
+    sale, payment_id = till.paid((TOTAL,))
+    number = till.stand.dispute(payment_id)["id"]
+    till.settle()
+    real = disputes._ask
+    asked: list[str] = []
+
+    def ask(provider: str, name: str) -> Any:
+        report = real(provider, name)
+        asked.append(report.phase.value)
+        if len(asked) == 2:  # The answer is on its way; meanwhile:
+            till.stand.end_dispute(payment_id, "won")
+            till.settle()
+        return report
+
+    monkeypatch.setattr(disputes, "_ask", ask)
+    disputes.follow("stripe", number)
+    assert (only(sale).status, payment(payment_id).disputed) == (DisputeStatus.WON, 0)
+    agree(till, sale, payment_id)
+
+
+def test_while_nobody_answers_nothing_is_written_and_later_everything_is(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    before = dump.tables()
+    till.stand.steer(down=("query_dispute",))
+    till.stand.dispute(payment_id)
+    till.settle()
+    assert dump.differences(before, dump.tables()) == []
+    till.stand.steer(down=())
+    till.wait(timedelta(minutes=3))
+    assert only(sale).taken == TOTAL
+
+
+def test_disputed_before_we_heard_of_the_capture(till: Shop) -> None:
+    sale = till.sale((TOTAL,))
+    payment_id = till.started(sale)
+    till.stand.steer(payment_id, notify=False)
+    till.stand.pay(payment_id)
+    till.stand.dispute(payment_id)
+    till.settle()
+    assert (payment(payment_id).status, payment(payment_id).disputed) == (PaymentStatus.CAPTURED, TOTAL)
+    agree(till, sale, payment_id)
+
+
+def test_another_shops_dispute_leaves_no_trace(till: Shop) -> None:
+    _, payment_id = till.paid((TOTAL,))
+    before = dump.tables()
+    number = till.stand.dispute(payment_id)["id"]
+    intent = till.stand.intent_of(payment_id)
+    assert intent is not None
+    intent["metadata"] = {"order": "7"}
+    till.settle()
+    assert disputes.follow("stripe", number) is None
+    assert dump.differences(before, dump.tables()) == []
+
+
+def test_states_lead_nowhere_but_where_banks_do() -> None:
+    assert {state.value: {cause.value for cause in row} for state, row in DISPUTE.edges.items()} == {
+        "open": {"win", "lose", "end"},
+        "won": {"lose", "reopen"},
+        "lost": {"win", "reopen"},
+        "ended": {"reopen", "win", "lose"},
+    }
+    assert DISPUTE.next(DisputeStatus.LOST, DisputeCause.WIN) is DisputeStatus.WON
+
+
+# --- refunds made in the dashboard ------------------------------------------------------------------------------------
+
+
+def quarantined(sale: orders.Sale) -> Any:
+    (found,) = story(sale).quarantined
+    return found
+
+
+def resolve(till: Till, sale: orders.Sale, body: dict[str, Any], *, key: str | None = None) -> http.Answer:
+    found = story(sale).quarantined[0]
+    path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/quarantined/{found.quarantine_id}/resolve"
+    return till.operate("POST", path, body, key=key)
+
+
+def test_a_dashboard_refund_is_kept_at_once_and_taken_into_the_books(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,), commission_bps=500)
+    number = till.stand.console_refund(payment_id, 705)["id"]
+    till.settle()
+    held = quarantined(sale)
+    assert (held.why, held.said) == (
+        "unknown_refund",
+        {"refund_id": number, "amount": "7.05 CNY", "minor": "705", "currency": "CNY"},
+    )
+
+    order_id = sale.orders[0].order_id
+    answer = resolve(till, sale, {"how": "adopt", "order_id": order_id, "note": "done by phone"}, key="adopt-00000001")
+    again = resolve(till, sale, {"how": "adopt", "order_id": order_id, "note": "done by phone"}, key="adopt-00000001")
+    assert (answer.status, again.json, again.headers["idempotency-replayed"]) == (200, answer.json, "true")
+    (refund,) = story(sale).refunds
+    assert (refund.status, refund.amount.minor, refund.foreign) == (RefundStatus.SUCCEEDED, 705, number)
+    assert answer.json["resolved"] == f"adopted: {refund.refund_id}"
+    assert (payment(payment_id).refunded, payment(payment_id).reserved) == (705, 705)
+    agree(till, sale, payment_id)
+    till.settle()
+    assert orders.load_order(order_id).refunded.minor == 705
+    assert till.refund(sale, TOTAL - 705).status == 201
+    till.settle()
+    assert accounts(sale) == {}
+
+    till.stand._fail_refund(till.stand.refunds[number])  # Known now by its own number, it can come back as any other.
+    till.settle()
+    assert story(sale).refunds[0].status is RefundStatus.CLOSED
+    agree(till, sale, payment_id)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_told_again_it_stays_what_it_is(till: Shop, seed: int) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.console_refund(payment_id, 5)
+    told = list(till.stand.outbox)
+    till.settle()
+    assert resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id}).status == 200
+    random.Random(seed).shuffle(told)
+    till.stand.outbox += told
+    till.settle()
+    assert (len(story(sale).quarantined), len(story(sale).refunds)) == (1, 1)
+    assert payment(payment_id).refunded == 5
+
+
+def test_what_cannot_be_taken_into_the_books_leaves_no_trace(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL, 500))
+    till.stand.console_refund(payment_id, TOTAL + 100)
+    till.settle()
+    before = dump.tables()
+    order_id = sale.orders[0].order_id
+    too_much = resolve(till, sale, {"how": "adopt", "order_id": order_id})
+    nowhere = resolve(till, sale, {"how": "adopt"})
+    elsewhere = resolve(till, sale, {"how": "adopt", "order_id": "ord_" + "0" * 24 + "_01"})
+    assert [(answer.status, answer.json["why"]) for answer in (too_much, nowhere, elsewhere)] == [
+        (409, "more_than_order"),
+        (409, "no_order"),
+        (409, "no_order"),
+    ]
+    till.stand.steer(payment_id, silent_before=("query_refund",))
+    silent = resolve(till, sale, {"how": "adopt", "order_id": order_id})
+    assert (silent.status, silent.json["code"]) == (502, "provider_silent")
+    assert dump.differences(before, dump.tables()) == []
+
+
+def test_two_operators_take_it_into_the_books_once(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.console_refund(payment_id, 705)
+    till.settle()
+    real = store.save_quarantined
+    rivals: list[http.Answer] = []
+
+    def save(*args: Any, **more: Any) -> None:
+        if not rivals:
+            rivals.append(http.Answer(0, None, {}, ""))
+            rivals.append(resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id}))
+        real(*args, **more)
+
+    monkeypatch.setattr(store, "save_quarantined", save)
+    answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
+    assert (rivals[1].status, answer.status, answer.json["code"]) == (200, 409, "illegal_transition")
+    assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+
+
+def test_a_console_refund_at_a_provider_that_names_our_number(cloud: str, noon: Any) -> None:
+    till = Till.open(noon)
+    sale, payment_id = till.paid((TOTAL,))
+    refund = till.sandbox.console_refund(payment_id, 500)
+    till.settle()
+    answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
+    assert answer.status == 200, answer.body
+    assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (500, TOTAL - 500)
+    till.sandbox.settle(refund.out_refund_no, "closed")
+    till.settle()
+    assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (0, TOTAL)
+    outbound.install(None)
