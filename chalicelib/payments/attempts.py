@@ -15,7 +15,7 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Purchase, PurchaseStatus, Sale
 from chalicelib.payments import billing, domain, events, providers, quarantine, refund_requests, store
-from chalicelib.payments.domain import REFUND, Conclusion, Payment, PaymentStatus, Refund, Story
+from chalicelib.payments.domain import REFUND, Conclusion, Payment, PaymentStatus, ProviderSilent, Refund, Story
 from chalicelib.payments.ports import CloseOutcome, Outcome, Provider, Report
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -34,12 +34,17 @@ def chase(payment_id: str) -> Payment:
 
 
 def query_now(payment_id: str) -> Payment:
-    """Ask the provider because an operator wants to know, whatever the state.
+    """Ask the provider because an operator or a bill wants to know, whatever the state.
 
     Raises:
         UnknownPayment: if there is no such attempt.
+        ProviderSilent: if it gives no answer that can be trusted: the record says no more than before.
     """
-    return ask(store.load_payment(payment_id), close=False, chasing=False)
+    payment = store.load_payment(payment_id)
+    report = providers.load(payment.provider).query(domain.attempt_of(payment))
+    if report.outcome is Outcome.UNKNOWN:
+        raise ProviderSilent(provider=payment.provider)
+    return apply_report(payment, report, given_up=False, chasing=False)
 
 
 def conclude_attempts(purchase: Purchase) -> Conclusion:
