@@ -415,7 +415,8 @@ class World:
         self.say(f"      = {status} {text[:140] if status >= 400 else ''}")
         if status >= 400:
             self._inspect(f"{method} {template} {status}", text)
-        if status >= 500 and status != 503:
+        # Busy, or a provider that did not answer the operator who asked: both honest.
+        if status >= 500 and status != 503 and '"provider_silent"' not in text:
             self.oracle.broken(
                 "errors", f"{method} {template} answered {status}: {self.last_error[-700:]}", event["path"]
             )
