@@ -73,7 +73,7 @@ def take_notice(notice: PaymentNoticed) -> None:
             read=payment,
         )
     elif not payment.holds_money:
-        attempts.ask(payment, close=False, chasing=False)
+        attempts.ask(payment, close=False, chasing=False, told=notice.outcome == Outcome.CAPTURED)
 
 
 def _whose_refund(notice: PaymentNoticed) -> str:
