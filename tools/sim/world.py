@@ -31,6 +31,7 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, relay
 from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
+from infra import functions as deployed
 from tools import resources, routing
 from tools.carriers.hub import Hub
 from tools.sandbox.stand_in import Outgoing
@@ -170,7 +171,10 @@ class World:
         self.watches = Stopwatches(self.oracle, self.bank, job_every_s=job_every_s())
         self.storage = Storage(_specs(), now_s=self.now_s, stale=self._is_stale, changed=self._changed)
         self.queues = Queues(
-            [names.queue_name(queue) for queue in topology.QUEUES], now_s=self.now_s, inspect=self._sent
+            [names.queue_name(queue) for queue in topology.QUEUES],
+            now_s=self.now_s,
+            inspect=self._sent,
+            visibility_s={names.queue_name(queue): float(deployed.visibility_s(queue)) for queue in topology.QUEUES},
         )
         local = resources.local_secrets() | self.bank.secrets()
         self.secrets = Secrets({names.secret_name(name): value for name, value in local.items()})
