@@ -18,7 +18,6 @@ MAX_RECEIVES = 10
 """The queues' redrive policy (tools/resources.py, infra/)."""
 MAX_DELAY_S = 900
 MESSAGE_CAP_BYTES = 262_144
-KEPT_S = 14 * 86400
 
 
 @dataclass(frozen=True)

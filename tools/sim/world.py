@@ -84,11 +84,6 @@ def _specs() -> tuple[Params, ...]:
 
 
 @cache
-def _ttl_names() -> dict[str, str]:
-    return {spec["TableName"]: spec["ttl"] for spec in resources.table_specs().values() if spec["ttl"]}
-
-
-@cache
 def _functions() -> dict[str, Callable[[Params, Any], Params]]:
     found: dict[str, Callable[[Params, Any], Params]] = {}
     for queue, module in topology.QUEUES.items():
