@@ -111,7 +111,7 @@ def _queues(function: Function) -> list[Json]:
         own = att(queue_resource(function.consumes), "Arn")
         actions = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"]
         statements.append(_statement("Consume", [f"sqs:{action}" for action in actions], [own]))
-        sends.append(att(dead_resource(function.consumes), "Arn"))
+        sends += [own, att(dead_resource(function.consumes), "Arn")]  # A message that waits long goes on afresh.
     if function.reads_streams:
         sends.append(att(dead_resource("relay"), "Arn"))
     if sends:

@@ -183,7 +183,7 @@ def get_story(purchase_id: str) -> StoryView:
     "/v1/operator/payments/{payment_id}/query",
     access=Access.OPERATOR,
     returns=PaymentRecordView,
-    raises=(UnknownPayment,),
+    raises=(UnknownPayment, ProviderSilent),
     idempotent=False,  # It asks the provider and records the fact it hears, which has a name of its own.
 )
 def query_payment(payment_id: str) -> PaymentRecordView:

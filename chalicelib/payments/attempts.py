@@ -9,17 +9,20 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import Conflict
+from chalicelib.kernel.errors import Conflict, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Purchase, PurchaseStatus, Sale
 from chalicelib.payments import billing, domain, events, providers, quarantine, refund_requests, store
-from chalicelib.payments.domain import REFUND, Conclusion, Payment, PaymentStatus, Refund, Story
+from chalicelib.payments.domain import REFUND, Conclusion, Payment, PaymentStatus, ProviderSilent, Refund, Story
 from chalicelib.payments.ports import CloseOutcome, Outcome, Provider, Report
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
+
+ASK_AGAIN_S = 30
+"""How soon a notice of money comes again when nobody but it would ask a silent provider."""
 
 
 def chase(payment_id: str) -> Payment:
@@ -34,12 +37,17 @@ def chase(payment_id: str) -> Payment:
 
 
 def query_now(payment_id: str) -> Payment:
-    """Ask the provider because an operator wants to know, whatever the state.
+    """Ask the provider because an operator or a bill wants to know, whatever the state.
 
     Raises:
         UnknownPayment: if there is no such attempt.
+        ProviderSilent: if it gives no answer that can be trusted: the record says no more than before.
     """
-    return ask(store.load_payment(payment_id), close=False, chasing=False)
+    payment = store.load_payment(payment_id)
+    report = providers.load(payment.provider).query(domain.attempt_of(payment))
+    if report.outcome is Outcome.UNKNOWN:
+        raise ProviderSilent(provider=payment.provider)
+    return apply_report(payment, report, given_up=False, chasing=False)
 
 
 def conclude_attempts(purchase: Purchase) -> Conclusion:
@@ -60,10 +68,13 @@ def conclude(story: Story) -> Conclusion:
     return Conclusion.UNKNOWN if any(state in domain.OPEN for state in states) else Conclusion.CLOSED
 
 
-def ask(payment: Payment, *, close: bool, chasing: bool) -> Payment:
+def ask(payment: Payment, *, close: bool, chasing: bool, told: bool = False) -> Payment:
     """Ask the provider and apply its answer; ``close`` also closes there what nobody has paid.
 
-    ``chasing``: the deadline passed, so silence moves it on.
+    ``chasing``: the deadline passed, so silence moves it on. ``told``: a notice says that it was paid.
+
+    Raises:
+        RetryLater: if it was told of money, the provider is silent, and no deadline will ask again.
     """
     adapter = providers.load(payment.provider)
     report = adapter.query(domain.attempt_of(payment))
@@ -72,7 +83,15 @@ def ask(payment: Payment, *, close: bool, chasing: bool) -> Payment:
         report, given_up = _close(adapter, payment)
     if report.outcome is Outcome.UNKNOWN:
         log.warning("provider silent", payment_id=payment.payment_id, provider=adapter.name, step="query")
+        if told:
+            _keep_asking(payment)
     return apply_report(payment, report, given_up=given_up, chasing=chasing)
+
+
+def _keep_asking(payment: Payment) -> None:
+    """Let the notice come again where nobody else would ask: an attempt that has ended is not chased."""
+    if not payment.is_open and not payment.holds_money:
+        raise RetryLater("told of money, and the provider is silent", delay_s=ASK_AGAIN_S)
 
 
 def _close(adapter: Provider, payment: Payment) -> tuple[Report, bool]:
@@ -237,10 +256,16 @@ def _surplus_refund(payment: Payment) -> Refund:
 
 
 def _doubt(payment: Payment, why: str, **said: str) -> Payment:
-    """Keep what was said, then let the provider's own answer decide. Without one, it stays an operator's case."""
+    """Keep what was said, then let the provider's own answer decide. Without one, it stays an operator's case.
+
+    Raises:
+        RetryLater: if there is none, and no deadline of the attempt will ask for it.
+    """
     quarantined = quarantine.put_aside(payment, why, **said)
     adapter = providers.load(payment.provider)
     report = adapter.query(domain.attempt_of(payment))
+    if report.outcome is Outcome.UNKNOWN:
+        _keep_asking(payment)
     settled = apply_report(payment, report, given_up=False, chasing=False)
     if report.outcome is not Outcome.UNKNOWN and not quarantined.resolved:
         amount = f" {report.amount.text()}" if report.amount else ""

@@ -90,7 +90,7 @@ def take_notice(notice: PaymentNoticed) -> None:
             read=payment,
         )
     elif not payment.holds_money:
-        attempts.ask(payment, close=False, chasing=False)
+        attempts.ask(payment, close=False, chasing=False, told=notice.outcome == Outcome.CAPTURED)
 
 
 def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money | None, *, proves: bool) -> None:

@@ -48,7 +48,7 @@ def _judge(run: Run, line: Line, ours: Ours | None, twin: Line | None, earlier: 
         ours = _asked(ours)
         verdict = _after_asking(verdict, domain.judge(line, ours, provider=run.provider))
         found = replace(found, finding=verdict.finding, why=verdict.why, ours=ours)
-    elif verdict.finding is Finding.MATCH and _was_missing_here(earlier):
+    elif verdict.finding is Finding.MATCH and _was_missing_here(earlier) and ours is not None and ours.done:
         found = replace(found, finding=Finding.MISSING_HERE, why=earlier.why if earlier else "")
     if found.finding is Finding.MISSING_HERE and ours is not None and ours.done and not twin:
         found = replace(found, healed=True)

@@ -2,7 +2,7 @@
 
 A capability's ``consumers.py`` builds one :class:`Consumer`, registers a handler per event type, and declares the
 Lambda function that hands it the batch. A message that keeps failing is backed off, then moved to the queue's
-dead letters with the reason as an attribute.
+dead letters with the reason as an attribute; one that only met throttles and time-outs of AWS goes on.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import msgspec
 
 from chalicelib.kernel import context, ids
 from chalicelib.kernel import events as facts
-from chalicelib.kernel.errors import RetryLater, ShopError
+from chalicelib.kernel.errors import Busy, RetryLater, ShopError
 from chalicelib.kernel.events import Envelope, Event
 from chalicelib.runtime import aws, log, metrics, names, queues
+from chalicelib.runtime.db import dynamo
 
 MAX_RECEIVES = 8
 """After so many failures a message goes to the dead letters. The queue's redrive policy says two more, as a net."""
@@ -76,6 +77,9 @@ class Consumer:
                 log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
                 metrics.count("consumer_failures")
                 delay_s = min(BACK_OFF_CAP_S, 2**receives)
+                if receives >= MAX_RECEIVES and (isinstance(error, Busy) or dynamo.is_passing(error)):
+                    # AWS failed, not the message: it may have been received so often because it waited by decision.
+                    return self._again(record, envelope, delay_s=delay_s, receives=receives)
                 return self._later(record, reason, delay_s=delay_s, spent=receives >= MAX_RECEIVES)
             log.info("consumed", event=envelope.id)
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -14,80 +14,29 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments.bills import Bill, BillKind, BillUnavailable
 from chalicelib.payments.ports import (
-    Ack,
     Action,
     Attempt,
     CloseOutcome,
-    Notice,
-    NoticeRefused,
     Outcome,
-    PaymentOrder,
-    RefundOrder,
     RefundOutcome,
 )
 from chalicelib.payments.providers import alipay
 from chalicelib.runtime import outbound
+from tests.contract.counter import Counter
 from tools.sandbox.alipay import Alipay, certified_key, plain_key
-from tools.sandbox.mount import transport
 
 HOOK = "https://shop.example/v1/webhooks/payments/alipay"
 
 
-class Shop:
-    """Our side: an adapter that talks to the stand-in and takes its notices as the webhook does."""
+class Shop(Counter):
+    hook = HOOK
+    wanted: ClassVar[dict[str, Any]] = {"description": "茶 & tea/coffee = + 100%", "method": "qr"}
+    sandbox: Alipay
+    adapter: alipay.Alipay
 
     def __init__(self, **changes: Any) -> None:
-        self.sandbox = Alipay(now=lambda: clock.now().timestamp(), **changes)
-        self.adapter = alipay.build(self.sandbox.configuration())
-        self.requests: list[outbound.Request] = []
-        self.heard: list[Notice] = []
-        self.refused: list[NoticeRefused] = []
-        self._send = transport(self.sandbox)
-        outbound.install(self.send)
-
-    def send(self, request: outbound.Request) -> outbound.Response:
-        self.requests.append(request)
-        return self._send(request)
-
-    def webhook(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        assert url == HOOK
-        try:
-            self.heard.append(self.adapter.verify(headers, body))
-        except NoticeRefused as refusal:
-            self.refused.append(refusal)
-            return self.adapter.acknowledge(Ack.REFUSED)[0]
-        return self.adapter.acknowledge(Ack.ACCEPTED)[0]
-
-    def order(self, number: int = 1, **changes: Any) -> PaymentOrder:
-        now = clock.now()
-        known: dict[str, Any] = {
-            "payment_id": ids.child_id("pay", "pur_" + ids.digest("alipay"), number),
-            "amount": Money(8800),
-            "description": "茶 & tea/coffee = + 100%",
-            "method": "qr",
-            "created_at": now,
-            "expires_at": now + timedelta(minutes=30),
-            "notify_url": HOOK,
-            "return_url": "https://shop.example/done?a=1&b=2",
-        }
-        return PaymentOrder(**known | changes)
-
-    def offered(self, number: int = 1) -> Attempt:
-        wanted = self.order(number)
-        assert self.adapter.create(wanted).outcome is Outcome.PENDING
-        return Attempt(wanted.payment_id, wanted.amount, wanted.created_at)
-
-    def paid(self, number: int = 1) -> Attempt:
-        attempt = self.offered(number)
-        self.sandbox.pay(attempt.payment_id)
-        return attempt
-
-    def refund(self, attempt: Attempt, minor: int, number: int = 1, *, before: int = 0) -> RefundOrder:
-        refund_id = ids.child_id("ref", attempt.payment_id, number)
-        return RefundOrder(refund_id, attempt, Money(minor), attempt.amount, Money(before), "不合适", HOOK)
-
-    def deliver(self) -> int:
-        return self.sandbox.tick(self.webhook)
+        sandbox = Alipay(now=lambda: clock.now().timestamp(), **changes)
+        super().__init__(sandbox, alipay.build(sandbox.configuration()))
 
 
 @pytest.fixture
@@ -184,7 +133,7 @@ def test_what_cannot_be_created_is_refused_without_a_call(shop: Shop) -> None:
 
 
 def test_creating_again(shop: Shop) -> None:
-    attempt = shop.offered()
+    attempt = shop.created()
     assert shop.adapter.create(shop.order()).outcome is Outcome.PENDING
     other = shop.adapter.create(shop.order(amount=Money(8900)))
     assert (other.outcome, other.code) == (Outcome.UNKNOWN, "ACQ.CONTEXT_INCONSISTENT")
@@ -212,7 +161,7 @@ def test_a_wrong_clock_is_refused_by_the_host_and_stays_unknown(shop: Shop) -> N
 
 
 def test_paying_while_we_close_is_a_capture(shop: Shop) -> None:
-    attempt = shop.offered()
+    attempt = shop.created()
     shop.sandbox.scan(attempt.payment_id)
     shop.sandbox.steer(attempt.payment_id, pay_during_close=True)
 
@@ -365,7 +314,7 @@ def test_a_refund_made_in_the_console_is_told_with_its_own_number(shop: Shop) ->
 
 
 def test_duplicates_reorder_and_gbk(shop: Shop) -> None:
-    attempt = shop.offered()
+    attempt = shop.created()
     shop.sandbox.steer(attempt.payment_id, duplicates=10, reorder=True, charset="gbk")
     shop.sandbox.pay(attempt.payment_id)
 
@@ -385,7 +334,7 @@ def test_duplicates_reorder_and_gbk(shop: Shop) -> None:
     ],
 )
 def test_wrong_notices_are_refused_and_sent_again(shop: Shop, noon: Any, changes: dict[str, Any], code: str) -> None:
-    attempt = shop.offered()
+    attempt = shop.created()
     shop.sandbox.steer(attempt.payment_id, **changes)
     shop.sandbox.pay(attempt.payment_id)
 
@@ -397,7 +346,7 @@ def test_wrong_notices_are_refused_and_sent_again(shop: Shop, noon: Any, changes
 
 
 def test_another_amount_says_so_and_dropped_notices_are_found_by_query(shop: Shop) -> None:
-    attempt = shop.offered(1)
+    attempt = shop.created(1)
     shop.sandbox.steer(attempt.payment_id, notice_amount=1)
     shop.sandbox.pay(attempt.payment_id)
     shop.deliver()
@@ -443,14 +392,8 @@ DAY = date(2026, 11, 22)
 
 
 def _traded(noon: Any, **changes: Any) -> Shop:
-    """Two payments and two refunds on the 22nd of November in China; a third payment just after its midnight."""
     shop = Shop(**changes)
-    first, second = shop.paid(1), shop.paid(2)
-    noon.moment = datetime(2026, 11, 22, 15, 59, 59, tzinfo=UTC)
-    shop.adapter.refund(shop.refund(first, 100))
-    shop.adapter.refund(shop.refund(second, 8800, 2))
-    noon.advance(timedelta(seconds=1))
-    shop.paid(3)
+    shop.trade(noon)
     noon.moment = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
     return shop
 
@@ -522,19 +465,7 @@ def test_bills_are_fetched_from_alipay_only(noon: Any, shop: Shop) -> None:
 
 def test_the_stand_in_is_the_same_for_the_same_seed(noon: Any) -> None:
     def run() -> list[tuple[dict[str, str], bytes]]:
-        shop = Shop(chance=random.Random(7))
-        sent: list[tuple[dict[str, str], bytes]] = []
-        for number in range(1, 6):
-            attempt = shop.paid(number)
-            shop.adapter.refund(shop.refund(attempt, 10, number))
-
-        def take(url: str, headers: dict[str, str], body: bytes) -> int:
-            sent.append((headers, body))
-            return 200
-
-        shop.sandbox.tick(take)
-        outbound.install(None)
-        return sent
+        return Shop(chance=random.Random(7)).traffic()
 
     assert run() == run()
     assert len(run()) == 10

@@ -30,26 +30,15 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
 )
 from chalicelib.payments.providers import _alipay_wire, _keys, _wire, alipay
-from chalicelib.runtime import outbound
 from tests.contract.recorded import at, names, vectors
 from tools.sandbox import alipay as other_end
 from tools.sandbox import rsa
 
+pytestmark = pytest.mark.usefixtures("no_network")
+
 FILE = "alipay_public.json"
 NOW = 1_760_000_000
 METHOD = "alipay.trade.query"
-
-
-@pytest.fixture(autouse=True)
-def no_network() -> Any:
-    """Verification never calls out."""
-
-    def refuse(request: outbound.Request) -> outbound.Response:
-        raise AssertionError(f"called {request.url}")
-
-    outbound.install(refuse)
-    yield
-    outbound.install(None)
 
 
 def _told(**changes: Any) -> dict[str, Any]:

@@ -49,18 +49,15 @@ def stand(request: pytest.FixtureRequest, noon: Any) -> Iterator[Stand]:
     outbound.install(None)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_aws() -> Iterator[None]:
+    """An adapter that was given its configuration calls nothing of AWS."""
+
     def refuse(service: str, operation: str, params: Any, proceed: Any) -> Any:
         raise AssertionError(f"{service}.{operation} in an adapter with its own configuration")
 
     with aws.hooked(refuse):
         yield
-
-
-@pytest.fixture(autouse=True)
-def _no_aws(no_aws: None) -> None:
-    """An adapter that was given its configuration calls nothing of AWS."""
 
 
 def order(number: int = 1, *, method: str = "") -> PaymentOrder:

@@ -6,96 +6,46 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
 from chalicelib.payments.bills import Bill, BillKind, BillUnavailable
 from chalicelib.payments.ports import (
-    Ack,
     Action,
     Attempt,
     BadSignature,
     CloseOutcome,
-    IgnoredNotice,
-    Notice,
-    NoticeRefused,
     Outcome,
-    PaymentOrder,
-    RefundOrder,
     RefundOutcome,
 )
 from chalicelib.payments.providers import wechatpay
 from chalicelib.runtime import outbound
+from tests.contract.counter import Counter
 from tools.sandbox import rsa
-from tools.sandbox.mount import transport
 from tools.sandbox.wechatpay import WechatPay, certificate, public_key
 
 HOOK = "https://shop.example/v1/webhooks/payments/wechatpay"
 
 
-class Shop:
-    """Our side: an adapter that talks to the stand-in and takes its notices as the webhook does."""
+class Shop(Counter):
+    hook = HOOK
+    wanted: ClassVar[dict[str, Any]] = {
+        "description": "茶 & tea " * 40,
+        "method": "native",
+        "payer": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
+        "client_ip": "203.0.113.7",
+    }
+    reason = "不合适" * 40
+    sandbox: WechatPay
+    adapter: wechatpay.WechatPay
 
     def __init__(self, **changes: Any) -> None:
-        self.sandbox = WechatPay(now=lambda: clock.now().timestamp(), **changes)
-        self.adapter = wechatpay.build(self.sandbox.configuration())
-        self.requests: list[outbound.Request] = []
-        self.heard: list[Notice] = []
-        self.refused: list[NoticeRefused] = []
-        self._send = transport(self.sandbox)
-        outbound.install(self.send)
-
-    def send(self, request: outbound.Request) -> outbound.Response:
-        self.requests.append(request)
-        return self._send(request)
-
-    def webhook(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        assert url == HOOK
-        try:
-            self.heard.append(self.adapter.verify(headers, body))
-        except IgnoredNotice:
-            return self.adapter.acknowledge(Ack.ACCEPTED)[0]
-        except NoticeRefused as refusal:
-            self.refused.append(refusal)
-            return self.adapter.acknowledge(Ack.REFUSED)[0]
-        return self.adapter.acknowledge(Ack.ACCEPTED)[0]
-
-    def order(self, number: int = 1, **changes: Any) -> PaymentOrder:
-        now = clock.now()
-        known: dict[str, Any] = {
-            "payment_id": ids.child_id("pay", "pur_" + ids.digest("wechat"), number),
-            "amount": Money(8800),
-            "description": "茶 & tea " * 40,
-            "method": "native",
-            "created_at": now,
-            "expires_at": now + timedelta(minutes=30),
-            "notify_url": HOOK,
-            "return_url": "https://shop.example/done?a=1&b=2",
-            "payer": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o",
-            "client_ip": "203.0.113.7",
-        }
-        return PaymentOrder(**known | changes)
-
-    def created(self, number: int = 1) -> Attempt:
-        wanted = self.order(number)
-        assert self.adapter.create(wanted).outcome is Outcome.PENDING
-        return Attempt(wanted.payment_id, wanted.amount, wanted.created_at)
-
-    def paid(self, number: int = 1) -> Attempt:
-        attempt = self.created(number)
-        self.sandbox.pay(attempt.payment_id)
-        return attempt
-
-    def refund(self, attempt: Attempt, minor: int, number: int = 1) -> RefundOrder:
-        refund_id = ids.child_id("ref", attempt.payment_id, number)
-        return RefundOrder(refund_id, attempt, Money(minor), attempt.amount, Money(0), "不合适" * 40, HOOK)
-
-    def deliver(self) -> int:
-        return self.sandbox.tick(self.webhook)
+        sandbox = WechatPay(now=lambda: clock.now().timestamp(), **changes)
+        super().__init__(sandbox, wechatpay.build(sandbox.configuration()))
 
 
 @pytest.fixture
@@ -476,14 +426,8 @@ DAY = date(2026, 11, 22)
 
 
 def _traded(noon: Any, **changes: Any) -> Shop:
-    """Two payments and two refunds on the 22nd of November in China; a third payment just after its midnight."""
     shop = Shop(**changes)
-    first, second = shop.paid(1), shop.paid(2)
-    noon.moment = datetime(2026, 11, 22, 15, 59, 59, tzinfo=UTC)
-    shop.adapter.refund(shop.refund(first, 100))
-    shop.adapter.refund(shop.refund(second, 8800, 2))
-    noon.advance(timedelta(seconds=1))
-    shop.paid(3)
+    shop.trade(noon)
     noon.moment = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
     return shop
 
@@ -554,20 +498,7 @@ def test_a_bill_that_was_changed_on_its_way_is_not_read(noon: Any, shop: Shop) -
 
 def test_the_stand_in_is_the_same_for_the_same_seed(noon: Any) -> None:
     def run() -> list[tuple[dict[str, str], bytes]]:
-        ids.install_entropy(random.Random(5).randbytes)
-        shop = Shop(chance=random.Random(7))
-        sent: list[tuple[dict[str, str], bytes]] = []
-        for number in range(1, 6):
-            attempt = shop.paid(number)
-            shop.adapter.refund(shop.refund(attempt, 10, number))
-
-        def take(url: str, headers: dict[str, str], body: bytes) -> int:
-            sent.append((headers, body))
-            return 200
-
-        shop.sandbox.tick(take)
-        outbound.install(None)
-        return sent
+        return Shop(chance=random.Random(7)).traffic()
 
     assert run() == run()
     assert len(run()) == 10

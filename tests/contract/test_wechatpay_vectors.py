@@ -31,10 +31,11 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
 )
 from chalicelib.payments.providers import _bills, _keys, _wechatpay_wire, wechatpay
-from chalicelib.runtime import outbound
 from tests.contract.recorded import at, names, vectors
 from tools.sandbox import rsa
 from tools.sandbox import wechatpay as other_end
+
+pytestmark = pytest.mark.usefixtures("no_network")
 
 FILE = "wechatpay_v3_public.json"
 NOW = 1_760_000_000
@@ -54,18 +55,6 @@ def _platform(vector: Any) -> list[dict[str, str]]:
     if "certificate_pem" in vector:
         return [{"serial": vector.get("serial", ""), "pem": vector["certificate_pem"]}]
     return [{"serial": vector["serial"], "pem": vector["public_key_pem"]}]
-
-
-@pytest.fixture(autouse=True)
-def no_network() -> Any:
-    """Verification never calls out."""
-
-    def refuse(request: outbound.Request) -> outbound.Response:
-        raise AssertionError(f"called {request.url}")
-
-    outbound.install(refuse)
-    yield
-    outbound.install(None)
 
 
 @pytest.mark.parametrize("vector", vectors(FILE, "request_sign"), ids=names(vectors(FILE, "request_sign")))

@@ -98,10 +98,6 @@ class Visit:
         self.buyer.token = people.token(self.account_id)
         return [payment["status"] for payment in self.buyer.get(f"{self.path}/payments")["items"]]
 
-    def has_surplus(self) -> bool:
-        """Say whether money came that nobody waits for."""
-        return self.payments()[0] in ("surplus", "returned")
-
     def refund(self, minor: int) -> None:
         """Refund as an operator."""
         order_id = ids.child_id("ord", self.purchase["purchase_id"], 1)

@@ -220,6 +220,13 @@ def test_whoever_an_event_goes_to_may_be_sent_to_by_the_relay() -> None:
         assert permissions.is_allowed(functions.DEADLINES, need)
 
 
+@pytest.mark.parametrize("queue", functions.QUEUE_FUNCTIONS)
+def test_a_consumer_may_send_on_what_waits_long(queue: str) -> None:
+    name = functions.QUEUE_FUNCTIONS[queue]
+    assert permissions.is_allowed(name, ("sqs:SendMessage", policies.queue_resource(queue)))
+    assert permissions.is_allowed(name, ("sqs:SendMessage", policies.dead_resource(queue)))
+
+
 def test_the_recorder_tells_what_a_function_may_not(cloud: str) -> None:
     from chalicelib.kernel import context
     from chalicelib.runtime import aws

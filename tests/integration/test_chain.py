@@ -12,7 +12,7 @@ import pytest
 from chalicelib import topology
 from chalicelib.kernel import context
 from chalicelib.kernel import events as facts
-from chalicelib.kernel.errors import Conflict, RetryLater
+from chalicelib.kernel.errors import Busy, Conflict, RetryLater
 from chalicelib.kernel.events import Envelope, Event
 from chalicelib.runtime import aws, consume, deadlines, names, queues, relay
 from chalicelib.runtime.consume import Consumer
@@ -140,6 +140,32 @@ def test_a_decision_to_wait_outlasts_the_redrive_policy(hidden: dict[str, int]) 
         refusing[0] = False
         assert consumer.handle({"Records": [early, late, told_again]}) == {"batchItemFailures": kept[:1]}
     assert sent == [("bell.rung#b", 30)]
+    assert dead_letters("orders") == []
+
+
+def test_a_throttle_after_many_waits_is_no_reason_for_a_dead_letter(hidden: dict[str, int]) -> None:
+    consumer = Consumer("orders")
+
+    def fail(event: Any, envelope: Envelope) -> None:
+        raise Busy
+
+    consumer.on(Rung)(fail)
+    consumer.on(deadlines.Due)(fail)
+    sent: list[str] = []
+
+    def hook(service: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
+        if operation == "SendMessageBatch":
+            sent.extend(json.loads(entry["MessageBody"])["id"] for entry in params["Entries"])
+            return {"Successful": []}
+        return proceed()
+
+    due = facts.seal(deadlines.Due(kind="x", record_id="x", parent_id="x", due_at_s=1))
+    late = [record(rung("a"), receives=consume.MAX_RECEIVES), record(due, number=1, receives=consume.MAX_RECEIVES)]
+    early = record(rung("b"), number=2, receives=1)
+    with aws.hooked(hook):
+        assert consumer.handle({"Records": [*late, early]}) == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+    assert sent == ["bell.rung#a"]
+    assert hidden == {"r2": 2}
     assert dead_letters("orders") == []
 
 

@@ -351,6 +351,17 @@ def test_a_quarantined_notice_is_marked_as_seen(till: Till) -> None:
     assert (seen.json["resolved"], payment(payment_id).status.value) == ("seen", "pending")
 
 
+def test_a_provider_that_does_not_answer_a_query_is_told_from_one_that_says_nothing_new(till: Till) -> None:
+    payment_id = till.started(till.sale((1000,)))
+    till.sandbox.steer(payment_id, down=("query",))
+    before = payment(payment_id)
+    silent = till.operate("POST", f"/v1/operator/payments/{payment_id}/query")
+    assert (silent.status, silent.json["code"]) == (502, "provider_silent")
+    assert payment(payment_id) == before
+    till.sandbox.steer(payment_id, down=())
+    assert till.operate("POST", f"/v1/operator/payments/{payment_id}/query").json["status"] == "pending"
+
+
 def test_lists_by_state_and_age(till: Till) -> None:
     sale = till.sale((1000,))
     payment_id = till.started(sale)

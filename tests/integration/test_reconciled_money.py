@@ -170,6 +170,23 @@ def test_a_corrected_bill_settles_what_it_does_not_say_any_more(
     assert len(cases(CaseStatus.SETTLED)) == 4
 
 
+def test_a_refund_the_corrected_bill_calls_failed_like_us_is_no_case_any_more(
+    till: Till, bills: Callable[..., None]
+) -> None:
+    sale, paid = till.paid((1000,))
+    till.sandbox.steer(paid, refund="abnormal")
+    refund_id = refund(till, sale, 300)
+    [stuck] = cases()
+    captured = line(BillKind.PAYMENT, 1000, payment_id=paid)
+    back = line(BillKind.REFUND, 300, payment_id=paid, refund_id=refund_id, status="SUCCESS", number=2)
+    bills(FIRST, captured, back)
+    assert dict(reconcile(till, FIRST).counts) == {"match": 1, "missing_here": 1}
+    assert {case.kind for case in cases()} == {"refund_stuck", "missing_here"}
+    bills(FIRST, captured, replace(back, status="ABNORMAL"))
+    assert dict(reconcile(till, FIRST, again=True).counts) == {"match": 2}
+    assert [case.case_id for case in cases()] == [stuck.case_id]
+
+
 # --- stuck refunds ----------------------------------------------------------------------------------------------------
 
 

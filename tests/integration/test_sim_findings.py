@@ -14,6 +14,7 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus, PurchaseStatus
 from chalicelib.payments import service as payments
 from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import CloseOutcome
 from chalicelib.payments.providers.sandbox import Sandbox as Adapter
 from chalicelib.runtime import aws
@@ -109,3 +110,31 @@ def test_a_throttled_secret_is_busy_not_broken(cloud: str, noon: Any) -> None:
     with aws.hooked(hook):
         answer = buyer.get("/v1/orders")
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "busy", "1")
+
+
+@pytest.mark.parametrize("said", [{}, {"amount_minor": 1, "currency": "CNY", "transaction_id": "t1"}])
+def test_a_notice_of_money_on_a_closed_attempt_waits_for_a_silent_provider(till: Till, said: dict[str, Any]) -> None:
+    sale = till.sale((2000,))
+    payment_id = till.started(sale)
+    payments.conclude_attempts(sale.purchase)
+    till.sandbox.steer(payment_id, notify=False, down=("query",))
+    till.sandbox.pay_closed(payment_id)
+    notice = PaymentNoticed(provider="sandbox", notice_id="n1", payment_id=payment_id, outcome="captured", **said)
+
+    with pytest.raises(RetryLater):
+        payments.take_notice(notice)
+    assert payment(payment_id).status is PaymentStatus.CLOSED
+
+    till.sandbox.steer(payment_id, down=())
+    payments.take_notice(notice)
+    assert payment(payment_id).status is PaymentStatus.CAPTURED
+    assert orders.load_purchase(sale.purchase.purchase_id).status is PurchaseStatus.PAID
+    assert [bool(found.resolved) for found in story(sale).quarantined] == [True] * bool(said)
+
+
+def test_a_notice_that_the_provider_denies_is_done_with(till: Till) -> None:
+    sale = till.sale((2000,))
+    payment_id = till.started(sale)
+    payments.conclude_attempts(sale.purchase)
+    payments.take_notice(PaymentNoticed(provider="sandbox", notice_id="n1", payment_id=payment_id, outcome="captured"))
+    assert payment(payment_id).status is PaymentStatus.CLOSED

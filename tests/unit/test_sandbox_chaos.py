@@ -156,11 +156,17 @@ def test_a_pending_refund_ripens_once() -> None:
         stand_in.tick(lambda *_: 200)
         return stand_in.refunds["ref_1"].state
 
-    assert [tick(0), tick(119), tick(1)] == ["pending", "pending", "abnormal"]
-    assert [content["state"] for _, content in stand_in.delivered] == ["paid", "abnormal", "abnormal"]
+    assert [tick(0), tick(119)] == ["pending", "pending"]
     stand_in._refund({**refund, "out_refund_no": "ref_2"})
-    assert stand_in.refunds["ref_2"].state == "succeeded"
-    assert tick(1000) == "abnormal"
+    assert tick(1) == "abnormal"
+    assert [content["state"] for _, content in stand_in.delivered] == ["paid", "abnormal", "abnormal"]
+    stand_in._refund({**refund, "out_refund_no": "ref_3"})
+    assert stand_in.refunds["ref_3"].state == "succeeded"
+    assert tick(119) == "abnormal"
+    assert stand_in.refunds["ref_2"].state == "pending"
+    assert tick(1) == "abnormal"
+    assert stand_in.refunds["ref_2"].state == "abnormal", "it was under way before the first one ended"
+    assert stand_in._pending == {}
 
 
 def test_slow_answers_are_slow_for_whoever_waits() -> None:

@@ -86,7 +86,6 @@ class Pump:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._schedule = threading.Condition()
-        self._jumps = 0
         self._scheduled: list[functions.ScheduledFunction] = []
 
     def start(self) -> None:

@@ -339,17 +339,18 @@ class StandIn(ABC):
 
     def _ripen(self) -> None:
         """Let refunds that have been pending for long enough come to the end that was asked for."""
-        for row in self.refund_listing():
-            number, wanted = row["number"], self.steering(row["order"])
-            if row["state"] != "pending":
-                self._pending.pop(number, None)
-            elif number in self._pending:
-                since, after_s, then = self._pending[number]
-                if self.now() - since >= after_s:
-                    self.steer(row["order"], refund="succeeded", refund_then="")
-                    self.settle(number, then)
-            elif wanted.refund_then:
-                self._pending[number] = (self.now(), wanted.refund_after_s, wanted.refund_then)
+        pending = {row["number"]: row["order"] for row in self.refund_listing() if row["state"] == "pending"}
+        for number, order in pending.items():
+            wanted = self.steering(order)
+            if wanted.refund_then:
+                self._pending.setdefault(number, (self.now(), wanted.refund_after_s, wanted.refund_then))
+        for number, (since, after_s, then) in list(self._pending.items()):
+            if number not in pending:
+                del self._pending[number]
+            elif self.now() - since >= after_s:
+                del self._pending[number]
+                self.steer(pending[number], refund="succeeded", refund_then="")
+                self.settle(number, then)
 
     def repeat_notices(self, number: str, times: int) -> None:
         """Send what is on its way about an order so many times more."""

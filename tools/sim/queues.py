@@ -14,11 +14,11 @@ from typing import Any
 from tools.sim.storage import Answer, Params, failure
 
 VISIBILITY_S = 60.0
+"""Of a queue that nobody says otherwise about."""
 MAX_RECEIVES = 10
 """The queues' redrive policy (tools/resources.py, infra/)."""
 MAX_DELAY_S = 900
 MESSAGE_CAP_BYTES = 262_144
-KEPT_S = 14 * 86400
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,19 @@ class Queues:
     """All queues of one account. ``inspect`` sees every body that is sent."""
 
     def __init__(
-        self, names: Iterable[str], *, now_s: Callable[[], float], inspect: Callable[[str, str], None] | None = None
+        self,
+        names: Iterable[str],
+        *,
+        now_s: Callable[[], float],
+        inspect: Callable[[str, str], None] | None = None,
+        visibility_s: Mapping[str, float] | None = None,
     ) -> None:
         self.queues: dict[str, Queue] = {}
         for name in names:
             self.queues[name] = Queue(name, f"{name}-dead")
             self.queues[f"{name}-dead"] = Queue(f"{name}-dead", None)
         self._now_s = now_s
+        self._visibility_s = visibility_s or {}
         self._inspect = inspect or (lambda _queue, _body: None)
         self._serial = 0
         self._operations: dict[str, Callable[[Params], Answer]] = {
@@ -102,7 +108,12 @@ class Queues:
                 continue
             receives = message.receives + 1
             receipt = f"{message.message_id}#{receives}"
-            message = replace(message, visible_at=now_s + VISIBILITY_S, receives=receives, receipt=receipt)
+            message = replace(
+                message,
+                visible_at=now_s + self._visibility_s.get(name, VISIBILITY_S),
+                receives=receives,
+                receipt=receipt,
+            )
             queue.messages[number] = message
             taken.append(message)
         return taken

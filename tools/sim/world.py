@@ -31,6 +31,7 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, relay
 from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
+from infra import functions as deployed
 from tools import resources, routing
 from tools.carriers.hub import Hub
 from tools.sandbox.stand_in import Outgoing
@@ -81,11 +82,6 @@ def _specs() -> tuple[Params, ...]:
     return tuple(
         {name: value for name, value in spec.items() if name != "ttl"} for spec in resources.table_specs().values()
     )
-
-
-@cache
-def _ttl_names() -> dict[str, str]:
-    return {spec["TableName"]: spec["ttl"] for spec in resources.table_specs().values() if spec["ttl"]}
 
 
 @cache
@@ -170,7 +166,10 @@ class World:
         self.watches = Stopwatches(self.oracle, self.bank, job_every_s=job_every_s())
         self.storage = Storage(_specs(), now_s=self.now_s, stale=self._is_stale, changed=self._changed)
         self.queues = Queues(
-            [names.queue_name(queue) for queue in topology.QUEUES], now_s=self.now_s, inspect=self._sent
+            [names.queue_name(queue) for queue in topology.QUEUES],
+            now_s=self.now_s,
+            inspect=self._sent,
+            visibility_s={names.queue_name(queue): float(deployed.visibility_s(queue)) for queue in topology.QUEUES},
         )
         local = resources.local_secrets() | self.bank.secrets()
         self.secrets = Secrets({names.secret_name(name): value for name, value in local.items()})
@@ -415,7 +414,8 @@ class World:
         self.say(f"      = {status} {text[:140] if status >= 400 else ''}")
         if status >= 400:
             self._inspect(f"{method} {template} {status}", text)
-        if status >= 500 and status != 503:
+        # Busy, or a provider that did not answer the operator who asked: both honest.
+        if status >= 500 and status != 503 and '"provider_silent"' not in text:
             self.oracle.broken(
                 "errors", f"{method} {template} answered {status}: {self.last_error[-700:]}", event["path"]
             )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers import qqwallet
 from tests.contract.stands import Sent, Wrong
+from tests.contract.stands.steered import Steered
 from tools.sandbox import mount
 from tools.sandbox.qqwallet import HOSTS, QQWallet
 from tools.sandbox.stand_in import Steering
 
 
-class QQWalletStand:
+class QQWalletStand(Steered):
     """See ``Stand``."""
+
+    sandbox: QQWallet
+    parts: ClassVar = {"close": ("close", "query")}  # A close that got no answer asks what the order is.
 
     def __init__(self) -> None:
         self.sandbox = QQWallet(now=lambda: clock.now().timestamp())
@@ -24,28 +28,8 @@ class QQWalletStand:
         )
         self.transport = mount.by_host(dict.fromkeys(HOSTS, self.sandbox))
 
-    def pay(self, payment_id: str) -> None:
-        self.sandbox.pay(payment_id)
-
-    def silence(self, payment_id: str, operation: str, *, accepted: bool) -> None:
-        # A close that got no answer asks what the order is: that call is part of closing.
-        operations = ("close", "query") if operation == "close" else (operation,)
-        self.sandbox.steer(payment_id, **{"silent_after" if accepted else "silent_before": operations})
-
-    def unsign(self, payment_id: str, operation: str) -> None:
-        self.sandbox.steer(payment_id, unsigned=(operation,))
-
-    def refunds_come_to(self, payment_id: str, outcome: str) -> None:
-        self.sandbox.steer(payment_id, refund=outcome)
-
     def outcomes(self) -> Sequence[str]:
         return ("succeeded", "pending", "failed", "abnormal")
-
-    def pay_during_close(self, payment_id: str) -> None:
-        self.sandbox.steer(payment_id, pay_during_close=True)
-
-    def refunded(self, payment_id: str) -> int:
-        return self.sandbox.orders[payment_id].refunded
 
     def _content(self, payment_id: str) -> dict[str, Any]:
         return dict(self.sandbox._view(self.sandbox.orders[payment_id]))

@@ -9,6 +9,7 @@ from chalicelib.kernel import clock
 from chalicelib.payments.ports import Provider, Reply
 from chalicelib.runtime.outbound import Transport
 from tests.contract.stands import Sent, Wrong
+from tests.contract.stands.steered import Steered
 from tools.sandbox.core import Steering
 from tools.sandbox.dialect import Dialect
 from tools.sandbox.mount import transport
@@ -18,7 +19,7 @@ def now() -> float:
     return clock.now().timestamp()
 
 
-class RealStand:
+class RealStand(Steered):
     """See ``Stand``; what is left to say is which notices are wrong and which replies count."""
 
     sandbox: Dialect
@@ -30,26 +31,8 @@ class RealStand:
         self.provider = build(sandbox.configuration())
         self.transport = transport(sandbox)
 
-    def pay(self, payment_id: str) -> None:
-        self.sandbox.pay(payment_id)
-
-    def silence(self, payment_id: str, operation: str, *, accepted: bool) -> None:
-        self.sandbox.steer(payment_id, **{"silent_after" if accepted else "silent_before": (operation,)})
-
-    def unsign(self, payment_id: str, operation: str) -> None:
-        self.sandbox.steer(payment_id, unsigned=(operation,))
-
-    def refunds_come_to(self, payment_id: str, outcome: str) -> None:
-        self.sandbox.steer(payment_id, refund=outcome)
-
     def outcomes(self) -> Sequence[str]:
         raise NotImplementedError
-
-    def pay_during_close(self, payment_id: str) -> None:
-        self.sandbox.steer(payment_id, pay_during_close=True)
-
-    def refunded(self, payment_id: str) -> int:
-        return self.sandbox.orders[payment_id].refunded
 
     def content(self, payment_id: str) -> dict[str, Any]:
         view = self.sandbox._order_view(self.sandbox.orders[payment_id])

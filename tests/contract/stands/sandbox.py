@@ -8,12 +8,15 @@ from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers.sandbox import Configuration, build
 from tests.contract.stands import Sent, Wrong
+from tests.contract.stands.steered import Steered
 from tools.sandbox.core import Sandbox, Steering
 from tools.sandbox.mount import transport
 
 
-class SandboxStand:
+class SandboxStand(Steered):
     """See ``Stand``."""
+
+    sandbox: Sandbox
 
     def __init__(self) -> None:
         self.sandbox = Sandbox(now=lambda: clock.now().timestamp())
@@ -23,26 +26,8 @@ class SandboxStand:
         )
         self.transport = transport(self.sandbox)
 
-    def pay(self, payment_id: str) -> None:
-        self.sandbox.pay(payment_id)
-
-    def silence(self, payment_id: str, operation: str, *, accepted: bool) -> None:
-        self.sandbox.steer(payment_id, **{"silent_after" if accepted else "silent_before": (operation,)})
-
-    def unsign(self, payment_id: str, operation: str) -> None:
-        self.sandbox.steer(payment_id, unsigned=(operation,))
-
-    def refunds_come_to(self, payment_id: str, outcome: str) -> None:
-        self.sandbox.steer(payment_id, refund=outcome)
-
     def outcomes(self) -> Sequence[str]:
         return ("succeeded", "pending", "failed", "abnormal", "closed")
-
-    def pay_during_close(self, payment_id: str) -> None:
-        self.sandbox.steer(payment_id, pay_during_close=True)
-
-    def refunded(self, payment_id: str) -> int:
-        return self.sandbox.orders[payment_id].refunded
 
     def _content(self, payment_id: str) -> dict[str, object]:
         order = self.sandbox.orders[payment_id]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers import stripe
 from tests.contract.stands import Sent, Wrong
+from tests.contract.stands.steered import Steered
 from tools.sandbox import mount
 from tools.sandbox.stand_in import Steering
 from tools.sandbox.stripe import HOSTS, Stripe
 
 
-class StripeStand:
+class StripeStand(Steered):
     """See ``Stand``."""
+
+    sandbox: Stripe
+    # Closing begins with a look at the object: without an answer to that, nothing is sent.
+    parts: ClassVar = {"close": ("query",)}
 
     def __init__(self) -> None:
         self.sandbox = Stripe(now=lambda: clock.now().timestamp())
@@ -25,25 +30,8 @@ class StripeStand:
         )
         self.transport = mount.by_host(dict.fromkeys(HOSTS, self.sandbox))
 
-    def pay(self, payment_id: str) -> None:
-        self.sandbox.pay(payment_id)
-
-    def silence(self, payment_id: str, operation: str, *, accepted: bool) -> None:
-        # Closing begins with a look at the object: without an answer to that, nothing is sent.
-        operations = ("query",) if operation == "close" else (operation,)
-        self.sandbox.steer(payment_id, **{"silent_after" if accepted else "silent_before": operations})
-
-    def unsign(self, payment_id: str, operation: str) -> None:
-        self.sandbox.steer(payment_id, unsigned=(operation,))
-
-    def refunds_come_to(self, payment_id: str, outcome: str) -> None:
-        self.sandbox.steer(payment_id, refund=outcome)
-
     def outcomes(self) -> Sequence[str]:
         return ("succeeded", "pending", "closed")
-
-    def pay_during_close(self, payment_id: str) -> None:
-        self.sandbox.steer(payment_id, pay_during_close=True)
 
     def refunded(self, payment_id: str) -> int:
         intent = self.sandbox.intent_of(payment_id)
