@@ -34,6 +34,8 @@ class Result:
     longest_s: dict[str, float] = field(default_factory=dict)
     """Of each kind of wait: see ``stopwatch``."""
     waits: dict[str, int] = field(default_factory=dict)
+    findings: dict[str, int] = field(default_factory=dict)
+    """Lines of bills that were reconciled at the end, by class."""
     violations: list[str] = field(default_factory=list)
     subject: str = ""
     story: list[str] = field(default_factory=list)
@@ -67,6 +69,7 @@ def play(seed: int, steps: int, *, tell: bool = False, provider: str = "") -> Re
         result.purchases, result.digest = len(world.oracle.sales), world.digest
         result.faults, result.answers = dict(world.faults.counts), dict(world.totals.answers)
         result.longest_s, result.waits = world.watches.timings.longest_s, world.watches.timings.counts
+        result.findings = dict(world.findings)
         if world.oracle.violations:
             result.subject = world.oracle.violations[0].subject
         if tell:
@@ -112,6 +115,7 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False, prov
     by_provider: Counter[str] = Counter()
     longest_s: dict[str, float] = {}
     waits: Counter[str] = Counter()
+    findings: Counter[str] = Counter()
     for number, result in enumerate(_played(seeds, steps, workers, provider), start=1):
         for name in ("steps", "calls", "switches", "purchases"):
             totals[name] += getattr(result, name)
@@ -120,6 +124,7 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False, prov
         answers.update(result.answers)
         by_provider[result.provider] += 1
         waits.update(result.waits)
+        findings.update(result.findings)
         for kind, waited_s in result.longest_s.items():
             longest_s[kind] = max(longest_s.get(kind, 0.0), waited_s)
         if result.violations:
@@ -145,6 +150,7 @@ def run(seeds: list[int], steps: int, *, workers: int, quiet: bool = False, prov
         "answers": {str(status): count for status, count in sorted(answers.items())},
         "seeds_by_provider": dict(by_provider.most_common()),
         **waited(longest_s, waits),
+        "reconciled": dict(findings.most_common()),
         "violations": sum(len(result.violations) for result in failed),
         "failing_seeds": sorted(result.seed for result in failed)[:20],
         "seconds": round(seconds, 1),

@@ -28,6 +28,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
+from tools.sim import audit
 from tools.sim.http import Answer
 from tools.sim.oracle import OPEN, STUCK, Sale
 from tools.sim.world import World
@@ -771,7 +772,7 @@ class Cast:
                 ("service", 0.8, self.be_served),
                 ("sweep", 8, self.world.sweep),
                 ("old message", 1.5, self.redeliver_old),
-                ("storm", 0.3, self.storm),
+                ("storm", 0.6, self.storm),
                 ("cold start", 0.5, self.lose_memory),
             ]
             self._weights = [weight for _, weight, _ in self._actions]
@@ -821,6 +822,8 @@ def run(world: World, steps: int) -> Cast:
         world.settle(before=cast.tidy, serve_s=END_SERVED_S)
     if not world.oracle.violations:
         world.oracle.finish(world.dead_letters(), excused=world.excused)
+    if not world.oracle.violations:
+        world.findings = audit.reconcile(world, leave_out=world.rng.random() < 0.5)
     return cast
 
 

@@ -160,6 +160,20 @@ class Bank:
         captured, back = self.stand_in.money(number)
         return int(captured), int(back)
 
+    def movements(self) -> Iterator[tuple[int, str]]:
+        """Return when money moved, and the number it moved under."""
+        if self._stripe is not None:
+            for row in self._stripe.transactions:
+                metadata = row["source"]["metadata"]
+                yield row["created"], str(metadata.get("payment_id" if row["type"] == "charge" else "refund_id", ""))
+            return
+        for order in self.stand_in.orders.values():
+            if order.paid_at is not None:
+                yield order.paid_at, order.out_trade_no
+        for refund in self.stand_in.refunds.values():
+            if refund.refunded_at is not None:
+                yield refund.refunded_at, refund.out_refund_no
+
     # --- people -------------------------------------------------------------------------------------------------------
 
     def payable(self, number: str) -> bool:

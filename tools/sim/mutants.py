@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 STEPS = 700
-SEEDS = 40
+SEEDS = 80
 """So many seeds at most, of those in which much goes wrong."""
 
 Mutation = Callable[[], AbstractContextManager[Any]]

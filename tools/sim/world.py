@@ -7,6 +7,7 @@ are switched, faults injected and the oracle asked. Nothing else can be reached:
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import random
@@ -184,6 +185,10 @@ class World:
         """What verified notices were about that the queue has accepted."""
         self.answers: dict[tuple[str, str], str] = {}
         """(Account, key) -> the id of what a POST with it made."""
+        self.objects: dict[str, bytes] = {}
+        """The bucket."""
+        self.findings: dict[str, int] = {}
+        """What reconciliation found at the end, by class."""
         self.excused: dict[str, str] = {}
         self.digest = 0
         self.last_error = ""
@@ -229,6 +234,8 @@ class World:
 
     def _seam(self, service: str, operation: str, params: Params, _proceed: Callable[[], Params]) -> Params:
         """Stand in for AWS."""
+        if service == "s3":
+            return self._bucket(operation, params)
         if service not in ("dynamodb", "sqs", "secretsmanager"):
             raise NetworkUsed(f"{service} {operation}")
         if service == "secretsmanager":
@@ -244,6 +251,16 @@ class World:
             raise
         self._after(operation, params, None)
         return answer
+
+    def _bucket(self, operation: str, params: Params) -> Params:
+        """Keep the bucket's objects: all that reconciliation asks of S3."""
+        if operation == "PutObject":
+            body = params["Body"]
+            self.objects[params["Key"]] = body if isinstance(body, bytes) else body.read()
+            return {}
+        if operation == "GetObject" and params["Key"] in self.objects:
+            return {"Body": io.BytesIO(self.objects[params["Key"]])}
+        raise NetworkUsed(f"s3 {operation} {params['Key']}")
 
     def _outside(self, request: outbound.Request) -> outbound.Response:
         """Stand in for providers and hubs."""
