@@ -8,7 +8,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.catalog.events import BulkAdvanced
 from chalicelib.catalog.jobs import Job, JobKind, JobStatus, Options, Progress
-from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
+from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
@@ -50,7 +50,7 @@ def save(job: Job, *, next_step: bool) -> Job:
         status=job.status.value,
         step=job.step,
         created_ms=epoch_ms(job.created_at),
-        ended_ms=epoch_ms(job.ended_at) if job.ended_at is not None else None,
+        ended_ms=epoch_ms_or_none(job.ended_at),
         options=job.options,
         progress=job.progress,
         fingerprint=job.fingerprint,
@@ -88,7 +88,7 @@ def _job(row: JobRow) -> Job:
         options=row.options,
         progress=row.progress,
         step=int(row.step),
-        ended_at=from_epoch_ms(row.ended_ms) if row.ended_ms is not None else None,
+        ended_at=from_epoch_ms_or_none(row.ended_ms),
         fingerprint=row.fingerprint,
         version=int(row.version),
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 from chalicelib.catalog import domain, search_store, store, words
 from chalicelib.catalog.domain import Card, Product, Status
-from chalicelib.kernel.clock import epoch_ms
+from chalicelib.kernel.clock import epoch_ms_or_none
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, ShopError
 
 QUERIES: Final = 16
@@ -38,7 +38,7 @@ class Found:
 
 def place_of(product: Product) -> str:
     """Return where a product stands under each of its words: by the time of its first listing."""
-    listed_ms = epoch_ms(product.listed_at) if product.listed_at else 0
+    listed_ms = epoch_ms_or_none(product.listed_at) or 0
     return f"{listed_ms:013d}#{product.product_id}"
 
 

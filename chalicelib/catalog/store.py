@@ -29,7 +29,7 @@ from chalicelib.catalog import domain
 from chalicelib.catalog.domain import Card, Category, Kind, Labels, Product, Sku, Status, Tree
 from chalicelib.catalog.events import ProductChanged, ProductListed, ProductUnlisted
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
+from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.kernel.money import Money
 from chalicelib.runtime import names
@@ -201,7 +201,7 @@ class HandleRow(Row):
 
 
 def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | None) -> ProductRow:
-    listed_ms = epoch_ms(product.listed_at) if product.listed_at is not None else None
+    listed_ms = epoch_ms_or_none(product.listed_at)
     row = ProductRow(
         product_id=product.product_id,
         part=HEAD,

@@ -45,6 +45,16 @@ def from_epoch_ms(milliseconds: float) -> datetime:
     return from_epoch_s(milliseconds / 1000)
 
 
+def epoch_ms_or_none(moment: datetime | None) -> int | None:
+    """Return :func:`epoch_ms` of a time that may be missing."""
+    return epoch_ms(moment) if moment is not None else None
+
+
+def from_epoch_ms_or_none(milliseconds: float | None) -> datetime | None:
+    """Return the time that a row keeps, None where it keeps none (some documents say 0 then)."""
+    return from_epoch_ms(milliseconds) if milliseconds else None
+
+
 def install(source: Source | None) -> None:
     """Replace the time source; ``None`` puts the system's clock back. For the dev server and the simulator."""
     global _source

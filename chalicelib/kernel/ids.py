@@ -53,6 +53,11 @@ def digest(*parts: str) -> str:
     return _encode(number >> (256 - _DERIVED_BITS), _DERIVED_BITS)
 
 
+def shard(of_id: str, count: int) -> int:
+    """Return which of ``count`` partitions an id belongs to, always the same."""
+    return int.from_bytes(digest(of_id).encode()[-2:]) % count
+
+
 def child_id(prefix: str, parent_id: str, number: int) -> str:
     """Return the id of the parent's ``number``-th child: same body, other prefix, two digits.
 

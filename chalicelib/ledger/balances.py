@@ -111,7 +111,7 @@ def _count(batch: Sequence[LedgerPosted]) -> None:
                 held[0] += debit
                 held[1] += credit
                 held[2] += 1
-    shard = int.from_bytes(ids.digest(batch[0].entry_id).encode()[-2:]) % SHARDS
+    shard = ids.shard(batch[0].entry_id, SHARDS)
     _list_accounts({(name, currency) for name, currency, _ in sums})
     with UnitOfWork(f"count#{batch[0].entry_id}") as work:
         for entry in batch:

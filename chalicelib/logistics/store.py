@@ -8,7 +8,7 @@ import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import epoch_ms, from_epoch_ms, from_epoch_s
+from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none, from_epoch_s
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.logistics.domain import CodeAlreadyGiven, Scan, Shipment, Status, Watch, order_of
@@ -123,11 +123,11 @@ def _row(shipment: Shipment) -> ShipmentRow:
             note=shipment.note,
             code=shipment.code,
             carrier_given=shipment.carrier_given,
-            delivered_ms=epoch_ms(shipment.delivered_at) if shipment.delivered_at else None,
+            delivered_ms=epoch_ms_or_none(shipment.delivered_at),
             subscriptions=shipment.subscriptions,
             tries=shipment.tries,
-            asked_ms=epoch_ms(shipment.asked_at) if shipment.asked_at else None,
-            heard_ms=epoch_ms(shipment.heard_at) if shipment.heard_at else None,
+            asked_ms=epoch_ms_or_none(shipment.asked_at),
+            heard_ms=epoch_ms_or_none(shipment.heard_at),
         ),
         scans=tuple(
             _ScanDoc(int(scan.at.timestamp()), scan.text, scan.status.value if scan.status else "", scan.place)
@@ -156,7 +156,7 @@ def _shipment(row: ShipmentRow) -> Shipment:
         phone_tail=doc.phone_tail,
         note=doc.note,
         code=doc.code,
-        delivered_at=from_epoch_ms(doc.delivered_ms) if doc.delivered_ms is not None else None,
+        delivered_at=from_epoch_ms_or_none(doc.delivered_ms),
         carrier_given=doc.carrier_given,
         scans=tuple(
             Scan(from_epoch_s(scan.at_s), scan.text, Status(scan.status) if scan.status else None, scan.place)
@@ -164,8 +164,8 @@ def _shipment(row: ShipmentRow) -> Shipment:
         ),
         subscriptions=doc.subscriptions,
         tries=doc.tries,
-        asked_at=from_epoch_ms(doc.asked_ms) if doc.asked_ms is not None else None,
-        heard_at=from_epoch_ms(doc.heard_ms) if doc.heard_ms is not None else None,
+        asked_at=from_epoch_ms_or_none(doc.asked_ms),
+        heard_at=from_epoch_ms_or_none(doc.heard_ms),
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),

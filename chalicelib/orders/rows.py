@@ -11,7 +11,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
+from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
 from chalicelib.kernel.money import Money
 from chalicelib.orders.domain import (
     Change,
@@ -291,9 +291,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             commission_bps=order.commission_bps,
             history=tuple(_change_doc(change) for change in order.history),
             parcels=tuple(
-                _ParcelDoc(
-                    parcel.shipment_id, parcel.lines, epoch_ms(parcel.delivered_at) if parcel.delivered_at else 0
-                )
+                _ParcelDoc(parcel.shipment_id, parcel.lines, epoch_ms_or_none(parcel.delivered_at) or 0)
                 for parcel in order.parcels
             ),
             refunded_minor=order.refunded.minor,
@@ -330,9 +328,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         refunded=Money(doc.refunded_minor, currency),
         refunds=doc.refunds,
         parcels=tuple(
-            Parcel(
-                parcel.shipment_id, parcel.lines, from_epoch_ms(parcel.delivered_ms) if parcel.delivered_ms else None
-            )
+            Parcel(parcel.shipment_id, parcel.lines, from_epoch_ms_or_none(parcel.delivered_ms))
             for parcel in doc.parcels
         ),
         history=tuple(_change(change) for change in doc.history),

@@ -9,30 +9,39 @@ from datetime import datetime
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.events import Event
-from chalicelib.payments.dispute_rules import Dispute
-from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, UnknownPayment
-from chalicelib.payments.rows import (
-    KINDS,
+from chalicelib.payments.desk_rows import (
     ApprovalRow,
     DisputeRow,
-    PaymentRow,
     QuarantinedRow,
-    RecordRow,
-    RefundRow,
     approval_of,
     approval_row,
     dispute_of,
     dispute_row,
-    payment_of,
-    payment_row,
     quarantined_of,
     quarantined_row,
+)
+from chalicelib.payments.dispute_rules import Dispute
+from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, UnknownPayment
+from chalicelib.payments.rows import (
+    PaymentRow,
+    RecordRow,
+    RefundRow,
+    payment_of,
+    payment_row,
     refund_of,
     refund_row,
 )
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.rows import DUE_SHARDS
 from chalicelib.runtime.db.work import UnitOfWork
+
+_KINDS: dict[str, type[RecordRow]] = {
+    "pay": PaymentRow,
+    "ref": RefundRow,
+    "qua": QuarantinedRow,
+    "apr": ApprovalRow,
+    "dsp": DisputeRow,
+}
 
 
 def load_story(purchase_id: str, *, consistent: bool = True) -> Story:
@@ -128,8 +137,7 @@ def _keys_of(item: reads.Raw) -> reads.Raw:
 
 
 def _load(items: Sequence[reads.Raw]) -> Story:
-    kinds: dict[str, type[RecordRow]] = dict(KINDS)
-    wanted = [(kinds[item["id"]["S"].split("_")[0]], item["purchase_id"]["S"], item["id"]["S"]) for item in items]
+    wanted = [(_KINDS[item["id"]["S"].split("_")[0]], item["purchase_id"]["S"], item["id"]["S"]) for item in items]
     found = reads.get_many(wanted)
     return _story(found[(hash_key, range_key)] for _, hash_key, range_key in wanted if (hash_key, range_key) in found)
 
@@ -177,7 +185,7 @@ def _assemble(items: Iterable[reads.Raw]) -> Story:
     rows: list[RecordRow] = []
     for item in items:
         kind = item["id"]["S"].split("_")[0]
-        model = KINDS.get(kind, QuarantinedRow)
+        model = _KINDS.get(kind, QuarantinedRow)
         rows.append(model.from_raw_data(item))
     return _story(rows)
 

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chalicelib"
 
 LAYERS = ("domain", "events", "ports", "store", "service", "schemas", "api", "providers")
-"""Files with a rule of their own. ``rows`` and ``<what>_store`` belong to the store, a file that declares Lambda
-functions is a consumer, the rest help the service."""
+"""Files with a rule of their own. ``rows``, ``<what>_rows`` and ``<what>_store`` belong to the store, a file that
+declares Lambda functions is a consumer, the rest help the service."""
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("checkout.domain", "catalog.domain"): "checkout composes others; its pure rules work on their types",
@@ -63,7 +63,7 @@ def layer(module: str) -> str:
     if f"chalicelib.{module}" in topology.FUNCTION_MODULES:
         return "consumers"
     name = module.split(".")[1] if "." in module else "package"
-    if name == "rows" or name.endswith("_store"):
+    if name.rsplit("_", maxsplit=1)[-1] in ("rows", "store"):
         return "store"
     return name if name in LAYERS or name == "package" else "helper"
 

@@ -93,7 +93,7 @@ class DueRow(Row):
 
 def due_shard(record_id: str) -> str:
     """Return the due index's partition of a record."""
-    return f"due{int.from_bytes(ids.digest(record_id).encode()[-2:]) % DUE_SHARDS}"
+    return f"due{ids.shard(record_id, DUE_SHARDS)}"
 
 
 def due_time(row: DueRow) -> datetime | None:
