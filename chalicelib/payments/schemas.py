@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from chalicelib.kernel import context
+from chalicelib.payments import words
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
 from chalicelib.payments.ports import Action
@@ -34,12 +36,14 @@ class InstructionView(Schema):
 
 
 class RefundView(Schema):
-    """Money going back. ``pending`` is not done; ``reason`` says why it goes back."""
+    """Money going back. ``pending`` is not done; ``reason`` says why it goes back, ``status_text`` where it is."""
 
     refund_id: str
     payment_id: str
     order_id: str | None = None
     status: str
+    status_text: str
+    """In the caller's language."""
     amount: MoneyView
     reason: str
     requested_at: Timestamp
@@ -53,6 +57,7 @@ class RefundView(Schema):
             payment_id=refund.payment_id,
             order_id=refund.order_id,
             status=refund.status.value,
+            status_text=words.of_refund(refund, context.current().language),
             amount=MoneyView.of(refund.amount),
             reason=refund.reason,
             requested_at=refund.requested_at,
@@ -68,6 +73,8 @@ class PaymentView(Schema):
     provider: str
     method: str
     status: str
+    status_text: str
+    """Where the money is, and why it goes back if it does, in the caller's language."""
     amount: MoneyView
     captured: MoneyView | None = None
     refunded: MoneyView
@@ -89,6 +96,7 @@ class PaymentView(Schema):
             provider=payment.provider,
             method=payment.method,
             status=payment.status.value,
+            status_text=words.of_payment(payment, context.current().language),
             amount=MoneyView.of(payment.amount),
             captured=MoneyView.of(payment.captured) if payment.captured else None,
             refunded=MoneyView(minor=payment.refunded, currency=currency),

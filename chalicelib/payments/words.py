@@ -1,0 +1,64 @@
+"""What became of a buyer's money, in words a buyer understands: why it goes back, and where it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chalicelib.payments.domain import Payment, PaymentStatus, Refund, RefundStatus
+
+Words = tuple[str, str]
+"""English, Chinese."""
+
+_PAYMENTS: Mapping[PaymentStatus, Words] = {
+    PaymentStatus.STARTED: ("The payment is being prepared.", "正在创建支付。"),
+    PaymentStatus.PENDING: ("Waiting for your payment.", "等待付款。"),
+    PaymentStatus.CAPTURED: ("Paid.", "已支付。"),
+    PaymentStatus.SURPLUS: ("Your money is on its way back to where it came from.", "款项正在原路退回。"),
+    PaymentStatus.CLOSED: (
+        "This payment is closed. Should money leave your account after all, it comes back by itself.",
+        "该支付已关闭；如仍发生扣款，将自动原路退回。",
+    ),
+    PaymentStatus.FAILED: (
+        "The provider refused this payment; nothing was charged.",
+        "支付渠道拒绝了该笔支付，未扣款。",
+    ),
+    PaymentStatus.REFUNDED: ("All of it was refunded.", "已全额退款。"),
+    PaymentStatus.RETURNED: ("Your money was returned to where it came from.", "款项已原路退回。"),
+}
+
+_SURPLUS: Mapping[str, Words] = {
+    "purchase_paid": ("This purchase had been paid before.", "该订单此前已支付，此笔为重复付款。"),
+    "purchase_expired": ("The time to pay was over, the goods were released.", "付款时已超过支付时限，商品已释放。"),
+    "purchase_cancelled": ("The purchase had been called off.", "该订单此前已取消。"),
+    "amount_differs": ("The amount paid is not the amount of the purchase.", "实付金额与订单金额不符。"),
+}
+"""Why money that came is not kept, by ``Payment.code``."""
+
+_REFUNDS: Mapping[RefundStatus, Words] = {
+    RefundStatus.REQUESTED: ("The refund is being sent to the payment provider.", "退款申请已提交支付渠道。"),
+    RefundStatus.PENDING: ("The provider is returning the money.", "支付渠道退款处理中。"),
+    RefundStatus.SUCCEEDED: ("Refunded to where the money came from.", "已原路退款。"),
+    RefundStatus.REPLACED: ("Another refund took its place.", "已由另一笔退款代替。"),
+}
+_LOOKED_AFTER: Words = (
+    "The refund did not go through yet; our staff are looking after it.",
+    "退款暂未成功，工作人员正在处理。",
+)
+
+
+def of_payment(payment: Payment, language: str) -> str:
+    """Return where a buyer's money is, and why it goes back if it does."""
+    where = _said(_PAYMENTS[payment.status], language)
+    why = _SURPLUS.get(payment.code) if payment.status in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED) else None
+    if why is None:
+        return where
+    return _said(why, language) + ("" if language == "zh" else " ") + where
+
+
+def of_refund(refund: Refund, language: str) -> str:
+    """Return where a refund's money is."""
+    return _said(_REFUNDS.get(refund.status, _LOOKED_AFTER), language)
+
+
+def _said(words: Words, language: str) -> str:
+    return words[1] if language == "zh" else words[0]
