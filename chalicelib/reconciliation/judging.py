@@ -13,7 +13,7 @@ from chalicelib.ledger import service as ledger
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Payment, Refund, RefundStatus
 from chalicelib.reconciliation import cases, domain, store
-from chalicelib.reconciliation.domain import Finding, Judged, Line, Ours, Run, Verdict
+from chalicelib.reconciliation.domain import Finding, Judged, Kind, Line, Ours, Run, Verdict
 from chalicelib.runtime import log
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -29,13 +29,27 @@ def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
     for key, found in before.items():
         if found.round == run.round and found.line is not None and "~" not in key:
             first[key] = found.line
+    billed = _billed_on_their_own_day(run, lines, ours)
     judged = []
     for line in lines:
         known = first.setdefault(line.key, line)
-        twin = known if known.number != line.number else None
+        twin = known if known.number != line.number else billed.get(line.key)
         earlier = before.get(f"{line.key}~{line.number}" if twin else line.key)
         judged.append(_judge(run, line, ours.get(line.record_id), twin, earlier))
     return judged
+
+
+def _billed_on_their_own_day(run: Run, lines: Sequence[Line], ours: Mapping[str, Ours]) -> dict[str, Line]:
+    """Return the lines of payments that stand on the bill of their own day already: here they are a second time."""
+    days = {
+        line.key: record.day
+        for line in lines
+        if line.kind is Kind.PAYMENT and (record := ours.get(line.record_id)) and record.day not in ("", run.day)
+    }
+    runs = {day: domain.run_id(run.provider, day) for day in days.values()}
+    rounds = {run_id: found.round for run_id, found in store.load_runs(set(runs.values())).items()} if runs else {}
+    found = store.load_lines((runs[day], key) for key, day in days.items()) if runs else {}
+    return {key: one.line for (run_id, key), one in found.items() if one.line and one.round == rounds.get(run_id)}
 
 
 def _judge(run: Run, line: Line, ours: Ours | None, twin: Line | None, earlier: Judged | None) -> Judged:

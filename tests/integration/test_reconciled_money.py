@@ -290,6 +290,22 @@ def test_a_neighbours_bill_that_was_corrected_does_not_speak_for_a_record_any_mo
     assert [case.kind for case in cases()] == ["missing_there"]
 
 
+def test_a_payment_billed_on_two_days_is_told_on_the_second(till: Till, bills: Callable[..., None]) -> None:
+    _, paid = till.paid((1000,))
+    billed = line(BillKind.PAYMENT, 1000, payment_id=paid, fee_text="0.06")
+    bills(FIRST, billed)
+    bills(SECOND, billed)
+    assert dict(reconcile(till, FIRST).counts) == {"match": 1}
+    second = reconcile(till, SECOND)
+    assert (dict(second.counts), dict(second.fees)) == ({"duplicate": 1}, {})
+    assert [(case.kind, case.day) for case in cases()] == [("duplicate", SECOND.isoformat())]
+    again = reconcile(till, SECOND, again=True)
+    assert (dict(again.counts), len(cases())) == ({"duplicate": 1}, 1)
+    bills(SECOND)
+    reconcile(till, SECOND, again=True)
+    assert cases() == []
+
+
 # --- big and broken ---------------------------------------------------------------------------------------------------
 
 
