@@ -106,6 +106,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("application/json",),
     ),
     ("GET", "/v1/operator/purchases/{purchase_id}/story", "chalicelib.payments.api", ("application/json",)),
+    ("POST", "/v1/operator/refunds/{refund_id}/query", "chalicelib.payments.api", ("application/json",)),
     ("POST", "/v1/operator/refunds/{refund_id}/retry", "chalicelib.payments.api", ("application/json",)),
     ("GET", "/v1/operator/purchases/{purchase_id}/ledger", "chalicelib.ledger.api", ("application/json",)),
     ("GET", "/v1/operator/ledger/balances", "chalicelib.ledger.api", ("application/json",)),

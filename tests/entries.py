@@ -521,6 +521,7 @@ ENTRIES: dict[str, Make] = {
     "get_story": _read_purchase,
     "query_payment": _started_payment,
     "request_refund": _refund,
+    "query_refund": _of(World.stuck_refund, "refund_id"),
     "retry_refund": _of(World.stuck_refund, "refund_id"),
     "get_ledger": _read_purchase,
     "ask_refund_approval": _refund,

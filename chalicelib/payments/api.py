@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chalicelib.kernel import ids
 from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
 from chalicelib.kernel.events import seal
 from chalicelib.payments import providers, service
@@ -18,7 +19,16 @@ from chalicelib.payments.domain import (
     UnknownPayment,
     UnknownProvider,
 )
-from chalicelib.payments.ports import Ack, BadSignature, IgnoredNotice, NoticeRefused, Provider, UnreadableNotice
+from chalicelib.payments.events import PaymentNoticed
+from chalicelib.payments.ports import (
+    Ack,
+    BadSignature,
+    ForeignNotice,
+    IgnoredNotice,
+    NoticeRefused,
+    Provider,
+    UnreadableNotice,
+)
 from chalicelib.payments.schemas import (
     ApprovalView,
     DecideApproval,
@@ -129,12 +139,25 @@ def _receive(adapter: Provider, request: Request) -> Ack:
     except IgnoredNotice as ignored:
         log.info("notice ignored", provider=adapter.name, code=ignored.code)
         return Ack.ACCEPTED
+    except ForeignNotice as foreign:
+        metrics.count("notices_foreign")
+        payment_id = str(foreign.params.get("payment_id", ""))
+        if not ids.is_id("pay", payment_id):
+            log.warning("notice of others", provider=adapter.name)
+            return Ack.REFUSED
+        told = service.noticed_of_others(adapter.name, payment_id, why=str(foreign.params["why"]), body=request.body)
+        return _durable(adapter, told)
     except NoticeRefused as refused:
         log.info("notice refused", provider=adapter.name, code=refused.code)
         metrics.count("notices_forged" if isinstance(refused, BadSignature) else "notices_refused")
         return Ack.REFUSED
+    return _durable(adapter, service.noticed(adapter.name, notice))
+
+
+def _durable(adapter: Provider, told: PaymentNoticed) -> Ack:
+    """Put a genuine notice in its queue; only then may the provider forget it."""
     try:
-        queues.send("payment-notices", [seal(service.noticed(adapter.name, notice))])
+        queues.send("payment-notices", [seal(told)])
     except Exception as error:
         log.error("notice not durable", trace=True, provider=adapter.name, kind=type(error).__name__)
         return Ack.RETRY
@@ -294,10 +317,23 @@ def get_timeline(purchase_id: str) -> TimelineView:
 
 @routes.route(
     "POST",
+    "/v1/operator/refunds/{refund_id}/query",
+    access=Access.OPERATOR,
+    returns=RefundRecordView,
+    raises=(NotFound, ProviderSilent, ConcurrentUpdate),
+    idempotent=False,  # A question: what the provider answers is recorded as the same fact every time.
+)
+def query_refund(refund_id: str) -> RefundRecordView:
+    """Ask the provider what became of a refund, now; one that had gone through and came back is taken back."""
+    return RefundRecordView.of(service.query_refund_now(refund_id))
+
+
+@routes.route(
+    "POST",
     "/v1/operator/refunds/{refund_id}/retry",
     access=Access.OPERATOR,
     returns=RefundRecordView,
-    raises=(NotFound, IllegalTransition, ConcurrentUpdate),
+    raises=(NotFound, IllegalTransition, RefundRefused, ConcurrentUpdate),
     idempotent=False,  # Only a stuck refund takes it, and its own number keeps the provider from paying twice.
 )
 def retry_refund(refund_id: str) -> RefundRecordView:

@@ -195,7 +195,7 @@ def record_capture(
                 quarantine.put_aside(payment, "second_capture", amount=amount.text(), transaction_id=transaction_id)
             return payment
         if amount != payment.amount and not confirmed:
-            return _doubt(payment, "amount_differs", amount=amount.text(), transaction_id=transaction_id)
+            return doubt(payment, "amount_differs", amount=amount.text(), transaction_id=transaction_id)
         return _record(payment, amount, transaction_id, at)
 
     return racing(record)
@@ -255,7 +255,7 @@ def _surplus_refund(payment: Payment) -> Refund:
     )
 
 
-def _doubt(payment: Payment, why: str, **said: str) -> Payment:
+def doubt(payment: Payment, why: str, **said: str) -> Payment:
     """Keep what was said, then let the provider's own answer decide. Without one, it stays an operator's case.
 
     Raises:

@@ -400,6 +400,8 @@ class Refund:
     """Provider and day of the bill that should hold it, once it is done."""
     about: str = ""
     """What it was asked for: a complaint's id, where it was one."""
+    renews: str = ""
+    """The closed number whose money this one carries."""
     origin: str = ""
     """The first number of a refund that was renewed."""
     foreign: str = ""
@@ -590,11 +592,43 @@ def reserve(payment: Payment, amount: Money, *, limits: Limits, earlier: int, no
     if amount.minor > left:
         why = "disputed" if amount.minor <= left + payment.disputed else "more_than_captured"
         raise RefundRefused(why=why, left=max(0, left))
-    if earlier >= limits.max_refunds:
-        raise RefundRefused(why="too_many_refunds", left=left)
-    if now - payment.captured_at > limits.refund_window:
-        raise RefundRefused(why="window_closed", left=left)
+    check_limits(payment, limits=limits, earlier=earlier, now=now)
     return replace(payment, reserved=payment.reserved + amount.minor)
+
+
+def check_limits(payment: Payment, *, limits: Limits, earlier: int, now: datetime) -> None:
+    """Check what the provider allows before another refund number is used, after so many ``earlier`` ones.
+
+    Raises:
+        RefundRefused: if it would not take it.
+    """
+    left = payment.captured.minor - payment.reserved - payment.disputed if payment.captured else 0
+    if earlier >= limits.max_refunds:
+        raise RefundRefused(why="too_many_refunds", left=max(0, left))
+    if payment.captured_at is None or now - payment.captured_at > limits.refund_window:
+        raise RefundRefused(why="window_closed", left=max(0, left))
+
+
+def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
+    """Return the refund that carries a closed one's money under another number."""
+    return replace(
+        refund,
+        refund_id=refund_id,
+        status=REFUND.initial,
+        cause=ids.digest(f"renew#{refund.refund_id}"),
+        requested_at=now,
+        since=now,
+        due_at=REFUND.due_at(REFUND.initial, now),
+        chases=0,
+        code="",
+        provider_refund_id=None,
+        booked_on="",
+        renews=refund.refund_id,
+        origin=refund.origin or refund.refund_id,
+        foreign="",
+        bounced_at=None,
+        version=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

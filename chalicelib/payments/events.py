@@ -80,6 +80,8 @@ class PaymentNoticed(Event, frozen=True, tag="payment.noticed"):
     refund_outcome: str | None = None
     provider_refund_id: str | None = None
     dispute: str | None = None
+    foreign: str = ""
+    """Why it is not for us (another merchant, another app), though it names an attempt of ours."""
 
     @property
     def subject(self) -> str:
@@ -124,7 +126,16 @@ class RefundBounced(RefundEvent, frozen=True, tag="refund.bounced"):
 
 
 class RefundFailed(RefundEvent, frozen=True, kw_only=True, tag="refund.failed"):
-    """The provider will not, or cannot, finish it: an operator must act. ``status`` is abnormal, failed or closed."""
+    """The provider will not, or cannot, finish it: an operator must act. ``status`` is abnormal, failed or closed.
+
+    ``round`` tells one time from the next: a refund that is tried again may fail again.
+    """
 
     status: str
     reason: str
+    round: int = 0
+
+    @property
+    def subject(self) -> str:
+        """The refund, and which time it failed."""
+        return f"{self.refund_id}#{self.round}" if self.round else self.refund_id

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import IllegalTransition, NotFound
 from chalicelib.kernel.money import Money
 from chalicelib.payments import attempts, disputes, domain, foreign_refunds, providers, quarantine, refunds, store
@@ -56,6 +57,15 @@ def noticed(provider: str, notice: Notice) -> PaymentNoticed:
     )
 
 
+def noticed_of_others(provider: str, payment_id: str, *, why: str, body: bytes) -> PaymentNoticed:
+    """Return the event of a genuine notice that names an attempt of ours and another merchant or app.
+
+    Of what it says nothing is kept but why it is not for us; its bytes name it, so that it is told once.
+    """
+    digest = hashlib.sha256(body).hexdigest()[:32]
+    return PaymentNoticed(provider=provider, notice_id=digest, payment_id=payment_id, foreign=why)
+
+
 def take_notice(notice: PaymentNoticed) -> None:
     """Apply a verified notice. What proves is recorded; what hints, or would move a state back, causes a query.
 
@@ -71,6 +81,9 @@ def take_notice(notice: PaymentNoticed) -> None:
         log.info("refund of no payment of ours", provider=notice.provider)
         return
     payment = store.load_payment(payment_id)
+    if notice.foreign:
+        attempts.doubt(payment, "foreign_notice", said=notice.foreign, notice_id=notice.notice_id)
+        return
     if payment.provider != notice.provider:
         quarantine.put_aside(payment, "other_provider", provider=notice.provider)
         return
@@ -154,7 +167,11 @@ def _resolved(work: UnitOfWork, quarantined: Quarantined, how: Resolution, *, by
             if report.outcome is Outcome.UNKNOWN:
                 raise ProviderSilent(provider=payment.provider)
             attempts.apply_report(payment, report, given_up=False, chasing=False)
-            return f"query: {report.outcome.value}" + (f" {report.amount.text()}" if report.amount else "")
+            answer = f"query: {report.outcome.value}" + (f" {report.amount.text()}" if report.amount else "")
+            refund_id = quarantined.said.get("refund_id", "")
+            if not ids.is_id("ref", refund_id):
+                return answer
+            return f"{answer}, refund {refunds.query_refund_now(refund_id).status.value}"
         case Resolved.ADOPT:
             refund = foreign_refunds.adopt(work, quarantined, order_id=how.order_id, by=by)
             return f"adopted: {refund.refund_id}"

@@ -184,6 +184,7 @@ def retry_refund(refund_id: str) -> Refund:
     Raises:
         NotFound: if there is no such refund.
         IllegalTransition: if it is not stuck.
+        RefundRefused: if it needs a new number and the provider takes none for this payment any more.
     """
 
     def retry() -> Refund:
@@ -195,38 +196,12 @@ def retry_refund(refund_id: str) -> Refund:
                 write_request(work, payment, again)
                 result = replace(again, version=again.version + 1)
             else:
+                earlier = len(story_.refunds_of(payment.payment_id))
+                domain.check_limits(payment, limits=providers.load(payment.provider).limits, earlier=earlier, now=now)
                 store.save_refund(work, domain.moved(refund, RefundCause.REPLACE, now=now))
-                renewed = replace(
-                    refund,
-                    refund_id=domain.next_refund_id(story_, refund.purchase_id),
-                    status=REFUND.initial,
-                    cause=_renewing(refund.refund_id),
-                    requested_at=now,
-                    since=now,
-                    due_at=REFUND.due_at(REFUND.initial, now),
-                    chases=0,
-                    code="",
-                    provider_refund_id=None,
-                    booked_on="",
-                    origin=refund.origin or refund.refund_id,
-                    bounced_at=None,
-                    version=0,
-                )
+                renewed = domain.renewed(refund, domain.next_refund_id(story_, refund.purchase_id), now=now)
                 write_request(work, payment, renewed)
                 result = replace(renewed, version=1)
         return result
 
     return racing(retry)
-
-
-def _renewing(refund_id: str) -> str:
-    return ids.digest(f"renew#{refund_id}")
-
-
-def renewed_from(refund: Refund) -> str | None:
-    """Return the closed number whose money this refund carries; None where it is no renewed one."""
-    for number in range(1, 100):
-        earlier = ids.child_id("ref", refund.purchase_id, number)
-        if refund.cause == _renewing(earlier):
-            return earlier
-    return None

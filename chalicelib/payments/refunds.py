@@ -8,12 +8,21 @@ from datetime import timedelta
 from typing import TypeVar
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import NotFound, RetryLater
+from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.payments import billing, domain, events, providers, quarantine, store
-from chalicelib.payments.domain import ANSWERS, REFUND, Payment, Refund, RefundCause, RefundStatus, Story
+from chalicelib.payments.domain import (
+    ANSWERS,
+    REFUND,
+    Payment,
+    ProviderSilent,
+    Refund,
+    RefundCause,
+    RefundStatus,
+    Story,
+)
 from chalicelib.payments.ports import RefundOrder, RefundOutcome, RefundReport
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -63,12 +72,29 @@ def send_refund(refund_id: str) -> Refund:
 
 def _send(payment: Payment, refund: Refund) -> Refund:
     adapter = providers.load(payment.provider)
-    if payment.refunded_at is not None:
-        pause = payment.refunded_at + adapter.limits.refund_interval - clock.now()
-        if pause > timedelta():
-            raise RetryLater("the provider's pause between refunds", delay_s=int(pause.total_seconds()) + 1)
+    if adapter.limits.refund_interval:
+        payment = _take_turn(payment, adapter.limits.refund_interval)
     report = adapter.refund(order_of(payment, refund))
-    return apply_answer(refund.refund_id, report)
+    return apply_answer(refund.refund_id, report, asked=True)
+
+
+def _take_turn(payment: Payment, interval: timedelta) -> Payment:
+    """Take the payment's turn where a provider wants a pause between refunds: before a call whose answer may be lost.
+
+    Raises:
+        RetryLater: if the pause is not over, or somebody else takes the turn at this moment.
+    """
+    now = clock.now()
+    pause = payment.refunded_at + interval - now if payment.refunded_at else timedelta()
+    if pause > timedelta():
+        raise RetryLater("the provider's pause between refunds", delay_s=int(pause.total_seconds()) + 1)
+    taken = replace(payment, refunded_at=now)
+    try:
+        with UnitOfWork() as work:
+            store.save_payment(work, taken)
+    except ConcurrentUpdate as lost:
+        raise RetryLater("somebody else refunds on this payment", delay_s=1) from lost
+    return replace(taken, version=taken.version + 1)
 
 
 def chase_refund(refund_id: str) -> Refund:
@@ -85,7 +111,7 @@ def chase_refund(refund_id: str) -> Refund:
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
     if report.outcome is RefundOutcome.ABSENT:
         return _send(payment, refund)
-    return apply_answer(refund_id, report)
+    return apply_answer(refund_id, report, asked=True)
 
 
 def query_refund_now(refund_id: str) -> Refund:
@@ -93,14 +119,13 @@ def query_refund_now(refund_id: str) -> Refund:
 
     Raises:
         NotFound: if there is no such refund.
+        ProviderSilent: if the provider does not answer.
     """
     _, payment, refund = load_refund(refund_id)
-    if refund.status is RefundStatus.SUCCEEDED:
-        return racing(lambda: _ask_again(refund_id))
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
-    if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT, RefundOutcome.PENDING):
-        return refund
-    return apply_answer(refund_id, report)
+    if report.outcome is RefundOutcome.UNKNOWN:
+        raise ProviderSilent(provider=payment.provider)
+    return refund if report.outcome is RefundOutcome.ABSENT else apply_answer(refund_id, report)
 
 
 def order_of(payment: Payment, refund: Refund) -> RefundOrder:
@@ -122,14 +147,19 @@ def order_under(number: str, payment: Payment, amount: Money, *, reason: str) ->
     )
 
 
-def apply_answer(refund_id: str, report: RefundReport) -> Refund:
-    """Apply what the provider says of a refund; an old answer after a newer one changes nothing."""
-    return racing(lambda: _apply_refund_once(refund_id, report))
+def apply_answer(refund_id: str, report: RefundReport, *, asked: bool = False) -> Refund:
+    """Apply what the provider says of a refund; an old answer after a newer one changes nothing.
+
+    ``asked``: its turn to be asked had come, so an answer that settles nothing puts off the next question.
+    """
+    return racing(lambda: _apply_once(refund_id, report, asked=asked))
 
 
-def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
+def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
     story, payment, refund = load_refund(refund_id)
     cause = _cause_of(refund, report)
+    if cause is RefundCause.CHASE and not asked:
+        return refund
     if refund.status is RefundStatus.SUCCEEDED and cause in _DOUBTS:
         return _ask_again(refund_id)
     if not REFUND.takes(refund.status, cause):
@@ -154,11 +184,15 @@ def _apply_refund_once(refund_id: str, report: RefundReport) -> Refund:
         else:
             log.error("refund needs an operator", refund_id=refund_id, status=changed.status.value, code=report.code)
             metrics.count("refunds_stuck")
-            fact = refund_fact(events.RefundFailed, changed, status=changed.status.value, reason=changed.code)
+            fact = _failed(changed)
             store.save_refund(work, changed, [fact])
-        if cause is RefundCause.ACCEPT:
-            store.save_payment(work, replace(payment, refunded_at=now))
     return replace(changed, version=changed.version + 1)
+
+
+def _failed(refund: Refund) -> events.RefundFailed:
+    return refund_fact(
+        events.RefundFailed, refund, status=refund.status.value, reason=refund.code, round=refund.version
+    )
 
 
 _DOUBTS = (RefundCause.CLOSE, RefundCause.FAIL, RefundCause.TURN_ABNORMAL)
@@ -186,7 +220,7 @@ def _bounce(story: Story, payment: Payment, refund: Refund, *, code: str) -> Ref
     now = clock.now()
     bounced = replace(domain.moved(refund, RefundCause.BOUNCE, now=now, code=code or "bounced"), bounced_at=now)
     fact = refund_fact(events.RefundBounced, bounced)
-    failed = refund_fact(events.RefundFailed, bounced, status=bounced.status.value, reason=bounced.code)
+    failed = _failed(bounced)
     done_without = replace(
         story, refunds=tuple(other for other in story.refunds if other.refund_id != refund.refund_id)
     )

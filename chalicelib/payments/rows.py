@@ -216,6 +216,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     by: str = ""
     approved_by: str = ""
     about: str = ""
+    renews: str = ""
     origin: str = ""
     foreign: str = ""
     bounced_ms: int = 0
@@ -263,6 +264,7 @@ def refund_row(refund: Refund) -> RefundRow:
             by=refund.by,
             approved_by=refund.approved_by,
             about=refund.about,
+            renews=refund.renews,
             origin=refund.origin,
             foreign=refund.foreign,
             bounced_ms=epoch_ms_or_none(refund.bounced_at) or 0,
@@ -297,6 +299,7 @@ def refund_of(row: RefundRow) -> Refund:
         by=doc.by,
         approved_by=doc.approved_by,
         about=doc.about,
+        renews=doc.renews,
         origin=doc.origin,
         foreign=doc.foreign,
         bounced_at=from_epoch_ms_or_none(doc.bounced_ms),

@@ -27,8 +27,15 @@ from chalicelib.payments.domain import (
     UnknownPayment,
     UnknownProvider,
 )
-from chalicelib.payments.intake import Resolution, Resolved, noticed, resolve_quarantined, take_notice
-from chalicelib.payments.refund_requests import approval_limit, renewed_from, request_refund, retry_refund
+from chalicelib.payments.intake import (
+    Resolution,
+    Resolved,
+    noticed,
+    noticed_of_others,
+    resolve_quarantined,
+    take_notice,
+)
+from chalicelib.payments.refund_requests import approval_limit, request_refund, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.starts import Wanted, start_payment
@@ -73,12 +80,12 @@ __all__ = [
     "fetch_bill",
     "list_waiting",
     "noticed",
+    "noticed_of_others",
     "query_now",
     "query_refund_now",
     "record_capture",
     "records",
     "refund_by_operator",
-    "renewed_from",
     "request_refund",
     "resolve_quarantined",
     "retry_refund",

@@ -190,7 +190,7 @@ def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
 def refund_done(refund_id: str) -> None:
     """Settle what was open about a refund that went through after all, under its own number or an earlier one."""
     record = _refund(refund_id)
-    if record is None or (record.version < 3 and payments.renewed_from(record) is None):
+    if record is None or (record.version < 3 and not record.renews):
         return  # Requested, sent, done: it was never stuck.
     provider = _provider(record)
     settle(domain.case_id(STUCK, provider, refund_id), "it went through")
@@ -199,11 +199,11 @@ def refund_done(refund_id: str) -> None:
 
 def _settle_earlier(record: Refund, provider: str, note: str) -> None:
     """Settle the cases of the closed numbers whose money this refund carries."""
-    earlier = payments.renewed_from(record)
-    while earlier is not None:
+    earlier = record.renews
+    while earlier:
         settle(domain.case_id(STUCK, provider, earlier), note)
         before = _refund(earlier)
-        earlier = payments.renewed_from(before) if before else None
+        earlier = before.renews if before else ""
 
 
 def _refund(refund_id: str) -> Refund | None:

@@ -313,11 +313,11 @@ class Alipay:
         settings = self.settings
         fields = _alipay_wire.read_notice(settings, body)
         if fields.get("app_id") != settings.app_id:
-            raise ports.ForeignNotice(why="of another app")
+            raise ports.ForeignNotice(why="of another app", payment_id=fields.get("out_trade_no", ""))
         if fields.get("notify_type", "trade_status_sync") != "trade_status_sync":
             raise ports.IgnoredNotice(why="a kind we do not act on")
         if fields.get("seller_id") != settings.seller_id:
-            raise ports.ForeignNotice(why="of another seller")
+            raise ports.ForeignNotice(why="of another seller", payment_id=fields.get("out_trade_no", ""))
         try:
             return _notice(fields)
         except (ValueError, KeyError) as error:

@@ -296,9 +296,9 @@ class QQWallet:
         fields = parse(body)
         _authentic(fields, told)
         if fields.get("mch_id") != told.mch_id:
-            raise ForeignNotice(why="it is another merchant's")
+            raise ForeignNotice(why="it is another merchant's", payment_id=fields.get("out_trade_no", ""))
         if told.appid and fields.get("appid") != told.appid:
-            raise ForeignNotice(why="it is another app's")
+            raise ForeignNotice(why="it is another app's", payment_id=fields.get("out_trade_no", ""))
         payment_id, state = fields.get("out_trade_no", ""), fields.get("trade_state", "")
         if not 0 < len(payment_id) <= 128 or not state:
             raise UnreadableNotice(why="a field is missing or wrong")

@@ -180,7 +180,7 @@ class Sandbox:
             raise StaleNotice(why="its time is outside the window")
         content = _object(body)
         if content.get("merchant_id") != told.merchant_id:
-            raise ForeignNotice(why="it is another merchant's")
+            raise ForeignNotice(why="it is another merchant's", payment_id=content.get("out_trade_no", ""))
         try:
             return _notice(content)
         except (KeyError, TypeError, ValueError) as error:

@@ -389,9 +389,9 @@ class WechatPay:
 
     def _must_be_ours(self, data: Mapping[str, Any], *, appid_expected: bool = True) -> None:
         if data.get("mchid") != self.settings.mchid:
-            raise ports.ForeignNotice(why="of another merchant")
+            raise ports.ForeignNotice(why="of another merchant", payment_id=data.get("out_trade_no", ""))
         if appid_expected and data.get("appid") not in self.settings.apps.values():
-            raise ports.ForeignNotice(why="of another app")
+            raise ports.ForeignNotice(why="of another app", payment_id=data.get("out_trade_no", ""))
 
     # How we call.
 
