@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 from chalicelib.kernel import ids
@@ -145,8 +146,9 @@ def _receive(adapter: Provider, request: Request) -> Ack:
         if not ids.is_id("pay", payment_id):
             log.warning("notice of others", provider=adapter.name)
             return Ack.REFUSED
-        told = service.noticed_of_others(adapter.name, payment_id, why=str(foreign.params["why"]), body=request.body)
-        return _durable(adapter, told)
+        notice_id = str(foreign.params.get("notice_id") or hashlib.sha256(request.body).hexdigest()[:32])
+        why = str(foreign.params["why"])
+        return _durable(adapter, service.noticed_of_others(adapter.name, payment_id, notice_id=notice_id, why=why))
     except NoticeRefused as refused:
         log.info("notice refused", provider=adapter.name, code=refused.code)
         metrics.count("notices_forged" if isinstance(refused, BadSignature) else "notices_refused")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -57,13 +56,12 @@ def noticed(provider: str, notice: Notice) -> PaymentNoticed:
     )
 
 
-def noticed_of_others(provider: str, payment_id: str, *, why: str, body: bytes) -> PaymentNoticed:
+def noticed_of_others(provider: str, payment_id: str, *, notice_id: str, why: str) -> PaymentNoticed:
     """Return the event of a genuine notice that names an attempt of ours and another merchant or app.
 
-    Of what it says nothing is kept but why it is not for us; its bytes name it, so that it is told once.
+    Of what it says nothing is kept but why it is not for us.
     """
-    digest = hashlib.sha256(body).hexdigest()[:32]
-    return PaymentNoticed(provider=provider, notice_id=digest, payment_id=payment_id, foreign=why)
+    return PaymentNoticed(provider=provider, notice_id=notice_id, payment_id=payment_id, foreign=why)
 
 
 def take_notice(notice: PaymentNoticed) -> None:
@@ -82,7 +80,7 @@ def take_notice(notice: PaymentNoticed) -> None:
         return
     payment = store.load_payment(payment_id)
     if notice.foreign:
-        attempts.doubt(payment, "foreign_notice", said=notice.foreign, notice_id=notice.notice_id)
+        attempts.doubt(payment, "foreign_notice", said=notice.foreign)
         return
     if payment.provider != notice.provider:
         quarantine.put_aside(payment, "other_provider", provider=notice.provider)

@@ -268,7 +268,8 @@ class StaleNotice(NoticeRefused):
 
 
 class ForeignNotice(NoticeRefused):
-    """Genuine, but of another merchant, app, stage or number series. ``payment_id`` where it names an attempt's number.
+    """Genuine, but of another merchant, app, stage or number series. ``payment_id`` and
+    ``notice_id`` where it names an attempt's number.
 
     One that names a number of ours is kept for an operator and the provider is asked; see ``payments.intake``.
     """

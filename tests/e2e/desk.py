@@ -100,6 +100,7 @@ WAYS = {
         took=200,
         refused=400,
         stuck=("closed", "failed"),
+        tells_console="unknown_refund",
     ),
 }
 

@@ -144,26 +144,37 @@ def _refused(**steering: bool) -> Scenario:
         c.stand.pay(payment_id)
         yield NOW
         c.is_untouched()
-        # Stripe also tells of charges: what nobody acts on is acknowledged whosever it is.
-        ignored = {c.way.took} if c.way.name == "stripe" and "other_merchant" in steering else set()
-        assert set(c.answers(payment_id)) - ignored == {c.way.refused}
+        assert set(c.answers(payment_id)) == {c.way.refused}
         yield CHASED  # Asking finds the truth.
         c.is_paid()
-        assert set(c.answers(payment_id)) - ignored == {c.way.refused}
+        assert set(c.answers(payment_id)) == {c.way.refused}
         assert c.doubts == []
 
     return refused
 
 
-for _fault in ("tamper", "other_merchant", "other_app", "unknown_key", "stale"):
+for _fault in ("tamper", "unknown_key", "stale"):
     TABLE[f"refused_for_{_fault}"] = Line(
-        _refused(**{_fault: True}),
-        tuple(
-            name
-            for name, way in WAYS.items()
-            if (_fault != "stale" or way.has_window) and (_fault, name) != ("other_app", "stripe")
-        ),
-        1,
+        _refused(**{_fault: True}), tuple(name for name, way in WAYS.items() if _fault != "stale" or way.has_window), 1
+    )
+
+
+def _of_others(**steering: bool) -> Scenario:
+    def kept(c: Customer) -> Steps:
+        payment_id = c.started()
+        c.stand.steer(payment_id, **steering)
+        c.stand.pay(payment_id)
+        yield NOW
+        c.is_paid()  # By the answer to our question; what was said is an operator's to read.
+        assert set(c.answers(payment_id)) == {c.way.took}
+        assert set(c.doubts) == {"foreign_notice"}
+
+    return kept
+
+
+for _fault in ("other_merchant", "other_app"):
+    TABLE[f"kept_for_{_fault}"] = Line(
+        _of_others(**{_fault: True}), tuple(name for name in WAYS if (_fault, name) != ("other_app", "stripe")), 1
     )
 
 

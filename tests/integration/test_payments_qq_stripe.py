@@ -219,7 +219,20 @@ def test_a_refund_that_fails_later_waits_for_an_operator(till: Shop) -> None:
     assert payment(payment_id).refunded == 700
 
 
-@pytest.mark.parametrize("fault", ["tamper", "unknown_key", "other_merchant"])
+def test_a_genuine_notice_of_another_merchant_is_kept_and_the_provider_asked(till: Shop) -> None:
+    sale = till.sale()
+    payment_id = till.started(sale)
+    till.stand.steer(payment_id, other_merchant=True)
+    till.pay(payment_id)
+    till.settle()
+    assert {status for status, _ in till.stand.delivered} == {200}
+    kept = story(sale).quarantined
+    assert {(held.why, held.payment_id) for held in kept} == {("foreign_notice", payment_id)}
+    assert {held.resolved for held in kept} == {"query: captured 19.99 CNY"}
+    assert status_of(sale) is PurchaseStatus.PAID
+
+
+@pytest.mark.parametrize("fault", ["tamper", "unknown_key"])
 def test_notices_we_do_not_believe_leave_no_trace(till: Shop, fault: str) -> None:
     sale = till.sale()
     payment_id = till.started(sale)

@@ -208,7 +208,7 @@ class Bank:
         if self._stripe is None:
             return True
         content = out.content
-        if content["type"] not in _STRIPE_TELLS or out.steering.other_app or out.steering.other_merchant:
+        if content["type"] not in _STRIPE_TELLS or out.steering.other_app:
             return False
         metadata = content["data"]["object"]["metadata"]
         return "payment_id" in metadata and ("refund_id" in metadata or not content["type"].startswith("refund."))

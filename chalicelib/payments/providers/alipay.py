@@ -312,12 +312,13 @@ class Alipay:
             raise ports.UnreadableNotice(why="it is too large")
         settings = self.settings
         fields = _alipay_wire.read_notice(settings, body)
+        about = {"payment_id": fields.get("out_trade_no", ""), "notice_id": fields.get("notify_id", "")}
         if fields.get("app_id") != settings.app_id:
-            raise ports.ForeignNotice(why="of another app", payment_id=fields.get("out_trade_no", ""))
+            raise ports.ForeignNotice(why="of another app", **about)
         if fields.get("notify_type", "trade_status_sync") != "trade_status_sync":
             raise ports.IgnoredNotice(why="a kind we do not act on")
         if fields.get("seller_id") != settings.seller_id:
-            raise ports.ForeignNotice(why="of another seller", payment_id=fields.get("out_trade_no", ""))
+            raise ports.ForeignNotice(why="of another seller", **about)
         try:
             return _notice(fields)
         except (ValueError, KeyError) as error:

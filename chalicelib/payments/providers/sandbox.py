@@ -180,7 +180,11 @@ class Sandbox:
             raise StaleNotice(why="its time is outside the window")
         content = _object(body)
         if content.get("merchant_id") != told.merchant_id:
-            raise ForeignNotice(why="it is another merchant's", payment_id=content.get("out_trade_no", ""))
+            raise ForeignNotice(
+                why="it is another merchant's",
+                payment_id=content.get("out_trade_no", ""),
+                notice_id=content.get("notice_id", ""),
+            )
         try:
             return _notice(content)
         except (KeyError, TypeError, ValueError) as error:

@@ -819,7 +819,7 @@ def _notice(event: Mapping[str, Any], account: str) -> Notice:
     if handler is None:
         raise IgnoredNotice(why="we do not act on this kind")
     if event.get("account", account) != account:  # Whoever owns it could name our numbers and pay itself.
-        raise ForeignNotice(why="it is another account's", payment_id=_our_payment(thing))
+        raise ForeignNotice(why="it is another account's", payment_id=_our_payment(thing), notice_id=event["id"])
     family = kind.rpartition(".")[0]
     if thing.get("object") != _OBJECTS.get(family, family):
         raise ValueError("the object is of another kind than the event")

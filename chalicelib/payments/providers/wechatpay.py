@@ -217,7 +217,7 @@ class WechatPay:
         if answer.status not in _OK:
             return Report(Outcome.UNKNOWN, code=answer.code)
         try:
-            self._must_be_ours(answer.data, appid_expected=False)  # An order in flight outlives a change of apps.
+            self._must_be_ours("", answer.data, appid_expected=False)  # An order in flight outlives a change of apps.
             if answer.data.get("out_trade_no") != attempt.payment_id:
                 return Report(Outcome.UNKNOWN, code="other_order")
             return _wechatpay_words.report(answer.data)
@@ -371,13 +371,13 @@ class WechatPay:
 
     def _notice(self, notice_id: str, event: str, data: Mapping[str, Any]) -> ports.Notice:
         if event == "TRANSACTION.SUCCESS":
-            self._must_be_ours(data)
+            self._must_be_ours(notice_id, data)
             return _wechatpay_words.capture(notice_id, data)
         if event in _wechatpay_words.REFUND_EVENTS:
-            self._must_be_ours(data, appid_expected=False)
+            self._must_be_ours(notice_id, data, appid_expected=False)
             return _wechatpay_words.returned(notice_id, event, data)
         if "mchid" in data:  # Other families name the merchant otherwise; our APIv3 key opened it, so it is ours.
-            self._must_be_ours(data, appid_expected=False)
+            self._must_be_ours(notice_id, data, appid_expected=False)
         raise ports.IgnoredNotice(why="an event we do not act on")
 
     def acknowledge(self, ack: Ack) -> ports.Reply:
@@ -387,11 +387,12 @@ class WechatPay:
         body = _wire.compact_json({"code": "FAIL", "message": "失败" if ack is Ack.RETRY else "验签失败"})
         return 401 if ack is Ack.REFUSED else 503, {"Content-Type": "application/json"}, body
 
-    def _must_be_ours(self, data: Mapping[str, Any], *, appid_expected: bool = True) -> None:
+    def _must_be_ours(self, notice_id: str, data: Mapping[str, Any], *, appid_expected: bool = True) -> None:
+        about = {"payment_id": data.get("out_trade_no", ""), "notice_id": notice_id}
         if data.get("mchid") != self.settings.mchid:
-            raise ports.ForeignNotice(why="of another merchant", payment_id=data.get("out_trade_no", ""))
+            raise ports.ForeignNotice(why="of another merchant", **about)
         if appid_expected and data.get("appid") not in self.settings.apps.values():
-            raise ports.ForeignNotice(why="of another app", payment_id=data.get("out_trade_no", ""))
+            raise ports.ForeignNotice(why="of another app", **about)
 
     # How we call.
 
