@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.kernel.errors import IllegalTransition
@@ -123,6 +123,7 @@ def test_every_order_of_facts_ends_in_one_state(till: Till, sequence: list[str],
     ),
     lost=st.sampled_from([(), ("silent_after",), ("silent_before",), ("silent_after", "silent_before")]),
 )
+@example(sequence=["sent", *["noticed pending"] * 6], lost=("silent_after",))
 def test_every_order_of_refund_facts_pays_back_once(till: Till, sequence: list[str], lost: tuple[str, ...]) -> None:
     sale, payment_id = till.paid((1000, 999))
     till.sandbox.steer(payment_id, notify=False, **dict.fromkeys(lost, ("refund",)))

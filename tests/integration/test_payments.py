@@ -2,22 +2,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from chalicelib.kernel import clock
-from chalicelib.kernel.errors import ConcurrentUpdate
+from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
-from chalicelib.payments import providers, refund_requests, service, starts, store
+from chalicelib.payments import providers, refund_requests, refunds, service, starts, store
 from chalicelib.payments.domain import Conclusion, PaymentStatus, RefundRefused, RefundStatus
 from chalicelib.payments.ports import Limits
 from chalicelib.runtime import aws, outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import http, people
+from tests import dump, http, people
 from tests.paying import WEBHOOK, Till, accounts, payment, story
 
 TOTAL = 1999
@@ -772,12 +774,14 @@ def test_a_refund_the_provider_forgot_is_sent_again_under_the_same_number(till: 
     assert story(sale).refunds[0].status is RefundStatus.SUCCEEDED
 
 
-def test_a_provider_that_demands_a_pause_between_refunds_gets_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
+def slowly(monkeypatch: pytest.MonkeyPatch, **limits: Any) -> None:
+    slow = replace(providers.load("sandbox"), limits=Limits(**limits))  # type: ignore[type-var]
+    monkeypatch.setattr(providers, "load", lambda _name: slow)
 
+
+def test_a_provider_that_demands_a_pause_between_refunds_gets_it(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale, payment_id = till.paid()
-    slow = replace(providers.load("sandbox"), limits=Limits(refund_interval=timedelta(seconds=60)))  # type: ignore[type-var]
-    monkeypatch.setattr(providers, "load", lambda name: slow)
+    slowly(monkeypatch, refund_interval=timedelta(seconds=60))
     ask_refund(till, sale, 100)
     till.settle()
     ask_refund(till, sale, 200)
@@ -787,6 +791,103 @@ def test_a_provider_that_demands_a_pause_between_refunds_gets_it(till: Till, mon
     till.wait(timedelta(seconds=61))
     assert till.sandbox.orders[payment_id].refunded == 300
     assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED] * 2
+
+
+def test_the_pause_between_refunds_holds_though_every_answer_is_lost(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale, payment_id = till.paid()
+    slowly(monkeypatch, refund_interval=timedelta(seconds=60))
+    till.sandbox.steer(payment_id, notify=False, down=("refund", "query_refund"))
+    started = clock.now()
+    sent: list[tuple[str, float]] = []
+    real = type(providers.load("sandbox")).refund
+
+    def refund(self: Any, order: Any) -> Any:
+        sent.append((order.refund_id[-2:], (clock.now() - started).total_seconds()))
+        return real(self, order)
+
+    monkeypatch.setattr(type(providers.load("sandbox")), "refund", refund)
+    for amount in (100, 200, 300):
+        ask_refund(till, sale, amount)
+    till.settle()
+    till.wait(timedelta(minutes=5), step=timedelta(seconds=10))
+    gaps = [later - earlier for (_, earlier), (_, later) in pairwise(sent)]
+    assert {number for number, _ in sent} == {"01", "02", "03"}
+    assert min(gaps) >= 60
+    till.sandbox.steer(payment_id, down=())
+    till.wait(timedelta(minutes=20), step=timedelta(seconds=30))
+    assert till.sandbox.orders[payment_id].refunded == 600
+
+
+def test_two_refunds_at_the_same_moment_take_turns(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, payment_id = till.paid()
+    slowly(monkeypatch, refund_interval=timedelta(seconds=60))
+    first, second = (str(ask_refund(till, sale, amount).json["refund_id"]) for amount in (100, 200))
+    real = refunds._take_turn
+    rivals: list[Any] = []
+
+    def take_turn(*args: Any) -> Any:
+        if not rivals:
+            rivals.append(None)
+            rivals.append(service.send_refund(second).status)
+        return real(*args)
+
+    monkeypatch.setattr(refunds, "_take_turn", take_turn)
+    with pytest.raises(RetryLater) as waits:
+        service.send_refund(first)
+    assert (rivals[1], waits.value.delay_s) == (RefundStatus.SUCCEEDED, 1)
+    assert till.sandbox.orders[payment_id].refunded == 200
+    till.wait(timedelta(minutes=3))
+    assert till.sandbox.orders[payment_id].refunded == 300
+
+
+def test_a_renewed_refund_is_held_against_the_providers_limits(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="closed")
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    before = dump.tables()
+    for limits, why in (({"max_refunds": 1}, "too_many_refunds"), ({"refund_window": timedelta()}, "window_closed")):
+        till.clock.advance(timedelta(seconds=1))
+        with monkeypatch.context() as patched:
+            slowly(patched, **limits)
+            answer = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry", {})
+        assert (answer.status, answer.json["why"]) == (409, why)
+    assert dump.differences(before, dump.tables()) == []
+
+
+def test_an_operator_asks_about_a_refund(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="pending", notify=False)
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    path = f"/v1/operator/refunds/{refund_id}/query"
+    before = dump.tables()
+    assert till.operate("POST", path, {}).json["status"] == "pending"
+    till.sandbox.steer(payment_id, down=("query_refund",))
+    silent = till.operate("POST", path, {})
+    assert (silent.status, silent.json["code"]) == (502, "provider_silent")
+    assert dump.differences(before, dump.tables()) == []
+    till.sandbox.steer(payment_id, down=())
+    till.sandbox.settle(refund_id, "succeeded")
+    for _ in range(2):
+        assert till.operate("POST", path, {}).json["status"] == "succeeded"
+    till.sandbox.settle(refund_id, "closed")
+    asked = till.operate("POST", path, {}).json
+    assert (asked["status"], asked["bounced_at"] is not None) == ("closed", True)
+    assert payment(payment_id).refunded == 0
+
+
+def test_each_time_a_refund_fails_is_told(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="failed")
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    service.retry_refund(refund_id)
+    till.settle()
+    told = [line for line in till.pump.log if line.startswith(f"complaints:refund.failed#{refund_id}")]
+    assert len(set(told)) == 2
 
 
 def test_a_refund_made_in_the_providers_console_is_quarantined(till: Till) -> None:
