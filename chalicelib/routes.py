@@ -83,6 +83,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("application/json", "application/x-www-form-urlencoded", "text/xml", "application/xml"),
     ),
     ("GET", "/v1/operator/payments", "chalicelib.payments.api", ("application/json",)),
+    ("GET", "/v1/operator/payments/booked", "chalicelib.payments.api", ("application/json",)),
     ("GET", "/v1/operator/purchases/{purchase_id}/payments", "chalicelib.payments.api", ("application/json",)),
     ("POST", "/v1/operator/payments/{payment_id}/query", "chalicelib.payments.api", ("application/json",)),
     ("POST", "/v1/operator/purchases/{purchase_id}/refunds", "chalicelib.payments.api", ("application/json",)),

@@ -518,6 +518,7 @@ ENTRIES: dict[str, Make] = {
     "get_payment": _payment,
     "take_notice": _notice,
     "list_waiting": _nothing,
+    "list_booked": lambda _: Ask(query={"provider": "sandbox", "day": "2026-11-22"}),
     "get_story": _read_purchase,
     "query_payment": _started_payment,
     "request_refund": _refund,

@@ -32,6 +32,7 @@ from chalicelib.payments.ports import (
 )
 from chalicelib.payments.schemas import (
     ApprovalView,
+    DayQuery,
     DecideApproval,
     PaymentRecordView,
     PaymentsView,
@@ -188,6 +189,22 @@ def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
         start_key=cursors.unseal(query.cursor, query=scope),
         older_than=timedelta(seconds=query.older_than_s),
     )
+    return StoryView.of(page.story, cursors.seal(page.last_key, query=scope))
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/payments/booked",
+    access=Access.OPERATOR,
+    query=DayQuery,
+    returns=StoryView,
+    raises=(BadCursor,),
+)
+def list_booked(query: DayQuery, caller: Caller) -> StoryView:
+    """List what a provider moved on one of its days by our books: captures, and refunds that are done."""
+    scope = f"payments#{query.provider}#{query.day}#{caller.account_id}"
+    start_key = cursors.unseal(query.cursor, query=scope)
+    page = service.list_day(query.provider, query.day, limit=query.limit, start_key=start_key)
     return StoryView.of(page.story, cursors.seal(page.last_key, query=scope))
 
 

@@ -141,7 +141,7 @@ def _apply_uncaptured(payment: Payment, report: Report, *, given_up: bool, chasi
             domain.closed(payment, now=now, known=not given_up), events.PaymentClosed(payment_id=payment.payment_id)
         )
     if report.outcome is Outcome.FAILED:
-        return save_attempt(domain.refused(payment, report.code))
+        return save_attempt(domain.refused(payment, report.code, now=now))
     if not chasing:
         return payment
     return save_attempt(domain.chased(payment, now=now, heard=report.outcome is Outcome.PENDING))

@@ -24,6 +24,8 @@ AFTER_EXPIRY = timedelta(seconds=60)
 MAX_ATTEMPTS = 40
 """Numbers of refunds: a purchase's ordinary ones count up from 1, that of surplus attempt n is 100 - n."""
 MAX_REFUND_NUMBER = 99 - MAX_ATTEMPTS
+PAST_KEPT = 12
+"""How many states of a refund are remembered: operators can retry one for ever."""
 UNKNOWN_FOR = timedelta(minutes=5)
 """A notice may beat the write of its attempt by moments; after this long, nobody will write it any more."""
 
@@ -257,6 +259,8 @@ class Payment:
     captured: Money | None = None
     """What was really captured; other than ``amount`` only where the provider confirmed it so."""
     captured_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When it was closed or refused; it may have been paid since."""
     reserved: int = 0
     """Minor units of refunds that are requested, under way or done."""
     refunded: int = 0
@@ -406,6 +410,8 @@ class Refund:
     """The first number of a refund that was renewed."""
     foreign: str = ""
     """Its number at the provider where it was made there, behind our back, and taken into the books afterwards."""
+    past: tuple[tuple[RefundStatus, datetime], ...] = ()
+    """The states it was in before, with the moment it entered each: the last :data:`PAST_KEPT`."""
     bounced_at: datetime | None = None
     """When it was seen that the money had come back after it had gone through."""
     version: int = 0
@@ -505,11 +511,12 @@ def answered(payment: Payment, instruction: Instruction) -> Payment:
     )
 
 
-def refused(payment: Payment, code: str) -> Payment:
+def refused(payment: Payment, code: str, *, now: datetime) -> Payment:
     """Return the attempt that the provider will not take."""
     return replace(
         payment,
         status=PAYMENT.next(payment.status, PaymentCause.REFUSE),
+        ended_at=now,
         due_at=None,
         code=code[:64],
         instruction=None,
@@ -521,6 +528,7 @@ def closed(payment: Payment, *, now: datetime, known: bool) -> Payment:
     return replace(
         payment,
         status=PAYMENT.next(payment.status, PaymentCause.CLOSE),
+        ended_at=now,
         chases=0,
         due_at=None if known else now + LINGERS[0],
         instruction=None,
@@ -625,6 +633,7 @@ def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         booked_on="",
         renews=refund.refund_id,
         origin=refund.origin or refund.refund_id,
+        past=(),
         foreign="",
         bounced_at=None,
         version=0,
@@ -684,6 +693,7 @@ def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", 
         chases=chases,
         due_at=due_at,
         since=refund.since if status is refund.status else now,
+        past=refund.past if status is refund.status else (*refund.past, (refund.status, refund.since))[-PAST_KEPT:],
         code=code[:64],
         provider_refund_id=number or refund.provider_refund_id,
     )

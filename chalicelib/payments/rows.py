@@ -95,6 +95,7 @@ class _PaymentDoc(msgspec.Struct, omit_defaults=True):
     transaction_id: str | None = None
     captured_currency: str = ""
     captured_ms: int = 0
+    ended_ms: int = 0
     refunded_ms: int = 0
     instruction: _InstructionDoc | None = None
 
@@ -146,6 +147,7 @@ def payment_row(payment: Payment) -> PaymentRow:
             code=payment.code,
             reference=payment.reference,
             transaction_id=payment.transaction_id,
+            ended_ms=epoch_ms_or_none(payment.ended_at) or 0,
             captured_currency=payment.captured.currency if payment.captured else "",
             captured_ms=epoch_ms_or_none(payment.captured_at) or 0,
             refunded_ms=epoch_ms_or_none(payment.refunded_at) or 0,
@@ -183,6 +185,7 @@ def payment_of(row: PaymentRow) -> Payment:
         reference=doc.reference,
         transaction_id=doc.transaction_id,
         captured=Money(int(row.captured_minor), doc.captured_currency) if row.captured_minor is not None else None,
+        ended_at=from_epoch_ms_or_none(doc.ended_ms),
         captured_at=from_epoch_ms_or_none(doc.captured_ms),
         reserved=int(row.reserved_minor),
         refunded=int(row.refunded_minor),
@@ -220,6 +223,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     origin: str = ""
     foreign: str = ""
     bounced_ms: int = 0
+    past: tuple[tuple[str, int], ...] = ()
 
 
 class RefundRow(RecordRow):
@@ -267,6 +271,7 @@ def refund_row(refund: Refund) -> RefundRow:
             renews=refund.renews,
             origin=refund.origin,
             foreign=refund.foreign,
+            past=tuple((status.value, epoch_ms(moment)) for status, moment in refund.past),
             bounced_ms=epoch_ms_or_none(refund.bounced_at) or 0,
         ),
         version=refund.version,
@@ -302,6 +307,7 @@ def refund_of(row: RefundRow) -> Refund:
         renews=doc.renews,
         origin=doc.origin,
         foreign=doc.foreign,
+        past=tuple((RefundStatus(status), from_epoch_ms(ms)) for status, ms in doc.past),
         bounced_at=from_epoch_ms_or_none(doc.bounced_ms),
         booked_on=_booked_on(row),
         version=int(row.version),

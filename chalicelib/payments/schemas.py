@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -269,6 +270,13 @@ class WaitingQuery(PageQuery):
     ] = "waiting"
     older_than_s: Annotated[int, Field(ge=0, le=10**8)] = 0
     """Only what has waited at least so long."""
+
+
+class DayQuery(PageQuery):
+    """A provider's day, by its own clock (China's, or UTC for Stripe)."""
+
+    provider: Word
+    day: date
 
 
 class RequestRefund(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
@@ -120,6 +120,11 @@ def story(purchase_id: str) -> Story:
     if not found.payments:
         orders.load_purchase(purchase_id)
     return found
+
+
+def list_day(provider: str, day: date, *, limit: int, start_key: dict[str, dict[str, str]] | None) -> RecordPage:
+    """Return one page of what a provider moved on one of its days, as our books have it: captures and refunds."""
+    return store.list_day(f"{provider}#{day.isoformat()}", limit=limit, start_key=start_key)
 
 
 def list_waiting(

@@ -142,7 +142,7 @@ def _apply_instruction(adapter: Provider, payment: Payment, instruction: Instruc
         # Another try of the same number was taken: the buyer may hold its link. Only the provider knows.
         return attempts.ask(payment, close=False, chasing=False)
     if instruction.outcome is not Outcome.PENDING:
-        changed = domain.refused(payment, instruction.code)
+        changed = domain.refused(payment, instruction.code, now=clock.now())
     elif payment.status is PaymentStatus.STARTED:
         changed = domain.answered(payment, instruction)
     else:  # A chase was told of it before this answer arrived.

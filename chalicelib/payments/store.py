@@ -23,6 +23,7 @@ from chalicelib.payments.desk_rows import (
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, UnknownPayment
 from chalicelib.payments.rows import (
+    BOOKED_SHARDS,
     PaymentRow,
     RecordRow,
     RefundRow,
@@ -98,6 +99,27 @@ def list_booked(
     """Read one page of the records of a provider's day, as ``payments`` know it; one of :data:`BOOKED_SHARDS`."""
     page = reads.query(RecordRow, f"{day_key}#{shard}", index=RecordRow.booked, limit=limit, start_key=start_key)
     return [item["id"]["S"] for item in page.items], page.last_key
+
+
+def list_day(day_key: str, *, limit: int, start_key: reads.Raw | None) -> RecordPage:
+    """Read one page of the captures and refunds of a provider's day, shard by shard."""
+    shard = int(start_key["booked_on"]["S"].rpartition("#")[2]) if start_key else 0
+    items: list[reads.Raw] = []
+    while True:
+        page = reads.query(
+            RecordRow,
+            f"{day_key}#{shard}",
+            index=RecordRow.booked,
+            limit=limit - len(items),
+            start_key=start_key if start_key and "id" in start_key else None,
+        )
+        items += page.items
+        start_key = page.last_key
+        shard += 1
+        if start_key is not None or shard == BOOKED_SHARDS:
+            return RecordPage(_load(items), start_key)
+        if len(items) >= limit:  # The next page begins a shard.
+            return RecordPage(_load(items), {"booked_on": {"S": f"{day_key}#{shard}"}})
 
 
 def load_records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:

@@ -11,7 +11,7 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.payments import domain, store
 from chalicelib.payments.dispute_rules import DISPUTE
-from chalicelib.payments.domain import REFUND, Payment, Refund, Story
+from chalicelib.payments.domain import REFUND, Payment, PaymentStatus, Refund, Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,9 @@ def _happenings(story_: Story) -> Iterator[Happening]:
 def _of_payment(payment: Payment) -> Iterator[Happening]:
     number = payment.payment_id
     yield Happening(payment.created_at, "payment.started", number, amount=payment.amount, note=payment.provider)
+    if payment.ended_at is not None:
+        word = "payment.failed" if payment.status is PaymentStatus.FAILED else "payment.closed"
+        yield Happening(payment.ended_at, word, number, note="" if payment.holds_money else payment.code)
     if payment.captured_at is not None:
         word = "payment.surplus" if payment.code else "payment.captured"
         yield Happening(payment.captured_at, word, number, payment.status, payment.captured, note=payment.code)
@@ -102,6 +105,8 @@ def _of_refund(refund: Refund) -> Iterator[Happening]:
     yield Happening(
         refund.requested_at, "refund.requested", number, amount=refund.amount, by=refund.by, note=refund.reason
     )
+    for status, moment in refund.past[1:] if refund.past else ():
+        yield Happening(moment, f"refund.{status.value}", number)
     if refund.status is not REFUND.initial:
-        word = "bounced" if refund.bounced_at is not None else refund.status.value
+        word = "bounced" if refund.bounced_at == refund.since else refund.status.value
         yield Happening(refund.since, f"refund.{word}", number, refund.status, note=refund.code)

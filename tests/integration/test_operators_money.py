@@ -396,3 +396,52 @@ def test_the_whole_story_of_a_purchase_in_time_order(till: Till, second: people.
     ]  # fmt: skip
     assert [found["at"] for found in told] == sorted(found["at"] for found in told)
     assert till.operate("GET", "/v1/operator/purchases/pur_nothing/story").status == 404
+
+
+def test_a_providers_day_is_listed_page_by_page(till: Till) -> None:
+    paid = [till.paid() for _ in range(5)]
+    sale, payment_id = paid[0]
+    till.sandbox.steer(payment_id, refund="succeeded")
+    till.operate("POST", f"{base(sale)}/refunds", wish(sale, 100))
+    till.settle()
+    seen: list[str] = []
+    pages, cursor = 0, ""
+    while True:
+        page = till.operate("GET", f"/v1/operator/payments/booked?provider=sandbox&day=2026-11-22&limit=2{cursor}").json
+        seen += [found["payment_id"] for found in page["payments"]]
+        seen += [found["refund_id"] for found in page["refunds"]]
+        pages += 1
+        if not page.get("next_cursor"):
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert sorted(seen) == sorted([*(payment_id for _, payment_id in paid), story(sale).refunds[0].refund_id])
+    assert pages >= 3
+    for other in ("provider=sandbox&day=2026-11-21", "provider=alipay&day=2026-11-22"):
+        page = till.operate("GET", f"/v1/operator/payments/booked?{other}").json
+        assert (page["payments"], page["refunds"], page.get("next_cursor")) == ([], [], None)
+
+
+def test_the_story_tells_every_state_a_refund_was_in_and_how_attempts_ended(till: Till) -> None:
+    sale = till.sale()
+    first = till.started(sale)
+    till.start(sale)  # A second attempt closes the first.
+    till.sandbox.steer(refund="pending")
+    second = till.start(sale, key="key-00000002").json["payment_id"]
+    till.sandbox.pay(second)
+    till.settle()
+    till.operate("POST", f"{base(sale)}/refunds", wish(sale, 100))
+    till.settle()
+    (refund,) = story(sale).refunds
+    till.clock.advance(timedelta(seconds=10))
+    till.sandbox.settle(refund.refund_id, "failed")
+    till.settle()
+    till.sandbox.steer(refund="succeeded")
+    till.clock.advance(timedelta(seconds=10))
+    service.retry_refund(refund.refund_id)
+    till.clock.advance(timedelta(seconds=10))
+    till.settle()
+    items = till.operate("GET", f"{base(sale)}/story").json["items"]
+    told = [item["what"].partition(".")[2] for item in items if item["record_id"] == refund.refund_id]
+    assert told == ["requested", "pending", "failed", "requested", "succeeded"]
+    ended = [item["what"] for item in items if item["record_id"] == first]
+    assert ended == ["payment.started", "payment.closed"]
