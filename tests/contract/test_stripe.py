@@ -419,10 +419,19 @@ def test_endings() -> None:
         ({"livemode": 0}, TOLD),
         ({"account": "acct_other"}, TOLD),
         ({"account": "acct_other"}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),
+        ({"account": None}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),  # The platform's own.
+        ({}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),
+        ({"account": ["acct_ours"]}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),
     ],
 )
 def test_events_of_others(changes: dict[str, Any], told: Configuration) -> None:
     assert refused(event("payment_intent.succeeded", INTENT, **changes), told=told) is ForeignNotice
+
+
+def test_events_of_our_account() -> None:
+    ours = Configuration("sk_test_1", (SECRET,), account="acct_ours")
+    assert verify(event("payment_intent.succeeded", INTENT, account="acct_ours"), told=ours).payment_id == PAYMENT
+    assert verify(event("payment_intent.succeeded", INTENT, account=None)).payment_id == PAYMENT
 
 
 def test_a_live_stage_takes_live_events_only() -> None:
@@ -431,11 +440,18 @@ def test_a_live_stage_takes_live_events_only() -> None:
     assert verify(event("payment_intent.succeeded", INTENT, livemode=True), told=live).payment_id == PAYMENT
 
 
-def test_a_number_of_another_series_is_foreign() -> None:
-    assert refused(event("payment_intent.succeeded", {**INTENT, "metadata": {"payment_id": "17"}})) is ForeignNotice
-    assert (
-        refused(event("refund.updated", {**BACK, "metadata": {**BACK["metadata"], "refund_id": "1"}})) is ForeignNotice
-    )
+@pytest.mark.parametrize("number", ["17", "order_77", "订单-7", "x" * 128])
+def test_a_number_of_another_shape_is_told(number: str) -> None:
+    """Whoever asks for it finds nothing and says so: refusing would only make Stripe send it again for days."""
+    paid = verify(event("payment_intent.succeeded", {**INTENT, "metadata": {"payment_id": number}}))
+    assert (paid.payment_id, paid.report.amount) == (number, Money(1990, "USD"))
+    back = verify(event("refund.updated", {**BACK, "metadata": {**BACK["metadata"], "refund_id": number}}))
+    assert (back.payment_id, back.refund_id) == (PAYMENT, number)
+
+
+@pytest.mark.parametrize("number", ["x" * 129, "a\nb", "\ud800", 7, ["pay"], True])
+def test_what_is_no_number_is_of_no_payment(number: Any) -> None:
+    assert refused(event("payment_intent.succeeded", {**INTENT, "metadata": {"payment_id": number}})) is IgnoredNotice
 
 
 @pytest.mark.parametrize(("currency", "minor"), [("jpy", 1990), ("kwd", 1990), ("usd", 1990), ("cny", 1990)])

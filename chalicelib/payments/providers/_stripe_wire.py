@@ -41,36 +41,40 @@ class Configuration:
     base_url: str = OFFICIAL_URL
 
 
-def configuration_from(secret: Mapping[str, Any]) -> Configuration:
+def configuration_from(secret: Mapping[str, Any], *, to_call: bool = True) -> Configuration:
     """Return the configuration a secret describes. ``livemode`` follows from the stage unless it is said.
 
+    Who only verifies needs no key, and may give one webhook secret as a text.
+
     Raises:
-        Misconfigured: if something is missing, of the wrong kind, or of the other mode than the stage.
+        Misconfigured: with everything that is missing, of the wrong kind, or of the other mode than the stage.
     """
+    reader = _wire.Reader("stripe", secret)
     hooks = secret.get("webhook_secrets")
-    if not isinstance(hooks, list) or not hooks or not all(isinstance(hook, str) and hook for hook in hooks):
-        raise Misconfigured(why=f"secret {SECRET} has no webhook_secrets")
-    texts: dict[str, str] = {}
-    for name in ("secret_key", "publishable_key", "account", "return_url"):
-        value = secret.get(name, "")
-        if not isinstance(value, str):
-            raise Misconfigured(why=f"secret {SECRET}: {name} is not a text")
-        texts[name] = value
-    if not texts["secret_key"]:
-        raise Misconfigured(why=f"secret {SECRET} has no secret_key")
-    live = secret.get("livemode", config().stage == LIVE_STAGE) is True
-    for name in ("secret_key", "publishable_key"):
-        if ("_test_" if live else "_live_") in texts[name]:
-            raise Misconfigured(why=f"secret {SECRET}: {name} is of the other mode than the stage")
-    return Configuration(
-        secret_key=texts["secret_key"],
+    if isinstance(hooks, str) and not to_call:
+        hooks = [hooks]
+    if not isinstance(hooks, list | tuple) or not hooks or not all(isinstance(hook, str) and hook for hook in hooks):
+        reader.problems.append("webhook_secrets is missing or no list of texts")
+        hooks = ()
+    secret_key = reader.text("secret_key", None if to_call else "")
+    publishable_key = reader.text("publishable_key", "")
+    live = secret.get("livemode", config().stage == LIVE_STAGE)
+    if not isinstance(live, bool):
+        reader.problems.append("livemode is neither true nor false")
+    for name, key in (("secret_key", secret_key), ("publishable_key", publishable_key)):
+        if ("_test_" if live else "_live_") in key:
+            reader.problems.append(f"{name} is of the other mode than the stage")
+    told = Configuration(
+        secret_key=secret_key,
         webhook_secrets=tuple(hooks),
-        publishable_key=texts["publishable_key"],
-        livemode=live,
-        account=texts["account"],
-        return_url=texts["return_url"],
-        base_url=_address(),
+        publishable_key=publishable_key,
+        livemode=live is True,
+        account=reader.text("account", ""),
+        return_url=reader.text("return_url", ""),
+        base_url=(reader.attempt("BIANDAN_STRIPE_URL", _address) or "") if to_call else OFFICIAL_URL,
     )
+    reader.refuse_problems()
+    return told
 
 
 def _address() -> str:
@@ -81,7 +85,7 @@ def _address() -> str:
     """
     url = setting("BIANDAN_STRIPE_URL", OFFICIAL_URL).rstrip("/")
     if url != OFFICIAL_URL and config().stage not in STAND_IN_STAGES:
-        raise Misconfigured(why="BIANDAN_STRIPE_URL is for the stages local and dev")
+        raise Misconfigured(why="a stand-in is for the stages local and dev")
     return url
 
 

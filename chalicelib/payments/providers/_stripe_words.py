@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.payments.bills import BillKind, BillLine
 from chalicelib.payments.ports import (
@@ -196,7 +196,16 @@ def metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def our_payment(item: Mapping[str, Any]) -> str:
     """Return our payment number on a session, an intent, a charge or a refund; empty if it is none of this shop's."""
-    return str(metadata(item).get("payment_id") or "")
+    return _number(item, "payment_id")
+
+
+def _number(item: Mapping[str, Any], name: str) -> str:
+    """Return one of our numbers; empty if there is none.
+
+    It need not be of our shape: whoever wrote it named us, and what we do not know is told further on, by the number.
+    """
+    number = metadata(item).get(name)
+    return number if isinstance(number, str) and len(number) <= 128 and number.isprintable() else ""
 
 
 def instruction(content: Mapping[str, Any], method: str, told: _stripe_wire.Configuration) -> Instruction:
@@ -329,7 +338,7 @@ def notice(event: Mapping[str, Any], account: str) -> Notice:
     handler = KINDS.get(kind)
     if handler is None:
         raise IgnoredNotice(why="we do not act on this kind")
-    if event.get("account", account) != account:  # Whoever owns it could name our numbers and pay itself.
+    if (event.get("account") or "") != account:  # Whoever owns another could name our numbers and pay itself.
         raise ForeignNotice(why="it is another account's", payment_id=our_payment(thing), notice_id=_text(event["id"]))
     family = kind.rpartition(".")[0]
     if thing.get("object") != _OBJECTS.get(family, family):
@@ -341,17 +350,15 @@ Handler = Callable[[str, str, Mapping[str, Any], "datetime | None"], Notice]
 _OBJECTS = {"charge.dispute": "dispute", "charge.refund": "refund"}
 
 
-def _number(thing: Mapping[str, Any]) -> str:
+def _payment_of(thing: Mapping[str, Any]) -> str:
     payment_id = our_payment(thing)
     if not payment_id:
         raise IgnoredNotice(why="it is of no payment of this shop")
-    if not ids.is_id("pay", payment_id):
-        raise ForeignNotice(why="the number is none of ours")
     return payment_id
 
 
 def _intent_ended(notice_id: str, kind: str, intent: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id = _number(intent)
+    payment_id = _payment_of(intent)
     report = _intent_report(intent)
     expected = Outcome.CAPTURED if kind.endswith("succeeded") else Outcome.CLOSED
     if report.outcome is not expected:
@@ -362,7 +369,7 @@ def _intent_ended(notice_id: str, kind: str, intent: Mapping[str, Any], at: date
 
 
 def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id = _number(session)
+    payment_id = _payment_of(session)
     report = _session_report(session)
     if kind.endswith("expired"):
         if report.outcome is not Outcome.CLOSED:
@@ -374,13 +381,9 @@ def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: da
 
 
 def _refund_moved(notice_id: str, _kind: str, thing: Mapping[str, Any], at: datetime | None) -> Notice:
-    refund_id = str(metadata(thing).get("refund_id") or "")
+    payment_id, refund_id = our_payment(thing), _number(thing, "refund_id")
     report = _refund_fields(thing)
-    if refund_id and our_payment(thing):
-        payment_id = _number(thing)
-        if not ids.is_id("ref", refund_id):
-            raise ForeignNotice(why="the number is none of ours")
-    else:  # Made in the dashboard: the intent knows whose it is.
+    if not payment_id or not refund_id:  # Made in the dashboard: the intent knows whose it is.
         payment_id, refund_id = "", _text(thing["id"])
     moment = at if report.outcome is RefundOutcome.SUCCEEDED else None
     told = RefundReport(report.outcome, report.amount, report.provider_refund_id, moment, report.code)
@@ -444,7 +447,7 @@ def bill_line(item: Mapping[str, Any], row: int) -> BillLine:
         fee_text=f"{fee} {_stripe_wire.word(item['currency']).upper()}" if isinstance(fee, int) and fee else "",
         at=clock.from_epoch_s(_seconds(item["created"])),
         status=_stripe_wire.word(source.get("status") or item.get("status")),
-        refund_id=_stripe_wire.word(metadata(source).get("refund_id")) if refund else "",
+        refund_id=_number(source, "refund_id") if refund else "",
         provider_refund_id=own if refund else "",
         line=row,
     )

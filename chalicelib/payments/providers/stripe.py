@@ -40,7 +40,7 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
     lower,
 )
-from chalicelib.payments.providers import _stripe_wire, _stripe_words, _wire
+from chalicelib.payments.providers import _replay, _stripe_wire, _stripe_words, _wire
 from chalicelib.runtime import outbound, secrets
 
 _LOOK_AROUND = (timedelta(minutes=5), timedelta(minutes=30))
@@ -61,17 +61,21 @@ def build(configuration: _stripe_wire.Configuration | Mapping[str, Any] | None =
 
 
 def verify(
-    headers: Mapping[str, str],
-    body: bytes,
+    headers: _replay.Headers,
+    body: _replay.Body,
     *,
     configuration: _stripe_wire.Configuration | Mapping[str, Any] | None = None,
+    now: _replay.Moment | None = None,
 ) -> Notice:
-    """Authenticate and read a recorded request, as of ``kernel.clock`` (``clock.use`` sets any date).
+    """Authenticate and read a recorded request, as of ``now``. A configuration needs ``webhook_secrets`` alone for it.
 
     Raises:
         NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration lacks something that verifying needs.
     """
-    return build(configuration).verify(headers=headers, body=body)
+    if isinstance(configuration, Mapping):
+        configuration = _stripe_wire.configuration_from(configuration, to_call=False)
+    return _replay.replay(Stripe(configuration).verify, headers, body, now)
 
 
 @dataclass(frozen=True)
@@ -263,8 +267,12 @@ class Stripe:
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
-    def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
-        """Authenticate and read an event."""
+    def verify(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Authenticate and read an event. No write, no call out.
+
+        Raises:
+            NoticeRefused: one of its subclasses.
+        """
         told = self._told()
         if len(body) > _wire.NOTICE_CAP_BYTES:
             raise UnreadableNotice(why="it is too large")
