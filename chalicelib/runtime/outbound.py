@@ -1,7 +1,7 @@
 """The one way out to other people's HTTP: no redirects, no retries, one deadline, a transport that can be replaced.
 
-A call of :func:`request` holds its answer in memory, one of :func:`download` writes it to a file. It either returns what
-the other side answered (any status), or raises: :class:`OutboundTimeout` when it may have been received,
+A call of :func:`request` holds its answer in memory, one of :func:`download` writes it to a file. It either returns
+what the other side answered (any status), or raises: :class:`OutboundTimeout` when it may have been received,
 :class:`OutboundFailed` when it certainly was not. Callers decide what may repeat.
 """
 

@@ -37,7 +37,7 @@ def till(cloud: str, noon: Any) -> Iterator[Till]:
 def bills(till: Till, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Set what the provider's bill of a day says."""
     told: dict[date, Bill] = {}
-    monkeypatch.setattr(payments, "fetch_bill", lambda _, day: told.get(day, Bill()))
+    monkeypatch.setattr(payments, "fetch_bill", lambda _, day, place="": iter([told.get(day, Bill())]))
 
     def tell(day: date, *lines: BillLine, defects: tuple[str, ...] = ()) -> None:
         told[day] = Bill(lines, defects=defects)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import BillKind, BillLine
+from chalicelib.payments.bills import Bill, BillKind, BillLine
 from chalicelib.payments.ports import (
     Action,
     Attempt,
@@ -427,7 +427,19 @@ _LINES = {
 }
 
 
-def bill_line(item: Mapping[str, Any], row: int) -> BillLine:
+def bill_part(items: Sequence[Mapping[str, Any]], before: int, last: str) -> Bill:
+    """Read a page of balance transactions that so many came before; ``last`` is its last one's id if more follow."""
+    lines: list[BillLine] = []
+    defects: list[str] = []
+    for row, item in enumerate(items, start=before + 1):
+        try:
+            lines.append(_bill_line(item, row))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            defects.append(f"line {row}: cannot be read")
+    return Bill(tuple(lines), defects=tuple(defects), place=f"{before + len(items)}:{last}" if last else "")
+
+
+def _bill_line(item: Mapping[str, Any], row: int) -> BillLine:
     """Read a balance transaction. The source's amount is what the payer saw; the transaction's own is what we get."""
     kind = _LINES.get(item["type"], BillKind.OTHER)
     source = expanded(item.get("source")) or {}

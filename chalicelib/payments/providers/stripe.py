@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from chalicelib.kernel import clock
-from chalicelib.payments.bills import Bill, BillLine, BillUnavailable
+from chalicelib.payments.bills import Bill, BillUnavailable, whole
 from chalicelib.payments.ports import (
     Ack,
     Attempt,
@@ -46,6 +46,9 @@ from chalicelib.runtime import outbound, secrets
 _LOOK_AROUND = (timedelta(minutes=5), timedelta(minutes=30))
 _MAX_PAGES = 20
 _MAX_REFUND_KEYS = 12
+_MAX_BILL_LINES = 1_000_000
+_BILL_PAGE_S = 20.0
+"""A page with a hundred sources takes seconds; nobody waits for it."""
 T = TypeVar("T")
 
 
@@ -294,13 +297,13 @@ class Stripe:
 
     # --- bill ---------------------------------------------------------------------------------------------------------
 
-    def bill(self, day: date) -> Bill:
-        """Return the balance transactions of one UTC day.
+    def bill_parts(self, day: date, place: str = "") -> Iterator[Bill]:
+        """Yield the balance transactions of one UTC day, a page at a time; a place is ``<line>:<its id>``.
 
         Raises:
             BillUnavailable: if Stripe does not answer, or the day is not over.
         """
-        start = datetime.combine(day, time(), clock.now().tzinfo)
+        start = datetime.combine(day, time(), UTC)
         if clock.now() < start + timedelta(days=1):
             raise BillUnavailable(why="the day is not over")
         window = {
@@ -308,24 +311,33 @@ class Stripe:
             "created[lt]": str(clock.epoch_s(start + timedelta(days=1))),
             "expand[]": "data.source",
         }
-        lines: list[BillLine] = []
-        defects: list[str] = []
+        row, _, after = place.rpartition(":")
+        number = int(row or 0)
         try:
-            for row, item in enumerate(self._pages("/v1/balance_transactions", window, most=1000), start=1):
-                try:
-                    lines.append(_stripe_words.bill_line(item, row))
-                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-                    defects.append(f"line {row}: cannot be read")
+            for items, more in self._page_after("/v1/balance_transactions", window, after, timeout_s=_BILL_PAGE_S):
+                yield _stripe_words.bill_part(items, number, more)
+                number += len(items)
+                if number > _MAX_BILL_LINES:
+                    raise BillUnavailable(why=f"it has more than {_MAX_BILL_LINES} lines")
         except _NoAnswer as silent:
             raise BillUnavailable(why=silent.code) from silent
-        return Bill(tuple(lines), defects=tuple(defects))
+
+    def bill(self, day: date) -> Bill:
+        """Return the balance transactions of one UTC day as a whole.
+
+        Raises:
+            BillUnavailable: as :meth:`bill_parts`.
+        """
+        return whole(self.bill_parts(day))
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def _told(self) -> _stripe_wire.Configuration:
         return self.configuration or _stripe_wire.configuration_from(secrets.secret(_stripe_wire.SECRET))
 
-    def _call(self, method: str, path: str, form: Mapping[str, str], *, key: str = "") -> _stripe_wire.Answer:
+    def _call(
+        self, method: str, path: str, form: Mapping[str, str], *, key: str = "", timeout_s: float | None = None
+    ) -> _stripe_wire.Answer:
         """Make one call. No answer, or one that is not Stripe's shape or mode, has status 0: unknown."""
         told = self._told()
         encoded = urlencode(form)
@@ -344,30 +356,43 @@ class Stripe:
             headers["Idempotency-Key"] = key
         body = encoded.encode() if method == "POST" else b""
         try:
-            response = outbound.request(method, url, headers=headers, body=body)
+            response = outbound.request(method, url, headers=headers, body=body, timeout_s=timeout_s)
         except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
             return _stripe_wire.Answer(0, {}, code=error.code)
         return _stripe_wire.read_answer(response, told)
 
-    def _pages(self, path: str, form: Mapping[str, str], *, most: int = _MAX_PAGES) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, path: str, form: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         """Yield the items of a list, newest first.
 
         Raises:
             _NoAnswer: if a page is missing, or there are more than we read: then nobody may say "none".
         """
-        after: dict[str, str] = {}
-        for _ in range(most):
-            answer = self._call("GET", path, {**form, "limit": "100", **after})
+        for number, (items, more) in enumerate(self._page_after(path, form, ""), 1):
+            yield from items
+            if more and number == _MAX_PAGES:
+                raise _NoAnswer("too_many_pages")
+
+    def _page_after(
+        self, path: str, form: Mapping[str, str], after: str, *, timeout_s: float | None = None
+    ) -> Iterator[tuple[list[Mapping[str, Any]], str]]:
+        """Yield the pages of a list behind an item, each with the id of its last one; empty on the last page.
+
+        Raises:
+            _NoAnswer: if a page is missing, or leads nowhere.
+        """
+        while True:
+            cursor = {"starting_after": after} if after else {}
+            answer = self._call("GET", path, {**form, "limit": "100", **cursor}, timeout_s=timeout_s)
             items = answer.content.get("data")
             if answer.status != 200 or not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
                 raise _NoAnswer(answer.code or "unreadable")
-            yield from items
             if answer.content.get("has_more") is not True:
+                yield items, ""
                 return
-            if not items:
+            before, after = after, str(items[-1].get("id")) if items else ""
+            if after == before or not _stripe_words.ID.fullmatch(after):
                 raise _NoAnswer("unreadable")
-            after = {"starting_after": str(items[-1].get("id"))}
-        raise _NoAnswer("too_many_pages")
+            yield items, after
 
 
 class _NoAnswer(Exception):
