@@ -31,7 +31,7 @@ DIRECTORY_CAP_BYTES = 64 * 1024
 """A ZIP's list of files, which is read as a whole: Alipay's has two or three."""
 PART_LINES = 1000
 IN_MEMORY_BYTES = 1024 * 1024
-_CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
     size = 0
     with _unpacking():
         stream = unpacked(file)
-        while chunk := stream.read(_CHUNK_BYTES):
+        while chunk := stream.read(CHUNK_BYTES):
             size += len(chunk)
             _check_size(size)
             yield chunk
