@@ -12,7 +12,7 @@ SEEDS ?= 1000
 STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-deploy package secrets deploy generate check format \
-	doctor sandbox sim sim-pairs sim-mutants bench-capacity bench-coldstart bench-contention bench-http \
+	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http \
 	bench-webhook clean
 
 help: ## print this
@@ -78,6 +78,9 @@ sim-pairs: venv ## walk every interleaving of the deadly pairs, with a crash aft
 
 sim-mutants: venv ## put known bugs in, one at a time, and show that the simulator finds each
 	@$(RUN) tools.sim.mutants $(ARGS)
+
+bench-bills: venv ## seconds and memory of reading a bill of 200,000 lines of each provider
+	@$(RUN) tools.bench_bills $(ARGS)
 
 bench-capacity: venv ## DynamoDB calls and units of each use case and of the whole life of an order
 	@$(RUN) tools.bench_capacity $(ARGS)

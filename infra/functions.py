@@ -89,9 +89,10 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "ledger": Function(memory_mb=512, timeout_s=30, consumes="ledger", tables={"balances": "rw"}),
     "reconciliation": Function(
-        # A bill unpacks to at most 64 MB, and is held as lines while it is cut into pieces.
-        memory_mb=1024,
-        timeout_s=60,
+        # A bill is read from the disk a part at a time, in 70 MB however long it is. What 200,000 lines need is time:
+        # up to 60 s to download, seconds of CPU (of which this has a quarter), 500 pieces to the bucket.
+        memory_mb=512,
+        timeout_s=120,
         consumes="reconciliation",
         tables={**PAYING, "reconciliations": "rwb"},
         secrets=("payments-*",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -30,14 +30,14 @@ def billing_providers() -> tuple[str, ...]:
     return providers.configured()
 
 
-def fetch_bill(provider: str, day: date) -> Bill:
-    """Return the bill of one of the provider's days.
+def fetch_bill(provider: str, day: date, place: str = "") -> Iterator[Bill]:
+    """Yield the bill of one of the provider's days part by part, behind the place of an earlier one.
 
     Raises:
         UnknownProvider: if there is no such provider here.
         BillUnavailable: if there is none yet, or what came cannot be trusted.
     """
-    return providers.load(provider).bill(day)
+    return providers.load(provider).bill_parts(day, place)
 
 
 def records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:

@@ -6,7 +6,7 @@ BOM, GBK, totals lines, pages); whoever reconciles sees lines of one shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,8 +58,26 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A day's bill. ``defects`` are lines and totals that do not fit: for an operator, never dropped in silence."""
+    """A day's bill, or a part of one: a busy day's is never held in memory as a whole.
+
+    ``defects`` are lines and totals that do not fit: for an operator, never dropped in silence.
+    """
 
     lines: tuple[BillLine, ...] = ()
     totals: Mapping[str, str] = field(default_factory=dict)
+    """What the provider says it all comes to; the last part has them."""
     defects: tuple[str, ...] = ()
+    place: str = ""
+    """Where the next part begins, for who asks for it later; empty at the end, and where parts cannot be asked for."""
+
+
+def whole(parts: Iterable[Bill]) -> Bill:
+    """Put the parts of a bill together: for tools and tests, and for providers with small ones."""
+    lines: list[BillLine] = []
+    totals: dict[str, str] = {}
+    defects: list[str] = []
+    for part in parts:
+        lines += part.lines
+        totals |= part.totals
+        defects += part.defects
+    return Bill(tuple(lines), totals, tuple(defects))

@@ -13,7 +13,7 @@ settings and the secret ``payments-<name>``. It keeps no state, asks ``kernel.cl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -335,11 +335,20 @@ class Provider(Protocol):
     def query_refund(self, refund: RefundOrder) -> RefundReport:
         """Ask what became of it."""
 
-    def bill(self, day: date) -> Bill:
-        """Fetch what it booked on one of its days; an empty bill if nothing moved.
+    def bill_parts(self, day: date, place: str = "") -> Iterator[Bill]:
+        """Fetch what it booked on one of its days, a part at a time; one empty part if nothing moved.
+
+        ``place`` is that of an earlier part, and what is yielded then begins behind it.
 
         Raises:
-            BillUnavailable: if there is none yet, or what came cannot be trusted.
+            BillUnavailable: while it is iterated, if there is none yet, or what came cannot be trusted.
+        """
+
+    def bill(self, day: date) -> Bill:
+        """Fetch it as a whole.
+
+        Raises:
+            BillUnavailable: as :meth:`bill_parts`.
         """
 
     def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:

@@ -40,7 +40,7 @@ class RunStatus(StrEnum):
     """States of a run."""
 
     WANTED = "wanted"
-    """The bill is to be fetched; it may not be there yet."""
+    """The bill is to be fetched, page by page where it has pages; it may not be there yet."""
     READING = "reading"
     """The bill's lines are judged, a piece a step."""
     CHECKING = "checking"
@@ -68,6 +68,7 @@ RUN = StateMachine(
     edges={
         RunStatus.WANTED: {
             RunCause.WAIT: RunStatus.WANTED,
+            RunCause.NEXT: RunStatus.WANTED,
             RunCause.FETCH: RunStatus.READING,
             RunCause.GIVE_UP: RunStatus.FAILED,
         },
@@ -319,7 +320,7 @@ class Run:
     """Parts of the report written so far."""
     shard: int = 0
     place: str = ""
-    """Where the page of our own records goes on, as JSON."""
+    """Where it goes on: the bill, in the provider's words, or the page of our own records, as JSON."""
     lines: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     """Lines and records by finding."""
@@ -332,7 +333,10 @@ class Run:
     stakes: Mapping[str, int] = field(default_factory=dict)
     """How much is to be looked after, by finding and currency (``differs CNY``), in minor units."""
     totals: Mapping[str, str] = field(default_factory=dict)
+    defects: tuple[str, ...] = ()
+    """What of the bill could not be read, while it is being fetched; ``counts`` says how much there is."""
     why: str = ""
+    """Why the bill is not there."""
     finished_at: datetime | None = None
     intent: str = ""
     version: int = 0

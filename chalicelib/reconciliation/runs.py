@@ -26,6 +26,9 @@ from chalicelib.runtime.intents import Intent
 
 LINES_A_STEP: Final = 400
 RECORDS_A_STEP: Final = 400
+PARTS_A_STEP: Final = 200
+FETCH_FOR: Final = timedelta(seconds=30)
+"""A bill that comes in pages is read for so long in one step, and for one page more."""
 READY: Final = time(10, 30)
 """By the provider's clock, on the day after: bills are made by ten."""
 LOOK_BACK_DAYS: Final = 3
@@ -87,7 +90,7 @@ def begin(provider: str, day: date, *, again: bool = False, intent: Intent | Non
 def _save(run: Run) -> Run:
     """Write the run; its next step, if it has one, rides along."""
     ended = run.status in (RunStatus.DONE, RunStatus.FAILED)
-    waits = run.status is RunStatus.WANTED and run.asks > 0
+    waits = run.status is RunStatus.WANTED and bool(run.why)
     fact = ReconciliationAdvanced(run_id=run.run_id, step=run.step)
     with UnitOfWork() as work:
         store.save_run(work, run, [] if ended or waits else [fact])
@@ -126,34 +129,81 @@ def _step(run: Run) -> Run:
 
 
 def _fetch(run: Run) -> Run:
-    now = clock.now()
+    """Write the bill down in pieces: all of it, or as many pages as a step may read; the next step reads on."""
+    started = clock.now()
+    draft = _Draft(run)
     try:
-        bill = payments.fetch_bill(run.provider, date.fromisoformat(run.day))
+        parts = payments.fetch_bill(run.provider, date.fromisoformat(run.day), run.place)
+        for number, part in enumerate(parts, 1):
+            draft.add(part)
+            if part.place and (number >= PARTS_A_STEP or clock.now() - started >= FETCH_FOR):
+                return _save(domain.move(draft.so_far(part.place), RunCause.NEXT, now=clock.now()))
     except BillUnavailable as missing:
-        why = str(missing.params.get("why", missing.code))[:80]
-        log.warning("bill not there", provider=run.provider, day=run.day, why=why, asks=run.asks)
-        if run.asks + 1 < domain.ASKS:
-            return _save(replace(domain.move(run, RunCause.WAIT, now=now), asks=run.asks + 1, why=why))
-        cases.open_for("bill_missing", run, run.day, said={"why": why})
-        metrics.count("bills_missing")
-        return _save(replace(domain.move(run, RunCause.GIVE_UP, now=now), why=why, finished_at=now))
+        return _missing(run, draft, str(missing.params.get("why") or missing.code)[:80])
+    run = draft.so_far("")
     cases.settle(domain.case_id("bill_missing", run.provider, run.day), "the bill came")
-    lines = [_line(number, found) for number, found in enumerate(bill.lines, 1)]
-    pieces = [lines[start : start + LINES_A_STEP] for start in range(0, len(lines), LINES_A_STEP)]
-    for number, piece in enumerate(pieces):
-        files.put_piece(run, number, piece)
-    counts = _note_defects(run, bill)
-    run = replace(
-        run,
-        pieces=len(pieces),
-        lines=len(lines),
-        totals=dict(bill.totals),
-        counts=counts,
-        cases=1 if counts else 0,
-        parts=1 if counts else 0,
-        why="",
-    )
-    return _save(domain.move(run, RunCause.FETCH, now=now))
+    noted = _note_defects(run)
+    run = replace(run, defects=(), cases=noted, parts=noted)
+    return _save(domain.move(run, RunCause.FETCH, now=clock.now()))
+
+
+def _missing(run: Run, draft: _Draft, why: str) -> Run:
+    """Wait for a bill that is not there, from where it broke off if it can be asked for from there; give up in time."""
+    now = clock.now()
+    log.warning("bill not there", provider=run.provider, day=run.day, why=why, asks=run.asks, lines=draft.lines)
+    if draft.place:
+        return _save(replace(domain.move(draft.so_far(draft.place), RunCause.WAIT, now=now), asks=1, why=why))
+    if run.asks + 1 < domain.ASKS:
+        return _save(replace(domain.move(run, RunCause.WAIT, now=now), asks=run.asks + 1, why=why))
+    cases.open_for("bill_missing", run, run.day, said={"why": why})
+    metrics.count("bills_missing")
+    return _save(replace(domain.move(run, RunCause.GIVE_UP, now=now), why=why, finished_at=now))
+
+
+class _Draft:
+    """The pieces of a bill that one step writes: held are the lines of one piece, however long the bill is."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.lines, self.pieces = run.lines, run.pieces
+        self.totals = dict(run.totals)
+        self.defects, self.unreadable = list(run.defects), run.counts.get(Finding.UNREADABLE.value, 0)
+        self.place = ""
+        """Behind the last part that came."""
+        self._held: list[Line] = []
+
+    def add(self, part: Bill) -> None:
+        """Take a part of the bill."""
+        for found in part.lines:
+            self.lines += 1
+            self._held.append(_line(self.lines, found))
+            if len(self._held) >= LINES_A_STEP:
+                self._put()
+        self.totals |= part.totals
+        self.defects += [text[:120] for text in part.defects[: MAX_DEFECTS - len(self.defects)]]
+        self.unreadable += len(part.defects)
+        self.place = part.place
+
+    def _put(self) -> None:
+        files.put_piece(self.run, self.pieces, self._held)
+        self.pieces += 1
+        self._held = []
+
+    def so_far(self, place: str) -> Run:
+        """Return the run with what was taken, and where to go on; the last piece may be a short one."""
+        if self._held:
+            self._put()
+        return replace(
+            self.run,
+            place=place,
+            pieces=self.pieces,
+            lines=self.lines,
+            totals=self.totals,
+            defects=tuple(self.defects),
+            counts={Finding.UNREADABLE.value: self.unreadable} if self.unreadable else {},
+            asks=0,
+            why="",
+        )
 
 
 def _line(number: int, found: payments.BillLine) -> Line:
@@ -172,21 +222,21 @@ def _line(number: int, found: payments.BillLine) -> Line:
     )
 
 
-def _note_defects(run: Run, bill: Bill) -> dict[str, int]:
-    """Keep what of the bill cannot be read or does not add up: one finding each, one case for all."""
-    subject = run.day
-    if not bill.defects:
-        cases.settle(domain.case_id(Finding.UNREADABLE, run.provider, subject), "the bill is sound now")
-        return {}
-    said = {"defects": str(len(bill.defects)), **{str(n): text[:120] for n, text in enumerate(bill.defects[:5], 1)}}
-    case = cases.open_for(Finding.UNREADABLE, run, subject, said=said)
+def _note_defects(run: Run) -> int:
+    """Keep what of the bill cannot be read or does not add up: one finding each, one case for all. Returns how many."""
+    if not run.defects:
+        cases.settle(domain.case_id(Finding.UNREADABLE, run.provider, run.day), "the bill is sound now")
+        return 0
+    unreadable = run.counts[Finding.UNREADABLE.value]
+    said = {"defects": str(unreadable), **{str(n): text for n, text in enumerate(run.defects[:5], 1)}}
+    case = cases.open_for(Finding.UNREADABLE, run, run.day, said=said)
     found = [
-        Judged(f"d_{number:06d}", Finding.UNREADABLE, text[:120], run.round, None, None, case_id=case)
-        for number, text in enumerate(bill.defects[:MAX_DEFECTS])
+        Judged(f"d_{number:06d}", Finding.UNREADABLE, text, run.round, None, None, case_id=case)
+        for number, text in enumerate(run.defects)
     ]
     store.save_lines(run.run_id, found)
     files.put_part(run, 0, found)
-    return {Finding.UNREADABLE.value: len(bill.defects)}
+    return 1
 
 
 def _read(run: Run) -> Run:

@@ -1,21 +1,26 @@
 """The one way out to other people's HTTP: no redirects, no retries, one deadline, a transport that can be replaced.
 
-A call either returns what the other side answered (any status), or raises: :class:`OutboundTimeout` when it may have
-been received, :class:`OutboundFailed` when it certainly was not. Callers decide what may repeat.
+A call of :func:`request` holds its answer in memory, one of :func:`download` writes it to a file. It either returns
+what the other side answered (any status), or raises: :class:`OutboundTimeout` when it may have been received,
+:class:`OutboundFailed` when it certainly was not. Callers decide what may repeat.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from chalicelib.kernel.errors import ShopError
 from chalicelib.runtime import caches
 from chalicelib.runtime.config import config
 
 ANSWER_CAP_BYTES = 4 * 1024 * 1024
-"""Nobody we call answers more in one piece; bills are fetched by a tool of their own."""
+"""Nobody we call answers more in one piece, but for the files that :func:`download` fetches."""
+CHUNK_BYTES = 64 * 1024
+SILENT_S = 20.0
+"""How long a download may stand still; its whole time is the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,13 @@ class OutboundTimeout(ShopError):
     retry_after_s = 5
 
 
+class OutboundTooLarge(OutboundTimeout):
+    """The answer is longer than we take; the other side has heard us."""
+
+    code, status = "outbound_too_large", 502
+    en, zh = "A service we depend on answered more than we take.", "依赖的外部服务返回的内容过大。"
+
+
 _pools: dict[ClientCertificate | None, Any] = {}
 _transport: Transport | None = None
 
@@ -88,6 +100,37 @@ def request(
     timeout_s = timeout_s or config().outbound_timeout_s
     wanted = Request(method, url, dict(headers), body, timeout_s, client_certificate)
     return (_transport or _over_the_network)(wanted)
+
+
+def download(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    into: BinaryIO,
+    cap_bytes: int,
+    timeout_s: float,
+    body: bytes = b"",
+) -> Response:
+    """Make one call; an answer of status 200 is written to the file as it comes, any other is in the response.
+
+    Nothing is unpacked on the way: a small answer stays small.
+
+    Raises:
+        OutboundTooLarge: if there is more than ``cap_bytes`` of it. The file holds a part then.
+        OutboundTimeout: if no whole answer came in time.
+        OutboundFailed: if it was never sent.
+    """
+    wanted = Request(method, url, dict(headers), body, timeout_s)
+    if _transport is None:
+        return _over_the_network(wanted, into, cap_bytes)
+    answer = _transport(wanted)
+    if answer.status != 200:
+        return answer
+    if len(answer.body) > cap_bytes:
+        raise OutboundTooLarge(cap_bytes=cap_bytes)
+    into.write(answer.body)
+    return Response(answer.status, answer.headers, b"")
 
 
 def install(transport: Transport | None) -> None:
@@ -131,12 +174,14 @@ def _no_password() -> str:
     return ""  # An encrypted key fails; without this OpenSSL would ask at the terminal.
 
 
-def _over_the_network(wanted: Request) -> Response:
+def _over_the_network(wanted: Request, into: BinaryIO | None = None, cap_bytes: int = ANSWER_CAP_BYTES) -> Response:
     import urllib3
     from urllib3 import exceptions
 
+    deadline = time.monotonic() + wanted.timeout_s
     pool = _pool(wanted.client_certificate)
-    timeout = urllib3.Timeout(connect=min(2.0, wanted.timeout_s), total=wanted.timeout_s)
+    read_s = wanted.timeout_s if into is None else min(SILENT_S, wanted.timeout_s)
+    timeout = urllib3.Timeout(connect=min(2.0, wanted.timeout_s), read=read_s, total=wanted.timeout_s)
     try:
         answer = pool.request(
             wanted.method,
@@ -148,13 +193,31 @@ def _over_the_network(wanted: Request) -> Response:
             preload_content=False,
         )
         try:
-            body = answer.read(ANSWER_CAP_BYTES + 1)
-        finally:
-            answer.release_conn()
+            to_file = into if answer.status == 200 else None
+            body = _received(answer, to_file, cap_bytes if to_file else ANSWER_CAP_BYTES, deadline)
+        except BaseException:
+            answer.close()  # With the connection: what is left of the answer would be read as the next one.
+            raise
+        answer.release_conn()
     except (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.LocationValueError) as error:
         raise OutboundFailed(kind=type(error).__name__) from error
     except exceptions.HTTPError as error:  # Reset, cut off or too slow: it may have been received.
         raise OutboundTimeout(kind=type(error).__name__) from error
-    if len(body) > ANSWER_CAP_BYTES:
-        raise OutboundTimeout(kind="answer too large")
-    return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, bytes(body))
+    return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+
+
+def _received(answer: Any, into: BinaryIO | None, cap_bytes: int, deadline: float) -> bytes:
+    """Read the answer to its end, into the file or to be returned, within the deadline however it trickles."""
+    kept = bytearray()
+    size = 0
+    while chunk := answer.read1(CHUNK_BYTES, decode_content=into is None):
+        size += len(chunk)
+        if size > cap_bytes:
+            raise OutboundTooLarge(cap_bytes=cap_bytes)
+        if time.monotonic() > deadline:
+            raise OutboundTimeout(kind="trickles")
+        if into is None:
+            kept += chunk
+        else:
+            into.write(chunk)
+    return bytes(kept)

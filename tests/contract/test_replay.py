@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import BadSignature, IgnoredNotice, NoticeRefused, Outcome, StaleNotice, lower
-from chalicelib.payments.providers import alipay, qqwallet, wechatpay
+from chalicelib.payments.providers import alipay, qqwallet, stripe, wechatpay
 from tests.contract.recorded import vectors
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +35,9 @@ TRADE_TOLD = {
     "seller_id": TRADE["params"]["seller_id"],
     "alipay_keys": [{"pem": TRADE["public_key_pem"]}],
 }
+EVENT = vectors("stripe_public.json", "webhook")[0]
+EVENT_TOLD = {"webhook_secrets": EVENT["secret"]}
+EVENT_HEADERS = {"Stripe-Signature": EVENT["header"]}
 QQ_KEY = "192006250b4c09247ec02edce69f6a2d"
 QQ_PAID = {
     "appid": "1104606907",
@@ -77,14 +80,27 @@ def test_a_recording_needs_no_merchant_key_and_no_certain_wrapping(wrap: Any, bo
     notice = qqwallet.verify(wrap({}), body(_qq(QQ_PAID)), configuration=told, now=GO["now"])
     assert notice.report is not None
     assert notice.report.outcome is Outcome.CAPTURED
+    for secrets in (EVENT["secret"], [EVENT["secret"]], ["whsec_next", EVENT["secret"]]):
+        event = {"webhook_secrets": secrets}
+        for now in (EVENT["timestamp"], datetime.fromtimestamp(EVENT["timestamp"] + 300, timezone(timedelta(hours=8)))):
+            with pytest.raises(IgnoredNotice):  # An invoice item: genuine, nothing to us.
+                stripe.verify(wrap(EVENT_HEADERS), body(EVENT["payload"]), configuration=event, now=now)
+        with pytest.raises(StaleNotice):
+            late = EVENT["timestamp"] + 301
+            stripe.verify(wrap(EVENT_HEADERS), body(EVENT["payload"]), configuration=event, now=late)
 
 
 @pytest.mark.parametrize("text", ["\ud800", "", "{}", "<xml/>"])
 def test_texts_that_are_no_notice_are_typed_refusals(text: str) -> None:
     qq = {"mch_id": "1", "keys": [QQ_KEY]}
-    for verify, told in ((wechatpay.verify, GO_TOLD), (alipay.verify, TRADE_TOLD), (qqwallet.verify, qq)):
+    for verify, told in (
+        (wechatpay.verify, GO_TOLD),
+        (alipay.verify, TRADE_TOLD),
+        (qqwallet.verify, qq),
+        (stripe.verify, EVENT_TOLD),
+    ):
         with pytest.raises(NoticeRefused):
-            verify(GO["headers"], text, configuration=told, now=GO["now"])
+            verify({**GO["headers"], **EVENT_HEADERS}, text, configuration=told, now=GO["now"])
 
 
 @pytest.mark.parametrize("name", ["wechatpay-serial", "wechatpay-nonce", "wechatpay-timestamp", "wechatpay-signature"])
@@ -137,6 +153,8 @@ def test_a_time_without_its_zone_is_not_guessed() -> None:
         (wechatpay.verify, {"appid": "x"}, "mchid is missing.*platform_keys is missing.*apiv3_keys is missing"),
         (alipay.verify, {"app_id": "x"}, "seller_id is missing.*alipay_keys is missing"),
         (qqwallet.verify, {"mch_id": "x"}, "has no keys"),
+        (stripe.verify, {"secret_key": "sk_live_1"}, "webhook_secrets is missing.*secret_key is of the other mode"),
+        (stripe.verify, {"webhook_secrets": "w", "livemode": "yes", "account": 7}, "livemode is neither.*account"),
     ],
 )
 def test_a_configuration_that_cannot_verify_says_why(verify: Any, told: dict[str, str], said: str) -> None:
@@ -146,12 +164,13 @@ def test_a_configuration_that_cannot_verify_says_why(verify: Any, told: dict[str
     assert "app_keys" not in str(caught.value)
 
 
-@pytest.mark.parametrize("provider", ["wechatpay", "alipay", "qqwallet"])
+@pytest.mark.parametrize("provider", ["wechatpay", "alipay", "qqwallet", "stripe"])
 def test_the_guides_example_runs_as_it_stands(provider: str) -> None:
     """Every recorded notice of the repository, with nothing but the example's own words."""
     guide = (ROOT / f"docs/providers/{provider}.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(from chalicelib[^`]*\.verify\([^`]*)```", guide)
-    recorded = json.loads((ROOT / f"tests/contract/vectors/{provider}/paid.json").read_text("utf-8"))
+    paid = {"stripe": "payment_intent-succeeded.json"}.get(provider, "paid.json")
+    recorded = json.loads((ROOT / f"tests/contract/vectors/{provider}/{paid}").read_text("utf-8"))
     stand = import_module(f"tests.contract.stands.{provider}").stand()
     told = stand.sandbox.configuration()
     serial = lower(recorded["headers"]).get("wechatpay-serial", "")
@@ -165,6 +184,7 @@ def test_the_guides_example_runs_as_it_stands(provider: str) -> None:
         "serial": serial,
         "pem": key.get("pem", ""),
         "key": told.get("keys", [""])[0],
+        "webhook_secret": told.get("webhook_secrets", [""])[0],
     }
 
     exec(example, given)

@@ -41,8 +41,9 @@ from chalicelib.payments.ports import (
     StaleNotice,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import stripe
-from chalicelib.payments.providers.stripe import Configuration, to_stripe
+from chalicelib.payments.providers import _stripe_wire, _stripe_words, stripe
+from chalicelib.payments.providers._stripe_wire import Configuration
+from chalicelib.payments.providers._stripe_words import to_stripe
 from chalicelib.runtime import outbound
 from chalicelib.runtime.config import config
 from tools.sandbox import mount
@@ -144,7 +145,7 @@ def test_recorded_events(vector: dict[str, Any]) -> None:
     body, headers = vector["payload"].encode(), {"Stripe-Signature": vector["header"]}
     stamp = datetime.fromtimestamp(vector["timestamp"], UTC)
     with clock.use(clock.Fixed(stamp)):
-        assert stripe.authentic(vector["header"], body, told.webhook_secrets) == stamp
+        assert _stripe_wire.authentic(vector["header"], body, told.webhook_secrets) == stamp
         assert refused(body, headers, told) is IgnoredNotice  # An invoice item: genuine, nothing to us.
         assert refused(body + b" ", headers, told) is BadSignature
     assert refused(body, headers, told) is StaleNotice
@@ -156,7 +157,7 @@ def test_recorded_macs(vector: dict[str, Any]) -> None:
     assert hmac.digest(vector["secret"].encode(), body, "sha256").hex() == vector["hex"]
     # The adapter's message has the time before the body: as a vector, with an empty time it would be ".body".
     mark = hmac.digest(vector["secret"].encode(), b"1." + body, "sha256").hex()
-    assert stripe.authentic(f"t=1,v1={mark}", body, [vector["secret"]]) == datetime.fromtimestamp(1, UTC)
+    assert _stripe_wire.authentic(f"t=1,v1={mark}", body, [vector["secret"]]) == datetime.fromtimestamp(1, UTC)
 
 
 @pytest.mark.parametrize("text", next(v for v in VECTORS if v["kind"] == "bad_headers")["headers"])
@@ -240,7 +241,7 @@ def test_the_signature_agrees_with_stripes_own_package(body: bytes, secret: str,
     except UnicodeDecodeError:
         return
     mark = oracle.WebhookSignature._compute_signature(f"{stamp}.{text}", secret)
-    assert stripe.authentic(f"t={stamp},v1={mark}", body, [secret]) == datetime.fromtimestamp(stamp, UTC)
+    assert _stripe_wire.authentic(f"t={stamp},v1={mark}", body, [secret]) == datetime.fromtimestamp(stamp, UTC)
 
 
 HEADERS = st.lists(
@@ -332,7 +333,7 @@ JSON = st.recursive(
 
 @settings(max_examples=400)
 @given(
-    st.sampled_from(sorted(stripe._KINDS)),
+    st.sampled_from(sorted(_stripe_words.KINDS)),
     st.sampled_from([INTENT, SESSION, BACK, DISPUTE]),
     st.dictionaries(st.sampled_from(sorted({*INTENT, *SESSION, *BACK, *DISPUTE})), JSON, max_size=3),
     st.dictionaries(
@@ -418,10 +419,19 @@ def test_endings() -> None:
         ({"livemode": 0}, TOLD),
         ({"account": "acct_other"}, TOLD),
         ({"account": "acct_other"}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),
+        ({"account": None}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),  # The platform's own.
+        ({}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),
+        ({"account": ["acct_ours"]}, Configuration("sk_test_1", (SECRET,), account="acct_ours")),
     ],
 )
 def test_events_of_others(changes: dict[str, Any], told: Configuration) -> None:
     assert refused(event("payment_intent.succeeded", INTENT, **changes), told=told) is ForeignNotice
+
+
+def test_events_of_our_account() -> None:
+    ours = Configuration("sk_test_1", (SECRET,), account="acct_ours")
+    assert verify(event("payment_intent.succeeded", INTENT, account="acct_ours"), told=ours).payment_id == PAYMENT
+    assert verify(event("payment_intent.succeeded", INTENT, account=None)).payment_id == PAYMENT
 
 
 def test_a_live_stage_takes_live_events_only() -> None:
@@ -430,11 +440,18 @@ def test_a_live_stage_takes_live_events_only() -> None:
     assert verify(event("payment_intent.succeeded", INTENT, livemode=True), told=live).payment_id == PAYMENT
 
 
-def test_a_number_of_another_series_is_foreign() -> None:
-    assert refused(event("payment_intent.succeeded", {**INTENT, "metadata": {"payment_id": "17"}})) is ForeignNotice
-    assert (
-        refused(event("refund.updated", {**BACK, "metadata": {**BACK["metadata"], "refund_id": "1"}})) is ForeignNotice
-    )
+@pytest.mark.parametrize("number", ["17", "order_77", "订单-7", "x" * 128])
+def test_a_number_of_another_shape_is_told(number: str) -> None:
+    """Whoever asks for it finds nothing and says so: refusing would only make Stripe send it again for days."""
+    paid = verify(event("payment_intent.succeeded", {**INTENT, "metadata": {"payment_id": number}}))
+    assert (paid.payment_id, paid.report.amount) == (number, Money(1990, "USD"))
+    back = verify(event("refund.updated", {**BACK, "metadata": {**BACK["metadata"], "refund_id": number}}))
+    assert (back.payment_id, back.refund_id) == (PAYMENT, number)
+
+
+@pytest.mark.parametrize("number", ["x" * 129, "a\nb", "\ud800", 7, ["pay"], True])
+def test_what_is_no_number_is_of_no_payment(number: Any) -> None:
+    assert refused(event("payment_intent.succeeded", {**INTENT, "metadata": {"payment_id": number}})) is IgnoredNotice
 
 
 @pytest.mark.parametrize(("currency", "minor"), [("jpy", 1990), ("kwd", 1990), ("usd", 1990), ("cny", 1990)])
@@ -481,7 +498,9 @@ def test_the_kinds_exist_in_stripes_own_package() -> None:
     from stripe.params import WebhookEndpointCreateParams
 
     listed = str(WebhookEndpointCreateParams.__annotations__["enabled_events"])
-    assert all(f"'{kind}'" in listed for kind in stripe._KINDS), [k for k in stripe._KINDS if f"'{k}'" not in listed]
+    assert all(f"'{kind}'" in listed for kind in _stripe_words.KINDS), [
+        k for k in _stripe_words.KINDS if f"'{k}'" not in listed
+    ]
 
 
 # --- over the wire ----------------------------------------------------------------------------------------------------
@@ -593,13 +612,13 @@ def test_a_refund_as_it_is_asked_for(wire: Wire) -> None:
 
 def test_the_version_is_that_of_the_package_we_compare_with(wire: Wire) -> None:
     stripe.build(TOLD).query(ATTEMPT)
-    assert wire.sent[0].headers["Stripe-Version"] == stripe.API_VERSION == oracle.api_version
+    assert wire.sent[0].headers["Stripe-Version"] == _stripe_wire.API_VERSION == oracle.api_version
 
 
 def test_brackets_as_the_package_writes_them() -> None:
     from stripe._encode import _api_encode
 
-    ours = stripe._session_form(order(), 1990, "https://shop.example/")
+    ours = _stripe_words.session_form(order(), 1990, "https://shop.example/")
     nested: dict[str, Any] = {
         "mode": "payment",
         "line_items": [
@@ -767,8 +786,8 @@ def test_what_stripe_takes(amount: Money, minor: int | None) -> None:
 
 
 def test_every_currency_has_the_same_smallest_unit_here_and_there() -> None:
-    for currency in stripe.CURRENCIES:
-        assert MINOR_DIGITS.get(currency, 2) == stripe.stripe_digits(currency), currency
+    for currency in _stripe_words.CURRENCIES:
+        assert MINOR_DIGITS.get(currency, 2) == _stripe_words.stripe_digits(currency), currency
 
 
 # --- the stand-in, where Stripe is unlike others ----------------------------------------------------------------------
@@ -1072,10 +1091,10 @@ def test_only_prod_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIANDAN_STAGE", "prod")
     config.cache_clear()
     try:
-        told = stripe.configuration_from({"secret_key": "sk_live_1", "webhook_secrets": ["whsec_1"]})
+        told = _stripe_wire.configuration_from({"secret_key": "sk_live_1", "webhook_secrets": ["whsec_1"]})
         assert told.livemode is True
         with pytest.raises(Misconfigured):
-            stripe.configuration_from({"secret_key": "sk_test_1", "webhook_secrets": ["whsec_1"]})
+            _stripe_wire.configuration_from({"secret_key": "sk_test_1", "webhook_secrets": ["whsec_1"]})
     finally:
         monkeypatch.undo()
         config.cache_clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import socket
 import threading
@@ -9,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -120,3 +122,65 @@ def test_redirects_are_not_followed_and_headers_come_in_lower_case(server: Serve
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.body)["orders"] == []
+
+
+# --- how much, how long -----------------------------------------------------------------------------------------------
+
+
+class Speaker(BaseHTTPRequestHandler):
+    """Answers what the address says: ``/<status>/<bytes announced>/<bytes sent>/<seconds between two pieces>``."""
+
+    def do_GET(self) -> None:
+        status, announced, sent, pause = self.path.strip("/").split("/")
+        self.send_response(int(status))
+        self.send_header("content-length", announced)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for start in range(0, int(sent), 1000):
+                self.wfile.write(b"x" * min(1000, int(sent) - start))
+                self.wfile.flush()
+                time.sleep(float(pause))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def speaker() -> Iterator[str]:
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Speaker)
+    threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_address[1]}"
+    running.shutdown()
+    running.server_close()
+    outbound.forget_pool()
+
+
+def fetched(url: str, *, cap: int = 10**6, timeout_s: float = 5.0) -> tuple[int, bytes, bytes]:
+    file = io.BytesIO()
+    answer = outbound.download("GET", url, headers={}, into=file, cap_bytes=cap, timeout_s=timeout_s)
+    return answer.status, answer.body, file.getvalue()
+
+
+def test_a_file_is_written_as_it_comes_and_an_error_is_not(speaker: str) -> None:
+    assert fetched(f"{speaker}/200/300000/300000/0") == (200, b"", b"x" * 300_000)
+    assert fetched(f"{speaker}/404/7/7/0") == (404, b"x" * 7, b"")
+    assert outbound.request("GET", f"{speaker}/200/5/5/0", headers={}).body == b"x" * 5
+
+
+def test_too_much_is_said_in_words_and_spoils_no_later_call(speaker: str) -> None:
+    with pytest.raises(outbound.OutboundTooLarge):
+        fetched(f"{speaker}/200/5000000/5000000/0")
+    with pytest.raises(outbound.OutboundTooLarge):
+        outbound.request("GET", f"{speaker}/200/5000000/5000000/0", headers={}, timeout_s=5)
+    assert fetched(f"{speaker}/200/9/9/0") == (200, b"", b"x" * 9)
+
+
+def test_a_file_that_is_cut_off_or_trickles_is_no_answer(speaker: str) -> None:
+    with pytest.raises(outbound.OutboundTimeout):
+        fetched(f"{speaker}/200/9000/5000/0")
+    started = time.monotonic()
+    with pytest.raises(outbound.OutboundTimeout):
+        fetched(f"{speaker}/200/90000/90000/0.05", timeout_s=0.5)
+    with pytest.raises(outbound.OutboundTimeout):
+        outbound.request("GET", f"{speaker}/200/90000/90000/0.05", headers={}, timeout_s=0.5)
+    assert time.monotonic() - started < 3

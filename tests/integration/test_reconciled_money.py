@@ -37,7 +37,7 @@ def till(cloud: str, noon: Any) -> Iterator[Till]:
 def bills(till: Till, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Set what the provider's bill of a day says."""
     told: dict[date, Bill] = {}
-    monkeypatch.setattr(payments, "fetch_bill", lambda _, day: told.get(day, Bill()))
+    monkeypatch.setattr(payments, "fetch_bill", lambda _, day, place="": iter([told.get(day, Bill())]))
 
     def tell(day: date, *lines: BillLine, defects: tuple[str, ...] = ()) -> None:
         told[day] = Bill(lines, defects=defects)
@@ -402,3 +402,85 @@ def test_every_kind_of_trouble_says_what_to_do_in_both_languages() -> None:
 )
 def test_a_spreadsheet_neither_runs_nor_rounds_what_a_bill_says(cell: str, shown: str) -> None:
     assert files._safe(cell) == shown
+
+
+# --- bills that come in pages -----------------------------------------------------------------------------------------
+
+
+class Pages:
+    """A bill of pages, each with its place, as Stripe's; may break off before some of them."""
+
+    def __init__(self, *pages: Bill) -> None:
+        self.pages = pages
+        self.breaks: set[int] = set()
+        self.asked: list[str] = []
+
+    def __call__(self, _: str, __: date, place: str = "") -> Iterator[Bill]:
+        self.asked.append(place)
+        for number in range(int(place or 0), len(self.pages)):
+            if number in self.breaks:
+                self.breaks.remove(number)
+                raise payments.BillUnavailable(why="outbound_timeout")
+            yield replace(self.pages[number], place=str(number + 1) if number + 1 < len(self.pages) else "")
+
+
+def paged(till: Till, sizes: tuple[int, ...]) -> tuple[Pages, list[str]]:
+    """Let a few people pay, and bill them on so many pages, the first of which has a line that cannot be read."""
+    paid = [till.paid((1000 + n,))[1] for n in range(sum(sizes))]
+    lines = [line(BillKind.PAYMENT, 1000 + n, payment_id=found, number=n + 1) for n, found in enumerate(paid)]
+    ends = [sum(sizes[: n + 1]) for n in range(len(sizes))]
+    pages = [Bill(tuple(lines[end - size : end])) for end, size in zip(ends, sizes, strict=True)]
+    return Pages(replace(pages[0], defects=("line 0: cannot be read",)), *pages[1:]), paid
+
+
+def test_a_bill_of_many_pages_is_read_on_in_the_next_step(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "PARTS_A_STEP", 2)
+    monkeypatch.setattr(runs, "LINES_A_STEP", 2)
+    pages, paid = paged(till, (3, 1, 1, 2, 1))
+    monkeypatch.setattr(payments, "fetch_bill", pages)
+    run = reconcile(till, FIRST)
+    assert pages.asked == ["", "2", "4"]
+    assert (run.lines, run.pieces, dict(run.counts)) == (8, 5, {"match": 8, "unreadable": 1})
+    assert (run.cases, run.defects, run.place) == (1, (), "")
+    assert [one.why for one in found(run, Finding.UNREADABLE)] == ["line 0: cannot be read"]
+    assert {one.key for one in found(run, Finding.MATCH)} == set(paid)
+
+
+def test_a_bill_that_breaks_off_is_asked_for_from_where_it_broke(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "PARTS_A_STEP", 2)
+    pages, _ = paged(till, (1, 1, 1, 1))
+    pages.breaks = {1, 3}
+    monkeypatch.setattr(payments, "fetch_bill", pages)
+    till.clock.advance(timedelta(days=1))
+    begun, _ = service.begin("sandbox", FIRST)
+    till.settle()
+    waiting = service.get_run(begun.run_id)
+    assert (waiting.status, waiting.place, waiting.lines, waiting.why) == (RunStatus.WANTED, "1", 1, "outbound_timeout")
+    assert service.advance(waiting.run_id, waiting.step - 1) == waiting  # A copy of an earlier step's message.
+    till.wait(timedelta(minutes=62), step=timedelta(minutes=31))
+    run = service.get_run(begun.run_id)
+    assert (run.status, run.lines, dict(run.counts)) == (RunStatus.DONE, 4, {"match": 4, "unreadable": 1})
+    assert pages.asked == ["", "1", "3", "3"]
+
+
+def test_a_step_that_died_while_it_read_pages_comes_out_the_same(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "PARTS_A_STEP", 2)
+    pages, _ = paged(till, (2, 2, 2))
+    monkeypatch.setattr(payments, "fetch_bill", pages)
+    till.clock.advance(timedelta(days=1))
+    begun, _ = service.begin("sandbox", FIRST)
+    real = runs._save
+    died: list[str] = []
+
+    def save(run: Run) -> Run:
+        if not died and run.place:
+            died.append(run.place)
+            raise TimeoutError("the function's time is up")
+        return real(run)
+
+    monkeypatch.setattr(runs, "_save", save)
+    with pytest.raises(TimeoutError):
+        service.advance(begun.run_id, 0)
+    till.settle()
+    run = service.get_run(begun.run_id)
+    assert (run.lines, dict(run.counts), pages.asked) == (6, {"match": 6, "unreadable": 1}, ["", "", "2"])

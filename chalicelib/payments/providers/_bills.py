@@ -2,71 +2,236 @@
 
 WeChat Pay: UTF-8 with a byte order mark, every field behind a back-tick, a totals header and a totals line at the end.
 Alipay: a ZIP of GBK CSV files, ``#`` comment lines around the header, tabs behind fields. Days are China days.
+
+A busy day has hundreds of thousands of lines. The file lies on the disk, is unpacked as it is read, and what comes out
+are parts of a thousand lines: the memory it takes does not depend on its length.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, BinaryIO, cast
 
 from chalicelib.kernel.money import Money
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.providers import _wire
+from chalicelib.runtime import outbound
 
-UNPACKED_CAP_BYTES = 64 * 1024 * 1024
-"""A bill that unpacks to more is refused: it would not fit a Lambda function anyway."""
+DOWNLOAD_CAP_BYTES = 128 * 1024 * 1024
+"""A Lambda function's disk holds 512 MB."""
+DOWNLOAD_S = 60.0
+UNPACKED_CAP_BYTES = 256 * 1024 * 1024
+"""A bill that unpacks to more is refused, as is one of more lines: it could not be read in one step's time."""
+LINES_CAP = 500_000
+LINE_CAP_BYTES = 1024 * 1024
+DIRECTORY_CAP_BYTES = 64 * 1024
+"""A ZIP's list of files, which is read as a whole: Alipay's has two or three."""
+PART_LINES = 1000
+IN_MEMORY_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
 
 
-def gunzip(data: bytes) -> bytes:
-    """Return the unpacked file, or the data itself if it is not packed.
+@contextmanager
+def spool() -> Iterator[BinaryIO]:
+    """Lend a file for a bill; a small one never touches the disk."""
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+        yield cast("BinaryIO", file)
+
+
+def download(
+    method: str, url: str, *, headers: Mapping[str, str], into: BinaryIO, body: bytes = b""
+) -> outbound.Response:
+    """Fetch a bill into a file; an answer other than 200 is in the response.
+
+    Raises:
+        BillUnavailable: if it is larger than we take.
+        OutboundTimeout: if it did not come in time.
+        OutboundFailed: if the provider was not reached.
+    """
+    into.seek(0)
+    into.truncate()
+    try:
+        return outbound.download(
+            method, url, headers=headers, into=into, cap_bytes=DOWNLOAD_CAP_BYTES, timeout_s=DOWNLOAD_S, body=body
+        )
+    except outbound.OutboundTooLarge as error:
+        raise BillUnavailable(why=f"it is larger than {DOWNLOAD_CAP_BYTES >> 20} MiB") from error
+
+
+def unpacked(file: BinaryIO) -> IO[bytes]:
+    """Return the file from its beginning, through gzip if it is packed."""
+    import gzip
+
+    file.seek(0)
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")) if packed else file
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the unpacked file.
 
     Raises:
         BillUnavailable: if it cannot be unpacked, or to too much.
     """
+    size = 0
+    with _unpacking():
+        stream = unpacked(file)
+        while chunk := stream.read(CHUNK_BYTES):
+            size += len(chunk)
+            _check_size(size)
+            yield chunk
+
+
+def sha1(file: BinaryIO) -> str:
+    """Return the SHA-1 of the unpacked file.
+
+    Raises:
+        BillUnavailable: as :func:`chunks`.
+    """
+    made = hashlib.sha1(usedforsecurity=False)
+    for chunk in chunks(file):
+        made.update(chunk)
+    return made.hexdigest()
+
+
+def is_utf8(file: BinaryIO) -> bool:
+    """Say whether the whole unpacked file is UTF-8.
+
+    Raises:
+        BillUnavailable: as :func:`chunks`.
+    """
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in chunks(file):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
+    import zipfile
     import zlib
 
-    if not data.startswith(b"\x1f\x8b"):
-        return data
     try:
-        unpacker = zlib.decompressobj(wbits=31)
-        unpacked = unpacker.decompress(data, UNPACKED_CAP_BYTES)
-    except zlib.error as error:
-        raise BillUnavailable(why="it cannot be unpacked") from error
-    if not unpacker.eof:
-        raise BillUnavailable(why="it is cut off or too large")
-    return unpacked
+        yield
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError, OverflowError) as error:
+        raise BillUnavailable(why="it cannot be unpacked, or is cut off") from error
 
 
-def read_wechatpay(data: bytes) -> Bill:
+def _check_size(size: int) -> None:
+    if size > UNPACKED_CAP_BYTES:
+        raise BillUnavailable(why=f"it unpacks to more than {UNPACKED_CAP_BYTES >> 20} MiB")
+
+
+def rows(file: BinaryIO, encoding: str, *, errors: str = "strict") -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file that may be packed, with their numbers.
+
+    They end at line feeds alone: ``splitlines`` also splits at marks that the name of a product may hold.
+
+    Raises:
+        BillUnavailable: if it cannot be read, or is too long.
+    """
+    with _unpacking():
+        yield from _rows(unpacked(file), encoding, errors)
+
+
+def _rows(stream: IO[bytes], encoding: str, errors: str = "strict") -> Iterator[tuple[int, str]]:
+    size = 0
+    for number, line in enumerate(iter(lambda: stream.readline(LINE_CAP_BYTES + 1), b""), 1):
+        size += len(line)
+        _check_size(size)
+        if len(line) > LINE_CAP_BYTES:
+            raise BillUnavailable(why=f"line {number} is longer than {LINE_CAP_BYTES >> 20} MiB")
+        if number > LINES_CAP:
+            raise BillUnavailable(why=f"it has more than {LINES_CAP} lines")
+        data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        try:
+            text = data.decode(encoding, errors)
+        except UnicodeError as error:
+            raise BillUnavailable(why=f"line {number} is not {encoding}") from error
+        yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+class Reader:
+    """Reads the rows under a header into lines, and hands them out a part at a time."""
+
+    def __init__(self, read: Callable[[int, Mapping[str, str]], BillLine]) -> None:
+        self.header: list[str] = []
+        self.taken = 0
+        """Rows, sound or not."""
+        self.count: dict[BillKind, int] = dict.fromkeys(BillKind, 0)
+        self.sums: dict[BillKind, int] = dict.fromkeys(BillKind, 0)
+        self._read = read
+        self._lines: list[BillLine] = []
+        self._defects: list[str] = []
+
+    @property
+    def sound(self) -> int:
+        """Return how many rows were lines."""
+        return sum(self.count.values())
+
+    def take(self, number: int, row: list[str]) -> Iterator[Bill]:
+        """Read a row: a line, or a defect with its number and trouble. Yields a part when it is full."""
+        self.taken += 1
+        try:
+            if len(row) != len(self.header):
+                raise ValueError(f"{len(row)} fields under {len(self.header)} names")
+            line = self._read(number, dict(zip(self.header, row, strict=True)))
+        except (ValueError, KeyError, OverflowError) as error:
+            self._defects.append(f"line {number}: {error}")
+        else:
+            self.count[line.kind] += 1
+            self.sums[line.kind] += line.amount.minor
+            self._lines.append(line)
+        if len(self._lines) + len(self._defects) >= PART_LINES:
+            yield self.rest({}, ())
+
+    def rest(self, totals: Mapping[str, str], defects: Iterable[str]) -> Bill:
+        """Return what was taken since the last part, and what the end of the file says."""
+        part = Bill(tuple(self._lines), totals, (*self._defects, *defects))
+        self._lines, self._defects = [], []
+        return part
+
+
+def wechatpay_parts(file: BinaryIO) -> Iterator[Bill]:
     """Read a trade bill (``bill_type`` ALL, SUCCESS or REFUND).
 
     Raises:
         BillUnavailable: if it is no such file at all.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeError as error:
-        raise BillUnavailable(why="it is not UTF-8") from error
-    rows = [(number, _ticked(line)) for number, line in enumerate(_lines(text), 1) if line.strip()]
-    if not rows or "交易时间" not in rows[0][1]:
-        raise BillUnavailable(why="its header is unknown")
-    header = rows[0][1]
-    lines: list[BillLine] = []
-    defects: list[str] = []
+    reader = Reader(_wechatpay_line)
     totals: dict[str, str] = {}
     totals_header: list[str] | None = None
-    for number, row in rows[1:]:
-        if row[0].startswith("总交易单数"):
+    for number, line in rows(file, "utf-8"):
+        if not line.strip():
+            continue
+        row = _ticked(line)
+        if not reader.header:
+            if "交易时间" not in row:
+                break
+            reader.header = row
+        elif row[0].startswith("总交易单数"):
             totals_header = row
         elif totals_header is not None:
             totals = dict(zip(totals_header, row, strict=False))
         else:
-            _collect((lines, defects), number, row, header, _wechatpay_line)
+            yield from reader.take(number, row)
+    if not reader.header:
+        raise BillUnavailable(why="its header is unknown")
     if totals_header is None or not totals:
-        defects.append("the totals are missing: the file may be cut off")
+        defects = ["the totals are missing: the file may be cut off"]
     else:
-        defects += _check_wechatpay_totals(lines, totals)
-    return Bill(tuple(lines), totals, tuple(defects))
+        defects = _check_wechatpay_totals(reader, totals)
+    yield reader.rest(totals, defects)
 
 
 def _wechatpay_line(number: int, cells: Mapping[str, str]) -> BillLine:
@@ -93,30 +258,24 @@ def _wechatpay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     )
 
 
-def _lines(text: str) -> list[str]:
-    """Split at line feeds alone: ``splitlines`` also splits at marks that the name of a product may hold."""
-    return [line.removesuffix("\r") for line in text.split("\n")]
-
-
 def _ticked(line: str) -> list[str]:
     """Split a line: data by comma and back-tick, since a product's name may hold commas; headers by commas."""
     cells = line.removeprefix("`").split(",`") if line.startswith("`") else line.split(",")
     return [cell.strip() for cell in cells]
 
 
-def _check_wechatpay_totals(lines: list[BillLine], totals: Mapping[str, str]) -> list[str]:
+def _check_wechatpay_totals(reader: Reader, totals: Mapping[str, str]) -> list[str]:
     defects: list[str] = []
     try:
         count = int(float(totals["总交易单数"]))
     except (KeyError, ValueError, OverflowError):
         return ["the totals cannot be read"]
-    if count != len(lines):
-        defects.append(f"the totals speak of {count} lines, there are {len(lines)}")
+    if count != reader.sound:
+        defects.append(f"the totals speak of {count} lines, there are {reader.sound}")
     for kind, name in ((BillKind.PAYMENT, "订单总金额"), (BillKind.REFUND, "申请退款总金额")):
         if name not in totals:
             continue
-        said = totals[name]
-        booked = sum(line.amount.minor for line in lines if line.kind is kind)
+        said, booked = totals[name], reader.sums[kind]
         try:
             fits = _wire.fen(said) == booked
         except ValueError:
@@ -126,38 +285,56 @@ def _check_wechatpay_totals(lines: list[BillLine], totals: Mapping[str, str]) ->
     return defects
 
 
-def read_alipay(archive: bytes) -> Bill:
+def alipay_parts(file: BinaryIO) -> Iterator[Bill]:
     """Read a trade bill: the detail file in the ZIP, GBK.
 
     Raises:
         BillUnavailable: if it is no such archive.
     """
-    text = _unpack_alipay(archive)
-    header: list[str] | None = None
-    lines: list[BillLine] = []
-    defects: list[str] = []
+    import zipfile
+
+    with _unpacking():
+        _check_directory(file)
+        with zipfile.ZipFile(file) as packed:
+            details = [info for info in packed.infolist() if _is_details(info)]
+            if len(details) != 1:
+                raise BillUnavailable(why="the archive does not hold exactly one detail file")
+            _check_size(details[0].file_size)
+            with packed.open(details[0]) as stream:
+                yield from _alipay_parts(_rows(stream, "gb18030"))
+
+
+def _alipay_parts(found: Iterator[tuple[int, str]]) -> Iterator[Bill]:
+    reader = Reader(_alipay_line)
     totals: dict[str, str] = {}
-    for number, row in enumerate(_rows(text), 1):
+    for number, text in found:
+        row = _cells(text)
         if not row:
             continue
         if row[0].startswith("#"):
-            if header is not None:
+            if reader.header:
                 name, _, value = ",".join(row).lstrip("#").partition("：")
                 totals.setdefault(name.strip(), value.strip())
-        elif header is None:
-            header = row
+        elif not reader.header:
+            if "支付宝交易号" not in row:
+                break
+            reader.header = row
         else:
-            _collect((lines, defects), number, row, header, _alipay_line)
-    if header is None or "支付宝交易号" not in header:
+            yield from reader.take(number, row)
+    if not reader.header:
         raise BillUnavailable(why="its header is unknown")
+    yield reader.rest(totals, _check_alipay_totals(reader, totals))
+
+
+def _check_alipay_totals(reader: Reader, totals: Mapping[str, str]) -> list[str]:
+    defects = []
     if not any("列表结束" in name for name in totals):
         defects.append("the end of the list is missing: the file may be cut off")
     for kind, name in ((BillKind.PAYMENT, "交易合计"), (BillKind.REFUND, "退款合计")):
         said = totals.get(name, "").partition("笔")[0]
-        count = sum(line.kind is kind for line in lines)
-        if name in totals and said != str(count):
-            defects.append(f"{name} speaks of {said} lines, there are {count}")
-    return Bill(tuple(lines), totals, tuple(defects))
+        if name in totals and said != str(reader.count[kind]):
+            defects.append(f"{name} speaks of {said} lines, there are {reader.count[kind]}")
+    return defects
 
 
 def _alipay_line(number: int, cells: Mapping[str, str]) -> BillLine:
@@ -180,18 +357,15 @@ def _alipay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     )
 
 
-def _unpack_alipay(archive: bytes) -> str:
-    import zipfile
-    import zlib
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
-            details = [info for info in packed.infolist() if _is_details(info)]
-            if len(details) != 1 or details[0].file_size > UNPACKED_CAP_BYTES:
-                raise BillUnavailable(why="the archive does not hold exactly one detail file")
-            return packed.read(details[0]).decode("gb18030")
-    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError, OverflowError) as error:
-        raise BillUnavailable(why="the archive cannot be read") from error
+def _check_directory(file: BinaryIO) -> None:
+    """Refuse a ZIP with a list of files that is not worth reading: it stands at the end, behind its length."""
+    file.seek(0, 2)
+    file.seek(max(0, file.tell() - DIRECTORY_CAP_BYTES))
+    end = file.read()
+    mark = end.rfind(b"PK\x05\x06")
+    if mark >= 0 and int.from_bytes(end[mark + 12 : mark + 16], "little") > DIRECTORY_CAP_BYTES:
+        raise BillUnavailable(why="the archive holds too many files")
+    file.seek(0)
 
 
 def _is_details(info: object) -> bool:
@@ -202,30 +376,12 @@ def _is_details(info: object) -> bool:
     return name.lower().endswith(".csv") and "汇总" not in name
 
 
-def _rows(text: str) -> Iterable[list[str]]:
-    """Yield the rows, each read on its own: a quote that a product's name opens must not swallow those behind it."""
+def _cells(line: str) -> list[str]:
+    """Read a row on its own: a quote that a product's name opens must not swallow those behind it."""
     import csv
 
-    for line in _lines(text):
-        try:
-            row = [cell.strip() for cell in next(csv.reader([line]), [])]
-        except csv.Error:  # A field that is too long, say.
-            row = [line[:80]]
-        yield row if any(row) else []
-
-
-def _collect(
-    bill: tuple[list[BillLine], list[str]],
-    number: int,
-    row: list[str],
-    header: list[str],
-    read: Callable[[int, Mapping[str, str]], BillLine],
-) -> None:
-    """Add what ``read`` makes of a row to the lines, or the row's number and trouble to the defects."""
-    lines, defects = bill
     try:
-        if len(row) != len(header):
-            raise ValueError(f"{len(row)} fields under {len(header)} names")
-        lines.append(read(number, dict(zip(header, row, strict=True))))
-    except (ValueError, KeyError, OverflowError) as error:
-        defects.append(f"line {number}: {error}")
+        row = [cell.strip() for cell in next(csv.reader([line]), [])]
+    except csv.Error:  # A field that is too long, say.
+        row = [line[:80]]
+    return row if any(row) else []

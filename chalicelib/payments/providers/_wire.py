@@ -104,7 +104,7 @@ def china_time(text: object) -> datetime:
     if match is None:
         raise ValueError("not a time")
     try:
-        return datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA).astimezone(UTC)
+        return datetime.fromisoformat(match[1]).replace(tzinfo=CHINA).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("not a time") from error
 

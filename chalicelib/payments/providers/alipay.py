@@ -7,16 +7,16 @@ is open, in ``docs/providers/alipay.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
-from chalicelib.payments.bills import Bill, BillUnavailable
+from chalicelib.payments.bills import Bill, BillUnavailable, whole
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -258,28 +258,45 @@ class Alipay:
         except ValueError:
             return ports.RefundReport(RefundOutcome.UNKNOWN, code="unreadable_answer")
 
-    def bill_bytes(self, day: date, kind: str = "trade") -> bytes | None:
-        """Fetch the archive of a China day; ``None`` if nothing was traded. Ready about nine the next morning.
+    def bill_parts(self, day: date, place: str = "") -> Iterator[Bill]:  # noqa: ARG002 - the file is fetched whole
+        """Fetch the trade bill of a China day and yield it; an empty part if nothing was traded.
+
+        Ready about nine the next morning.
 
         Raises:
-            BillUnavailable: if there is none yet, or it cannot be fetched.
+            BillUnavailable: if there is none yet, or it cannot be fetched or read at all.
         """
-        wanted = {"bill_type": kind, "bill_date": day.isoformat()}
+        with _bills.spool() as file:
+            if self._fetch_bill(day, file):
+                yield from _bills.alipay_parts(file)
+            else:
+                yield Bill()
+
+    def bill(self, day: date) -> Bill:
+        """Fetch and read the trade bill of a China day as a whole.
+
+        Raises:
+            BillUnavailable: as :meth:`bill_parts`.
+        """
+        return whole(self.bill_parts(day))
+
+    def _fetch_bill(self, day: date, into: BinaryIO) -> bool:
+        wanted = {"bill_type": "trade", "bill_date": day.isoformat()}
         node = self._call("alipay.data.dataservice.bill.downloadurl.query", wanted)
         if node.get("code") != _OK:
             if _code(node) == "isp.bill_not_exist":
-                return None
+                return False
             raise BillUnavailable(why=_code(node))
         address = str(node.get("bill_download_url", ""))
         if not self._may_fetch(address):
             raise BillUnavailable(why="its address is not Alipay's")
         try:
-            answered = outbound.request("GET", address, headers={"User-Agent": _wire.USER_AGENT})
+            answered = _bills.download("GET", address, headers={"User-Agent": _wire.USER_AGENT}, into=into)
         except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
             raise BillUnavailable(why=error.code) from error
         if answered.status != 200:
             raise BillUnavailable(why=f"status {answered.status}")
-        return answered.body
+        return True
 
     def _may_fetch(self, address: str) -> bool:
         """The address is signed; still it must be Alipay's, or the stand-in's that we were told to use."""
@@ -288,15 +305,6 @@ class Alipay:
         if (parts.scheme, parts.netloc) == (gateway.scheme, gateway.netloc):
             return True
         return parts.scheme in ("http", "https") and host.endswith((".alipay.com", ".alipaydev.com"))
-
-    def bill(self, day: date) -> Bill:
-        """Fetch and read the trade bill of a China day; an empty one if nothing was traded.
-
-        Raises:
-            BillUnavailable: as :meth:`bill_bytes`, or if it cannot be read at all.
-        """
-        archive = self.bill_bytes(day)
-        return Bill() if archive is None else _bills.read_alipay(archive)
 
     # What we are told.
 

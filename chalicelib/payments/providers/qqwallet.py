@@ -11,16 +11,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
+from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable, whole
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -42,7 +42,7 @@ from chalicelib.payments.ports import (
     Report,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import _replay, _wire
+from chalicelib.payments.providers import _bills, _replay, _wire
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.config import config, setting
 
@@ -70,6 +70,7 @@ _REFUND_STATES = {
     "NOTSURE": RefundOutcome.ABSENT,  # The same, in the provider's words: so it is sent again.
     "CHANGE": RefundOutcome.ABNORMAL,  # The card is dead; the money is back with us, a person must act.
 }
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml", "User-Agent": "biandan"}
 _NO_SUCH_ORDER = frozenset({"ORDERNOTEXIST", "ORDER_NOT_EXIST"})
 _NO_SUCH_REFUND = frozenset({"REFUNDNOTEXIST", "REFUND_NOT_EXIST"})
 _ASK_AGAIN = frozenset({"", "SYSTEMERROR", "SYSTEM_ERROR", "BIZERR_NEED_RETRY", "FREQUENCY_LIMITED", "USERPAYING"})
@@ -316,23 +317,38 @@ class QQWallet:
         fields = {"return_code": "SUCCESS"} if ack is Ack.ACCEPTED else {"return_code": "FAIL", "return_msg": ack.value}
         return status, {"Content-Type": "text/xml"}, render(fields).decode()
 
-    def bill(self, day: date) -> Bill:
-        """Fetch the bill of one China day (ready about 10:00 the day after, kept for three months).
+    def bill_parts(self, day: date, place: str = "") -> Iterator[Bill]:  # noqa: ARG002 - the file is fetched whole
+        """Fetch the bill of one China day and yield it (ready about 10:00 the day after, kept for three months).
 
         Raises:
             BillUnavailable: if there is none (yet), or no answer.
         """
         told = self._told()
         wanted = {"bill_date": day.strftime("%Y%m%d"), "bill_type": "ALL"}
-        try:
-            answer = self._post(told.base_url + "/cgi-bin/sp_download/qpay_mch_statement_down.cgi", wanted, told)
-        except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
-            raise BillUnavailable(why=error.code) from error
-        if answer.status != 200 or answer.body.lstrip()[:5] in (b"<xml>", b"<?xml"):
-            if answer.status == 200 and _why(answer.body) in NO_BILL:
-                return Bill()
-            raise BillUnavailable(why=_why(answer.body))
-        return read_bill(answer.body)
+        url = told.base_url + "/cgi-bin/sp_download/qpay_mch_statement_down.cgi"
+        with _bills.spool() as file:
+            try:
+                answer = _bills.download("POST", url, headers=_HEADERS, into=file, body=_signed(wanted, told))
+            except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
+                raise BillUnavailable(why=error.code) from error
+            said = answer.body
+            if answer.status == 200:
+                file.seek(0)
+                said = file.read(CAP_BYTES)
+            if answer.status != 200 or said.lstrip()[:5] in (b"<xml>", b"<?xml"):
+                if answer.status != 200 or _why(said) not in NO_BILL:
+                    raise BillUnavailable(why=_why(said))
+                yield Bill()
+                return
+            yield from read_bill(file)
+
+    def bill(self, day: date) -> Bill:
+        """Fetch and read the bill of one China day as a whole.
+
+        Raises:
+            BillUnavailable: as :meth:`bill_parts`.
+        """
+        return whole(self.bill_parts(day))
 
     def _told(self) -> Configuration:
         return self.configuration or configuration_from(secrets.secret(SECRET))
@@ -344,17 +360,11 @@ class QQWallet:
         told: Configuration,
         certificate: outbound.ClientCertificate | None = None,
     ) -> outbound.Response:
-        sent = {**fields, "mch_id": told.mch_id, "nonce_str": ids.random_bytes(16).hex()}
-        if told.appid:
-            sent["appid"] = told.appid
-        if told.sign_type != MD5:
-            sent["sign_type"] = told.sign_type
-        sent["sign"] = sign(sent, told.keys[0], told.sign_type)
         return outbound.request(
             "POST",
             url,
-            headers={"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml", "User-Agent": "biandan"},
-            body=render(sent),
+            headers=_HEADERS,
+            body=_signed(fields, told),
             client_certificate=certificate,
         )
 
@@ -387,6 +397,16 @@ class _Answer:
     refused: bool
     """Trusted, and the result is a failure; ``code`` says why."""
     code: str = ""
+
+
+def _signed(fields: Mapping[str, str], told: Configuration) -> bytes:
+    sent = {**fields, "mch_id": told.mch_id, "nonce_str": ids.random_bytes(16).hex()}
+    if told.appid:
+        sent["appid"] = told.appid
+    if told.sign_type != MD5:
+        sent["sign_type"] = told.sign_type
+    sent["sign"] = sign(sent, told.keys[0], told.sign_type)
+    return render(sent)
 
 
 def _read_answer(answer: outbound.Response, told: Configuration) -> _Answer:
@@ -621,7 +641,7 @@ NO_BILL = ("NO_BILL_EXIST", "No Bill Exist")
 _YUAN = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
 
 
-def read_bill(content: bytes) -> Bill:
+def read_bill(file: BinaryIO) -> Iterator[Bill]:
     """Read a downloaded bill: Chinese column names, back-ticks, amounts in yuan, two totals lines at the end.
 
     Column names as several client libraries list them; the file itself was not seen. A row that cannot be read becomes
@@ -630,39 +650,44 @@ def read_bill(content: bytes) -> Bill:
     Raises:
         BillUnavailable: if it is no such file at all.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("gb18030", "replace")
-    rows = [(number, row) for number, row in enumerate(re.split(r"\r?\n", text), start=1) if row.strip()]
-    if not rows or "商户订单号" not in rows[0][1]:
+    encoding = "utf-8" if _bills.is_utf8(file) else "gb18030"
+    reader = _bills.Reader(_bill_line)
+    held: tuple[int, str] | None = None
+    tail = ""
+    for number, row in _bills.rows(file, encoding, errors="replace"):
+        if not row.strip():
+            continue
+        if not reader.header:
+            if "商户订单号" not in row:
+                break
+            reader.header = [name.strip("` ") for name in row.split(",")]
+            continue
+        if held is not None:  # The totals' values have back-ticks too: of what has them, the last may be those.
+            yield from reader.take(held[0], _values(held[1]))
+        held = (number, row) if row.startswith("`") else None
+        tail = tail if held else row
+    if not reader.header:
         raise BillUnavailable(why="its header is unknown")
-    names = [name.strip("` ") for name in rows[0][1].split(",")]
-    lines: list[BillLine] = []
-    defects: list[str] = []
-    data = [(number, row) for number, row in rows[1:] if row.startswith("`")]
-    # The totals' values have back-ticks too; what tells them is the header of their own right before.
-    tail = [row for _, row in rows[1:] if not row.startswith("`")]
     totals: dict[str, str] = {}
-    if tail and data and rows[-1][1] == data[-1][1]:
-        totals = dict(zip(tail[-1].split(","), data.pop()[1].removeprefix("`").split(",`"), strict=False))
-    for number, row in data:
-        values = [value.strip() for value in row.removeprefix("`").split(",`")]
-        try:
-            if len(values) != len(names):
-                raise ValueError(f"{len(values)} fields under {len(names)} names")
-            lines.append(_bill_line(dict(zip(names, values, strict=True)), number))
-        except (ValueError, KeyError) as error:
-            defects.append(f"line {number}: {error}")
-    said = totals.get("总交易单数", "")
+    if held is not None and tail:
+        totals = dict(zip(tail.split(","), _values(held[1], strip=False), strict=False))
+    elif held is not None:
+        yield from reader.take(held[0], _values(held[1]))
+    yield reader.rest(totals, _check_totals(reader.taken, totals.get("总交易单数", "")))
+
+
+def _check_totals(rows: int, said: str) -> list[str]:
     if not re.fullmatch(r"[0-9]{1,9}(\.0{1,2})?", said):
-        defects.append("the totals are missing: the file may be cut off")
-    elif int(float(said)) != len(data):
-        defects.append(f"the totals speak of {int(float(said))} lines, there are {len(data)}")
-    return Bill(tuple(lines), totals, tuple(defects))
+        return ["the totals are missing: the file may be cut off"]
+    return [] if int(float(said)) == rows else [f"the totals speak of {int(float(said))} lines, there are {rows}"]
 
 
-def _bill_line(row: Mapping[str, str], number: int) -> BillLine:
+def _values(row: str, *, strip: bool = True) -> list[str]:
+    values = row.removeprefix("`").split(",`")
+    return [value.strip() for value in values] if strip else values
+
+
+def _bill_line(number: int, row: Mapping[str, str]) -> BillLine:
     currency = row.get("货币种类") or "CNY"
     refund = bool(row.get("商户退款订单号") or row.get("QQ钱包退款订单号"))
     when = (row.get("退款成功时间") or row.get("退款提交时间") or "") if refund else row["交易时间"]

@@ -6,19 +6,18 @@ everything that is open, in ``docs/providers/wechatpay.md``.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments import ports
-from chalicelib.payments.bills import Bill, BillUnavailable
+from chalicelib.payments.bills import Bill, BillUnavailable, whole
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -291,41 +290,44 @@ class WechatPay:
             return _wechatpay_words.refund_answer(refund, answer.data)
         return ports.RefundReport(RefundOutcome.UNKNOWN, code=answer.code)
 
-    def bill_bytes(self, day: date, kind: str = "ALL") -> bytes | None:
-        """Fetch the trade bill of a China day; ``None`` if nothing was traded. Ready about ten the next morning.
+    def bill_parts(self, day: date, place: str = "") -> Iterator[Bill]:  # noqa: ARG002 - the file is fetched whole
+        """Fetch the trade bill of a China day and yield it; an empty part if nothing was traded.
 
-        The file itself is not signed: its SHA-1 is, in the reply before it.
+        Ready about ten the next morning. The file itself is not signed: its SHA-1 is, in the reply before it.
 
         Raises:
             BillUnavailable: if there is none yet, or what came cannot be trusted.
         """
-        answer = self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type={kind}&tar_type=GZIP")
+        with _bills.spool() as file:
+            if self._fetch_bill(day, file):
+                yield from _bills.wechatpay_parts(file)
+            else:
+                yield Bill()
+
+    def bill(self, day: date) -> Bill:
+        """Fetch and read the trade bill of a China day as a whole.
+
+        Raises:
+            BillUnavailable: as :meth:`bill_parts`.
+        """
+        return whole(self.bill_parts(day))
+
+    def _fetch_bill(self, day: date, into: BinaryIO) -> bool:
+        answer = self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP")
         if answer.refused and answer.code == "NO_STATEMENT_EXIST":
-            return None
+            return False
         if answer.status not in _OK:
             raise BillUnavailable(why=answer.code)
         address = urlsplit(str(answer.data.get("download_url", "")))
         if not address.path.startswith("/v3/billdownload/"):
             raise BillUnavailable(why="its address is not WeChat Pay's")
-        answered = self._send("GET", f"{address.path}?{address.query}", b"", {})
+        answered = self._send("GET", f"{address.path}?{address.query}", b"", {}, into=into)
         if isinstance(answered, str) or answered.status != 200:
             raise BillUnavailable(why=answered if isinstance(answered, str) else f"status {answered.status}")
-        data = _bills.gunzip(answered.body)
-        if (
-            answer.data.get("hash_type") != "SHA1"
-            or hashlib.sha1(data, usedforsecurity=False).hexdigest() != str(answer.data.get("hash_value")).lower()
-        ):
+        said = (answer.data.get("hash_type"), str(answer.data.get("hash_value")).lower())
+        if said != ("SHA1", _bills.sha1(into)):
             raise BillUnavailable(why="the file's SHA-1 is another")
-        return data
-
-    def bill(self, day: date) -> Bill:
-        """Fetch and read the trade bill of a China day; an empty one if nothing was traded.
-
-        Raises:
-            BillUnavailable: as :meth:`bill_bytes`, or if it cannot be read at all.
-        """
-        data = self.bill_bytes(day)
-        return Bill() if data is None else _bills.read_wechatpay(data)
+        return True
 
     def platform_certificates(self) -> dict[str, str]:
         """Fetch the platform certificates, PEM by serial, for the configuration; never in a request's path.
@@ -421,7 +423,9 @@ class WechatPay:
         refused = bool(said) and 400 <= answered.status < 500
         return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64], refused)
 
-    def _send(self, method: str, path: str, body: bytes, extra: Mapping[str, str]) -> outbound.Response | str:
+    def _send(
+        self, method: str, path: str, body: bytes, extra: Mapping[str, str], *, into: BinaryIO | None = None
+    ) -> outbound.Response | str:
         """Send, signed anew for each host; the next host only if the one before certainly heard nothing."""
         for host in self.settings.hosts:
             headers = {
@@ -432,6 +436,8 @@ class WechatPay:
                 **extra,
             }
             try:
+                if into is not None:
+                    return _bills.download(method, host + path, headers=headers, into=into)
                 answered = outbound.request(method, host + path, headers=headers, body=body)
                 return outbound.Response(answered.status, ports.lower(answered.headers), answered.body)
             except outbound.OutboundTimeout as error:

@@ -70,7 +70,7 @@ class StripeStand(Steered):
             Wrong("another account", sign(event, Steering(other_merchant=True)), ports.ForeignNotice),
             Wrong("of the live mode", sign(event, Steering(other_mode=True)), ports.ForeignNotice),
             Wrong("of another system", sign(event, Steering(other_app=True)), ports.IgnoredNotice),
-            Wrong("another shop's number", of(metadata={"payment_id": "order_77"}), ports.ForeignNotice),
+            Wrong("a number as a list", of(metadata={"payment_id": [1]}), ports.IgnoredNotice),
             Wrong("amount as text", of(amount_received="1999"), ports.UnreadableNotice),
             Wrong("amount as float", of(amount_received=19.99), ports.UnreadableNotice),
             Wrong("amount as boolean", of(amount_received=True), ports.UnreadableNotice),
