@@ -227,9 +227,8 @@ class Customer:
 
     def refund(self, minor: int, *, shop: int = 0) -> str:
         """Refund part of a shop's order as an operator; returns the refund's id."""
-        sale = orders.load_sale(self.purchase_id)
         body = {
-            "order_id": next(o.order_id for o in sale.orders if o.merchant_id == self.desk.merchants[shop]),
+            "order_id": self.order(shop),
             "amount": {"minor": minor, "currency": "CNY"},
             "reason": "买家退货",
         }
@@ -242,6 +241,18 @@ class Customer:
         answer = self.call("POST", f"/v1/operator/refunds/{refund_id}/retry", operator=True)
         assert answer.status == 200, answer
         return str(answer.json["refund_id"])
+
+    def order(self, shop: int = 0) -> str:
+        """Return the id of a shop's order."""
+        sale = orders.load_sale(self.purchase_id)
+        return next(o.order_id for o in sale.orders if o.merchant_id == self.desk.merchants[shop])
+
+    def resolve(self, body: Mapping[str, str]) -> None:
+        """Resolve the purchase's one quarantined notice as an operator."""
+        (found,) = self.story()["quarantined"]
+        path = f"/v1/operator/purchases/{self.purchase_id}/quarantined/{found['quarantine_id']}/resolve"
+        answer = self.call("POST", path, body, operator=True, key=uuid4().hex)
+        assert answer.status == 200, answer
 
     # What can be seen.
 
@@ -266,6 +277,11 @@ class Customer:
     def refunds(self) -> list[str]:
         """The states of all refunds."""
         return [refund["status"] for refund in self.story()["refunds"]]
+
+    @property
+    def disputes(self) -> list[str]:
+        """The states of all disputes."""
+        return [dispute["status"] for dispute in self.story()["disputes"]]
 
     @property
     def doubts(self) -> list[str]:

@@ -599,6 +599,67 @@ def refunded_in_the_providers_console(c: Customer) -> Steps:
     assert c.there(payment_id) == (TOTAL, 500)
 
 
+@scenario("wechatpay", "alipay", "stripe")
+def a_console_refund_is_taken_into_the_books(c: Customer) -> Steps:
+    payment_id = c.paid()
+    yield NOW
+    c.stand.console_refund(payment_id, FREIGHT)
+    yield NOW
+    c.resolve({"how": "adopt", "order_id": c.order()})
+    yield NOW
+    assert c.refunds == ["succeeded"]
+    c.is_paid(refunded=(FREIGHT,))
+    assert c.there(payment_id) == (TOTAL, FREIGHT)
+    c.refund(TOTAL - FREIGHT)
+    yield timedelta(minutes=2)
+    c.is_paid(refunded=(TOTAL,), attempts=("refunded",))
+
+
+@scenario("stripe")
+def a_refund_comes_back_and_is_renewed(c: Customer) -> Steps:
+    payment_id = c.paid()
+    yield NOW
+    refund_id = c.refund(FREIGHT)
+    yield NOW
+    c.is_paid(refunded=(FREIGHT,))
+    c.stand.settle(refund_id, "failed")
+    yield NOW
+    assert c.refunds == ["closed"]
+    c.is_paid()
+    assert c.retry(refund_id) != refund_id
+    yield NOW
+    assert c.refunds == ["replaced", "succeeded"]
+    c.is_paid(refunded=(FREIGHT,))
+    assert c.there(payment_id) == (TOTAL, FREIGHT)
+
+
+@scenario("stripe")
+def disputed_and_won(c: Customer) -> Steps:
+    payment_id = c.paid()
+    yield NOW
+    c.stand.dispute(payment_id)
+    yield NOW
+    assert (c.disputes, c.accounts["disputes:stripe"]) == (["open"], TOTAL)
+    c.stand.end_dispute(payment_id, "won")
+    yield NOW
+    assert c.disputes == ["won"]
+    c.is_paid()
+
+
+@scenario("stripe")
+def disputed_and_lost(c: Customer) -> Steps:
+    payment_id = c.paid()
+    yield NOW
+    c.stand.steer("query_dispute", silent_before=("query_dispute",))
+    c.stand.dispute(payment_id)
+    yield timedelta(minutes=2)
+    c.stand.end_dispute(payment_id, "lost")
+    yield NOW
+    assert (c.disputes, c.accounts["disputes:stripe"]) == (["lost"], TOTAL)
+    assert "clearing" not in c.accounts
+    assert c.there(payment_id) == (TOTAL, TOTAL)
+
+
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
