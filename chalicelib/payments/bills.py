@@ -52,6 +52,10 @@ class BillLine:
     refund_id: str = ""
     """Our number of the refund; empty where somebody made it in the provider's console."""
     provider_refund_id: str = ""
+    dispute: str = ""
+    """The provider's number of the dispute that the money moved over."""
+    given_back: bool = False
+    """Of a dispute: the money came back to us."""
     line: int = 0
     """Its number in the file, from 1."""
 

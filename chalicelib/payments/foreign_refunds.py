@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import RetryLater
@@ -42,10 +42,52 @@ def whose(provider: str, number: str) -> str:
 
 def note(payment: Payment, number: str, amount: Money | None) -> None:
     """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet."""
-    if known(store.load_story(payment.purchase_id), number) is not None:
+    story = store.load_story(payment.purchase_id)
+    if known(story, number) is not None or any(_tells(kept, number, amount) for kept in story.quarantined):
         return
     named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
     quarantine.put_aside(payment, WHY, refund_id=number, **named)
+
+
+def _tells(kept: Quarantined, number: str, amount: Money | None) -> bool:
+    """Say whether a kept notice says it all: notices and bills name one refund, not always with its amount."""
+    return kept.why == WHY and kept.said.get("refund_id") == number and (amount is None or "minor" in kept.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What a bill says of a refund under no number of ours."""
+
+    payment_id: str
+    """Ours; empty where the bill does not say it."""
+    numbers: tuple[str, ...]
+    """The refund's, the one that a notice would name first."""
+    amount: Money
+    gone: bool
+    """Whether it says that the money is gone: only then is there something to note."""
+
+
+def note_billed(provider: str, billed: Billed) -> Refund | None:
+    """Return the refund that was taken into the books under one of the numbers; else note it as its notice would.
+
+    Raises:
+        UnknownPayment: if it is on an attempt that we do not have.
+        RetryLater: if only the provider can tell whose it is, and does not answer.
+    """
+    payment_id = billed.payment_id
+    if not payment_id and isinstance(providers.load(provider), Inquirer):
+        payment_id = whose(provider, billed.numbers[0])
+    if not ids.is_id("pay", payment_id):
+        return None
+    payment = store.load_payment(payment_id)
+    if payment.provider != provider:
+        return None
+    for refund in store.load_story(payment.purchase_id).refunds_of(payment_id):
+        if refund.foreign in billed.numbers or refund.provider_refund_id in billed.numbers:
+            return refund
+    if billed.gone:
+        note(payment, billed.numbers[0], billed.amount)
+    return None
 
 
 def known(story: Story, number: str) -> Refund | None:

@@ -12,8 +12,9 @@ from chalicelib.payments.approvals import ask_approval, decide_approval, expire_
 from chalicelib.payments.attempts import chase, conclude_attempts, query_now, record_capture
 from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
-from chalicelib.payments.dispute_rules import Dispute, DisputeStatus
+from chalicelib.payments.dispute_rules import Dispute, DisputeStatus, dispute_id
 from chalicelib.payments.disputes import dispute
+from chalicelib.payments.disputes import follow as follow_dispute
 from chalicelib.payments.domain import (
     AlreadyPaid,
     ApprovalNeeded,
@@ -27,6 +28,8 @@ from chalicelib.payments.domain import (
     UnknownPayment,
     UnknownProvider,
 )
+from chalicelib.payments.foreign_refunds import Billed as BilledRefund
+from chalicelib.payments.foreign_refunds import note_billed as note_foreign_refund
 from chalicelib.payments.intake import (
     Resolution,
     Resolved,
@@ -50,6 +53,7 @@ __all__ = [
     "BillKind",
     "BillLine",
     "BillUnavailable",
+    "BilledRefund",
     "Conclusion",
     "Dispute",
     "DisputeStatus",
@@ -76,9 +80,12 @@ __all__ = [
     "conclude_attempts",
     "decide_approval",
     "dispute",
+    "dispute_id",
     "expire_approval",
     "fetch_bill",
+    "follow_dispute",
     "list_waiting",
+    "note_foreign_refund",
     "noticed",
     "noticed_of_others",
     "query_now",

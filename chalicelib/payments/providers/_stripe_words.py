@@ -69,10 +69,10 @@ def stripe_digits(currency: str) -> int:
     return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
 
 
-def _money(minor: object, currency: object) -> Money:
+def _money(minor: object, currency: object, *, least: int = 1) -> Money:
     if not isinstance(currency, str) or not re.fullmatch(r"[a-z]{3}", currency):
         raise ValueError("not a currency")
-    if isinstance(minor, bool) or not isinstance(minor, int) or not 0 < minor < 10**13:
+    if isinstance(minor, bool) or not isinstance(minor, int) or not least <= minor < 10**13:
         raise ValueError("not an amount")
     return Money(minor, currency.upper())
 
@@ -423,8 +423,10 @@ _LINES = {
     "refund": BillKind.REFUND,
     "payment_refund": BillKind.REFUND,
     "refund_failure": BillKind.REFUND_RETURNED,
-    "payment_failure_refund": BillKind.REFUND_RETURNED,
 }
+"""A slow method is booked as a ``payment`` while it is pending. What takes it back when it fails is a
+``payment_failure_refund``: of no refund, since nobody had paid.
+Source: docs.stripe.com/reports/balance-transaction-types."""
 
 
 def bill_part(items: Sequence[Mapping[str, Any]], before: int, last: str) -> Bill:
@@ -455,11 +457,13 @@ def _bill_line(item: Mapping[str, Any], row: int) -> BillLine:
         kind=kind,
         payment_id=ours,
         transaction_id=_text(intent),
-        amount=_money(abs(shown["amount"]), shown["currency"]),
+        amount=_money(abs(shown["amount"]), shown["currency"], least=0 if kind is BillKind.OTHER else 1),
         fee_text=f"{fee} {_stripe_wire.word(item['currency']).upper()}" if isinstance(fee, int) and fee else "",
         at=clock.from_epoch_s(_seconds(item["created"])),
         status=_stripe_wire.word(source.get("status") or item.get("status")),
         refund_id=_number(source, "refund_id") if refund else "",
         provider_refund_id=own if refund else "",
+        dispute=own if kind is BillKind.DISPUTE else "",
+        given_back=kind is BillKind.DISPUTE and item["amount"] > 0,
         line=row,
     )
