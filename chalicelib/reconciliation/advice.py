@@ -135,8 +135,11 @@ _WORDS: Mapping[str, Advice] = {
     "differs:returned": Advice(
         ("A refund came back: the buyer does not have the money.", "退款被退回，买家未收到款项。"),
         (
-            "Ask the buyer for another way to be paid, pay, and resolve the case as refunded.",
-            "联系买家取得其他收款方式，付款后以“已退款”结案。",
+            (
+                "The provider did not confirm it: query the refund again. Once it is taken back here, renew it, or pay "
+                "the buyer another way and resolve the case as refunded."
+            ),
+            "服务商尚未确认：请再次查询该退款。系统冲回后可重新发起；或以其他方式付款给买家，并以“已退款”结案。",
         ),
     ),
     "differs:provider": Advice(
@@ -152,8 +155,11 @@ _WORDS: Mapping[str, Advice] = {
             "有一笔退款的单号不属于本系统：可能有人在服务商后台退款。",
         ),
         (
-            "Find out who did it and why. Do not refund the same again here; resolve the case with the reason.",
-            "查明操作人与原因；请勿在本系统重复退款，并注明原因结案。",
+            (
+                "Find out who did it and why. If the purchase keeps it as a notice, take it into the books there: the "
+                "case settles by itself. Else resolve it with the reason. Do not refund the same again here."
+            ),
+            "查明操作人与原因。若该订单的存疑通知中有此退款，请在该处“入账”，本单随即自动结案；否则注明原因结案。请勿重复退款。",
         ),
     ),
     "duplicate": Advice(
@@ -176,6 +182,16 @@ _WORDS: Mapping[str, Advice] = {
                 "order besides. Resolve the case with the outcome."
             ),
             "请在期限前于服务商后台提交发货凭证应诉，期间勿另行退款；有结果后结案。",
+        ),
+    ),
+    "dispute:silent": Advice(
+        (
+            "A dispute moved money, and the provider did not say how it stands.",
+            "争议引起资金变动，但服务商未答复其状态。",
+        ),
+        (
+            "Repeat the day once the provider answers; this case then follows the dispute.",
+            "待服务商恢复应答后重新对账，本单将随争议状态更新。",
         ),
     ),
     "unreadable": Advice(

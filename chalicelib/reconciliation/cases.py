@@ -13,7 +13,7 @@ from chalicelib.payments import service as payments
 from chalicelib.payments.events import PaymentDisputed
 from chalicelib.payments.service import DisputeStatus, Payment, Refund
 from chalicelib.reconciliation import domain, store
-from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Finding, Judged, Run, Turn
+from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Finding, Judged, Kind, Run, Turn
 from chalicelib.reconciliation.events import CaseClosed, CaseEvent, CaseOpened
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -27,6 +27,11 @@ def open_for(kind: str, run: Run, subject: str, *, said: dict[str, str], found: 
     if found and found.line and not purchase_id and ids.is_id("pay", found.line.payment_id):
         purchase_id = ids.parent_id("pur", found.line.payment_id)  # A refund of a stranger's number, a dispute.
     return open_case(kind, run.provider, run.day, subject, said=said, purchase_id=purchase_id)
+
+
+def known(case_id: str) -> str:
+    """Return the id of a case that was opened before, whatever became of it; empty if it never was."""
+    return "".join(case.case_id for case in store.load_cases([case_id]))
 
 
 def open_case(kind: str, provider: str, day: str, subject: str, *, said: dict[str, str], purchase_id: str = "") -> str:
@@ -190,11 +195,23 @@ def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
 def refund_done(refund_id: str) -> None:
     """Settle what was open about a refund that went through after all, under its own number or an earlier one."""
     record = _refund(refund_id)
+    if record is not None and record.foreign:
+        _settle_unknown(record, _provider(record))
     if record is None or (record.version < 3 and not record.renews):
         return  # Requested, sent, done: it was never stuck.
     provider = _provider(record)
     settle(domain.case_id(STUCK, provider, refund_id), "it went through")
     _settle_earlier(record, provider, f"{refund_id} went through")
+
+
+def _settle_unknown(record: Refund, provider: str) -> None:
+    """Settle the case of a bill's line of a refund made in the provider's console: it is in the books now."""
+    numbers = (record.provider_refund_id or "", record.foreign)
+    subjects = {record.foreign, *(domain.refund_key(Kind.REFUND, one, other) for one, other in {
+        numbers, ("", record.foreign), (record.foreign, ""),
+    })}  # fmt: skip
+    for subject in sorted(subjects):
+        settle(domain.case_id(Finding.UNKNOWN_REFUND, provider, subject), f"taken into the books as {record.refund_id}")
 
 
 def _settle_earlier(record: Refund, provider: str, note: str) -> None:

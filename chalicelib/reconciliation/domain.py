@@ -136,6 +136,12 @@ class Line:
     status: str = ""
     refund_id: str = ""
     provider_refund_id: str = ""
+    dispute: str = ""
+    """The provider's number of a dispute."""
+    given_back: bool = False
+    """Of a dispute: the money came back."""
+    adopted: str = ""
+    """Our number of a refund that was made in the provider's console and taken into our books."""
 
     @property
     def record_id(self) -> str:
@@ -143,6 +149,8 @@ class Line:
         if self.kind is Kind.PAYMENT:
             return self.payment_id if ids.is_id("pay", self.payment_id) else ""
         if self.kind in (Kind.REFUND, Kind.REFUND_RETURNED):
+            if self.adopted:
+                return self.adopted
             return self.refund_id if ids.is_id("ref", self.refund_id) else ""
         return ""
 
@@ -152,10 +160,17 @@ class Line:
         if self.record_id and self.kind is not Kind.REFUND_RETURNED:
             return self.record_id
         if self.kind in (Kind.REFUND, Kind.REFUND_RETURNED) and (self.provider_refund_id or self.refund_id):
-            return "x_" + ids.digest(self.kind, self.provider_refund_id, self.refund_id)
+            return refund_key(self.kind, self.provider_refund_id, self.refund_id)
+        if self.kind is Kind.DISPUTE and self.dispute:
+            return "x_" + ids.digest(self.kind, self.dispute, "back" if self.given_back else "taken")
         if self.kind in (Kind.PAYMENT, Kind.DISPUTE) and (self.transaction_id or self.payment_id):
             return "x_" + ids.digest(self.kind, self.transaction_id, self.payment_id)
         return f"x_{self.number:08d}"
+
+    @property
+    def failed(self) -> bool:
+        """Say whether the bill itself says that no money moved."""
+        return self.status.upper() in _NOT_DONE
 
     @property
     def subject(self) -> str:
@@ -169,6 +184,11 @@ class Line:
     def money(self) -> Money:
         """Return the amount."""
         return Money(self.minor, self.currency)
+
+
+def refund_key(kind: Kind, provider_refund_id: str, refund_id: str) -> str:
+    """Return the key of a refund's line under no number of ours, which is what its case is about."""
+    return "x_" + ids.digest(kind, provider_refund_id, refund_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +211,8 @@ class Ours:
     """The provider's day on which it was asked for: some bill a refund then, though the money moves days later."""
     at_s: int = 0
     """When the money moved, by our books."""
+    came_back: bool = False
+    """A refund that had gone through, and whose money came back."""
 
     @property
     def money(self) -> Money:
@@ -216,12 +238,12 @@ def judge(line: Line, ours: Ours | None, *, provider: str, twin: Line | None = N
     if line.kind is Kind.OTHER:
         return Verdict(Finding.OTHER)
     if line.kind is Kind.DISPUTE:
-        return Verdict(Finding.DISPUTE, "dispute")
+        return _compare(line, ours) if ours is not None else Verdict(Finding.DISPUTE, "dispute")
     if twin is not None:
         same = (twin.transaction_id, twin.provider_refund_id) == (line.transaction_id, line.provider_refund_id)
         return Verdict(Finding.DUPLICATE) if same else Verdict(Finding.DIFFERS, "transaction")
     if line.kind is Kind.REFUND_RETURNED:
-        return Verdict(Finding.DIFFERS, "returned")
+        return _judge_returned(line, ours, provider)
     if line.kind is Kind.PAYMENT:
         return _judge_payment(line, ours, provider)
     return _judge_refund(line, ours, provider)
@@ -232,8 +254,19 @@ def _judge_payment(line: Line, ours: Ours | None, provider: str) -> Verdict:
         return Verdict(Finding.MISSING_HERE, "unknown_payment")
     if ours.provider != provider:
         return Verdict(Finding.DIFFERS, "provider")
-    if not ours.done:
-        return Verdict(Finding.MISSING_HERE, ours.status, ask=True)
+    if line.failed:
+        return Verdict(Finding.DIFFERS, "state") if ours.done else Verdict(Finding.MATCH, ask=ours.open)
+    return _judge_moved(line, ours)
+
+
+def _judge_returned(line: Line, ours: Ours | None, provider: str) -> Verdict:
+    """Judge a refund's money that came back. A refund of ours that stands as done, or under way, is asked about."""
+    if ours is None:
+        return Verdict(Finding.DIFFERS, "returned")
+    if ours.provider != provider:
+        return Verdict(Finding.DIFFERS, "provider")
+    if ours.done or ours.open:
+        return Verdict(Finding.DIFFERS, "returned", ask=True)
     return _compare(line, ours)
 
 
@@ -242,14 +275,27 @@ def _judge_refund(line: Line, ours: Ours | None, provider: str) -> Verdict:
         return Verdict(Finding.UNKNOWN_REFUND)
     if ours.provider != provider:
         return Verdict(Finding.DIFFERS, "provider")
-    word = line.status.upper()
-    if word in _NOT_DONE:
-        return Verdict(Finding.DIFFERS, "state") if ours.done else Verdict(Finding.MATCH, ask=ours.open)
-    if not ours.done:
-        if word in _UNDER_WAY and ours.open:
-            return Verdict(Finding.MATCH)
-        return Verdict(Finding.MISSING_HERE, ours.status, ask=True)
-    return _compare(line, ours)
+    if ours.came_back:  # It went through then; the line of its return comes on another day.
+        return _compare(line, ours)
+    if line.failed:
+        return Verdict(Finding.DIFFERS, "state", ask=True) if ours.done else Verdict(Finding.MATCH, ask=ours.open)
+    return _judge_moved(line, ours)
+
+
+def _judge_moved(line: Line, ours: Ours) -> Verdict:
+    """Judge a line that says that money moved, or is on its way: slow methods and refunds are booked before that."""
+    if ours.done:
+        return _compare(line, ours)
+    if line.status.upper() in _UNDER_WAY and ours.open:
+        return Verdict(Finding.MATCH)
+    return Verdict(Finding.MISSING_HERE, ours.status, ask=True)
+
+
+def healed(before: Verdict, ours: Ours) -> bool:
+    """Say whether an answer made our record fit, given what the line was before: money moved, or came back."""
+    if before.finding is Finding.MISSING_HERE:
+        return ours.done
+    return before.finding is Finding.DIFFERS and before.why in ("returned", "state") and not ours.done
 
 
 def _compare(line: Line, ours: Ours) -> Verdict:

@@ -80,7 +80,7 @@ def _cells(found: Judged) -> list[Any]:
             line.payment_id,
             line.refund_id,
             line.transaction_id,
-            line.provider_refund_id,
+            line.provider_refund_id or line.dispute,
             line.money.text().split()[0],
             line.currency,
             line.fee,

@@ -8,19 +8,23 @@ from datetime import date, timedelta
 from typing import Final
 
 from chalicelib.kernel import clock
-from chalicelib.kernel.errors import AlreadyExists, ShopError
+from chalicelib.kernel.errors import AlreadyExists, RetryLater, ShopError
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import service as payments
-from chalicelib.payments.service import Payment, Refund, RefundStatus
+from chalicelib.payments.service import Dispute, DisputeStatus, Payment, Refund, RefundStatus
 from chalicelib.reconciliation import cases, domain, store
 from chalicelib.reconciliation.domain import Finding, Judged, Kind, Line, Ours, Run, Verdict
 from chalicelib.runtime import log
 from chalicelib.runtime.db.work import UnitOfWork
 
+SILENT: Final = "silent"
+"""Why a dispute is not judged: the provider does not say how it stands."""
+
 
 def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
     """Judge one piece of the bill: each line gets its finding and what follows from it (a question, a case, a fee)."""
     ours = _ours(line.record_id for line in lines)
+    lines = [_adopted(run, line, ours) for line in lines]
     keys = {(run.run_id, line.key) for line in lines} | {
         (run.run_id, f"{line.key}~{line.number}") for line in lines if line.key
     }
@@ -35,8 +39,80 @@ def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
         known = first.setdefault(line.key, line)
         twin = known if known.number != line.number else billed.get(line.key)
         earlier = before.get(f"{line.key}~{line.number}" if twin else line.key)
-        judged.append(_judge(run, line, ours.get(line.record_id), twin, earlier))
+        record = ours.get(line.record_id)
+        if line.dispute and not twin:
+            judged.append(_judge_dispute(run, line, earlier))
+        else:
+            judged.append(_judge(run, line, record, twin, earlier))
     return judged
+
+
+def _adopted(run: Run, line: Line, ours: dict[str, Ours]) -> Line:
+    """Return a refund's line under no number of ours with the refund that it was taken into the books as.
+
+    One that nobody took in yet is noted as its notice would have noted it, which may be lost.
+    """
+    refunds = (Kind.REFUND, Kind.REFUND_RETURNED)
+    numbers = tuple(number for number in (line.refund_id, line.provider_refund_id) if number)
+    if line.kind not in refunds or line.record_id in ours or not numbers:
+        return line
+    billed = payments.BilledRefund(line.payment_id, numbers, line.money, line.kind is Kind.REFUND and not line.failed)
+    try:
+        refund = payments.note_foreign_refund(run.provider, billed)
+    except (ShopError, RetryLater) as silent:
+        log.warning("refund made elsewhere not noted", provider=run.provider, why=_why(silent))
+        return line
+    if refund is None:
+        return line
+    ours.update(_ours([refund.refund_id]))
+    return replace(line, adopted=refund.refund_id)
+
+
+def _why(error: ShopError | RetryLater) -> str:
+    return error.why if isinstance(error, RetryLater) else error.code
+
+
+def _judge_dispute(run: Run, line: Line, earlier: Judged | None) -> Judged:
+    """Judge a movement of a dispute: the provider says how it stands, and what we had not heard is recorded.
+
+    Its case is opened, and settled, by what it does (:func:`cases.disputed`). Where the provider is silent there is a
+    case of the same name, so that there is one in the end; only a stranger's dispute is a case for each movement.
+    """
+    silent = False
+    record = None
+    try:
+        record = payments.follow_dispute(run.provider, line.dispute)
+    except (ShopError, RetryLater) as error:
+        silent = not isinstance(error, payments.UnknownPayment)
+        log.warning("dispute not followed", provider=run.provider, number=line.dispute, why=_why(error))
+    ours = _our_dispute(record) if record else None
+    verdict = domain.judge(line, ours, provider=run.provider)
+    found = Judged(line.key, verdict.finding, SILENT if silent else verdict.why, run.round, line, ours)
+    its_own = domain.case_id(Finding.DISPUTE, run.provider, payments.dispute_id(run.provider, line.dispute))
+    if silent:
+        said = _said(line, found)
+        subject = payments.dispute_id(run.provider, line.dispute)
+        case = cases.known(its_own) or cases.open_for(Finding.DISPUTE, run, subject, said=said, found=found)
+        return replace(found, case_id=case)
+    if earlier is not None and earlier.case_id == its_own:
+        if record is None or record.status in (DisputeStatus.WON, DisputeStatus.ENDED):
+            cases.settle(its_own, f"bill of {run.day}")
+        earlier = replace(earlier, case_id="")
+    return _concluded(run, line, found, earlier)
+
+
+def _our_dispute(record: Dispute) -> Ours:
+    return Ours(
+        record_id=record.dispute_id,
+        purchase_id=record.purchase_id,
+        provider=record.provider,
+        status=record.status.value,
+        done=record.taken > 0,
+        open=record.status is DisputeStatus.OPEN,
+        minor=record.amount.minor,
+        currency=record.amount.currency,
+        at_s=clock.epoch_s(record.since),
+    )
 
 
 def _billed_on_their_own_day(run: Run, lines: Sequence[Line], ours: Mapping[str, Ours]) -> dict[str, Line]:
@@ -60,25 +136,19 @@ def _judge(run: Run, line: Line, ours: Ours | None, twin: Line | None, earlier: 
         # Written down first: if we stop between the question and its note, the next try still knows what was missing.
         store.save_lines(run.run_id, [found])
         ours = _asked(ours)
-        verdict = _after_asking(verdict, domain.judge(line, ours, provider=run.provider))
-        found = replace(found, finding=verdict.finding, why=verdict.why, ours=ours)
-    elif verdict.finding is Finding.MATCH and _was_missing_here(earlier) and ours is not None and ours.done:
-        found = replace(found, finding=Finding.MISSING_HERE, why=earlier.why if earlier else "")
-    if found.finding is Finding.MISSING_HERE and ours is not None and ours.done and not twin:
-        found = replace(found, healed=True)
+        after = domain.judge(line, ours, provider=run.provider)
+        if after.finding is Finding.MATCH and domain.healed(verdict, ours):
+            found = replace(found, finding=Finding.MISSING_HERE, ours=ours, healed=True)
+        else:
+            found = replace(found, finding=after.finding, why=after.why, ours=ours)
+    elif verdict.finding is Finding.MATCH and ours is not None and earlier is not None and _was_healed(earlier, ours):
+        found = replace(found, finding=Finding.MISSING_HERE, why=earlier.why, healed=True)
     return _concluded(run, line, found, earlier)
 
 
-def _was_missing_here(earlier: Judged | None) -> bool:
-    """Say whether the same line was found missing before: what is healed since stays told as healed, not as a match."""
-    return earlier is not None and earlier.finding is Finding.MISSING_HERE
-
-
-def _after_asking(before: Verdict, after: Verdict) -> Verdict:
-    """Return what to say of a line whose record the provider was asked about."""
-    if before.finding is Finding.MISSING_HERE and after.finding is Finding.MATCH:
-        return before
-    return after
+def _was_healed(earlier: Judged, ours: Ours) -> bool:
+    """Say whether the same line did not fit before: what is healed since stays told as healed, not as a match."""
+    return earlier.healed or domain.healed(Verdict(earlier.finding, earlier.why), ours)
 
 
 def _concluded(run: Run, line: Line, found: Judged, earlier: Judged | None) -> Judged:
@@ -106,7 +176,10 @@ def _said(line: Line, found: Judged) -> dict[str, str]:
         "transaction_id": line.transaction_id,
         "provider_refund_id": line.provider_refund_id,
         "status": line.status,
+        "dispute": line.dispute,
     }
+    if line.dispute:
+        said["moved"] = "given back" if line.given_back else "taken"
     if found.ours is not None:
         said |= {"our_status": found.ours.status, "our_amount": found.ours.money.text()}
         if found.difference:
@@ -175,6 +248,7 @@ def _our(record: Payment | Refund, parents: dict[str, Payment | Refund]) -> Ours
         day=day,
         asked_day=payments.billing_day(provider, record.requested_at).isoformat() if provider else "",
         at_s=clock.epoch_s(record.since),
+        came_back=record.bounced_at is not None,
     )
 
 

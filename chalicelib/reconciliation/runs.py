@@ -219,6 +219,8 @@ def _line(number: int, found: payments.BillLine) -> Line:
         status=found.status,
         refund_id=found.refund_id,
         provider_refund_id=found.provider_refund_id,
+        dispute=found.dispute,
+        given_back=found.given_back,
     )
 
 
@@ -324,7 +326,7 @@ def _settle_left(run: Run, earlier: int, finding: Finding) -> Run:
     place = json.loads(run.place) if run.place else None
     page = store.list_lines(replace(run, round=earlier), finding, limit=RECORDS_A_STEP, start_key=place)
     for found in page.items:
-        if found.case_id and found.round < run.round:
+        if found.case_id and found.round < run.round and found.why != judging.SILENT:  # A dispute's own case stays.
             cases.settle(found.case_id, f"not on the corrected bill of {run.day}", day=run.day)
     last = page.last_key
     run = replace(run, shard=run.shard if last else run.shard + 1, place=json.dumps(last) if last else "")
