@@ -196,6 +196,8 @@ def test_headers_of_all_kinds() -> None:
         f"t={NOW},v1={'0' * 64},v1={mark}",
         f"t={NOW}, v1={mark}, v0=xyz",
         f"v1={mark},t={NOW}",
+        f"t={NOW}" + f",v1={'0' * 64}" * 55 + f",v1={mark}",
+        f"\tt={NOW} ,\n v1={mark} ",
         f"t={NOW},v1={mark},scheme,=,x=",
     ]
     for text in accepted:
@@ -209,6 +211,13 @@ def test_headers_of_all_kinds() -> None:
         f"t=+{NOW},v1={mark}",
         f"t={NOW},t={NOW},v1={mark}",
         f"t={NOW},v1=",
+        f"t= {NOW},v1={mark}",
+        f"t={NOW},v1 ={mark}",
+        f"T={NOW},V1={mark}",
+        f"t={NOW}\u00a0,v1={mark}",
+        f"t={NOW};v1={mark}",
+        f"t={NOW},v1={mark},t={NOW + 1}",
+        "t=" + "".join(chr(0x660 + int(digit)) for digit in str(NOW)) + f",v1={mark}",
         f"t=,v1={mark}",
         f"t={NOW},v1=签名",
         f"t=１,v1={mark}",
@@ -753,6 +762,145 @@ def test_whatever_stripe_answers_nothing_breaks(changes: dict[str, Any]) -> None
             provider.refund(REFUNDING)
             provider.query_refund(REFUNDING)
     outbound.install(None)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "outcome"),
+    [
+        (400, "invalid_request_error", RefundOutcome.FAILED),
+        (402, "card_error", RefundOutcome.FAILED),
+        (400, "idempotency_error", RefundOutcome.UNKNOWN),
+        (409, "idempotency_error", RefundOutcome.UNKNOWN),
+        (409, "invalid_request_error", RefundOutcome.UNKNOWN),
+        (429, "invalid_request_error", RefundOutcome.UNKNOWN),
+        (500, "api_error", RefundOutcome.UNKNOWN),
+        (502, "", RefundOutcome.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("replayed", ["true", ""])
+def test_refusals_of_a_refund(wire: Wire, status: int, kind: str, outcome: RefundOutcome, replayed: str) -> None:
+    """Stripe remembers its 500s as well: one that is repeated may have made the refund, so no other key is tried."""
+
+    def answer(request: outbound.Request) -> outbound.Response:
+        wire.sent.append(request)
+        if request.method == "GET":
+            return outbound.Response(200, {}, b'{"data": [], "has_more": false}')
+        body = json.dumps({"error": {"type": kind, "code": "some_code"}}).encode()
+        return outbound.Response(status, {"idempotent-replayed": replayed} if replayed else {}, body)
+
+    outbound.install(answer)
+    assert stripe.build(TOLD).refund(REFUNDING).outcome is outcome
+    tried = [sent for sent in wire.sent if sent.method == "POST"]
+    assert len(tried) == (12 if replayed and outcome is RefundOutcome.FAILED else 1)
+
+
+OTHER = {**BACK, "id": "re_2"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "outcome", "number"),
+    [
+        ([{**BACK, "status": "failed"}, OTHER], RefundOutcome.SUCCEEDED, "re_2"),
+        ([OTHER, {**BACK, "status": "failed"}], RefundOutcome.SUCCEEDED, "re_2"),
+        ([{**BACK, "status": "canceled"}], RefundOutcome.CLOSED, "re_1"),
+        ([{**BACK, "status": "canceled"}, {**OTHER, "status": "pending"}], RefundOutcome.PENDING, "re_2"),
+        ([{**BACK, "status": "requires_action"}], RefundOutcome.PENDING, "re_1"),
+        ([{**BACK, "amount": 1}], RefundOutcome.UNKNOWN, None),
+        ([{**BACK, "currency": "eur"}], RefundOutcome.UNKNOWN, None),
+        ([{**BACK, "metadata": {"refund_id": "another"}}], RefundOutcome.ABSENT, None),
+    ],
+)
+def test_refunds_with_our_number(wire: Wire, listed: list[Any], outcome: RefundOutcome, number: str | None) -> None:
+    wire.content = {"data": listed, "has_more": False}
+    report = stripe.build(TOLD).query_refund(REFUNDING)
+    assert (report.outcome, report.provider_refund_id) == (outcome, number)
+
+
+def test_two_living_refunds_with_one_number_raise_the_alarm(wire: Wire, capfd: pytest.CaptureFixture[str]) -> None:
+    wire.content = {"data": [BACK, {**OTHER, "status": "pending"}], "has_more": False}
+    assert stripe.build(TOLD).refund(REFUNDING).outcome is RefundOutcome.SUCCEEDED
+    assert [sent.method for sent in wire.sent] == ["GET"]
+    assert "re_1,re_2" in capfd.readouterr().err
+
+
+def test_what_was_captured_counts_and_not_what_was_asked_for(wire: Wire) -> None:
+    wire.content = charged(amount=1990, amount_received=1000)
+    attempt = Attempt(PAYMENT, Money(1990, "USD"), START, "payment_intent", "pi_1")
+    assert stripe.build(TOLD).query(attempt).amount == Money(1000, "USD")
+    wire.content = charged(status="requires_capture", amount_received=0, amount_capturable=1990)
+    assert stripe.build(TOLD).query(attempt).outcome is Outcome.PENDING
+    told = verify(event("payment_intent.succeeded", {**INTENT, "amount_received": 1000}))
+    assert told.report.amount == Money(1000, "USD")
+    held = {**INTENT, "status": "requires_capture", "amount_received": 0, "amount_capturable": 1990}
+    assert refused(event("payment_intent.amount_capturable_updated", held)) is IgnoredNotice
+
+
+def test_old_versions_events_are_read(wire: Wire) -> None:
+    """Before 2022-11-15 an intent listed its charges and had no ``latest_charge``."""
+    old = {name: value for name, value in INTENT.items() if name != "latest_charge"}
+    told = verify(event("payment_intent.succeeded", {**old, "charges": {"data": [{"id": "ch_1"}]}}, api_version=None))
+    assert (told.report.amount, told.report.at) == (Money(1990, "USD"), START)
+
+
+SLOW: dict[str, Any] = {"type": "payment", "created": NOW, "currency": "usd", "fee": 0, "id": "txn_1", "amount": 1990}
+PENDING: dict[str, Any] = {**INTENT, "id": "py_1", "object": "charge", "payment_intent": "pi_1", "status": "pending"}
+
+
+@pytest.mark.parametrize(
+    ("booked", "kind", "status", "minor"),
+    [
+        ({**SLOW, "source": PENDING}, BillKind.PAYMENT, "pending", 1990),
+        (
+            {**SLOW, "type": "payment_failure_refund", "amount": -1990, "source": PENDING},
+            BillKind.OTHER,
+            "pending",
+            1990,
+        ),
+        ({**SLOW, "type": "refund_failure", "source": BACK}, BillKind.REFUND_RETURNED, "succeeded", 700),
+        ({**SLOW, "type": "contribution", "amount": 0, "source": None}, BillKind.OTHER, "", 0),
+        ({**SLOW, "type": "a_new_type", "amount": -5, "source": None}, BillKind.OTHER, "", 5),
+    ],
+)
+def test_lines_of_the_bill(
+    wire: Wire, at_start: clock.Fixed, booked: Any, kind: BillKind, status: str, minor: int
+) -> None:
+    wire.content = {"data": [booked], "has_more": False}
+    at_start.advance(timedelta(days=1))
+    bill = stripe.build(TOLD).bill(START.date())
+    (line,) = bill.lines
+    assert (line.kind, line.status, line.amount.minor, bill.defects) == (kind, status, minor, ())
+
+
+def test_a_disputes_lines_name_it_and_its_direction(host: stripe_host.Stripe, at_start: clock.Fixed) -> None:
+    provider = stripe.build(host.configuration())
+    provider.create(order())
+    host.pay(PAYMENT)
+    number = host.dispute(PAYMENT)["id"]
+    host.end_dispute(PAYMENT, "won")
+    at_start.advance(timedelta(days=1))
+    lines = [line for line in provider.bill(START.date()).lines if line.kind is BillKind.DISPUTE]
+    assert [(line.dispute, line.given_back) for line in lines] == [(number, True), (number, False)]
+
+
+def test_a_bill_goes_on_behind_a_place_and_never_in_a_circle(host: stripe_host.Stripe, at_start: clock.Fixed) -> None:
+    provider = stripe.build(host.configuration())
+    for number in range(230):
+        provider.create(order(payment_id=f"pay_{number:024d}_01", method="payment_intent"))
+        host.pay(f"pay_{number:024d}_01")
+    at_start.advance(timedelta(days=1))
+    pages = list(provider.bill_parts(START.date()))
+    assert [(len(page.lines), bool(page.place)) for page in pages] == [(100, True), (100, True), (30, False)]
+    assert [page.place.split(":")[0] for page in pages] == ["100", "200", ""]
+    assert list(provider.bill_parts(START.date(), pages[0].place)) == pages[1:]
+    host.steer(down=("bill",))
+    with pytest.raises(BillUnavailable):
+        next(provider.bill_parts(START.date(), pages[0].place))
+    line = {**SLOW, "source": PENDING}
+    for circle in ({"data": [line], "has_more": True}, {"data": [], "has_more": True}):
+        body = json.dumps(circle).encode()
+        outbound.install(lambda _, body=body: outbound.Response(200, {}, body))  # type: ignore[misc]
+        with pytest.raises(BillUnavailable, match="unreadable"):
+            list(provider.bill_parts(START.date()))
 
 
 def test_references_are_never_pasted_into_addresses(wire: Wire) -> None:

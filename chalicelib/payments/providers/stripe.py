@@ -41,7 +41,7 @@ from chalicelib.payments.ports import (
     lower,
 )
 from chalicelib.payments.providers import _replay, _stripe_wire, _stripe_words, _wire
-from chalicelib.runtime import outbound, secrets
+from chalicelib.runtime import log, outbound, secrets
 
 _LOOK_AROUND = (timedelta(minutes=5), timedelta(minutes=30))
 _MAX_PAGES = 20
@@ -245,6 +245,9 @@ class Stripe:
         if not ours:
             return intent, RefundReport(RefundOutcome.ABSENT)
         reports = [_stripe_words.refund_report(item, refund) for item in ours]
+        alive = [item.get("id") for item in ours if item.get("status") not in ("failed", "canceled")]
+        if len(alive) > 1:  # Money may have gone twice; the bill has both, and one becomes a case.
+            log.error("refunds with one number", refund_id=refund.refund_id, refunds=",".join(map(str, alive))[:200])
         return intent, min(reports, key=lambda report: _stripe_words.MOST_TELLING.index(report.outcome))
 
     # --- what was done elsewhere --------------------------------------------------------------------------------------
