@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import IllegalTransition, NotFound
+from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.payments import attempts, disputes, domain, foreign_refunds, providers, quarantine, refunds, store
-from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined
+from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined, RefundStatus
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundReport
 from chalicelib.runtime import log
@@ -69,7 +69,7 @@ def take_notice(notice: PaymentNoticed) -> None:
 
     Raises:
         UnknownPayment: if there is no such attempt (yet).
-        RetryLater: if only the provider can tell whose it is, and does not answer.
+        RetryLater: if only the provider can tell whose it is or how it stands, and does not answer.
     """
     if notice.dispute is not None:
         disputes.follow(notice.provider, notice.dispute)
@@ -119,8 +119,17 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     else:
         adapter = providers.load(payment.provider)
         report = adapter.query_refund(refunds.order_of(payment, refund))
+        if report.outcome is RefundOutcome.UNKNOWN and refund.status in _NOBODY_ASKS:
+            raise RetryLater("told of a refund, and the provider is silent", delay_s=attempts.ASK_AGAIN_S)
     if report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
-        refunds.apply_answer(refund.refund_id, report)
+        try:
+            refunds.apply_answer(refund.refund_id, report)
+        except ProviderSilent as silent:
+            raise RetryLater("told that a refund came back", delay_s=attempts.ASK_AGAIN_S) from silent
+
+
+_NOBODY_ASKS = (RefundStatus.SUCCEEDED, RefundStatus.ABNORMAL, RefundStatus.FAILED)
+"""States that may still change and have no deadline: a notice is the only word that they did."""
 
 
 def resolve_quarantined(

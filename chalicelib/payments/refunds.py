@@ -151,6 +151,9 @@ def apply_answer(refund_id: str, report: RefundReport, *, asked: bool = False) -
     """Apply what the provider says of a refund; an old answer after a newer one changes nothing.
 
     ``asked``: its turn to be asked had come, so an answer that settles nothing puts off the next question.
+
+    Raises:
+        ProviderSilent: if it says that a refund failed which had gone through, and the provider does not confirm it.
     """
     return racing(lambda: _apply_once(refund_id, report, asked=asked))
 
@@ -203,11 +206,16 @@ def _ask_again(refund_id: str) -> Refund:
 
     That may be an old answer after a newer one. Only what the provider answers now, about the refund as we have read
     it, takes it back.
+
+    Raises:
+        ProviderSilent: if it does not answer: no deadline of a refund that had gone through would ask again.
     """
     story, payment, refund = load_refund(refund_id)
     if refund.status is not RefundStatus.SUCCEEDED:
         return refund
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
+    if report.outcome is RefundOutcome.UNKNOWN:
+        raise ProviderSilent(provider=payment.provider)
     if report.outcome is RefundOutcome.CLOSED:
         return _bounce(story, payment, refund, code=report.code)
     if report.outcome in (RefundOutcome.FAILED, RefundOutcome.ABNORMAL):

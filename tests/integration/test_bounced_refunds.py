@@ -136,17 +136,21 @@ def test_an_old_answer_takes_nothing_back(till: Till) -> None:
     assert refund_of(sale, refund_id).status is RefundStatus.SUCCEEDED
 
 
-def test_while_the_provider_is_silent_nothing_is_taken_back(till: Till) -> None:
+def test_while_the_provider_is_silent_nothing_is_taken_back_and_its_word_waits(till: Till) -> None:
     sale, payment_id = till.paid()
     refund_id = give_back(till, sale, 700)
     before = dump.tables()
-    till.sandbox.steer(payment_id, silent_before=("query_refund",))
+    till.sandbox.steer(payment_id, down=("query_refund",))
     till.sandbox.settle(refund_id, "closed")
     till.settle()
     assert dump.differences(before, dump.tables()) == []
+    answer = till.operate("POST", f"/v1/operator/refunds/{refund_id}/query", {})
+    assert (answer.status, answer.json["code"]) == (502, "provider_silent")
 
-    till.sandbox.steer(payment_id, silent_before=())
-    assert service.query_refund_now(refund_id).status is RefundStatus.CLOSED
+    till.sandbox.steer(payment_id, down=())
+    till.wait(timedelta(minutes=2))
+    assert refund_of(sale, refund_id).status is RefundStatus.CLOSED
+    assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
 
 
 def test_told_ten_times_and_by_two_at_the_same_moment_it_comes_back_once(
