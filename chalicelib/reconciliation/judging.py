@@ -17,13 +17,18 @@ from chalicelib.reconciliation.domain import Finding, Judged, Kind, Line, Ours, 
 from chalicelib.runtime import log
 from chalicelib.runtime.db.work import UnitOfWork
 
+JUDGE_FOR: Final = timedelta(seconds=45)
 SILENCES: Final = 3
 SILENT: Final = "silent"
 """Why a dispute is not judged: the provider does not say how it stands."""
 
 
 def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
-    """Judge one piece of the bill: each line gets its finding and what follows from it (a question, a case, a fee)."""
+    """Judge a piece of the bill: each line gets its finding and what follows from it (a question, a case, a fee).
+
+    Questions take their time: after a while what is left of the piece is left for another step.
+    """
+    until = clock.now() + JUDGE_FOR
     ours = _ours(line.record_id for line in lines)
     silence = _Silence()
     lines = [_adopted(run, line, ours, silence) for line in lines]
@@ -36,8 +41,10 @@ def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
         if found.round == run.round and found.line is not None and "~" not in key:
             first[key] = found.line
     billed = _billed_on_their_own_day(run, lines, ours)
-    judged = []
+    judged: list[Judged] = []
     for line in lines:
+        if judged and clock.now() >= until:
+            break
         known = first.setdefault(line.key, line)
         twin = known if known.number != line.number else billed.get(line.key)
         earlier = before.get(f"{line.key}~{line.number}" if twin else line.key)
@@ -294,7 +301,7 @@ def missing_there(run: Run, record_ids: Sequence[str]) -> list[Judged]:
         if record.done and record.day == run.day and record.provider == run.provider
     }
     told = _told_elsewhere(run, ours)
-    judged = []
+    judged: list[Judged] = []
     for record_id, record in ours.items():
         if record_id not in told:
             found = Judged(record_id, Finding.MISSING_THERE, record.status, run.round, None, record)
