@@ -366,7 +366,7 @@ class Run:
     """Parts of the report written so far."""
     shard: int = 0
     place: str = ""
-    """Where it goes on: the bill, in the provider's words, or the page of our own records, as JSON."""
+    """Where it goes on: the bill, in the provider's words, its piece, by line, or the page of our records, as JSON."""
     lines: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     """Lines and records by finding."""

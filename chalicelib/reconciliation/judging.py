@@ -17,14 +17,21 @@ from chalicelib.reconciliation.domain import Finding, Judged, Kind, Line, Ours, 
 from chalicelib.runtime import log
 from chalicelib.runtime.db.work import UnitOfWork
 
+JUDGE_FOR: Final = timedelta(seconds=45)
+SILENCES: Final = 3
 SILENT: Final = "silent"
 """Why a dispute is not judged: the provider does not say how it stands."""
 
 
 def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
-    """Judge one piece of the bill: each line gets its finding and what follows from it (a question, a case, a fee)."""
+    """Judge a piece of the bill: each line gets its finding and what follows from it (a question, a case, a fee).
+
+    Questions take their time: after a while what is left of the piece is left for another step.
+    """
+    until = clock.now() + JUDGE_FOR
     ours = _ours(line.record_id for line in lines)
-    lines = [_adopted(run, line, ours) for line in lines]
+    silence = _Silence()
+    lines = [_adopted(run, line, ours, silence) for line in lines]
     keys = {(run.run_id, line.key) for line in lines} | {
         (run.run_id, f"{line.key}~{line.number}") for line in lines if line.key
     }
@@ -34,32 +41,47 @@ def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
         if found.round == run.round and found.line is not None and "~" not in key:
             first[key] = found.line
     billed = _billed_on_their_own_day(run, lines, ours)
-    judged = []
+    judged: list[Judged] = []
     for line in lines:
+        if judged and clock.now() >= until:
+            break
         known = first.setdefault(line.key, line)
         twin = known if known.number != line.number else billed.get(line.key)
         earlier = before.get(f"{line.key}~{line.number}" if twin else line.key)
         record = ours.get(line.record_id)
         if line.dispute and not twin:
-            judged.append(_judge_dispute(run, line, earlier))
+            judged.append(_judge_dispute(run, line, earlier, silence))
         else:
             judged.append(_judge(run, line, record, twin, earlier))
     return judged
 
 
-def _adopted(run: Run, line: Line, ours: dict[str, Ours]) -> Line:
+class _Silence:
+    """How often the provider did not answer in this step: it is not waited for four hundred times."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    @property
+    def lasts(self) -> bool:
+        """Say whether to stop asking."""
+        return self.times >= SILENCES
+
+
+def _adopted(run: Run, line: Line, ours: dict[str, Ours], silence: _Silence) -> Line:
     """Return a refund's line under no number of ours with the refund that it was taken into the books as.
 
     One that nobody took in yet is noted as its notice would have noted it, which may be lost.
     """
     refunds = (Kind.REFUND, Kind.REFUND_RETURNED)
     numbers = tuple(number for number in (line.refund_id, line.provider_refund_id) if number)
-    if line.kind not in refunds or line.record_id in ours or not numbers:
+    if line.kind not in refunds or line.record_id in ours or not numbers or silence.lasts:
         return line
     billed = payments.BilledRefund(line.payment_id, numbers, line.money, line.kind is Kind.REFUND and not line.failed)
     try:
         refund = payments.note_foreign_refund(run.provider, billed)
     except (ShopError, RetryLater) as silent:
+        silence.times += isinstance(silent, RetryLater)
         log.warning("refund made elsewhere not noted", provider=run.provider, why=_why(silent))
         return line
     if refund is None:
@@ -72,18 +94,19 @@ def _why(error: ShopError | RetryLater) -> str:
     return error.why if isinstance(error, RetryLater) else error.code
 
 
-def _judge_dispute(run: Run, line: Line, earlier: Judged | None) -> Judged:
+def _judge_dispute(run: Run, line: Line, earlier: Judged | None, silence: _Silence) -> Judged:
     """Judge a movement of a dispute: the provider says how it stands, and what we had not heard is recorded.
 
     Its case is opened, and settled, by what it does (:func:`cases.disputed`). Where the provider is silent there is a
     case of the same name, so that there is one in the end; only a stranger's dispute is a case for each movement.
     """
-    silent = False
+    silent = silence.lasts
     record = None
     try:
-        record = payments.follow_dispute(run.provider, line.dispute)
+        record = None if silent else payments.follow_dispute(run.provider, line.dispute)
     except (ShopError, RetryLater) as error:
         silent = not isinstance(error, payments.UnknownPayment)
+        silence.times += isinstance(error, RetryLater)
         log.warning("dispute not followed", provider=run.provider, number=line.dispute, why=_why(error))
     ours = _our_dispute(record) if record else None
     verdict = domain.judge(line, ours, provider=run.provider)
@@ -278,7 +301,7 @@ def missing_there(run: Run, record_ids: Sequence[str]) -> list[Judged]:
         if record.done and record.day == run.day and record.provider == run.provider
     }
     told = _told_elsewhere(run, ours)
-    judged = []
+    judged: list[Judged] = []
     for record_id, record in ours.items():
         if record_id not in told:
             found = Judged(record_id, Finding.MISSING_THERE, record.status, run.round, None, record)

@@ -245,11 +245,15 @@ def _read(run: Run) -> Run:
     now = clock.now()
     if run.piece >= run.pieces:
         return _save(domain.move(run, RunCause.READ, now=now))
-    lines = files.piece(run, run.piece)
+    begin_at = int(run.place or 0)
+    lines = files.piece(run, run.piece)[begin_at:]
     judged = judging.judge_piece(run, lines)
     store.save_lines(run.run_id, judged)
     files.put_part(run, run.parts, judged)
-    run = replace(_counted(run, judged), piece=run.piece + 1, parts=run.parts + 1)
+    run = replace(_counted(run, judged), parts=run.parts + 1)
+    if len(judged) < len(lines):
+        return _save(domain.move(replace(run, place=str(begin_at + len(judged))), RunCause.NEXT, now=now))
+    run = replace(run, piece=run.piece + 1, place="")
     return _save(domain.move(run, RunCause.NEXT if run.piece < run.pieces else RunCause.READ, now=now))
 
 

@@ -14,6 +14,7 @@ import pytest
 from chalicelib.kernel.money import Money
 from chalicelib.payments.bills import Bill, BillKind, BillUnavailable, whole
 from chalicelib.payments.providers import _bills
+from chalicelib.runtime import outbound
 from tests.contract.recorded import vectors
 
 
@@ -142,6 +143,19 @@ def test_an_archive_that_is_a_bomb_is_refused_in_words(small: None, files: dict[
         read_alipay(made.getvalue())
     with pytest.raises(BillUnavailable):
         read_alipay(b"PK")
+
+
+def test_a_file_that_is_too_long_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_bills, "DOWNLOAD_CAP_BYTES", 99)
+    outbound.install(lambda _: outbound.Response(200, {}, b"x" * 100))
+    with _bills.spool() as file, pytest.raises(BillUnavailable, match="larger than 0 MiB"):
+        _bills.download("GET", "https://bills.example/", headers={}, into=file)
+    outbound.install(lambda _: outbound.Response(200, {}, b"x" * 99))
+    with _bills.spool() as file:
+        for _ in range(2):  # Another try begins anew.
+            assert _bills.download("GET", "https://bills.example/", headers={}, into=file).body == b""
+        assert b"".join(_bills.chunks(file)) == b"x" * 99
+    outbound.install(None)
 
 
 def test_a_long_bill_comes_in_parts_that_add_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 import stripe as oracle
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stripe.params import PaymentIntentCreateParams, RefundCreateParams
 from stripe.params.checkout import SessionCreateParams
@@ -340,7 +340,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])  # The machine may be busy.
 @given(
     st.sampled_from(sorted(_stripe_words.KINDS)),
     st.sampled_from([INTENT, SESSION, BACK, DISPUTE]),
@@ -817,12 +817,12 @@ def test_refunds_with_our_number(wire: Wire, listed: list[Any], outcome: RefundO
 
 
 def test_two_living_refunds_with_one_number_raise_the_alarm(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[tuple[str, Any]] = []
-    monkeypatch.setattr(log, "error", lambda message, **fields: said.append((message, fields)))
     wire.content = {"data": [BACK, {**OTHER, "status": "pending"}], "has_more": False}
+    told: list[str] = []
+    monkeypatch.setattr(log, "error", lambda _, **said: told.append(said["refunds"]))
     assert stripe.build(TOLD).refund(REFUNDING).outcome is RefundOutcome.SUCCEEDED
     assert [sent.method for sent in wire.sent] == ["GET"]
-    assert [(message, fields["refunds"]) for message, fields in said] == [("refunds with one number", "re_1,re_2")]
+    assert told == ["re_1,re_2"]
 
 
 def test_what_was_captured_counts_and_not_what_was_asked_for(wire: Wire) -> None:

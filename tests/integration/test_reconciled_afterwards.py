@@ -212,6 +212,25 @@ def test_while_the_provider_is_silent_a_dispute_is_a_case_and_stays_one(till: Sh
     assert (dict(run.counts), cases()) == ({"match": 2}, [told])  # The bill fits; the bank has not decided.
 
 
+def test_a_silent_provider_is_not_waited_for_again_and_again(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for minor in range(1000, 1006):
+        _, payment_id = till.paid((minor,))
+        till.stand.dispute(payment_id)
+        till.stand.console_refund(till.paid((minor,))[1], 5)
+        till.forget()
+    till.stand.steer(down=("query_dispute", "query_refund"))
+    asked: list[str] = []
+    real = outbound.request
+
+    def request(method: str, url: str, **more: Any) -> outbound.Response:
+        asked.append(url.split("/")[4])
+        return real(method, url, **more)
+
+    monkeypatch.setattr(outbound, "request", request)
+    assert dict(reconcile(till).counts) == {"match": 12, "unknown_refund": 6, "dispute": 6}
+    assert sum("disputes" in url or "refunds" in url for url in asked) == 3
+
+
 def test_a_silent_provider_opens_no_case_again_that_its_event_settled(till: Shop) -> None:
     _, payment_id = till.paid((TOTAL,))
     till.stand.dispute(payment_id)

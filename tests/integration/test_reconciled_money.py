@@ -18,7 +18,7 @@ from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Bill, BillKind, BillLine
-from chalicelib.reconciliation import advice, files, runs, service
+from chalicelib.reconciliation import advice, files, judging, runs, service
 from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
 from chalicelib.runtime import outbound
 from tests import http, people
@@ -484,3 +484,37 @@ def test_a_step_that_died_while_it_read_pages_comes_out_the_same(till: Till, mon
     till.settle()
     run = service.get_run(begun.run_id)
     assert (run.lines, dict(run.counts), pages.asked) == (6, {"match": 6, "unreadable": 1}, ["", "", "2"])
+
+
+def test_a_piece_whose_questions_take_long_is_judged_in_several_steps(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid = [till.paid((1000 + n,))[1] for n in range(3)]
+    unheard = []
+    for n in range(2):
+        unheard.append(till.started(till.sale((2000 + n,))))
+        till.sandbox.steer(unheard[-1], notify=False)
+        till.sandbox.pay(unheard[-1])
+    till.sandbox.bill_defects = ("duplicate",)
+    real = judging._asked
+
+    def slow(ours: Any) -> Any:
+        till.clock.advance(timedelta(seconds=50))
+        return real(ours)
+
+    monkeypatch.setattr(judging, "_asked", slow)
+    begun: list[int] = []
+    whole = judging.judge_piece
+
+    def judge(run: Run, lines: Any) -> Any:
+        begun.append(len(lines))
+        return whole(run, lines)
+
+    monkeypatch.setattr(judging, "judge_piece", judge)
+    run = reconcile(till, FIRST)
+    assert (run.lines, run.pieces, dict(run.counts)) == (6, 1, {"match": 3, "missing_here": 2, "duplicate": 1})
+    assert (run.healed, run.place, len(begun), begun[0]) == (2, "", 3, 6)
+    assert {one.key for one in found(run, Finding.MISSING_HERE)} == set(unheard)
+    assert {one.key for one in found(run, Finding.MATCH)} == set(paid)
+    again = reconcile(till, FIRST, again=True)
+    assert (again.counts, again.healed) == (run.counts, 2)
