@@ -12,7 +12,7 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.payments import disputes, store
+from chalicelib.payments import disputes, quarantine, store
 from chalicelib.payments.dispute_rules import DISPUTE, Dispute, DisputeCause, DisputeStatus
 from chalicelib.payments.domain import PaymentStatus, RefundStatus
 from chalicelib.runtime import outbound
@@ -350,4 +350,27 @@ def test_a_console_refund_at_a_provider_that_names_our_number(cloud: str, noon: 
     till.sandbox.settle(refund.out_refund_no, "closed")
     till.settle()
     assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (0, TOTAL)
+    outbound.install(None)
+
+
+def test_one_console_refund_told_in_two_ways_is_booked_once(cloud: str, noon: Any) -> None:
+    """Kept once with its amount and once without: whichever is taken in first, the other has nothing left to book."""
+    till = Till.open(noon)
+    sale, payment_id = till.paid((TOTAL,))
+    number = till.sandbox.console_refund(payment_id, 705).out_refund_no
+    till.settle()
+    quarantine.put_aside(payment(payment_id), "unknown_refund", refund_id=number)
+    answers = [
+        till.operate(
+            "POST",
+            f"/v1/operator/purchases/{sale.purchase.purchase_id}/quarantined/{found.quarantine_id}/resolve",
+            {"how": "adopt", "order_id": sale.orders[0].order_id},
+        )
+        for found in story(sale).quarantined
+    ]
+    assert [answer.status for answer in answers] == [200, 409]
+    assert (answers[1].json["code"], answers[1].json["why"]) == ("refund_refused", "booked")
+    (refund,) = story(sale).refunds
+    assert (refund.amount.minor, payment(payment_id).refunded) == (705, 705)
+    assert accounts(sale)["clearing:sandbox"] == TOTAL - 705
     outbound.install(None)
