@@ -184,12 +184,15 @@ def retry_refund(refund_id: str) -> Refund:
     Raises:
         NotFound: if there is no such refund.
         IllegalTransition: if it is not stuck.
-        RefundRefused: if it needs a new number and the provider takes none for this payment any more.
+        RefundRefused: if the payer's bank took the money meanwhile, or it needs a new number and the provider takes none
+            for this payment any more.
     """
 
     def retry() -> Refund:
         story_, payment, refund = refunds.load_refund(refund_id)
         now = clock.now()
+        if payment.captured is not None and payment.reserved + payment.disputed > payment.captured.minor:
+            raise RefundRefused(why="disputed", left=0)  # It was reserved before the bank took what it would pay.
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
                 again = domain.moved(refund, RefundCause.RETRY, now=now)

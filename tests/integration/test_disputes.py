@@ -374,3 +374,28 @@ def test_one_console_refund_told_in_two_ways_is_booked_once(cloud: str, noon: An
     assert (refund.amount.minor, payment(payment_id).refunded) == (705, 705)
     assert accounts(sale)["clearing:sandbox"] == TOTAL - 705
     outbound.install(None)
+
+
+def test_a_stuck_refund_is_not_sent_again_on_money_that_the_bank_took(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    assert till.refund(sale, TOTAL).status == 201
+    till.settle()
+    (refund,) = story(sale).refunds
+    till.stand._fail_refund(next(iter(till.stand.refunds.values())))
+    till.settle()
+    assert story(sale).refunds[0].status is RefundStatus.CLOSED
+    till.stand.dispute(payment_id)
+    till.settle()
+    assert payment(payment_id).disputed == TOTAL
+
+    before = dump.tables()
+    again = till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/retry", {})
+    assert (again.status, again.json["code"], again.json["why"]) == (409, "refund_refused", "disputed")
+    assert dump.differences(before, dump.tables()) == []
+
+    till.stand.end_dispute(payment_id, "won")
+    till.settle()
+    assert till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/retry", {}).status == 200
+    till.settle()
+    agree(till, sale, payment_id)
+    assert accounts(sale) == {}
