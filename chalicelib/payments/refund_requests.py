@@ -186,7 +186,7 @@ def worth_of(story_: Story, purchase_id: str, wish: Wish) -> Money:
 def write_request(work: UnitOfWork, payment: Payment, refund: Refund) -> None:
     """Add a requested refund and the fact that sends it to the caller's work; what it reserves is the caller's."""
     store.save_refund(work, refund, [refunds.refund_fact(events.RefundRequested, refund, round=refund.version)])
-    log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id, reason=refund.reason)
+    log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id)
 
 
 def retry_refund(refund_id: str) -> Refund:
