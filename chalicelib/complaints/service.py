@@ -23,13 +23,13 @@ from chalicelib.complaints.domain import (
 from chalicelib.complaints.evidence import Ticket
 from chalicelib.complaints.store import ComplaintPage
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import Busy, NotFound, RetryLater
+from chalicelib.kernel.errors import Busy, NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus
 from chalicelib.payments import service as payments
-from chalicelib.payments.service import RefundRefused, UnknownPayment
+from chalicelib.payments.service import RefundRefused, RefundStatus, UnknownPayment
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -443,15 +443,11 @@ def end_refund(order_id: str | None, numbers: tuple[str, ...], *, succeeded: boo
 
 
 def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
-    """Give a resolved complaint back to the operator because its refund came back; a no-op for any other.
+    """Give a complaint back to the operator because its refund came back; a no-op for any other.
 
     Raises:
-        RetryLater: if the refund's success has not been told yet: the two overtook each other.
         Busy: if it kept changing.
     """
-    waiting = store.load(complaint_id)
-    if waiting.status is Status.REFUNDING and waiting.refund_id in numbers:
-        raise RetryLater("the refund is not noted yet", delay_s=5)
     try:
         _end_refund(complaint_id, numbers, Cause.REFUND_BOUNCED)
     except OpenComplaint:  # The buyer complains about the line anew: that one has the operator's eye already.
@@ -461,12 +457,30 @@ def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
 def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> None:
     def end() -> None:
         before = store.load(complaint_id)
-        if before.refund_id not in numbers or not COMPLAINT.takes(before.status, cause):
+        if before.refund_id not in numbers:
+            return
+        overtaken = cause is Cause.REFUND_BOUNCED and before.status is Status.REFUNDING
+        taken = Cause.REFUND_FAILED if overtaken else cause  # Its success was not told, or will be told too late.
+        if not COMPLAINT.takes(before.status, taken) or (cause in _IN_ANY_ORDER and _overtaken(before, cause)):
             return
         entry = Entry(at=clock.now(), by=Turn.PLATFORM, what="", amount=before.refund)
-        after = domain.move(before, cause, entry)
-        failed = cause is not Cause.REFUND_DONE
-        told = [events.ComplaintEscalated(**_subject(after), why=cause.value)] if failed else []
+        after = domain.move(before, taken, entry)
+        failed = taken is not Cause.REFUND_DONE
+        told = [events.ComplaintEscalated(**_subject(after), why=taken.value)] if failed else []
         _commit(before, _Change(after, told))
 
     racing(end, otherwise=Busy)
+
+
+_IN_ANY_ORDER = (Cause.REFUND_DONE, Cause.REFUND_BOUNCED)
+"""A refund that came back and was renewed is done more than once: what counts is where its money is by now."""
+
+
+def _overtaken(complaint: Complaint, cause: Cause) -> bool:
+    """Say whether the complaint's refund, under its first number or a later one, stands otherwise than was told."""
+    first = complaint.refund_id or ""
+    refunds = payments.story(ids.parent_id("pur", first)).refunds
+    stands = any(
+        refund.status is RefundStatus.SUCCEEDED and first in (refund.refund_id, refund.origin) for refund in refunds
+    )
+    return stands is not (cause is Cause.REFUND_DONE)

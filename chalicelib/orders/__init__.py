@@ -1,5 +1,6 @@
 """Purchases and orders: one checkout paid once, one merchant's share each; states, history, lists.
 
-Owns the ``orders`` table. Emits ``purchase.*``, ``order.*``. Consumes ``shipment.delivered`` and ``refund.succeeded``.
-Knows nothing of payments or stock: ``checkout`` and ``payments`` bring those into the same unit of work.
+Owns the ``orders`` table. Emits ``purchase.*``, ``order.*``. Consumes ``shipment.delivered``, ``refund.succeeded`` and
+``refund.bounced``. Knows nothing of payments or stock: ``checkout`` and ``payments`` bring those into the same unit of
+work.
 """

@@ -51,8 +51,6 @@ __all__ = [
     "remembered",
 ]
 
-"""How often a use case that lost a race reads again and repeats."""
-
 
 def change(*, note: str = "", intent: Intent | None = None, at: datetime | None = None) -> Change:
     """Return a history entry of the running work; the state is filled in by the transition."""

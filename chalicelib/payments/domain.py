@@ -268,7 +268,7 @@ class Payment:
     disputed: int = 0
     """Minor units that the provider holds back, or took, because the payer's bank contests the payment."""
     refunded_at: datetime | None = None
-    """When the provider last answered about a refund: it may demand a pause before the next."""
+    """When a refund was last sent or went through: the provider may demand a pause before the next."""
     instruction: Instruction | None = None
     booked_on: str = ""
     """Provider and day of the bill that should hold the capture (``sandbox#2026-11-22``)."""

@@ -101,13 +101,16 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     The provider is asked: only what it says now is booked, against what is left of the payment and the order.
 
     Raises:
-        RefundRefused: if it is no such notice, did not go through, or more than our books have left.
+        RefundRefused: if it is no such notice, is booked already, did not go through, or is more than our books have
+            left.
         ProviderSilent: if the provider does not answer.
     """
     number = quarantined.said.get("refund_id", "")
     if quarantined.why != WHY or not number:
         raise RefundRefused(why="no_foreign_refund", left=0)
     story = store.load_story(quarantined.purchase_id)
+    if any(number in (refund.refund_id, refund.foreign) for refund in story.refunds):
+        raise RefundRefused(why="booked", left=0)
     payment = story.payment(quarantined.payment_id)
     amount = _said(quarantined) or payment.captured or payment.amount
     report = providers.load(payment.provider).query_refund(refunds.order_under(number, payment, amount, reason=""))

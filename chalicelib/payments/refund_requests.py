@@ -8,7 +8,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
-from chalicelib.payments import domain, events, providers, refunds, store
+from chalicelib.payments import domain, events, providers, quarantine, refunds, store
 from chalicelib.payments.domain import (
     REFUND,
     ApprovalNeeded,
@@ -48,6 +48,7 @@ def request_refund(
 
     The same cause again is the same refund. One call a work: two would write the payment's row twice.
     ``up_to``: what other refunds have left of the order and the payment, at most ``amount``; no refund ("") if nothing.
+    What a dispute withholds of it is kept for an operator, who gives it back if the bank decides for us.
     Losing a race against another refund is a ``ConcurrentUpdate`` of the work: read again and repeat.
 
     Raises:
@@ -62,7 +63,11 @@ def request_refund(
         if refund.cause == token:
             return refund.refund_id
     if up_to:
-        amount = _left(story, payment, order_id, amount)
+        owed = _left(story, payment, order_id, amount)
+        amount = _undisputed(payment, owed)
+        if amount != owed:  # Nobody asks for it again: should the bank decide for us, the buyer has neither.
+            told = {"order_id": order_id or "", "amount": (owed - amount).text(), "cause": cause}
+            quarantine.put_aside_with(work, payment, "refund_withheld", **told)
         if not amount:
             return ""
     if payment.status is not PaymentStatus.CAPTURED:
@@ -151,10 +156,16 @@ def _taken(story: Story, order_id: str) -> int:
 def _left(story: Story, payment: Payment, order_id: str | None, wanted: Money) -> Money:
     """Return what may still be refunded of what is wanted: refunds under way count, though no order knows them yet."""
     captured = payment.captured.minor if payment.captured else 0
-    left = min(wanted.minor, captured - payment.reserved - payment.disputed)
+    left = min(wanted.minor, captured - payment.reserved)
     if order_id is not None:
         left = min(left, orders.load_order(order_id).total.minor - _taken(story, order_id))
     return Money(max(0, left), wanted.currency)
+
+
+def _undisputed(payment: Payment, owed: Money) -> Money:
+    """Return what of it the payer's bank does not hold: what it holds cannot be given back besides."""
+    captured = payment.captured.minor if payment.captured else 0
+    return Money(max(0, min(owed.minor, captured - payment.reserved - payment.disputed)), owed.currency)
 
 
 def worth_of(story_: Story, purchase_id: str, wish: Wish) -> Money:
@@ -175,7 +186,7 @@ def worth_of(story_: Story, purchase_id: str, wish: Wish) -> Money:
 def write_request(work: UnitOfWork, payment: Payment, refund: Refund) -> None:
     """Add a requested refund and the fact that sends it to the caller's work; what it reserves is the caller's."""
     store.save_refund(work, refund, [refunds.refund_fact(events.RefundRequested, refund, round=refund.version)])
-    log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id, reason=refund.reason)
+    log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id)
 
 
 def retry_refund(refund_id: str) -> Refund:
@@ -184,12 +195,15 @@ def retry_refund(refund_id: str) -> Refund:
     Raises:
         NotFound: if there is no such refund.
         IllegalTransition: if it is not stuck.
-        RefundRefused: if it needs a new number and the provider takes none for this payment any more.
+        RefundRefused: if the payer's bank took the money meanwhile, or it needs a new number and the provider takes
+            none for this payment any more.
     """
 
     def retry() -> Refund:
         story_, payment, refund = refunds.load_refund(refund_id)
         now = clock.now()
+        if payment.captured is not None and payment.reserved + payment.disputed > payment.captured.minor:
+            raise RefundRefused(why="disputed", left=0)  # It was reserved before the bank took what it would pay.
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
                 again = domain.moved(refund, RefundCause.RETRY, now=now)

@@ -22,7 +22,7 @@ from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, due_
 
 
 class AttentionIndex(GlobalSecondaryIndex["RecordRow"]):
-    """Sparse: refunds and quarantined notices that wait for an operator, oldest first."""
+    """Sparse: what waits for an operator (refunds, surplus, kept notices, approvals, disputes), oldest first."""
 
     class Meta:
         index_name = "attention"

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import permutations
 from threading import Barrier, Thread
 from typing import Any
 
@@ -12,7 +13,6 @@ import urllib3
 from chalicelib.complaints import service, store
 from chalicelib.complaints.domain import Complaint, Status
 from chalicelib.kernel import clock
-from chalicelib.kernel.errors import RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
@@ -519,18 +519,44 @@ def test_a_refund_that_came_back_opens_the_complaint_again_and_a_renewed_one_res
     assert orders.load_order(case.order.order_id).refunded == Money(1999)
 
 
-def test_a_refund_that_came_back_waits_until_its_success_is_told_and_leaves_a_newer_complaint_alone(
-    case: Case,
-) -> None:
+@pytest.mark.parametrize("order", list(permutations(("done", "failed", "bounced"))))
+def test_a_refunds_success_and_return_are_heard_in_any_order_and_twice(case: Case, order: tuple[str, ...]) -> None:
+    complaint_id = case.escalated()
+    case.decide(complaint_id, minor=500)
+    asked = store.load(complaint_id)
+    refund_id = asked.refund_id or ""
+    case.till.settle()
+    case.till.sandbox.settle(refund_id, "closed")
+    case.till.settle()
+    hear: dict[str, Callable[[], None]] = {
+        "done": lambda: service.end_refund(asked.order_id, (refund_id, ""), succeeded=True),
+        "failed": lambda: service.end_refund(asked.order_id, (refund_id, ""), succeeded=False),
+        "bounced": lambda: service.undo_refund(complaint_id, (refund_id, "")),
+    }
+    with UnitOfWork() as work:  # As it was before the first of them came.
+        store.save(work, replace(asked, version=store.load(complaint_id).version))
+    for what in (*order, *order):
+        hear[what]()
+        assert case.seen(complaint_id)["status"] in ("refunding", "escalated")
+    assert case.seen(complaint_id)["status"] == "escalated"
+
+    payments.retry_refund(refund_id)
+    case.till.settle()
+    assert case.seen(complaint_id)["status"] == "resolved"
+    for what in order:
+        hear[what]()
+    assert case.seen(complaint_id)["status"] == "resolved"
+
+
+def test_a_refund_that_came_back_leaves_a_newer_complaint_alone(case: Case) -> None:
     complaint_id = case.escalated()
     case.decide(complaint_id, minor=500)
     refund_id = case.seen(complaint_id)["refund_id"]
-    with pytest.raises(RetryLater):
-        service.undo_refund(complaint_id, (refund_id, ""))
     case.till.settle()
     newer = case.filed()
     service.undo_refund(complaint_id, ("ref_other", ""))
-    service.undo_refund(complaint_id, (refund_id, ""))
+    case.till.sandbox.settle(refund_id, "closed")
+    case.till.settle()
     assert (case.seen(complaint_id)["status"], case.seen(newer)["status"]) == ("resolved", "awaiting_merchant")
 
 

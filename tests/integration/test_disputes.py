@@ -12,10 +12,11 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.payments import disputes, store
+from chalicelib.payments import disputes, quarantine, refund_requests, store
 from chalicelib.payments.dispute_rules import DISPUTE, Dispute, DisputeCause, DisputeStatus
 from chalicelib.payments.domain import PaymentStatus, RefundStatus
 from chalicelib.runtime import outbound
+from chalicelib.runtime.db.work import UnitOfWork
 from tests import dump, http, people
 from tests.paying import Till, accounts, payment, story
 from tools import resources
@@ -351,3 +352,97 @@ def test_a_console_refund_at_a_provider_that_names_our_number(cloud: str, noon: 
     till.settle()
     assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (0, TOTAL)
     outbound.install(None)
+
+
+def test_one_console_refund_told_in_two_ways_is_booked_once(cloud: str, noon: Any) -> None:
+    """Kept once with its amount and once without: whichever is taken in first, the other has nothing left to book."""
+    till = Till.open(noon)
+    sale, payment_id = till.paid((TOTAL,))
+    number = till.sandbox.console_refund(payment_id, 705).out_refund_no
+    till.settle()
+    quarantine.put_aside(payment(payment_id), "unknown_refund", refund_id=number)
+    answers = [
+        till.operate(
+            "POST",
+            f"/v1/operator/purchases/{sale.purchase.purchase_id}/quarantined/{found.quarantine_id}/resolve",
+            {"how": "adopt", "order_id": sale.orders[0].order_id},
+        )
+        for found in story(sale).quarantined
+    ]
+    assert [answer.status for answer in answers] == [200, 409]
+    assert (answers[1].json["code"], answers[1].json["why"]) == ("refund_refused", "booked")
+    (refund,) = story(sale).refunds
+    assert (refund.amount.minor, payment(payment_id).refunded) == (705, 705)
+    assert accounts(sale)["clearing:sandbox"] == TOTAL - 705
+    outbound.install(None)
+
+
+def test_a_stuck_refund_is_not_sent_again_on_money_that_the_bank_took(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    assert till.refund(sale, TOTAL).status == 201
+    till.settle()
+    (refund,) = story(sale).refunds
+    till.stand._fail_refund(next(iter(till.stand.refunds.values())))
+    till.settle()
+    assert story(sale).refunds[0].status is RefundStatus.CLOSED
+    till.stand.dispute(payment_id)
+    till.settle()
+    assert payment(payment_id).disputed == TOTAL
+
+    before = dump.tables()
+    again = till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/retry", {})
+    assert (again.status, again.json["code"], again.json["why"]) == (409, "refund_refused", "disputed")
+    assert dump.differences(before, dump.tables()) == []
+
+    till.stand.end_dispute(payment_id, "won")
+    till.settle()
+    assert till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/retry", {}).status == 200
+    till.settle()
+    agree(till, sale, payment_id)
+    assert accounts(sale) == {}
+
+
+@pytest.mark.parametrize(("disputed", "given"), [(TOTAL, 0), (1000, 999)])
+def test_an_order_called_off_during_a_dispute_leaves_what_is_withheld_to_an_operator(
+    till: Shop, disputed: int, given: int
+) -> None:
+    """Once the bank decides for us, the buyer would have neither the goods nor the money, and nobody would know."""
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.dispute(payment_id, amount=disputed)
+    till.settle()
+    order = sale.orders[0]
+
+    def call_off() -> str:
+        with UnitOfWork() as work:
+            return refund_requests.request_refund(
+                work,
+                purchase_id=order.purchase_id,
+                order_id=order.order_id,
+                payment_id=payment_id,
+                amount=order.total,
+                reason="cancel",
+                cause=f"cancel#{order.order_id}",
+                up_to=True,
+            )
+
+    refund_id = call_off()
+    till.settle()
+    assert [refund.amount.minor for refund in story(sale).refunds] == [given] * bool(given)
+    assert bool(refund_id) is bool(given)
+    held = quarantined(sale)
+    assert (held.why, held.said["order_id"], held.said["amount"]) == (
+        "refund_withheld",
+        order.order_id,
+        f"{disputed // 100}.{disputed % 100:02} CNY",
+    )
+    listed = till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"]
+    assert [found["quarantine_id"] for found in listed] == [held.quarantine_id]
+
+    till.stand.end_dispute(payment_id, "won")
+    till.settle()
+    assert till.refund(sale, disputed).status == 201
+    if refund_id:  # Stripe refuses any while the bank decides.
+        assert till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry", {}).status == 200
+    assert resolve(till, sale, {"how": "seen", "note": "given back"}).status == 200
+    till.settle()
+    assert accounts(sale) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,23 @@ def as_second(second: people.Person, path: str, body: Any = None, key: str | Non
 
 def ask(till: Till, sale: orders.Sale, minor: int, key: str | None = None) -> http.Answer:
     return till.operate("POST", f"{base(sale)}/refund-approvals", wish(sale, minor), key=key)
+
+
+def test_what_an_operator_writes_stays_out_of_the_log(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, _ = till.paid()
+    lines: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(repr((record.getMessage(), getattr(record, "fields", {}))))
+
+    kept = Kept()
+    monkeypatch.setattr(logging.getLogger("biandan"), "handlers", [kept])
+    written = {**wish(sale, 500), "reason": "Li Lei called, 13800138000"}
+    assert till.operate("POST", f"{base(sale)}/refunds", written).status == 201
+    till.settle()
+    assert any("refund requested" in line for line in lines)
+    assert [line for line in lines if "13800138000" in line] == []
 
 
 # --- a second person --------------------------------------------------------------------------------------------------

@@ -232,3 +232,19 @@ def _top_level(module: str) -> set[str]:
         elif isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
     return found
+
+
+def test_a_capabilitys_first_paragraph_names_every_fact_it_emits() -> None:
+    silent = []
+    for path in sorted(PACKAGE.glob("*/events.py")):
+        package = ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text())) or ""
+        classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        tags = [
+            str(word.value.value)
+            for found in classes
+            for word in found.keywords
+            if word.arg == "tag" and isinstance(word.value, ast.Constant)
+        ]
+        silent += [tag for tag in tags if tag not in package and f"{tag.split('.')[0]}.*" not in package]
+        assert all(tag in topology.EVENTS for tag in tags), path
+    assert silent == []
