@@ -29,6 +29,8 @@ from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
 F = TypeVar("F", bound=events.RefundEvent)
+ASK_AGAIN_S = 30
+"""How soon a word that a refund came back is taken up again when the provider is silent: nobody else would ask."""
 
 
 def refund_fact(kind: type[F], refund: Refund, **more: object) -> F:
@@ -125,7 +127,10 @@ def query_refund_now(refund_id: str) -> Refund:
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
     if report.outcome is RefundOutcome.UNKNOWN:
         raise ProviderSilent(provider=payment.provider)
-    return refund if report.outcome is RefundOutcome.ABSENT else apply_answer(refund_id, report)
+    try:
+        return refund if report.outcome is RefundOutcome.ABSENT else apply_answer(refund_id, report)
+    except RetryLater as silent:
+        raise ProviderSilent(provider=payment.provider) from silent
 
 
 def order_of(payment: Payment, refund: Refund) -> RefundOrder:
@@ -151,6 +156,9 @@ def apply_answer(refund_id: str, report: RefundReport, *, asked: bool = False) -
     """Apply what the provider says of a refund; an old answer after a newer one changes nothing.
 
     ``asked``: its turn to be asked had come, so an answer that settles nothing puts off the next question.
+
+    Raises:
+        RetryLater: if it had gone through, this says that it failed, and the provider does not confirm or deny it.
     """
     return racing(lambda: _apply_once(refund_id, report, asked=asked))
 
@@ -203,11 +211,16 @@ def _ask_again(refund_id: str) -> Refund:
 
     That may be an old answer after a newer one. Only what the provider answers now, about the refund as we have read
     it, takes it back.
+
+    Raises:
+        RetryLater: if the provider does not answer: a refund that has ended is not chased, so what was said must wait.
     """
     story, payment, refund = load_refund(refund_id)
     if refund.status is not RefundStatus.SUCCEEDED:
         return refund
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
+    if report.outcome is RefundOutcome.UNKNOWN:
+        raise RetryLater("told that a refund came back, and the provider is silent", delay_s=ASK_AGAIN_S)
     if report.outcome is RefundOutcome.CLOSED:
         return _bounce(story, payment, refund, code=report.code)
     if report.outcome in (RefundOutcome.FAILED, RefundOutcome.ABNORMAL):
