@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import RetryLater
+from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.payments import billing, domain, providers, quarantine, refund_requests, refunds, store
 from chalicelib.payments.domain import (
@@ -16,6 +16,7 @@ from chalicelib.payments.domain import (
     Refund,
     RefundCause,
     RefundRefused,
+    RefundStatus,
     Story,
 )
 from chalicelib.payments.ports import NO_LIMIT, Inquirer, Limits, RefundOutcome
@@ -23,6 +24,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 WHY = "unknown_refund"
 ASK_AGAIN_S = 60
+UNDER_WAY = (RefundStatus.REQUESTED, RefundStatus.PENDING)
 _NO_LIMITS = Limits(refund_window=NO_LIMIT, max_refunds=10**6)
 """What a provider has done it allowed."""
 
@@ -41,16 +43,47 @@ def whose(provider: str, number: str) -> str:
 
 
 def note(payment: Payment, number: str, amount: Money | None) -> None:
-    """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet."""
-    if known(store.load_story(payment.purchase_id), number) is not None:
-        return
+    """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet.
+
+    Raises:
+        RetryLater: if it is being taken into the books at this moment: then this is about a refund of ours.
+    """
     named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
-    quarantine.put_aside(payment, WHY, refund_id=number, **named)
+    kept, again = quarantine.keep(payment, WHY, {"refund_id": number, **named})
+    try:
+        if again and not kept.resolved:
+            with UnitOfWork() as work:  # Something has happened: who is booking it has to ask anew.
+                store.save_quarantined(work, kept)
+    except ConcurrentUpdate as lost:
+        raise RetryLater("somebody else handles this notice", delay_s=1) from lost
+    if known(store.load_story(payment.purchase_id), payment, number) is not None:
+        raise RetryLater("taken into the books meanwhile", delay_s=1)
 
 
-def known(story: Story, number: str) -> Refund | None:
-    """Return the refund that was taken into the books under this number of the provider's, if one was."""
-    return next((refund for refund in story.refunds if refund.foreign == number), None)
+def known(story: Story, payment: Payment, number: str) -> Refund | None:
+    """Return the payment's refund in our books that a number is of: ours, or the provider's own."""
+    for refund in story.refunds_of(payment.payment_id):
+        if number in (refund.refund_id, refund.foreign, refund.provider_refund_id):
+            return refund
+    return None
+
+
+def refund_booked(provider: str, payment_id: str, numbers: set[str]) -> str | None:
+    """Return our number of a refund made elsewhere that is in the books by now, by one of the provider's numbers.
+
+    Without the attempt's number the provider is asked whose it is; while it is silent nobody knows of any.
+    """
+    if not payment_id:
+        try:
+            payment_id = next((found for number in sorted(numbers) if (found := whose(provider, number))), "")
+        except RetryLater:
+            return None
+    if not ids.is_id("pay", payment_id):
+        return None
+    for refund in store.load_story(ids.parent_id("pur", payment_id)).refunds_of(payment_id):
+        if refund.foreign and {refund.foreign, refund.provider_refund_id} & numbers:
+            return refund.refund_id
+    return None
 
 
 def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, by: str) -> Refund:
@@ -59,7 +92,8 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     The provider is asked: only what it says now is booked, against what is left of the payment and the order.
 
     Raises:
-        RefundRefused: if it is no such notice, did not go through, or more than our books have left.
+        RefundRefused: if it is no such notice, did not go through, is or may be a refund of ours, or is more than our
+            books have left.
         ProviderSilent: if the provider does not answer.
     """
     number = quarantined.said.get("refund_id", "")
@@ -67,6 +101,8 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
         raise RefundRefused(why="no_foreign_refund", left=0)
     story = store.load_story(quarantined.purchase_id)
     payment = story.payment(quarantined.payment_id)
+    if known(story, payment, number) is not None or _maybe_ours(story, payment, quarantined):
+        raise RefundRefused(why="refund_known", left=0)
     amount = _said(quarantined) or payment.captured or payment.amount
     report = providers.load(payment.provider).query_refund(refunds.order_under(number, payment, amount, reason=""))
     if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT) or report.amount is None:
@@ -95,6 +131,15 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     done = replace(done, booked_on=billing.booked_on(payment.provider, report.at or now))
     refunds.give_back(work, story, reserved, done)
     return done
+
+
+def _maybe_ours(story: Story, payment: Payment, quarantined: Quarantined) -> bool:
+    """Say whether a refund of ours whose number there we have not learned yet may be the one that is told of."""
+    said = _said(quarantined)
+    return any(
+        refund.provider_refund_id is None and refund.status in UNDER_WAY and said in (None, refund.amount)
+        for refund in story.refunds_of(payment.payment_id)
+    )
 
 
 def _said(quarantined: Quarantined) -> Money | None:

@@ -27,6 +27,7 @@ from chalicelib.payments.domain import (
     UnknownPayment,
     UnknownProvider,
 )
+from chalicelib.payments.foreign_refunds import refund_booked
 from chalicelib.payments.intake import (
     Resolution,
     Resolved,
@@ -85,6 +86,7 @@ __all__ = [
     "query_refund_now",
     "record_capture",
     "records",
+    "refund_booked",
     "refund_by_operator",
     "request_refund",
     "resolve_quarantined",

@@ -20,6 +20,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
     """Judge one piece of the bill: each line gets its finding and what follows from it (a question, a case, a fee)."""
+    lines = [_with_our_number(run.provider, line) for line in lines]
     ours = _ours(line.record_id for line in lines)
     keys = {(run.run_id, line.key) for line in lines} | {
         (run.run_id, f"{line.key}~{line.number}") for line in lines if line.key
@@ -37,6 +38,15 @@ def judge_piece(run: Run, lines: Sequence[Line]) -> list[Judged]:
         earlier = before.get(f"{line.key}~{line.number}" if twin else line.key)
         judged.append(_judge(run, line, ours.get(line.record_id), twin, earlier))
     return judged
+
+
+def _with_our_number(provider: str, line: Line) -> Line:
+    """Return the line of a refund made in the provider's console with our number, where an operator booked it."""
+    numbers = {line.refund_id, line.provider_refund_id} - {""}
+    if line.kind is not Kind.REFUND or line.record_id or not numbers:
+        return line
+    booked = payments.refund_booked(provider, line.payment_id, numbers)
+    return replace(line, refund_id=booked) if booked else line
 
 
 def _billed_on_their_own_day(run: Run, lines: Sequence[Line], ours: Mapping[str, Ours]) -> dict[str, Line]:
