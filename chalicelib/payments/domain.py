@@ -617,6 +617,17 @@ def check_limits(payment: Payment, *, limits: Limits, earlier: int, now: datetim
         raise RefundRefused(why="window_closed", left=max(0, left))
 
 
+def check_uncontested(payment: Payment) -> None:
+    """Check that a refund which was reserved before may be asked for again: contested money may be the payer's already.
+
+    Raises:
+        RefundRefused: if a dispute holds some of what is reserved.
+    """
+    left = payment.captured.minor - payment.disputed if payment.captured else 0
+    if payment.disputed and payment.reserved > left:
+        raise RefundRefused(why="disputed", left=max(0, left - payment.refunded))
+
+
 def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
     """Return the refund that carries a closed one's money under another number."""
     return replace(

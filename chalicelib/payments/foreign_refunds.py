@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import RetryLater
+from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.payments import billing, domain, providers, quarantine, refund_requests, refunds, store
 from chalicelib.payments.domain import (
@@ -16,6 +16,7 @@ from chalicelib.payments.domain import (
     Refund,
     RefundCause,
     RefundRefused,
+    RefundStatus,
     Story,
 )
 from chalicelib.payments.ports import NO_LIMIT, Inquirer, Limits, RefundOutcome
@@ -23,6 +24,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 WHY = "unknown_refund"
 ASK_AGAIN_S = 60
+UNDER_WAY = (RefundStatus.REQUESTED, RefundStatus.PENDING)
 _NO_LIMITS = Limits(refund_window=NO_LIMIT, max_refunds=10**6)
 """What a provider has done it allowed."""
 
@@ -46,7 +48,15 @@ def note(payment: Payment, number: str, amount: Money | None) -> None:
     if known(story, number) is not None or any(_tells(kept, number, amount) for kept in story.quarantined):
         return
     named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
-    quarantine.put_aside(payment, WHY, refund_id=number, **named)
+    kept, again = quarantine.keep(payment, WHY, {"refund_id": number, **named})
+    try:
+        if again and not kept.resolved:
+            with UnitOfWork() as work:  # Something has happened: who is booking it has to ask anew.
+                store.save_quarantined(work, kept)
+    except ConcurrentUpdate as lost:
+        raise RetryLater("somebody else handles this notice", delay_s=1) from lost
+    if known(store.load_story(payment.purchase_id), payment, number) is not None:
+        raise RetryLater("taken into the books meanwhile", delay_s=1)
 
 
 def _tells(kept: Quarantined, number: str, amount: Money | None) -> bool:
@@ -112,6 +122,8 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     if any(number in (refund.refund_id, refund.foreign) for refund in story.refunds):
         raise RefundRefused(why="booked", left=0)
     payment = story.payment(quarantined.payment_id)
+    if known(story, payment, number) is not None or _maybe_ours(story, payment, quarantined):
+        raise RefundRefused(why="refund_known", left=0)
     amount = _said(quarantined) or payment.captured or payment.amount
     report = providers.load(payment.provider).query_refund(refunds.order_under(number, payment, amount, reason=""))
     if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT) or report.amount is None:
@@ -140,6 +152,15 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     done = replace(done, booked_on=billing.booked_on(payment.provider, report.at or now))
     refunds.give_back(work, story, reserved, done)
     return done
+
+
+def _maybe_ours(story: Story, payment: Payment, quarantined: Quarantined) -> bool:
+    """Say whether a refund of ours whose number there we have not learned yet may be the one that is told of."""
+    said = _said(quarantined)
+    return any(
+        refund.provider_refund_id is None and refund.status in UNDER_WAY and said in (None, refund.amount)
+        for refund in story.refunds_of(payment.payment_id)
+    )
 
 
 def _said(quarantined: Quarantined) -> Money | None:

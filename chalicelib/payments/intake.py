@@ -108,10 +108,8 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     number = notice.refund_id or ""
     if not payment.holds_money:  # What goes back was captured, and nobody has told us.
         payment = attempts.ask(payment, close=False, chasing=False)
-    refund = next(
-        (r for r in store.load_story(payment.purchase_id).refunds if number in (r.refund_id, r.foreign or None)), None
-    )
-    if refund is None or refund.payment_id != payment.payment_id:
+    refund = foreign_refunds.known(store.load_story(payment.purchase_id), payment, number)
+    if refund is None:
         foreign_refunds.note(payment, number, amount)
         return
     if proves and notice.refund_outcome is not None:

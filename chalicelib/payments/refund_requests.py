@@ -207,15 +207,23 @@ def retry_refund(refund_id: str) -> Refund:
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
                 again = domain.moved(refund, RefundCause.RETRY, now=now)
+                _hold_uncontested(work, payment)
                 write_request(work, payment, again)
                 result = replace(again, version=again.version + 1)
             else:
                 earlier = len(story_.refunds_of(payment.payment_id))
                 domain.check_limits(payment, limits=providers.load(payment.provider).limits, earlier=earlier, now=now)
                 store.save_refund(work, domain.moved(refund, RefundCause.REPLACE, now=now))
+                _hold_uncontested(work, payment)
                 renewed = domain.renewed(refund, domain.next_refund_id(story_, refund.purchase_id), now=now)
                 write_request(work, payment, renewed)
                 result = replace(renewed, version=1)
         return result
 
     return racing(retry)
+
+
+def _hold_uncontested(work: UnitOfWork, payment: Payment) -> None:
+    """Check that what is reserved is not contested, and let no dispute be booked before the work is committed."""
+    domain.check_uncontested(payment)
+    store.save_payment(work, payment)

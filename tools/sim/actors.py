@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
 from tools.sim import audit
+from tools.sim.bank import BOUNCING
 from tools.sim.http import Answer
 from tools.sim.oracle import OPEN, STUCK, Sale
 from tools.sim.world import World
@@ -368,6 +369,7 @@ class Cast:
         self.world.say(f"the buyer pays {number}")
         if sale.payments[number].status not in OPEN:  # Alipay: who holds the link of what never was at the provider.
             self._surely_noticed(number)
+            self.world.oracle.paid_when_closed.add(number)
         draw, bank, count = self.rng.random(), self.world.bank, self.world.faults.count
         if draw < 0.03 and self.world.faults.armed:
             there = bank.order(number)
@@ -380,12 +382,11 @@ class Cast:
             count("paid_too_late")
 
     def _surely_noticed(self, number: str) -> None:
-        """Make sure that a payment which nothing but its notice and the bill would tell of has a good notice."""
+        """Make sure that a fact which nothing but its notice and the bill would tell of has a good notice."""
         good: dict[str, Any] = {"notify": True, "tamper": False, "other_merchant": False, "notice_amount": None}
         good |= {"stale": False, "other_app": False, "unknown_key": False, "notice_currency": None, "probe": ()}
         bank = self.world.bank
         bank.stand_in.steer(number, **{word: value for word, value in good.items() if bank.knows(word)})
-        self.world.oracle.paid_when_closed.add(number)
 
     def pay_closed(self) -> None:
         """Pay what is closed: it cannot happen, and does. Its notice comes; nothing else would ever tell."""
@@ -402,6 +403,10 @@ class Cast:
             self.world.faults.count("paid_when_closed")
             self.world.totals.steps += 1
             self._surely_noticed(number)
+            if self.world.faults.armed and self.rng.random() < 0.15:  # Genuine, and it names our number: we must ask.
+                self.world.faults.count("notices_of_others")
+                self.world.sandbox.steer(number, other_merchant=True)
+            self.world.oracle.paid_when_closed.add(number)
             self.world.say(f"the buyer pays {number}, which is closed")
             self.world.sandbox.pay_closed(number)
 
@@ -582,18 +587,119 @@ class Cast:
 
     def console_refund(self) -> None:
         """Refund in the provider's console, behind our back."""
+        bank = self.world.bank
         sale = self.sale(lambda one: one.status == "paid")
         for number in sale.payments if sale is not None else ():
-            there = self.world.bank.order(number)
-            if there is not None and there.state == "paid" and there.refunded == 0:
-                amount = max(1, there.paid_amount // 10)
+            there = bank.order(number)
+            if there is None or there.state != "paid" or bank.held_back(number):
+                continue
+            amount = self.rng.choice((1, max(1, there.paid_amount // 10), max(1, there.paid_amount // 2)))
+            if there.refunded + amount <= there.paid_amount:
                 self.world.faults.count("console_refund")
                 self.world.totals.steps += 1
-                console = self.world.oracle.console_refunds
-                console[number] = console.get(number, 0) + amount
+                self.world.oracle.console_refunds.add(number)
                 self.world.say(f"somebody refunds {amount} of {number} in the console")
                 self.world.sandbox.console_refund(number, amount)
                 return
+
+    def adopt(self) -> None:
+        """Take a refund of the console into the books; twice, on any order, while nobody answers."""
+
+        def of(sale: Sale) -> list[str]:
+            return [
+                note_id
+                for note_id, note in sale.notes.items()
+                if note.why == "unknown_refund" and (not note.resolved or self.rng.random() < 0.05)
+            ]
+
+        sale = self.sale(lambda one: bool(one.notes) and bool(of(one)))
+        found = of(sale) if sale is not None else []
+        if sale is None or not found or not sale.orders:
+            return
+        note_id = self.rng.choice(found)
+        if self.world.faults.armed and self.rng.random() < 0.2:
+            self.world.faults.count("provider_timeout")
+            number = sale.notes[note_id].payment_id
+            self.world.sandbox.steer(number, silent_before=("query_refund",) * self.rng.randint(1, 2))
+        template = "/v1/operator/purchases/{purchase_id}/quarantined/{quarantine_id}/resolve"
+        path = {"purchase_id": sale.purchase_id, "quarantine_id": note_id}
+        body = {"how": "adopt", "order_id": self.rng.choice(list(sale.orders)), "note": "done by phone"}
+        key = self.key()
+        answer = self.ask(self.operator, "POST", template, path, body, key=key)
+        if answer is not None and answer.ok:
+            self.world.faults.count("console_refund_adopted")
+        if self.rng.random() < 0.15:
+            self.world.faults.count("client_duplicate")
+            self.ask(self.operator, "POST", template, path, body, key=self.rng.choice((key, self.key())))
+
+    def bounce_refund(self) -> None:
+        """Let a refund that had gone through come back: its notice comes, or nothing but the bill tells of it."""
+        bank, oracle = self.world.bank, self.world.oracle
+        done = [(number, refund.out_trade_no) for number, refund in bank.refunds() if refund.state == "succeeded"]
+        if bank.name not in BOUNCING or not done:
+            return
+        console = [one for one in done if one[0].startswith("console")]
+        number, payment_id = self.rng.choice(console if console and self.rng.random() < 0.25 else done[-RECENT:])
+        self.world.totals.steps += 1
+        self.world.faults.count("refund_bounced")
+        if number.startswith("console") and bank.name == "stripe":
+            pass  # It bears no number of ours: nothing spoils its notices.
+        elif self.world.faults.armed and self.rng.random() < 0.3:
+            oracle.untold.add(number)
+            if self.rng.random() < 0.6:
+                self.world.sandbox.steer(payment_id, notify=False)
+        else:
+            self._surely_noticed(payment_id)
+            if self.world.faults.armed:
+                late, often = self.rng.choice((0, 0, 20, 400)), self.rng.choice((1, 1, 3))
+                self.world.sandbox.steer(payment_id, delay_s=late, duplicates=often, reorder=self.rng.random() < 0.3)
+        self.world.say(f"the provider's refund {number} of {payment_id} comes back")
+        bank.bounce(number)
+
+    def say_old(self) -> None:
+        """Let the provider say once more that a refund had failed, which has gone through since."""
+        bank = self.world.bank
+        done = [number for number, refund in bank.refunds() if refund.state == "succeeded"]
+        if bank.name in BOUNCING and self.world.faults.armed and done:
+            number = self.rng.choice(done[-RECENT:])
+            if not number.startswith("console"):
+                self.world.totals.steps += 1
+                self.world.faults.count("notice_outdated")
+                self.world.say(f"the provider says that {number} failed, which is long past")
+                bank.say_old(number)
+
+    def contest(self) -> None:
+        """Let a payer's bank contest a payment, ask about it, decide, and decide again."""
+        bank, sandbox = self.world.bank, self.world.sandbox
+        sale = self.sale(lambda one: any(payment.captured for payment in one.payments.values()))
+        able = [number for number in (sale.payments if sale else ()) if bank.contested(number) is not None]
+        if not able:
+            return
+        number, before = self.rng.choice(able), len(sandbox.outbox)
+        self.world.totals.steps += 1
+        self.world.oracle.contested.add(number)
+        self.world.watches.moved_again(number)
+        does = bank.contest(number, self.rng)
+        self.world.faults.count(f"dispute_{does}")
+        self.world.say(f"the payer's bank on {number}: {does}")
+        self._told_somehow(before)
+        if self.world.faults.armed and self.rng.random() < 0.15:
+            self.world.faults.count("provider_timeout")
+            sandbox.steer("query_dispute", silent_before=("query_dispute",) * self.rng.randint(1, 3))
+
+    def _told_somehow(self, before: int) -> None:
+        """Lose, repeat and delay what the provider has begun to tell since; the last of it comes."""
+        outbox, rng = self.world.sandbox.outbox, self.rng
+        told = outbox[before:]
+        if not self.world.faults.armed:
+            return
+        del outbox[before:]
+        for out in told:
+            if out is not told[-1] and rng.random() < 0.3:
+                self.world.faults.count("notice_lost")
+                continue
+            late = rng.choice((0.0, 0.0, 20.0, 400.0))
+            outbox += [replace(out, due=out.due + late) for _ in range(rng.choice((1, 1, 1, 3)))]
 
     def operate(self) -> None:
         """Refund a part, ask about a payment, try a stuck refund again."""
@@ -605,6 +711,11 @@ class Cast:
             if sale is not None and sale.payments:
                 path = {"payment_id": self.rng.choice(list(sale.payments))}
                 self.ask(self.operator, "POST", "/v1/operator/payments/{payment_id}/query", path)
+        elif draw < 0.63:
+            sale = self.sale(lambda one: bool(one.refunds))
+            if sale is not None and sale.refunds:
+                path = {"refund_id": self.rng.choice(list(sale.refunds))}
+                self.ask(self.operator, "POST", "/v1/operator/refunds/{refund_id}/query", path)
         else:
             self.retry_refund()
 
@@ -766,7 +877,11 @@ class Cast:
                 ("reprice", 1, self.reprice),
                 ("carry", 5, self.carry),
                 ("settle refund", 3, self.settle_refund),
-                ("console refund", 0.2, self.console_refund),
+                ("console refund", 0.4, self.console_refund),
+                ("adopt", 0.6, self.adopt),
+                ("bounce", 0.8 if self.world.bank.name in BOUNCING else 0, self.bounce_refund),
+                ("old word", 0.4 if self.world.bank.name in BOUNCING else 0, self.say_old),
+                ("contest", 2 if self.world.bank.name == "stripe" else 0, self.contest),
                 ("operate", 7, self.operate),
                 ("time", 14, self.pass_time),
                 ("service", 0.8, self.be_served),
@@ -804,6 +919,14 @@ class Cast:
             if journey.status == "polling" and journey.state != "3":
                 self.world.hub.advance(number, "signed")
 
+    def read_the_bill(self) -> None:
+        """In the quiet end: an operator asks about refunds that came back, and nobody told us."""
+        oracle = self.world.oracle
+        for sale in oracle.sales.values():
+            for number, refund in sale.refunds.items():
+                if refund.status == "succeeded" and (refund.there or number) in oracle.untold:
+                    self.ask(self.operator, "POST", "/v1/operator/refunds/{refund_id}/query", {"refund_id": number})
+
     def tidy(self) -> None:
         """In the quiet end: the provider finishes what is pending."""
         for number, refund in list(self.world.bank.refunds()):
@@ -820,6 +943,9 @@ def run(world: World, steps: int) -> Cast:
     if not world.oracle.violations:
         cast.wind_up()
         world.settle(before=cast.tidy, serve_s=END_SERVED_S)
+        if world.oracle.untold and not world.oracle.violations:
+            cast.read_the_bill()
+            world.settle(before=cast.tidy)
     if not world.oracle.violations:
         world.oracle.finish(world.dead_letters(), excused=world.excused)
     if not world.oracle.violations:

@@ -54,9 +54,10 @@ def _judge_missing(world: World, days: list[date], day: date, found: list[dict[s
     Where that is none of those reconciled here, nobody could know.
     """
     on_bill = {line["key"] for line in found if line.get("line")}
-    there = {number for moment, number in world.bank.movements() if _day_of(world, moment) == day}
+    adopted = _adopted(world)
+    there = {adopted.get(n, n) for moment, n in world.bank.movements() if _day_of(world, moment) == day}
     left_out = {number for number in there - on_bill if number.startswith(("pay_", "ref_"))}
-    unread = {number for moment, number in world.bank.movements() if _day_of(world, moment) not in days}
+    unread = {adopted.get(n, n) for moment, n in world.bank.movements() if _day_of(world, moment) not in days}
     missing = {line["key"] for line in found if line["finding"] == "missing_there"} - unread
     if left_out and not spoilt:
         world.oracle.broken("reconciliation", f"{day}: the bill lacks {sorted(left_out)}")
@@ -64,6 +65,12 @@ def _judge_missing(world: World, days: list[date], day: date, found: list[dict[s
         world.oracle.broken(
             "reconciliation", f"{day}: {sorted(missing)} are missing there, left out: {sorted(left_out)}"
         )
+
+
+def _adopted(world: World) -> dict[str, str]:
+    """Return our numbers of the console's refunds that are in our books."""
+    sales = world.oracle.sales.values()
+    return {refund.there: number for sale in sales for number, refund in sale.refunds.items() if refund.there}
 
 
 def _day(world: World, day: date) -> list[dict[str, Any]]:
@@ -83,9 +90,13 @@ def _judge(world: World, day: date, line: dict[str, Any]) -> None:
     by_console = bool(said) and said["kind"] == "refund" and not said.get("refund_id", "").startswith("ref_")
     if finding == "match" and not by_console:
         return
-    there = world.bank.refund(said.get("refund_id", ""))
-    bounced = there is not None and there.state in ("failed", "closed")
-    if finding == "missing_there" or by_console or bounced:  # Money that went and came back is for a person to see.
+    number = said.get("refund_id", "")
+    theirs = {ours: name for name, ours in _adopted(world).items()}
+    there = world.bank.refund(theirs.get(number, number))
+    bounced = said.get("kind") == "refund_returned" or (there is not None and there.state in ("failed", "closed"))
+    contested = bool(said) and said["kind"] == "dispute"
+    # Money that went and came back, and what a bank holds, is for a person to see.
+    if finding == "missing_there" or by_console or bounced or contested:
         if not line.get("case_id"):
             world.oracle.broken("reconciliation", f"{day}: no case for {finding} {line['key']}", line["key"])
         return

@@ -6,6 +6,7 @@ protocol. Keys are fixed, ids and nonces come from the seed: a run replays to th
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +46,19 @@ _STRIPE_TELLS = (
     *("checkout.session.completed", "checkout.session.expired"),
     *("refund.created", "refund.updated", "refund.failed"),
 )
+_BOOKS = ("orders", "refunds")
+_STRIPE_BOOKS = ("sessions", "intents", "charges", "refunds", "disputes", "_remembered")
+BOUNCING = ("sandbox", "wechatpay", "stripe")
+"""Providers whose stand-in tells of a refund that had gone through and came back."""
+_MAY_FOLLOW = {
+    "": ("open", "inquire"),
+    "warning_needs_response": ("needs_response", "warning_closed"),
+    "warning_closed": ("needs_response", "open"),
+    "needs_response": ("won", "lost"),
+    "won": ("lost", "needs_response", "open"),
+    "lost": ("won",),
+}
+"""What a payer's bank does next, by what it did last."""
 
 
 def of_seed(seed: int | str) -> str:
@@ -164,8 +178,10 @@ class Bank:
         """Return when money moved, and the number it moved under."""
         if self._stripe is not None:
             for row in self._stripe.transactions:
-                metadata = row["source"]["metadata"]
-                yield row["created"], str(metadata.get("payment_id" if row["type"] == "charge" else "refund_id", ""))
+                # What comes back, and what a bank takes, stands on the bill under numbers of the provider's.
+                name = {"charge": "payment_id", "refund": "refund_id"}.get(row["type"], "")
+                console = f"console{row['source']['id']}" if row["type"] == "refund" else ""
+                yield row["created"], str(row["source"]["metadata"].get(name) or console)
             return
         for order in self.stand_in.orders.values():
             if order.paid_at is not None:
@@ -173,6 +189,88 @@ class Bank:
         for refund in self.stand_in.refunds.values():
             if refund.refunded_at is not None:
                 yield refund.refunded_at, refund.out_refund_no
+
+    # --- afterwards ---------------------------------------------------------------------------------------------------
+
+    def name_there(self, foreign: str) -> str:
+        """Return what :meth:`refunds` calls a refund of which our record keeps the provider's own number."""
+        return f"console{foreign}" if self._stripe is not None else foreign
+
+    def bounce(self, number: str) -> None:
+        """Let a refund that had gone through come back."""
+        if self._stripe is not None and number.startswith("console"):
+            self._stripe._fail_refund(self._stripe.refunds[number.removeprefix("console")])  # noqa: SLF001
+        else:
+            self.stand_in.settle(number, "closed")
+
+    def say_old(self, number: str) -> None:
+        """Say once more what was true of a refund before it went through: that it had failed."""
+        stand_in = self.stand_in
+        if self._stripe is not None:
+            refund = next(r for r in reversed(stand_in.refunds.values()) if r["metadata"].get("refund_id") == number)
+            stand_in._emit("refund.failed", {**refund, "status": "failed"})  # noqa: SLF001
+            return
+        refund = stand_in.refunds[number]
+        content = {"kind": "refund", **stand_in._refund_view(refund), "state": "closed", "refunded_at": None}  # noqa: SLF001
+        stand_in._notify(refund.notify_url, refund.out_trade_no, content)  # noqa: SLF001
+
+    def contested(self, number: str) -> str | None:
+        """Return how the latest dispute of an attempt stands, "" if there was none; None if it cannot have one."""
+        intent = self._stripe.intent_of(number) if self._stripe is not None else None
+        if self._stripe is None or intent is None or intent["latest_charge"] is None:
+            return None
+        of = [d["status"] for d in self._stripe.disputes.values() if d["payment_intent"] == intent["id"]]
+        return of[-1] if of else ""
+
+    def contest(self, number: str, chance: random.Random) -> str:
+        """Let the payer's bank do whatever it may do next; returns what that was."""
+        stripe, before = self._stripe, self.contested(number)
+        if stripe is None or before is None:
+            return ""
+        does = chance.choice(_MAY_FOLLOW[before])
+        if does in ("open", "inquire"):
+            captured = int(stripe.money(number)[0])
+            amount = chance.choice((captured, captured, max(1, captured // 3)))
+            stripe.dispute(number, amount=amount, inquiry=does == "inquire")
+        else:
+            stripe.end_dispute(number, does)
+        return does
+
+    def attempt_of(self, dispute: str) -> str:
+        """Return the attempt that a dispute is about."""
+        if self._stripe is None:
+            return ""
+        intent = self._stripe.intents[self._stripe.disputes[dispute]["payment_intent"]]
+        return str(intent["metadata"].get("payment_id", ""))
+
+    def held_back(self, number: str) -> int:
+        """Return what is held back of an attempt because its payer's bank contests it."""
+        if self._stripe is None:
+            return 0
+        charges = {c["id"] for c in self._stripe.charges.values() if c["metadata"].get("payment_id") == number}
+        return -sum(
+            int(move["amount"])
+            for dispute in self._stripe.disputes.values()
+            if dispute["charge"] in charges
+            for move in dispute["balance_transactions"]
+        )
+
+    # --- snapshots ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> dict[str, Any]:
+        """Return a copy of its books."""
+        names = _BOOKS if self._stripe is None else _STRIPE_BOOKS
+        return {name: copy.deepcopy(getattr(self.stand_in, name)) for name in names}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go back to a copy."""
+        for name, book in copy.deepcopy(saved).items():
+            setattr(self.stand_in, name, book)
+
+    def state(self) -> list[str]:
+        """Return its books as texts: two that say the same are alike."""
+        names = _BOOKS if self._stripe is None else _STRIPE_BOOKS
+        return [str(entry) for name in names for entry in sorted(getattr(self.stand_in, name).items(), key=str)]
 
     # --- people -------------------------------------------------------------------------------------------------------
 
@@ -198,20 +296,22 @@ class Bank:
     # --- notices ------------------------------------------------------------------------------------------------------
 
     def about(self, out: Outgoing) -> str:
-        """Return the attempt that a notice is about."""
+        """Return the attempt that a notice names; empty where it names only the provider's own number."""
         if self._stripe is None:
             return str(out.content["out_trade_no"])
-        return str(out.content["data"]["object"]["metadata"].get("payment_id", ""))
+        metadata = out.content["data"]["object"]["metadata"]
+        if out.content["type"].startswith("refund.") and (out.steering.other_app or "refund_id" not in metadata):
+            return ""
+        return str(metadata.get("payment_id", ""))
 
     def must_last(self, out: Outgoing) -> bool:
         """Say whether the shop may acknowledge this notice only once it is durable: others it does not act on."""
         if self._stripe is None:
             return True
-        content = out.content
-        if content["type"] not in _STRIPE_TELLS or out.steering.other_app:
-            return False
-        metadata = content["data"]["object"]["metadata"]
-        return "payment_id" in metadata and ("refund_id" in metadata or not content["type"].startswith("refund."))
+        kind = out.content["type"]
+        if kind.startswith(("charge.dispute.", "refund.")):
+            return True
+        return kind in _STRIPE_TELLS and not out.steering.other_app and bool(self.about(out))
 
 
 def _stripe_order(stripe: Stripe, number: str) -> _Seen | None:
@@ -228,4 +328,4 @@ def _stripe_order(stripe: Stripe, number: str) -> _Seen | None:
     return _Seen("closed" if thing["status"] == "canceled" else "pending", amount)
 
 
-__all__ = ["Bank", "OrderThere", "RefundThere", "of_seed"]
+__all__ = ["BOUNCING", "Bank", "OrderThere", "RefundThere", "of_seed"]

@@ -250,7 +250,7 @@ class Stage:
             "POST",
             "/v1/purchases/{purchase_id}/payments",
             {"purchase_id": purchase_id},
-            {"provider": "sandbox"},
+            {"provider": self.world.bank.name, "return_url": "https://shop.example/back"},
         )
         if answer is None or not answer.ok:
             raise RuntimeError(f"no payment: {answer}")
@@ -282,9 +282,9 @@ class Stage:
 
         def work() -> None:
             for out in self.world.waiting_notices():
-                if out.content["out_trade_no"] == payment_id:
+                if self.world.bank.about(out) in (payment_id, ""):
                     self.world.notify(out)
-            self.takes("payment-notices", payment_id)()
+            self.takes("payment-notices", payment_id if self.world.bank.name == "sandbox" else "")()
 
         return work
 
@@ -517,6 +517,109 @@ def ship_and_cancel(stage: Stage) -> Sequence[tuple[str, Work]]:
     ]
 
 
+def _refunded(stage: Stage, amount: int) -> tuple[str, str]:
+    """Pay and refund a part; returns the purchase and the refund, both settled."""
+    purchase_id, _ = stage.paid()
+    stage.refund(purchase_id, amount, "refund-0000")()
+    stage.world.drain()
+    return purchase_id, ids.child_id("ref", purchase_id, 1)
+
+
+def bounce_and_refund(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """A refund that had gone through comes back while an operator refunds the rest."""
+    purchase_id, refund_id = _refunded(stage, 700)
+    stage.world.sandbox.settle(refund_id, "closed")
+    left = stage.world.oracle.sales[purchase_id].total - 700
+    payment_id = stage.world.oracle.sales[purchase_id].refunds[refund_id].payment_id
+    return [("bounce", stage.told(payment_id)), ("refund", stage.refund(purchase_id, left, "refund-0001"))]
+
+
+def bounce_and_question(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """A refund comes back; its notice and an operator's question find it out at the same time."""
+    purchase_id, refund_id = _refunded(stage, 700)
+    stage.world.sandbox.settle(refund_id, "closed")
+    payment_id = stage.world.oracle.sales[purchase_id].refunds[refund_id].payment_id
+    path = {"refund_id": refund_id}
+    query = stage.asks(stage.cast.operator, "/v1/operator/refunds/{refund_id}/query", path, {}, "query-0001")
+    return [("bounce", stage.told(payment_id)), ("query", query)]
+
+
+def adoption_and_bounce(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """A refund of the console comes back while an operator takes it into the books."""
+    purchase_id, payment_id = stage.paid()
+    stage.world.oracle.console_refunds.add(payment_id)
+    number = stage.world.sandbox.console_refund(payment_id, 700).out_refund_no
+    stage.world.drain()
+
+    def bounces() -> None:
+        stage.world.scheduler.pause(("outside", "BOUNCE", {}))
+        if stage.world.sandbox.refunds[number].state == "succeeded":
+            stage.world.sandbox.settle(number, "closed")
+        stage.told(payment_id)()
+
+    return [("adopt", _adopts(stage, purchase_id, "adopt-0001")), ("bounce", bounces)]
+
+
+def adoption_and_refund(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """An operator takes a refund of the console into the books while another refunds everything."""
+    purchase_id, payment_id = stage.paid()
+    stage.world.oracle.console_refunds.add(payment_id)
+    stage.world.sandbox.console_refund(payment_id, 700)
+    stage.world.drain()
+    total = stage.world.oracle.sales[purchase_id].total
+    return [
+        ("adopt", _adopts(stage, purchase_id, "adopt-0001")),
+        ("refund", stage.refund(purchase_id, total, "refund-0001")),
+    ]
+
+
+def two_adoptions(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """Two operators take the same refund of the console into the books."""
+    purchase_id, payment_id = stage.paid()
+    stage.world.oracle.console_refunds.add(payment_id)
+    stage.world.sandbox.console_refund(payment_id, 700)
+    stage.world.drain()
+    return [
+        ("one", _adopts(stage, purchase_id, "adopt-0001")),
+        ("other", _adopts(stage, purchase_id, "adopt-0002")),
+    ]
+
+
+def _adopts(stage: Stage, purchase_id: str, key: str) -> Work:
+    [note_id] = stage.world.oracle.sales[purchase_id].notes
+    return stage.asks(
+        stage.cast.operator,
+        "/v1/operator/purchases/{purchase_id}/quarantined/{quarantine_id}/resolve",
+        {"purchase_id": purchase_id, "quarantine_id": note_id},
+        {"how": "adopt", "order_id": order_of(purchase_id), "note": "by phone"},
+        key,
+    )
+
+
+def dispute_and_refund(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """The payer's bank contests the payment while an operator refunds it."""
+    purchase_id, payment_id = stage.paid()
+    stage.world.oracle.contested.add(payment_id)
+    stage.world.sandbox.dispute(payment_id, amount=700)
+    total = stage.world.oracle.sales[purchase_id].total
+    return [("dispute", stage.told(payment_id)), ("refund", stage.refund(purchase_id, total, "refund-0001"))]
+
+
+def dispute_and_renewal(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """The payer's bank contests the payment while an operator renews a refund that came back."""
+    purchase_id, refund_id = _refunded(stage, 700)
+    stage.world.sandbox.settle(refund_id, "closed")
+    stage.world.drain()
+    payment_id = stage.world.oracle.sales[purchase_id].refunds[refund_id].payment_id
+    stage.world.oracle.contested.add(payment_id)
+    stage.world.sandbox.dispute(payment_id)
+    path = {"refund_id": refund_id}
+    retry = stage.asks(stage.cast.operator, "/v1/operator/refunds/{refund_id}/retry", path, {}, "retry-0001")
+    return [("dispute", stage.told(payment_id)), ("renewal", retry)]
+
+
+AT_STRIPE = ("dispute / refund", "dispute / renewal")
+"""Pairs that only a provider can play which tells of disputes."""
 PAIRS: dict[str, Pair] = {
     "expiry / capture": expiry_and_capture,
     "two captures": two_captures,
@@ -533,12 +636,19 @@ PAIRS: dict[str, Pair] = {
     "expiry / expiry": expiry_twice,
     "last units": last_units,
     "ship / cancel": ship_and_cancel,
+    "bounce / refund of the rest": bounce_and_refund,
+    "bounce / question": bounce_and_question,
+    "adoption / bounce of it": adoption_and_bounce,
+    "adoption / refund": adoption_and_refund,
+    "adoption / adoption": two_adoptions,
+    "dispute / refund": dispute_and_refund,
+    "dispute / renewal": dispute_and_renewal,
 }
 
 
 def walk(name: str, *, full: bool = False, crashes: bool = True, stop: bool = False) -> Walk:
     """Walk one pair."""
-    with World(f"pair {name}") as world:
+    with World(f"pair {name}", provider="stripe" if name in AT_STRIPE else "sandbox") as world:
         stage = Stage(world)
         works = PAIRS[name](stage)
         explorer = Explorer(world, stage.cast, works, full=full)

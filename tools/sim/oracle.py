@@ -18,6 +18,7 @@ from chalicelib.kernel.events import decode_list
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.logistics.domain import PARCEL, WATCH
 from chalicelib.orders.domain import ORDER, PURCHASE
+from chalicelib.payments.dispute_rules import DISPUTE
 from chalicelib.payments.domain import PAYMENT, REFUND
 from chalicelib.runtime import names
 from tools.sim.bank import Bank
@@ -30,6 +31,8 @@ WINNING = ("captured", "refunded")
 HOLDING = (*WINNING, "surplus", "returned")
 OPEN = ("started", "pending")
 STUCK = ("abnormal", "failed", "closed")
+MACHINES: dict[str, StateMachine[Any, Any]] = {"pay": PAYMENT, "ref": REFUND, "dsp": DISPUTE}
+"""Of the records that lie beside a purchase's payments."""
 _decode = msgspec.json.decode
 
 
@@ -59,6 +62,10 @@ class OrderSeen:
     parcels: tuple[tuple[str, bool], ...]
     commission_bps: int
 
+    def standing(self) -> list[str]:
+        """Return its refunds without those that came back."""
+        return [number for number in self.refunds if number[0] != "-" and f"-{number}" not in self.refunds]
+
 
 @dataclass(frozen=True)
 class PaymentSeen:
@@ -71,6 +78,7 @@ class PaymentSeen:
     captured_currency: str
     reserved: int
     refunded: int
+    disputed: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,17 @@ class RefundSeen:
     amount: int
     payment_id: str
     order_id: str
+    there: str = ""
+    """What the provider's books call it, where somebody made it in its console and it was taken into ours."""
+
+
+@dataclass(frozen=True)
+class NoteSeen:
+    """What the oracle keeps of a notice that did not fit."""
+
+    payment_id: str
+    why: str
+    resolved: bool
 
 
 @dataclass
@@ -99,7 +118,9 @@ class Sale:
     orders: dict[str, OrderSeen] = field(default_factory=dict)
     payments: dict[str, PaymentSeen] = field(default_factory=dict)
     refunds: dict[str, RefundSeen] = field(default_factory=dict)
-    quarantined: set[str] = field(default_factory=set)
+    notes: dict[str, NoteSeen] = field(default_factory=dict)
+    disputes: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Dispute -> the attempt it is about, and what is held back over it."""
     ledger: dict[tuple[str, str], int] = field(default_factory=dict)
     """Balance by (account, currency)."""
 
@@ -107,7 +128,7 @@ class Sale:
 def _copied(sale: Sale) -> Sale:
     made = copy.copy(sale)
     made.orders, made.payments, made.refunds = dict(sale.orders), dict(sale.payments), dict(sale.refunds)
-    made.quarantined, made.ledger = set(sale.quarantined), dict(sale.ledger)
+    made.notes, made.disputes, made.ledger = dict(sale.notes), dict(sale.disputes), dict(sale.ledger)
     return made
 
 
@@ -136,14 +157,20 @@ class Oracle:
         """Orders at the provider that were paid after they were closed there."""
         self.shown: set[str] = set()
         """Attempts whose instruction reached a client: only those can be paid."""
-        self.console_refunds: dict[str, int] = {}
-        """Attempt -> what somebody refunded in the provider's console, behind our back."""
+        self.console_refunds: set[str] = set()
+        """Attempts of which somebody refunded something in the provider's console, behind our back."""
+        self.contested: set[str] = set()
+        """Attempts that a payer's bank ever contested."""
+        self.untold: set[str] = set()
+        """Refunds that came back at the provider and of which, perhaps, only its bill tells."""
         self._quantities: dict[str, dict[str, int]] = {}
         self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
         self._quotes: dict[str, str] = {}
         self._dirty_stock: set[str] = set()
         self._dirty_sales: set[str] = set()
         self._released: list[str] = []
+        self._sent: list[tuple[str, str]] = []
+        """Purchase and refund, of those that were asked for by the last call."""
         self._known_refunds = 0
         self._bank = bank
         self._now = now
@@ -196,7 +223,8 @@ class Oracle:
             return False
         after = new[attribute]["S"]
         if old is None:
-            if machine.name not in ("parcel", "watch") and after != machine.initial:
+            free = machine.name in ("parcel", "watch", "dispute") or '"foreign":' in new.get("doc", {}).get("S", "")
+            if not free and after != machine.initial:
                 self.broken("transitions", f"born as {after}", subject)
             return False
         before = old[attribute]["S"]
@@ -321,10 +349,13 @@ class Oracle:
         record_id = item["id"]["S"]
         sale = self._sale(item["purchase_id"]["S"])
         kind = record_id.split("_")[0]
-        if kind == "qua":
-            sale.quarantined.add(item["payment_id"]["S"])
+        if kind == "apr":
             return
-        self._move(PAYMENT if kind == "pay" else REFUND, old, new, record_id)
+        if kind == "qua" and new is not None:
+            kept = _decode(new["doc"]["S"])
+            sale.notes[record_id] = NoteSeen(new["payment_id"]["S"], kept["why"], bool(kept.get("resolved")))
+            return
+        self._move(MACHINES[kind], old, new, record_id)
         if new is None:
             return
         doc = _decode(new["doc"]["S"])
@@ -337,7 +368,11 @@ class Oracle:
                 captured_currency=doc.get("captured_currency", ""),
                 reserved=int(new["reserved_minor"]["N"]),
                 refunded=int(new["refunded_minor"]["N"]),
+                disputed=int(new["disputed_minor"]["N"]) if "disputed_minor" in new else 0,
             )
+            return
+        if kind == "dsp":
+            sale.disputes[record_id] = (new["payment_id"]["S"], doc.get("taken", 0))
             return
         number = doc.get("order_number", 0)
         sale.refunds[record_id] = RefundSeen(
@@ -345,7 +380,10 @@ class Oracle:
             amount=int(new["amount_minor"]["N"]),
             payment_id=new["payment_id"]["S"],
             order_id=f"ord_{sale.purchase_id[4:]}_{number:02d}" if number else "",
+            there=self._bank.name_there(doc["foreign"]) if doc.get("foreign") else "",
         )
+        if new["status"]["S"] == "requested" and (old is None or old["status"]["S"] != "requested"):
+            self._sent.append((sale.purchase_id, record_id))
 
     def _ledger_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
@@ -388,6 +426,9 @@ class Oracle:
                 for problem in self._problems(self.sales[purchase_id]):
                     self.broken("money", problem, purchase_id)
             self._dirty_sales.clear()
+        for purchase_id, refund_id in self._sent:
+            self._check_asked(self.sales[purchase_id], refund_id)
+        self._sent.clear()
         for purchase_id in self._released:
             self._check_released(self.sales[purchase_id])
         self._released.clear()
@@ -439,7 +480,7 @@ class Oracle:
                 yield f"{order_id}: refunds exceed its total"
             if len(set(order.refunds)) != len(order.refunds):
                 yield f"{order_id}: a refund counted twice"
-            if order.refunded != sum(sale.refunds[r].amount for r in order.refunds if r in sale.refunds):
+            if order.refunded != sum(sale.refunds[r].amount for r in order.standing() if r in sale.refunds):
                 yield f"{order_id}: refunded is not the sum of its refunds"
 
     def _payment_problems(self, sale: Sale) -> Iterator[str]:
@@ -455,6 +496,12 @@ class Oracle:
                 yield f"{payment_id}: surplus is not on its way back"
             if bool(payment.captured) is not (payment.status in HOLDING):
                 yield f"{payment_id}: {payment.status} with {payment.captured} captured"
+            held = sum(taken for about, taken in sale.disputes.values() if about == payment_id)
+            if held != payment.disputed:
+                yield f"{payment_id}: says {payment.disputed} disputed, its disputes hold {held}"
+            adopted = [refund.there for refund in mine if refund.there]
+            if len(set(adopted)) != len(adopted):
+                yield f"{payment_id}: a refund of the console is in the books twice"
 
     def _ledger_problems(self, sale: Sale) -> Iterator[str]:
         expected: dict[tuple[str, str], int] = {}
@@ -463,12 +510,13 @@ class Oracle:
                 left = payment.captured - payment.refunded
                 place = "order" if payment.status in WINNING else "surplus"
                 currency = payment.captured_currency
-                expected["clearing", currency] = expected.get(("clearing", currency), 0) + left
+                for account, minor in (("clearing", left - payment.disputed), ("disputes", payment.disputed)):
+                    expected[account, currency] = expected.get((account, currency), 0) + minor
                 expected[place, currency] = expected.get((place, currency), 0) - left
         found: dict[tuple[str, str], int] = {}
         for (account, currency), minor in sale.ledger.items():
             place = account.split(":")[0]
-            place = place if place in ("clearing", "surplus") else "order"
+            place = place if place in ("clearing", "surplus", "disputes") else "order"
             found[place, currency] = found.get((place, currency), 0) + minor
         for key in {**expected, **found}:
             if expected.get(key, 0) != found.get(key, 0):
@@ -491,6 +539,16 @@ class Oracle:
             left = sale.ledger.get(("commission", sale.currency), 0)
             if left:
                 yield f"everything was refunded and the commission keeps {-left}"
+
+    def _check_asked(self, sale: Sale, refund_id: str) -> None:
+        """What a payer's bank contests is spent: no refund is asked for out of it, and none again."""
+        payment = sale.payments[sale.refunds[refund_id].payment_id]
+        if payment.disputed and payment.reserved + payment.disputed > payment.captured:
+            self.broken(
+                "contested money",
+                f"{payment.reserved} to refund and {payment.disputed} contested of {payment.captured} captured",
+                refund_id,
+            )
 
     def _check_released(self, sale: Sale) -> None:
         """No stock goes back while somebody may still pay, or has paid unheard."""
@@ -542,13 +600,15 @@ class Oracle:
             yield from self._unfinished_order(sale, order_id, order)
 
     def _unfinished_refund(self, refund_id: str, refund: RefundSeen, excused: Mapping[str, str]) -> Iterator[str]:
-        there = self._bank.refund(refund_id)
+        there = self._bank.refund(refund.there or refund_id)
         said = there.state if there is not None else excused.get(refund.payment_id, "")
-        if refund.payment_id in self.console_refunds and refund.status == "failed":
-            return  # The money that was to go back was gone already.
+        if refund.status == "failed" and refund.payment_id in self.console_refunds | self.contested:
+            return  # The money that was to go back was gone already, or its bank keeps it from going.
+        if refund.there and (there is None or (there.amount, there.out_trade_no) != (refund.amount, refund.payment_id)):
+            yield f"{refund_id} was taken into the books from {refund.there}, which is {there}"
         if refund.status in ("requested", "pending"):
             yield f"{refund_id} is still {refund.status}"
-        elif refund.status in STUCK and said != refund.status:
+        elif refund.status in (*STUCK, "succeeded") and said != refund.status:
             yield f"{refund_id} is {refund.status}, the provider says {said or 'nothing'}"
 
     def _unfinished_order(self, sale: Sale, order_id: str, order: OrderSeen) -> Iterator[str]:
@@ -559,7 +619,7 @@ class Oracle:
             for refund_id, refund in sale.refunds.items()
             if refund.order_id == order_id and refund.status == "succeeded"
         ]
-        if sorted(done) != sorted(order.refunds):
+        if sorted(done) != sorted(order.standing()):
             yield f"{order_id} knows {order.refunds}, succeeded are {done}"
         for shipment_id, told in order.parcels:
             if shipment_id in self.shipments and self.shipments[shipment_id][1] and not told:
@@ -572,9 +632,26 @@ class Oracle:
                 yield f"{payment_id}: the provider knows an attempt that we do not"
                 continue
             captured, back = self._bank.money(payment_id)
-            held = captured - back + self.console_refunds.get(payment_id, 0)
-            if mine.captured - mine.refunded != held:
-                yield f"{payment_id}: we hold {mine.captured - mine.refunded}, the provider says {held}"
+            held = captured - back + self._unadopted(payment_id)
+            ours = mine.captured - mine.refunded - mine.disputed
+            if ours != held:
+                yield f"{payment_id}: we hold {ours}, the provider says {held}"
+            if mine.disputed != self._bank.held_back(payment_id):
+                yield f"{payment_id}: {mine.disputed} disputed, {self._bank.held_back(payment_id)} held back there"
+
+    def _unadopted(self, payment_id: str) -> int:
+        """Return what went back in the provider's console and is not in our books: a person's to decide."""
+        if payment_id not in self.console_refunds:
+            return 0
+        sale = self.sales["pur_" + payment_id.split("_")[1]]
+        adopted = {refund.there for refund in sale.refunds.values()}
+        return sum(
+            refund.amount
+            for number, refund in self._bank.refunds()
+            if (refund.out_trade_no, refund.state) == (payment_id, "succeeded")
+            and number.startswith("console")
+            and number not in adopted
+        )
 
     def _of_sale(self, sale: Sale) -> dict[str, None]:
         prefix = f"pay_{sale.purchase_id[4:]}_"
@@ -595,7 +672,7 @@ class Oracle:
             there = self._bank.order(number)
             captured, back = self._bank.money(number)
             if there is not None and captured:
-                kept = captured - back + self.console_refunds.get(number, 0)
+                kept = captured - back + self._unadopted(number)
                 theirs[there.paid_currency] = theirs.get(there.paid_currency, 0) + kept
         for currency in {**ours, **theirs}:
             mine, their = ours.get(currency, 0), theirs.get(currency, 0)
@@ -613,11 +690,13 @@ class Oracle:
             dict(self.shipments),
             dict(self.intents),
             set(self.paid_when_closed),
-            dict(self.console_refunds),
+            set(self.console_refunds),
             dict(self._quantities),
             dict(self._quotes),
             self._known_refunds,
             set(self.shown),
+            set(self.contested),
+            set(self.untold),
         )
 
     def restore(self, saved: Any) -> None:
@@ -626,12 +705,13 @@ class Oracle:
         self.sales = {key: _copied(sale) for key, sale in saved[1].items()}
         self.stock = {key: copy.copy(stock) for key, stock in saved[2].items()}
         self.shipments, self.intents = dict(saved[3]), dict(saved[4])
-        self.paid_when_closed, self.console_refunds = set(saved[5]), dict(saved[6])
+        self.paid_when_closed, self.console_refunds = set(saved[5]), set(saved[6])
         self._quantities, self._quotes, self._known_refunds = dict(saved[7]), dict(saved[8]), saved[9]
-        self.shown = set(saved[10])
+        self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
         self._dirty_sales.clear()
         self._dirty_stock.clear()
         self._released.clear()
+        self._sent.clear()
 
 
 def _subject(body: str) -> str:

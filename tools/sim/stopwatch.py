@@ -65,12 +65,22 @@ class Stopwatches:
         self._broken: set[Key] = set()
         self._known: dict[str, None] = {}
         """Attempts of whose capture we were told: by a notice that was acknowledged, or by a query's answer."""
+        self._behind: dict[str, None] = {}
+        """Refunds and attempts of which an acknowledged notice said that one came back, or is contested."""
         self._troubled: set[str] = set()
         """Purchases (the body of their ids) of which a call to the provider failed since service began."""
 
     def told(self, payment_id: str) -> None:
         """Note that the shop knows of a capture now."""
         self._known[payment_id] = None
+
+    def told_more(self, record_id: str) -> None:
+        """Note that the shop was told that a refund came back, or what a payer's bank does about an attempt."""
+        self._behind[record_id] = None
+
+    def moved_again(self, payment_id: str) -> None:
+        """Note that a payer's bank did something more, of which no notice has been acknowledged yet."""
+        self._behind.pop(payment_id, None)
 
     def trouble(self, record_id: str) -> None:
         """Note that a call to the provider about a purchase failed: what waits, waits from now for its back-off."""
@@ -158,6 +168,24 @@ class Stopwatches:
             for refund_id, refund in sale.refunds.items():
                 if refund.status in UNDER_WAY and self._refund_is_behind(refund_id, refund):
                     yield ("unknown", refund_id), seconds
+
+        for record_id in self._lagging():
+            yield ("unknown", record_id), seconds
+
+    def _lagging(self) -> list[str]:
+        """Return those of which we were told something that our record does not say yet; forget the others."""
+        self._behind = {record_id: None for record_id in self._behind if self._lags(record_id)}
+        return list(self._behind)
+
+    def _lags(self, record_id: str) -> bool:
+        """Say whether our record is not yet what we were told of what happened afterwards."""
+        sale = self._oracle.sales.get("pur_" + _body(record_id))
+        if sale is None:
+            return False
+        if record_id in sale.payments:
+            return sale.payments[record_id].disputed != self._bank.held_back(record_id)
+        refund, there = sale.refunds.get(record_id), self._bank.refund(record_id)
+        return refund is not None and refund.status == "succeeded" and there is not None and there.state == "closed"
 
     def _is_late(self, payment_id: str) -> bool:
         """Say whether a capture we know of is neither recorded as the purchase's nor on its way back."""

@@ -290,7 +290,8 @@ class World:
         finally:
             spoilt = [number for number, mood in stand_in._steering.items() if before.get(number) != mood]  # noqa: SLF001
             for number in spoilt:  # What holds once was used up: a call or an answer was lost, or not signed.
-                self.watches.trouble(number)
+                for about in self.oracle.contested if number == "query_dispute" else (number,):
+                    self.watches.trouble(about)
             for call in stand_in.calls[understood:]:
                 operation, _, number = call.partition(" ")
                 if operation == "query" and number not in spoilt and number.startswith("pay_"):
@@ -366,10 +367,20 @@ class World:
         if event_id.startswith("payment.noticed#"):
             data = msgspec.json.decode(body)["data"]
             self.noticed.append(data["payment_id"])
-            if data.get("outcome") == "captured":
-                self.watches.told(data["payment_id"])
+            self._told(data)
         if self.tell:
             self.say(f"      -> {queue}: {body[start : body.find(chr(34), start)]}", about=body)
+
+    def _told(self, data: dict[str, Any]) -> None:
+        """Note what the shop knows by a notice that it has acknowledged, or can know by asking."""
+        payment_id = data["payment_id"]
+        there = self.bank.order(payment_id) if data.get("foreign") else None
+        if data.get("outcome") == "captured" or (there is not None and there.state == "paid"):
+            self.watches.told(payment_id)
+        if data.get("refund_outcome") == "closed" and data["refund_id"].startswith("ref_"):
+            self.watches.told_more(data["refund_id"])
+        if data.get("dispute"):
+            self.watches.told_more(self.bank.attempt_of(data["dispute"]))
 
     def _heard(self, line: str) -> None:
         self._inspect("log", line)
@@ -704,8 +715,7 @@ class World:
             self.storage.save(),
             self.queues.save(),
             self.oracle.save(),
-            {number: _copy(order) for number, order in sandbox.orders.items()},
-            {number: _copy(refund) for number, refund in sandbox.refunds.items()},
+            self.bank.save(),
             list(sandbox.outbox),
             dict(sandbox._steering),  # noqa: SLF001
             sandbox._serial,  # noqa: SLF001
@@ -726,17 +736,16 @@ class World:
         self.storage.restore(saved[0])
         self.queues.restore(saved[1])
         self.oracle.restore(saved[2])
-        sandbox.orders = {number: _copy(order) for number, order in saved[3].items()}
-        sandbox.refunds = {number: _copy(refund) for number, refund in saved[4].items()}
-        sandbox.outbox = list(saved[5])
-        sandbox._steering = dict(saved[6])  # noqa: SLF001
-        sandbox._serial = saved[7]  # noqa: SLF001
-        self.shards = {shard: deque(records) for shard, records in saved[8].items()}
-        self.clock.moment = saved[9]
-        for rng, state in zip(self._rngs(), saved[10], strict=True):
+        self.bank.restore(saved[3])
+        sandbox.outbox = list(saved[4])
+        sandbox._steering = dict(saved[5])  # noqa: SLF001
+        sandbox._serial = saved[6]  # noqa: SLF001
+        self.shards = {shard: deque(records) for shard, records in saved[7].items()}
+        self.clock.moment = saved[8]
+        for rng, state in zip(self._rngs(), saved[9], strict=True):
             rng.setstate(state)
-        self.durable, self.answers = set(saved[11]), dict(saved[12])
-        self._serial = saved[13]
+        self.durable, self.answers = set(saved[10]), dict(saved[11])
+        self._serial = saved[12]
         self.story.clear()
         caches.forget_all()
 
@@ -750,17 +759,14 @@ class World:
         for name, queue in sorted(self.queues.queues.items()):
             parts.append(name)
             parts.extend(sorted(f"{m.visible_at} {m.receives} {m.body[:90]}" for m in queue.messages.values()))
-        parts.extend(str(order) for _, order in sorted(self.sandbox.orders.items()))
-        parts.extend(str(refund) for _, refund in sorted(self.sandbox.refunds.items()))
-        parts.extend(sorted(str((out.due, out.content.get("state"), out.tries)) for out in self.sandbox.outbox))
+        parts.extend(self.bank.state())
+        parts.extend(
+            sorted(str((o.due, o.content.get("state", o.content.get("type")), o.tries)) for o in self.sandbox.outbox)
+        )
         for shard, records in sorted(self.shards.items()):
             parts.append(str(shard))
             parts.extend(str(riders(record["dynamodb"].get("NewImage") or {})) for record in records)
         return hash("\n".join(parts))
-
-
-def _copy(record: Any) -> Any:
-    return type(record)(**vars(record))
 
 
 _SPOKEN = ("merchant_id", "customer", "mchid", "mch_id", "appid", "app_id", "seller_id", "op_user_id", "sign_type")
