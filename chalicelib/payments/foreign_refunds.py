@@ -43,20 +43,29 @@ def whose(provider: str, number: str) -> str:
 
 
 def note(payment: Payment, number: str, amount: Money | None) -> None:
-    """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet."""
+    """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet.
+
+    Raises:
+        RetryLater: if somebody is taking it into the books at this moment: then this is about a refund of ours.
+    """
     story = store.load_story(payment.purchase_id)
-    if known(story, number) is not None or any(_tells(kept, number, amount) for kept in story.quarantined):
-        return
-    named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
-    kept, again = quarantine.keep(payment, WHY, {"refund_id": number, **named})
-    try:
-        if again and not kept.resolved:
-            with UnitOfWork() as work:  # Something has happened: who is booking it has to ask anew.
-                store.save_quarantined(work, kept)
-    except ConcurrentUpdate as lost:
-        raise RetryLater("somebody else handles this notice", delay_s=1) from lost
+    kept = next((kept for kept in story.quarantined if _tells(kept, number, amount)), None)
+    if kept is None:
+        named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
+        quarantine.put_aside(payment, WHY, refund_id=number, **named)
+    elif not kept.resolved:
+        _renew(kept)
     if known(store.load_story(payment.purchase_id), payment, number) is not None:
         raise RetryLater("taken into the books meanwhile", delay_s=1)
+
+
+def _renew(kept: Quarantined) -> None:
+    """Write a kept notice again because something has happened since: who is booking it has to ask anew."""
+    try:
+        with UnitOfWork() as work:
+            store.save_quarantined(work, kept)
+    except ConcurrentUpdate as lost:
+        raise RetryLater("somebody else handles this notice", delay_s=1) from lost
 
 
 def _tells(kept: Quarantined, number: str, amount: Money | None) -> bool:
@@ -100,9 +109,12 @@ def note_billed(provider: str, billed: Billed) -> Refund | None:
     return None
 
 
-def known(story: Story, number: str) -> Refund | None:
-    """Return the refund that was taken into the books under this number of the provider's, if one was."""
-    return next((refund for refund in story.refunds if refund.foreign == number), None)
+def known(story: Story, payment: Payment, number: str) -> Refund | None:
+    """Return the payment's refund in our books that a number is of: ours, or the provider's own."""
+    for refund in story.refunds_of(payment.payment_id):
+        if number in (refund.refund_id, refund.foreign, refund.provider_refund_id):
+            return refund
+    return None
 
 
 def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, by: str) -> Refund:
@@ -111,19 +123,19 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     The provider is asked: only what it says now is booked, against what is left of the payment and the order.
 
     Raises:
-        RefundRefused: if it is no such notice, is booked already, did not go through, or is more than our books have
-            left.
+        RefundRefused: if it is no such notice, is booked already, may be a refund of ours that is under way, did not
+            go through, or is more than our books have left.
         ProviderSilent: if the provider does not answer.
     """
     number = quarantined.said.get("refund_id", "")
     if quarantined.why != WHY or not number:
         raise RefundRefused(why="no_foreign_refund", left=0)
     story = store.load_story(quarantined.purchase_id)
-    if any(number in (refund.refund_id, refund.foreign) for refund in story.refunds):
-        raise RefundRefused(why="booked", left=0)
     payment = story.payment(quarantined.payment_id)
-    if known(story, payment, number) is not None or _maybe_ours(story, payment, quarantined):
-        raise RefundRefused(why="refund_known", left=0)
+    if known(story, payment, number) is not None:
+        raise RefundRefused(why="booked", left=0)
+    if _maybe_ours(story, payment, quarantined):
+        raise RefundRefused(why="refund_under_way", left=0)
     amount = _said(quarantined) or payment.captured or payment.amount
     report = providers.load(payment.provider).query_refund(refunds.order_under(number, payment, amount, reason=""))
     if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT) or report.amount is None:

@@ -202,8 +202,6 @@ def retry_refund(refund_id: str) -> Refund:
     def retry() -> Refund:
         story_, payment, refund = refunds.load_refund(refund_id)
         now = clock.now()
-        if payment.captured is not None and payment.reserved + payment.disputed > payment.captured.minor:
-            raise RefundRefused(why="disputed", left=0)  # It was reserved before the bank took what it would pay.
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
                 again = domain.moved(refund, RefundCause.RETRY, now=now)

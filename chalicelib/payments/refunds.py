@@ -29,8 +29,6 @@ from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
 F = TypeVar("F", bound=events.RefundEvent)
-ASK_AGAIN_S = 30
-"""How soon a word that a refund came back is taken up again when the provider is silent: nobody else would ask."""
 
 
 def refund_fact(kind: type[F], refund: Refund, **more: object) -> F:
@@ -127,10 +125,7 @@ def query_refund_now(refund_id: str) -> Refund:
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
     if report.outcome is RefundOutcome.UNKNOWN:
         raise ProviderSilent(provider=payment.provider)
-    try:
-        return refund if report.outcome is RefundOutcome.ABSENT else apply_answer(refund_id, report)
-    except RetryLater as silent:
-        raise ProviderSilent(provider=payment.provider) from silent
+    return refund if report.outcome is RefundOutcome.ABSENT else apply_answer(refund_id, report)
 
 
 def order_of(payment: Payment, refund: Refund) -> RefundOrder:

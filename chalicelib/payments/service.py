@@ -92,7 +92,6 @@ __all__ = [
     "query_refund_now",
     "record_capture",
     "records",
-    "refund_booked",
     "refund_by_operator",
     "request_refund",
     "resolve_quarantined",

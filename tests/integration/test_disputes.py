@@ -446,3 +446,43 @@ def test_an_order_called_off_during_a_dispute_leaves_what_is_withheld_to_an_oper
     assert resolve(till, sale, {"how": "seen", "note": "given back"}).status == 200
     till.settle()
     assert accounts(sale) == {}
+
+
+def test_a_console_refund_that_fails_while_it_is_booked_is_asked_about_anew(
+    till: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its success was answered, then it failed there and the notice was told, all before the booking was written."""
+    sale, payment_id = till.paid((TOTAL,))
+    number = till.stand.console_refund(payment_id, 705)["id"]
+    till.settle()
+    real = store.save_quarantined
+    failed: list[bool] = []
+
+    def save(*args: Any, **more: Any) -> None:
+        if not failed:
+            failed.append(True)
+            till.stand._fail_refund(till.stand.refunds[number])
+            till.settle()
+        real(*args, **more)
+
+    monkeypatch.setattr(store, "save_quarantined", save)
+    answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
+    assert (answer.status, answer.json["why"]) == (409, "refund_closed")
+    till.settle()
+    assert (story(sale).refunds, payment(payment_id).refunded) == ((), 0)
+    agree(till, sale, payment_id)
+
+
+def test_what_may_be_a_refund_of_ours_is_not_booked_as_a_strangers(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.console_refund(payment_id, 705)
+    till.settle()
+    till.stand.steer(payment_id, down=("refund",))
+    assert till.refund(sale, 705).status == 201
+    till.settle()
+    answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
+    assert (answer.status, answer.json["why"]) == (409, "refund_under_way")
+    till.stand.steer(payment_id, down=())
+    till.wait(timedelta(minutes=2))
+    assert resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id}).status == 200
+    agree(till, sale, payment_id)
