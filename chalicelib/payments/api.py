@@ -229,8 +229,8 @@ def get_story(purchase_id: str) -> StoryView:
     idempotent=False,  # It asks the provider and records the fact it hears, which has a name of its own.
 )
 def query_payment(payment_id: str) -> PaymentRecordView:
-    """Ask the provider about an attempt now and record what it says."""
-    return PaymentRecordView.of(service.query_now(payment_id), [])
+    """Ask the provider about an attempt now, and how the disputes of its money stand, and record what it says."""
+    return PaymentRecordView.of(service.query_by_operator(payment_id), [])
 
 
 @routes.route(

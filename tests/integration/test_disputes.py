@@ -446,3 +446,23 @@ def test_an_order_called_off_during_a_dispute_leaves_what_is_withheld_to_an_oper
     assert resolve(till, sale, {"how": "seen", "note": "given back"}).status == 200
     till.settle()
     assert accounts(sale) == {}
+
+
+def test_an_operator_asks_how_a_dispute_ended_whose_last_notice_was_lost(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.dispute(payment_id)
+    till.settle()
+    till.stand.end_dispute(payment_id, "won")
+    till.stand.outbox.clear()
+    till.wait(timedelta(hours=1), step=timedelta(minutes=30))
+    assert only(sale).status is DisputeStatus.OPEN
+
+    path = f"/v1/operator/payments/{payment_id}/query"
+    till.stand.steer(down=("query_dispute",))
+    silent = till.operate("POST", path, {})
+    assert (silent.status, silent.json["code"]) == (502, "provider_silent")
+    till.stand.steer(down=())
+    asked = till.operate("POST", path, {})
+    assert (asked.status, asked.json["disputed"]["minor"]) == (200, 0)
+    assert (only(sale).status, payment(payment_id).disputed) == (DisputeStatus.WON, 0)
+    agree(till, sale, payment_id)
