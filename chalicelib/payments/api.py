@@ -355,6 +355,6 @@ def query_refund(refund_id: str) -> RefundRecordView:
     raises=(NotFound, IllegalTransition, RefundRefused, ConcurrentUpdate),
     idempotent=False,  # Only a stuck refund takes it, and its own number keeps the provider from paying twice.
 )
-def retry_refund(refund_id: str) -> RefundRecordView:
+def retry_refund(refund_id: str, caller: Caller) -> RefundRecordView:
     """Try a stuck refund again: under its own number, or a new one where the provider closed it."""
-    return RefundRecordView.of(service.retry_refund(refund_id))
+    return RefundRecordView.of(service.retry_refund(refund_id, by=caller.account_id))
