@@ -229,8 +229,8 @@ def get_story(purchase_id: str) -> StoryView:
     idempotent=False,  # It asks the provider and records the fact it hears, which has a name of its own.
 )
 def query_payment(payment_id: str) -> PaymentRecordView:
-    """Ask the provider about an attempt now and record what it says."""
-    return PaymentRecordView.of(service.query_now(payment_id), [])
+    """Ask the provider about an attempt now, and how the disputes of its money stand, and record what it says."""
+    return PaymentRecordView.of(service.query_by_operator(payment_id), [])
 
 
 @routes.route(
@@ -355,6 +355,6 @@ def query_refund(refund_id: str) -> RefundRecordView:
     raises=(NotFound, IllegalTransition, RefundRefused, ConcurrentUpdate),
     idempotent=False,  # Only a stuck refund takes it, and its own number keeps the provider from paying twice.
 )
-def retry_refund(refund_id: str) -> RefundRecordView:
+def retry_refund(refund_id: str, caller: Caller) -> RefundRecordView:
     """Try a stuck refund again: under its own number, or a new one where the provider closed it."""
-    return RefundRecordView.of(service.retry_refund(refund_id))
+    return RefundRecordView.of(service.retry_refund(refund_id, by=caller.account_id))

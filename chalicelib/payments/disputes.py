@@ -14,7 +14,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import attempts, dispute_rules, events, providers, quarantine, store
 from chalicelib.payments.dispute_rules import Dispute, DisputeStatus
-from chalicelib.payments.domain import Payment
+from chalicelib.payments.domain import Payment, ProviderSilent
 from chalicelib.payments.ports import DisputeReport, Inquirer
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -26,6 +26,20 @@ ASK_AGAIN_S = 60
 def dispute(payment_id: str, dispute_id: str) -> Dispute | None:
     """Return one dispute of a payment as we know it, or None."""
     return store.load_dispute(ids.parent_id("pur", payment_id), dispute_id)
+
+
+def ask_again(payment: Payment) -> None:
+    """Ask how the disputes of a payment stand: the notice that ended one may never have come, and nobody chases them.
+
+    Raises:
+        ProviderSilent: if the provider does not answer.
+    """
+    for known in store.load_story(payment.purchase_id).disputes:
+        if known.payment_id == payment.payment_id:
+            try:
+                follow(known.provider, known.number)
+            except RetryLater as silent:
+                raise ProviderSilent(provider=known.provider) from silent
 
 
 def follow(provider: str, number: str) -> Dispute | None:

@@ -400,6 +400,8 @@ class Refund:
     by: str = ""
     """The operator who asked for it, where one did."""
     approved_by: str = ""
+    retried_by: str = ""
+    """The operator who last had it tried again, under this number or with this one for a closed one."""
     booked_on: str = ""
     """Provider and day of the bill that should hold it, once it is done."""
     about: str = ""

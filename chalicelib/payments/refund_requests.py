@@ -189,7 +189,7 @@ def write_request(work: UnitOfWork, payment: Payment, refund: Refund) -> None:
     log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id)
 
 
-def retry_refund(refund_id: str) -> Refund:
+def retry_refund(refund_id: str, *, by: str = "") -> Refund:
     """Try a stuck refund again as an operator: under its own number, or, where the provider closed it, under a new one.
 
     Raises:
@@ -204,7 +204,7 @@ def retry_refund(refund_id: str) -> Refund:
         now = clock.now()
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
-                again = domain.moved(refund, RefundCause.RETRY, now=now)
+                again = replace(domain.moved(refund, RefundCause.RETRY, now=now), retried_by=by)
                 _hold_uncontested(work, payment)
                 write_request(work, payment, again)
                 result = replace(again, version=again.version + 1)
@@ -214,6 +214,7 @@ def retry_refund(refund_id: str) -> Refund:
                 store.save_refund(work, domain.moved(refund, RefundCause.REPLACE, now=now))
                 _hold_uncontested(work, payment)
                 renewed = domain.renewed(refund, domain.next_refund_id(story_, refund.purchase_id), now=now)
+                renewed = replace(renewed, retried_by=by)
                 write_request(work, payment, renewed)
                 result = replace(renewed, version=1)
         return result

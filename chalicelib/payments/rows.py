@@ -218,6 +218,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     freight: bool = False
     by: str = ""
     approved_by: str = ""
+    retried_by: str = ""
     about: str = ""
     renews: str = ""
     origin: str = ""
@@ -267,6 +268,7 @@ def refund_row(refund: Refund) -> RefundRow:
             freight=refund.freight,
             by=refund.by,
             approved_by=refund.approved_by,
+            retried_by=refund.retried_by,
             about=refund.about,
             renews=refund.renews,
             origin=refund.origin,
@@ -303,6 +305,7 @@ def refund_of(row: RefundRow) -> Refund:
         freight=doc.freight,
         by=doc.by,
         approved_by=doc.approved_by,
+        retried_by=doc.retried_by,
         about=doc.about,
         renews=doc.renews,
         origin=doc.origin,

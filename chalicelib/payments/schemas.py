@@ -168,6 +168,8 @@ class RefundRecordView(RefundView):
     freight: bool
     by: str | None = None
     approved_by: str | None = None
+    retried_by: str | None = None
+    """Who last had it tried again."""
     about: str | None = None
     """The complaint that it was asked for in."""
     origin: str | None = None
@@ -190,6 +192,7 @@ class RefundRecordView(RefundView):
             freight=refund.freight,
             by=refund.by or None,
             approved_by=refund.approved_by or None,
+            retried_by=refund.retried_by or None,
             about=refund.about or None,
             origin=refund.origin or None,
             foreign_number=refund.foreign or None,

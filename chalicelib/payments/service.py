@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
 from chalicelib.orders import service as orders
-from chalicelib.payments import store
+from chalicelib.payments import disputes, store
 from chalicelib.payments.approvals import ask_approval, decide_approval, expire_approval, refund_by_operator
 from chalicelib.payments.attempts import chase, conclude_attempts, query_now, record_capture
 from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
@@ -88,6 +88,7 @@ __all__ = [
     "note_foreign_refund",
     "noticed",
     "noticed_of_others",
+    "query_by_operator",
     "query_now",
     "query_refund_now",
     "record_capture",
@@ -102,6 +103,18 @@ __all__ = [
     "take_notice",
     "timeline",
 ]
+
+
+def query_by_operator(payment_id: str) -> Payment:
+    """Ask the provider about an attempt, and how the disputes of its money stand, and record what it says.
+
+    Raises:
+        UnknownPayment: if there is no such attempt.
+        ProviderSilent: if it gives no answer that can be trusted.
+    """
+    payment = query_now(payment_id)
+    disputes.ask_again(payment)
+    return store.load_payment(payment_id)
 
 
 def buyers_story(purchase_id: str, buyer_id: str) -> Story:

@@ -102,8 +102,9 @@ def _of_payment(payment: Payment) -> Iterator[Happening]:
 
 def _of_refund(refund: Refund) -> Iterator[Happening]:
     number = refund.refund_id
+    asked_by = refund.retried_by if refund.renews else refund.by
     yield Happening(
-        refund.requested_at, "refund.requested", number, amount=refund.amount, by=refund.by, note=refund.reason
+        refund.requested_at, "refund.requested", number, amount=refund.amount, by=asked_by, note=refund.reason
     )
     for status, moment in refund.past[1:] if refund.past else ():
         yield Happening(moment, f"refund.{status.value}", number)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.payments import refunds, service
 from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus
 from chalicelib.runtime import outbound
-from tests import dump
+from tests import dump, http, people
 from tests.paying import Till, accounts, payment, story
 
 
@@ -81,6 +82,7 @@ def test_a_renewed_refund_goes_back_under_another_number(till: Till) -> None:
     assert renewed.status == 200, renewed.body
     till.settle()
 
+    assert (renewed.json["retried_by"], renewed.json["by"]) == (till.operator.account_id,) * 2
     fresh = refund_of(sale, renewed.json["refund_id"])
     assert fresh.refund_id != refund_id
     assert (fresh.status, fresh.origin, fresh.bounced_at) == (RefundStatus.SUCCEEDED, refund_id, None)
@@ -212,3 +214,27 @@ def test_a_surplus_that_came_back_is_owed_again(till: Till) -> None:
     assert (payment(payment_id).status, accounts(sale)) == (PaymentStatus.RETURNED, {})
     till.wait(timedelta(minutes=5))
     assert len(story(sale).refunds) == 2
+
+
+def test_who_had_a_refund_tried_again_is_kept_beside_who_asked_for_it(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="failed")
+    refund_id = give_back(till, sale, 700)
+    other = people.operator()
+    token = people.token(other.account_id, Role.BUYER, Role.OPERATOR)
+    till.sandbox.steer(payment_id, refund="succeeded")
+    for same in (True, False):  # Under its own number; when that came back, under another.
+        again = http.call("POST", f"/v1/operator/refunds/{refund_id}/retry", {}, token=token)
+        assert (again.status, again.json["by"], again.json["retried_by"]) == (
+            200,
+            till.operator.account_id,
+            other.account_id,
+        )
+        assert (again.json["refund_id"] == refund_id) is same
+        till.settle()
+        assert refund_of(sale, again.json["refund_id"]).status is RefundStatus.SUCCEEDED
+        till.sandbox.settle(again.json["refund_id"], "closed")
+        till.settle()
+    told = till.operate("GET", f"/v1/operator/purchases/{sale.purchase.purchase_id}/story").json["items"]
+    asked = [(item["record_id"], item["by"]) for item in told if item["what"] == "refund.requested" and "by" in item]
+    assert asked == [(refund_id, till.operator.account_id), (again.json["refund_id"], other.account_id)]

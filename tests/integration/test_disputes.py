@@ -486,3 +486,23 @@ def test_what_may_be_a_refund_of_ours_is_not_booked_as_a_strangers(till: Shop) -
     till.wait(timedelta(minutes=2))
     assert resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id}).status == 200
     agree(till, sale, payment_id)
+
+
+def test_an_operator_asks_how_a_dispute_ended_whose_last_notice_was_lost(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.dispute(payment_id)
+    till.settle()
+    till.stand.end_dispute(payment_id, "won")
+    till.stand.outbox.clear()
+    till.wait(timedelta(hours=1), step=timedelta(minutes=30))
+    assert only(sale).status is DisputeStatus.OPEN
+
+    path = f"/v1/operator/payments/{payment_id}/query"
+    till.stand.steer(down=("query_dispute",))
+    silent = till.operate("POST", path, {})
+    assert (silent.status, silent.json["code"]) == (502, "provider_silent")
+    till.stand.steer(down=())
+    asked = till.operate("POST", path, {})
+    assert (asked.status, asked.json["disputed"]["minor"]) == (200, 0)
+    assert (only(sale).status, payment(payment_id).disputed) == (DisputeStatus.WON, 0)
+    agree(till, sale, payment_id)
