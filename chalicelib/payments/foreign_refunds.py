@@ -70,7 +70,7 @@ def _renew(kept: Quarantined) -> None:
 
 def _tells(kept: Quarantined, number: str, amount: Money | None) -> bool:
     """Say whether a kept notice says it all: notices and bills name one refund, not always with its amount."""
-    return kept.why == WHY and kept.said.get("refund_id") == number and (amount is None or "minor" in kept.said)
+    return kept.why == WHY and kept.said.get("refund_id") == number and amount in (None, _said(kept))
 
 
 @dataclass(frozen=True, slots=True)
