@@ -642,6 +642,13 @@ def test_whatever_a_bill_holds_it_is_read(rows: list[str]) -> None:
         read("\n".join([HEADER, *rows]).encode())
 
 
+def test_what_it_says_in_words_of_its_own_becomes_no_code(wire: Wire) -> None:
+    wire.raw = outbound.Response(200, {}, signed(return_code="FAIL", return_msg="李雷 13800138000 签名错误"))
+    assert qqwallet.build(TOLD).query(ATTEMPT).code == "RETURN_CODE"
+    wire.raw = outbound.Response(200, {}, signed(mch_id="1", return_code="SUCCESS", return_msg="李雷 13800138000"))
+    assert qqwallet.build(TOLD).query(ATTEMPT).code == "OTHER_MERCHANT"
+
+
 def test_a_bill_that_is_an_error(wire: Wire) -> None:
     wire.raw = outbound.Response(200, {}, b"<xml><return_code>FAIL</return_code><return_msg>none</return_msg></xml>")
     with pytest.raises(BillUnavailable, match="none"):

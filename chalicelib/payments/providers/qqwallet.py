@@ -418,8 +418,10 @@ def _read_answer(answer: outbound.Response, told: Configuration) -> _Answer:
         _authentic(fields, told)
     except NoticeRefused as error:  # An unsigned failure may be true, but nobody vouches for it: ask again.
         return _Answer({}, trusted=False, refused=False, code=error.code.upper())
-    if fields.get("mch_id", told.mch_id) != told.mch_id or fields.get("return_code") != "SUCCESS":
-        return _Answer({}, trusted=False, refused=False, code=fields.get("return_msg", "OTHER_MERCHANT")[:64])
+    if fields.get("mch_id", told.mch_id) != told.mch_id:
+        return _Answer({}, trusted=False, refused=False, code="OTHER_MERCHANT")
+    if fields.get("return_code") != "SUCCESS":  # Why, it says in words of its own: they are kept nowhere.
+        return _Answer({}, trusted=False, refused=False, code="RETURN_CODE")
     code = (fields.get("err_code") or fields.get("retcode") or "").upper()[:64]
     return _Answer(fields, trusted=True, refused=fields.get("result_code") != "SUCCESS", code=code)
 
