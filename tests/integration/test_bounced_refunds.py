@@ -155,6 +155,41 @@ def test_while_the_provider_is_silent_nothing_is_taken_back_and_its_word_waits(t
     assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
 
 
+def test_what_a_silent_provider_said_waits_until_it_answers(till: Till) -> None:
+    """A refund that has ended is not chased: nobody but the notice would ask again."""
+    sale, payment_id = till.paid()
+    refund_id = give_back(till, sale, 700)
+    till.sandbox.steer(payment_id, silent_before=("query_refund",) * 3)
+    till.sandbox.settle(refund_id, "closed")
+    till.settle()
+    assert refund_of(sale, refund_id).status is RefundStatus.SUCCEEDED
+
+    till.wait(timedelta(minutes=3))
+    assert refund_of(sale, refund_id).status is RefundStatus.CLOSED
+    assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (0, 1999)
+
+
+def test_an_operator_who_asks_is_told_of_the_silence(till: Till) -> None:
+    sale, payment_id = till.paid()
+    refund_id = give_back(till, sale, 700)
+    till.sandbox.steer(payment_id, notify=False)
+    till.sandbox.settle(refund_id, "closed")
+    before = dump.tables()
+    real = outbound.request
+    asked: list[str] = []
+
+    def once(*args: Any, **more: Any) -> Any:
+        asked.append("")
+        till.sandbox.steer(payment_id, silent_before=("query_refund",) if len(asked) == 2 else ())
+        return real(*args, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(outbound, "request", once)
+        silent = till.operate("POST", f"/v1/operator/refunds/{refund_id}/query", {})
+    assert (silent.status, silent.json["code"]) == (502, "provider_silent")
+    assert dump.differences(before, dump.tables()) == []
+
+
 def test_told_ten_times_and_by_two_at_the_same_moment_it_comes_back_once(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,9 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.payments import disputes, quarantine, refund_requests, store
+from chalicelib.payments import disputes, domain, quarantine, refund_requests, store
 from chalicelib.payments.dispute_rules import DISPUTE, Dispute, DisputeCause, DisputeStatus
-from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.payments.domain import Payment, PaymentStatus, RefundStatus
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests import dump, http, people
@@ -173,6 +173,60 @@ def test_two_at_the_same_moment_book_one_withdrawal(till: Shop, monkeypatch: pyt
     assert (only(sale).taken, only(sale).moves, payment(payment_id).disputed) == (TOTAL, 1, TOTAL)
     entries = [entry.entry_id for entry in ledger.entries(sale.purchase.purchase_id)]
     assert entries.count(f"dispute.moved#{only(sale).dispute_id}#1") == 1
+
+
+def bounced(till: Shop, sale: orders.Sale, minor: int) -> str:
+    """Refund a part, which comes back; returns its number."""
+    refund_id = str(till.refund(sale, minor).json["refund_id"])
+    till.settle()
+    till.stand.settle(refund_id, "closed")
+    till.settle()
+    return refund_id
+
+
+def test_what_came_back_is_not_refunded_again_on_top_of_a_chargeback(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    refund_id = bounced(till, sale, 700)
+    till.stand.dispute(payment_id)
+    till.settle()
+    before = dump.tables()
+    retry = f"/v1/operator/refunds/{refund_id}/retry"
+    refused = till.operate("POST", retry, {})
+    assert (refused.status, refused.json["why"], refused.json["left"]) == (409, "disputed", 0)
+    assert dump.differences(before, dump.tables()) == []
+
+    till.stand.end_dispute(payment_id, "won")
+    till.settle()
+    assert till.operate("POST", retry, {}).status == 200
+    till.settle()
+    assert payment(payment_id).refunded == 700
+    agree(till, sale, payment_id)
+
+
+def test_what_is_left_beside_a_dispute_is_refunded_again(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    refund_id = bounced(till, sale, 700)
+    till.stand.dispute(payment_id, amount=TOTAL - 700)
+    till.settle()
+    assert till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry", {}).status == 200
+
+
+def test_a_dispute_in_the_moment_of_a_renewal_comes_first(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    refund_id = bounced(till, sale, 700)
+    real = domain.check_uncontested
+    rivals: list[str] = []
+
+    def check(held: Payment) -> None:
+        real(held)
+        if not rivals:
+            rivals.append(till.stand.dispute(payment_id)["id"])
+            till.settle()
+
+    monkeypatch.setattr(domain, "check_uncontested", check)
+    refused = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry", {})
+    assert (refused.status, refused.json["why"]) == (409, "disputed")
+    assert [refund.refund_id for refund in story(sale).refunds] == [refund_id]
 
 
 def test_an_older_answer_never_replaces_a_newer_one(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,6 +392,71 @@ def test_two_operators_take_it_into_the_books_once(till: Shop, monkeypatch: pyte
     answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
     assert (rivals[1].status, answer.status, answer.json["code"]) == (200, 409, "illegal_transition")
     assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+
+
+def test_one_refund_told_with_two_amounts_is_taken_into_the_books_once(till: Shop) -> None:
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.steer(notice_currency="USD")
+    refund = till.stand.console_refund(payment_id, 705)
+    till.settle()
+    till.stand.steer(notice_currency=None)
+    till.stand._emit("refund.updated", refund)
+    till.settle()
+    first, second = sorted(story(sale).quarantined, key=lambda held: held.said["currency"])
+    order_id = sale.orders[0].order_id
+    answers = []
+    for held in (first, second):
+        path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/quarantined/{held.quarantine_id}/resolve"
+        answers.append(till.operate("POST", path, {"how": "adopt", "order_id": order_id}))
+    assert [answer.status for answer in answers] == [200, 409]
+    assert answers[1].json["why"] == "refund_known"
+    assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+
+
+def test_one_that_comes_back_while_it_is_taken_into_the_books_is_not(
+    till: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came back, and was told, between the provider's answer and our booking of it."""
+    sale, payment_id = till.paid((TOTAL,))
+    refund = till.stand.console_refund(payment_id, 705)
+    till.settle()
+    real = refund_requests.within_order
+    rivals: list[str] = []
+
+    def within_order(*args: Any) -> None:
+        real(*args)
+        if not rivals:
+            rivals.append(refund["id"])
+            till.stand._fail_refund(refund)
+            till.settle()
+
+    monkeypatch.setattr(refund_requests, "within_order", within_order)
+    answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
+    assert (answer.status, answer.json["why"]) == (409, "refund_closed")
+    assert (story(sale).refunds, payment(payment_id).refunded) == ((), 0)
+    agree(till, sale, payment_id)
+
+
+def test_what_may_be_a_refund_of_ours_is_not_taken_for_a_strangers(till: Shop) -> None:
+    """Stripe has it, its answer was lost, and its event bears no number of ours: somebody emptied the metadata."""
+    sale, payment_id = till.paid((TOTAL,))
+    till.stand.steer(payment_id, silent_after=("refund",), notify=False)
+    assert till.refund(sale, 705).status == 201
+    till.settle()
+    (made,) = till.stand.refunds.values()
+    till.stand._emit("refund.updated", {**made, "metadata": {}})
+    till.settle()
+    order_id = sale.orders[0].order_id
+    early = resolve(till, sale, {"how": "adopt", "order_id": order_id})
+    assert (early.status, early.json["why"]) == (409, "refund_known")
+    till.wait(timedelta(minutes=2))
+    late = resolve(till, sale, {"how": "adopt", "order_id": order_id})
+    assert (late.status, late.json["why"]) == (409, "refund_known")
+    assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+    till.stand._emit("refund.updated", {**made, "metadata": {}})  # By its number there it is known as ours by now.
+    till.settle()
+    assert len(story(sale).quarantined) == 1
+    agree(till, sale, payment_id)
 
 
 def test_a_console_refund_at_a_provider_that_names_our_number(cloud: str, noon: Any) -> None:

@@ -221,6 +221,20 @@ def again_healed(before: list[Any], now: list[Any]) -> list[Any]:
     return now
 
 
+def test_a_console_refund_in_the_books_is_ours_on_the_bill(till: Till) -> None:
+    sale, payment_id = till.paid()
+    till.sandbox.console_refund(payment_id, 77)
+    till.settle()
+    [held] = story(sale).quarantined
+    path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/quarantined/{held.quarantine_id}/resolve"
+    assert till.operate("POST", path, {"how": "adopt", "order_id": sale.orders[0].order_id}).status == 200
+    next_morning(till)
+    reconcile(till)
+    assert [lines(till, finding) for finding in ("unknown_refund", "missing_there")] == [[], []]
+    assert len(lines(till, "match")) == 2
+    assert cases(till) == []
+
+
 def test_a_refund_the_bill_calls_failed_is_a_case(till: Till) -> None:
     sale, _ = till.paid((5000,))
     refund(till, sale, 500)

@@ -12,8 +12,8 @@ from tools.sim import exhaustive, mutants
 from tools.sim.__main__ import play
 
 SEEDS = range(8)
-LONG = {"expiry / new attempt", "cancel / new attempt"}
-"""Thousands of interleavings with a crash at each: `make sim-pairs` walks them."""
+LONG = {"expiry / new attempt", "cancel / new attempt", *exhaustive.AFTERWARDS}
+"""Walked without crashes here: `make sim-pairs` walks them with one at each call."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -59,7 +59,7 @@ def test_a_deadly_pair_keeps_every_promise_in_every_order(name: str) -> None:
 
 
 SLOW = {"a consumer deletes what it failed at", "a deadline fires without looking again"}
-"""Bugs that take tens of thousands of steps to show: `make sim-mutants` hunts them."""
+"""Bugs whose known seeds move with every change, and that take tens of thousands of steps then: `make sim-mutants`."""
 
 
 @pytest.mark.parametrize("name", sorted(set(mutants.MUTANTS) - SLOW))

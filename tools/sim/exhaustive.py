@@ -618,6 +618,11 @@ def dispute_and_renewal(stage: Stage) -> Sequence[tuple[str, Work]]:
     return [("dispute", stage.told(payment_id)), ("renewal", retry)]
 
 
+AFTERWARDS = (
+    *("bounce / refund of the rest", "bounce / question", "adoption / bounce of it", "adoption / refund"),
+    *("adoption / adoption", "dispute / refund", "dispute / renewal"),
+)
+"""Pairs about money that had settled."""
 AT_STRIPE = ("dispute / refund", "dispute / renewal")
 """Pairs that only a provider can play which tells of disputes."""
 PAIRS: dict[str, Pair] = {

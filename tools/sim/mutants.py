@@ -461,23 +461,22 @@ BY_THE_CLOCK = (
 """Bugs that lose nothing and are only late."""
 
 KNOWN: dict[str, int] = {
-    "a row's version is not checked": 5,
-    "a silent provider counts as closed": 4,
-    "a notice is acknowledged before it is durable": 3,
-    "a notice's amount is believed": 67,
-    "a capture after expiry is dropped": 4,
-    "a refund gets a new number when it is sent again": 4,
-    "a refund counts on its order at every telling": 4,
-    "commission is rounded at each refund": 5,
-    "a deadline fires without looking again": 21,
-    "the relay goes on after a failed send": 5,
-    "a consumer deletes what it failed at": 13,
-    "the deadline job sleeps through four runs of five": 21,
-    "back-off grows without a cap": 42,
-    "a surplus is sent back only when somebody asks about it again": 4,
-    "nobody asks about an attempt once the buyer has its link": 11,
+    "a silent provider counts as closed": 3,
+    "a notice's amount is believed": 13,
+    "a capture after expiry is dropped": 6,
+    "commission is rounded at each refund": 21,
+    "a deadline fires without looking again": 4,
+    "a consumer deletes what it failed at": 52,
+    "the deadline job sleeps through four runs of five": 11,
+    "back-off grows without a cap": 35,
+    "a word that a refund failed is believed without asking": 4,
+    "a word that a refund came back is dropped when the provider is silent": 42,
+    "contested money can be refunded": 8,
+    "a refund is asked for again though its money is contested": 5,
+    "adoption books what the notice said without asking": 72,
+    "a genuine notice of others is kept and nobody asks": 32,
 }
-"""Seeds that found a bug when last looked at, tried first by the tests. Where a change moved them, the hunt goes on."""
+"""Seeds that found a bug when last looked at, tried first by the tests (the others are found in seed 0). Where a change moved them, the hunt goes on."""
 
 
 @dataclass
@@ -538,7 +537,7 @@ def main() -> int:
     hunts = [_hunted(arguments.only)] if arguments.only else hunt_all(workers=arguments.workers)
     for one in hunts:
         where = f"seed {one.seed:3d}, {one.steps:6d} steps" if one.found else f"NOT FOUND in {one.steps} steps"
-        print(f"{one.name:52} {where:26} {one.seconds:5.1f} s  {one.found[:110]}")
+        print(f"{one.name:70} {where:26} {one.seconds:5.1f} s  {one.found[:110]}")
     missed = [one.name for one in hunts if not one.found]
     print(json.dumps({"mutants": len(hunts), "found": len(hunts) - len(missed), "missed": missed}))
     return 1 if missed else 0

@@ -377,8 +377,10 @@ class World:
         there = self.bank.order(payment_id) if data.get("foreign") else None
         if data.get("outcome") == "captured" or (there is not None and there.state == "paid"):
             self.watches.told(payment_id)
-        if data.get("refund_outcome") == "closed" and data["refund_id"].startswith("ref_"):
-            self.watches.told_more(data["refund_id"])
+        if data.get("refund_outcome") == "closed":
+            back = self.bank.refund(data["refund_id"])
+            if back is not None and back.state == "closed":  # Else it is an old word, from before it went through.
+                self.watches.told_more(data["refund_id"])
         if data.get("dispute"):
             self.watches.told_more(self.bank.attempt_of(data["dispute"]))
 
