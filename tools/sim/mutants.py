@@ -476,7 +476,9 @@ KNOWN: dict[str, int] = {
     "adoption books what the notice said without asking": 72,
     "a genuine notice of others is kept and nobody asks": 32,
 }
-"""Seeds that found a bug when last looked at, tried first by the tests (the others are found in seed 0). Where a change moved them, the hunt goes on."""
+"""Seeds that found a bug when last looked at, tried first by the tests; the others are found in seed 0.
+
+Where a change moved them, the hunt goes on."""
 
 
 @dataclass
