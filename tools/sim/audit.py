@@ -88,7 +88,10 @@ def _day(world: World, day: date) -> list[dict[str, Any]]:
 def _judge(world: World, day: date, line: dict[str, Any]) -> None:
     finding, said = line["finding"], line.get("line") or {}
     by_console = bool(said) and said["kind"] == "refund" and not said.get("refund_id", "").startswith("ref_")
-    if finding == "match" and not by_console:
+    booked = {said.get("refund_id"), said.get("provider_refund_id")} & set(_adopted(world))
+    if finding == "match" and (not by_console or booked):
+        return
+    if line.get("healed"):  # A word that was lost: the bill made us ask, and the books follow.
         return
     number = said.get("refund_id", "")
     theirs = {ours: name for name, ours in _adopted(world).items()}
