@@ -11,7 +11,7 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.payments import service as payments
 from chalicelib.payments.events import PaymentDisputed
-from chalicelib.payments.service import DisputeStatus, Payment, Refund
+from chalicelib.payments.service import DisputeStatus, Payment, Refund, RefundStatus
 from chalicelib.reconciliation import domain, store
 from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Finding, Judged, Kind, Run, Turn
 from chalicelib.reconciliation.events import CaseClosed, CaseEvent, CaseOpened
@@ -195,6 +195,8 @@ def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
 def refund_done(refund_id: str) -> None:
     """Settle what was open about a refund that went through after all, under its own number or an earlier one."""
     record = _refund(refund_id)
+    if record is not None and record.status is not RefundStatus.SUCCEEDED:
+        return  # It came back since: what is open about it stays open.
     if record is not None and record.foreign:
         _settle_unknown(record, _provider(record))
     if record is None or (record.version < 3 and not record.renews):

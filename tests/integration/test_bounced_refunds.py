@@ -13,6 +13,7 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.payments import refunds, service
 from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus
+from chalicelib.reconciliation import service as reconciliation
 from chalicelib.runtime import outbound
 from tests import dump, http, people
 from tests.paying import Till, accounts, payment, story
@@ -273,3 +274,15 @@ def test_who_had_a_refund_tried_again_is_kept_beside_who_asked_for_it(till: Till
     told = till.operate("GET", f"/v1/operator/purchases/{sale.purchase.purchase_id}/story").json["items"]
     asked = [(item["record_id"], item["by"]) for item in told if item["what"] == "refund.requested" and "by" in item]
     assert asked == [(refund_id, till.operator.account_id), (again.json["refund_id"], other.account_id)]
+
+
+def test_a_success_told_again_leaves_the_case_of_what_came_back_open(till: Till) -> None:
+    sale, _ = till.paid()
+    refund_id = give_back(till, sale, 700)
+    till.sandbox.settle(refund_id, "closed")
+    till.settle()
+    reconciliation.refund_done(refund_id)
+    assert cases(till) == [("refund_stuck", "bounced")]
+    service.retry_refund(refund_id)
+    till.settle()
+    assert cases(till) == []

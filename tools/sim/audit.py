@@ -87,15 +87,14 @@ def _day(world: World, day: date) -> list[dict[str, Any]]:
 
 def _judge(world: World, day: date, line: dict[str, Any]) -> None:
     finding, said = line["finding"], line.get("line") or {}
-    by_console = bool(said) and said["kind"] == "refund" and not said.get("refund_id", "").startswith("ref_")
+    by_console = bool(said) and said["kind"] == "refund" and not line["key"].startswith("ref_")
     booked = {said.get("refund_id"), said.get("provider_refund_id")} & set(_adopted(world))
     if finding == "match" and (not by_console or booked):
         return
     if line.get("healed"):  # A word that was lost: the bill made us ask, and the books follow.
         return
-    number = said.get("refund_id", "")
     theirs = {ours: name for name, ours in _adopted(world).items()}
-    there = world.bank.refund(theirs.get(number, number))
+    there = world.bank.refund(theirs.get(line["key"], line["key"]))
     bounced = said.get("kind") == "refund_returned" or (there is not None and there.state in ("failed", "closed"))
     contested = bool(said) and said["kind"] == "dispute"
     # Money that went and came back, and what a bank holds, is for a person to see.

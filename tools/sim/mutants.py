@@ -364,15 +364,15 @@ def _believe_failures() -> AbstractContextManager[Any]:
 
 @mutant("a word that a refund came back is dropped when the provider is silent")
 def _drop_failures() -> AbstractContextManager[Any]:
-    from chalicelib.kernel.errors import RetryLater
     from chalicelib.payments import refunds
+    from chalicelib.payments.domain import ProviderSilent
 
     real = refunds._ask_again  # noqa: SLF001
 
     def ask_again(refund_id: str) -> Any:
         try:
             return real(refund_id)
-        except RetryLater:
+        except ProviderSilent:
             return refunds.load_refund(refund_id)[2]
 
     return patch.object(refunds, "_ask_again", ask_again)
