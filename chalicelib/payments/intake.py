@@ -112,7 +112,7 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     if refund is None:
         foreign_refunds.note(payment, number, amount)
         return
-    if proves and notice.refund_outcome is not None:
+    if proves and notice.refund_outcome in _PROVED:
         report = RefundReport(RefundOutcome(notice.refund_outcome), amount, notice.provider_refund_id, notice.at)
     else:
         adapter = providers.load(payment.provider)
@@ -126,6 +126,9 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
             raise RetryLater("told that a refund came back", delay_s=attempts.ASK_AGAIN_S) from silent
 
 
+_PROVED = (RefundOutcome.SUCCEEDED, RefundOutcome.PENDING)
+"""What a notice's word is enough for. One that a number is dead or stuck may be long past and would lead to paying
+again under another number: that is asked about."""
 _NOBODY_ASKS = (RefundStatus.SUCCEEDED, RefundStatus.ABNORMAL, RefundStatus.FAILED)
 """States that may still change and have no deadline: a notice is the only word that they did."""
 

@@ -857,6 +857,24 @@ def test_a_renewed_refund_is_held_against_the_providers_limits(till: Till, monke
     assert dump.differences(before, dump.tables()) == []
 
 
+@pytest.mark.parametrize("word", ["closed", "failed", "abnormal"])
+def test_a_word_that_a_refund_is_dead_is_asked_about_before_it_is_believed(till: Till, word: str) -> None:
+    """Long past, but younger than all we have heard: believed, an operator would pay again under another number."""
+    sale, payment_id = till.paid()
+    till.sandbox.steer(payment_id, refund="pending", notify=False)
+    refund_id = ask_refund(till, sale, 700).json["refund_id"]
+    till.settle()
+    till.sandbox.settle(refund_id, "succeeded")
+    headers, body = notice(
+        till, payment_id, kind="refund", out_refund_no=refund_id, refund_id="sbr00000003", state=word, amount=700
+    )
+    till.post(WEBHOOK, headers, body)
+    till.settle()
+    assert story(sale).refunds[0].status is RefundStatus.SUCCEEDED
+    assert payment(payment_id).refunded == 700
+    assert story(sale).quarantined == ()
+
+
 def test_an_operator_asks_about_a_refund(till: Till) -> None:
     sale, payment_id = till.paid()
     till.sandbox.steer(payment_id, refund="pending", notify=False)
