@@ -116,7 +116,7 @@ def test_every_order_of_facts_ends_in_one_state(till: Till, sequence: list[str],
     check(till, sale, {"first": first, "second": second}, paid, expired="expired" in sequence)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sequence=st.lists(
         st.sampled_from(["sent", "chased", "noticed pending", "noticed succeeded", "pumped"]), min_size=1, max_size=10

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -354,17 +354,26 @@ def _rely_on_notices() -> AbstractContextManager[Any]:
 
 @mutant("a word that a refund failed is believed without asking")
 def _believe_failures() -> AbstractContextManager[Any]:
-    from chalicelib.payments import refunds
+    from chalicelib.payments import intake, refunds
+    from chalicelib.payments.ports import RefundOutcome
 
     def ask_again(refund_id: str) -> Any:
         return refunds._bounce(*refunds.load_refund(refund_id), code="said")  # noqa: SLF001
 
-    return patch.object(refunds, "_ask_again", ask_again)
+    return _both(patch.object(intake, "_PROVED", tuple(RefundOutcome)), patch.object(refunds, "_ask_again", ask_again))
+
+
+@contextmanager
+def _both(*patches: AbstractContextManager[Any]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for one in patches:
+            stack.enter_context(one)
+        yield
 
 
 @mutant("a word that a refund came back is dropped when the provider is silent")
 def _drop_failures() -> AbstractContextManager[Any]:
-    from chalicelib.payments import refunds
+    from chalicelib.payments import intake, refunds
     from chalicelib.payments.domain import ProviderSilent
 
     real = refunds._ask_again  # noqa: SLF001
@@ -375,7 +384,7 @@ def _drop_failures() -> AbstractContextManager[Any]:
         except ProviderSilent:
             return refunds.load_refund(refund_id)[2]
 
-    return patch.object(refunds, "_ask_again", ask_again)
+    return _both(patch.object(intake, "_NOBODY_ASKS", ()), patch.object(refunds, "_ask_again", ask_again))
 
 
 @mutant("a refund that came back leaves the ledger as it was")
@@ -469,7 +478,7 @@ KNOWN: dict[str, int] = {
     "a consumer deletes what it failed at": 52,
     "the deadline job sleeps through four runs of five": 11,
     "back-off grows without a cap": 35,
-    "a word that a refund failed is believed without asking": 4,
+    "a word that a refund failed is believed without asking": 6,
     "a word that a refund came back is dropped when the provider is silent": 42,
     "contested money can be refunded": 8,
     "a refund is asked for again though its money is contested": 5,
