@@ -9,7 +9,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.payments import attempts, disputes, domain, foreign_refunds, providers, quarantine, refunds, store
-from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined, RefundStatus
+from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined, Refund, RefundStatus
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundReport
 from chalicelib.runtime import log
@@ -117,13 +117,21 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     else:
         adapter = providers.load(payment.provider)
         report = adapter.query_refund(refunds.order_of(payment, refund))
-        if report.outcome is RefundOutcome.UNKNOWN and refund.status in _NOBODY_ASKS:
+        if report.outcome is RefundOutcome.UNKNOWN and _must_wait(refund, dead=proves):
             raise RetryLater("told of a refund, and the provider is silent", delay_s=attempts.ASK_AGAIN_S)
     if report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
         try:
             refunds.apply_answer(refund.refund_id, report)
         except ProviderSilent as silent:
             raise RetryLater("told that a refund came back", delay_s=attempts.ASK_AGAIN_S) from silent
+
+
+def _must_wait(refund: Refund, *, dead: bool) -> bool:
+    """Say whether a word about a refund must wait while the provider is silent.
+
+    Nobody else would ask; or it says that the number is ``dead``, and a success that is older may still be on its way.
+    """
+    return dead or refund.status in _NOBODY_ASKS
 
 
 _PROVED = (RefundOutcome.SUCCEEDED, RefundOutcome.PENDING)

@@ -384,7 +384,9 @@ def _drop_failures() -> AbstractContextManager[Any]:
         except ProviderSilent:
             return refunds.load_refund(refund_id)[2]
 
-    return _both(patch.object(intake, "_NOBODY_ASKS", ()), patch.object(refunds, "_ask_again", ask_again))
+    return _both(
+        patch.object(intake, "_must_wait", lambda *_, **__: False), patch.object(refunds, "_ask_again", ask_again)
+    )
 
 
 @mutant("a refund that came back leaves the ledger as it was")
