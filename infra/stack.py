@@ -16,6 +16,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import problems
+from chalicelib.runtime.http.headers import NOSNIFF
 from infra import functions, policies
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
@@ -321,6 +322,7 @@ def _gateway_response(kind: str) -> Json:
     parameters = {
         "gatewayresponse.header.Content-Type": f"'{problems.CONTENT_TYPE}'",
         "gatewayresponse.header.Cache-Control": "'no-store'",
+        **{f"gatewayresponse.header.{name}": f"'{value}'" for name, value in NOSNIFF.items()},
     }
     if status == 429:
         parameters["gatewayresponse.header.Retry-After"] = "'1'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from chalicelib import topology
 from chalicelib.kernel.errors import (
     Busy,
     Forbidden,
+    HeadersTooLarge,
     IdempotencyKeyReused,
     Invalid,
     Malformed,
@@ -38,10 +40,12 @@ Headless commerce for a marketplace with many merchants.
 - Money is an integer of minor units beside its currency; times are RFC 3339 in UTC; ids are prefixed and sortable.
 - Errors are RFC 9457 problems with a stable `code`, in the language of `Accept-Language` (`zh-CN` or `en`).
 - A POST that creates or moves something takes an `Idempotency-Key`: the same key and body give the same answer.
+- A field of an answer that there is nothing to say of is absent, never null.
 - Lists are paged by opaque cursors: send `next_cursor` back as `cursor`.
 
 面向多商户平台的无界面电商后端：金额为最小货币单位的整数；时间为 UTC；错误为带固定 `code` 的 RFC 9457 文档，
-语言由 `Accept-Language` 决定；创建类 POST 需要 `Idempotency-Key`，重复提交得到同一结果；列表使用游标分页。"""
+语言由 `Accept-Language` 决定；创建类 POST 需要 `Idempotency-Key`，重复提交得到同一结果；
+没有内容的字段不出现，绝不为 null；列表使用游标分页。"""
 
 TAGS_ZH = {
     "auth": "账号",
@@ -132,8 +136,7 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found += [Malformed, Invalid]
     elif route.access is not Access.PROVIDER:
         found.append(Invalid)
-    if route.method in ("POST", "PUT", "PATCH", "DELETE"):
-        found.append(TooLarge)
+    found += [TooLarge, HeadersTooLarge]  # Of any method: a body that nobody asked for is refused too.
     if route.idempotent:
         found += [MissingIdempotencyKey, IdempotencyKeyReused]
     return list(dict.fromkeys([*found, Busy, Unexpected]))
@@ -162,10 +165,45 @@ def _schemas(routes: list[Route]) -> tuple[Json, dict[tuple[type[BaseModel], str
         ref_template="#/components/schemas/{model}",
     )
     found: Json = definitions.get("$defs", {})
+    named = {key: str(reference["$ref"]).rsplit("/", 1)[1] for key, reference in refs.items()}
+    answered = {name for (_, mode), name in named.items() if mode == "serialization"}
+    asked = {name for (_, mode), name in named.items() if mode == "validation"}
+    for name in reached(answered, found) - reached(asked, found):
+        leave_out_nulls(found[name])
     for schema in found.values():
         if "description" in schema:
             schema["description"] = _prose(schema["description"])
     return found, dict(refs)  # type: ignore[arg-type]
+
+
+def reached(names: Iterable[str], definitions: Json) -> set[str]:
+    """Return the schemas that these are made of, with themselves."""
+    done: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in done:
+            done.add(name)
+            left += re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(definitions[name]))
+    return done
+
+
+def leave_out_nulls(schema: Json) -> None:
+    """Describe an answer as it is sent: what there is nothing to say of is absent, never null."""
+    for name, part in schema.get("properties", {}).items():
+        choices = [choice for choice in part.get("anyOf", ()) if choice.get("type") != "null"]
+        if len(choices) == len(part.get("anyOf", ())):
+            continue
+        schema["required"] = [one for one in schema.get("required", ()) if one != name]
+        if part.get("default", ...) is None:
+            del part["default"]
+        if len(choices) == 1:
+            del part["anyOf"]
+            part.update({key: value for key, value in choices[0].items() if key not in part})
+        else:
+            part["anyOf"] = choices
+    if not schema.get("required", True):
+        del schema["required"]
 
 
 def _paths(routes: list[Route], refs: dict[tuple[type[BaseModel], str], Json], schemas: Json) -> Json:
@@ -274,7 +312,8 @@ def _success(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> tup
         schema = refs[(route.returns, "serialization")]
         success = {"description": "The answer.", "content": {route.returns_type: {"schema": schema}}}
     elif not route.returns_type.startswith("application/json"):
-        success = {"description": "The answer.", "content": {route.returns_type: {"schema": {"type": "string"}}}}
+        kind = "object" if "json" in route.returns_type else "string"
+        success = {"description": "The answer.", "content": {route.returns_type: {"schema": {"type": kind}}}}
     elif route.status == 200 and route.access is not Access.PROVIDER:
         status = 204
     headers = {"X-Request-Id": "RequestId"}

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,7 @@ ALGORITHM = "EdDSA"
 TYPE = "at+jwt"
 """RFC 9068, section 2.1: an access token never passes for another kind of JWT, nor another kind for it."""
 LONGEST_TOKEN = 2048
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 REMEMBERED = 2048
 """Verified tokens kept in a process: some 2 MB at most."""
 
@@ -134,7 +136,8 @@ def caller_of(token: str) -> Caller:
 def _verify(token: str, now_s: float) -> tuple[float, Caller]:
     import jwt
 
-    if len(token) > LONGEST_TOKEN:
+    # Decoders of base64 skip what they do not know: a token has one spelling.
+    if len(token) > LONGEST_TOKEN or not _TOKEN.fullmatch(token):
         raise Unauthenticated
     try:
         header = jwt.get_unverified_header(token)

@@ -133,6 +133,13 @@ class TooLarge(ShopError):
     shown = ("cap_bytes",)
 
 
+class HeadersTooLarge(ShopError):
+    """Request line and headers are longer than API Gateway takes: it refuses them before anything of ours runs."""
+
+    code, status = "headers_too_large", 431
+    en, zh = "The request line and headers are over 10,240 bytes.", "请求行与请求头合计超过 10240 字节。"
+
+
 class Throttled(ShopError):
     """Too many attempts."""
 

@@ -41,4 +41,4 @@ def openapi_document() -> Reply:
 )
 def docs_page() -> Reply:
     """A page that reads the OpenAPI document. It needs nothing but this API."""
-    return Reply(_text("docs.html"), headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"})
+    return Reply(_text("docs.html"), headers={"Content-Security-Policy": _POLICY})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +88,10 @@ def test_a_head_answer_has_no_body(server: Server) -> None:
     ],
 )
 def test_refuses_what_is_ambiguous_or_too_large(server: Server, raw: bytes, wanted: int) -> None:
-    assert status(ask(server, raw)) == wanted
+    answer = ask(server, raw)
+    assert status(answer) == wanted
+    assert b"X-Content-Type-Options: nosniff" in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == wanted
 
 
 def test_a_taken_port_is_replaced_by_a_free_one(server: Server) -> None:
@@ -150,3 +154,13 @@ def test_a_function_that_raises_is_a_bad_gateway() -> None:
         raise RuntimeError
 
     assert Gateway(broken, ["/"])(Request("GET", "/", [], b"", "")).status == 502
+
+
+def test_headers_that_the_gateway_does_not_take_are_refused_as_it_does() -> None:
+    gateway = Gateway(lambda event, _: {"statusCode": 200, "body": ""}, ["/"])
+
+    assert gateway(Request("GET", "/", [("x", "y" * 10_000)], b"", "")).status == 200
+    refused = gateway(Request("GET", "/", [("x", "y" * 5_000), ("z", "y" * 5_300)], b"", ""))
+    assert refused.status == 431
+    assert json.loads(refused.body)["code"] == "headers_too_large"
+    assert ("X-Content-Type-Options", "nosniff") in refused.headers

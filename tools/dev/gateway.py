@@ -11,12 +11,15 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
+from chalicelib.runtime.http.headers import NOSNIFF
 from tools.dev.httpd import Request, Response
 
 PAYLOAD_CAP = 10 * 1024 * 1024
 """API Gateway's payload limit."""
 LAMBDA_CAP = 6 * 1024 * 1024
 """Lambda's limit for a synchronous event and for its answer."""
+HEADERS_CAP = 10_240
+"""API Gateway's limit for the request line and all headers together."""
 TIMEOUT_S = 29.0
 CONCURRENCY = 64
 
@@ -70,6 +73,9 @@ class Gateway:
 
     def __call__(self, request: Request) -> Response:
         """Serve one request."""
+        head = len(request.method) + len(request.target) + sum(len(n) + len(v) for n, v in request.headers)
+        if head > HEADERS_CAP:
+            return _message(431, "Request Header Fields Too Large")
         if len(request.body) * 4 / 3 > LAMBDA_CAP:
             return _message(413, "Request Too Long")
         event = self.event(request)
@@ -169,8 +175,12 @@ def _message(status: int, message: str) -> Response:
         "type": "about:blank",
         "title": message,
         "status": status,
-        "code": {413: "too_large", 429: "too_many_requests", 504: "timed_out"}.get(status, "internal_error"),
+        "code": _CODES.get(status, "internal_error"),
         "detail": message,
         "request_id": "none",
     }
-    return Response(status, [("Content-Type", "application/problem+json")], json.dumps(document).encode())
+    headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store"), *NOSNIFF.items()]
+    return Response(status, headers, json.dumps(document).encode())
+
+
+_CODES = {413: "too_large", 429: "too_many_requests", 431: "headers_too_large", 504: "timed_out"}

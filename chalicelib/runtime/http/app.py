@@ -17,7 +17,9 @@ from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Authenticate, Caller, admit
-from chalicelib.runtime.http.routes import Request, Routes, language_of
+from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
+from chalicelib.runtime.http.languages import language_of
+from chalicelib.runtime.http.routes import Request, Routes
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -66,9 +68,9 @@ class App(Chalice):
         def view(**path_parameters: str) -> Response:
             routes: Routes = import_module(module).routes
             route = routes.find(method, path)
-            request = _request(self.current_request)
+            request, headers_in = _request(self.current_request)
             try:
-                caller = admit(route.access, request.headers.get("authorization"), self._authenticate)
+                caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
                 status, body, headers = route.serve(request, path_parameters, caller)
@@ -92,13 +94,12 @@ class App(Chalice):
         """Serve one API Gateway (REST, v1) proxy event."""
         started = time.perf_counter()
         gateway = event.get("requestContext") or {}
-        headers = event.get("headers") or {}
         request_id = str(gateway.get("requestId") or "none")
         where = context.Context(
             request_id=request_id,
             cause_id="http",
             actor="anonymous",
-            language=language_of(next((v for k, v in headers.items() if k.lower() == "accept-language"), None)),
+            language=language_of(headers_of(event).get("accept-language")),
         )
         with context.use(where):
             resource = gateway.get("resourcePath")
@@ -108,7 +109,9 @@ class App(Chalice):
             else:
                 answer = super().__call__(event, lambda_context)
                 self._reshape(answer)
-            answer.setdefault("headers", {})["X-Request-Id"] = request_id
+            headers = answer.setdefault("headers", {})
+            headers["X-Request-Id"] = request_id
+            headers.update(NOSNIFF)  # Here, where refusals of Chalice's and faults pass too.
             log.info(
                 "request",
                 method=gateway.get("httpMethod"),
@@ -140,15 +143,17 @@ class Unexpected(ShopError):
     en, zh = "Something went wrong on our side.", "服务器内部错误。"
 
 
-def _request(chalice_request: Any) -> Request:
+def _request(chalice_request: Any) -> tuple[Request, Headers]:
     event = chalice_request.to_original_event()
+    headers = headers_of(event)
     body = event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    return Request(
+    request = Request(
         method=chalice_request.method,
         path=event.get("path") or chalice_request.path,
-        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        headers=headers,
         query=event.get("queryStringParameters") or {},
         body=raw,
         source_ip=((event.get("requestContext") or {}).get("identity") or {}).get("sourceIp", ""),
     )
+    return request, headers

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.kernel import context
 from chalicelib.kernel.errors import Invalid, Malformed, NotFound, ShopError, TooLarge
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.intents import Intent
@@ -279,14 +278,3 @@ class Routes:
             if entry.method == method and entry.path == path:
                 return entry
         raise LookupError(f"{self.tag} declares no {method} {path}")
-
-
-def language_of(accept_language: str | None) -> str:
-    """Return ``zh`` or ``en`` for an Accept-Language header: the first of the two that is named, else English."""
-    for part in (accept_language or "").split(","):
-        name = part.split(";")[0].strip().lower()
-        if name.startswith("zh"):
-            return "zh"
-        if name.startswith("en"):
-            return "en"
-    return context.Context().language
