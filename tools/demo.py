@@ -51,7 +51,8 @@ def _remembered() -> str:
 
 def _fetch(url: str, body: Any = None) -> str:
     data = json.dumps(body).encode() if body is not None else None
-    with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=60) as answer:  # noqa: S310
+    request = urllib.request.Request(url, data=data, headers={"content-type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         text: str = answer.read().decode()
         return text
 

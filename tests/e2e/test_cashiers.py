@@ -198,7 +198,8 @@ def test_the_keys_turn_under_a_running_shop(server: DevServer) -> None:
 
 def test_what_a_cashier_cannot_do_it_says(server: DevServer) -> None:
     def refused(name: str, path: str, body: dict[str, Any]) -> tuple[int, str]:
-        request = urllib.request.Request(server.cashiers[name] + path, json.dumps(body).encode())
+        as_json = {"content-type": "application/json"}
+        request = urllib.request.Request(server.cashiers[name] + path, json.dumps(body).encode(), as_json)
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(request)
         with error.value:

@@ -34,6 +34,7 @@ from tools import deploy, engine, keys, package
 from tools.carriers.hub import Hub
 from tools.client import Network
 from tools.dev import standins
+from tools.sandbox import posting
 from tools.sandbox.core import Keys, Sandbox
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy")]  # One stack for all of them.
@@ -135,7 +136,7 @@ def _stand_ins(secrets: dict[str, dict[str, Any]], now: clock.Adjustable) -> sta
     hub = secrets["logistics-kuaidi100"]
     found = standins.StandIns(
         sandbox=Sandbox(keys=Keys(**secrets["payments-sandbox"]), now=lambda: now().timestamp()),
-        hub=Hub(standins._exchange, key=hub["key"], customer=hub["customer"], now=now),
+        hub=Hub(posting.exchange, key=hub["key"], customer=hub["customer"], now=now),
     )
     found.start()
     return found

@@ -164,3 +164,35 @@ def test_headers_that_the_gateway_does_not_take_are_refused_as_it_does() -> None
     assert refused.status == 431
     assert json.loads(refused.body)["code"] == "headers_too_large"
     assert ("X-Content-Type-Options", "nosniff") in refused.headers
+
+
+def test_a_long_head_is_refused_even_when_it_came_whole(server: Server) -> None:
+    fits = b"GET / HTTP/1.1\r\nX: " + b"a" * 16_000 + b"\r\n\r\n"
+    assert status(ask(server, fits)) == 200
+
+    answer = ask(server, fits.replace(b"X: ", b"X: " + b"a" * 400))
+    assert status(answer) == 431
+    assert b"headers_too_large" in answer
+
+
+def test_endless_trailers_are_refused(server: Server) -> None:
+    head = b"POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+
+    assert status(ask(server, head, b"T: 1\r\n" * 30, b"\r\n")) == 431
+
+
+def test_a_handler_that_fails_is_a_500_and_the_connection_lives(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(request: Request) -> Response:
+        if request.target == "/bad":
+            raise RuntimeError("broken")
+        return Response(200)
+
+    running = Server(fails, port=0, body_cap=CAP, name="test")
+    running.start()
+    try:
+        answer = ask(running, b"GET /bad HTTP/1.1\r\n\r\nGET /good HTTP/1.1\r\n\r\n")
+    finally:
+        running.stop()
+    assert status(answer) == 500
+    assert b"HTTP/1.1 200 OK" in answer
+    assert b"broken" not in answer

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tools.dev.server import DevServer, log_to
+from tools.dev.server import DevServer, door, log_to
 from tools.engine import EngineError
 
 DATA = Path(".biandan")
@@ -29,7 +29,14 @@ def main() -> int:
             _say(f"Cannot start: another dev server keeps its data in {data}; stop it, or name another with --data.")
             return 1
     log_to(None if data is None else data / "dev.log")
-    server = DevServer(port=options.port, data=data, seed=not options.no_seed, record=not options.no_trail, say=_say)
+    server = DevServer(
+        port=options.port,
+        data=data,
+        seed=not options.no_seed,
+        record=not options.no_trail,
+        door=door(options.host, options.origin),
+        say=_say,
+    )
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -61,6 +68,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--throwaway", action="store_true", help="keep nothing")
     parser.add_argument("--no-seed", action="store_true", help="start with an empty marketplace")
     parser.add_argument("--no-trail", action="store_true", help="do not record what led to what (faster)")
+    parser.add_argument("--host", action="append", default=[], help="a further name (a tunnel's) that it is called by")
+    parser.add_argument("--origin", action="append", default=[], help="a further origin whose pages may call /v1/")
     parser.add_argument("--url-file", default="", help="write the API's address to this file once it answers")
     return parser.parse_args()
 

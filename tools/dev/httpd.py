@@ -17,8 +17,20 @@ from email.utils import formatdate
 from http import HTTPStatus
 from time import time
 
+from chalicelib.runtime import log
+from tools.doors import Door
+
 HEAD_CAP = 16 * 1024
 IDLE_S = 75.0
+TRAILERS = 20
+_CODES = {
+    403: "forbidden",
+    413: "too_large",
+    415: "unsupported_media_type",
+    421: "misdirected_request",
+    431: "headers_too_large",
+    500: "internal_error",
+}
 _TOKEN = re.compile(rb"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -51,26 +63,34 @@ class Response:
     body: bytes = b""
 
 
-Handler = Callable[[Request], Response]
+Handler = Callable[[Request], Response | None]
+"""None hangs up without an answer."""
 
 
 class _Refused(Exception):
     """The bytes are no request we serve."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, why: str = "") -> None:
         super().__init__(status)
         self.status = status
+        self.why = why
 
 
 class Server:
-    """Listens on 127.0.0.1 and hands each request to ``handler``. Takes a free port where ``port`` is not."""
+    """Listens on 127.0.0.1 and hands each request to ``handler``. Takes a free port where ``port`` is not.
 
-    def __init__(self, handler: Handler, *, port: int, body_cap: int, name: str) -> None:
+    ``door`` says whom it answers; without one, everybody. What is refused is refused before its body is read.
+    """
+
+    def __init__(self, handler: Handler, *, port: int, body_cap: int, name: str, door: Door | None = None) -> None:
         self._handler = handler
         self._body_cap = body_cap
         self._name = name
+        self._door = door
         self._listener = _listen(port)
         self.port = int(self._listener.getsockname()[1])
+        if door is not None:
+            door.ports.append(self.port)
         self.url = f"http://127.0.0.1:{self.port}"
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -107,18 +127,21 @@ class Server:
             ).start()
 
     def _serve(self, connection: socket.socket, peer: str) -> None:
-        stream = _Stream(connection, self._body_cap)
+        stream = _Stream(connection, self._body_cap, self._door)
         try:
             while not self._stopping:
                 try:
                     request = stream.request(peer)
                 except _Refused as refused:
-                    connection.sendall(_bytes(_refusal(refused.status), close=True, head_only=False))
+                    connection.sendall(_bytes(_refusal(refused), close=True, head_only=False))
+                    _drain(connection)
                     return
                 if request is None:
                     return
                 close = (request.header("connection") or "").lower() == "close"
-                response = self._handler(request)
+                response = self._answer(request)
+                if response is None:
+                    return
                 connection.sendall(_bytes(response, close=close, head_only=request.method == "HEAD"))
                 if close:
                     return
@@ -129,18 +152,35 @@ class Server:
                 self._connections.discard(connection)
             connection.close()
 
+    def _answer(self, request: Request) -> Response | None:
+        try:
+            return self._handler(request)
+        except Exception as error:
+            log.error("request not served", trace=True, server=self._name, kind=type(error).__name__)
+            return _refusal(_Refused(500))
 
-def _refusal(status: int) -> Response:
-    """Say in our shape (RFC 9457) why the bytes are no request: whoever asks reads one kind of refusal only."""
+
+def _refusal(refused: _Refused) -> Response:
+    """Say in our shape (RFC 9457) why a request is not served: whoever asks reads one kind of refusal only."""
     document = {
         "type": "about:blank",
-        "title": _REASONS[status],
-        "status": status,
-        "code": {413: "too_large", 431: "headers_too_large"}.get(status, "invalid_request"),
-        "detail": _REASONS[status],
+        "title": _REASONS[refused.status],
+        "status": refused.status,
+        "code": _CODES.get(refused.status, "invalid_request"),
+        "detail": refused.why or _REASONS[refused.status],
         "request_id": "none",
     }
-    return Response(status, [("Content-Type", "application/problem+json")], json.dumps(document).encode())
+    return Response(refused.status, [("Content-Type", "application/problem+json")], json.dumps(document).encode())
+
+
+def _drain(connection: socket.socket) -> None:
+    """Read a little of what was refused: closing on unread bytes would take the answer away from who sends them."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(0.5)
+        for _ in range(64):
+            if not connection.recv(65536):
+                return
 
 
 def _listen(port: int) -> socket.socket:
@@ -153,9 +193,10 @@ def _listen(port: int) -> socket.socket:
 class _Stream:
     """Cuts requests out of a connection's bytes."""
 
-    def __init__(self, connection: socket.socket, body_cap: int) -> None:
+    def __init__(self, connection: socket.socket, body_cap: int, door: Door | None) -> None:
         self._connection = connection
         self._body_cap = body_cap
+        self._door = door
         self._buffer = b""
 
     def request(self, peer: str) -> Request | None:
@@ -173,9 +214,14 @@ class _Stream:
                 return None
             self._buffer += more
             end = self._buffer.find(b"\r\n\r\n")
+        if end > HEAD_CAP:
+            raise _Refused(431)
         head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
         method, target, headers = _head(head)
         length = _length(headers)
+        refusal = self._door.refusal(method, target, headers) if self._door is not None else None
+        if refusal is not None:
+            raise _Refused(refusal.status, refusal.why)
         expects = any(name == "expect" and value.lower() == "100-continue" for name, value in headers)
         if length is not None and length > self._body_cap:
             raise _Refused(413)
@@ -220,9 +266,10 @@ class _Stream:
             if total > self._body_cap:
                 raise _Refused(413)
             if size == 0:
-                while self._line():
-                    pass
-                return b"".join(parts)
+                for _ in range(TRAILERS):
+                    if not self._line():
+                        return b"".join(parts)
+                raise _Refused(431)
             parts.append(self._take(size))
             if self._line():
                 raise _Refused(400)

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,12 +23,24 @@ from tools.dev.gateway import PAYLOAD_CAP, Gateway
 from tools.dev.httpd import Request, Response, Server
 from tools.dev.pump import Pump
 from tools.dev.trail import Trail
+from tools.doors import Door
 
 Say = Callable[[str], None]
 
 
 def quiet(_: str) -> None:
     """Say nothing."""
+
+
+def door(names: Sequence[str] = (), origins: Sequence[str] = ()) -> Door:
+    """Return whom the API's server answers; see ``tools.doors`` for what may be added."""
+    return Door(
+        names=tuple(names),
+        origins=tuple(origins),
+        orders=lambda target: target.startswith("/_dev/"),
+        shared=lambda target: target.startswith("/v1/"),
+        pictures=lambda target: target.startswith("/_dev/pictures/"),
+    )
 
 
 @dataclass
@@ -44,6 +56,7 @@ class DevServer:
     engine_url: str | None = None
     seed: bool = True
     record: bool = True
+    door: Door = field(default_factory=door)
     say: Say = quiet
     url: str = ""
     stand_ins: standins.StandIns | None = None
@@ -83,7 +96,7 @@ class DevServer:
         def serve(request: Request) -> Response:
             return control(request) if request.target.startswith("/_dev/") else gateway(request)
 
-        server = Server(serve, port=self.port, body_cap=PAYLOAD_CAP, name="api")
+        server = Server(serve, port=self.port, body_cap=PAYLOAD_CAP, name="api", door=self.door)
         self._stops.append(server.stop)
         self.url = server.url
         self._environment({"BIANDAN_PUBLIC_URL": self.url})

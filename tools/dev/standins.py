@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import pickle
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, outbound, secrets
 from tools.carriers.hub import Hub, UnknownNumber
 from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
+from tools.doors import Door
 from tools.sandbox import providers
 from tools.sandbox.core import Sandbox
+from tools.sandbox.posting import exchange, post
+from tools.sandbox.server import door
 from tools.sandbox.stand_in import CERTIFICATE_HEADER, Silence, StandIn, fingerprint
 
 CAP = 1 << 20
@@ -63,11 +65,12 @@ class StandIns:
     def start(self, shop_url: str = "") -> None:
         """Serve all, and post the providers' notices; ``shop_url`` for what is not told with each payment."""
         self._recall()
-        carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier")
+        carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier", door=Door(orders=_is_command))
         self.carrier_url = carrier.url
         servers = [carrier]
         for name, stand_in in self.all.items():
-            server = Server(self._serving(stand_in), port=providers.PORTS[name], body_cap=CAP, name=name)
+            serve = self._serving(stand_in)
+            server = Server(serve, port=providers.PORTS[name], body_cap=CAP, name=name, door=door())
             self.urls[name] = stand_in.base_url = server.url
             servers.append(server)
         for stand_in in self.all.values():
@@ -161,10 +164,15 @@ class StandIns:
         return Response(status, list(headers.items()), body)
 
 
+def _is_command(target: str) -> bool:
+    """Say whether a call of the hub is one of people and tests; the shop's own are forms, and signed."""
+    return urlsplit(target).path.strip("/") in ("", "command")
+
+
 def create(kept: Path | None = None) -> StandIns:
     """Return all, on the shop's clock: they sign with its time. ``kept`` is where they remember between starts."""
     made = providers.create(lambda: clock.now().timestamp())
-    return StandIns(kept=kept, sandbox=made.pop("sandbox"), hub=Hub(_exchange, now=clock.now), others=made)
+    return StandIns(kept=kept, sandbox=made.pop("sandbox"), hub=Hub(exchange, now=clock.now), others=made)
 
 
 def _teller(name: str, stand_in: StandIn) -> Callable[[], None]:
@@ -180,24 +188,6 @@ def _teller(name: str, stand_in: StandIn) -> Callable[[], None]:
         secrets.forget()
 
     return tell
-
-
-def post(url: str, headers: dict[str, str], body: bytes) -> int:
-    """Post a notice; 0 where no answer came."""
-    return _exchange(url, headers, body)[0]
-
-
-def _exchange(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    if not url.startswith(("http://", "https://")):
-        return 0, b""
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return int(answer.status), answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-    except OSError:
-        return 0, b""
 
 
 def _json(status: int, value: object) -> Response:

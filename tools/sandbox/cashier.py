@@ -9,6 +9,15 @@ from pathlib import Path
 from typing import Any
 
 _MARK = "/*STATE*/null"
+HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+"""Nobody may show the page in a frame and have people click on what they do not see."""
 
 
 @cache

@@ -4,60 +4,51 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.error
-import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any, Self
 
+from tools.dev import httpd
+from tools.dev.httpd import Request, Response
+from tools.doors import Door
 from tools.sandbox.core import Sandbox
-from tools.sandbox.stand_in import Silence, StandIn
+from tools.sandbox.posting import post
+from tools.sandbox.stand_in import Silence, StandIn, is_open
+
+__all__ = ["Server", "door", "post"]
 
 HANG_S = 30
 TICK_S = 0.05
+CAP = 1 << 20
 
 
-def post(url: str, headers: dict[str, str], body: bytes) -> int:
-    """Post a notice over the network; 0 where no answer came."""
-    if not url.startswith(("http://", "https://")):
-        return 0
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
+def door() -> Door:
+    """Return whom a stand-in answers: the shop and its own cashier, no page of anybody else."""
+    return Door(orders=is_open)
 
 
 class Server:
-    """A thread that answers calls and one that posts notices. ``hang_s`` is how long a silent call is held open."""
+    """Answers calls, and a thread that posts notices. ``hang_s`` is how long a silent call is held open."""
 
     def __init__(self, sandbox: StandIn | None = None, *, port: int = 0, hang_s: float = HANG_S) -> None:
         self.sandbox: Any = sandbox or Sandbox()
         self._stopping = threading.Event()
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.sandbox, self._stopping, hang_s))
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        serve = _serving(self.sandbox, self._stopping, hang_s)
+        self._http = httpd.Server(serve, port=port, body_cap=CAP, name="sandbox", door=door())
+        self.url = self._http.url
         self.sandbox.base_url = self.url
-        self._threads = [
-            threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": TICK_S}, daemon=True),
-            threading.Thread(target=self._notify, daemon=True),
-        ]
+        self._notices = threading.Thread(target=self._notify, daemon=True)
 
     def start(self) -> Self:
-        """Start both threads."""
-        for thread in self._threads:
-            thread.start()
+        """Begin to answer and to post."""
+        self._http.start()
+        self._notices.start()
         return self
 
     def stop(self) -> None:
         """Stop and wait."""
         self._stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        for thread in self._threads:
-            thread.join(timeout=6)
+        self._http.stop()
+        self._notices.join(timeout=6)
 
     def _notify(self) -> None:
         while not self._stopping.is_set():
@@ -65,29 +56,14 @@ class Server:
                 time.sleep(TICK_S)
 
 
-def _handler(sandbox: StandIn, stopping: threading.Event, hang_s: float) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def _serving(sandbox: StandIn, stopping: threading.Event, hang_s: float) -> Callable[[Request], Response | None]:
+    def serve(request: Request) -> Response | None:
+        try:
+            status, headers, body = sandbox.handle(request.method, request.target, dict(request.headers), request.body)
+        except Silence:
+            stopping.wait(hang_s)
+            return None
+        stopping.wait(sandbox.slowness())
+        return Response(status, list(headers.items()), body)
 
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            try:
-                status, headers, answer = sandbox.handle(self.command, self.path, dict(self.headers.items()), body)
-            except Silence:
-                stopping.wait(hang_s)
-                self.close_connection = True
-                return
-            stopping.wait(sandbox.slowness())
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = _answer  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Stay quiet: the state is shown at /state."""
-
-    return Handler
+    return serve

@@ -46,6 +46,24 @@ EVERYBODY_KNOWS = frozenset(
 )
 
 
+_OPEN = frozenset(
+    {
+        *("pay", "pay-twice", "pay-closed", "control", "settle", "console-refund"),
+        *("dispute", "dispute-ends", "rotate", "state"),
+    }
+)
+
+
+def words(target: str) -> list[str]:
+    """Return the segments of a call's path."""
+    return [part for part in urlsplit(target).path.split("/") if part]
+
+
+def is_open(target: str) -> bool:
+    """Say whether a call is one of people and tests, which nobody signs."""
+    return not (parts := words(target)) or parts[0] in _OPEN
+
+
 class Silence(Exception):
     """The call took effect (or not, see ``accepted``) and no answer will come: a time-out to the caller."""
 
@@ -362,12 +380,11 @@ class StandIn(ABC):
 
     def _open(self, method: str, path: str, body: bytes) -> Answer:
         """Answer a call of people or tests."""
-        url = urlsplit(path)
         try:
             content = json.loads(body) if body else {}
             if not isinstance(content, dict):
                 raise TypeError("send a JSON object")
-            return self._control(method, [part for part in url.path.split("/") if part], content)
+            return self._control(method, words(path), content)
         except (KeyError, StopIteration) as error:
             return plain(404, {"error": f"there is no {error.args[0] if error.args else 'such thing'}"})
         except (ValueError, TypeError) as error:
@@ -404,8 +421,7 @@ class StandIn(ABC):
             case ("GET", ["state"]):
                 pass
             case ("GET", []):
-                page = cashier.page(self.state())
-                return 200, {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}, page.encode()
+                return 200, dict(cashier.HEADERS), cashier.page(self.state()).encode()
             case _:
                 return plain(404, {"error": "there is no such call"})
         return plain(200, self.state())
