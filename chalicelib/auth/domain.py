@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from chalicelib.auth.mailboxes import mailbox, narrow
+from chalicelib.auth.phones import CHINA, is_chinese_mobile, phone, phone_at
 from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.roles import Role
@@ -84,13 +86,6 @@ class AddressBookFull(Conflict):
 
 # --- identities -------------------------------------------------------------------------------------------------
 
-_EMAIL = re.compile(r"^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([a-z0-9-]+\.)+[a-z0-9-]{2,}$")
-_LABEL = re.compile(r"^(?!-)[a-z0-9-]{1,63}(?<!-)$")
-_PHONE_PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015]")
-_E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
-_CN_MOBILE = re.compile(r"^\+861[3-9][0-9]{9}$")
-_CN_LANDLINE = re.compile(r"^\+86(10|2[0-9]|[3-9][0-9]{2})[0-9]{7,8}$")
-
 
 class IdentityKind(StrEnum):
     """By what a person is known."""
@@ -113,45 +108,15 @@ def identity(text: str) -> Identity:
     Raises:
         BadIdentity: if it is neither.
     """
-    folded = unicodedata.normalize("NFKC", text).strip()
-    if "@" in folded:
-        return Identity(IdentityKind.EMAIL, _email(folded))
-    number = phone(folded)
-    if number is None or (number.startswith("+86") and not _CN_MOBILE.match(number)):
+    if "@" in narrow(text):
+        address = mailbox(text)
+        if address is None:
+            raise BadIdentity
+        return Identity(IdentityKind.EMAIL, address)
+    number = phone(text)
+    if number is None or (number.startswith("+86") and not is_chinese_mobile(number)):
         raise BadIdentity
     return Identity(IdentityKind.PHONE, number)
-
-
-def _email(text: str) -> str:
-    """Return the address in lower case, its domain in ASCII. Mail systems that tell ``A@`` from ``a@`` are extinct."""
-    local, _, host = text.lower().rpartition("@")
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode()
-        except UnicodeError:
-            raise BadIdentity from None
-    address = f"{local}@{host}"
-    if len(address) > 254 or len(local) > 64 or not _EMAIL.match(address):
-        raise BadIdentity
-    if not all(_LABEL.match(label) for label in host.split(".")):
-        raise BadIdentity
-    return address
-
-
-def phone(text: str) -> str | None:
-    """Return the number as E.164, or None if it is none. Without a country code it is a Chinese one."""
-    digits = _PHONE_PUNCTUATION.sub("", unicodedata.normalize("NFKC", text))
-    if digits.startswith("00"):
-        digits = "+" + digits[2:]
-    if not digits.startswith("+"):
-        # Landlines are written with a trunk 0 inside the country.
-        national = not re.fullmatch(r"861[3-9][0-9]{9}", digits)
-        digits = "+86" + digits.removeprefix("0") if national else "+" + digits
-    if not digits.isascii() or not _E164.match(digits):
-        return None
-    if digits.startswith("+86") and not (_CN_MOBILE.match(digits) or _CN_LANDLINE.match(digits)):
-        return None
-    return digits
 
 
 # --- passwords --------------------------------------------------------------------------------------------------
@@ -398,12 +363,12 @@ def deliverable(address: Address) -> Address:
     Raises:
         BadAddress: if a field is missing or wrong; names the field, never its value.
     """
-    number = phone(address.phone)
+    province = _FULL_NAMES.get(address.province or "") if address.country == CHINA else address.province
+    number = phone_at(address.phone, address.country, province)
     if number is None:
         raise BadAddress(field="phone")
-    if address.country != "CN":
+    if address.country != CHINA:
         return replace(address, phone=number)
-    province = _FULL_NAMES.get(address.province or "")
     if province is None:
         raise BadAddress(field="province")
     if address.postcode is not None and not re.fullmatch(r"[0-9]{6}", address.postcode):

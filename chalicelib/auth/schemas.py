@@ -148,7 +148,10 @@ class RolesView(Schema):
 
 
 class AddressBody(Schema):
-    """An address. In China the province is one of the 34 by its full or short name, the phone may lack +86."""
+    """An address. In China the province is one of the 34 by its full or short name.
+
+    A phone number without a country code is one of the address's country.
+    """
 
     recipient: Short
     phone: Annotated[str, StringConstraints(min_length=5, max_length=25)]

@@ -871,3 +871,37 @@ def test_system_grants_without_an_intent_are_separate(cloud: str) -> None:
     service.revoke(account_id, Role.OPERATOR)
     assert service.grant(account_id, Role.OPERATOR, intent=system_intent("once")).roles == (Role.BUYER,)
     assert service.grant(account_id, Role.OPERATOR).roles == (Role.BUYER, Role.OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "number"),
+    [
+        ("US", "(415) 555-0100", "+14155550100"),
+        ("GB", "020 7946 0958", "+442079460958"),
+        ("DE", "030 1234567", "+49301234567"),
+        ("JP", "090-1234-5678", "+819012345678"),
+        ("HK", "9123 4567", "+85291234567"),
+        ("US", "13800138000", None),
+        ("GB", "12345", None),
+    ],
+)
+def test_a_number_in_an_address_abroad_is_one_of_that_country(
+    cloud: str, country: str, text: str, number: str | None
+) -> None:
+    _, token = people.buyer()
+    body = {"recipient": "A", "country": country, "city": "There", "street": "1 High St", "phone": text}
+    answer = call("POST", "/v1/me/addresses", body, token=token)
+    if number is None:
+        assert (answer.status, answer.json["code"], answer.json["field"]) == (422, "bad_address", "phone")
+        return
+    assert (answer.status, answer.json["phone"]) == (201, number)
+    path = f"/v1/me/addresses/{answer.json['address_id']}"
+    assert call("PUT", path, body, token=token).json["phone"] == number
+
+
+def test_a_sharp_s_is_a_mailbox_of_its_own(cloud: str) -> None:
+    sharp, double = register(identity="a@fa\u00df.example"), register(identity="a@fass.example")
+    assert (sharp.status, double.status) == (201, 201)
+    assert (sharp.json["email"], double.json["email"]) == ("a@xn--fa-hia.example", "a@fass.example")
+    joined = register(identity="a@fa\u200dss.example")
+    assert (joined.status, joined.json["code"]) == (422, "bad_identity")

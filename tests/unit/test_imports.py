@@ -21,6 +21,8 @@ NEVER = {
     "cryptography": "verifying a token or a provider's signature",
     "argon2": "a password",
     "jwt": "a token",
+    "phonenumbers": "a phone number from abroad: 54 ms",
+    "idna": "a mailbox under a name that is not ASCII",
     "pydantic": "an HTTP body; queue functions have none",
     "botocore.session": "S3; DynamoDB, SQS and Secrets Manager are spoken to directly",
     "botocore.client": "as above",

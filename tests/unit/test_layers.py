@@ -201,7 +201,18 @@ def test_only_stores_know_tables() -> None:
     assert wrong == []
 
 
-HEAVY = {"pydantic", "cryptography", "argon2", "jwt", "boto3", "botocore", "urllib3", "aws_lambda_powertools"}
+HEAVY = {
+    "pydantic",
+    "cryptography",
+    "argon2",
+    "jwt",
+    "boto3",
+    "botocore",
+    "urllib3",
+    "aws_lambda_powertools",
+    "phonenumbers",
+    "idna",
+}
 
 
 def test_heavy_packages_are_imported_where_they_are_used() -> None:
