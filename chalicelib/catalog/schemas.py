@@ -23,7 +23,7 @@ from chalicelib.catalog.domain import (
 )
 from chalicelib.catalog.jobs import FILE_CAP_BYTES, Job, JobStatus
 from chalicelib.kernel.money import Money
-from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, Schema, Timestamp
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{1,31}$")]
 """A category's id."""
@@ -34,7 +34,6 @@ PictureUrl = Annotated[
     str, StringConstraints(pattern=r"^(https?://[^\s\"'<>]+|/[^\s\"'<>/][^\s\"'<>]*)$", max_length=500)
 ]
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9\u0080-\uffff][a-z0-9_\-\u0080-\uffff]{0,199}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Units = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 
 

@@ -10,6 +10,16 @@ from chalicelib.kernel.errors import CurrencyMismatch
 MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3, "JOD": 3, "TND": 3}
 """Currencies whose minor unit is not a hundredth (ISO 4217); every other one has two digits."""
 
+# fmt: off
+CURRENCIES = frozenset({
+    "AED", "AUD", "BHD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "IDR", "ILS", "INR", "JOD",
+    "JPY", "KRW", "KWD", "MOP", "MXN", "MYR", "NOK", "NZD", "OMR", "PHP", "PLN", "QAR", "RON", "SAR", "SEK", "SGD",
+    "THB", "TND", "TWD", "USD", "VND", "ZAR",
+})
+# fmt: on
+"""Currencies that somebody here can be paid in: those of all providers together, which a contract test compares. What
+has a price in another one (``RMB``, ``XAU``, a misspelling) could be put into a cart and never be paid."""
+
 
 @dataclass(frozen=True, slots=True, order=False)
 class Money:

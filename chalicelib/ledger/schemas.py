@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints, model_validator
 
+from chalicelib.kernel.money import Money
 from chalicelib.ledger.balances import Sum
 from chalicelib.ledger.domain import Entry, Proof
 from chalicelib.runtime.schema import MoneyView, Schema, Timestamp
@@ -94,7 +95,7 @@ class BalancesView(Schema):
             sums[each.balance.currency] = sums.get(each.balance.currency, 0) + each.balance.minor
         return cls(
             items=[SumView.of(each) for each in found],
-            sums=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(sums.items())],
+            sums=[MoneyView.of(Money(minor, currency)) for currency, minor in sorted(sums.items())],
             balanced=not any(sums.values()),
         )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib.merchants import service
-from chalicelib.runtime.schema import Id, MoneyView, Schema, Timestamp
+from chalicelib.runtime.schema import Currency, Id, MoneyView, Schema, Timestamp
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Description = Annotated[str, StringConstraints(max_length=500)]
@@ -40,7 +40,7 @@ class CreateMerchant(Schema):
     freight: MoneyView
     free_freight_from: MoneyView | None = None
     commission_bps: Commission = 0
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "CNY"
+    currency: Currency = "CNY"
     description: Description = ""
     logo: Picture | None = None
 

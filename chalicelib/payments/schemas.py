@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.kernel import context
+from chalicelib.kernel.money import Money
 from chalicelib.payments import words
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
@@ -100,7 +101,7 @@ class PaymentView(Schema):
             status_text=words.of_payment(payment, context.current().language),
             amount=MoneyView.of(payment.amount),
             captured=MoneyView.of(payment.captured) if payment.captured else None,
-            refunded=MoneyView(minor=payment.refunded, currency=currency),
+            refunded=MoneyView.of(Money(payment.refunded, currency)),
             reason=payment.code or None,
             created_at=payment.created_at,
             expires_at=payment.expires_at,
@@ -149,8 +150,8 @@ class PaymentRecordView(PaymentView):
             intent=payment.intent,
             transaction_id=payment.transaction_id,
             reference=payment.reference,
-            reserved=MoneyView(minor=payment.reserved, currency=currency),
-            disputed=MoneyView(minor=payment.disputed, currency=currency),
+            reserved=MoneyView.of(Money(payment.reserved, currency)),
+            disputed=MoneyView.of(Money(payment.disputed, currency)),
             chases=payment.chases,
             due_at=payment.due_at,
             version=payment.version,
@@ -391,7 +392,7 @@ class DisputeView(Schema):
             number=dispute.number,
             status=dispute.status.value,
             amount=MoneyView.of(dispute.amount),
-            held=MoneyView(minor=dispute.taken, currency=dispute.amount.currency),
+            held=MoneyView.of(Money(dispute.taken, dispute.amount.currency)),
             reason=dispute.reason,
             answer_by=dispute.answer_by,
             opened_at=dispute.opened_at,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib.kernel import context
+from chalicelib.kernel.money import Money
 from chalicelib.reconciliation import advice
 from chalicelib.reconciliation.domain import Case, Finding, Judged, Line, Ours, Run, RunStatus
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
@@ -53,7 +54,7 @@ class ClassView(Schema):
             what=advice.said(words.what, language),
             next=advice.said(words.todo, language),
             count=count,
-            at_stake=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(stakes.items())],
+            at_stake=[MoneyView.of(Money(minor, currency)) for currency, minor in sorted(stakes.items())],
         )
 
 
@@ -104,7 +105,7 @@ class RunView(Schema):
             ],
             healed=run.healed,
             cases=run.cases,
-            fees=[MoneyView(minor=minor, currency=currency) for currency, minor in sorted(run.fees.items())],
+            fees=[MoneyView.of(Money(minor, currency)) for currency, minor in sorted(run.fees.items())],
             fee_rest_millionths=run.fee_rest_millionths,
             totals=dict(run.totals),
             why=run.why or None,
@@ -204,7 +205,7 @@ class JudgedView(Schema):
             difference=MoneyView.of(found.difference) if found.difference else None,
             healed=found.healed,
             case_id=found.case_id or None,
-            fee=MoneyView(minor=found.fee, currency=found.fee_currency) if found.fee_currency else None,
+            fee=MoneyView.of(Money(found.fee, found.fee_currency)) if found.fee_currency else None,
             line=LineView.of(found.line) if found.line else None,
             ours=OursView.of(found.ours) if found.ours else None,
         )

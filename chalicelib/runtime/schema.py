@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from chalicelib.kernel.money import Money
+from chalicelib.kernel.money import CURRENCIES, Money
 
 
 class Schema(BaseModel):
@@ -32,11 +32,23 @@ Count = Annotated[int, Field(ge=1, le=9999, strict=True)]
 """How many of something."""
 
 
+def _paid_in(currency: str) -> str:
+    if currency not in CURRENCIES:
+        from pydantic_core import PydanticCustomError
+
+        raise PydanticCustomError("unknown_currency", "is not a currency that anybody here is paid in")
+    return currency
+
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(_paid_in)]
+"""The ISO 4217 code of a currency that a provider takes. For what comes in; what was booked is shown as it is."""
+
+
 class MoneyView(Schema):
     """An amount in minor units beside its currency: ``{"minor": 1990, "currency": "CNY"}``."""
 
     minor: Annotated[int, Field(strict=True, ge=-(10**15), le=10**15)]
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "CNY"
+    currency: Currency = "CNY"
 
     @classmethod
     def of(cls, amount: Money) -> MoneyView:

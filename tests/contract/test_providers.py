@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.money import Money
+from chalicelib.kernel.money import CURRENCIES, Money
 from chalicelib.payments import providers
 from chalicelib.payments.ports import (
     Ack,
@@ -116,6 +116,12 @@ def test_it_is_loaded_by_its_name_and_says_what_it_can(name: str) -> None:
     assert provider.limits.refund_window > timedelta()
     assert provider.limits.max_refunds >= 1
     assert provider.limits.refund_interval >= timedelta()
+
+
+def test_what_may_be_priced_is_what_some_provider_takes() -> None:
+    """A currency that entered a price and that nobody takes could be put into a cart and never be paid."""
+    taken = {code for name in NAMES for code in import_module(f"{providers.__name__}.{name}").build().currencies}
+    assert taken == CURRENCIES
 
 
 @pytest.mark.parametrize("name", NAMES)
