@@ -8,7 +8,6 @@ from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.http.app import App
 
 app = App("biandan", authenticate="chalicelib.auth.service:authenticate")
-app.api.binary_types = []  # Every body of ours is text; a default binary type would base64 what providers post.
 app.install(ROUTES)
 
 if not on_lambda():

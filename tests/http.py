@@ -30,7 +30,6 @@ def application() -> App:
     from tools.routing import route_lines
 
     application = App("biandan", authenticate="chalicelib.auth.service:authenticate")
-    application.api.binary_types = []
     application.install(route_lines())
     return application
 

@@ -74,7 +74,7 @@ class InProcess:
         from tools.dev.gateway import Gateway
 
         app = routing.application()
-        self._gateway = Gateway(app, app.routes)
+        self._gateway = Gateway(app, app.routes, binary_types=app.api.binary_types)
 
     def __call__(
         self, method: str, path: str, headers: dict[str, str], body: bytes

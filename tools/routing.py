@@ -43,6 +43,5 @@ def application() -> App:
     from chalicelib.runtime.http.app import App
 
     found = App("biandan", authenticate="chalicelib.auth.service:authenticate")
-    found.api.binary_types = []
     found.install(route_lines())
     return found

@@ -75,7 +75,6 @@ def who(token: str) -> Caller:
 @pytest.fixture(scope="module")
 def app() -> App:
     made = App("test", authenticate=f"{THIS}:who")
-    made.api.binary_types = []
     made.install([(r.method, r.path, THIS, r.content_types) for r in routes.entries])
     return made
 

@@ -123,8 +123,8 @@ def test_the_event_is_api_gateways() -> None:
             "isBase64Encoded": True,
         }
 
-    gateway = Gateway(function, ["/v1/a/{x}"])
-    headers = [("x-many", "1"), ("x-many", "2")]
+    gateway = Gateway(function, ["/v1/a/{x}"], binary_types=["text/csv"])
+    headers = [("x-many", "1"), ("x-many", "2"), ("content-type", "Text/CSV; charset=big5")]
 
     response = gateway(Request("POST", "/v1/a/b?q=1&q=%E8%8C%B6&e=", headers, b"\xff\x00", "10.0.0.1"))
 
@@ -132,11 +132,22 @@ def test_the_event_is_api_gateways() -> None:
     assert (event["resource"], event["pathParameters"]) == ("/v1/a/{x}", {"x": "b"})
     assert event["queryStringParameters"] == {"q": "茶", "e": ""}
     assert event["multiValueQueryStringParameters"] == {"q": ["1", "茶"], "e": [""]}
-    assert (event["headers"], event["multiValueHeaders"]) == ({"x-many": "2"}, {"x-many": ["1", "2"]})
+    kind = "Text/CSV; charset=big5"
+    assert event["headers"] == {"x-many": "2", "content-type": kind}
+    assert event["multiValueHeaders"] == {"x-many": ["1", "2"], "content-type": [kind]}
     assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
     assert event["requestContext"]["identity"]["sourceIp"] == "10.0.0.1"
     assert (response.status, response.body) == (201, b"\xff")
     assert response.headers == [("A", "1"), ("B", "1"), ("B", "2")]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/csv2", ""])
+def test_a_body_that_is_not_declared_binary_is_read_as_utf8_come_what_may(kind: str) -> None:
+    """As API Gateway does: whoever sends Big5 under such a type has lost it on the way."""
+    gateway = Gateway(lambda event, _: {"statusCode": 200}, ["/"], binary_types=["text/csv"])
+    event = gateway.event(Request("POST", "/", [("content-type", kind)] if kind else [], "茶壺".encode("big5"), ""))
+    assert event["isBase64Encoded"] is False
+    assert "\ufffd" in event["body"]
 
 
 def test_lambdas_limits_hold() -> None:

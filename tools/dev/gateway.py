@@ -65,8 +65,16 @@ class Router:
 class Gateway:
     """Turns an HTTP request into a proxy event, calls the function, and turns its answer into a response."""
 
-    def __init__(self, function: Function, resources: Iterable[str], *, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        function: Function,
+        resources: Iterable[str],
+        *,
+        binary_types: Iterable[str] = (),
+        watch: Watch | None = None,
+    ) -> None:
         self._function = function
+        self._binary_types = frozenset(binary_types)
         self._router = Router(resources)
         self._slots = threading.BoundedSemaphore(CONCURRENCY)
         self._watch = watch
@@ -109,13 +117,7 @@ class Gateway:
         many_query: dict[str, list[str]] = {}
         for name, value in query:
             many_query.setdefault(name, []).append(value)
-        body: str | None = None
-        encoded = False
-        if request.body:
-            try:
-                body = request.body.decode()
-            except UnicodeDecodeError:
-                body, encoded = base64.b64encode(request.body).decode(), True
+        body, encoded = self._body(request)
         request_id = str(uuid4())
         return {
             "resource": resource or path,
@@ -143,6 +145,14 @@ class Gateway:
             "body": body,
             "isBase64Encoded": encoded,
         }
+
+    def _body(self, request: Request) -> tuple[str | None, bool]:
+        """Return the body as the event holds it: exact for declared types alone, else read as UTF-8 come what may."""
+        if not request.body:
+            return None, False
+        if (request.header("content-type") or "").split(";")[0].strip().lower() in self._binary_types:
+            return base64.b64encode(request.body).decode(), True
+        return request.body.decode(errors="replace"), False
 
 
 class Context:

@@ -157,7 +157,7 @@ class DevServer:
             self._stops.append(hooks.close)
         self._stops.append(standins.watch_outbound(self.trail if self.record else None))
         watch = self.trail.http if self.record else None
-        return Gateway(application, application.routes, watch=watch)
+        return Gateway(application, application.routes, binary_types=application.api.binary_types, watch=watch)
 
     def _restore_clock(self) -> None:
         """Time goes on from where the last run had moved it: kept deadlines would else lie in the future again."""

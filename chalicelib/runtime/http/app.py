@@ -21,6 +21,10 @@ from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
 from chalicelib.runtime.http.routes import Request, Routes
 
+BINARY_TYPES = ("text/csv",)
+"""What API Gateway hands over byte for byte (in base64). Every other body it reads as UTF-8, and what is not becomes
+U+FFFD before we see it: right for JSON and for what providers post, wrong for files in a spreadsheet's own encoding."""
+
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
 
@@ -41,6 +45,7 @@ class App(Chalice):
     def __init__(self, app_name: str, *, authenticate: str) -> None:
         self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
+        self.api.binary_types = list(BINARY_TYPES)
         self._authenticate = _lazy(authenticate)
 
     @property
