@@ -39,12 +39,14 @@ Headless commerce for a marketplace with many merchants.
 
 - Money is an integer of minor units beside its currency; times are RFC 3339 in UTC; ids are prefixed and sortable.
 - Errors are RFC 9457 problems with a stable `code`, in the language of `Accept-Language` (`zh-CN` or `en`).
-- A POST that creates or moves something takes an `Idempotency-Key`: the same key and body give the same answer.
+- A POST that creates or moves something takes an `Idempotency-Key`: what is sent again under it happens once, and a
+  repeat is answered with the record as it is by then. A refusal is not remembered: the key may be sent again.
 - A field of an answer that there is nothing to say of is absent, never null.
 - Lists are paged by opaque cursors: send `next_cursor` back as `cursor`.
 
 面向多商户平台的无界面电商后端：金额为最小货币单位的整数；时间为 UTC；错误为带固定 `code` 的 RFC 9457 文档，
-语言由 `Accept-Language` 决定；创建类 POST 需要 `Idempotency-Key`，重复提交得到同一结果；
+语言由 `Accept-Language` 决定；创建类 POST 需要 `Idempotency-Key`，重复提交只生效一次，返回该记录的当前状态；
+被拒绝的请求不会被记住，可用同一 Key 再次提交；
 没有内容的字段不出现，绝不为 null；列表使用游标分页。"""
 
 TAGS_ZH = {
@@ -345,8 +347,9 @@ def _parameters() -> Json:
             "name": "Idempotency-Key",
             "in": "header",
             "required": True,
-            "description": "Names this intent. The same key with the same body gives the same answer; "
-            "with another body it is refused.",
+            "description": "Names this intent: it takes effect once. A repeat of the same request is answered with the "
+            "record that it made, as that is now; another request under the same key is refused. A refusal is not "
+            "remembered: nothing was written, and the same key may be sent again.",
             "schema": {"type": "string", "pattern": r"^[A-Za-z0-9_\-:.]{8,64}$"},
             "example": "3f6c1c52-8f5e-4c58-9d6e-1f0a7a2f3b11",
         },

@@ -12,14 +12,14 @@ from typing import Final
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, NotFound, ShopError
 from chalicelib.kernel.machine import StateMachine
-from chalicelib.kernel.money import Money
+from chalicelib.kernel.money import MAX_MINOR, Money
 
 MAX_AXES: Final = 3
 MAX_SKUS: Final = 99
 """A SKU's number is two digits of its id, and is never given to another one of the product."""
 MAX_PICTURES: Final = 60
 MAX_CATEGORIES: Final = 300
-MAX_PRICE_MINOR: Final = 10**11
+MAX_PRICE_MINOR: Final = MAX_MINOR
 DESCRIPTION_CAP: Final = 60_000
 """Bytes of both languages together: a DynamoDB item takes 400 KB, a phone should not."""
 LANGUAGES: Final = ("zh", "en")
@@ -433,16 +433,22 @@ def _check_options(product: Product) -> None:
         raise _refuse("sku_repeated", "skus", "A SKU is named twice.", "SKU 重复。")
 
 
+_PRICE_EN = f"A price is above zero and at most {MAX_PRICE_MINOR} minor units."
+_PRICE_ZH = f"价格必须大于零，且不超过 {MAX_PRICE_MINOR} 个最小货币单位。"
+_FORMER_EN = f"A former price is not below zero and at most {MAX_PRICE_MINOR} minor units."
+_FORMER_ZH = f"划线价不能小于零，且不超过 {MAX_PRICE_MINOR} 个最小货币单位。"
+
+
 def _check_prices(skus: Iterable[Sku]) -> None:
     currencies = set()
     for sku in skus:
         currencies.add(sku.price.currency)
         if not 0 < sku.price.minor <= MAX_PRICE_MINOR:
-            raise _refuse("bad_price", "skus", "A price is above zero.", "价格必须大于零。")
+            raise _refuse("bad_price", "skus", _PRICE_EN, _PRICE_ZH)
         if sku.compare_at is not None:
             currencies.add(sku.compare_at.currency)
             if not 0 <= sku.compare_at.minor <= MAX_PRICE_MINOR:
-                raise _refuse("bad_price", "skus", "A former price is not below zero.", "划线价不能小于零。")
+                raise _refuse("bad_price", "skus", _FORMER_EN, _FORMER_ZH)
     if len(currencies) > 1:
         raise _refuse("currencies", "skus", "All SKUs of a product have one currency.", "同一商品的 SKU 币种必须一致。")
 

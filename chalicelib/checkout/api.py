@@ -11,8 +11,10 @@ from chalicelib.checkout.domain import (
     MixedCurrencies,
     NotForSale,
     PriceChanged,
+    QuoteChanged,
     QuoteExpired,
     TooManyMerchants,
+    TotalTooLarge,
 )
 from chalicelib.checkout.schemas import AskQuote, Checkout, QuoteView
 from chalicelib.checkout.service import PaidMeanwhile, PaymentUnclear
@@ -33,10 +35,13 @@ routes = Routes("checkout")
     body=AskQuote,
     returns=QuoteView,
     idempotent=False,  # A quote is an answer, not a record: nothing is created.
-    raises=(AddressNeeded, EmptyCart, MixedCurrencies, NotForSale, NotFound, TooManyMerchants),
+    raises=(AddressNeeded, EmptyCart, MixedCurrencies, NotForSale, NotFound, TooManyMerchants, TotalTooLarge),
 )
 def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
-    """Say what the caller's cart costs now, signed and valid for a quarter of an hour."""
+    """Say what the caller's cart costs now, signed and valid for a quarter of an hour.
+
+    Nothing is held by it. Where fewer units are left than are wanted, the line says how many.
+    """
     quote = service.quote(caller.account_id, address_id=body.address_id, sku_ids=body.sku_ids)
     return QuoteView.of(quote, quotes.seal(quote))
 
@@ -48,7 +53,19 @@ def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
     body=Checkout,
     returns=PurchaseView,
     status=201,
-    raises=(BadQuote, Busy, CartChanged, NotForSale, OutOfStock, PriceChanged, QuoteExpired),
+    raises=(
+        AddressNeeded,
+        BadQuote,
+        Busy,
+        CartChanged,
+        MixedCurrencies,
+        NotForSale,
+        OutOfStock,
+        PriceChanged,
+        QuoteChanged,
+        QuoteExpired,
+        TotalTooLarge,
+    ),
 )
 def place_purchase(body: Checkout, caller: Caller, intent: Intent) -> Reply:
     """Order what was quoted; its stock is held until it is paid or half an hour has passed."""

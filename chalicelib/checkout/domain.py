@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.catalog.domain import Product
+from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, Invalid
-from chalicelib.kernel.money import Money, total
+from chalicelib.kernel.money import MAX_TOTAL_MINOR, Money, total
 from chalicelib.merchants.domain import Terms
 from chalicelib.orders.domain import Contact
 
 QUOTE_FOR = timedelta(minutes=15)
 MAX_MERCHANTS = 20
 """Each merchant is a row of the placing transaction, and one more where its lines stand apart."""
+
+
+NAME_CHARACTERS = 12
+"""60 bits: nobody makes a title that looks the same."""
 
 
 class EmptyCart(Conflict):
@@ -55,6 +60,15 @@ class TooManyMerchants(Conflict):
     shown = ("cap",)
 
 
+class TotalTooLarge(Conflict):
+    """The sum is more than anybody can pay at once."""
+
+    code = "total_too_large"
+    en = "One purchase may cost at most {most}; this would be {total}. Order some of it apart."
+    zh = "单笔订单最高 {most}，当前合计 {total}，请分开下单。"
+    shown = ("most", "total", "currency")
+
+
 class BadQuote(Invalid):
     """The quote is not one we signed for this account."""
 
@@ -77,6 +91,14 @@ class PriceChanged(Conflict):
     shown = ("lines", "quoted_total", "current_total")
 
 
+class QuoteChanged(Conflict):
+    """What was quoted is not what it was: another kind of goods, another name. Shows the difference line by line."""
+
+    code = "quote_changed"
+    en, zh = "Goods changed since the quote; ask for a new one.", "商品信息已变更，请重新获取报价。"
+    shown = ("lines",)
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
     """One SKU in a quote."""
@@ -89,6 +111,10 @@ class QuoteLine:
     unit: Money
     kind: str
     bucket_count: int
+    name: str
+    """Digest of its titles in all languages and its options: what the buyer was told it is."""
+    left: int | None = None
+    """What can still be had, where that was asked and is less than ``quantity``."""
 
     @property
     def total(self) -> Money:
@@ -149,7 +175,8 @@ def price(
     ``quantities`` is by SKU; ``products`` by SKU as well.
 
     Raises:
-        EmptyCart, NotForSale, MixedCurrencies, TooManyMerchants: for a cart that cannot be ordered as it is.
+        EmptyCart, NotForSale, MixedCurrencies, TooManyMerchants, TotalTooLarge: for a cart that cannot be ordered as
+            it is.
     """
     if not quantities:
         raise EmptyCart
@@ -171,7 +198,15 @@ def price(
     }
     if len(currencies) > 1:
         raise MixedCurrencies(currencies=sorted(currencies))
+    _check_total(shares)
     return shares
+
+
+def _check_total(shares: tuple[Share, ...]) -> None:
+    owed = total(share.total for share in shares)
+    if owed.minor > MAX_TOTAL_MINOR:
+        most = Money(MAX_TOTAL_MINOR, owed.currency)
+        raise TotalTooLarge(most=most.text(), total=owed.text(), currency=owed.currency)
 
 
 def _line(
@@ -192,7 +227,13 @@ def _line(
         unit=sku.price,
         kind=str(product.kind),
         bucket_count=sku.stock_buckets,
+        name=_name(product, sku.options),
     )
+
+
+def _name(product: Product, options: tuple[str, ...]) -> str:
+    titles = [part for language, title in sorted(product.titles.items()) for part in (language, title)]
+    return ids.digest(*titles, "", *options)[:NAME_CHARACTERS]
 
 
 def _share(merchant: Terms, lines: list[QuoteLine]) -> Share:
@@ -200,14 +241,33 @@ def _share(merchant: Terms, lines: list[QuoteLine]) -> Share:
     goods = total((line.total for line in lines if line.unit.currency == currency), currency)
     nothing = Money(0, currency)
     ships = any(line.kind == "physical" for line in lines)
-    free_from = merchant.free_freight_from
-    free = not ships or not merchant.freight or (free_from is not None and goods.minor >= free_from.minor)
+    free = not ships or not merchant.freight or _travels_free(merchant, goods)
     return Share(
         merchant_id=merchant.merchant_id,
         merchant_name=merchant.name,
         lines=tuple(lines),
         freight=nothing if free else merchant.freight,
         commission_bps=merchant.commission_bps,
+    )
+
+
+def _travels_free(merchant: Terms, goods: Money) -> bool:
+    """Compare with the threshold in its own currency: 9,900 yen are not 99 yuan."""
+    free_from = merchant.free_freight_from
+    return free_from is not None and free_from.currency == goods.currency and goods.minor >= free_from.minor
+
+
+def with_left(shares: tuple[Share, ...], left: Mapping[str, int]) -> tuple[Share, ...]:
+    """Return the shares with what is left of each SKU where a line wants more than that."""
+    return tuple(
+        replace(
+            share,
+            lines=tuple(
+                replace(line, left=left[line.sku_id]) if left[line.sku_id] < line.quantity else line
+                for line in share.lines
+            ),
+        )
+        for share in shares
     )
 
 
@@ -235,6 +295,46 @@ def differences(quoted: Quote, current: tuple[Share, ...]) -> list[dict[str, obj
                 }
             )
     return found
+
+
+def exchanged(quoted: Quote, current: tuple[Share, ...]) -> list[dict[str, object]]:
+    """Return the lines that are something else now: another kind (an address may be missing), other words."""
+    found: list[dict[str, object]] = []
+    was = quoted.lines()
+    for line in (line for share in current for line in share.lines):
+        before = was[line.sku_id]
+        if before.kind != line.kind:
+            found.append({"sku_id": line.sku_id, "quoted_kind": before.kind, "current_kind": line.kind})
+        elif before.name != line.name:
+            found.append({"sku_id": line.sku_id, "current_title": line.title, "current_options": list(line.options)})
+    return found
+
+
+def check_unchanged(quoted: Quote, current: tuple[Share, ...]) -> None:
+    """Compare a quote with what holds now; commission is not looked at, the order takes the quoted one.
+
+    Raises:
+        PriceChanged: if something costs more or less.
+        QuoteChanged: if something is of another kind, or called otherwise.
+        AddressNeeded: if something must be shipped, and the quote has no address.
+    """
+    lines = differences(quoted, current)
+    others = exchanged(quoted, current)
+    if lines:
+        raise PriceChanged(
+            lines=[*lines, *others],
+            quoted_total=shown(quoted.total),
+            current_total=shown(total(share.total for share in current)),
+        )
+    if others:
+        raise QuoteChanged(lines=others)
+    if quoted.contact is None and needs_address(current):
+        raise AddressNeeded
+
+
+def sealed_commissions(quoted: Quote) -> dict[str, int]:
+    """Return each merchant's commission as it was quoted."""
+    return {share.merchant_id: share.commission_bps for share in quoted.shares}
 
 
 def shown(amount: Money) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The quote as a token: signed, short-lived, complete, so that nothing is stored for it.
 
-Titles are not in it: they are read again with the prices.
+Titles are not in it: they are read again with the prices, and their digest says whether they still are the same.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class _Line(msgspec.Struct, array_like=True):
     unit_minor: int
     kind: str
     buckets: int
+    name: str
 
 
 class _Share(msgspec.Struct, array_like=True):
@@ -61,7 +62,7 @@ def seal(quote: Quote) -> str:
                 share.freight.minor,
                 share.commission_bps,
                 tuple(
-                    _Line(line.sku_id, line.quantity, line.unit.minor, line.kind, line.bucket_count)
+                    _Line(line.sku_id, line.quantity, line.unit.minor, line.kind, line.bucket_count, line.name)
                     for line in share.lines
                 ),
             )
@@ -86,7 +87,10 @@ def unseal(token: str, *, account_id: str) -> Quote:
     payload = raw[_MAC_BYTES:]
     if not hmac.compare_digest(raw[:_MAC_BYTES], _mac(payload)):
         raise BadQuote
-    found = _decoder.decode(payload)
+    try:
+        found = _decoder.decode(payload)
+    except msgspec.MsgspecError as error:  # Signed before the last deployment, which read less.
+        raise BadQuote from error
     if found.account_id != account_id:
         raise BadQuote
     return Quote(
@@ -112,6 +116,7 @@ def _share(share: _Share, currency: str) -> Share:
                 unit=Money(line.unit_minor, currency),
                 kind=line.kind,
                 bucket_count=line.buckets,
+                name=line.name,
             )
             for line in share.lines
         ),

@@ -20,7 +20,7 @@ class AskQuote(Schema):
 
 
 class QuoteLineView(Schema):
-    """One SKU in a quote."""
+    """One SKU in a quote. ``available`` is there where fewer units are left than are wanted, as of the quote."""
 
     sku_id: str
     product_id: str
@@ -29,6 +29,7 @@ class QuoteLineView(Schema):
     quantity: int
     unit_price: MoneyView
     total: MoneyView
+    available: int | None = None
 
 
 class ShareView(Schema):
@@ -68,6 +69,7 @@ class QuoteView(Schema):
                             quantity=line.quantity,
                             unit_price=MoneyView.of(line.unit),
                             total=MoneyView.of(line.total),
+                            available=line.left,
                         )
                         for line in share.lines
                     ],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
 from chalicelib.catalog import service as catalog
 from chalicelib.checkout import domain, quotes
-from chalicelib.checkout.domain import PriceChanged, Quote, QuoteExpired, Share
+from chalicelib.checkout.domain import Quote, QuoteExpired, Share
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel import clock, context, ids
@@ -56,7 +57,7 @@ def quote(account_id: str, *, address_id: str | None, sku_ids: Iterable[str] | N
     cart = carts.load(account_id)
     chosen = set(sku_ids) if sku_ids is not None else set(cart.lines)
     quantities = {sku_id: quantity for sku_id, quantity in cart.lines.items() if sku_id in chosen}
-    shares = _price(quantities)
+    shares = _told_what_is_left(_price(quantities))
     contact = _contact(account_id, address_id) if address_id is not None else None
     if contact is None and domain.needs_address(shares):
         raise domain.AddressNeeded
@@ -76,6 +77,13 @@ def _price(quantities: dict[str, int]) -> tuple[Share, ...]:
     }
     terms = merchants.terms({product.merchant_id for product in found.values()})
     return domain.price(quantities, products, terms, language=context.current().language)
+
+
+def _told_what_is_left(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+    """Say what is left where a line wants more: a hint as of now, nothing is held by a quote."""
+    lines = {line.sku_id: line for share in shares for line in share.lines}
+    left = inventory.left({sku_id: line.bucket_count for sku_id, line in lines.items()})
+    return domain.with_left(shares, left)
 
 
 def _contact(account_id: str, address_id: str) -> Contact:
@@ -98,7 +106,7 @@ def place(token: str, *, account_id: str, note: str, intent: Intent) -> tuple[Pu
     Returns the purchase, and whether it is the repeat of an intent that placed it before.
 
     Raises:
-        BadQuote, QuoteExpired, PriceChanged, NotForSale: if the quote no longer holds.
+        BadQuote, QuoteExpired, PriceChanged, QuoteChanged, NotForSale, AddressNeeded: if the quote no longer holds.
         OutOfStock: naming the SKUs, with wanted and available; nothing was written.
         CartChanged: if the cart is not as it was quoted.
         IdempotencyKeyReused: if the key placed something else.
@@ -133,13 +141,7 @@ def _place(purchase_id: str, quoted: Quote, note: str, intent: Intent) -> Purcha
         raise QuoteExpired
     lines = quoted.lines()
     current = _price({sku_id: line.quantity for sku_id, line in lines.items()})
-    changed = domain.differences(quoted, current)
-    if changed:
-        raise PriceChanged(
-            lines=changed,
-            quoted_total=domain.shown(quoted.total),
-            current_total=domain.shown(Quote("", 0, current, None, quoted.expires_at).total),
-        )
+    domain.check_unchanged(quoted, current)
     purchase, placed = _new_sale(purchase_id, quoted, current, note, intent)
     quantities = {sku_id: line.quantity for sku_id, line in lines.items()}
     buckets = {line.sku_id: line.bucket_count for share in current for line in share.lines}
@@ -155,9 +157,16 @@ def _new_sale(
     purchase_id: str, quoted: Quote, shares: tuple[Share, ...], note: str, intent: Intent
 ) -> tuple[Purchase, list[Order]]:
     now = clock.now()
+    commissions = domain.sealed_commissions(quoted)
     number = f"{now.astimezone(clock.CHINA):%y%m%d}{int.from_bytes(ids.body(purchase_id).encode()[:8]) % 10**8:08d}"
     placed = [
-        _new_order(purchase_id, position, quoted.account_id, share, f"{number}-{position:02d}")
+        _new_order(
+            purchase_id,
+            position,
+            quoted.account_id,
+            replace(share, commission_bps=commissions[share.merchant_id]),
+            f"{number}-{position:02d}",
+        )
         for position, share in enumerate(shares, start=1)
     ]
     purchase = Purchase(

@@ -51,6 +51,7 @@ __all__ = [
     "Movement",
     "NotEnoughToWriteOff",
     "OutOfStock",
+    "left",
     "level",
     "levels",
     "movements",
@@ -401,6 +402,23 @@ def levels(sku_ids: Iterable[str]) -> dict[str, Level]:
             result[sku_id] = Level()
         else:
             result[sku_id] = level(sku_id) if seen.buckets > 1 else domain.total([seen])
+    return result
+
+
+def left(buckets: Mapping[str, int]) -> dict[str, int]:
+    """Return about how many units of each SKU can be had, for showing: ``buckets`` says over how many it is spread.
+
+    One eventually consistent read of all buckets; a rebalancing half done may show a few more or less.
+    """
+    keys = [
+        (sku_id, domain.bucket_name(number))
+        for sku_id, count in buckets.items()
+        for number in range(max(count, _memory.buckets.get(sku_id, 1)))
+    ]
+    found = store.some_buckets(keys)
+    result = dict.fromkeys(buckets, 0)
+    for sku_id, bucket in found:
+        result[sku_id] += bucket.available
     return result
 
 

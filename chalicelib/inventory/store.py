@@ -86,6 +86,12 @@ def first_buckets(sku_ids: Iterable[str]) -> dict[str, Bucket]:
     return {key[0]: bucket_of(row) for key, row in found.items() if isinstance(row, StockRow)}
 
 
+def some_buckets(keys: Iterable[tuple[str, str]]) -> list[tuple[str, Bucket]]:
+    """Read buckets of many SKUs, eventually consistent, a hundred a call; those that are not there are absent."""
+    found = reads.get_many((StockRow, sku_id, bucket) for sku_id, bucket in keys)
+    return [(key[0], bucket_of(row)) for key, row in found.items() if isinstance(row, StockRow)]
+
+
 def add_take(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, refuse: Refusal) -> None:
     """Take from a bucket if it has enough."""
     _change(

@@ -9,6 +9,11 @@ from chalicelib.kernel.errors import CurrencyMismatch
 
 MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3, "JOD": 3, "TND": 3}
 """Currencies whose minor unit is not a hundredth (ISO 4217); every other one has two digits."""
+MAX_MINOR = 10**11
+"""The most of one price, or of one freight: a billion yuan."""
+MAX_TOTAL_MINOR = 10**12 - 1
+"""The most of one purchase, and so of anything that is paid or refunded: more than any provider takes, and a thousand
+such sums still are a whole number that every reader of JSON keeps exactly."""
 
 # fmt: off
 CURRENCIES = frozenset({

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from chalicelib.kernel.errors import CurrencyMismatch, Invalid
 from chalicelib.kernel.machine import StateMachine
-from chalicelib.kernel.money import Money
+from chalicelib.kernel.money import MAX_MINOR, Money
 
 
 class BadTerms(Invalid):
@@ -92,14 +92,14 @@ def checked(merchant: Merchant) -> Merchant:
 
     Raises:
         CurrencyMismatch: if an amount is not of the merchant's currency.
-        BadTerms: if an amount is negative, or the commission is not between 0 and 100 %.
+        BadTerms: if an amount is negative or beyond reason, or the commission is not between 0 and 100 %.
     """
     for name, amount in (("freight", merchant.freight), ("free_freight_from", merchant.free_freight_from)):
         if amount is None:
             continue
         if amount.currency != merchant.currency:
             raise CurrencyMismatch(have=merchant.currency, got=amount.currency)
-        if amount.minor < 0:
+        if not 0 <= amount.minor <= MAX_MINOR:
             raise BadTerms(field=name)
     if not 0 <= merchant.commission_bps <= 10_000:
         raise BadTerms(field="commission_bps")

@@ -13,7 +13,9 @@ from chalicelib.kernel.errors import IdempotencyKeyReused
 class Intent:
     """What one caller wanted with one ``Idempotency-Key``.
 
-    ``scope`` is the caller and the route; ``fingerprint`` the digest of path and body.
+    ``scope`` is the caller alone (an account, ``anonymous``, the system), not the route. What tells one request from
+    another under the same key is ``fingerprint``, the digest of method, path, query and body: where a repeat would
+    find the record of another request, it is refused.
     """
 
     scope: str
