@@ -17,6 +17,7 @@ from chalicelib.payments.domain import (
     ProviderSilent,
     RefundRefused,
     TooManyPayments,
+    TooManyTries,
     UnknownPayment,
     UnknownProvider,
 )
@@ -73,6 +74,7 @@ routes = Routes("payments")
         AlreadyPaid,
         IllegalTransition,
         TooManyPayments,
+        TooManyTries,
         ConcurrentUpdate,
         IdempotencyKeyReused,
     ),

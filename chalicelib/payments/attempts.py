@@ -9,31 +9,38 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import Conflict, RetryLater
+from chalicelib.kernel.errors import ConcurrentUpdate, Conflict, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Purchase, PurchaseStatus, Sale
-from chalicelib.payments import billing, domain, events, providers, quarantine, refund_requests, store
-from chalicelib.payments.domain import REFUND, Conclusion, Payment, PaymentStatus, ProviderSilent, Refund, Story
+from chalicelib.orders.service import PurchaseStatus, Sale
+from chalicelib.payments import billing, bounds, domain, events, polling, providers, quarantine, refund_requests, store
+from chalicelib.payments.domain import REFUND, Payment, PaymentStatus, ProviderSilent, Refund
 from chalicelib.payments.ports import CloseOutcome, Outcome, Provider, Report
-from chalicelib.runtime import log, metrics
+from chalicelib.runtime import log, metrics, patience
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
 ASK_AGAIN_S = 30
 """How soon a notice of money comes again when nobody but it would ask a silent provider."""
+NO_TIME_S = 5
 
 
 def chase(payment_id: str) -> Payment:
-    """Ask a silent provider because the attempt's deadline passed; past the purchase's expiry also close there."""
+    """Ask a silent provider because the attempt's deadline passed; past the purchase's expiry also close there.
+
+    Raises:
+        RetryLater: if others' silence has taken the time there was.
+    """
     payment = store.load_payment(payment_id)
     now = clock.now()
     if payment.due_at is None or payment.due_at > now:
         return payment
+    if patience.spent():  # Silent providers took this batch's time: not to be asked is no silence of this one's.
+        raise RetryLater("no time left to ask", delay_s=NO_TIME_S)
     if payment.status is PaymentStatus.CLOSED:
         return _look_again(payment)
-    return ask(payment, close=now >= payment.expires_at + domain.AFTER_EXPIRY, chasing=True)
+    return ask(payment, close=now >= payment.expires_at + polling.AFTER_EXPIRY, chasing=True)
 
 
 def query_now(payment_id: str) -> Payment:
@@ -48,24 +55,6 @@ def query_now(payment_id: str) -> Payment:
     if report.outcome is Outcome.UNKNOWN:
         raise ProviderSilent(provider=payment.provider)
     return apply_report(payment, report, given_up=False, chasing=False)
-
-
-def conclude_attempts(purchase: Purchase) -> Conclusion:
-    """Ask about, then close, every attempt that may still be paid. A capture found on the way is recorded.
-
-    ``UNKNOWN`` means that somebody may still pay: hold the stock and call again later.
-    """
-    return conclude(store.load_story(purchase.purchase_id))
-
-
-def conclude(story: Story) -> Conclusion:
-    """As :func:`conclude_attempts`, for a story that was just read."""
-    states = [
-        (ask(payment, close=True, chasing=False) if payment.is_open else payment).status for payment in story.payments
-    ]
-    if PaymentStatus.CAPTURED in states or PaymentStatus.REFUNDED in states:
-        return Conclusion.CAPTURED
-    return Conclusion.UNKNOWN if any(state in domain.OPEN for state in states) else Conclusion.CLOSED
 
 
 def ask(payment: Payment, *, close: bool, chasing: bool, told: bool = False) -> Payment:
@@ -152,6 +141,14 @@ def save_attempt(payment: Payment, fact: events.PaymentEvent | None = None) -> P
     with UnitOfWork() as work:
         store.save_payment(work, payment, [fact] if fact else [])
     return replace(payment, version=payment.version + 1)
+
+
+def note_question(payment: Payment) -> Payment:
+    """Note that a buyer made us ask about an attempt which is still open; a rival's write is as good."""
+    try:
+        return save_attempt(domain.asked(payment, now=clock.now(), per=bounds.PER))
+    except ConcurrentUpdate:
+        return store.load_payment(payment.payment_id)
 
 
 def _captured(payment_id: str, report: Report) -> Payment:

@@ -11,18 +11,13 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
+from chalicelib.payments import polling
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
 
-CHASES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 180, 300, 540))
-"""How long to wait before asking a silent provider the first, second, ... time; the last is repeated. It leaves a
-minute of the ten in which everything must be known: the deadline job may miss a run, and the answer takes its way."""
-LINGERS = (timedelta(seconds=60), timedelta(seconds=600))
-"""When to look again at an attempt that was given up while the provider did not know it (yet)."""
-AFTER_EXPIRY = timedelta(seconds=60)
-"""The purchase's own expiry asks and closes first; this is the net behind it."""
 MAX_ATTEMPTS = 40
-"""Numbers of refunds: a purchase's ordinary ones count up from 1, that of surplus attempt n is 100 - n."""
+"""How many attempts there can be; how many a buyer may start is in ``bounds``.
+Numbers of refunds: a purchase's ordinary ones count up from 1, that of surplus attempt n is 100 - n."""
 MAX_REFUND_NUMBER = 99 - MAX_ATTEMPTS
 PAST_KEPT = 12
 """How many states of a refund are remembered: operators can retry one for ever."""
@@ -89,13 +84,13 @@ PAYMENT = StateMachine(
         PaymentStatus.RETURNED: {PaymentCause.REFILL: PaymentStatus.SURPLUS},
     },
     deadlines={
-        PaymentStatus.STARTED: (CHASES[0], PaymentCause.CHASE),
-        PaymentStatus.PENDING: (CHASES[0], PaymentCause.CHASE),
-        PaymentStatus.CLOSED: (LINGERS[0], PaymentCause.CHASE),
+        PaymentStatus.STARTED: (polling.BEGIN[0], PaymentCause.CHASE),
+        PaymentStatus.PENDING: (polling.BEGIN[0], PaymentCause.CHASE),
+        PaymentStatus.CLOSED: (polling.LINGER_FIRST, PaymentCause.CHASE),
     },
 )
-"""The durations are those of the first chase; later ones wait longer (:data:`CHASES`). Closed attempts are looked at
-again only where the provider did not know them when they were given up."""
+"""The durations are those of the first chase; when the later ones come stands in ``polling``. Closed attempts are
+looked at again only where the provider did not know them when they were given up."""
 
 OPEN = (PaymentStatus.STARTED, PaymentStatus.PENDING)
 HOLDING = (PaymentStatus.CAPTURED, PaymentStatus.SURPLUS, PaymentStatus.REFUNDED, PaymentStatus.RETURNED)
@@ -164,8 +159,8 @@ REFUND = StateMachine(
         RefundStatus.REPLACED: {},
     },
     deadlines={
-        RefundStatus.REQUESTED: (CHASES[0], RefundCause.CHASE),
-        RefundStatus.PENDING: (CHASES[0], RefundCause.CHASE),
+        RefundStatus.REQUESTED: (polling.REFUNDS[0], RefundCause.CHASE),
+        RefundStatus.PENDING: (polling.REFUNDS[0], RefundCause.CHASE),
     },
 )
 
@@ -208,7 +203,18 @@ class TooManyPayments(Conflict):
     """The purchase was tried to be paid too often."""
 
     code = "too_many_payments"
-    en, zh = "Too many payment attempts for this purchase.", "该笔订单的支付尝试次数过多。"
+    en = "This purchase has been tried to be paid {limit} times; go on with a payment that is open, or order again."
+    zh = "该笔订单已尝试支付 {limit} 次，请继续未完成的支付或重新下单。"
+    shown = ("limit",)
+
+
+class TooManyTries(Conflict):
+    """The provider was told of this attempt too often and does not answer."""
+
+    code, status = "too_many_tries", 429
+    en = "The provider does not answer about this payment; start another one, perhaps at another provider."
+    zh = "支付渠道对该笔支付暂无应答，请发起新的支付，或更换支付方式。"
+    retry_after_s = 60
 
 
 class RefundRefused(Conflict):
@@ -252,6 +258,12 @@ class Payment:
     intent: str
     fingerprint: str
     chases: int = 0
+    tries: int = 1
+    """How often the provider was told of it."""
+    questions: tuple[datetime, ...] = ()
+    """When a buyer last made us ask about it."""
+    silent_since: datetime | None = None
+    """The purchase's time is over, and the provider does not say what became of it."""
     code: str = ""
     """The provider's reason of a failure, or why a capture is surplus."""
     reference: str | None = None
@@ -484,23 +496,26 @@ def attempt_of(payment: Payment) -> Attempt:
     )
 
 
-def waiting(chases: int) -> timedelta:
-    """Return how long to wait before the next question, after so many."""
-    return CHASES[min(chases, len(CHASES) - 1)]
-
-
 def chased(payment: Payment, *, now: datetime, heard: bool) -> Payment:
-    """Return the attempt after a question that settled nothing: asked again later, with back-off.
+    """Return the attempt after a question that settled nothing: asked again later (``polling``).
 
     ``heard`` says that the provider knows the number now.
     """
     cause = PaymentCause.ANSWER if heard and payment.status is PaymentStatus.STARTED else PaymentCause.CHASE
     status = PAYMENT.next(payment.status, cause)
     chases = payment.chases + 1
-    due_at = now + waiting(chases)
-    if now < payment.expires_at + AFTER_EXPIRY:
-        due_at = min(due_at, payment.expires_at + AFTER_EXPIRY)
+    due_at = polling.chase_at(now, chases=chases, expires_at=payment.expires_at)
     return replace(payment, status=status, chases=chases, due_at=due_at)
+
+
+def may_ask(payment: Payment, *, now: datetime, most: int, per: timedelta) -> bool:
+    """Say whether a buyer may make us ask about the attempt once more."""
+    return sum(moment > now - per for moment in payment.questions) < most
+
+
+def asked(payment: Payment, *, now: datetime, per: timedelta) -> Payment:
+    """Return the attempt with one more question of a buyer's noted."""
+    return replace(payment, questions=(*(moment for moment in payment.questions if moment > now - per), now))
 
 
 def answered(payment: Payment, instruction: Instruction) -> Payment:
@@ -532,19 +547,18 @@ def closed(payment: Payment, *, now: datetime, known: bool) -> Payment:
         status=PAYMENT.next(payment.status, PaymentCause.CLOSE),
         ended_at=now,
         chases=0,
-        due_at=None if known else now + LINGERS[0],
+        due_at=None if known else now + polling.LINGER_FIRST,
         instruction=None,
     )
 
 
 def lingered(payment: Payment, *, now: datetime) -> Payment:
     """Return the closed attempt after another look that found no money."""
-    chases = payment.chases + 1
     return replace(
         payment,
         status=PAYMENT.next(payment.status, PaymentCause.CHASE),
-        chases=chases,
-        due_at=now + LINGERS[chases] if chases < len(LINGERS) else None,
+        chases=payment.chases + 1,
+        due_at=polling.look_at(now, ended_at=payment.ended_at or now, expires_at=payment.expires_at),
     )
 
 
@@ -699,7 +713,7 @@ def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", 
     """
     status = REFUND.next(refund.status, cause)
     chases = refund.chases + 1 if status is refund.status else 0
-    due_at = now + waiting(chases) if REFUND.timeout(status) else None
+    due_at = now + polling.refund_wait(chases) if REFUND.timeout(status) else None
     return replace(
         refund,
         status=status,

@@ -97,6 +97,9 @@ class _PaymentDoc(msgspec.Struct, omit_defaults=True):
     captured_ms: int = 0
     ended_ms: int = 0
     refunded_ms: int = 0
+    tries: int = 1
+    questions_ms: tuple[int, ...] = ()
+    silent_ms: int = 0
     instruction: _InstructionDoc | None = None
 
 
@@ -151,6 +154,9 @@ def payment_row(payment: Payment) -> PaymentRow:
             captured_currency=payment.captured.currency if payment.captured else "",
             captured_ms=epoch_ms_or_none(payment.captured_at) or 0,
             refunded_ms=epoch_ms_or_none(payment.refunded_at) or 0,
+            tries=payment.tries,
+            questions_ms=tuple(epoch_ms(moment) for moment in payment.questions),
+            silent_ms=epoch_ms_or_none(payment.silent_since) or 0,
             instruction=_InstructionDoc(
                 instruction.action.value, instruction.url, dict(instruction.params), instruction.code
             )
@@ -191,6 +197,9 @@ def payment_of(row: PaymentRow) -> Payment:
         refunded=int(row.refunded_minor),
         disputed=int(row.disputed_minor or 0),
         refunded_at=from_epoch_ms_or_none(doc.refunded_ms),
+        tries=doc.tries,
+        questions=tuple(from_epoch_ms(moment) for moment in doc.questions_ms),
+        silent_since=from_epoch_ms_or_none(doc.silent_ms),
         instruction=Instruction(
             Outcome.PENDING, Action(shown.action), shown.url, shown.params, doc.reference, shown.code
         )

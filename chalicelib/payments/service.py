@@ -9,9 +9,10 @@ from chalicelib.kernel.errors import NotFound
 from chalicelib.orders import service as orders
 from chalicelib.payments import disputes, store
 from chalicelib.payments.approvals import ask_approval, decide_approval, expire_approval, refund_by_operator
-from chalicelib.payments.attempts import chase, conclude_attempts, query_now, record_capture
+from chalicelib.payments.attempts import chase, query_now, record_capture
 from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
+from chalicelib.payments.conclusions import conclude_attempts
 from chalicelib.payments.dispute_rules import Dispute, DisputeStatus, dispute_id
 from chalicelib.payments.disputes import dispute
 from chalicelib.payments.disputes import follow as follow_dispute

@@ -8,7 +8,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Purchase, PurchaseStatus
-from chalicelib.payments import attempts, domain, events, providers, store
+from chalicelib.payments import attempts, bounds, conclusions, domain, events, providers, store
 from chalicelib.payments.domain import (
     AlreadyPaid,
     Conclusion,
@@ -16,6 +16,7 @@ from chalicelib.payments.domain import (
     Payment,
     PaymentStatus,
     TooManyPayments,
+    TooManyTries,
 )
 from chalicelib.payments.ports import Instruction, Outcome, PaymentOrder, Provider
 from chalicelib.runtime import log
@@ -38,14 +39,16 @@ class Wanted:
 def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Intent) -> tuple[Payment, bool]:
     """Start an attempt to pay; returns it and whether the same request started it before.
 
-    Earlier attempts are closed first. Our number is written before the provider hears it; if the provider does not
-    answer, the attempt stays ``started`` and the same request again goes on with the same number. So it does where a
-    chase has found the order in the meantime: only the provider's answer to its creation says how to pay it.
+    Earlier attempts are closed first, as far as their providers answer in time. Our number is written before the
+    provider hears it; if the provider does not answer, the attempt stays ``started`` and the same request again goes on
+    with the same number. So it does where a chase has found the order in the meantime: only the provider's answer to
+    its creation says how to pay it.
 
     Raises:
         NotFound: if the purchase is not this buyer's.
         UnknownProvider, MethodNotOffered: if there is no such way to pay.
         AlreadyPaid, IllegalTransition, TooManyPayments: if it is not to be paid (again).
+        TooManyTries: if the same request was sent too often and the provider does not answer.
         IdempotencyKeyReused: if the key started another attempt.
     """
     adapter = providers.offered(wanted.provider)
@@ -60,10 +63,16 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         known = next((payment for payment in story.payments if payment.intent == intent.token), None)
         if known is not None:
             intent.check(known.fingerprint)
-            lacks = known.is_open and known.instruction is None  # Whether or not a chase has found it in the meantime.
-            return (_instruct(adapter, known, wanted) if lacks else known), True
+            if (
+                not known.is_open or known.instruction is not None
+            ):  # Whether or not a chase has found it in the meantime.
+                return known, True
+            try:
+                return _instruct(adapter, _tried_again(known), wanted), True
+            except ConcurrentUpdate:
+                continue
         _admit(adapter, purchase)
-        if attempts.conclude(story) is Conclusion.CAPTURED:
+        if conclusions.conclude_earlier(story) is Conclusion.CAPTURED:
             raise AlreadyPaid
         try:
             payment = _write_start(adapter, purchase, method, intent)
@@ -76,10 +85,23 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
 def _admit(adapter: Provider, purchase: Purchase) -> None:
     if purchase.status is PurchaseStatus.PAID:
         raise AlreadyPaid
-    if purchase.payment_attempts >= domain.MAX_ATTEMPTS:
-        raise TooManyPayments
+    most = bounds.bounds().attempts
+    if purchase.payment_attempts >= most:
+        raise TooManyPayments(limit=most)
     if purchase.total.currency not in adapter.currencies:
         raise MethodNotOffered(provider=adapter.name, what=purchase.total.currency)
+
+
+def _tried_again(payment: Payment) -> Payment:
+    """Count one more time that the provider is told of an attempt.
+
+    Raises:
+        TooManyTries: if it was told often enough.
+        ConcurrentUpdate: if the attempt has changed.
+    """
+    if payment.tries >= bounds.bounds().tries:
+        raise TooManyTries
+    return attempts.save_attempt(replace(payment, tries=payment.tries + 1))
 
 
 def _write_start(adapter: Provider, purchase: Purchase, method: str, intent: Intent) -> Payment:

@@ -15,7 +15,7 @@ from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
 
 functions = Blueprint(__name__)
-consumer = Consumer("reconciliation")
+consumer = Consumer("reconciliation", asking_s=100.0)  # Its function has 120 s: bills are long.
 
 
 @consumer.on(ReconciliationAdvanced)

@@ -16,12 +16,14 @@ from chalicelib.kernel import context, ids
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import Busy, RetryLater, ShopError
 from chalicelib.kernel.events import Envelope, Event
-from chalicelib.runtime import aws, log, metrics, names, queues
+from chalicelib.runtime import aws, log, metrics, names, patience, queues
 from chalicelib.runtime.db import dynamo
 
 MAX_RECEIVES = 8
 """After so many failures a message goes to the dead letters. The queue's redrive policy says two more, as a net."""
 BACK_OFF_CAP_S = 300
+ASKING_S = 18.0
+"""A consumer's function ends after 30 s: what others leave us waiting for must leave time for our own work."""
 DUE = "due"
 """The type of ``runtime.deadlines.Due``, which this module need not import."""
 
@@ -29,10 +31,11 @@ Handler = Callable[[Any, Envelope], None]
 
 
 class Consumer:
-    """The handlers of one queue, by event type."""
+    """The handlers of one queue, by event type. ``asking_s``: what a batch may wait for others' answers together."""
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, *, asking_s: float = ASKING_S) -> None:
         self.queue = queue
+        self._asking_s = asking_s
         self._handlers: dict[str, tuple[type[Event], Handler]] = {}
 
     def on(self, kind: type[Event]) -> Callable[[Handler], Handler]:
@@ -51,7 +54,8 @@ class Consumer:
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """Handle one Lambda SQS event; returns ``{"batchItemFailures": [{"itemIdentifier": ...}]}``."""
-        failures = [{"itemIdentifier": record["messageId"]} for record in event["Records"] if not self._one(record)]
+        with patience.within(self._asking_s):
+            failures = [{"itemIdentifier": record["messageId"]} for record in event["Records"] if not self._one(record)]
         metrics.flush(self.queue)
         return {"batchItemFailures": failures}
 

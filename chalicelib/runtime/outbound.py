@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from chalicelib.kernel.errors import ShopError
-from chalicelib.runtime import caches
+from chalicelib.runtime import caches, patience
 from chalicelib.runtime.config import config
 
 ANSWER_CAP_BYTES = 4 * 1024 * 1024
@@ -91,15 +92,28 @@ def request(
     timeout_s: float | None = None,
     client_certificate: ClientCertificate | None = None,
 ) -> Response:
-    """Make one call and return the answer, whatever its status.
+    """Make one call and return the answer, whatever its status. It takes no longer than ``runtime.patience`` grants.
 
     Raises:
         OutboundTimeout: if the call was sent but no whole answer came in time.
-        OutboundFailed: if it was never sent, or the client certificate cannot be used.
+        OutboundFailed: if it was never sent, there was no time left for it, or the client certificate cannot be used.
     """
     timeout_s = timeout_s or config().outbound_timeout_s
     wanted = Request(method, url, dict(headers), body, timeout_s, client_certificate)
-    return (_transport or _over_the_network)(wanted)
+    return _patiently(wanted, _transport or _over_the_network)
+
+
+def _patiently(wanted: Request, send: Transport) -> Response:
+    host = urlsplit(wanted.url).netloc
+    granted_s = patience.granted_s(host, wanted.timeout_s)
+    if not granted_s:
+        raise OutboundFailed(kind="no time left")
+    with patience.watched(host) as unanswered:
+        try:
+            return send(replace(wanted, timeout_s=granted_s))
+        except (OutboundTimeout, OutboundFailed):
+            unanswered()
+            raise
 
 
 def download(
@@ -123,8 +137,8 @@ def download(
     """
     wanted = Request(method, url, dict(headers), body, timeout_s)
     if _transport is None:
-        return _over_the_network(wanted, into, cap_bytes)
-    answer = _transport(wanted)
+        return _patiently(wanted, lambda granted: _over_the_network(granted, into, cap_bytes))
+    answer = _patiently(wanted, _transport)
     if answer.status != 200:
         return answer
     if len(answer.body) > cap_bytes:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.kernel.errors import IllegalTransition
 from chalicelib.kernel.money import Money
-from chalicelib.payments import domain
+from chalicelib.payments import domain, polling
 from chalicelib.payments.domain import (
     PAYMENT,
     REFUND,
@@ -111,12 +111,14 @@ def test_only_a_refund_that_came_back_leads_out_of_what_went_back() -> None:
 
 def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:
     attempt, now, gaps = started, NOON, []
-    for _ in range(8):
+    for _ in range(26):
         attempt = domain.chased(attempt, now=attempt.due_at or now, heard=True)
         assert attempt.due_at is not None
         gaps.append(attempt.due_at - NOON)
     seconds = [int(gap.total_seconds()) for gap in gaps]
-    assert seconds == [90, 270, 570, 1110, 1650, 1860, 2400, 2940]  # 1860: a minute past the 30 minutes to pay.
+    assert seconds[:20] == list(range(90, 1801, 90))
+    assert seconds[20:] == [1860, 1920, 1980, 2160, 2340, 2640]  # 1860: a minute past the 30 minutes to pay.
+    assert sum(second <= 1860 for second in seconds) + 1 <= polling.MOST_QUESTIONS  # The first is asked after 30 s.
     assert attempt.status is PaymentStatus.PENDING
 
 

@@ -29,7 +29,7 @@ from chalice.app import Chalice, EventSourceHandler
 
 from chalicelib import topology
 from chalicelib.kernel import clock, context, ids
-from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, relay
+from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, patience, relay
 from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
 from infra import functions as deployed
@@ -206,6 +206,7 @@ class World:
         self._stack.enter_context(aws.hooked(self._seam))
         ids.install_entropy(self._entropy.randbytes)
         outbound.install(self._outside)
+        patience.install(lambda: 0.0)  # How long this machine takes is not to decide anything.
         jitter, sleep = dynamo.jitter, dynamo.sleep
         dynamo.jitter, dynamo.sleep = self._schedule.random, self._sleep
         logger = log._prepare()  # noqa: SLF001
@@ -215,6 +216,7 @@ class World:
         def undo() -> None:
             ids.install_entropy(None)
             outbound.install(None)
+            patience.install(None)
             dynamo.jitter, dynamo.sleep = jitter, sleep
             logger.handlers[:] = handlers
             caches.forget_all()

@@ -13,7 +13,7 @@ from chalice.app import Chalice, Response
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
-from chalicelib.runtime import log, metrics
+from chalicelib.runtime import log, metrics, patience
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Authenticate, Caller, admit
@@ -24,6 +24,9 @@ from chalicelib.runtime.http.routes import Request, Routes
 BINARY_TYPES = ("text/csv",)
 """What API Gateway hands over byte for byte (in base64). Every other body it reads as UTF-8, and what is not becomes
 U+FFFD before we see it: right for JSON and for what providers post, wrong for files in a spreadsheet's own encoding."""
+
+ASKING_S = 13.0
+"""The function ends after 20 s: so long may one request wait for others' answers, all together."""
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -78,7 +81,8 @@ class App(Chalice):
                 caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
-                status, body, headers = route.serve(request, path_parameters, caller)
+                with patience.within(ASKING_S):
+                    status, body, headers = route.serve(request, path_parameters, caller)
             except ShopError as error:
                 status, body, headers = problems.problem(error)
                 log.info("refused", code=error.code, status=status, operation=route.operation_id)
