@@ -66,6 +66,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "refund.succeeded": ("orders", "complaints", "reconciliation"),
     "refund.bounced": ("orders", "complaints"),
     "refund.failed": ("complaints", "reconciliation"),
+    "refund.owed": ("reconciliation",),
     "ledger.posted": ("ledger",),
     "reconciliation.advanced": ("reconciliation",),
     "case.opened": (),

@@ -291,9 +291,16 @@ class World:
         payments.send_refund(refund_id)  # The provider never heard of this capture: it refuses.
         return refund_id
 
+    def owed_refund(self) -> str:
+        """Make a refund that an operator has to pay another way."""
+        refund_id = self.stuck_refund()
+        payments.withhold_refund(refund_id, by=self.operator.account_id)
+        return refund_id
+
 
 _days = count(2)
 MONEY = {"minor": 100, "currency": "CNY"}
+PAID_OFFLINE = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-01T10:00:00Z", "note": "by transfer"}
 PARCEL = {"lines": [{"line_id": "1", "quantity": 1}], "carrier": "yuantong", "tracking_number": "YT1234567890"}
 PRODUCT = {"titles": {"en": "Cup"}, "category_id": "tea", "skus": [{"price": {"minor": 990, "currency": "CNY"}}]}
 MERCHANT = {"name": "Tea", "contact": {"person": "Wang"}, "freight": MONEY}
@@ -524,6 +531,9 @@ ENTRIES: dict[str, Make] = {
     "request_refund": _refund,
     "query_refund": _of(World.stuck_refund, "refund_id"),
     "retry_refund": _of(World.stuck_refund, "refund_id"),
+    "take_refund_offline": _of(World.stuck_refund, "refund_id"),
+    "note_paid_offline": _of(World.owed_refund, "refund_id", PAID_OFFLINE),
+    "ask_paid_offline_approval": _of(World.owed_refund, "refund_id", PAID_OFFLINE),
     "get_ledger": _read_purchase,
     "ask_refund_approval": _refund,
     "approve_refund": lambda world: Ask(ids=world.approval(), body={"note": "fine"}),

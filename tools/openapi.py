@@ -74,7 +74,7 @@ _ACCESS = {
     Access.PROVIDER: "Authenticated by the signature on the raw body. 由签名认证，仅供支付渠道或物流平台调用。",
 }
 
-_ID = {"type": "string", "pattern": r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2})?$", "maxLength": 32}
+_ID = {"type": "string", "pattern": r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2,3})?$", "maxLength": 32}
 _SAMPLES: Json = {
     "email": "mei@example.com",
     "phone": "+8613800138000",

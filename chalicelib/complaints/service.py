@@ -29,7 +29,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus
 from chalicelib.payments import service as payments
-from chalicelib.payments.service import RefundRefused, RefundStatus, UnknownPayment
+from chalicelib.payments.service import RefundRefused, UnknownPayment
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -480,7 +480,5 @@ def _overtaken(complaint: Complaint, cause: Cause) -> bool:
     """Say whether the complaint's refund, under its first number or a later one, stands otherwise than was told."""
     first = complaint.refund_id or ""
     refunds = payments.story(ids.parent_id("pur", first)).refunds
-    stands = any(
-        refund.status is RefundStatus.SUCCEEDED and first in (refund.refund_id, refund.origin) for refund in refunds
-    )
+    stands = any(refund.is_done and first in (refund.refund_id, refund.origin) for refund in refunds)
     return stands is not (cause is Cause.REFUND_DONE)

@@ -13,7 +13,10 @@ from collections.abc import Callable
 from chalicelib.kernel import clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32 in lower case: no i, l, o, u.
+_LONGEST = 32
 _DERIVED_BITS = 120  # 24 characters: leaves room in 32 for the prefix and a number (``pay_<24>_01``).
+MAX_CHILDREN = 999
+"""Numbered children of a parent. Two digits where they do, three (``ref_<24>_100``) is all that 32 characters hold."""
 
 Entropy = Callable[[int], bytes]
 _entropy: Entropy = os.urandom
@@ -59,13 +62,14 @@ def shard(of_id: str, count: int) -> int:
 
 
 def child_id(prefix: str, parent_id: str, number: int) -> str:
-    """Return the id of the parent's ``number``-th child: same body, other prefix, two digits.
+    """Return the id of the parent's ``number``-th child: same body, other prefix, two digits, or three from 100 on.
 
     ``child_id("pay", "pur_abc…", 1)`` is ``pay_abc…_01``: whoever holds the child's id can compute the parent's.
     """
-    if not 0 <= number <= 99:
-        raise ValueError(f"a parent has at most 99 numbered children, not {number}")
-    return f"{prefix}_{body(parent_id)}_{number:02d}"
+    made = f"{prefix}_{body(parent_id)}_{number:02d}"
+    if not 0 <= number <= MAX_CHILDREN or (number > 99 and len(made) > _LONGEST):
+        raise ValueError(f"a parent has at most 99 numbered children, {MAX_CHILDREN} if derived, not {number}")
+    return made
 
 
 def child_number(of_child: str) -> int:
@@ -86,15 +90,20 @@ def body(of_id: str) -> str:
 
 def is_id(prefix: str, text: str) -> bool:
     """Say whether the text has the shape of an id with this prefix. Says nothing about existence."""
-    if not text.startswith(prefix + "_") or len(text) > 32:
+    if not text.startswith(prefix + "_") or len(text) > _LONGEST:
         return False
     parts = text.split("_")
     return (
         2 <= len(parts) <= 3
         and len(parts[1]) in (24, 26)
         and all(c in _ALPHABET for c in parts[1])
-        and (len(parts) == 2 or (len(parts[2]) == 2 and parts[2].isascii() and parts[2].isdigit()))
+        and (len(parts) == 2 or _is_number(parts[2]))
     )
+
+
+def _is_number(text: str) -> bool:
+    """Say whether it is a child's number as :func:`child_id` writes it: ``07``, ``99``, ``100``; not ``007``."""
+    return text.isascii() and text.isdigit() and text == f"{int(text[:3]):02d}"
 
 
 def is_child_id(prefix: str, text: str) -> bool:

@@ -2,7 +2,8 @@
 
 Accounts: ``clearing:<provider>`` (what a provider holds for us), ``merchant:<id>`` (what a merchant is owed),
 ``commission`` (ours), ``surplus`` (captured, owed back to the payer), ``fees:<provider>`` (what it keeps for its
-service), ``disputes:<provider>`` (what it holds back because payers' banks contest it).
+service), ``disputes:<provider>`` (what it holds back because payers' banks contest it), ``offline`` (owed back to
+buyers another way than through the provider), ``bank`` (our own account at a bank: what left it by hand).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from chalicelib.kernel.money import Money
 BASIS = 10_000
 COMMISSION = "commission"
 SURPLUS = "surplus"
+OFFLINE = "offline"
+BANK = "bank"
 _ACCOUNT = re.compile(r"[a-z]+(:[a-z0-9_]+)?")
 
 
@@ -126,6 +129,23 @@ def _moving(postings: Sequence[Posting]) -> tuple[Posting, ...]:
 def surplus_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
     """Return the postings of money that nobody waited for (negative: that went back)."""
     return (Posting(clearing(provider), amount), Posting(SURPLUS, -amount))
+
+
+def owed(provider: str, postings: Sequence[Posting]) -> tuple[Posting, ...]:
+    """Return the postings of a refund that the provider cannot make: we owe what it would have paid."""
+    return tuple(
+        Posting(OFFLINE, posting.amount) if posting.account == clearing(provider) else posting for posting in postings
+    )
+
+
+def offline_postings(amount: Money) -> tuple[Posting, ...]:
+    """Return the postings of an owed refund that was paid by hand."""
+    return (Posting(OFFLINE, amount), Posting(BANK, -amount))
+
+
+def made_after_all_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
+    """Return the postings of an owed refund that the provider made after all."""
+    return (Posting(OFFLINE, amount), Posting(clearing(provider), -amount))
 
 
 def disputes(provider: str) -> str:

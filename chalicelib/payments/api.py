@@ -22,6 +22,7 @@ from chalicelib.payments.domain import (
     UnknownProvider,
 )
 from chalicelib.payments.events import PaymentNoticed
+from chalicelib.payments.offline_rules import PaidInFuture
 from chalicelib.payments.ports import (
     Ack,
     BadSignature,
@@ -38,6 +39,7 @@ from chalicelib.payments.schemas import (
     PaymentRecordView,
     PaymentsView,
     PaymentView,
+    PayOffline,
     QuarantinedView,
     RefundRecordView,
     RequestRefund,
@@ -275,7 +277,15 @@ def ask_refund_approval(purchase_id: str, body: RequestRefund, caller: Caller, i
     access=Access.OPERATOR,
     body=DecideApproval,
     returns=ApprovalView,
-    raises=(NotFound, OwnApproval, IllegalTransition, RefundRefused, ConcurrentUpdate, IdempotencyKeyReused),
+    raises=(
+        NotFound,
+        OwnApproval,
+        IllegalTransition,
+        PaidInFuture,
+        RefundRefused,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
 )
 def approve_refund(purchase_id: str, approval_id: str, body: DecideApproval, caller: Caller, intent: Intent) -> Reply:
     """Approve a refund as another operator than who asked: it is requested in the same transaction."""
@@ -360,3 +370,54 @@ def query_refund(refund_id: str) -> RefundRecordView:
 def retry_refund(refund_id: str, caller: Caller) -> RefundRecordView:
     """Try a stuck refund again: under its own number, or a new one where the provider closed it."""
     return RefundRecordView.of(service.retry_refund(refund_id, by=caller.account_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/refunds/{refund_id}/offline",
+    access=Access.OPERATOR,
+    returns=RefundRecordView,
+    raises=(NotFound, IllegalTransition, ProviderSilent, RefundRefused, ConcurrentUpdate),
+    idempotent=False,  # Only a stuck refund takes it, and nothing is paid by it.
+)
+def take_refund_offline(refund_id: str, caller: Caller) -> RefundRecordView:
+    """Give up on the provider for a stuck refund: it is owed to the buyer from now on, to be paid another way."""
+    return RefundRecordView.of(service.withhold_refund(refund_id, by=caller.account_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/refunds/{refund_id}/paid-offline",
+    access=Access.OPERATOR,
+    body=PayOffline,
+    returns=RefundRecordView,
+    raises=(
+        NotFound,
+        IllegalTransition,
+        PaidInFuture,
+        ApprovalNeeded,
+        RefundRefused,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
+)
+def note_paid_offline(refund_id: str, body: PayOffline, caller: Caller, intent: Intent) -> Reply:
+    """Note that an owed refund was paid by hand. Above the limit of one person another operator confirms it."""
+    refund, replayed = service.pay_offline(refund_id, body.payment(caller.account_id), intent=intent)
+    return Reply(RefundRecordView.of(refund), 200, _replayed(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/refunds/{refund_id}/paid-offline-approvals",
+    access=Access.OPERATOR,
+    body=PayOffline,
+    returns=ApprovalView,
+    status=201,
+    raises=(NotFound, IllegalTransition, PaidInFuture, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def ask_paid_offline_approval(refund_id: str, body: PayOffline, caller: Caller, intent: Intent) -> Reply:
+    """Ask another operator to confirm that an owed refund was paid by hand; decided like the approval of a refund."""
+    paid = body.payment(caller.account_id)
+    approval, replayed = service.ask_to_settle(refund_id, paid, by=caller.account_id, intent=intent)
+    return Reply(ApprovalView.of(approval), 201, _replayed(replayed))

@@ -1,4 +1,4 @@
-"""Refunds by operators: alone up to a limit, above it with a second person's approval."""
+"""Refunds by operators, and what they do by hand: alone up to a limit, above it with a second person's approval."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.orders import service as orders
-from chalicelib.payments import domain, providers, refund_requests, refunds, store
+from chalicelib.payments import domain, offline, refund_requests, refunds, store
 from chalicelib.payments.domain import Approval, OwnApproval, Refund, RefundRefused, Wish
+from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
@@ -46,6 +47,7 @@ def refund_by_operator(purchase_id: str, wish: Wish, *, by: str = "operator", in
                 lines=wish.lines,
                 freight=wish.freight,
                 by=by,
+                offline=wish.offline,
             )
             replayed = not work.labels
         _, _, refund = refunds.load_refund(refund_id)
@@ -84,8 +86,8 @@ def ask_approval(purchase_id: str, wish: Wish, *, by: str, intent: Intent) -> tu
     payment = story_.payment(payment_for(purchase_id, wish))
     amount = refund_requests.worth_of(story_, purchase_id, wish)
     now = clock.now()
-    limits = providers.load(payment.provider).limits
-    domain.reserve(payment, amount, limits=limits, earlier=len(story_.refunds_of(payment.payment_id)), now=now)
+    domain.hold(payment, amount)
+    refund_requests.check_way(story_, payment, offline=wish.offline, must=True)
     refund_requests.within_order(story_, purchase_id, wish.order_id, amount)
     approval = Approval(
         approval_id=approval_id,
@@ -98,16 +100,57 @@ def ask_approval(purchase_id: str, wish: Wish, *, by: str, intent: Intent) -> tu
         since=now,
         fingerprint=intent.fingerprint,
     )
+    return _keep(approval, intent)
+
+
+def _keep(approval: Approval, intent: Intent) -> tuple[Approval, bool]:
+    """Write a new approval; returns it, or the one that the same request wrote at this moment."""
     try:
         with UnitOfWork() as work:
             store.save_approval(work, approval)
     except AlreadyExists:
-        known = store.load_approval(purchase_id, approval_id)
+        known = store.load_approval(approval.purchase_id, approval.approval_id)
         if known is None:
             raise ConcurrentUpdate from None
         intent.check(known.fingerprint)
         return known, True
     return replace(approval, version=1), False
+
+
+def ask_to_settle(refund_id: str, paid: OfflinePayment, *, by: str, intent: Intent) -> tuple[Approval, bool]:
+    """Ask a second person to confirm that an owed refund was paid by hand; returns the request as :func:`ask_approval`.
+
+    Raises:
+        NotFound: if there is no such refund.
+        IllegalTransition: if it is not owed.
+        PaidInFuture: if it is said to be paid at a moment that has not come.
+        IdempotencyKeyReused: if the key asked for another.
+    """
+    _, _, refund = refunds.load_refund(refund_id)
+    approval_id = intent.record_id("apr")
+    known = store.load_approval(refund.purchase_id, approval_id)
+    if known is not None:
+        intent.check(known.fingerprint)
+        return known, True
+    offline.check_payable(refund, paid)
+    return _keep(replace(about(refund, approval_id, by=by, intent=intent), offline=paid), intent)
+
+
+def about(refund: Refund, approval_id: str, *, by: str, intent: Intent) -> Approval:
+    """Return a new approval of what is to become of a refund that there is."""
+    now = clock.now()
+    return Approval(
+        approval_id=approval_id,
+        purchase_id=refund.purchase_id,
+        wish=Wish(refund.order_id or "", refund.reason, amount=refund.amount, payment_id=refund.payment_id),
+        amount=refund.amount,
+        status=domain.APPROVAL.initial,
+        asked_by=by,
+        asked_at=now,
+        since=now,
+        fingerprint=intent.fingerprint,
+        settles=refund.refund_id,
+    )
 
 
 def decide_approval(
@@ -149,11 +192,23 @@ def decide_approval(
         )
         with UnitOfWork() as work:
             if approve:
-                decided = replace(decided, refund_id=_request_approved(work, decided))
+                decided = replace(decided, refund_id=_carried_out(work, decided))
             store.save_approval(work, decided)
         return replace(decided, version=decided.version + 1), False
 
     return racing(decide)
+
+
+def _carried_out(work: UnitOfWork, approval: Approval) -> str:
+    """Do what was approved, in the work that says so; returns the refund it is about."""
+    if not approval.settles:
+        return _request_approved(work, approval)
+    if approval.offline is not None:
+        _, payment, refund = refunds.load_refund(approval.settles)
+        paid = replace(approval.offline, by=approval.asked_by, approved_by=approval.decided_by)
+        offline.check_payable(refund, paid)
+        offline.book(work, payment, refund, paid)
+    return approval.settles
 
 
 def _request_approved(work: UnitOfWork, approval: Approval) -> str:
@@ -173,6 +228,7 @@ def _request_approved(work: UnitOfWork, approval: Approval) -> str:
         freight=wish.freight,
         by=approval.asked_by,
         approved_by=approval.decided_by,
+        offline=wish.offline,
     )
 
 

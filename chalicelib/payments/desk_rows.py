@@ -10,7 +10,7 @@ from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, f
 from chalicelib.kernel.money import Money
 from chalicelib.payments.dispute_rules import Dispute, DisputeStatus
 from chalicelib.payments.domain import Approval, ApprovalStatus, Quarantined, Wish
-from chalicelib.payments.rows import RecordRow
+from chalicelib.payments.rows import OfflineDoc, RecordRow
 from chalicelib.runtime import names
 from chalicelib.runtime.db.rows import DocumentAttribute, region
 
@@ -100,6 +100,10 @@ class _ApprovalDoc(msgspec.Struct, omit_defaults=True):
     note: str = ""
     intent: str = ""
     decided_fingerprint: str = ""
+    wished_offline: bool = False
+    settles: str = ""
+    offline: OfflineDoc | None = None
+    payee: str = ""
 
 
 class ApprovalRow(RecordRow):
@@ -130,7 +134,7 @@ def approval_row(approval: Approval) -> ApprovalRow:
         attention="approval" if waits else None,
         attention_ms=epoch_ms(approval.since) if waits else None,
         doc=_ApprovalDoc(
-            order_number=ids.child_number(wish.order_id),
+            order_number=ids.child_number(wish.order_id) if wish.order_id else 0,
             reason=wish.reason,
             by_amount=wish.amount is not None,
             asked_ms=epoch_ms(approval.asked_at),
@@ -144,6 +148,10 @@ def approval_row(approval: Approval) -> ApprovalRow:
             note=approval.note,
             intent=approval.intent,
             decided_fingerprint=approval.decided_fingerprint,
+            wished_offline=wish.offline,
+            settles=approval.settles,
+            offline=OfflineDoc.of(approval.offline),
+            payee=approval.payee,
         ),
         version=approval.version,
     )
@@ -159,12 +167,13 @@ def approval_of(row: ApprovalRow) -> Approval:
         approval_id=row.id,
         purchase_id=row.purchase_id,
         wish=Wish(
-            order_id=ids.child_id("ord", row.purchase_id, doc.order_number),
+            order_id=ids.child_id("ord", row.purchase_id, doc.order_number) if doc.order_number else "",
             reason=doc.reason,
             amount=amount if doc.by_amount else None,
             lines=doc.lines,
             freight=doc.freight,
             payment_id=ids.child_id("pay", row.purchase_id, doc.payment_number) if doc.payment_number else None,
+            offline=doc.wished_offline,
         ),
         amount=amount,
         status=ApprovalStatus(row.status),
@@ -177,6 +186,9 @@ def approval_of(row: ApprovalRow) -> Approval:
         note=doc.note,
         intent=doc.intent,
         decided_fingerprint=doc.decided_fingerprint,
+        settles=doc.settles,
+        offline=doc.offline.payment() if doc.offline else None,
+        payee=doc.payee,
         version=int(row.version),
     )
 

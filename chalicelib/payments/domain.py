@@ -13,12 +13,16 @@ from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
 from chalicelib.payments import polling
 from chalicelib.payments.dispute_rules import Dispute
+from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
 
 MAX_ATTEMPTS = 40
 """How many attempts there can be; how many a buyer may start is in ``bounds``.
 Numbers of refunds: a purchase's ordinary ones count up from 1, that of surplus attempt n is 100 - n."""
 MAX_REFUND_NUMBER = 99 - MAX_ATTEMPTS
+FIRST_LONG_NUMBER = 100
+"""Behind those of surplus the ordinary ones go on: many orders, many of them given back in parts."""
+RESERVED_NUMBERS = 100
 PAST_KEPT = 12
 """How many states of a refund are remembered: operators can retry one for ever."""
 UNKNOWN_FOR = timedelta(minutes=5)
@@ -110,6 +114,10 @@ class RefundStatus(StrEnum):
     """The number is dead, nothing moved, the reservation still stands: an operator renews it."""
     REPLACED = "replaced"
     """Closed, and another number took over its reservation."""
+    OWED = "owed"
+    """The provider cannot give it back: it is booked as owed to the buyer, an operator pays it another way."""
+    PAID_OFFLINE = "paid_offline"
+    """It was paid another way, by hand."""
 
 
 class RefundCause(StrEnum):
@@ -125,6 +133,9 @@ class RefundCause(StrEnum):
     """It had gone through, and the payer's bank sent it back to the provider."""
     RETRY = "retry"
     REPLACE = "replace"
+    WITHHOLD = "withhold"
+    """The provider takes no refund for this payment any more, or an operator gave up on it."""
+    PAY_OFFLINE = "pay_offline"
 
 
 _ANSWERS = {
@@ -141,6 +152,7 @@ REFUND = StateMachine(
         RefundStatus.REQUESTED: {
             RefundCause.CHASE: RefundStatus.REQUESTED,
             RefundCause.ACCEPT: RefundStatus.PENDING,
+            RefundCause.WITHHOLD: RefundStatus.OWED,
             **_ANSWERS,
         },
         RefundStatus.PENDING: {RefundCause.CHASE: RefundStatus.PENDING, **_ANSWERS},
@@ -148,15 +160,22 @@ REFUND = StateMachine(
             RefundCause.RETRY: RefundStatus.REQUESTED,
             RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
             RefundCause.CLOSE: RefundStatus.CLOSED,
+            RefundCause.WITHHOLD: RefundStatus.OWED,
         },
         RefundStatus.FAILED: {
             RefundCause.RETRY: RefundStatus.REQUESTED,
             RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
             RefundCause.CLOSE: RefundStatus.CLOSED,
+            RefundCause.WITHHOLD: RefundStatus.OWED,
         },
         RefundStatus.CLOSED: {RefundCause.REPLACE: RefundStatus.REPLACED},
         RefundStatus.SUCCEEDED: {RefundCause.BOUNCE: RefundStatus.CLOSED},
         RefundStatus.REPLACED: {},
+        RefundStatus.OWED: {
+            RefundCause.PAY_OFFLINE: RefundStatus.PAID_OFFLINE,
+            RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
+        },
+        RefundStatus.PAID_OFFLINE: {},
     },
     deadlines={
         RefundStatus.REQUESTED: (polling.REFUNDS[0], RefundCause.CHASE),
@@ -164,8 +183,14 @@ REFUND = StateMachine(
     },
 )
 
-ATTENTION = (RefundStatus.ABNORMAL, RefundStatus.FAILED, RefundStatus.CLOSED)
+STUCK = (RefundStatus.ABNORMAL, RefundStatus.FAILED, RefundStatus.CLOSED)
+"""States in which the provider does not finish it."""
+ATTENTION = (*STUCK, RefundStatus.OWED)
 """States in which an operator must act."""
+DONE = (RefundStatus.SUCCEEDED, RefundStatus.PAID_OFFLINE)
+"""States in which the buyer has the money."""
+BOOKED = (*DONE, RefundStatus.OWED)
+"""States in which the ledger holds it: merchant and commission have given it up."""
 
 ANSWERS = {
     RefundOutcome.PENDING: RefundCause.ACCEPT,
@@ -277,6 +302,8 @@ class Payment:
     """Minor units of refunds that are requested, under way or done."""
     refunded: int = 0
     """Minor units of refunds that are done."""
+    paid_offline: int = 0
+    """Minor units of those that were paid another way: the provider knows nothing of them."""
     disputed: int = 0
     """Minor units that the provider holds back, or took, because the payer's bank contests the payment."""
     refunded_at: datetime | None = None
@@ -358,11 +385,13 @@ class Wish:
     lines: tuple[tuple[str, int], ...] = ()
     freight: bool = False
     payment_id: str | None = None
+    offline: bool = False
+    """Book it as owed, to be paid another way, where the provider takes no refund any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A refund that waits for a second person."""
+    """A refund that waits for a second person; with ``settles``, what is to become of one that there is."""
 
     approval_id: str
     purchase_id: str
@@ -379,6 +408,12 @@ class Approval:
     note: str = ""
     intent: str = ""
     decided_fingerprint: str = ""
+    settles: str = ""
+    """The refund that it is about, where it asks for no new one."""
+    offline: OfflinePayment | None = None
+    """How the refund it settles was paid."""
+    payee: str = ""
+    """Where the refund it settles is sent instead, in few words: never a whole card number."""
     version: int = 0
 
     @property
@@ -428,7 +463,21 @@ class Refund:
     """The states it was in before, with the moment it entered each: the last :data:`PAST_KEPT`."""
     bounced_at: datetime | None = None
     """When it was seen that the money had come back after it had gone through."""
+    unsent: bool = False
+    """The provider never hears of it: it was owed from the beginning."""
+    offline: OfflinePayment | None = None
+    """How it was paid back, where that was done by hand."""
     version: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether the buyer has the money."""
+        return self.status in DONE
+
+    @property
+    def is_booked(self) -> bool:
+        """Say whether the ledger holds it."""
+        return self.status in BOOKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +523,10 @@ class Story:
     def refunds_of(self, payment_id: str) -> list[Refund]:
         """Return the refunds of one payment."""
         return [refund for refund in self.refunds if refund.payment_id == payment_id]
+
+    def sent_of(self, payment_id: str) -> int:
+        """Return how many refunds of a payment its provider has heard of, or will: what it counts."""
+        return sum(not refund.unsent for refund in self.refunds_of(payment_id))
 
 
 class Conclusion(StrEnum):
@@ -587,24 +640,38 @@ def surplus_refund_id(payment_id: str) -> str:
     return ids.child_id("ref", payment_id, 100 - ids.child_number(payment_id))
 
 
-def next_refund_id(story: Story, purchase_id: str) -> str:
+def next_refund_id(story: Story, purchase_id: str, *, wished: bool = False) -> str:
     """Return the next ordinary refund number of a purchase.
 
     Raises:
-        RefundRefused: if all are used.
+        RefundRefused: if all are used. The last hundred are for what ends orders: no operator's wishes use them up.
     """
     used = [ids.child_number(refund.refund_id) for refund in story.refunds]
-    number = max((number for number in used if number <= MAX_REFUND_NUMBER), default=0) + 1
-    if number > MAX_REFUND_NUMBER:
+    ordinary = [number for number in used if not MAX_REFUND_NUMBER < number < FIRST_LONG_NUMBER]
+    number = max(ordinary, default=0) + 1
+    if MAX_REFUND_NUMBER < number < FIRST_LONG_NUMBER:
+        number = FIRST_LONG_NUMBER
+    if number > ids.MAX_CHILDREN - (RESERVED_NUMBERS if wished else 0):
         raise RefundRefused(why="too_many_refunds", left=0)
     return ids.child_id("ref", purchase_id, number)
 
 
 def reserve(payment: Payment, amount: Money, *, limits: Limits, earlier: int, now: datetime) -> Payment:
-    """Reserve a refund against what was captured.
+    """Reserve a refund against what was captured, if the provider would take it.
 
     Raises:
         RefundRefused: if there is no such money left, or the provider would not take it.
+    """
+    held = hold(payment, amount)
+    check_limits(payment, limits=limits, earlier=earlier, now=now)
+    return held
+
+
+def hold(payment: Payment, amount: Money) -> Payment:
+    """Reserve money against what was captured, however it will be given back.
+
+    Raises:
+        RefundRefused: if there is no such money left.
     """
     if payment.captured is None or payment.captured_at is None:
         raise RefundRefused(why="not_captured", left=0)
@@ -616,7 +683,6 @@ def reserve(payment: Payment, amount: Money, *, limits: Limits, earlier: int, no
     if amount.minor > left:
         why = "disputed" if amount.minor <= left + payment.disputed else "more_than_captured"
         raise RefundRefused(why=why, left=max(0, left))
-    check_limits(payment, limits=limits, earlier=earlier, now=now)
     return replace(payment, reserved=payment.reserved + amount.minor)
 
 
@@ -626,11 +692,19 @@ def check_limits(payment: Payment, *, limits: Limits, earlier: int, now: datetim
     Raises:
         RefundRefused: if it would not take it.
     """
-    left = payment.captured.minor - payment.reserved - payment.disputed if payment.captured else 0
+    why = beyond_limits(payment, limits=limits, earlier=earlier, now=now)
+    if why:
+        left = payment.captured.minor - payment.reserved - payment.disputed if payment.captured else 0
+        raise RefundRefused(why=why, left=max(0, left))
+
+
+def beyond_limits(payment: Payment, *, limits: Limits, earlier: int, now: datetime) -> str:
+    """Return why the provider would not take another refund of the payment, after so many; empty if it would."""
     if earlier >= limits.max_refunds:
-        raise RefundRefused(why="too_many_refunds", left=max(0, left))
+        return "too_many_refunds"
     if payment.captured_at is None or now - payment.captured_at > limits.refund_window:
-        raise RefundRefused(why="window_closed", left=max(0, left))
+        return "window_closed"
+    return ""
 
 
 def check_uncontested(payment: Payment) -> None:
@@ -663,6 +737,8 @@ def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         past=(),
         foreign="",
         bounced_at=None,
+        unsent=False,
+        offline=None,
         version=0,
     )
 
@@ -726,12 +802,36 @@ def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", 
     )
 
 
+def owed(refund: Refund, *, now: datetime, why: str, unsent: bool) -> Refund:
+    """Return the refund as owed to the buyer: an operator pays it another way.
+
+    Raises:
+        IllegalTransition: if it is under way at the provider, done, or replaced.
+    """
+    return replace(moved(refund, RefundCause.WITHHOLD, now=now, code=why), unsent=unsent)
+
+
+def paid_offline(refund: Refund, paid: OfflinePayment, *, now: datetime) -> Refund:
+    """Return the refund that was paid by hand.
+
+    Raises:
+        IllegalTransition: if it is not owed.
+    """
+    return replace(moved(refund, RefundCause.PAY_OFFLINE, now=now, code=refund.code), offline=paid)
+
+
 def gone_back(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     """Return the payment after a refund went through; all of it gone is a state of its own."""
     refunded = payment.refunded + amount.minor
     whole = payment.captured is not None and refunded >= payment.captured.minor
     status = PAYMENT.next(payment.status, PaymentCause.EMPTY) if whole else payment.status
     return replace(payment, status=status, refunded=refunded, refunded_at=now)
+
+
+def paid_back_offline(payment: Payment, amount: Money, *, now: datetime) -> Payment:
+    """Return the payment after a refund was paid another way: the provider counts nothing of it."""
+    after = gone_back(payment, amount, now=now)
+    return replace(after, refunded_at=payment.refunded_at, paid_offline=payment.paid_offline + amount.minor)
 
 
 def came_back(payment: Payment, amount: Money) -> Payment:

@@ -139,3 +139,18 @@ class RefundFailed(RefundEvent, frozen=True, kw_only=True, tag="refund.failed"):
     def subject(self) -> str:
         """The refund, and which time it failed."""
         return f"{self.refund_id}#{self.round}" if self.round else self.refund_id
+
+
+class RefundOwed(RefundEvent, frozen=True, kw_only=True, tag="refund.owed"):
+    """The provider cannot give the money back: it is owed to the buyer, and an operator pays it another way.
+
+    ``round`` tells one time from the next.
+    """
+
+    reason: str
+    round: int = 0
+
+    @property
+    def subject(self) -> str:
+        """The refund, and which time it is owed."""
+        return f"{self.refund_id}#{self.round}" if self.round else self.refund_id

@@ -43,8 +43,13 @@ def request_refund(
     by: str = "",
     approved_by: str = "",
     about: str = "",
+    offline: bool = False,
 ) -> str:
     """Reserve a refund against the captured amount in the caller's own work; returns its number.
+
+    Where the provider takes no refund of this payment any more, the refund is booked as owed, and an operator pays it
+    another way (:mod:`chalicelib.payments.offline`): what ends an order or a complaint never fails over that. An
+    operator's own wish is refused then, unless it says ``offline``.
 
     The same cause again is the same refund. One call a work: two would write the payment's row twice.
     ``up_to``: what other refunds have left of the order and the payment, at most ``amount``; no refund ("") if nothing.
@@ -53,7 +58,8 @@ def request_refund(
 
     Raises:
         UnknownPayment: if there is no such payment.
-        RefundRefused: if there is no such money left on the payment or the order, or the provider would not take it.
+        RefundRefused: if there is no such money left on the payment or the order, or (for an operator's wish) the
+            provider would not take it, or would take what is to be paid ``offline``.
     """
     story = store.load_story(purchase_id)
     payment = story.payment(payment_id)
@@ -78,11 +84,12 @@ def request_refund(
     if (lines or freight) and worth_of(story, purchase_id, given) != amount:
         raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
     now = clock.now()
-    limits = providers.load(payment.provider).limits
-    reserved = domain.reserve(payment, amount, limits=limits, earlier=len(earlier), now=now)
+    wished = bool(by) and not about
+    reserved = domain.hold(payment, amount)
+    why = check_way(story, payment, offline=offline, must=wished)
     within_order(story, purchase_id, order_id, amount)
     refund = Refund(
-        refund_id=domain.next_refund_id(story, purchase_id),
+        refund_id=domain.next_refund_id(story, purchase_id, wished=wished),
         purchase_id=purchase_id,
         payment_id=payment_id,
         order_id=order_id,
@@ -101,8 +108,28 @@ def request_refund(
         about=about,
     )
     store.save_payment(work, reserved)
-    write_request(work, reserved, refund)
+    if why:
+        refunds.owe(work, story, reserved, domain.owed(refund, now=now, why=why, unsent=True))
+    else:
+        write_request(work, reserved, refund)
     return refund.refund_id
+
+
+def check_way(story: Story, payment: Payment, *, offline: bool, must: bool) -> str:
+    """Return why the provider cannot give the money back, so that it is owed; empty if it can.
+
+    ``must``: it goes the way that was asked for, or not at all.
+
+    Raises:
+        RefundRefused: then, if it cannot go that way.
+    """
+    limits, earlier = providers.load(payment.provider).limits, story.sent_of(payment.payment_id)
+    why = domain.beyond_limits(payment, limits=limits, earlier=earlier, now=clock.now())
+    if must and bool(why) is not offline:
+        captured = payment.captured.minor if payment.captured else 0
+        left = max(0, captured - payment.reserved - payment.disputed)
+        raise RefundRefused(why=why or "provider_can_refund", left=left)
+    return why
 
 
 def _check_limit(story_: Story, amount: Money) -> None:
@@ -205,14 +232,14 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
                 again = replace(domain.moved(refund, RefundCause.RETRY, now=now), retried_by=by)
-                _hold_uncontested(work, payment)
+                hold_uncontested(work, payment)
                 write_request(work, payment, again)
                 result = replace(again, version=again.version + 1)
             else:
-                earlier = len(story_.refunds_of(payment.payment_id))
+                earlier = story_.sent_of(payment.payment_id)
                 domain.check_limits(payment, limits=providers.load(payment.provider).limits, earlier=earlier, now=now)
                 store.save_refund(work, domain.moved(refund, RefundCause.REPLACE, now=now))
-                _hold_uncontested(work, payment)
+                hold_uncontested(work, payment)
                 renewed = domain.renewed(refund, domain.next_refund_id(story_, refund.purchase_id), now=now)
                 renewed = replace(renewed, retried_by=by)
                 write_request(work, payment, renewed)
@@ -222,7 +249,7 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
     return racing(retry)
 
 
-def _hold_uncontested(work: UnitOfWork, payment: Payment) -> None:
+def hold_uncontested(work: UnitOfWork, payment: Payment) -> None:
     """Check that what is reserved is not contested, and let no dispute be booked before the work is committed."""
     domain.check_uncontested(payment)
     store.save_payment(work, payment)

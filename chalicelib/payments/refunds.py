@@ -141,7 +141,7 @@ def order_under(number: str, payment: Payment, amount: Money, *, reason: str) ->
         payment=domain.attempt_of(payment),
         amount=amount,
         captured=captured,
-        refunded_before=Money(payment.refunded, captured.currency),
+        refunded_before=Money(payment.refunded - payment.paid_offline, captured.currency),
         reason=reason,
         notify_url=providers.notify_url(payment.provider),
     )
@@ -166,7 +166,7 @@ def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
     if refund.status is RefundStatus.SUCCEEDED and cause in _DOUBTS:
         return _ask_again(refund_id)
     if not REFUND.takes(refund.status, cause):
-        if cause is RefundCause.SUCCEED and refund.status is not RefundStatus.SUCCEEDED:
+        if cause is RefundCause.SUCCEED and refund.status is not RefundStatus.SUCCEEDED:  # Closed, or paid by hand.
             quarantine.put_aside(payment, "refund_contradicted", refund_id=refund_id, state=refund.status.value)
         return refund  # An old answer after a newer one.
     if cause is RefundCause.SUCCEED and report.amount is not None and report.amount != refund.amount:
@@ -235,7 +235,7 @@ def _bounce(story: Story, payment: Payment, refund: Refund, *, code: str) -> Ref
     with UnitOfWork() as work:
         store.save_refund(work, bounced, [fact, failed])
         store.save_payment(work, domain.came_back(payment, refund.amount))
-        postings = [replace(posting, amount=-posting.amount) for posting in _postings(done_without, payment, refund)]
+        postings = [replace(posting, amount=-posting.amount) for posting in postings_of(done_without, payment, refund)]
         ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=now, postings=postings)
     log.error("refund came back", refund_id=refund.refund_id, payment_id=payment.payment_id, code=bounced.code)
     metrics.count("refunds_bounced")
@@ -255,20 +255,39 @@ def give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) 
     fact = refund_fact(events.RefundSucceeded, refund)
     store.save_refund(work, refund, [fact])
     store.save_payment(work, domain.gone_back(payment, refund.amount, now=clock.now()))
-    postings = _postings(story, payment, refund)
+    was_owed = bool(refund.past) and refund.past[-1][0] is RefundStatus.OWED
+    postings: Sequence[ledger.Posting] = (
+        ledger.made_after_all_postings(payment.provider, refund.amount)
+        if was_owed
+        else postings_of(story, payment, refund)
+    )
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
     metrics.count("refunds_succeeded")
 
 
-def _postings(story: Story, payment: Payment, refund: Refund) -> Sequence[ledger.Posting]:
-    """Return what a refund moves in the ledger, given those of the story that have gone through."""
+def owe(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> None:
+    """Add what a refund that is owed changes: its row and the ledger; what it reserves is the caller's."""
+    fact = refund_fact(events.RefundOwed, refund, reason=refund.code, round=refund.version)
+    store.save_refund(work, refund, [fact])
+    postings = ledger.owed(payment.provider, postings_of(story, payment, refund))
+    ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
+
+    def alarm() -> None:
+        log.error("refund owed", refund_id=refund.refund_id, payment_id=payment.payment_id, why=refund.code)
+        metrics.count("refunds_owed")
+
+    work.after_commit(alarm)
+
+
+def postings_of(story: Story, payment: Payment, refund: Refund) -> Sequence[ledger.Posting]:
+    """Return what a refund moves in the ledger, given those of the story that are booked."""
     if refund.order_id is None:
         return ledger.surplus_postings(payment.provider, -refund.amount)
     order = orders.load_order(refund.order_id)
     before = sum(
         other.amount.minor
         for other in story.refunds
-        if other.order_id == refund.order_id and other.status is RefundStatus.SUCCEEDED
+        if other.order_id == refund.order_id and other.is_booked and other.refund_id != refund.refund_id
     )
     return ledger.refund_postings(
         payment.provider,

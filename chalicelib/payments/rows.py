@@ -16,6 +16,7 @@ from chalicelib.payments.domain import (
     Refund,
     RefundStatus,
 )
+from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action, Instruction, Outcome
 from chalicelib.runtime import names
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, due_time, region
@@ -100,6 +101,7 @@ class _PaymentDoc(msgspec.Struct, omit_defaults=True):
     tries: int = 1
     questions_ms: tuple[int, ...] = ()
     silent_ms: int = 0
+    paid_offline: int = 0
     instruction: _InstructionDoc | None = None
 
 
@@ -157,6 +159,7 @@ def payment_row(payment: Payment) -> PaymentRow:
             tries=payment.tries,
             questions_ms=tuple(epoch_ms(moment) for moment in payment.questions),
             silent_ms=epoch_ms_or_none(payment.silent_since) or 0,
+            paid_offline=payment.paid_offline,
             instruction=_InstructionDoc(
                 instruction.action.value, instruction.url, dict(instruction.params), instruction.code
             )
@@ -195,6 +198,7 @@ def payment_of(row: PaymentRow) -> Payment:
         captured_at=from_epoch_ms_or_none(doc.captured_ms),
         reserved=int(row.reserved_minor),
         refunded=int(row.refunded_minor),
+        paid_offline=doc.paid_offline,
         disputed=int(row.disputed_minor or 0),
         refunded_at=from_epoch_ms_or_none(doc.refunded_ms),
         tries=doc.tries,
@@ -211,6 +215,45 @@ def payment_of(row: PaymentRow) -> Payment:
 
 
 # Refunds
+
+
+class OfflineDoc(msgspec.Struct, omit_defaults=True):
+    """How a refund was paid by hand."""
+
+    reference: str
+    paid_ms: int
+    note: str = ""
+    by: str = ""
+    approved_by: str = ""
+    intent: str = ""
+    fingerprint: str = ""
+
+    @classmethod
+    def of(cls, paid: OfflinePayment | None) -> OfflineDoc | None:
+        """Return what a row keeps of it."""
+        if paid is None:
+            return None
+        return cls(
+            reference=paid.reference,
+            paid_ms=epoch_ms(paid.paid_at),
+            note=paid.note,
+            by=paid.by,
+            approved_by=paid.approved_by,
+            intent=paid.intent,
+            fingerprint=paid.fingerprint,
+        )
+
+    def payment(self) -> OfflinePayment:
+        """Return what was kept."""
+        return OfflinePayment(
+            reference=self.reference,
+            paid_at=from_epoch_ms(self.paid_ms),
+            note=self.note,
+            by=self.by,
+            approved_by=self.approved_by,
+            intent=self.intent,
+            fingerprint=self.fingerprint,
+        )
 
 
 class _RefundDoc(msgspec.Struct, omit_defaults=True):
@@ -234,6 +277,8 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     foreign: str = ""
     bounced_ms: int = 0
     past: tuple[tuple[str, int], ...] = ()
+    unsent: bool = False
+    offline: OfflineDoc | None = None
 
 
 class RefundRow(RecordRow):
@@ -284,6 +329,8 @@ def refund_row(refund: Refund) -> RefundRow:
             foreign=refund.foreign,
             past=tuple((status.value, epoch_ms(moment)) for status, moment in refund.past),
             bounced_ms=epoch_ms_or_none(refund.bounced_at) or 0,
+            unsent=refund.unsent,
+            offline=OfflineDoc.of(refund.offline),
         ),
         version=refund.version,
     )
@@ -321,6 +368,8 @@ def refund_of(row: RefundRow) -> Refund:
         foreign=doc.foreign,
         past=tuple((RefundStatus(status), from_epoch_ms(ms)) for status, ms in doc.past),
         bounced_at=from_epoch_ms_or_none(doc.bounced_ms),
+        unsent=doc.unsent,
+        offline=doc.offline.payment() if doc.offline else None,
         booked_on=_booked_on(row),
         version=int(row.version),
     )

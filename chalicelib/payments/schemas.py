@@ -12,6 +12,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.payments import words
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
+from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
 from chalicelib.payments.service import Happening, Resolved
 from chalicelib.runtime.schema import Count, Id, MoneyView, PageQuery, Schema, Timestamp
@@ -50,6 +51,8 @@ class RefundView(Schema):
     reason: str
     requested_at: Timestamp
     since: Timestamp
+    reference: str | None = None
+    """What the buyer finds the payment by at the bank, where it was paid another way (``paid_offline``)."""
 
     @classmethod
     def of(cls, refund: Refund) -> RefundView:
@@ -64,6 +67,7 @@ class RefundView(Schema):
             reason=refund.reason,
             requested_at=refund.requested_at,
             since=refund.since,
+            reference=refund.offline.reference if refund.offline else None,
         )
 
 
@@ -158,6 +162,27 @@ class PaymentRecordView(PaymentView):
         )
 
 
+class OfflinePaymentView(Schema):
+    """How a refund was paid back by hand."""
+
+    reference: str
+    paid_at: Timestamp
+    by: str
+    approved_by: str | None = None
+    note: str | None = None
+
+    @classmethod
+    def of(cls, paid: OfflinePayment) -> OfflinePaymentView:
+        """Return the wire form."""
+        return cls(
+            reference=paid.reference,
+            paid_at=paid.paid_at,
+            by=paid.by,
+            approved_by=paid.approved_by or None,
+            note=paid.note or None,
+        )
+
+
 class RefundRecordView(RefundView):
     """One refund as operators see it."""
 
@@ -178,6 +203,8 @@ class RefundRecordView(RefundView):
     foreign_number: str | None = None
     """Its number at the provider where it was made in its console."""
     bounced_at: Timestamp | None = None
+    offline: OfflinePaymentView | None = None
+    """How it was paid, where the provider could not give it back."""
     version: int
 
     @classmethod
@@ -198,6 +225,7 @@ class RefundRecordView(RefundView):
             origin=refund.origin or None,
             foreign_number=refund.foreign or None,
             bounced_at=refund.bounced_at,
+            offline=OfflinePaymentView.of(refund.offline) if refund.offline else None,
             version=refund.version,
         )
 
@@ -268,6 +296,7 @@ class WaitingQuery(PageQuery):
         "refund_failed",
         "refund_abnormal",
         "refund_closed",
+        "refund_owed",
         "surplus",
         "approval",
         "disputed",
@@ -293,6 +322,8 @@ class RequestRefund(Schema):
     freight: bool = False
     reason: Annotated[str, Field(min_length=1, max_length=80)]
     payment_id: Id | None = None
+    offline: bool = False
+    """Where the provider takes no refund of the payment any more: book it as owed, to be paid another way."""
 
     @model_validator(mode="after")
     def _one_way(self) -> RequestRefund:
@@ -309,15 +340,31 @@ class RequestRefund(Schema):
             lines=tuple((line.line_id, line.quantity) for line in self.lines),
             freight=self.freight,
             payment_id=self.payment_id,
+            offline=self.offline,
         )
 
 
+class PayOffline(Schema):
+    """How an owed refund was paid: what it is found by at the bank, and when."""
+
+    reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._/\-]{3,63}$")]
+    paid_at: Timestamp
+    note: Annotated[str, Field(max_length=300)] = ""
+
+    def payment(self, by: str) -> OfflinePayment:
+        """Return what is said of it, and by whom."""
+        return OfflinePayment(reference=self.reference, paid_at=self.paid_at, note=self.note, by=by)
+
+
 class ApprovalView(Schema):
-    """A refund above what one operator may give back alone. Approving it requests the refund."""
+    """A refund above what one operator may give back alone: approving it requests the refund.
+
+    With ``settles``, what is to become of a refund that there is: approving it books that it was paid ``offline``.
+    """
 
     approval_id: str
     purchase_id: str
-    order_id: str
+    order_id: str | None = None
     status: str
     amount: MoneyView
     lines: list[RefundLine]
@@ -329,6 +376,8 @@ class ApprovalView(Schema):
     decided_by: str | None = None
     note: str | None = None
     refund_id: str | None = None
+    settles: str | None = None
+    offline: OfflinePaymentView | None = None
 
     @classmethod
     def of(cls, approval: Approval) -> ApprovalView:
@@ -336,7 +385,7 @@ class ApprovalView(Schema):
         return cls(
             approval_id=approval.approval_id,
             purchase_id=approval.purchase_id,
-            order_id=approval.wish.order_id,
+            order_id=approval.wish.order_id or None,
             status=approval.status.value,
             amount=MoneyView.of(approval.amount),
             lines=[RefundLine(line_id=line_id, quantity=count) for line_id, count in approval.wish.lines],
@@ -348,6 +397,8 @@ class ApprovalView(Schema):
             decided_by=approval.decided_by or None,
             note=approval.note or None,
             refund_id=approval.refund_id,
+            settles=approval.settles or None,
+            offline=OfflinePaymentView.of(approval.offline) if approval.offline else None,
         )
 
 

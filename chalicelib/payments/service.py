@@ -8,7 +8,13 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
 from chalicelib.orders import service as orders
 from chalicelib.payments import disputes, store
-from chalicelib.payments.approvals import ask_approval, decide_approval, expire_approval, refund_by_operator
+from chalicelib.payments.approvals import (
+    ask_approval,
+    ask_to_settle,
+    decide_approval,
+    expire_approval,
+    refund_by_operator,
+)
 from chalicelib.payments.attempts import chase, query_now, record_capture
 from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
@@ -39,6 +45,9 @@ from chalicelib.payments.intake import (
     resolve_quarantined,
     take_notice,
 )
+from chalicelib.payments.offline import pay as pay_offline
+from chalicelib.payments.offline import withhold as withhold_refund
+from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.refund_requests import approval_limit, request_refund, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
@@ -59,6 +68,7 @@ __all__ = [
     "Dispute",
     "DisputeStatus",
     "Happening",
+    "OfflinePayment",
     "Payment",
     "PaymentStatus",
     "Refund",
@@ -72,6 +82,7 @@ __all__ = [
     "Wanted",
     "approval_limit",
     "ask_approval",
+    "ask_to_settle",
     "billing_day",
     "billing_providers",
     "booked",
@@ -89,6 +100,7 @@ __all__ = [
     "note_foreign_refund",
     "noticed",
     "noticed_of_others",
+    "pay_offline",
     "query_by_operator",
     "query_now",
     "query_refund_now",
@@ -103,6 +115,7 @@ __all__ = [
     "story",
     "take_notice",
     "timeline",
+    "withhold_refund",
 ]
 
 

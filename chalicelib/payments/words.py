@@ -38,6 +38,11 @@ _REFUNDS: Mapping[RefundStatus, Words] = {
     RefundStatus.REQUESTED: ("The refund is being sent to the payment provider.", "退款申请已提交支付渠道。"),
     RefundStatus.PENDING: ("The provider is returning the money.", "支付渠道退款处理中。"),
     RefundStatus.SUCCEEDED: ("Refunded to where the money came from.", "已原路退款。"),
+    RefundStatus.OWED: (
+        "The payment provider cannot return this money; our staff will pay it to you another way.",
+        "支付渠道无法原路退回该款项，工作人员将以其他方式向您付款。",
+    ),
+    RefundStatus.PAID_OFFLINE: ("Paid to you another way.", "已通过其他方式向您付款。"),
     RefundStatus.REPLACED: ("Another refund took its place.", "已由另一笔退款代替。"),
 }
 _LOOKED_AFTER: Words = (

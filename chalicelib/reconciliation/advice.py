@@ -211,6 +211,19 @@ _WORDS: Mapping[str, Advice] = {
             "根据原因（why）恢复访问权限后，重新对账。",
         ),
     ),
+    "refund_owed": Advice(
+        (
+            "The provider cannot give this money back (too many refunds, too late, given up): the buyer is owed it.",
+            "服务商无法退回该款项（退款次数已满、超过期限或已放弃），尚欠买家。",
+        ),
+        (
+            (
+                "Pay the buyer another way, then note it at the refund as paid, with the bank's reference; the case "
+                "settles by itself."
+            ),
+            "请以其他方式付款给买家，再在该退款上登记已付款及银行流水号；登记后自动结案。",
+        ),
+    ),
     "refund_stuck": Advice(
         ("A refund that the provider does not finish.", "退款未能完成。"),
         (

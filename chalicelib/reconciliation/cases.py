@@ -171,6 +171,7 @@ def disputed(event: PaymentDisputed, at: datetime) -> None:
 
 
 STUCK: Final = "refund_stuck"
+OWED: Final = "refund_owed"
 
 
 def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
@@ -192,17 +193,46 @@ def refund_stuck(refund_id: str, status: str, reason: str, at: datetime) -> str:
     return case_id
 
 
+def refund_owed(refund_id: str, reason: str, at: datetime) -> str:
+    """Open a case about a refund that an operator has to pay another way, because the provider cannot."""
+    record = _refund(refund_id)
+    if record is None or record.status is not RefundStatus.OWED:
+        return ""  # It was paid in the meantime.
+    provider = _provider(record)
+    said = {
+        "why": reason,
+        "amount": record.amount.text(),
+        "payment_id": record.payment_id,
+        "order_id": record.order_id or "",
+        "since": record.since.isoformat(timespec="seconds"),
+    }
+    day = payments.billing_day(provider, at).isoformat()
+    case_id = open_case(OWED, provider, day, refund_id, said=said, purchase_id=record.purchase_id)
+    settle(domain.case_id(STUCK, provider, refund_id), "it is paid another way")
+    _settle_earlier(record, provider, f"{refund_id} took over")
+    after = _refund(refund_id)
+    if after is not None and after.is_done:  # Paid between the two: whoever settles came before there was a case.
+        settle(case_id, "the buyer has the money")
+    return case_id
+
+
+def _was_owed(record: Refund) -> bool:
+    return any(status is RefundStatus.OWED for status, _ in record.past)
+
+
 def refund_done(refund_id: str) -> None:
     """Settle what was open about a refund that went through after all, under its own number or an earlier one."""
     record = _refund(refund_id)
-    if record is not None and record.status is not RefundStatus.SUCCEEDED:
+    if record is not None and not record.is_done:
         return  # It came back since: what is open about it stays open.
     if record is not None and record.foreign:
         _settle_unknown(record, _provider(record))
-    if record is None or (record.version < 3 and not record.renews):
+    if record is None or (record.version < 3 and not record.renews and not _was_owed(record)):
         return  # Requested, sent, done: it was never stuck.
     provider = _provider(record)
     settle(domain.case_id(STUCK, provider, refund_id), "it went through")
+    if _was_owed(record):
+        settle(domain.case_id(OWED, provider, refund_id), "the buyer has the money")
     _settle_earlier(record, provider, f"{refund_id} went through")
 
 

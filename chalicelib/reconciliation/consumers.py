@@ -8,7 +8,7 @@ from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
-from chalicelib.payments.events import PaymentDisputed, RefundFailed, RefundSucceeded
+from chalicelib.payments.events import PaymentDisputed, RefundFailed, RefundOwed, RefundSucceeded
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.events import ReconciliationAdvanced
 from chalicelib.runtime.consume import Consumer
@@ -28,6 +28,12 @@ def on_step(event: ReconciliationAdvanced, envelope: Envelope) -> None:
 def refund_failed(event: RefundFailed, envelope: Envelope) -> None:
     """Open an operator's case."""
     service.refund_stuck(event.refund_id, event.status, event.reason, envelope.at)
+
+
+@consumer.on(RefundOwed)
+def refund_owed(event: RefundOwed, envelope: Envelope) -> None:
+    """Open an operator's case."""
+    service.refund_owed(event.refund_id, event.reason, envelope.at)
 
 
 @consumer.on(RefundSucceeded)

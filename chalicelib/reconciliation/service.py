@@ -7,7 +7,15 @@ from datetime import date, datetime, timedelta
 
 from chalicelib.kernel import clock
 from chalicelib.reconciliation import domain, files, store
-from chalicelib.reconciliation.cases import disputed, escalate, open_case, refund_done, refund_stuck, resolve_case
+from chalicelib.reconciliation.cases import (
+    disputed,
+    escalate,
+    open_case,
+    refund_done,
+    refund_owed,
+    refund_stuck,
+    resolve_case,
+)
 from chalicelib.reconciliation.domain import (
     Case,
     CaseNotFound,
@@ -47,6 +55,7 @@ __all__ = [
     "list_runs",
     "open_case",
     "refund_done",
+    "refund_owed",
     "refund_stuck",
     "report",
     "resolve_case",

@@ -25,7 +25,7 @@ def _rfc3339(moment: datetime) -> str:
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
 """RFC 3339 in UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2})?$", max_length=32)]
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2,3})?$", max_length=32)]
 """A prefixed id."""
 
 Count = Annotated[int, Field(ge=1, le=9999, strict=True)]

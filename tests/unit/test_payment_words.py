@@ -15,7 +15,7 @@ def test_every_state_has_words_in_both_languages(language: str) -> None:
     payments = [words.of_payment(replace(started, status=status), language) for status in PaymentStatus]
     refunds = [words.of_refund(replace(refund(1), status=status), language) for status in RefundStatus]
     assert len(set(payments)) == len(PaymentStatus)
-    assert len(set(refunds)) == 5, "an operator looks after failed, abnormal and closed ones alike"
+    assert len(set(refunds)) == 7, "an operator looks after failed, abnormal and closed ones alike"
     assert all(text.isascii() is (language == "en") for text in (*payments, *refunds))
 
 

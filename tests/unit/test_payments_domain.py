@@ -95,7 +95,7 @@ def test_money_is_taken_once_whatever_the_state() -> None:
         else:
             assert domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON, surplus="late").holds_money
     assert not any(PAYMENT.is_terminal(status) for status in PaymentStatus)
-    assert [status for status in RefundStatus if REFUND.is_terminal(status)] == ["replaced"]
+    assert [status for status in RefundStatus if REFUND.is_terminal(status)] == ["replaced", "paid_offline"]
 
 
 def test_only_a_refund_that_came_back_leads_out_of_what_went_back() -> None:
@@ -152,8 +152,14 @@ def test_refund_numbers_count_up_and_surplus_ones_count_down() -> None:
     assert domain.surplus_refund_id(f"pay_{BODY}_40") == f"ref_{BODY}_60"
     used = Story(refunds=(refund(1), refund(3), refund(99), refund(60)))
     assert domain.next_refund_id(used, started.purchase_id) == f"ref_{BODY}_04"
+    beyond = Story(refunds=(refund(59), refund(60)))
+    assert domain.next_refund_id(beyond, started.purchase_id) == f"ref_{BODY}_100"
+    last = Story(refunds=(refund(899), refund(60)))
+    assert domain.next_refund_id(last, started.purchase_id) == f"ref_{BODY}_900"
     with pytest.raises(RefundRefused):
-        domain.next_refund_id(Story(refunds=(refund(59),)), started.purchase_id)
+        domain.next_refund_id(last, started.purchase_id, wished=True)
+    with pytest.raises(RefundRefused):
+        domain.next_refund_id(Story(refunds=(refund(999),)), started.purchase_id)
 
 
 def test_only_a_closed_number_is_replaced() -> None:

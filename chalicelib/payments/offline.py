@@ -1,0 +1,151 @@
+"""Refunds that the provider cannot make: taken off it by an operator, paid another way, booked once they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.kernel import clock
+from chalicelib.kernel.errors import IllegalTransition
+from chalicelib.ledger import service as ledger
+from chalicelib.payments import domain, events, offline_rules, providers, refund_requests, refunds, store
+from chalicelib.payments.domain import (
+    ApprovalNeeded,
+    Payment,
+    ProviderSilent,
+    Refund,
+    RefundCause,
+    RefundRefused,
+    RefundStatus,
+    Story,
+)
+from chalicelib.payments.offline_rules import OfflinePayment
+from chalicelib.payments.ports import RefundOutcome
+from chalicelib.runtime import metrics
+from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import Intent
+
+GIVEN_UP = "given_up"
+"""Why a stuck refund is owed: an operator does not wait for the provider any more."""
+
+
+def withhold(refund_id: str, *, by: str) -> Refund:
+    """Give up on the provider for a stuck refund: it is owed to the buyer from now on, to be paid another way.
+
+    A closed number stays closed; another one, which the provider never hears of, carries its money.
+
+    Raises:
+        NotFound: if there is no such refund.
+        IllegalTransition: if it is not stuck.
+        ProviderSilent: if the provider does not say how it stands.
+        RefundRefused: if it is under way there after all, or the payer's bank took the money meanwhile.
+    """
+    _ask_first(refund_id)
+
+    def give_up() -> Refund:
+        story, payment, refund = refunds.load_refund(refund_id)
+        now = clock.now()
+        with UnitOfWork() as work:
+            refund_requests.hold_uncontested(work, payment)
+            if refund.status is RefundStatus.CLOSED:
+                store.save_refund(work, domain.moved(refund, RefundCause.REPLACE, now=now))
+                number = domain.next_refund_id(story, refund.purchase_id)
+                refund = domain.renewed(refund, number, now=now)
+                owed = domain.owed(refund, now=now, why=GIVEN_UP, unsent=True)
+            else:
+                owed = domain.owed(refund, now=now, why=GIVEN_UP, unsent=False)
+            owed = replace(owed, retried_by=by)
+            refunds.owe(work, story, payment, owed)
+        return replace(owed, version=owed.version + 1)
+
+    return racing(give_up)
+
+
+def _ask_first(refund_id: str) -> None:
+    """Let the provider say how a stuck refund stands whose number lives: it may have gone through by now."""
+    _, payment, refund = refunds.load_refund(refund_id)
+    if refund.status not in domain.STUCK:
+        raise IllegalTransition(machine="refund", state=refund.status.value, cause=RefundCause.WITHHOLD.value)
+    if refund.status is RefundStatus.CLOSED:
+        return
+    report = providers.load(payment.provider).query_refund(refunds.order_of(payment, refund))
+    if report.outcome is RefundOutcome.UNKNOWN:
+        raise ProviderSilent(provider=payment.provider)
+    if report.outcome is RefundOutcome.PENDING:
+        raise RefundRefused(why="refund_under_way", left=0)
+    if report.outcome in (RefundOutcome.SUCCEEDED, RefundOutcome.CLOSED):
+        refunds.apply_answer(refund_id, report)
+
+
+def pay(refund_id: str, paid: OfflinePayment, *, intent: Intent) -> tuple[Refund, bool]:
+    """Note that an owed refund was paid by hand; returns it and whether the same request noted it before.
+
+    Raises:
+        NotFound: if there is no such refund.
+        IllegalTransition: if it is not owed.
+        PaidInFuture: if it is said to be paid at a moment that has not come.
+        ApprovalNeeded: if what one operator alone paid so on the purchase would exceed the limit.
+        RefundRefused: if the payer's bank took the money meanwhile.
+        IdempotencyKeyReused: if the key noted it with another body.
+    """
+    paid = replace(paid, intent=intent.token, fingerprint=intent.fingerprint)
+
+    def settle() -> tuple[Refund, bool]:
+        story, payment, refund = refunds.load_refund(refund_id)
+        if refund.offline is not None and refund.offline.intent == intent.token:
+            intent.check(refund.offline.fingerprint)
+            return refund, True
+        check_payable(refund, paid)
+        _check_alone(story, refund)
+        with UnitOfWork() as work:
+            done = book(work, payment, refund, paid)
+        return replace(done, version=done.version + 1), False
+
+    return racing(settle)
+
+
+def check_payable(refund: Refund, paid: OfflinePayment) -> None:
+    """Check that a refund is owed, and was paid.
+
+    Raises:
+        IllegalTransition, PaidInFuture: if not.
+    """
+    domain.REFUND.next(refund.status, RefundCause.PAY_OFFLINE)
+    offline_rules.check_time(paid, now=clock.now())
+
+
+def _check_alone(story: Story, refund: Refund) -> None:
+    """Refuse what exceeds, with what was paid by hand on the purchase without a second person, what one may do."""
+    alone = sum(
+        other.amount.minor
+        for other in story.refunds
+        if other.offline is not None
+        and not other.offline.approved_by
+        and other.amount.currency == refund.amount.currency
+    )
+    limit = refund_requests.approval_limit(refund.amount.currency)
+    if alone + refund.amount.minor > limit:
+        raise ApprovalNeeded(limit=limit, currency=refund.amount.currency)
+
+
+def book(work: UnitOfWork, payment: Payment, refund: Refund, paid: OfflinePayment) -> Refund:
+    """Add what changes with an owed refund that was paid by hand: its row, the payment's, the ledger.
+
+    Raises:
+        RefundRefused: if the payer's bank took the money meanwhile.
+    """
+    now = clock.now()
+    domain.check_uncontested(payment)
+    done = domain.paid_offline(refund, paid, now=now)
+    fact = refunds.refund_fact(events.RefundSucceeded, done)
+    store.save_refund(work, done, [fact])
+    store.save_payment(work, domain.paid_back_offline(payment, done.amount, now=now))
+    ledger.post(
+        work,
+        entry_id=f"refund.paid_offline#{done.refund_id}",
+        purchase_id=done.purchase_id,
+        at=now,
+        postings=ledger.offline_postings(done.amount),
+    )
+    work.after_commit(lambda: metrics.count("refunds_paid_offline"))
+    return done
