@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib.cart import service
+from chalicelib.cart import goods, service
 from chalicelib.cart.schemas import CartLine, CartView, MergeCart, SetQuantity
-from chalicelib.cart.service import BadCartToken, CartChanged, CartFull
-from chalicelib.catalog.service import product_of, products
+from chalicelib.cart.service import BadCartToken, CartChanged, CartFull, TooManyCarts
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import NotFound
 from chalicelib.runtime.http.access import Access, Caller
@@ -23,28 +22,30 @@ def _owner(caller: Caller | None, request: Request) -> str:
 
 @routes.route("GET", "/v1/cart", access=Access.OPTIONAL, returns=CartView, raises=(BadCartToken,))
 def get_cart(caller: Caller | None, request: Request) -> CartView:
-    """Read the cart of the caller, or of the guest whose X-Cart-Token is sent, with what each SKU is and costs now."""
+    """Read the cart of the caller, or of the guest whose X-Cart-Token is sent, with what each SKU is and costs now.
+
+    Of a SKU that is not on sale (any more) it says only that.
+    """
     cart = service.load(_owner(caller, request))
-    found = products({product_of(sku_id) for sku_id in cart.lines})
+    found = goods.on_sale(cart.lines)
     language = context.current().language
     lines = []
     for sku_id, quantity in cart.lines.items():
-        product = found.get(product_of(sku_id))
-        sku = next((s for s in product.skus if s.sku_id == sku_id), None) if product else None
-        if product is None or sku is None:
+        if sku_id not in found:
             lines.append(CartLine(sku_id=sku_id, quantity=quantity, available=False))
             continue
+        product, sku = found[sku_id]
         lines.append(
             CartLine(
                 sku_id=sku_id,
                 quantity=quantity,
                 product_id=product.product_id,
                 merchant_id=product.merchant_id,
-                title=product.titles.get(language) or next(iter(product.titles.values()), ""),
+                title=product.title(language),
                 options=list(sku.options),
                 picture=sku.picture,
                 price=MoneyView.of(sku.price),
-                available=product.status == "listed",
+                available=True,
             )
         )
     return CartView(lines=lines, version=cart.version)
@@ -56,17 +57,16 @@ def get_cart(caller: Caller | None, request: Request) -> CartView:
     access=Access.OPTIONAL,
     body=SetQuantity,
     returns=CartView,
-    raises=(CartFull, BadCartToken, NotFound),
+    raises=(CartFull, BadCartToken, NotFound, TooManyCarts),
 )
 def set_cart_line(sku_id: str, body: SetQuantity, caller: Caller | None, request: Request) -> CartView:
     """Set how many units of a SKU the cart holds. A guest without a token gets a new cart and its token."""
-    begun = None
-    if caller is None and "x-cart-token" not in request.headers:
-        begun = service.new_guest_token()
-        owner = service.owner_of(account_id=None, guest_token=begun)
-    else:
-        owner = _owner(caller, request)
-    return CartView.of(service.set_quantity(owner, sku_id, body.quantity), begun)
+    token = request.headers.get("x-cart-token")
+    if caller is None and token is None:
+        cart, begun = service.begin(sku_id, body.quantity, source_ip=request.source_ip)
+        return CartView.of(cart, begun)
+    account_id = caller.account_id if caller else None
+    return CartView.of(service.put(account_id, token, sku_id, body.quantity))
 
 
 @routes.route(

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chalicelib.kernel.errors import Conflict
+from chalicelib.kernel.errors import Conflict, ShopError
 
 MAX_LINES = 90
 """A checkout is one transaction of at most a hundred rows: lines, orders, purchase and cart together."""
 MAX_QUANTITY = 999
+
+
+BEGUN_WINDOW_S = 3600
+BEGUN_BY_NETWORK = 60
+"""So many guests' carts one network may begin in a window; a cart that is kept on with its token counts once."""
+
+
+class TooManyCarts(ShopError):
+    """One network began too many carts."""
+
+    code, status = "too_many_carts", 429
+    en = "Too many carts were begun from this network: send the token of yours, sign in, or wait {wait_s} seconds."
+    zh = "当前网络新建的购物车过多：请携带已有的购物车令牌、登录后再试，或等待 {wait_s} 秒。"
+    shown = ("wait_s",)
 
 
 class CartFull(Conflict):

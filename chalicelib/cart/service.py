@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from chalicelib.cart import store
-from chalicelib.cart.domain import MAX_LINES, MAX_QUANTITY, Cart, CartChanged, CartFull
+from chalicelib.cart import goods, store, tokens
+from chalicelib.cart.domain import MAX_LINES, MAX_QUANTITY, Cart, CartChanged, CartFull, TooManyCarts
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Invalid, NotFound
+from chalicelib.runtime import networks
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["MAX_LINES", "Cart", "CartChanged", "CartFull"]
+__all__ = ["MAX_LINES", "Cart", "CartChanged", "CartFull", "TooManyCarts"]
 
 GUEST_KEEP_S = 30 * 86400
 _RACES = 5
-_TOKEN = re.compile(r"[0-9a-f]{40}")
 
 
 class BadCartToken(Invalid):
@@ -25,20 +24,17 @@ class BadCartToken(Invalid):
     en, zh = "This cart token is not valid.", "购物车令牌无效。"
 
 
-def new_guest_token() -> str:
-    """Return a fresh token: 160 random bits, so that nobody finds another guest's cart."""
-    return ids.random_bytes(20).hex()
-
-
 def owner_of(*, account_id: str | None, guest_token: str | None) -> str:
     """Return whose cart is meant: the account's, else the guest's (a digest: the table holds no usable token).
+
+    A token that we did not give out leads to no cart; only :func:`put` could make one, and looks.
 
     Raises:
         BadCartToken: if a token of the wrong shape was sent.
     """
     if account_id is not None:
         return account_id
-    if guest_token is None or not _TOKEN.fullmatch(guest_token):
+    if guest_token is None or not tokens.is_shaped(guest_token):
         raise BadCartToken
     return ids.derived_id("gst", guest_token)
 
@@ -48,16 +44,47 @@ def load(owner_id: str) -> Cart:
     return store.load(owner_id)
 
 
-def set_quantity(owner_id: str, sku_id: str, quantity: int) -> Cart:
-    """Set how many units of a SKU the cart holds. Whether it can be bought is said by the cart's view and the quote.
+def put(account_id: str | None, guest_token: str | None, sku_id: str, quantity: int) -> Cart:
+    """Set how many units of a SKU on sale a cart holds. Whether so many can be had is said by the quote.
 
     Raises:
-        NotFound: if this is no SKU's id.
+        NotFound: if no such SKU is on sale: a draft's looks like one that never was.
+        BadCartToken: if the guest's token is none that we gave out.
         CartFull: if no further SKU fits.
     """
-    if not ids.is_child_id("sku", sku_id):
-        raise NotFound(what="SKU")
+    owner_id = owner_of(account_id=account_id, guest_token=guest_token)
+    if account_id is None and not tokens.is_ours(guest_token or ""):
+        raise BadCartToken
+    _check_on_sale(sku_id)
+    return set_quantity(owner_id, sku_id, quantity)
+
+
+def set_quantity(owner_id: str, sku_id: str, quantity: int) -> Cart:
+    """Set how many units of a SKU the cart holds, whatever the SKU is: :func:`put` has looked.
+
+    Raises:
+        CartFull: if no further SKU fits.
+    """
     return store.set_quantity(owner_id, sku_id, quantity, keep_s=_keep_s(owner_id))
+
+
+def begin(sku_id: str, quantity: int, *, source_ip: str) -> tuple[Cart, str]:
+    """Begin a guest's cart with its first line; returns it and its token.
+
+    Raises:
+        NotFound: if no such SKU is on sale.
+        TooManyCarts: if this network began too many of late.
+    """
+    _check_on_sale(sku_id)
+    store.count_begun(networks.mark(source_ip, "carts"))
+    token = tokens.new()
+    owner_id = owner_of(account_id=None, guest_token=token)
+    return set_quantity(owner_id, sku_id, quantity), token
+
+
+def _check_on_sale(sku_id: str) -> None:
+    if not ids.is_child_id("sku", sku_id) or sku_id not in goods.on_sale([sku_id]):
+        raise NotFound(what="SKU")
 
 
 def remove(owner_id: str, sku_id: str) -> Cart:

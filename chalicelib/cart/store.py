@@ -7,8 +7,16 @@ from typing import Any
 
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
-from chalicelib.cart.domain import MAX_LINES, Cart, CartChanged, CartFull
-from chalicelib.kernel import clock
+from chalicelib.cart.domain import (
+    BEGUN_BY_NETWORK,
+    BEGUN_WINDOW_S,
+    MAX_LINES,
+    Cart,
+    CartChanged,
+    CartFull,
+    TooManyCarts,
+)
+from chalicelib.kernel import clock, ids
 from chalicelib.runtime import aws, names
 from chalicelib.runtime.db import dynamo, reads
 from chalicelib.runtime.db.rows import Row, region
@@ -88,6 +96,35 @@ def _create(owner_id: str, lines: dict[str, int], *, keep_s: int | None) -> Cart
             raise
         return None  # A rival created it first: change that one.
     return _cart(owner_id, item)
+
+
+def count_begun(network: str) -> None:
+    """Count a cart that a network begins, in fixed windows whose rows TTL collects: one conditional update.
+
+    Raises:
+        TooManyCarts: if it began as many as it may.
+    """
+    now_s = clock.epoch_s(clock.now())
+    ends_s = now_s - now_s % BEGUN_WINDOW_S + BEGUN_WINDOW_S
+    params: dict[str, Any] = {
+        "TableName": CartRow.Meta.table_name,
+        "Key": {"owner_id": {"S": ids.derived_id("net", network, str(ends_s))}},
+        "UpdateExpression": "SET #ttl = :ttl ADD begun :one",
+        "ConditionExpression": "attribute_not_exists(begun) OR begun < :most",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {
+            ":ttl": {"N": str(ends_s + BEGUN_WINDOW_S)},
+            ":one": {"N": "1"},
+            ":most": {"N": str(BEGUN_BY_NETWORK)},
+        },
+    }
+    try:
+        # Not repeated where the answer is lost: rather one guest who tries again than a cart counted twice.
+        dynamo.call("UpdateItem", params, repeatable=False)
+    except Exception as error:
+        if aws.error_code(error) != "ConditionalCheckFailedException":
+            raise
+        raise TooManyCarts(wait_s=ends_s - now_s) from error
 
 
 def remove(owner_id: str, sku_id: str) -> Cart:

@@ -14,7 +14,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (1, 1): {
         "list page": (1, 0, 0.5),
         "product pages": (1, 0, 0.5),
-        "cart changes": (2, 2, 0),
+        "cart changes": (3, 2, 0.5),
         "quote": (4, 0, 3),
         "place": (2, 11, 0.5),
         "start payment": (4, 6, 2),
@@ -28,7 +28,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (2, 1): {
         "list page": (1, 0, 0.5),
         "product pages": (2, 0, 1),
-        "cart changes": (3, 3, 0),
+        "cart changes": (5, 3, 1),
         "quote": (4, 0, 4),
         "place": (2, 13, 1),
         "start payment": (4, 6, 2),
@@ -42,7 +42,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (5, 1): {
         "list page": (1, 0, 0.5),
         "product pages": (5, 0, 2.5),
-        "cart changes": (6, 6, 0),
+        "cart changes": (11, 6, 2.5),
         "quote": (4, 0, 7),
         "place": (2, 21, 2.5),
         "start payment": (4, 6, 2),
@@ -56,7 +56,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (10, 1): {
         "list page": (1, 0, 0.5),
         "product pages": (10, 0, 5),
-        "cart changes": (11, 11, 0),
+        "cart changes": (21, 11, 5),
         "quote": (4, 0, 12),
         "place": (2, 31, 5),
         "start payment": (4, 6, 2),
@@ -70,7 +70,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (2, 2): {
         "list page": (1, 0, 0.5),
         "product pages": (2, 0, 1),
-        "cart changes": (3, 3, 0),
+        "cart changes": (5, 3, 1),
         "quote": (4, 0, 4),
         "place": (2, 17, 1),
         "start payment": (4, 6, 2),

@@ -230,7 +230,7 @@ def test_what_cannot_be_ordered_is_said_before_anything_is_written(cloud: str) -
     theirs = call("POST", "/v1/quotes", {"address_id": foreign.address_id}, token=who.token)
     assert theirs.status == 404
     ghost = "sku_" + "0" * 24 + "_01"
-    who.put(ghost)
+    carts.set_quantity(who.account_id, ghost, 1)  # Put in while it was on sale.
     gone = who.quote()
     assert (gone.status, gone.json["code"], gone.json["sku_ids"]) == (409, "not_for_sale", [ghost])
     chosen = who.quote(sku_ids=[sku])
@@ -280,7 +280,7 @@ def test_a_cart_has_a_most_of_lines(cloud: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(store, "MAX_LINES", 2)
     who = buyer()
-    skus = [f"sku_{'0' * 23}{number}_01" for number in range(3)]
+    skus = shop().product(skus=3).sku_ids
     who.put(skus[0])
     who.put(skus[1])
     full = call("PUT", f"/v1/cart/lines/{skus[2]}", {"quantity": 1}, token=who.token)
