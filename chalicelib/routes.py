@@ -130,6 +130,19 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/operator/cases/{case_id}/resolve", "chalicelib.reconciliation.api", ("application/json",)),
     ("GET", "/v1/carriers", "chalicelib.logistics.api", ("application/json",)),
     ("POST", "/v1/merchant/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
+    (
+        "POST",
+        "/v1/merchant/orders/{order_id}/shipments/{shipment_id}/correct",
+        "chalicelib.logistics.api",
+        ("application/json",),
+    ),
+    ("GET", "/v1/operator/tracking-numbers/{carrier}/{number}", "chalicelib.logistics.api", ("application/json",)),
+    (
+        "POST",
+        "/v1/operator/tracking-numbers/{carrier}/{number}/release",
+        "chalicelib.logistics.api",
+        ("application/json",),
+    ),
     ("GET", "/v1/merchant/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     ("GET", "/v1/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     (

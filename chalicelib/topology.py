@@ -80,6 +80,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "shipment.created": ("logistics",),
     "shipment.progressed": (),
     "shipment.delivered": ("orders",),
+    "shipment.returned": (),
+    "shipment.corrected": ("logistics",),
     "tracking.pushed": ("logistics",),
     "complaint.filed": (),
     "complaint.replied": (),

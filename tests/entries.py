@@ -155,9 +155,15 @@ class World:
     def shipped(self) -> tuple[str, str]:
         """Make an order whose one parcel is on its way; returns order and shipment."""
         order_id = self.order()
-        answer = self.shop.post(f"/v1/merchant/orders/{order_id}/shipments", PARCEL)
+        answer = self.shop.post(f"/v1/merchant/orders/{order_id}/shipments", parcel())
         assert answer.status == 201, answer.body
         return order_id, str(answer.json["shipment_id"])
+
+    def held_number(self) -> dict[str, str]:
+        """Make a parcel; returns its carrier and number."""
+        order_id, _ = self.shipped()
+        made = self.shop.get(f"/v1/merchant/orders/{order_id}/shipments").json["items"][0]
+        return {"carrier": made["carrier"]["code"], "number": made["tracking_number"]}
 
     # Complaints
 
@@ -301,7 +307,18 @@ class World:
 _days = count(2)
 MONEY = {"minor": 100, "currency": "CNY"}
 PAID_OFFLINE = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-01T10:00:00Z", "note": "by transfer"}
-PARCEL = {"lines": [{"line_id": "1", "quantity": 1}], "carrier": "yuantong", "tracking_number": "YT1234567890"}
+_numbers = count(1_000_000_000)
+
+
+def parcel() -> dict[str, Any]:
+    """Return what ships a parcel with a number that no other has."""
+    return {
+        "lines": [{"line_id": "1", "quantity": 1}],
+        "carrier": "yuantong",
+        "tracking_number": f"YT{next(_numbers)}",
+    }
+
+
 PRODUCT = {"titles": {"en": "Cup"}, "category_id": "tea", "skus": [{"price": {"minor": 990, "currency": "CNY"}}]}
 MERCHANT = {"name": "Tea", "contact": {"person": "Wang"}, "freight": MONEY}
 
@@ -322,10 +339,16 @@ def _notice(world: World) -> Ask:
 
 def _push(world: World) -> Ask:
     _, shipment_id = world.shipped()
-    last = {"state": "0", "com": "yuantong", "nu": "YT1234567890", "data": []}
+    last = {"state": "0", "com": "yuantong", "nu": "", "data": []}
     param = json.dumps({"status": "polling", "lastResult": last})
     sign = kuaidi100.push_signature(param.encode(), kuaidi100.salt_of(shipment_id))
     return Ask(ids={"shipment_id": shipment_id}, raw=urlencode({"param": param, "sign": sign}).encode())
+
+
+def _mistyped(world: World) -> Ask:
+    order_id, shipment_id = world.shipped()
+    body = {name: value for name, value in parcel().items() if name != "lines"}
+    return Ask(ids={"order_id": order_id, "shipment_id": shipment_id}, body=body)
 
 
 def _checkout(world: World) -> Ask:
@@ -552,7 +575,10 @@ ENTRIES: dict[str, Make] = {
     "resolve_case": _of(World.case, "case_id", {"how": "accepted", "note": "Bank says so."}),
     # logistics
     "list_carriers": _nothing,
-    "ship_order": _sold(PARCEL),
+    "ship_order": lambda world: Ask(ids={"order_id": world.order()}, body=parcel()),
+    "correct_number": _mistyped,
+    "read_number": lambda world: Ask(ids=world.held_number()),
+    "release_number": lambda world: Ask(ids=world.held_number(), body={"reason": "Given out again."}),
     "list_merchant_shipments": _read_order,
     "follow_order": _read_order,
     "kuaidi100_push": _push,

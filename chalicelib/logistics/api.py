@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import domain, service
+from chalicelib.logistics import corrections, domain, service
 from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.domain import (
     CodeAlreadyGiven,
+    NumberSettled,
     PhoneNeeded,
     TooManyShipments,
     TrackingNumberUsed,
     UnknownCarrier,
     WrongDelivery,
 )
+from chalicelib.logistics.numbers import NothingToRelease
 from chalicelib.logistics.ports import BadSignature, UnreadablePush
-from chalicelib.logistics.schemas import CarriersView, CarrierView, ShipmentsView, ShipmentView, ShipOrder
+from chalicelib.logistics.schemas import (
+    CarriersView,
+    CarrierView,
+    CorrectNumber,
+    NumberView,
+    ReleaseNumber,
+    ShipmentsView,
+    ShipmentView,
+    ShipOrder,
+)
 from chalicelib.orders.service import OverShipped
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Request, Routes
@@ -66,6 +77,47 @@ def ship_order(order_id: str, body: ShipOrder, caller: Caller, intent: Intent) -
     )
     shipment, replayed = service.ship(caller.owned_merchant(), order_id, dispatch, intent)
     return Reply(ShipmentView.of(shipment), 201, {"Idempotency-Replayed": "true"} if replayed else {})
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/orders/{order_id}/shipments/{shipment_id}/correct",
+    access=Access.MERCHANT,
+    body=CorrectNumber,
+    returns=ShipmentView,
+    raises=(NotFound, NumberSettled, TrackingNumberUsed, UnknownCarrier, PhoneNeeded, Busy),
+)
+def correct_number(order_id: str, shipment_id: str, body: CorrectNumber, caller: Caller, intent: Intent) -> Reply:
+    """Correct a mistyped tracking number, before the parcel was seen. The old one is free again."""
+    wanted = corrections.Correction(body.carrier, body.tracking_number, body.phone_tail or "")
+    shipment, replayed = corrections.correct(caller.owned_merchant(), order_id, shipment_id, wanted, intent)
+    return Reply(ShipmentView.of(shipment), 200, {"Idempotency-Replayed": "true"} if replayed else {})
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/tracking-numbers/{carrier}/{number}",
+    access=Access.OPERATOR,
+    returns=NumberView,
+    raises=(NotFound,),
+)
+def read_number(carrier: str, number: str) -> NumberView:
+    """See which shipments hold a tracking number, and who released it before."""
+    return NumberView.of(corrections.holders(carrier, number))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/tracking-numbers/{carrier}/{number}/release",
+    access=Access.OPERATOR,
+    body=ReleaseNumber,
+    returns=NumberView,
+    raises=(NotFound, NothingToRelease, Busy),
+)
+def release_number(carrier: str, number: str, body: ReleaseNumber, caller: Caller, intent: Intent) -> NumberView:
+    """Free a tracking number that a carrier gave out again, or that somebody typed who has no such parcel."""
+    claim = corrections.release(carrier, number, reason=body.reason, by=caller.account_id, intent=intent)
+    return NumberView.of(claim)
 
 
 @routes.route(

@@ -54,3 +54,13 @@ _ALL = (
 
 CARRIERS: dict[str, Carrier] = {carrier.code: carrier for carrier in _ALL}
 """By code, in the order a merchant's list shows them."""
+
+
+_WANT_PHONES = ("shunfeng", "zhongtong")
+"""Houses all of whose services want the digits; a hub's correction may name one that the table lacks."""
+
+
+def needs_phone(code: str) -> bool:
+    """Say whether the carrier tells nothing without the digits of a phone."""
+    known = CARRIERS.get(code)
+    return known.needs_phone if known is not None else code.startswith(_WANT_PHONES)

@@ -9,7 +9,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
 from chalicelib.logistics import service
-from chalicelib.logistics.events import ShipmentCreated, TrackingPushed
+from chalicelib.logistics.events import ShipmentCorrected, ShipmentCreated, TrackingPushed
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
 
@@ -24,8 +24,9 @@ def logistics(event: SQSEvent) -> dict[str, Any]:
 
 
 @consumer.on(ShipmentCreated)
-def on_created(fact: ShipmentCreated, _: Envelope) -> None:
-    """Have the hub watch the new parcel."""
+@consumer.on(ShipmentCorrected)
+def on_created(fact: ShipmentCreated | ShipmentCorrected, _: Envelope) -> None:
+    """Have the hub watch the new parcel, or the new number of a parcel."""
     service.begin_watch(fact.shipment_id)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, ShopError
 from chalicelib.kernel.machine import StateMachine
-from chalicelib.logistics.carriers import CARRIERS
+from chalicelib.logistics.carriers import CARRIERS, needs_phone
 
 _NUMBERS = "123456789abcdefghjkmnpqrstvwxyz"
 MAX_SHIPMENTS = len(_NUMBERS)
@@ -26,9 +26,13 @@ MAX_SUBSCRIPTIONS = 4
 """Of one number in a month; the hub's limit."""
 SUBSCRIBE_TRIES = 8
 OLD_NUMBER = timedelta(days=15)
-"""Scans older than the shipment by more than this belong to an earlier parcel: carriers use numbers again."""
+"""Without the time of payment: scans older than the shipment by more than this are of an earlier parcel."""
+MAX_CORRECTIONS = 5
+"""Of the number a merchant typed."""
 CLOCK_AHEAD = timedelta(hours=12)
 """Scans further in the future than this are wrong and would stop all later news."""
+CLOCK_SKEW = timedelta(minutes=1)
+"""A signature is believed to be so much ahead of our clock."""
 
 
 class Status(StrEnum):
@@ -129,6 +133,8 @@ class WatchCause(StrEnum):
     GIVE_UP = "give_up"
     ASK = "ask"
     ABORT = "abort"
+    CORRECT = "correct"
+    """The merchant named another number: to be subscribed anew."""
     FINISH = "finish"
 
 
@@ -140,23 +146,27 @@ WATCH = StateMachine(
             WatchCause.SUBSCRIBE: Watch.WATCHED,
             WatchCause.RETRY: Watch.WAITING,
             WatchCause.GIVE_UP: Watch.POLLED,
+            WatchCause.CORRECT: Watch.WAITING,
             WatchCause.FINISH: Watch.FINISHED,
         },
         Watch.WATCHED: {
             WatchCause.ASK: Watch.WATCHED,
             WatchCause.ABORT: Watch.BROKEN,
             WatchCause.GIVE_UP: Watch.POLLED,
+            WatchCause.CORRECT: Watch.WAITING,
             WatchCause.FINISH: Watch.FINISHED,
         },
         Watch.POLLED: {
             WatchCause.ASK: Watch.POLLED,
             WatchCause.SUBSCRIBE: Watch.WATCHED,
+            WatchCause.CORRECT: Watch.WAITING,
             WatchCause.FINISH: Watch.FINISHED,
         },
         Watch.BROKEN: {
             WatchCause.RETRY: Watch.WAITING,
             WatchCause.SUBSCRIBE: Watch.WATCHED,
             WatchCause.GIVE_UP: Watch.POLLED,
+            WatchCause.CORRECT: Watch.WAITING,
             WatchCause.FINISH: Watch.FINISHED,
         },
         Watch.FINISHED: {},
@@ -197,12 +207,20 @@ class PhoneNeeded(ShopError):
 
 
 class TrackingNumberUsed(Conflict):
-    """The same parcel twice on one order."""
+    """The same parcel twice. ``shipment_id`` is told where the other shipment is of the same order."""
 
     code = "tracking_number_used"
-    en = "Shipment {shipment_id} of this order has that tracking number."
-    zh = "该订单的发货单 {shipment_id} 已使用此运单号。"
+    en = "Another shipment has that tracking number; if the carrier gave it out again, the platform can release it."
+    zh = "该运单号已被其他发货单使用；如系快递公司重复使用单号，请联系平台核实释放。"
     shown = ("shipment_id",)
+
+
+class NumberSettled(Conflict):
+    """A number is corrected only before its parcel was seen, and not for ever."""
+
+    code = "number_settled"
+    en = "The tracking number of this shipment can no longer be changed."
+    zh = "该发货单的运单号已不能修改。"
 
 
 class TooManyShipments(Conflict):
@@ -228,11 +246,19 @@ class Scan:
     text: str
     status: Status | None = None
     place: str = ""
+    detail: int = 0
+    """How finely the hub said it: the digits of its code."""
 
     @property
-    def digest(self) -> str:
-        """What makes two scans the same one."""
-        return ids.digest(self.at.isoformat(), self.text, self.status or "")[:12]
+    def identity(self) -> tuple[datetime, str]:
+        """What makes two scans the same one: when and what. The hub may come to know its state more finely."""
+        return self.at, self.text
+
+    def finer(self, other: Scan) -> Scan:
+        """Return the better told of two tellings of this scan, whichever came first."""
+        return max(
+            self, other, key=lambda scan: (scan.status is not None, scan.detail, RANK[scan.status or Status.CREATED])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +286,14 @@ class Shipment:
     """The merchant's word, where the hub corrected it."""
     scans: tuple[Scan, ...] = ()
     """Newest first."""
+    paid_at: datetime | None = None
+    """When its order was paid: what the carrier says of earlier moments is of another parcel."""
+    corrections: tuple[str, ...] = ()
+    """``token fingerprint`` of each request that named another number."""
+    claimed: bool = False
+    """Whether the number is held for this shipment; rows of earlier days hold none yet."""
+    detached: bool = False
+    """The number turned out to be another parcel's: nothing told of it counts until the merchant corrects it."""
     subscriptions: int = 0
     tries: int = 0
     asked_at: datetime | None = None
@@ -276,13 +310,22 @@ class Shipment:
         return self.carrier is None
 
     @property
+    def counts_from(self) -> datetime:
+        """Return since when scans count, in the whole seconds that carriers tell."""
+        if self.paid_at is None:
+            return self.shipped_at - OLD_NUMBER
+        return self.paid_at.replace(microsecond=0)
+
+    @property
     def news_at(self) -> datetime | None:
         """Return the time of the newest scan."""
         return self.scans[0].at if self.scans else None
 
     @property
     def due_at(self) -> datetime | None:
-        """Return when the watch times out; a failing subscription backs off."""
+        """Return when the watch times out; a failing subscription backs off, and a number not its own is not asked."""
+        if self.detached:
+            return None
         if self.watch is Watch.WAITING and self.tries > 1:
             return self.since + min(timedelta(minutes=10 * 2 ** (self.tries - 1)), timedelta(hours=6))
         return WATCH.due_at(self.watch, self.since)
@@ -348,36 +391,61 @@ def check_parcel(kinds: Mapping[str, str], lines: Sequence[tuple[str, int]], *, 
 
 
 def check_number(shipments: Iterable[Shipment], number: str) -> None:
-    """Refuse a tracking number that another shipment of the order has.
+    """Refuse a tracking number that another shipment of the order has, however it is written.
 
     Raises:
         TrackingNumberUsed: then.
     """
     for shipment in shipments:
-        if shipment.number == number:
+        if shipment.number is not None and normal(shipment.number) == normal(number):
             raise TrackingNumberUsed(shipment_id=shipment.shipment_id)
+
+
+def normal(number: str) -> str:
+    """Return a tracking number as numbers are compared: case, spaces and dashes say nothing."""
+    return "".join(char for char in number.upper() if char.isalnum())
+
+
+def tracked(shipment: Shipment) -> tuple[str, str] | None:
+    """Return the carrier and the number by which the parcel is known; None for what travels without."""
+    if shipment.carrier is None or shipment.number is None:
+        return None
+    return shipment.carrier, normal(shipment.number)
+
+
+def is_about(shipment: Shipment, number: str) -> bool:
+    """Say whether news of this number is of this parcel. Unnamed news is, unless the number was corrected."""
+    if shipment.number is None:
+        return False
+    return normal(number) == normal(shipment.number) if number else not shipment.corrections
 
 
 def follow(shipment: Shipment, snapshot: Snapshot, *, now: datetime) -> Shipment:
     """Return the shipment as it stands after a snapshot; equal to the one given if it tells nothing new.
 
     The state follows the snapshot only if its newest scan is newer than ours, or as new and the state further along:
-    an old snapshot, however genuine, adds scans that were missing and moves nothing.
+    an old snapshot, however genuine, adds scans that were missing and moves nothing. What happened before the order was
+    paid happened to another parcel. A parcel that turned back is never delivered: who signs for it is its sender.
     """
-    plausible = [scan for scan in snapshot.scans if shipment.shipped_at - OLD_NUMBER <= scan.at <= now + CLOCK_AHEAD]
+    if shipment.detached:
+        return shipment
+    plausible = [scan for scan in snapshot.scans if shipment.counts_from <= scan.at <= now + CLOCK_AHEAD]
     moved = _corrected(shipment, snapshot)
     if plausible:
         newest = max(scan.at for scan in plausible)
+        rewritten = snapshot.report is Report.REWRITTEN and (moved.news_at is None or newest >= moved.news_at)
+        scans = _merged(() if rewritten else moved.scans, plausible)
         status = snapshot.status if newest == max(scan.at for scan in snapshot.scans) else plausible[0].status
+        left = None if rewritten else moved
+        if status is Status.DELIVERED and turned_back(scans, before=newest, left=left):
+            status = Status.RETURNED
         if _is_news(moved, newest, status) and status is not None and PARCEL.takes(moved.status, NEWS_OF[status]):
             moved = replace(moved, status=PARCEL.next(moved.status, NEWS_OF[status]))
             if status is Status.DELIVERED:
-                signed = [scan.at for scan in plausible if scan.status is Status.DELIVERED]
-                moved = replace(moved, delivered_at=moved.delivered_at or (min(signed) if signed else newest))
-        rewritten = snapshot.report is Report.REWRITTEN and (moved.news_at is None or newest >= moved.news_at)
-        moved = replace(moved, scans=_merged(() if rewritten else moved.scans, plausible))
+                moved = replace(moved, delivered_at=moved.delivered_at or _signed_at(moved, plausible, newest, now))
+        moved = _came_back_after_all(replace(moved, scans=scans))
     told = moved.scans != shipment.scans
-    return _watched(moved, snapshot, told=told, now=now)
+    return _watched(moved, snapshot, told=told, known=bool(plausible), now=now)
 
 
 def _is_news(shipment: Shipment, newest: datetime, status: Status | None) -> bool:
@@ -388,26 +456,75 @@ def _is_news(shipment: Shipment, newest: datetime, status: Status | None) -> boo
     return newest == shipment.news_at and RANK[status] > RANK[shipment.status]
 
 
+def turned_back(scans: Sequence[Scan], *, before: datetime, left: Shipment | None = None) -> bool:
+    """Say whether the parcel was on its way back to its sender before that moment; ``left`` is how it stood so far.
+
+    A refused one is, unless it was carried out or laid ready again afterwards; one that is returning stays so.
+    """
+    earlier = sorted((scan for scan in scans if scan.at < before), key=lambda scan: scan.at)
+    if left is not None and left.status is Status.RETURNING:
+        return True
+    since = left.news_at if left is not None and left.status is Status.REFUSED else None
+    back = since is not None
+    for scan in earlier:
+        if scan.status is Status.RETURNING:
+            return True
+        if scan.status is Status.REFUSED:
+            back = True
+        elif scan.status in (Status.OUT_FOR_DELIVERY, Status.READY_FOR_PICKUP) and (since is None or scan.at > since):
+            back = False
+    return back
+
+
+def _signed_at(shipment: Shipment, told: Sequence[Scan], newest: datetime, now: datetime) -> datetime:
+    """Return when it was signed for: by the carrier's word, but not before it was shipped, and not in the future."""
+    signed = [scan.at for scan in told if scan.status is Status.DELIVERED]
+    return min(now + CLOCK_SKEW, max(shipment.shipped_at, min(signed) if signed else newest))
+
+
+def _came_back_after_all(shipment: Shipment) -> Shipment:
+    """Mend what an overtaken push left: a signature that, as its earlier scans now show, was the sender's."""
+    if not has_ended(shipment):
+        return shipment
+    signed = [scan.at for scan in shipment.scans if scan.status is Status.DELIVERED]
+    if not signed or not turned_back(shipment.scans, before=min(signed)):
+        return shipment
+    return replace(shipment, status=Status.RETURNED, delivered_at=None)
+
+
 def _merged(known: Sequence[Scan], told: Sequence[Scan]) -> tuple[Scan, ...]:
     """Return both without repeats, newest first; scans of the same time keep the teller's order."""
-    by_digest = {scan.digest: scan for scan in (*told, *known)}
-    return tuple(sorted(by_digest.values(), key=lambda scan: scan.at, reverse=True)[:MAX_SCANS])
+    merged: dict[tuple[datetime, str], Scan] = {}
+    for scan in (*told, *known):
+        before = merged.get(scan.identity)
+        merged[scan.identity] = scan if before is None else before.finer(scan)
+    return tuple(sorted(merged.values(), key=lambda scan: scan.at, reverse=True)[:MAX_SCANS])
 
 
 def _corrected(shipment: Shipment, snapshot: Snapshot) -> Shipment:
+    """Take the carrier the hub found. The merchant's word in an older push takes nothing back."""
     wanted = snapshot.corrected_carrier
+    if not wanted and snapshot.carrier != shipment.carrier_given:
+        wanted = snapshot.carrier
     if not wanted or wanted == shipment.carrier or shipment.carrier is None:
         return shipment
     return replace(shipment, carrier=wanted, carrier_given=shipment.carrier_given or shipment.carrier)
 
 
-def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, now: datetime) -> Shipment:
+def lacks_phone(shipment: Shipment) -> bool:
+    """Say whether its carrier wants digits of a phone that nobody noted: the hub corrected it to one that does."""
+    return bool(shipment.carrier) and needs_phone(shipment.carrier or "") and not shipment.phone_tail
+
+
+def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, known: bool, now: datetime) -> Shipment:
     """Move the watch: the end of the hub's watching, its giving up, or a sign of life."""
     watch = shipment.watch
-    ended = shipment.status in (Status.DELIVERED, Status.RETURNED)
     if watch is Watch.FINISHED:
         return shipment
-    if snapshot.report is Report.FINISHED or (ended and watch is Watch.POLLED):
+    if snapshot.report is Report.FINISHED and not known and not has_ended(shipment):
+        # It ended an earlier parcel's journey. Ours has not begun, and will not be pushed: we ask.
+        return _given_up(shipment, now=now)
+    if snapshot.report is Report.FINISHED or (has_ended(shipment) and watch is Watch.POLLED):
         return replace(shipment, watch=WATCH.next(watch, WatchCause.FINISH), since=now, phone_tail="", tries=0)
     if snapshot.report is Report.ABORTED:
         if watch is not Watch.WATCHED:
@@ -416,6 +533,50 @@ def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, now: datetim
         cause = WatchCause.GIVE_UP if spent else WatchCause.ABORT
         return replace(shipment, watch=WATCH.next(watch, cause), since=now)
     return replace(shipment, heard_at=now) if told else shipment
+
+
+def _given_up(shipment: Shipment, *, now: datetime) -> Shipment:
+    if not WATCH.takes(shipment.watch, WatchCause.GIVE_UP):
+        return shipment
+    return replace(shipment, watch=WATCH.next(shipment.watch, WatchCause.GIVE_UP), since=now, tries=0)
+
+
+def without_number(shipment: Shipment) -> Shipment:
+    """Return the shipment of which nothing is followed any more: its number is another parcel's."""
+    return replace(shipment, detached=True, phone_tail="")
+
+
+def has_ended(shipment: Shipment) -> bool:
+    """Say whether the parcel arrived, here or back at its sender."""
+    return shipment.status in (Status.DELIVERED, Status.RETURNED)
+
+
+def renumbered(shipment: Shipment, *, carrier: str, number: str, phone_tail: str, by: str, now: datetime) -> Shipment:
+    """Return the shipment with the number its merchant meant; it is watched anew.
+
+    Raises:
+        NumberSettled: if it is no parcel, its own parcel was seen, or it was corrected too often.
+    """
+    seen = shipment.status is not Status.CREATED or bool(shipment.scans)
+    settled = shipment.is_digital or has_ended(shipment) or (seen and not shipment.detached)
+    if settled or len(shipment.corrections) >= MAX_CORRECTIONS or not WATCH.takes(shipment.watch, WatchCause.CORRECT):
+        raise NumberSettled
+    return replace(
+        shipment,
+        carrier=carrier,
+        carrier_given=None,
+        number=number,
+        phone_tail=phone_tail,
+        watch=WATCH.next(shipment.watch, WatchCause.CORRECT),
+        since=now,
+        scans=(),
+        corrections=(*shipment.corrections, by),
+        detached=False,
+        subscriptions=0,
+        tries=0,
+        asked_at=None,
+        heard_at=None,
+    )
 
 
 def subscribed(shipment: Shipment, *, now: datetime) -> Shipment:
@@ -437,8 +598,7 @@ def timed_out(shipment: Shipment, *, now: datetime) -> Shipment:
     Where the hub told something since the deadline was set, the deadline moves instead; where it was asked less than
     half an hour ago, it is not asked.
     """
-    ended = shipment.status in (Status.DELIVERED, Status.RETURNED)
-    if ended or now - shipment.shipped_at > FORGET_AFTER:
+    if has_ended(shipment) or now - shipment.shipped_at > FORGET_AFTER:
         return replace(shipment, watch=WATCH.next(shipment.watch, WatchCause.FINISH), since=now, phone_tail="")
     cause = WATCH.timeout(shipment.watch)
     if cause is None:

@@ -34,7 +34,7 @@ class ShipmentProgressed(Event, frozen=True, tag="shipment.progressed"):
 
 
 class ShipmentDelivered(Event, frozen=True, tag="shipment.delivered"):
-    """The parcel was signed for, or its goods were delivered digitally. Told once, whatever the carrier adds later."""
+    """The buyer has it: the parcel was signed for, or its goods were delivered digitally. Told once."""
 
     order_id: str
     shipment_id: str
@@ -44,6 +44,31 @@ class ShipmentDelivered(Event, frozen=True, tag="shipment.delivered"):
     def subject(self) -> str:
         """The shipment."""
         return self.shipment_id
+
+
+class ShipmentReturned(Event, frozen=True, tag="shipment.returned"):
+    """The parcel is back at its sender: the buyer does not have what was in it, or no longer has. Told once."""
+
+    order_id: str
+    shipment_id: str
+
+    @property
+    def subject(self) -> str:
+        """The shipment."""
+        return self.shipment_id
+
+
+class ShipmentCorrected(Event, frozen=True, tag="shipment.corrected"):
+    """The merchant named another tracking number for a parcel that nobody had seen yet."""
+
+    order_id: str
+    shipment_id: str
+    correction: int
+
+    @property
+    def subject(self) -> str:
+        """The shipment and which correction it was."""
+        return f"{self.shipment_id}#{self.correction}"
 
 
 class TrackingPushed(Event, frozen=True, tag="tracking.pushed"):

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+import unicodedata
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from chalicelib.kernel import clock, context
 from chalicelib.logistics import domain
 from chalicelib.logistics.carriers import CARRIERS, Carrier
 from chalicelib.logistics.domain import Shipment
+from chalicelib.logistics.numbers import Claim
 from chalicelib.runtime.schema import Count, Schema, Timestamp
 
 LineId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}$")]
 CarrierCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{2,30}$")]
-TrackingNumber = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{6,32}$", to_upper=True)]
+MIN_CHARACTERS = 5
+"""Of a tracking number, dashes aside."""
+
+
+def _as_carriers_write(value: Any) -> Any:
+    """Take a number as people copy it: spaces in it and wide characters say nothing."""
+    if not isinstance(value, str) or len(value) > 100:
+        return value
+    return "".join(unicodedata.normalize("NFKC", value).split()).upper()
+
+
+def _says_something(number: str) -> str:
+    if len(domain.normal(number)) < MIN_CHARACTERS:
+        raise ValueError("a tracking number has letters and digits")
+    return number
+
+
+TrackingNumber = Annotated[
+    str,
+    BeforeValidator(_as_carriers_write),
+    StringConstraints(pattern=r"^[A-Z0-9-]{6,32}$"),
+    AfterValidator(_says_something),
+]
+PhoneTail = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 
 
 class ShipLine(Schema):
@@ -30,7 +55,7 @@ class ShipOrder(Schema):
     lines: Annotated[list[ShipLine], Field(min_length=1, max_length=50)]
     carrier: CarrierCode | None = None
     tracking_number: TrackingNumber | None = None
-    phone_tail: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
+    phone_tail: PhoneTail | None = None
     """Last four digits of the sender's phone, for carriers that want them; the recipient's is taken without it."""
     note: Annotated[str, StringConstraints(max_length=500)] = ""
     code: Annotated[str, StringConstraints(max_length=500)] = ""
@@ -43,6 +68,53 @@ class ShipOrder(Schema):
         if self.carrier is not None and self.code:
             raise ValueError("a parcel has no code")
         return self
+
+
+class CorrectNumber(Schema):
+    """The carrier and number that were meant."""
+
+    carrier: CarrierCode
+    tracking_number: TrackingNumber
+    phone_tail: PhoneTail | None = None
+
+
+class ReleaseNumber(Schema):
+    """Why a number that is held may be used again."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class ReleaseView(Schema):
+    """One release of a number: who freed it of which shipments, when and why."""
+
+    by: str
+    at: Timestamp
+    reason: str
+    shipment_ids: list[str]
+
+
+class NumberView(Schema):
+    """Whose parcel a tracking number is; free without shipments."""
+
+    carrier: str
+    tracking_number: str
+    merchant_id: str | None = None
+    shipment_ids: list[str]
+    releases: list[ReleaseView]
+
+    @classmethod
+    def of(cls, claim: Claim) -> NumberView:
+        """Return the wire form."""
+        return cls(
+            carrier=claim.carrier,
+            tracking_number=claim.number,
+            merchant_id=claim.merchant_id if claim.shipments else None,
+            shipment_ids=list(claim.shipments),
+            releases=[
+                ReleaseView(by=one.by, at=one.at, reason=one.reason, shipment_ids=list(one.shipments))
+                for one in claim.releases
+            ],
+        )
 
 
 class CarrierView(Schema):
@@ -92,6 +164,8 @@ class ShipmentView(Schema):
     note: str | None = None
     code: str | None = None
     has_code: bool = False
+    wrong_number: bool = False
+    """The number turned out to be another parcel's: the merchant should correct it."""
 
     @classmethod
     def of(cls, shipment: Shipment, *, for_buyer: bool = False) -> ShipmentView:
@@ -125,6 +199,7 @@ class ShipmentView(Schema):
             note=shipment.note or None,
             code=(shipment.code or None) if for_buyer else None,
             has_code=bool(shipment.code),
+            wrong_number=shipment.detached,
         )
 
 

@@ -6,22 +6,28 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
-from chalicelib.kernel.errors import Busy, ConcurrentUpdate, NotFound, ShopError, TooLarge
+from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, ShopError, TooLarge
 from chalicelib.kernel.events import Event
-from chalicelib.logistics import domain, store
-from chalicelib.logistics.carriers import CARRIERS
+from chalicelib.logistics import claims, domain, store
+from chalicelib.logistics.carriers import CARRIERS, needs_phone
 from chalicelib.logistics.domain import Shipment, Snapshot, Watch
-from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentProgressed, TrackingPushed
+from chalicelib.logistics.events import (
+    ShipmentCreated,
+    ShipmentDelivered,
+    ShipmentProgressed,
+    ShipmentReturned,
+    TrackingPushed,
+)
+from chalicelib.logistics.numbers import Claim
 from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, UnreadablePush
 from chalicelib.orders import service as orders
 from chalicelib.runtime import log, metrics, queues
 from chalicelib.runtime.config import setting
-from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -50,11 +56,12 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
     Raises:
         NotFound: if the order is not this merchant's.
         IllegalTransition, OverShipped: as the order says.
-        TrackingNumberUsed, TooManyShipments, WrongDelivery, UnknownCarrier, PhoneNeeded, CodeAlreadyGiven: as named.
+        TrackingNumberUsed: if the number is another parcel's, of this order or of any other.
+        TooManyShipments, WrongDelivery, UnknownCarrier, PhoneNeeded, CodeAlreadyGiven: as named.
         Busy: if the order kept changing.
     """
 
-    def create() -> tuple[Shipment, bool]:
+    def create(met: Claim | None) -> tuple[Shipment, bool]:
         order = orders.load_order(order_id)
         if order.merchant_id != merchant_id:
             raise NotFound(what="order")
@@ -69,11 +76,12 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
                 work, order, shipment_id=shipment.shipment_id, lines=shipment.lines, at=shipment.shipped_at
             )
             store.save(work, shipment, _created(shipment))
+            claims.take(work, shipment, order.buyer_id, met)
             if shipment.code:
                 store.give_code(work, shipment)
         return shipment, False
 
-    return racing(create, otherwise=Busy)
+    return claims.racing_for_number(create)
 
 
 def _pack(order: orders.Order, made: Sequence[Shipment], dispatch: Dispatch, intent: Intent) -> Shipment:
@@ -96,26 +104,37 @@ def _pack(order: orders.Order, made: Sequence[Shipment], dispatch: Dispatch, int
         status=domain.Status.DELIVERED if digital else domain.Status.CREATED,
         carrier=dispatch.carrier,
         number=dispatch.number,
-        phone_tail="" if digital else _phone_tail(order, dispatch),
+        phone_tail="" if digital else phone_tail(order.purchase_id, dispatch.carrier or "", dispatch.phone_tail),
         note=dispatch.note,
         code=dispatch.code,
         delivered_at=now if digital else None,
+        paid_at=None if digital else order.paid_at,
+        claimed=not digital,
         intent=intent.token,
         fingerprint=intent.fingerprint,
     )
 
 
-def _phone_tail(order: orders.Order, dispatch: Dispatch) -> str:
-    carrier = CARRIERS.get(dispatch.carrier or "")
-    if carrier is None:
-        raise domain.UnknownCarrier(carrier=dispatch.carrier)
-    if not carrier.needs_phone:
-        return ""
-    contact = None if dispatch.phone_tail else orders.load_purchase(order.purchase_id).contact
-    digits = dispatch.phone_tail or "".join(c for c in (contact.phone if contact else "") if c.isdigit())[-4:]
+def phone_tail(purchase_id: str, carrier: str, given: str = "") -> str:
+    """Return the digits a carrier is to be told: those given (kept though this carrier wants none), or the recipient's.
+
+    Raises:
+        UnknownCarrier: if it is none of ours.
+        PhoneNeeded: if it wants digits and nobody knows any.
+    """
+    if carrier not in CARRIERS:
+        raise domain.UnknownCarrier(carrier=carrier)
+    if given or not needs_phone(carrier):
+        return given
+    digits = _recipients_digits(purchase_id)
     if len(digits) != 4:
-        raise domain.PhoneNeeded(carrier=carrier.code)
+        raise domain.PhoneNeeded(carrier=carrier)
     return digits
+
+
+def _recipients_digits(purchase_id: str) -> str:
+    contact = orders.load_purchase(purchase_id).contact
+    return "".join(char for char in (contact.phone if contact else "") if char.isdigit())[-4:]
 
 
 def _created(shipment: Shipment) -> list[Event]:
@@ -238,30 +257,55 @@ def track(shipment_id: str, snapshot: Snapshot) -> Shipment:
         NotFound: if there is no such shipment.
     """
     shipment = store.load(shipment_id)
-    if shipment.is_digital or snapshot.number.upper() not in ("", shipment.number):
+    if shipment.is_digital or shipment.detached or not domain.is_about(shipment, snapshot.number):
         log.warning("snapshot of another number", shipment_id=shipment_id)
         metrics.count("tracking_foreign_numbers")
         return shipment
     if snapshot.report is domain.Report.ABORTED:
         log.warning("hub gave up", shipment_id=shipment_id, why=snapshot.why)
         metrics.count("tracking_aborted")
-    return _change(shipment_id, lambda found: domain.follow(found, snapshot, now=clock.now()), first=shipment)
+    return _change(
+        shipment_id, lambda found: domain.follow(_since_paid(found), snapshot, now=clock.now()), first=shipment
+    )
+
+
+def _since_paid(shipment: Shipment) -> Shipment:
+    """Return the shipment with the time its order was paid, which rows of earlier days lack."""
+    if shipment.paid_at is not None or shipment.is_digital:
+        return shipment
+    return replace(shipment, paid_at=orders.load_order(shipment.order_id).paid_at)
 
 
 def _change(shipment_id: str, change: Callable[[Shipment], Shipment], *, first: Shipment | None = None) -> Shipment:
-    """Load, change, save; again after a lost race."""
+    """Load, change, save; again after a lost race. A number that turns out to be another's is followed no longer."""
     held = [first] if first is not None else []
 
-    def apply() -> Shipment:
+    def apply(met: Claim | None) -> Shipment:
         before = held.pop() if held else store.load(shipment_id)
-        after = change(before)
-        if after == before:
+        after = _with_phone(change(before))
+        if replace(after, paid_at=before.paid_at) == before:
             return before
-        with UnitOfWork() as work:
-            store.save(work, after, _told(before, after))
+        try:
+            with UnitOfWork() as work:
+                after = claims.move(work, before, after, met)
+                store.save(work, after, _told(before, after))
+        except domain.TrackingNumberUsed:
+            log.warning("the number is another parcel's", shipment_id=shipment_id)
+            metrics.count("tracking_numbers_contested")
+            after = domain.without_number(before)
+            with UnitOfWork() as work:
+                store.save(work, after)
         return after
 
-    return racing(apply)
+    return claims.racing_for_number(apply, otherwise=ConcurrentUpdate)
+
+
+def _with_phone(shipment: Shipment) -> Shipment:
+    """Return the shipment with the digits that its carrier wants, where a correction made them needed."""
+    if shipment.watch is Watch.FINISHED or domain.has_ended(shipment) or not domain.lacks_phone(shipment):
+        return shipment
+    digits = _recipients_digits(orders.load_order(shipment.order_id).purchase_id)
+    return replace(shipment, phone_tail=digits) if len(digits) == 4 else shipment
 
 
 def _told(before: Shipment, after: Shipment) -> list[Event]:
@@ -274,13 +318,15 @@ def _told(before: Shipment, after: Shipment) -> list[Event]:
             at=after.news_at or clock.now(),
         )
         told.append(progressed)
+        if after.status is domain.Status.RETURNED:
+            told.append(ShipmentReturned(order_id=after.order_id, shipment_id=after.shipment_id))
     return told if before.delivered_at is not None else told + _delivered(after)
 
 
 def begin_watch(shipment_id: str) -> None:
     """Subscribe a new shipment at the hub; once, however often it is told of."""
     shipment = store.load(shipment_id)
-    if shipment.watch is Watch.WAITING and shipment.tries == 0:
+    if shipment.watch is Watch.WAITING and shipment.tries == 0 and not shipment.detached:
         _subscribe(shipment)
 
 
@@ -311,7 +357,7 @@ def wake(shipment_id: str) -> None:
     now = clock.now()
     if shipment.due_at is None or shipment.due_at > now:
         return
-    claimed = domain.timed_out(shipment, now=now)
+    claimed = _with_phone(domain.timed_out(shipment, now=now))
     try:
         with UnitOfWork() as work:
             store.save(work, claimed)

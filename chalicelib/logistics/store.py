@@ -8,7 +8,14 @@ import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none, from_epoch_s
+from chalicelib.kernel.clock import (
+    epoch_ms,
+    epoch_ms_or_none,
+    epoch_s,
+    from_epoch_ms,
+    from_epoch_ms_or_none,
+    from_epoch_s,
+)
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.logistics.domain import CodeAlreadyGiven, Scan, Shipment, Status, Watch, order_of
@@ -23,6 +30,7 @@ class _ScanDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     text: str
     status: str = ""
     place: str = ""
+    detail: int = 0
 
 
 class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
@@ -40,6 +48,11 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     tries: int = 0
     asked_ms: int | None = None
     heard_ms: int | None = None
+    paid_s: int | None = None
+    """Rows without it are of the days when nobody held numbers."""
+    corrections: tuple[str, ...] = ()
+    detached: bool = False
+    unclaimed: bool = False
 
 
 class ShipmentRow(DueRow):
@@ -128,12 +141,12 @@ def _row(shipment: Shipment) -> ShipmentRow:
             tries=shipment.tries,
             asked_ms=epoch_ms_or_none(shipment.asked_at),
             heard_ms=epoch_ms_or_none(shipment.heard_at),
+            paid_s=epoch_s(shipment.paid_at) if shipment.paid_at is not None else None,
+            corrections=shipment.corrections,
+            detached=shipment.detached,
+            unclaimed=shipment.paid_at is not None and not shipment.claimed,
         ),
-        scans=tuple(
-            _ScanDoc(int(scan.at.timestamp()), scan.text, scan.status.value if scan.status else "", scan.place)
-            for scan in shipment.scans
-        )
-        or None,
+        scans=tuple(_scan_doc(scan) for scan in shipment.scans) or None,
         version=shipment.version,
     )
     row.set_due(shipment.due_at, shipment.shipment_id)
@@ -158,15 +171,26 @@ def _shipment(row: ShipmentRow) -> Shipment:
         code=doc.code,
         delivered_at=from_epoch_ms_or_none(doc.delivered_ms),
         carrier_given=doc.carrier_given,
-        scans=tuple(
-            Scan(from_epoch_s(scan.at_s), scan.text, Status(scan.status) if scan.status else None, scan.place)
-            for scan in row.scans or ()
-        ),
+        scans=tuple(_scan(doc) for doc in row.scans or ()),
         subscriptions=doc.subscriptions,
         tries=doc.tries,
         asked_at=from_epoch_ms_or_none(doc.asked_ms),
         heard_at=from_epoch_ms_or_none(doc.heard_ms),
+        paid_at=from_epoch_s(doc.paid_s) if doc.paid_s is not None else None,
+        corrections=doc.corrections,
+        claimed=doc.paid_s is not None and not doc.unclaimed,
+        detached=doc.detached,
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),
     )
+
+
+def _scan_doc(scan: Scan) -> _ScanDoc:
+    status = scan.status.value if scan.status else ""
+    return _ScanDoc(int(scan.at.timestamp()), scan.text, status, scan.place, scan.detail)
+
+
+def _scan(doc: _ScanDoc) -> Scan:
+    status = Status(doc.status) if doc.status else None
+    return Scan(from_epoch_s(doc.at_s), doc.text, status, doc.place, doc.detail)

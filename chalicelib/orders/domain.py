@@ -259,6 +259,11 @@ class Order:
         """Return when the current state times out."""
         return ORDER.due_at(self.status, self.since)
 
+    @property
+    def paid_at(self) -> datetime | None:
+        """Return when it was paid, None before."""
+        return next((change.at for change in self.history if change.status == OrderStatus.PAID), None)
+
     def quantities(self) -> dict[str, int]:
         """Return the units of each SKU."""
         result: dict[str, int] = {}
@@ -389,15 +394,23 @@ def ship(order: Order, *, shipment_id: str, lines: Sequence[tuple[str, int]], ch
     return replace(moved, parcels=(*order.parcels, Parcel(shipment_id, tuple(sorted(wanted.items())))))
 
 
-def deliver(order: Order, *, shipment_id: str, at: datetime, by: str) -> Order:
-    """Note that a parcel arrived; delivered once all have and none is missing. Any other state keeps its own."""
+def deliver(order: Order, *, shipment_id: str, at: datetime, by: str, heard_at: datetime | None = None) -> Order:
+    """Note that a parcel arrived; delivered once all have and none is missing. Any other state keeps its own.
+
+    ``at`` is the carrier's word; the order is delivered, and the buyer's time runs, since we heard it.
+    """
+    heard = heard_at or at
+    shipped = next((entry.at for entry in order.history if entry.note == shipment_id), order.placed_at)
+    arrived = max(at, shipped)
     parcels = tuple(
-        replace(parcel, delivered_at=at) if parcel.shipment_id == shipment_id and not parcel.delivered_at else parcel
+        replace(parcel, delivered_at=arrived)
+        if parcel.shipment_id == shipment_id and not parcel.delivered_at
+        else parcel
         for parcel in order.parcels
     )
     noted = replace(order, parcels=parcels)
     if order.status is OrderStatus.SHIPPED and all(parcel.delivered_at for parcel in parcels):
-        return move_order(noted, OrderCause.DELIVER, Change(status="", at=at, by=by))
+        return move_order(noted, OrderCause.DELIVER, Change(status="", at=heard, by=by))
     return noted
 
 

@@ -265,11 +265,12 @@ def record_shipment(
 
 
 def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
-    """Note that a parcel arrived, once however often it is told."""
+    """Note that a parcel arrived ``at`` a time of the carrier's, once however often it is told."""
 
     def record() -> Order:
         order = store.load_order(order_id)
-        delivered = domain.deliver(order, shipment_id=shipment_id, at=at, by=context.current().actor)
+        now = clock.now()
+        delivered = domain.deliver(order, shipment_id=shipment_id, at=at, by=context.current().actor, heard_at=now)
         if delivered == order:
             return order
         moved = delivered.status is not order.status

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.runtime import aws, log
 from tests import dump, goods, people, sales
-from tests.entries import PARCEL, PASSWORD
+from tests.entries import PASSWORD, parcel
 from tests.http import call
 from tests.paying import Till
 from tests.pump import Pump
@@ -96,7 +96,7 @@ def _life_of_a_person(noon: Any) -> list[str]:
     till.sandbox.pay(payment_id)
     till.settle()
     order_id = placed["order_ids"][0]
-    assert call("POST", f"/v1/merchant/orders/{order_id}/shipments", PARCEL, token=staff).status == 201
+    assert call("POST", f"/v1/merchant/orders/{order_id}/shipments", parcel(), token=staff).status == 201
     filing = {"order_id": order_id, "line_id": "1", "reason": "damaged", "text": f"{NOTE} {PHONE}"}
     complaint = call("POST", "/v1/complaints", filing, token=token).json["complaint_id"]
     reply = {"answer": "refund", "amount": {"minor": 100, "currency": "CNY"}, "text": f"Dear {RECIPIENT}"}

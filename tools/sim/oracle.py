@@ -402,7 +402,7 @@ class Oracle:
 
     def _shipment_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
-        if item["order_id"]["S"].startswith("code_"):
+        if item["order_id"]["S"].startswith(("code_", "num_")):
             return
         shipment_id = item["id"]["S"]
         if new is not None:

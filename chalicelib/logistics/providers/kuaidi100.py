@@ -209,10 +209,12 @@ def _snapshot(result: Mapping[str, Any], push: Mapping[str, Any]) -> Snapshot:
 
 
 def _finer(status: Status | None, newest: Status | None) -> Status | None:
-    """A parcel in a locker is "out for delivery" by the old single-digit state; the newest scan says it better."""
-    if status is Status.OUT_FOR_DELIVERY and newest is Status.READY_FOR_PICKUP:
-        return newest
-    return status
+    """Return what the newest scan says where it knows better than the old single-digit state.
+
+    A parcel in a locker is "out for delivery" by that, and one that its sender signed for is "signed".
+    """
+    better = {Status.OUT_FOR_DELIVERY: Status.READY_FOR_PICKUP, Status.DELIVERED: Status.RETURNED}
+    return newest if status is not None and better.get(status) is newest else status
 
 
 def _scan(entry: Mapping[str, Any]) -> Scan | None:
@@ -225,6 +227,7 @@ def _scan(entry: Mapping[str, Any]) -> Scan | None:
         text=_text(entry.get("context"))[:SCAN_TEXT_CHARS],
         status=status_of(entry.get("statusCode")),
         place=place[:60],
+        detail=len(_text(entry.get("statusCode"))),
     )
 
 
