@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tools import tables
+from tools import engine, tables
 from tools.client import Client, Network
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -56,6 +56,7 @@ class Server:
 
 def start(arguments: list[str]) -> Server:
     """Start a throw-away dev server and wait until it answers."""
+    engine.secret()  # The server's engine is to have the secret that this process signs with.
     with tempfile.TemporaryDirectory() as folder:
         url_file = Path(folder) / "url"
         command = [sys.executable, "-m", "tools.dev", "--throwaway", "--no-trail", "--port", "0"]
@@ -328,7 +329,6 @@ def main() -> int:
 
 def _runs(server: Server, seconds: float, say: Callable[[str], None]) -> list[Result]:
     from chalicelib.runtime import caches
-    from tools import engine
 
     os.environ.update(engine.environment(server.info["engine"]))
     caches.forget_all()

@@ -1,9 +1,13 @@
-"""The embedded AWS: ministack as a child process on 127.0.0.1."""
+"""The embedded AWS: ministack as a child process on 127.0.0.1, behind a door (``tools.engine_door``).
+
+Every run has a secret of its own. Who starts an engine knows it, and so does every process that is started from there
+(:func:`environment`, the variable ``BIANDAN_ENGINE_SECRET``); a call that is not signed with it is refused.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,14 +15,27 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tools import private
+
 REGION = "us-east-1"
 LOCAL_ACCOUNT = "000000000000"
-LOCAL_SECRET = "embedded-engine"  # noqa: S105
-"""Both ends must know it: the engine checks the signature of presigned addresses."""
+SECRET_VARIABLE = "BIANDAN_ENGINE_SECRET"  # noqa: S105 -- its name
+_DOOR = Path(__file__).with_name("engine_door.py")
+_secrets_of: dict[str, str] = {}
+"""The secrets of the engines that this process has started, by address."""
+
+
+def secret(url: str = "") -> str:
+    """Return the secret of an engine: its own where this process started it, else this run's.
+
+    A run makes its secret up; the processes that are started from here inherit it.
+    """
+    return _secrets_of.get(url) or os.environ.setdefault(SECRET_VARIABLE, secrets.token_hex(32))
 
 
 class EngineError(Exception):
@@ -48,13 +65,19 @@ class Engine:
         data: Path | None = None,
         log: Path | None = None,
         settings: Mapping[str, str] | None = None,
+        public_apis: bool = False,
     ) -> None:
-        """``settings`` are further variables of its environment, which the Lambda functions it runs inherit."""
+        """``settings`` are further variables of its environment, which the Lambda functions it runs inherit.
+
+        ``public_apis`` lets everybody call the APIs that are deployed there, as everybody may on AWS.
+        """
         self.port = free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._log = log
-        self._settings = dict(settings or {})
+        self._settings = {"ENGINE_DOOR_PUBLIC_APIS": "1" if public_apis else "", **(settings or {})}
+        self.secret = self._settings.setdefault("AWS_SECRET_ACCESS_KEY", secret())
+        _secrets_of[self.url] = self.secret
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout_s: float = 30) -> Self:
@@ -68,23 +91,30 @@ class Engine:
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_HOST": "127.0.0.1",
-            "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET,
             "LOG_LEVEL": "WARNING",
             "PYTHONUNBUFFERED": "1",
             "IOT_MTLS_ENABLED": "0",  # Else it listens on port 8883 of every interface.
             **self._settings,
         }
         if self._data is not None:
-            self._data.mkdir(parents=True, exist_ok=True)
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._data.chmod(0o700)
             environment |= {
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(self._data),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self._data / "s3"),
             }
+        if self._log is not None:
+            private.touch(self._log)
         with (self._log or Path(os.devnull)).open("ab") as output:
             self._process = subprocess.Popen(
-                [_executable()], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                [*_command()],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                umask=0o077,  # What it keeps holds everything the shop knows.
             )
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -103,7 +133,7 @@ class Engine:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=1):  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/_door", timeout=1):  # noqa: S310
                 return True
         except OSError:
             return False
@@ -129,12 +159,10 @@ class Engine:
         self.stop()
 
 
-def _executable() -> str:
-    beside = Path(sys.executable).with_name("ministack")
-    found = str(beside) if beside.exists() else shutil.which("ministack")
-    if not found:
+def _command() -> list[str]:
+    if find_spec("ministack") is None:
         raise EngineError("ministack is not installed: run make venv")
-    return found
+    return [sys.executable, "-P", str(_DOOR)]  # -P: our folder of tools is none of its modules' places.
 
 
 def environment(url: str, *, account: str = LOCAL_ACCOUNT, stage: str = "local") -> dict[str, str]:
@@ -142,7 +170,7 @@ def environment(url: str, *, account: str = LOCAL_ACCOUNT, stage: str = "local")
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET,
+        "AWS_SECRET_ACCESS_KEY": secret(url),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -7,6 +7,8 @@ On AWS, with credentials that may write the accounts table and read the auth sec
 On a laptop, against the running development server's engine::
 
     python -m tools.grant boss@example.com operator --engine http://127.0.0.1:4566
+
+It signs with the secret of that engine's run, which the server keeps beside its data (``--key``).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import ShopError
@@ -30,8 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--merchant", help="merchant id (mer_...), for merchant_staff")
     parser.add_argument("--revoke", action="store_true", help="take the role instead")
     parser.add_argument("--engine", help="address of an embedded engine; without it, AWS as the environment says")
+    parser.add_argument("--key", type=Path, default=Path(".biandan/engine.key"), help="file with the engine's secret")
     given = parser.parse_args(arguments)
     if given.engine:
+        if given.key.exists():
+            os.environ[engine.SECRET_VARIABLE] = given.key.read_text().strip()
         os.environ.update(engine.environment(given.engine))
 
     from chalicelib.auth import service

@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy")]  # One stac
 
 STAGE = "dev"
 ACCOUNT = engine.LOCAL_ACCOUNT  # The engine looks unsigned calls of an API up in its own account only.
-SECRET_KEY = "embedded-engine"
+SECRET_KEY = "embedded-engine-of-this-test"
 REGION = "us-east-1"
 
 
@@ -108,7 +108,10 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
         **stand_ins.environment,
     }
     try:
-        with engine.Engine(log=log, settings=settings) as running, pytest.MonkeyPatch.context() as patch:
+        with (
+            engine.Engine(log=log, settings=settings, public_apis=True) as running,
+            pytest.MonkeyPatch.context() as patch,
+        ):
             patch.delenv("AWS_ENDPOINT_URL", raising=False)  # The test run's own engine.
             session = boto3.session.Session(ACCOUNT, SECRET_KEY, region_name=REGION)
             session.client = _at(session.client, running.url, opened)  # type: ignore[method-assign, assignment]
