@@ -28,7 +28,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime.intents import system_intent
-from tools import goods
+from tools import goods, private
 from tools.dev import pictures
 
 Accounts = list[dict[str, str]]
@@ -48,11 +48,11 @@ def ensure(*, remembered: Path | None = None, say: Callable[[str], None] = print
         return found
     passwords = kept.get("passwords") or {email: f"demo-{random.token_hex(6)}" for _, email, _ in _wanted()}
     if remembered is not None:  # Before they are used: a seeding that is interrupted can then go on.
-        remembered.write_text(json.dumps({"passwords": passwords}))
+        private.write(remembered, json.dumps({"passwords": passwords}))
     with context.use(context.Context(request_id="seed", cause_id="tool#seed", actor="tool:seed")):
         accounts = _everything(passwords, say)
     if remembered is not None:
-        remembered.write_text(json.dumps({"done": True, "accounts": accounts}))
+        private.write(remembered, json.dumps({"done": True, "accounts": accounts}))
     return accounts
 
 

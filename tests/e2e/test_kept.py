@@ -38,7 +38,19 @@ def stop(process: subprocess.Popen[str]) -> str:
     return said
 
 
+def only_ours(folder: Path) -> None:
+    """Say that nobody else reads what was kept, and that nothing of it is a program."""
+    assert folder.stat().st_mode & 0o777 == 0o700
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {"accounts.json", "standins.json", "positions.json", "engine.key"} <= {path.name for path in files}
+    for path in files:
+        assert path.stat().st_mode & 0o077 == 0, path
+        assert not path.read_bytes().startswith(b"\x80"), path
+
+
 def test_an_order_goes_on_after_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir(mode=0o755)  # As an earlier version left it.
+    (tmp_path / "kept" / "accounts.json").write_text("{}")
     port = free_port()  # The same both times: the provider posts to where the payment was started.
     process, url = run(tmp_path, port)
     network = Network(url)
@@ -70,6 +82,7 @@ def test_an_order_goes_on_after_a_restart(tmp_path: Path) -> None:
     network.close()
     pay.send.close()  # type: ignore[attr-defined]
     assert "Stopped; the data is kept." in stop(process)
+    only_ours(tmp_path / "kept")
 
     process, url = run(tmp_path, port)
     network = Network(url)

@@ -20,6 +20,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from tools.sandbox.shelf import Recent, Shelf
+
+ROOM = 200
+"""How many parcels stay in memory."""
+KEPT = 30
+"""How many of its pushes, and of their answers, a parcel remembers: each push is the whole story again."""
 CHINA = timezone(timedelta(hours=8))
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
@@ -89,22 +95,26 @@ class Hub:
         self._customer = customer
         self._now = now
         self._lock = threading.RLock()
-        self.journeys: dict[str, Journey] = {}
+        self.journeys: dict[str, Journey] = Shelf(Journey, room=ROOM)
         self.answer_with: str | None = None
         """Set a return code (``"500"``, ``"700"``) to have the next subscriptions answered with it."""
-        self.questions: list[str] = []
+        self.questions: list[str] = Recent(1_000)
+        """Which numbers were asked for last."""
 
     # What the hub serves.
 
     def handle(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Serve ``/poll`` and ``/poll/query.do``."""
-        form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
-        if path.endswith("/poll"):
-            answer = self._subscribe(json.loads(form["param"]))
-        elif path.endswith("/poll/query.do"):
-            answer = self._query(form)
-        else:
-            return 404, {}, b""
+        try:
+            form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+            if path.endswith("/poll"):
+                answer = self._subscribe(json.loads(form["param"]))
+            elif path.endswith("/poll/query.do"):
+                answer = self._query(form)
+            else:
+                return 404, {}, b""
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            answer = {"result": False, "returnCode": "700", "message": "参数错误"}
         return 200, {"content-type": "application/json"}, json.dumps(answer, ensure_ascii=False).encode()
 
     def _subscribe(self, param: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,6 +184,7 @@ class Hub:
             text = json.dumps(param, ensure_ascii=False)
             body = _form(text, _sign(text, journey.salt))
             journey.pushes.append(body)
+            del journey.pushes[:-KEPT]
         return self._send(journey, body)
 
     def abort(self, number: str, message: str = "3天查询无记录") -> tuple[int, bytes]:
@@ -247,6 +258,7 @@ class Hub:
     def _send(self, journey: Journey, body: bytes) -> tuple[int, bytes]:
         answer = self._deliver(journey.callback, {"content-type": FORM}, body)
         journey.answers.append(answer)
+        del journey.answers[:-KEPT]
         return answer
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
-from tools.dev.server import DevServer, door, log_to
+from tools import private
+from tools.dev.server import OURS, DevServer, door, log_to
 from tools.engine import EngineError
 
 DATA = Path(".biandan")
@@ -19,9 +21,10 @@ DATA = Path(".biandan")
 def main() -> int:
     """Run until stopped."""
     options = _options()
+    os.umask(0o077)
     data = None if options.throwaway else Path(options.data)
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
+        private.folder(data, OURS)
         lock = (data / "lock").open("w")  # Held for the life of the process.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,7 +49,7 @@ def main() -> int:
         if options.url_file:
             Path(options.url_file).write_text(f"{server.url}\n")
         elif data is not None:
-            (data / "url").write_text(f"{server.url}\n")
+            private.write(data / "url", f"{server.url}\n")
         _welcome(server)
         while not stopped.wait(0.5):
             pass

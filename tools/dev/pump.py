@@ -20,6 +20,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, queues
+from tools import private
 from tools.dev import functions
 from tools.dev.trail import Trail
 
@@ -257,7 +258,7 @@ class Pump:
 
     def _remember(self) -> None:
         if self._positions_file is not None:
-            self._positions_file.write_text(json.dumps(self._positions))
+            private.write(self._positions_file, json.dumps(self._positions))
 
     # Queues ----------------------------------------------------------------------------------------------------
 

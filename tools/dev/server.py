@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, config, log
-from tools import engine, resources, routing
+from tools import engine, private, resources, routing
 from tools.dev import standins
 from tools.dev.control import Control
 from tools.dev.gateway import PAYLOAD_CAP, Gateway
@@ -25,6 +25,11 @@ from tools.dev.pump import Pump
 from tools.dev.trail import Trail
 from tools.doors import Door
 
+OURS = (
+    *("accounts.json", "clock.json", "dev.log", "engine.key", "engine.log", "lock", "positions.json"),
+    *("standins.json", "url"),
+)
+"""What lies in the folder of a kept installation, beside the engine's own."""
 Say = Callable[[str], None]
 
 
@@ -84,7 +89,7 @@ class DevServer:
             self._start_engine()
         self.say("  creating tables, queues, bucket and secrets ...")
         self._restore_clock()
-        stand_ins = standins.create(self._path("standins.pickle"))
+        stand_ins = standins.create(self._path("standins.json"))
         pump = self.pump = Pump(
             trail=self.trail if self.record else None,
             positions=self._path("positions.json"),
@@ -121,6 +126,9 @@ class DevServer:
         log_file = self._path("engine.log")
         state = self._path("engine")
         running = engine.Engine(data=state, log=log_file).start()
+        key = self._path("engine.key")
+        if key is not None:
+            private.write(key, running.secret)
         self._stops.append(running.stop)
         self._engine_pid = running.pid
         self.engine_url = running.url
@@ -169,15 +177,14 @@ class DevServer:
         def restore() -> None:
             clock.install(None)
             if kept is not None:
-                kept.write_text(json.dumps({"offset_s": self.adjustable.offset.total_seconds()}))
+                private.write(kept, json.dumps({"offset_s": self.adjustable.offset.total_seconds()}))
 
         self._stops.append(restore)
 
     def _path(self, name: str) -> Path | None:
         if self.data is None:
             return None
-        self.data.mkdir(parents=True, exist_ok=True)
-        return self.data / name
+        return private.folder(self.data, OURS) / name
 
     def advance(self, by: timedelta) -> None:
         """Let time pass; what falls due happens before this returns."""
@@ -232,6 +239,6 @@ def log_to(path: Path | None, *, level: int = logging.INFO) -> None:
     formatter = logger.handlers[0].formatter
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-    to_file = logging.FileHandler(path)
+    to_file = logging.FileHandler(private.touch(path))
     to_file.setFormatter(formatter)
     logger.addHandler(to_file)

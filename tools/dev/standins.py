@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import pickle
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, outbound, secrets
 from tools.carriers.hub import Hub, UnknownNumber
+from tools.dev import memory
 from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
 from tools.doors import Door
@@ -20,11 +21,9 @@ from tools.sandbox import providers
 from tools.sandbox.core import Sandbox
 from tools.sandbox.posting import exchange, post
 from tools.sandbox.server import door
-from tools.sandbox.stand_in import CERTIFICATE_HEADER, Silence, StandIn, fingerprint
+from tools.sandbox.stand_in import CERTIFICATE_HEADER, SHOWN, Silence, StandIn, fingerprint
 
 CAP = 1 << 20
-_OURS = ("now", "chance", "base_url", "neighbours", "when_rotated", "_lock", "_pace")
-"""What a stand-in is given anew at each start; all else it remembers."""
 TICK_S = 0.02
 HANG_S = 6.0
 """How long a call is held that the sandbox is told not to answer: longer than any caller of ours waits."""
@@ -98,25 +97,15 @@ class StandIns:
         while self._stops:
             self._stops.pop()()
         if self.kept is not None:
-            known = {
-                name: {part.name: getattr(stand_in, part.name) for part in fields(stand_in) if part.name not in _OURS}
-                for name, stand_in in self.all.items()
-            }
-            self.kept.write_bytes(pickle.dumps({"providers": known, "journeys": self.hub.journeys}))
+            memory.write(self.kept, self.all, self.hub)
 
     def _recall(self) -> None:
         if self.kept is None or not self.kept.exists():
             return
         try:
-            found = pickle.loads(self.kept.read_bytes())  # noqa: S301 -- our own file, in our own folder
-            known = found["providers"]
-        except Exception as error:
+            memory.read(self.kept, self.all, self.hub)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             log.warning("stand-ins start anew", kind=type(error).__name__)
-            return
-        for name, parts in known.items():
-            for part, value in parts.items():
-                setattr(self.all[name], part, value)
-        self.hub.journeys.update(found["journeys"])
 
     @property
     def quiet(self) -> bool:
@@ -159,7 +148,8 @@ class StandIns:
                 return _json(422, {"error": str(error)})
             return _json(200, answer)
         if request.target == "/" and request.method == "GET":
-            return _json(200, {"numbers": sorted(self.hub.journeys), "send": 'POST /command {"number":, "do":}'})
+            newest = list(islice(reversed(self.hub.journeys), SHOWN))
+            return _json(200, {"numbers": newest, "send": 'POST /command {"number":, "do":}'})
         status, headers, body = self.hub.handle(request.target, request.body)
         return Response(status, list(headers.items()), body)
 

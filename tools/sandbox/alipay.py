@@ -10,15 +10,17 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from tools.sandbox import rsa
 from tools.sandbox.core import Answer, Keys, Order, Steering
 from tools.sandbox.dialect import CHINA, Dialect, Movement
+from tools.sandbox.shelf import FILES, Shelf, keep_newest
 from tools.sandbox.stand_in import EVERYBODY_KNOWS
 
 RETRIES_S = (240, 600, 600, 3600, 7200, 21600, 54000)
@@ -95,7 +97,7 @@ class Alipay(Dialect):
     """Keys in use; answers and notices are signed with one of them, by chance."""
     certificates: bool = False
     base_url: str = "https://openapi.alipay.com"
-    offered: dict[str, dict[str, Any]] = field(default_factory=dict)
+    offered: dict[str, dict[str, Any]] = field(default_factory=lambda: Shelf(dict[str, Any]))
     """What the shop handed to buyers that nobody has opened yet, by number."""
     scanned_at_once: bool = False
     """A buyer opens every QR code the moment it is made."""
@@ -296,12 +298,24 @@ class Alipay(Dialect):
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the orders, and what was offered and nobody has opened yet."""
-        unopened = [{**offer, "number": number, "state": "offered"} for number, offer in self.offered.items()]
-        return super().listing() + [
-            {name: row[name] for name in ("number", "amount", "currency", "state", "expires_at", "return_url")}
-            for row in unopened
-            if row["number"] not in self.orders
-        ]
+        return super().listing() + self._unopened(self.offered.items())
+
+    def row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        offer = self.offered.get(number)
+        return super().row(number) or next(iter(self._unopened([(number, offer)] if offer else [])), None)
+
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        offers = list(islice(reversed(self.offered.items()), count))[::-1]
+        return (super().latest(count) + self._unopened(offers))[-count:]
+
+    def _unopened(self, offers: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        rows = (
+            {**offer, "number": number, "state": "offered"} for number, offer in offers if number not in self.orders
+        )
+        names = ("number", "amount", "currency", "state", "expires_at", "return_url")
+        return [{name: row[name] for name in names} for row in rows]
 
     def pay_closed(self, number: str) -> Order:
         """Pay an order that was closed; one that nobody opened in time does not even exist."""
@@ -321,7 +335,7 @@ class Alipay(Dialect):
 
     def _node_of(self, order: Order) -> dict[str, Any]:
         state = {"pending": "WAIT_BUYER_PAY", "closed": "TRADE_CLOSED", "paid": "TRADE_SUCCESS"}[order.state]
-        if order.state == "paid" and self._returned(order.out_trade_no) == order.paid_amount:
+        if order.state == "paid" and self.returned(order.out_trade_no) == order.paid_amount:
             state = "TRADE_CLOSED"
         node = {
             "out_trade_no": order.out_trade_no,
@@ -335,9 +349,6 @@ class Alipay(Dialect):
             node["send_pay_date"] = _china(order.paid_at)
             node["buyer_pay_amount"] = _yuan(max(0, order.paid_amount - 1))
         return node
-
-    def _returned(self, number: str) -> int:
-        return sum(r.amount for r in self.refunds.values() if r.out_trade_no == number and r.state == "succeeded")
 
     def _refund_as(self, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         order = self.orders.get(str(content.get("out_trade_no")))
@@ -366,7 +377,7 @@ class Alipay(Dialect):
             "out_trade_no": order.out_trade_no,
             "trade_no": order.transaction_id,
             "fund_change": "Y" if moved else "N",
-            "refund_fee": _yuan(self._returned(order.out_trade_no)),
+            "refund_fee": _yuan(self.returned(order.out_trade_no)),
             **({"gmt_refund_pay": _china(answer["refunded_at"])} if moved else {}),
         }
 
@@ -470,7 +481,7 @@ class Alipay(Dialect):
                 "receipt_amount": _yuan(amount),
             }
         if content["kind"] == "refund":
-            returned = self._returned(order.out_trade_no)
+            returned = self.returned(order.out_trade_no)
             fields |= {
                 "refund_fee": _yuan(returned),
                 "gmt_refund": _china(content["refunded_at"]) + ".123",
@@ -489,6 +500,7 @@ class Alipay(Dialect):
         if archive is None:
             return self._answer({"code": "40004", "msg": "Business Failed", "sub_code": "isp.bill_not_exist"})
         token = urlencode({"bizType": "trade", "token": f"{self.chance.getrandbits(128):032x}"})
+        keep_newest(self.files, FILES - 1)
         self.files[token] = archive
         return self._answer({"code": "10000", "msg": "Success", "bill_download_url": f"{self.base_url}/bill?{token}"})
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
+from tools.sandbox.shelf import Shelf, in_hand, newest, of
 from tools.sandbox.stand_in import (
     EVERYBODY_KNOWS,
     RETRIES_S,
@@ -85,14 +86,29 @@ class Refund:
     code: str = ""
 
 
+def shelf_of_orders() -> Shelf[Order]:
+    """Return a shelf for orders; the provider's own number finds one as well."""
+    return Shelf(Order, about=lambda order: order.transaction_id)
+
+
+def shelf_of_refunds() -> Shelf[Refund]:
+    """Return a shelf for refunds, found by their orders too."""
+    return Shelf(Refund, about=order_of, stays=lambda refund: refund.state == "pending")
+
+
+def order_of(refund: Refund) -> str:
+    """Return the number of a refund's order."""
+    return refund.out_trade_no
+
+
 @dataclass
 class Sandbox(StandIn):
     """The provider's whole state."""
 
     keys: Keys = field(default_factory=Keys)
     base_url: str = "http://127.0.0.1:9100"
-    orders: dict[str, Order] = field(default_factory=dict)
-    refunds: dict[str, Refund] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=shelf_of_orders)
+    refunds: dict[str, Refund] = field(default_factory=shelf_of_refunds)
 
     title: ClassVar[tuple[str, str]] = ("Sandbox provider", "沙箱支付")
     knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | {"stale", "notice_currency"}
@@ -412,36 +428,46 @@ class Sandbox(StandIn):
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the orders as people want to see them."""
-        return [
-            {
-                "number": order.out_trade_no,
-                "amount": order.amount,
-                "currency": order.currency,
-                "state": order.state,
-                "expires_at": order.expires_at,
-                "return_url": order.return_url,
-            }
-            for order in self.orders.values()
-        ]
+        return [order_row(order) for order in self.orders.values()]
+
+    def row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        order = self.orders.get(number)
+        return order_row(order) if order is not None else None
+
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        return [order_row(order) for order in newest(self.orders, count)]
 
     def refund_listing(self) -> list[dict[str, Any]]:
         """Return the refunds as people want to see them."""
-        return [
-            {
-                "number": refund.out_refund_no,
-                "order": refund.out_trade_no,
-                "amount": refund.amount,
-                "currency": refund.currency,
-                "state": refund.state,
-            }
-            for refund in self.refunds.values()
-        ]
+        return [refund_row(refund) for refund in self.refunds.values()]
+
+    def refund_row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        refund = self.refunds.get(number)
+        return refund_row(refund) if refund is not None else None
+
+    def latest_refunds(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        return [refund_row(refund) for refund in newest(self.refunds, count)]
+
+    def refunds_of(self, number: str) -> list[dict[str, Any]]:
+        """Return those of one order."""
+        return [refund_row(refund) for refund in of(self.refunds, number, order_of)]
+
+    def pending_refunds(self) -> dict[str, str]:
+        """Return those that have not come to their end, each with its order."""
+        return {r.out_refund_no: r.out_trade_no for r in in_hand(self.refunds) if r.state == "pending"}
 
     def money(self, number: str) -> tuple[int, int]:
         """Return what these books say was captured on an order, and what has gone back."""
         order = self.orders.get(number)
-        back = [r.amount for r in self.refunds.values() if r.out_trade_no == number and r.state == "succeeded"]
-        return (order.paid_amount if order else 0), sum(back)
+        return (order.paid_amount if order else 0), self.returned(number)
+
+    def returned(self, number: str) -> int:
+        """Return what has gone back on an order."""
+        return sum(r.amount for r in of(self.refunds, number, order_of) if r.state == "succeeded")
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
@@ -467,6 +493,29 @@ class Sandbox(StandIn):
         if steering.tamper:
             body = json.dumps({**content, "amount": content.get("amount", 0) + 1}, separators=(",", ":")).encode()
         return headers, body
+
+
+def order_row(order: Order) -> dict[str, Any]:
+    """Return an order as people want to see it."""
+    return {
+        "number": order.out_trade_no,
+        "amount": order.amount,
+        "currency": order.currency,
+        "state": order.state,
+        "expires_at": order.expires_at,
+        "return_url": order.return_url,
+    }
+
+
+def refund_row(refund: Refund) -> dict[str, Any]:
+    """Return a refund as people want to see it."""
+    return {
+        "number": refund.out_refund_no,
+        "order": refund.out_trade_no,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "state": refund.state,
+    }
 
 
 def _on(day: str, seconds: int | None) -> bool:

@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
-from tools.sandbox.core import Answer, Order, Refund
+from tools.sandbox.core import Answer, Order, Refund, order_of, order_row, refund_row, shelf_of_orders, shelf_of_refunds
+from tools.sandbox.shelf import in_hand, newest, of
 from tools.sandbox.stand_in import CERTIFICATE_HEADER, EVERYBODY_KNOWS, StandIn, Steering, fingerprint, pick
 
 HOSTS = ("qpay.qq.com", "api.qpay.qq.com")
@@ -65,8 +66,8 @@ class QQWallet(StandIn):
     """The provider's whole state. ``discount`` is what a coupon takes off the buyer's price, never off the order's."""
 
     keys: Keys = field(default_factory=Keys)
-    orders: dict[str, Order] = field(default_factory=dict)
-    refunds: dict[str, Refund] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=shelf_of_orders)
+    refunds: dict[str, Refund] = field(default_factory=shelf_of_refunds)
     discount: int = 0
 
     title: ClassVar[tuple[str, str]] = ("QQ Wallet", "QQ 钱包")
@@ -202,30 +203,37 @@ class QQWallet(StandIn):
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the orders as people want to see them."""
-        return [
-            {
-                "number": order.out_trade_no,
-                "amount": order.amount,
-                "currency": order.currency,
-                "state": order.state,
-                "expires_at": order.expires_at,
-                "return_url": "",
-            }
-            for order in self.orders.values()
-        ]
+        return [order_row(order) for order in self.orders.values()]
+
+    def row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        order = self.orders.get(number)
+        return order_row(order) if order is not None else None
+
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        return [order_row(order) for order in newest(self.orders, count)]
 
     def refund_listing(self) -> list[dict[str, Any]]:
         """Return the refunds as people want to see them."""
-        return [
-            {
-                "number": refund.out_refund_no,
-                "order": refund.out_trade_no,
-                "amount": refund.amount,
-                "currency": refund.currency,
-                "state": refund.state,
-            }
-            for refund in self.refunds.values()
-        ]
+        return [refund_row(refund) for refund in self.refunds.values()]
+
+    def refund_row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        refund = self.refunds.get(number)
+        return refund_row(refund) if refund is not None else None
+
+    def latest_refunds(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        return [refund_row(refund) for refund in newest(self.refunds, count)]
+
+    def refunds_of(self, number: str) -> list[dict[str, Any]]:
+        """Return those of one order."""
+        return [refund_row(refund) for refund in of(self.refunds, number, order_of)]
+
+    def pending_refunds(self) -> dict[str, str]:
+        """Return those that have not come to their end, each with its order."""
+        return {r.out_refund_no: r.out_trade_no for r in in_hand(self.refunds) if r.state == "pending"}
 
     # --- operations ---------------------------------------------------------------------------------------------------
 
@@ -262,8 +270,9 @@ class QQWallet(StandIn):
         return answered
 
     def _order(self, fields: Fields) -> Order:
-        by_number = {order.transaction_id: order for order in self.orders.values() if order.transaction_id}
-        order = by_number.get(fields.get("transaction_id", "")) or self.orders.get(fields.get("out_trade_no", ""))
+        theirs = fields.get("transaction_id", "")
+        found = of(self.orders, theirs, lambda order: order.transaction_id) if theirs else []
+        order = found[0] if found else self.orders.get(fields.get("out_trade_no", ""))
         if order is None:
             raise Refused("ORDERNOTEXIST")
         return order
@@ -415,7 +424,7 @@ class QQWallet(StandIn):
     def money(self, number: str) -> tuple[int, int]:
         """Return what these books say was captured on an order, and what has gone back."""
         order = self.orders.get(number)
-        back = [r.amount for r in self.refunds.values() if r.out_trade_no == number and r.state == "succeeded"]
+        back = [r.amount for r in of(self.refunds, number, order_of) if r.state == "succeeded"]
         return (order.paid_amount if order else 0), sum(back)
 
     # --- notices ------------------------------------------------------------------------------------------------------

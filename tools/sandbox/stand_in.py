@@ -23,18 +23,23 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tools.sandbox import cashier, chaos
+from tools.sandbox.shelf import Recent, Shelf
 
 Answer = tuple[int, dict[str, str], bytes]
 Post = Callable[[str, dict[str, str], bytes], int]
 """Posts a notice; returns the status, or 0 for no answer."""
 RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
 """When an unanswered notice is sent again, counted from the send before."""
+SHOWN = 40
+"""How many orders and refunds a page shows; an older one is shown to who asks for it."""
+ATTEMPTS = 60
+"""How many attempts of one purchase are looked for."""
 CERTIFICATE_HEADER = "x-client-certificate"
 """How a stand-in sees the TLS client certificate of a call: the SHA-256 of its PEM text, as a proxy would put it."""
 EVERYBODY_KNOWS = frozenset(
@@ -129,6 +134,7 @@ class Steering:
     """The buyer pays in the moment of closing: the close answers that it is too late."""
 
 
+_USUAL = asdict(Steering())
 _TUPLES = {entry.name for entry in fields(Steering) if entry.type == "tuple[str, ...]"}
 
 
@@ -154,14 +160,14 @@ class StandIn(ABC):
     """Where it is served; what it hands to buyers leads there. Without, it names the real host."""
     default: Steering = field(default_factory=Steering)
     outbox: list[Outgoing] = field(default_factory=list)
-    delivered: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    """What was posted and the status that came back, in order."""
+    delivered: list[tuple[int, dict[str, Any]]] = field(default_factory=lambda: Recent(500))
+    """What was posted last and the status that came back, in order."""
     bill_defects: tuple[str, ...] = ()
     """Which defects the next bills have."""
-    calls: list[str] = field(default_factory=list)
-    """Every call that was understood: ``operation number``."""
-    refusals: list[str] = field(default_factory=list)
-    """Why calls of ours were refused: a strict host would not have taken them."""
+    calls: list[str] = field(default_factory=lambda: Recent(5_000))
+    """The last calls that were understood: ``operation number``."""
+    refusals: list[str] = field(default_factory=lambda: Recent(500))
+    """Why the last calls of ours were refused: a strict host would not have taken them."""
     neighbours: dict[str, str] = field(default_factory=dict)
     """Other pages that the cashier links to, by name."""
     when_rotated: Callable[[], None] | None = None
@@ -171,7 +177,7 @@ class StandIn(ABC):
     mix: float = 0.5
     """How often, 0 to 1, one fault of a troubled order is followed by one more; see ``chaos``."""
     seed: int = 0
-    _steering: dict[str, Steering] = field(default_factory=dict)
+    _steering: dict[str, Steering] = field(default_factory=lambda: Shelf(Steering))
     _serial: int = 0
     _pending: dict[str, tuple[float, float, str]] = field(default_factory=dict)
     """Refunds that will come to an end by themselves: since when they are known, after how long, what it will be."""
@@ -236,6 +242,38 @@ class StandIn(ABC):
     @abstractmethod
     def refund_listing(self) -> list[dict[str, Any]]:
         """Return the refunds as people want to see them: number, order, amount, currency, state."""
+
+    # --- a part of the books: what a page shows is as large after ten thousand orders as after forty ----------------
+
+    def row(self, number: str) -> dict[str, Any] | None:
+        """Return one order as :meth:`listing` would."""
+        return next((row for row in self.listing() if row["number"] == number), None)
+
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest orders as :meth:`listing` would, the newest last."""
+        return self.listing()[-count:]
+
+    def refund_row(self, number: str) -> dict[str, Any] | None:
+        """Return one refund as :meth:`refund_listing` would."""
+        return next((row for row in self.refund_listing() if row["number"] == number), None)
+
+    def latest_refunds(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest refunds as :meth:`refund_listing` would, the newest last."""
+        return self.refund_listing()[-count:]
+
+    def refunds_of(self, number: str) -> list[dict[str, Any]]:
+        """Return the refunds of one order as :meth:`refund_listing` would."""
+        return [row for row in self.refund_listing() if row["order"] == number]
+
+    def pending_refunds(self) -> dict[str, str]:
+        """Return the refunds that have not come to their end, each with its order."""
+        return {row["number"]: row["order"] for row in self.refund_listing() if row["state"] == "pending"}
+
+    def siblings(self, number: str) -> list[dict[str, Any]]:
+        """Return the attempts to pay the same purchase, this one among them."""
+        purchase, _, attempt = number.rpartition("_")
+        numbers = [f"{purchase}_{n:02d}" for n in range(1, ATTEMPTS + 1)] if attempt.isdigit() else []
+        return [row for one in dict.fromkeys([*numbers, number]) if (row := self.row(one)) is not None]
 
     # --- steering -----------------------------------------------------------------------------------------------------
 
@@ -342,7 +380,8 @@ class StandIn(ABC):
                 self._ripen()
             due = sorted((out for out in self.outbox if out.due <= self.now()), key=lambda out: (out.due, out.number))
             if due:
-                self.outbox = [out for out in self.outbox if out not in due]
+                taken = {id(out) for out in due}
+                self.outbox = [out for out in self.outbox if id(out) not in taken]
         if any(out.steering.reorder for out in due):
             due.reverse()
         for out in due:
@@ -357,7 +396,7 @@ class StandIn(ABC):
 
     def _ripen(self) -> None:
         """Let refunds that have been pending for long enough come to the end that was asked for."""
-        pending = {row["number"]: row["order"] for row in self.refund_listing() if row["state"] == "pending"}
+        pending = self.pending_refunds()
         for number, order in pending.items():
             wanted = self.steering(order)
             if wanted.refund_then:
@@ -384,15 +423,16 @@ class StandIn(ABC):
             content = json.loads(body) if body else {}
             if not isinstance(content, dict):
                 raise TypeError("send a JSON object")
-            return self._control(method, words(path), content)
+            return self._control(method, words(path), content, dict(parse_qsl(urlsplit(path).query)).get("order", ""))
         except (KeyError, StopIteration) as error:
             return plain(404, {"error": f"there is no {error.args[0] if error.args else 'such thing'}"})
         except (ValueError, TypeError) as error:
             return plain(409, {"error": str(error)})
 
     def _control(  # noqa: C901, PLR0912 - one line a call
-        self, method: str, parts: list[str], content: dict[str, Any]
+        self, method: str, parts: list[str], content: dict[str, Any], chosen: str
     ) -> Answer:
+        about = parts[1] if len(parts) > 1 else ""
         match (method, parts):
             case ("POST", ["pay", number]):
                 times = int(content.pop("times", 1))
@@ -407,7 +447,7 @@ class StandIn(ABC):
             case ("POST", ["control", *number]) if len(number) <= 1:
                 self.steer(*number, **content)
             case ("POST", ["settle", number]):
-                self._settle_if_open(number, content.get("state", "succeeded"))
+                about = self._settle_if_open(number, content.get("state", "succeeded"))
             case ("POST", ["console-refund", number]):
                 self._refund_what_is_left(number, _whole(content.get("amount")))
             case ("POST", ["dispute", number]):
@@ -419,12 +459,12 @@ class StandIn(ABC):
                 if content.get("tell", True) and self.when_rotated:
                     self.when_rotated()
             case ("GET", ["state"]):
-                pass
+                return plain(200, self.state(chosen))
             case ("GET", []):
-                return 200, dict(cashier.HEADERS), cashier.page(self.state()).encode()
+                return 200, dict(cashier.HEADERS), cashier.page(self.state(chosen)).encode()
             case _:
                 return plain(404, {"error": "there is no such call"})
-        return plain(200, self.state())
+        return plain(200, self.told(about))
 
     def dispute(self, number: str, *, amount: int | None = None, inquiry: bool = False) -> Any:
         """Let the payer's bank contest the payment.
@@ -438,18 +478,20 @@ class StandIn(ABC):
         """Let the bank decide; as :meth:`dispute`."""
         raise ValueError(f"{type(self).__name__} tells nobody about disputes ({number}, {how})")
 
-    def _settle_if_open(self, number: str, state: str) -> None:
-        held = next((row["state"] for row in self.refund_listing() if row["number"] == number), None)
-        if held is None:
+    def _settle_if_open(self, number: str, state: str) -> str:
+        row = self.refund_row(number)
+        if row is None:
             raise KeyError(f"refund {number}")
+        held = row["state"]
         if state not in self.outcomes or state == "pending":
             raise ValueError(f"a refund cannot come to {state}")
         if held in ("failed", "closed", state):
             raise ValueError(f"the refund is {held}")
         self.settle(number, state)
+        return str(row["order"])
 
     def _refund_what_is_left(self, number: str, amount: int) -> None:
-        if number not in [row["number"] for row in self.listing()]:
+        if self.row(number) is None:
             raise KeyError(f"order {number}")
         captured, returned = self.money(number)
         if amount > captured - returned:
@@ -462,7 +504,9 @@ class StandIn(ABC):
         Raises:
             KeyError, ValueError: as :meth:`pay`.
         """
-        siblings = [row for row in self.listing() if row["number"].rpartition("_")[0] == number.rpartition("_")[0]]
+        siblings = self.siblings(number)
+        if not siblings:
+            raise KeyError(f"order {number}")
         if len(siblings) == 1:
             (self.pay_closed if siblings[0]["state"] == "closed" else self.pay)(number)
             self.repeat_notices(number, 1)
@@ -470,35 +514,49 @@ class StandIn(ABC):
             if not self.money(row["number"])[0]:
                 self.pay_closed(row["number"])
 
-    def state(self) -> dict[str, Any]:
-        """Return what people want to see, as JSON shows it."""
+    def state(self, chosen: str = "") -> dict[str, Any]:
+        """Return what people want to see, as JSON shows it: the newest, and what they have chosen with its siblings."""
         with self._lock:
-            rows = [{**row, "money": self.money(row["number"])} for row in self.listing()]
-            for row in rows:
-                row["steering"] = _changed(self.steering(row["number"])) if row["number"] in self._steering else {}
-            return {
-                "name": type(self).__name__,
-                "title": self.title,
-                "now": int(self.now()),
-                "orders": rows,
-                "refunds": self.refund_listing(),
-                "default": _changed(self.default),
-                "chaos": {"chaos": self.chaos, "mix": self.mix, "seed": self.seed},
-                "knows": sorted(self.knows),
-                "outcomes": self.outcomes,
-                "disputes": type(self).dispute is not StandIn.dispute,
-                "waiting_notices": len(self.outbox),
-                "delivered": [[status, content] for status, content in self.delivered[-12:]],
-                "calls": self.calls[-20:],
-                "refusals": self.refusals[-10:],
-                "neighbours": self.neighbours,
-            }
+            wanted = self.siblings(chosen) if chosen else []
+            refunds = self.refunds_of(chosen) if chosen else []
+            return self._said((*wanted, *self.latest(SHOWN)), (*refunds, *self.latest_refunds(SHOWN)))
+
+    def told(self, number: str = "") -> dict[str, Any]:
+        """Return what a call that changed something is answered: as :meth:`state`, of the one order it was about."""
+        with self._lock:
+            row = self.row(number) if number else None
+            return self._said([row] if row else [], self.refunds_of(number) if number else [])
+
+    def _said(self, rows: Iterable[dict[str, Any]], refunds: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        orders = {row["number"]: row for row in rows}.values()
+        return {
+            "name": type(self).__name__,
+            "title": self.title,
+            "now": int(self.now()),
+            "orders": [
+                {**row, "money": self.money(row["number"]), "steering": self._own(row["number"])} for row in orders
+            ],
+            "refunds": list({row["number"]: row for row in refunds}.values()),
+            "default": _changed(self.default),
+            "chaos": {"chaos": self.chaos, "mix": self.mix, "seed": self.seed},
+            "knows": sorted(self.knows),
+            "outcomes": self.outcomes,
+            "disputes": type(self).dispute is not StandIn.dispute,
+            "waiting_notices": len(self.outbox),
+            "delivered": [[status, content] for status, content in self.delivered[-12:]],
+            "calls": self.calls[-20:],
+            "refusals": self.refusals[-10:],
+            "neighbours": self.neighbours,
+        }
+
+    def _own(self, number: str) -> dict[str, Any]:
+        held = self._steering.get(number)
+        return _changed(held) if held is not None else {}
 
 
 def _changed(steering: Steering) -> dict[str, Any]:
     """Return what is not as usual."""
-    usual = asdict(Steering())
-    return {name: value for name, value in asdict(steering).items() if value != usual[name]}
+    return {name: value for name in _USUAL if (value := getattr(steering, name)) != _USUAL[name]}
 
 
 def _whole(amount: Any) -> int:

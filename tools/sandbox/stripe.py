@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from tools.sandbox.core import Answer
+from tools.sandbox.shelf import Recent, Scroll, Shelf, in_hand, newest, of
 from tools.sandbox.stand_in import EVERYBODY_KNOWS, StandIn, Steering, pick
 
 HOSTS = ("api.stripe.com",)
@@ -40,6 +41,38 @@ class Keys:
     """Stripe's endpoint is configured in its dashboard, not sent with a payment."""
 
 
+Remembered = tuple[float, tuple[str, str], int, Object]
+"""An answer under its idempotency key: when, to what, status and content."""
+
+
+def _payment_of(thing: Object) -> str:
+    return str(thing["metadata"].get("payment_id", ""))
+
+
+def _charge_of(thing: Object) -> str:
+    return str(thing["charge"])
+
+
+def _is_open(session: Object) -> bool:
+    return bool(session["status"] == "open")
+
+
+def _is_pending(refund: Object) -> bool:
+    return bool(refund["status"] == "pending")
+
+
+def _thing_row(thing: Object) -> dict[str, Any]:
+    is_session = thing["object"] == "checkout.session"
+    return {
+        "number": _payment_of(thing),
+        "amount": thing["amount_total" if is_session else "amount"],
+        "currency": thing["currency"].upper(),
+        "state": _state_of(thing),
+        "expires_at": thing.get("expires_at"),
+        "return_url": thing.get("success_url", ""),
+    }
+
+
 class Refused(Exception):
     """A refusal: HTTP status, Stripe's code, and whether the endpoint ran (then the answer is remembered)."""
 
@@ -53,15 +86,17 @@ class Stripe(StandIn):
     """The provider's whole state."""
 
     keys: Keys = field(default_factory=Keys)
-    sessions: dict[str, Object] = field(default_factory=dict)
-    intents: dict[str, Object] = field(default_factory=dict)
-    charges: dict[str, Object] = field(default_factory=dict)
-    refunds: dict[str, Object] = field(default_factory=dict)
-    disputes: dict[str, Object] = field(default_factory=dict)
-    transactions: list[Object] = field(default_factory=list)
-    requests: list[tuple[str, str, Form, str]] = field(default_factory=list)
-    """Every accepted call: method, path, form, idempotency key."""
-    _remembered: dict[str, tuple[float, tuple[str, str], int, Object]] = field(default_factory=dict)
+    sessions: dict[str, Object] = field(default_factory=lambda: Shelf(Object, about=_payment_of, stays=_is_open))
+    intents: dict[str, Object] = field(default_factory=lambda: Shelf(Object, about=_payment_of))
+    charges: dict[str, Object] = field(default_factory=lambda: Shelf(Object, about=_payment_of))
+    refunds: dict[str, Object] = field(default_factory=lambda: Shelf(Object, about=_charge_of, stays=_is_pending))
+    disputes: dict[str, Object] = field(default_factory=lambda: Shelf(Object, about=_charge_of))
+    transactions: list[Object] = field(default_factory=lambda: Scroll(Object))
+    requests: list[tuple[str, str, Form, str]] = field(default_factory=lambda: Recent(500))
+    """The last accepted calls: method, path, form, idempotency key."""
+    _remembered: dict[str, Remembered] = field(default_factory=lambda: Shelf(Remembered))
+    _ours: dict[str, str] = field(default_factory=lambda: Shelf(str))
+    """Our numbers of refunds -> Stripe's."""
 
     title: ClassVar[tuple[str, str]] = ("Stripe", "Stripe")
     knows: ClassVar[frozenset[str]] = EVERYBODY_KNOWS | frozenset(
@@ -137,7 +172,7 @@ class Stripe(StandIn):
     ) -> tuple[int, Object, bool]:
         """Run the call, or repeat the answer to an earlier one with the same key."""
         operation, number = what
-        held = self._remembered.get(key)
+        held = self._remembered.get(key) if key else None
         if key and held and self.now() - held[0] < _REMEMBERED_S:
             if held[1] != request:
                 raise Refused("idempotency_error")
@@ -269,7 +304,7 @@ class Stripe(StandIn):
         self._emit("checkout.session.expired", session)
 
     def _expire_old(self) -> None:
-        for session in self.sessions.values():
+        for session in in_hand(self.sessions):
             if session["status"] == "open" and session["expires_at"] <= self.now():
                 self._end_session(session)
 
@@ -325,6 +360,8 @@ class Stripe(StandIn):
             "status": "pending",
         }
         self.refunds[reference] = refund
+        if metadata.get("refund_id"):
+            self._ours[metadata["refund_id"]] = reference
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         self._book("refund", refund, -amount, 0)
@@ -411,11 +448,11 @@ class Stripe(StandIn):
 
     def session_of(self, number: str) -> Object | None:
         """Return the latest session with our number."""
-        return next((s for s in reversed(self.sessions.values()) if s["metadata"].get("payment_id") == number), None)
+        return next(reversed(of(self.sessions, number, _payment_of)), None)
 
     def intent_of(self, number: str) -> Object | None:
         """Return the latest intent with our number."""
-        return next((i for i in reversed(self.intents.values()) if i["metadata"].get("payment_id") == number), None)
+        return next(reversed(of(self.intents, number, _payment_of)), None)
 
     def pay(
         self, number: str, *, amount: int | None = None, currency: str | None = None, at_once: bool = True
@@ -517,7 +554,7 @@ class Stripe(StandIn):
     def settle(self, refund_no: str, state: str) -> Object:
         """Let a pending refund with our number come to its end: succeeded, failed or closed."""
         with self._lock:
-            refund = next(r for r in reversed(self.refunds.values()) if r["metadata"].get("refund_id") == refund_no)
+            refund = self.refunds[self._ours.get(refund_no, refund_no)]
             if state == "succeeded":
                 refund["status"] = "succeeded"
                 self._emit("refund.updated", refund)
@@ -575,8 +612,9 @@ class Stripe(StandIn):
         inquiry (``needs_response``).
         """
         with self._lock:
-            intent = self.intent_of(number) or {"id": None}
-            dispute = next(d for d in reversed(self.disputes.values()) if d["payment_intent"] == intent["id"])
+            intent = self.intent_of(number) or {"latest_charge": None}
+            disputes = of(self.disputes, str(intent["latest_charge"]), _charge_of) if intent["latest_charge"] else []
+            dispute = next(reversed(disputes))
             dispute["status"] = how
             if how == "needs_response":
                 self._emit("charge.dispute.updated", dispute)
@@ -604,14 +642,12 @@ class Stripe(StandIn):
 
     def money(self, number: str) -> tuple[int, int]:
         """Return what these books say was captured with our number, and what has gone back, to payers or banks."""
-        charges = {c["id"]: c["amount"] for c in self.charges.values() if c["metadata"].get("payment_id") == number}
-        back = [r["amount"] for r in self.refunds.values() if r["charge"] in charges and r["status"] == "succeeded"]
-        taken = [
-            -sum(move["amount"] for move in dispute["balance_transactions"])
-            for dispute in self.disputes.values()
-            if dispute["charge"] in charges
-        ]
-        return sum(charges.values()), sum(back) + sum(taken)
+        charges = of(self.charges, number, _payment_of)
+        refunds = [refund for charge in charges for refund in of(self.refunds, charge["id"], _charge_of)]
+        disputes = [dispute for charge in charges for dispute in of(self.disputes, charge["id"], _charge_of)]
+        back = sum(refund["amount"] for refund in refunds if refund["status"] == "succeeded")
+        taken = -sum(move["amount"] for dispute in disputes for move in dispute["balance_transactions"])
+        return sum(charge["amount"] for charge in charges), back + taken
 
     def rotate(self, secret: str, *, overlap: bool = True) -> None:
         """Sign events with a new secret; in the overlap with the one before as well, as Stripe does for a day."""
@@ -634,35 +670,55 @@ class Stripe(StandIn):
 
     def listing(self) -> list[dict[str, Any]]:
         """Return sessions and bare intents as people want to see them."""
-        rows: list[dict[str, Any]] = []
-        started = {session["payment_intent"] for session in self.sessions.values()}
-        bare = [intent for intent in self.intents.values() if intent["id"] not in started]
-        for thing in (*self.sessions.values(), *bare):
-            is_session = thing["object"] == "checkout.session"
-            rows.append(
-                {
-                    "number": thing["metadata"].get("payment_id", ""),
-                    "amount": thing["amount_total" if is_session else "amount"],
-                    "currency": thing["currency"].upper(),
-                    "state": _state_of(thing),
-                    "expires_at": thing.get("expires_at"),
-                    "return_url": thing.get("success_url", ""),
-                }
-            )
-        return rows
+        bare = [_thing_row(intent) for intent in self.intents.values() if self._is_bare(intent)]
+        return [_thing_row(session) for session in self.sessions.values()] + bare
+
+    def _is_bare(self, intent: Object) -> bool:
+        sessions = of(self.sessions, _payment_of(intent), _payment_of)
+        return all(session["payment_intent"] != intent["id"] for session in sessions)
+
+    def row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        found = self.session_of(number) or self.intent_of(number) if number else None
+        return _thing_row(found) if found is not None else None
+
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        bare = [intent for intent in newest(self.intents, count) if self._is_bare(intent)]
+        things = sorted([*newest(self.sessions, count), *bare], key=lambda thing: thing["created"])
+        return [_thing_row(thing) for thing in things[-count:]]
 
     def refund_listing(self) -> list[dict[str, Any]]:
         """Return the refunds as people want to see them; those made in the dashboard have no number of ours."""
-        return [
-            {
-                "number": refund["metadata"].get("refund_id") or refund["id"],
-                "order": self.intents[refund["payment_intent"]]["metadata"].get("payment_id", ""),
-                "amount": refund["amount"],
-                "currency": refund["currency"].upper(),
-                "state": refund["status"],
-            }
-            for refund in self.refunds.values()
-        ]
+        return [self._refund_row(refund) for refund in self.refunds.values()]
+
+    def _refund_row(self, refund: Object) -> dict[str, Any]:
+        return {
+            "number": refund["metadata"].get("refund_id") or refund["id"],
+            "order": _payment_of(self.intents[refund["payment_intent"]]),
+            "amount": refund["amount"],
+            "currency": refund["currency"].upper(),
+            "state": refund["status"],
+        }
+
+    def refund_row(self, number: str) -> dict[str, Any] | None:
+        """Return one of them."""
+        refund = self.refunds.get(self._ours.get(number, number))
+        return self._refund_row(refund) if refund is not None else None
+
+    def latest_refunds(self, count: int) -> list[dict[str, Any]]:
+        """Return the newest of them."""
+        return [self._refund_row(refund) for refund in newest(self.refunds, count)]
+
+    def refunds_of(self, number: str) -> list[dict[str, Any]]:
+        """Return those of one payment."""
+        charges = of(self.charges, number, _payment_of)
+        return [self._refund_row(r) for charge in charges for r in of(self.refunds, charge["id"], _charge_of)]
+
+    def pending_refunds(self) -> dict[str, str]:
+        """Return those that have not come to their end, each with its payment."""
+        rows = [self._refund_row(refund) for refund in in_hand(self.refunds) if _is_pending(refund)]
+        return {row["number"]: row["order"] for row in rows}
 
     # --- events -------------------------------------------------------------------------------------------------------
 

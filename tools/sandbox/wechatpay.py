@@ -15,12 +15,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tools.sandbox import rsa
 from tools.sandbox.core import Answer, Keys, Order, Refund, Steering
 from tools.sandbox.dialect import CHINA, Dialect, Movement
+from tools.sandbox.shelf import FILES, Shelf, keep_newest, of
 from tools.sandbox.stand_in import EVERYBODY_KNOWS
 
 WINDOW_S = 300
@@ -84,8 +86,8 @@ class WechatPay(Dialect):
     platform: list[PlatformKey] = field(default_factory=lambda: [public_key()])
     """Keys in use; answers and notices are signed with one of them, by chance. A request may name the one it wants."""
     base_url: str = "https://api.mch.weixin.qq.com"
-    bodies: dict[str, str] = field(default_factory=dict)
-    nonces: set[str] = field(default_factory=set)
+    bodies: dict[str, str] = field(default_factory=lambda: Shelf(str))
+    nonces: dict[str, float] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     names_type: float = 0.5
     """How often ``Wechatpay-Signature-Type`` is said: it may be missing, and its absence means the usual one."""
@@ -164,8 +166,15 @@ class WechatPay(Dialect):
             return "User-Agent or Accept is missing"
         if body and headers.get("content-type") != "application/json":
             return "Content-Type is not application/json"
-        self.nonces.add(parts["nonce_str"])
+        self._use_up(parts["nonce_str"])
         return ""
+
+    def _use_up(self, nonce: str) -> None:
+        """Remember a nonce for as long as a call that bears it could come again."""
+        self.nonces[nonce] = self.now()
+        for old, at in list(islice(self.nonces.items(), 2)):
+            if self.now() - at > 2 * WINDOW_S:
+                del self.nonces[old]
 
     def _route(self, method: str, url: Any, content: dict[str, Any]) -> Answer:  # noqa: C901, PLR0911 - one line a call
         parts = [unquote(part) for part in url.path.removeprefix("/v3/").split("/")]
@@ -177,7 +186,8 @@ class WechatPay(Dialect):
             case ("GET", ["pay", "transactions", "out-trade-no", number]):
                 return self._operate("query", number, lambda: self._query_as(number, query))
             case ("GET", ["pay", "transactions", "id", transaction]):
-                number = next((o.out_trade_no for o in self.orders.values() if o.transaction_id == transaction), "")
+                found = of(self.orders, transaction, lambda order: order.transaction_id)
+                number = found[0].out_trade_no if found else ""
                 return self._operate("query", number, lambda: self._query_as(number, query))
             case ("POST", ["pay", "transactions", "out-trade-no", number, "close"]):
                 return self._operate("close", number, lambda: self._close_as(number, content))
@@ -297,8 +307,8 @@ class WechatPay(Dialect):
         return 200, self._refund_content(self.refunds[answer["out_refund_no"]])
 
     def _abnormal(self, refund_id: str, content: dict[str, Any]) -> Answer:
-        refund = next((r for r in self.refunds.values() if r.refund_id == refund_id), None)
-        if refund is None or content.get("out_refund_no") != refund.out_refund_no:
+        refund = self.refunds.get(str(content.get("out_refund_no")))
+        if refund is None or refund.refund_id != refund_id:
             return self._sign(404, {"code": "RESOURCE_NOT_EXISTS"})
         if refund.state != "abnormal":
             return self._sign(400, {"code": "INVALID_REQUEST"})
@@ -493,6 +503,7 @@ class WechatPay(Dialect):
         if file is None:
             return self._sign(400, {"code": "NO_STATEMENT_EXIST"})
         token = f"{self.chance.getrandbits(128):032x}"
+        keep_newest(self.files, FILES - 1)
         self.files[token] = gzip.compress(file, mtime=0)
         address = f"{self.base_url}/v3/billdownload/file?token={token}&tartype=gzip"
         return self._sign(

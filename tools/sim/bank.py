@@ -47,7 +47,7 @@ _STRIPE_TELLS = (
     *("refund.created", "refund.updated", "refund.failed"),
 )
 _BOOKS = ("orders", "refunds")
-_STRIPE_BOOKS = ("sessions", "intents", "charges", "refunds", "disputes", "_remembered")
+_STRIPE_BOOKS = ("sessions", "intents", "charges", "refunds", "disputes", "_remembered", "_ours")
 BOUNCING = ("sandbox", "wechatpay", "stripe")
 """Providers whose stand-in tells of a refund that had gone through and came back."""
 _MAY_FOLLOW = {
