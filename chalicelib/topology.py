@@ -67,6 +67,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "refund.bounced": ("orders", "complaints"),
     "refund.failed": ("complaints", "reconciliation"),
     "refund.owed": ("reconciliation",),
+    "deadline.parked": ("reconciliation",),
     "ledger.posted": ("ledger",),
     "reconciliation.advanced": ("reconciliation",),
     "case.opened": (),
@@ -126,6 +127,19 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("complaints", "complaint_id", None),
 )
 
+DUE_PREFIXES: dict[str, str] = {
+    # Prefix of the record's id -> its table.
+    "pur": "orders",
+    "ord": "orders",
+    "pay": "payments",
+    "ref": "payments",
+    "apr": "payments",
+    "rec": "reconciliations",
+    "cas": "reconciliations",
+    "shp": "shipments",
+    "cmp": "complaints",
+}
+
 CAPABILITIES = (
     "auth",
     "merchants",
@@ -154,6 +168,19 @@ def queues_for(event_type: str) -> tuple[str, ...]:
         return EVENTS[event_type]
     except KeyError:
         raise LookupError(f"topology.EVENTS does not list {event_type}") from None
+
+
+def due_table(record_id: str) -> tuple[str, str, str | None]:
+    """Return table, hash key and range key of a record with a deadline.
+
+    Raises:
+        LookupError: if it is of none of them.
+    """
+    wanted = DUE_PREFIXES.get(record_id.split("_", maxsplit=1)[0])
+    for found in DUE_TABLES:
+        if found[0] == wanted:
+            return found
+    raise LookupError(f"no table with deadlines holds {record_id}")
 
 
 def queue_reference(queue: str) -> str:

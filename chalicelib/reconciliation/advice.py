@@ -211,6 +211,19 @@ _WORDS: Mapping[str, Advice] = {
             "根据原因（why）恢复访问权限后，重新对账。",
         ),
     ),
+    "deadline_parked": Advice(
+        (
+            "What was to happen to a record by the clock was refused again and again; nobody tries it any more.",
+            "某条记录到期后的自动处理屡次被拒，系统已停止重试。",
+        ),
+        (
+            (
+                "See why it was refused (`why`) and mend that, then resolve the case as corrected: it is tried again. "
+                "Any change of the record does the same."
+            ),
+            "查看被拒原因（why）并排除后，以“已更正”结案，系统将再次处理；该记录有任何变更时也会重试。",
+        ),
+    ),
     "refund_owed": Advice(
         (
             "The provider cannot give this money back (too many refunds, too late, given up): the buyer is owed it.",

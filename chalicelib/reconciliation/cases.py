@@ -15,10 +15,13 @@ from chalicelib.payments.service import DisputeStatus, Payment, Refund, RefundSt
 from chalicelib.reconciliation import domain, store
 from chalicelib.reconciliation.domain import CASE, Case, CaseCause, CaseNotFound, Finding, Judged, Kind, Run, Turn
 from chalicelib.reconciliation.events import CaseClosed, CaseEvent, CaseOpened
-from chalicelib.runtime import log, metrics
+from chalicelib.runtime import log, metrics, parking
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
+
+PARKED: Final = "deadline_parked"
+CORRECTED: Final = "corrected"
 
 
 def open_for(kind: str, run: Run, subject: str, *, said: dict[str, str], found: Judged | None = None) -> str:
@@ -130,6 +133,8 @@ def escalate(case_id: str) -> Case:
 def resolve_case(case_id: str, *, how: str, note: str, by: str, intent: Intent) -> tuple[Case, bool]:
     """Close a case as an operator; returns it and whether the same request closed it before.
 
+    A deadline that was parked is tried again once what refused it is said to be ``corrected``.
+
     Raises:
         CaseNotFound: if there is none.
         IllegalTransition: if it is closed.
@@ -140,6 +145,9 @@ def resolve_case(case_id: str, *, how: str, note: str, by: str, intent: Intent) 
         case = store.load_case(case_id)
         if domain.remembered(case, intent.token, intent.fingerprint):
             return case, True
+        CASE.next(case.status, CaseCause.RESOLVE)
+        if case.kind == PARKED and how == CORRECTED:
+            parking.release(case.subject, case.said["parent_id"])
         entry = Turn("", clock.now(), by, how, note, intent.token, intent.fingerprint)
         return turn(case, CaseCause.RESOLVE, entry), False
 

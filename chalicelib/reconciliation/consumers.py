@@ -13,6 +13,7 @@ from chalicelib.reconciliation import service
 from chalicelib.reconciliation.events import ReconciliationAdvanced
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
+from chalicelib.runtime.events import DeadlineParked
 
 functions = Blueprint(__name__)
 consumer = Consumer("reconciliation", asking_s=100.0)  # Its function has 120 s: bills are long.
@@ -46,6 +47,12 @@ def refund_succeeded(event: RefundSucceeded, envelope: Envelope) -> None:
 def payment_disputed(event: PaymentDisputed, envelope: Envelope) -> None:
     """Open an operator's case, or settle it where the dispute was won."""
     service.disputed(event, envelope.at)
+
+
+@consumer.on(DeadlineParked)
+def deadline_parked(event: DeadlineParked, envelope: Envelope) -> None:
+    """Open an operator's case."""
+    service.deadline_parked(event, envelope.at)
 
 
 @consumer.on(Due)

@@ -28,6 +28,7 @@ from chalicelib.reconciliation.domain import (
     RunNotFound,
     RunStatus,
 )
+from chalicelib.reconciliation.parked import deadline_parked
 from chalicelib.reconciliation.runs import advance, ask_again, begin, begin_due
 from chalicelib.reconciliation.store import LinePage
 
@@ -46,6 +47,7 @@ __all__ = [
     "ask_again",
     "begin",
     "begin_due",
+    "deadline_parked",
     "disputed",
     "escalate",
     "get_case",

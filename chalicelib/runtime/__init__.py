@@ -1,1 +1,4 @@
-"""Our thin platform over AWS: names, configuration, the client seam, rows and units of work, HTTP, queues, streams."""
+"""Our thin platform over AWS: names, configuration, the client seam, rows and units of work, HTTP, queues, streams.
+
+Emits ``deadline.parked``.
+"""

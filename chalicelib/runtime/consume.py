@@ -2,7 +2,8 @@
 
 A capability's ``consumers.py`` builds one :class:`Consumer`, registers a handler per event type, and declares the
 Lambda function that hands it the batch. A message that keeps failing is backed off, then moved to the queue's
-dead letters with the reason as an attribute; one that only met throttles and time-outs of AWS goes on.
+dead letters with the reason as an attribute; one that only met throttles and time-outs of AWS goes on. A deadline that
+keeps failing is parked instead (``runtime.parking``): it would be told again each minute.
 """
 
 from __future__ import annotations
@@ -71,22 +72,31 @@ class Consumer:
             found = self._handlers.get(envelope.type)
             if found is None:
                 return self._give_up(record, f"no handler for {envelope.type}")
+            if envelope.type == DUE and receives > MAX_RECEIVES:  # Whoever tried it before never came to an end.
+                return self._park(record, envelope, "never_ended")
             try:
                 found[1](envelope.event(found[0]), envelope)
-            except RetryLater as later:
-                log.info("retry later", event=envelope.id, why=later.why, delay_s=later.delay_s, receives=receives)
-                return self._again(record, envelope, delay_s=later.delay_s, receives=receives)
             except Exception as error:
-                reason = error.code if isinstance(error, ShopError) else type(error).__name__
-                log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
-                metrics.count("consumer_failures")
-                delay_s = min(BACK_OFF_CAP_S, 2**receives)
-                if receives >= MAX_RECEIVES and (isinstance(error, Busy) or dynamo.is_passing(error)):
-                    # AWS failed, not the message: it may have been received so often because it waited by decision.
-                    return self._again(record, envelope, delay_s=delay_s, receives=receives)
-                return self._later(record, reason, delay_s=delay_s, spent=receives >= MAX_RECEIVES)
+                return self._failed(record, envelope, error, receives=receives)
             log.info("consumed", event=envelope.id)
             return True
+
+    def _failed(self, record: dict[str, Any], envelope: Envelope, error: Exception, *, receives: int) -> bool:
+        """Have it tried again, or end it; says whether the message may be deleted."""
+        if isinstance(error, RetryLater):
+            log.info("retry later", event=envelope.id, why=error.why, delay_s=error.delay_s, receives=receives)
+            return self._again(record, envelope, delay_s=error.delay_s, receives=receives)
+        reason = error.code if isinstance(error, ShopError) else type(error).__name__
+        log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
+        metrics.count("consumer_failures")
+        delay_s = min(BACK_OFF_CAP_S, 2**receives)
+        if receives < MAX_RECEIVES:
+            self._hide(record, delay_s)
+            return False
+        if isinstance(error, Busy) or dynamo.is_passing(error):
+            # AWS failed, not the message: it may have been received so often because it waited by decision.
+            return self._again(record, envelope, delay_s=delay_s, receives=receives)
+        return self._park(record, envelope, reason) if envelope.type == DUE else self._give_up(record, reason)
 
     def _again(self, record: dict[str, Any], envelope: Envelope, *, delay_s: int, receives: int) -> bool:
         """Wait as a handler decided: that is no failure, so the message must not run into the queue's redrive policy.
@@ -106,12 +116,6 @@ class Consumer:
             return False
         return True
 
-    def _later(self, record: dict[str, Any], reason: str, *, delay_s: int, spent: bool) -> bool:
-        if spent:
-            return self._give_up(record, reason)
-        self._hide(record, delay_s)
-        return False
-
     def _hide(self, record: dict[str, Any], delay_s: int) -> None:
         try:
             aws.call(
@@ -125,6 +129,22 @@ class Consumer:
             )
         except Exception as error:  # The message comes back by itself, only sooner or later than we asked.
             log.warning("back-off not set", kind=type(error).__name__)
+
+    def _park(self, record: dict[str, Any], envelope: Envelope, reason: str) -> bool:
+        """Park the deadline that cannot fire: its job would only tell it again each minute.
+
+        The message may be deleted then, also where AWS fails: the job tells the deadline again.
+        """
+        from chalicelib.runtime import parking
+        from chalicelib.runtime.deadlines import Due
+
+        try:
+            parking.park(envelope.event(Due), reason)
+        except (LookupError, msgspec.ValidationError):
+            return self._give_up(record, reason)
+        except Exception as error:
+            log.warning("deadline not parked", event=envelope.id, kind=type(error).__name__)
+        return True
 
     def _give_up(self, record: dict[str, Any], reason: str) -> bool:
         """Move the message to the dead letters with its reason; says whether the original may be deleted."""

@@ -76,10 +76,15 @@ class DueIndex(GlobalSecondaryIndex[Any]):
 
 
 class DueRow(Row):
-    """Base of rows with deadlines. A subclass declares ``due = DueIndex()`` and calls :meth:`set_due`."""
+    """Base of rows with deadlines. A subclass declares ``due = DueIndex()`` and calls :meth:`set_due`.
+
+    ``parked`` says why a deadline was taken off the index (``runtime.parking``); whoever writes the row drops it, and
+    the deadline is tried again.
+    """
 
     due_shard = UnicodeAttribute(null=True)
     due_at = NumberAttribute(null=True)
+    parked = UnicodeAttribute(null=True)
 
     def set_due(self, moment: datetime | None, record_id: str) -> None:
         """Put the row on, or take it off, the due index. ``due_at`` is rounded up to whole seconds."""
