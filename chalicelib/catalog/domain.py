@@ -20,6 +20,8 @@ MAX_SKUS: Final = 99
 MAX_PICTURES: Final = 60
 MAX_CATEGORIES: Final = 300
 MAX_PRICE_MINOR: Final = MAX_MINOR
+MARKUP_CAP: Final = 200_000
+"""Bytes of both languages together before they are cleaned: word processors write more markup than text."""
 DESCRIPTION_CAP: Final = 60_000
 """Bytes of both languages together: a DynamoDB item takes 400 KB, a phone should not."""
 LANGUAGES: Final = ("zh", "en")
@@ -358,9 +360,20 @@ def _labels(labels: Labels, draft: Draft) -> Labels:
 
 
 def _harmless(texts: Texts) -> dict[str, str]:
+    """Return descriptions with only harmless markup.
+
+    Raises:
+        BadProduct: if they are so long that nobody should clean them.
+    """
+    if sum(len(text.encode()) for text in texts.values()) > MARKUP_CAP:
+        raise _description_too_long()
     from chalicelib.catalog.markup import clean  # Readers of products do not need a parser.
 
     return {language: clean(text) for language, text in _texts(texts).items()}
+
+
+def _description_too_long() -> BadProduct:
+    return _refuse("description_too_long", "description", "The description is too long.", "商品描述过长。")
 
 
 def _skus(product: Product, drafts: Sequence[SkuDraft]) -> tuple[tuple[Sku, ...], int]:
@@ -408,7 +421,7 @@ def _check(product: Product) -> None:
             "too_many_pictures", "pictures", f"At most {MAX_PICTURES} pictures.", f"图片最多 {MAX_PICTURES} 张。"
         )
     if sum(len(text.encode()) for text in product.description.values()) > DESCRIPTION_CAP:
-        raise _refuse("description_too_long", "description", "The description is too long.", "商品描述过长。")
+        raise _description_too_long()
 
 
 def _check_options(product: Product) -> None:
