@@ -30,6 +30,7 @@ from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
 from tools.sim import audit
 from tools.sim.bank import BOUNCING
+from tools.sim.complaining import Complaining
 from tools.sim.http import Answer
 from tools.sim.oracle import OPEN, STUCK, Sale
 from tools.sim.world import World
@@ -94,6 +95,7 @@ class Cast:
         """SKU -> somebody of its merchant."""
         self.parcels: list[str] = []
         """Tracking numbers."""
+        self.complaining = Complaining(self)
         self._serial = 0
         self._busy: set[Any] = set()
         self.buyers: list[Person] = []
@@ -215,7 +217,7 @@ class Cast:
 
     def _remember(self, who: Person, template: str, key: str, made: dict[str, Any]) -> None:
         """The same key must give the same record."""
-        for name in ("refund_id", "shipment_id", "payment_id", "order_id", "purchase_id"):
+        for name in ("complaint_id", "refund_id", "shipment_id", "payment_id", "order_id", "purchase_id"):
             if name in made:
                 before = self.world.answers.setdefault((who.account_id, f"{template} {key}"), made[name])
                 if before != made[name]:
@@ -731,6 +733,8 @@ class Cast:
         left = max(1, order.total - taken)
         amount = self.rng.choice((1, max(1, order.total // 3), max(1, left // 2), left, left, order.total + 1))
         body = {"order_id": order_id, "amount": {"minor": amount, "currency": sale.currency}, "reason": "goodwill"}
+        if self.rng.random() < 0.4:
+            body = self.complaining.refund_lines(order_id)
         path, key = {"purchase_id": sale.purchase_id}, self.key()
         template = "/v1/operator/purchases/{purchase_id}/refunds"
         self.ask(self.operator, "POST", template, path, body, key=key)
@@ -883,6 +887,7 @@ class Cast:
                 ("old word", 0.4 if self.world.bank.name in BOUNCING else 0, self.say_old),
                 ("contest", 2 if self.world.bank.name == "stripe" else 0, self.contest),
                 ("operate", 7, self.operate),
+                ("complain", 8, self.complaining.act),
                 ("time", 14, self.pass_time),
                 ("service", 0.8, self.be_served),
                 ("sweep", 8, self.world.sweep),
@@ -932,6 +937,7 @@ class Cast:
         for number, refund in list(self.world.bank.refunds()):
             if refund.state == "pending":
                 self.world.sandbox.settle(number, "succeeded")
+        self.complaining.close()
 
 
 def run(world: World, steps: int) -> Cast:

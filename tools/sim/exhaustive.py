@@ -63,7 +63,7 @@ def _first(key: dict[str, Any]) -> str:
 
 def _partition(part: dict[str, Any]) -> str:
     item = part.get("Key") or part["Item"]
-    for name in ("purchase_id", "sku_id", "order_id", "owner_id", "account_id"):
+    for name in ("purchase_id", "sku_id", "order_id", "complaint_id", "owner_id", "account_id"):
         if name in item:
             return f"{part['TableName']} {item[name]['S']}"
     return f"{part['TableName']} {ANYWHERE}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.complaints.domain import COMPLAINT
 from chalicelib.kernel.events import decode_list
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.logistics.domain import PARCEL, WATCH
@@ -24,6 +25,7 @@ from chalicelib.runtime import names
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.storage import Params, Table
+from tools.sim.units import RefundAsked, Units
 
 RESERVING = {"placed": "held", "cancelled": "released"}
 """Order status -> where its units must be; every other status: committed."""
@@ -91,6 +93,17 @@ class RefundSeen:
     order_id: str
     there: str = ""
     """What the provider's books call it, where somebody made it in its console and it was taken into ours."""
+
+
+@dataclass(frozen=True)
+class ComplaintSeen:
+    """What the oracle keeps of a complaint."""
+
+    status: str
+    order_id: str
+    line_id: str
+    buyer_id: str
+    merchant_id: str
 
 
 @dataclass(frozen=True)
@@ -163,7 +176,8 @@ class Oracle:
         """Attempts that a payer's bank ever contested."""
         self.untold: set[str] = set()
         """Refunds that came back at the provider and of which, perhaps, only its bill tells."""
-        self._quantities: dict[str, dict[str, int]] = {}
+        self.complaints: dict[str, ComplaintSeen] = {}
+        self.units = Units()
         self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
         self._quotes: dict[str, str] = {}
         self._dirty_stock: set[str] = set()
@@ -171,6 +185,8 @@ class Oracle:
         self._released: list[str] = []
         self._sent: list[tuple[str, str]] = []
         """Purchase and refund, of those that were asked for by the last call."""
+        self._asked: list[tuple[str, str, Mapping[str, Any]]] = []
+        """Purchase, refund and its document, of those that the last call made on orders."""
         self._known_refunds = 0
         self._bank = bank
         self._now = now
@@ -180,6 +196,7 @@ class Oracle:
             names.table_name("ledger"): self._ledger_row,
             names.table_name("stock"): self._stock_row,
             names.table_name("shipments"): self._shipment_row,
+            names.table_name("complaints"): self._complaint_row,
         }
 
     def lines_of(self, order_id: str) -> tuple[tuple[int, str], ...]:
@@ -289,9 +306,8 @@ class Oracle:
                 self.broken("deadlines", f"fired {early_s:.0f} s early", subject)
 
     def _order(self, sale: Sale, order_id: str, new: Item, doc: Mapping[str, Any]) -> None:
-        if "lines" in new and order_id not in self._quantities:
+        if "lines" in new and order_id not in self._lines_seen:
             self._lines(order_id, new["lines"]["S"])
-        before = sale.orders.get(order_id)
         parcels = tuple((parcel[0], len(parcel) > 2 and bool(parcel[2])) for parcel in doc.get("parcels", ()))
         seen = OrderSeen(
             status=new["status"]["S"],
@@ -305,28 +321,30 @@ class Oracle:
             commission_bps=doc.get("commission_bps", 0),
         )
         sale.orders[order_id] = seen
-        held = before is not None and before.stock != "released"
-        holds = seen.stock != "released"
-        if order_id in self._quantities and held is not holds:
-            self._reserve(order_id, 1 if holds else -1)
+        self.units.moved(order_id, seen.status, seen.total, doc)
 
     def _lines(self, order_id: str, text: str) -> None:
-        quantities: dict[str, int] = {}
-        for line in _decode(text):
-            sku_id = f"sku_{line[1]}_{line[0]}"
-            quantities[sku_id] = quantities.get(sku_id, 0) + line[4]
-        self._quantities[order_id] = quantities
-        self._lines_seen[order_id] = tuple(
-            (line[4], line[7] if len(line) > 7 else "physical") for line in _decode(text)
-        )
-        sale = self.sales.get("pur_" + order_id.split("_")[1])
-        if sale is not None and order_id in sale.orders:  # Its head came before its lines.
-            self._reserve(order_id, 1)
+        lines = _decode(text)
+        self._lines_seen[order_id] = tuple((line[4], line[7] if len(line) > 7 else "physical") for line in lines)
+        self.units.bought(order_id, lines)
 
-    def _reserve(self, order_id: str, sign: int) -> None:
-        for sku_id, quantity in self._quantities[order_id].items():
-            self.stock.setdefault(sku_id, Stock()).reserved += sign * quantity
-            self._dirty_stock.add(sku_id)
+    def _complaint_row(self, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
+        complaint_id = item["complaint_id"]["S"]
+        if not complaint_id.startswith("cmp_"):
+            return
+        self._move(COMPLAINT, old, new, complaint_id)
+        if new is None:
+            return
+        doc = _decode(new["doc"]["S"])
+        self.complaints[complaint_id] = ComplaintSeen(
+            status=new["status"]["S"],
+            order_id=doc["order_id"],
+            line_id=doc["line_id"],
+            buyer_id=new["buyer_id"]["S"],
+            merchant_id=new["merchant_id"]["S"],
+        )
+        self.units.complained(complaint_id, doc["line_id"], doc["reason"])
 
     def _stock_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
@@ -375,6 +393,8 @@ class Oracle:
             sale.disputes[record_id] = (new["payment_id"]["S"], doc.get("taken", 0))
             return
         number = doc.get("order_number", 0)
+        if old is None and number and not doc.get("renews"):
+            self._asked.append((sale.purchase_id, record_id, doc))
         sale.refunds[record_id] = RefundSeen(
             status=new["status"]["S"],
             amount=int(new["amount_minor"]["N"]),
@@ -417,6 +437,7 @@ class Oracle:
 
     def check(self) -> None:
         """Check what the last call touched. A transaction's records come together, so every call ends consistent."""
+        self._check_units()
         if self._dirty_stock:
             for sku_id in sorted(self._dirty_stock):
                 self._check_stock(sku_id)
@@ -435,6 +456,19 @@ class Oracle:
         if self._bank.refund_count() != self._known_refunds:
             self._known_refunds = self._bank.refund_count()
             self._check_provider_refunds()
+
+    def _check_units(self) -> None:
+        """Check where units are, and take over what orders hold of each SKU into the stock's equation."""
+        for purchase_id, refund_id, doc in self._asked:
+            refund = self.sales[purchase_id].refunds[refund_id]
+            contested = refund.payment_id in self.contested
+            self.units.asked(RefundAsked(refund.order_id, refund_id, refund.amount, doc, contested))
+        self._asked.clear()
+        for problem, order_id in self.units.check():
+            self.broken("units", problem, order_id)
+        for sku_id, change in self.units.reserved():
+            self.stock.setdefault(sku_id, Stock()).reserved += change
+            self._dirty_stock.add(sku_id)
 
     def _check_stock(self, sku_id: str) -> None:
         seen = self.stock[sku_id]
@@ -469,7 +503,8 @@ class Oracle:
 
     def _order_problems(self, sale: Sale) -> Iterator[str]:
         for order_id, order in sale.orders.items():
-            if order.stock != RESERVING.get(order.status, "committed"):
+            sent = any(self.units.orders[order_id].sent.values())
+            if order.stock != ("committed" if sent else RESERVING.get(order.status, "committed")):
                 yield f"{order_id} is {order.status} and its stock {order.stock}"
             if (order.status == "placed") is not (sale.status == "awaiting_payment"):
                 yield f"{order_id} is {order.status} of a purchase {sale.status}"
@@ -580,6 +615,9 @@ class Oracle:
         """Check that nothing is left unknown. ``dead``: queue, reason and body of each dead letter."""
         for sku_id in self.stock:
             self._check_stock(sku_id)
+        for complaint_id, complaint in self.complaints.items():
+            if complaint.status not in ("resolved", "dismissed", "withdrawn"):
+                self.broken("at the end", f"{complaint_id} is still {complaint.status}", complaint.order_id)
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
                 self.broken("at the end", problem, sale.purchase_id)
@@ -614,6 +652,8 @@ class Oracle:
     def _unfinished_order(self, sale: Sale, order_id: str, order: OrderSeen) -> Iterator[str]:
         if order.status not in ("completed", "cancelled"):
             yield f"{order_id} is still {order.status}"
+        if sale.status == "paid" and sale.settled_by not in self.contested:
+            yield from self.units.unfinished(order_id)
         done = [
             refund_id
             for refund_id, refund in sale.refunds.items()
@@ -691,7 +731,7 @@ class Oracle:
             dict(self.intents),
             set(self.paid_when_closed),
             set(self.console_refunds),
-            dict(self._quantities),
+            (dict(self.complaints), self.units.save()),
             dict(self._quotes),
             self._known_refunds,
             set(self.shown),
@@ -706,12 +746,15 @@ class Oracle:
         self.stock = {key: copy.copy(stock) for key, stock in saved[2].items()}
         self.shipments, self.intents = dict(saved[3]), dict(saved[4])
         self.paid_when_closed, self.console_refunds = set(saved[5]), set(saved[6])
-        self._quantities, self._quotes, self._known_refunds = dict(saved[7]), dict(saved[8]), saved[9]
+        self.complaints = dict(saved[7][0])
+        self.units.restore(saved[7][1])
+        self._quotes, self._known_refunds = dict(saved[8]), saved[9]
         self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
         self._dirty_sales.clear()
         self._dirty_stock.clear()
         self._released.clear()
         self._sent.clear()
+        self._asked.clear()
 
 
 def _subject(body: str) -> str:
