@@ -9,6 +9,7 @@ from typing import Final
 
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists
+from chalicelib.kernel.history import remembered
 from chalicelib.payments import service as payments
 from chalicelib.payments.events import PaymentDisputed
 from chalicelib.payments.service import DisputeStatus, Payment, Refund, RefundStatus
@@ -143,7 +144,7 @@ def resolve_case(case_id: str, *, how: str, note: str, by: str, intent: Intent) 
 
     def resolve() -> tuple[Case, bool]:
         case = store.load_case(case_id)
-        if domain.remembered(case, intent.token, intent.fingerprint):
+        if remembered(case.history, intent.token, intent.fingerprint):
             return case, True
         CASE.next(case.status, CaseCause.RESOLVE)
         if case.kind == PARKED and how == CORRECTED:

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import Conflict, IdempotencyKeyReused, NotFound
+from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import MINOR_DIGITS, Money
 
@@ -575,17 +575,3 @@ def turn(case: Case, cause: CaseCause, entry: Turn) -> Case:
     """
     status = CASE.next(case.status, cause)
     return replace(case, status=status, since=entry.at, history=(*case.history, replace(entry, status=status.value)))
-
-
-def remembered(case: Case, intent: str, fingerprint: str) -> bool:
-    """Say whether this very request already made its change.
-
-    Raises:
-        IdempotencyKeyReused: if its key made a change with another body.
-    """
-    for entry in case.history:
-        if entry.intent == intent:
-            if entry.fingerprint != fingerprint:
-                raise IdempotencyKeyReused
-            return True
-    return False
