@@ -119,7 +119,9 @@ FUNCTIONS: dict[str, Function] = {
         tables={"shipments": "rw", "orders": "r"},
         secrets=("logistics-*",),
     ),
-    "complaints": Function(memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", **PAYING}),
+    "complaints": Function(
+        memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", "stock": "w", **PAYING}
+    ),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""
 

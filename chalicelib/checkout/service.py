@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from chalicelib.auth import service as auth
@@ -16,13 +16,25 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import (
     AlreadyExists,
     Conflict,
+    IllegalTransition,
     NotFound,
     RetryLater,
 )
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import service as merchants
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Contact, Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
+from chalicelib.orders.service import (
+    Contact,
+    Line,
+    Order,
+    OrderCause,
+    OrderStatus,
+    PaidBack,
+    Purchase,
+    PurchaseStatus,
+    Sale,
+    Stock,
+)
 from chalicelib.payments import service as payments
 from chalicelib.runtime import metrics
 from chalicelib.runtime.db.races import racing
@@ -293,7 +305,10 @@ def _units(of_orders: Iterable[Order]) -> tuple[dict[str, int], dict[str, int]]:
 def cancel_order(
     order_id: str, *, buyer_id: str | None = None, merchant_id: str | None = None, reason: str, intent: Intent
 ) -> Order:
-    """Cancel a paid order of which nothing was shipped: its money goes back, its units are free again.
+    """Cancel a paid order of which the buyer has nothing: its money goes back, what never left is free again.
+
+    That is one of which nothing was shipped, or, for its merchant, one whose parcels all turned back. One that a refund
+    of everything has just ended is as the caller wants it.
 
     Raises:
         NotFound: if it is not this buyer's or merchant's.
@@ -305,39 +320,42 @@ def cancel_order(
         order = orders.load_order(order_id)
         if (buyer_id, merchant_id) not in ((order.buyer_id, None), (None, order.merchant_id)):
             raise NotFound(what="order")
-        if orders.remembered(order.history, intent.token, intent.fingerprint):
+        if orders.remembered(order.history, intent.token, intent.fingerprint) or orders.ended_by_refund(order):
             return order
-        return _cancel_paid(order, silent=False, intent=intent, note=reason)
+        if buyer_id is not None and order.status is OrderStatus.TURNED_BACK:  # It may still reach the buyer.
+            raise IllegalTransition(machine="order", state=order.status.value, cause=OrderCause.CANCEL.value)
+        return _cancel_paid(order, OrderCause.CANCEL, intent=intent, note=reason)
 
     return racing(cancel)
 
 
-def _cancel_paid(order: Order, *, silent: bool, intent: Intent | None, note: str) -> Order:
+def _cancel_paid(order: Order, cause: OrderCause, *, intent: Intent | None, note: str) -> Order:
+    orders.check_ends(order, cause)
     purchase = orders.load_purchase(order.purchase_id)
     with UnitOfWork() as work:
-        cancelled = orders.cancel_paid(work, order, silent=silent, intent=intent, note=note)
-        inventory.put_back(work, order.quantities(), buckets=order.buckets())
-        _refund(work, purchase, order, order.total - order.refunded, cause=f"cancel#{order.order_id}")
+        paid = _rest(work, purchase, order, cause=f"cancel#{order.order_id}")
+        cancelled = orders.cancel_paid(work, order, cause=cause, paid=paid, intent=intent, note=note)
+        _free(work, order, cancelled)
     metrics.count("orders_cancelled")
     return cancelled
 
 
-def _refund(work: UnitOfWork, purchase: Purchase, order: Order, amount: Money, *, cause: str) -> None:
-    """Give back this amount, or what an operator's earlier refund has left of it: neither may stop the order."""
-    if not amount:
-        return
+def _rest(
+    work: UnitOfWork, purchase: Purchase, order: Order, *, cause: str, units: Mapping[str, int] | None = None
+) -> PaidBack | None:
+    """Give back what an order that ends, or goes on without some units, still owes: none of it may stop it."""
+    if not order.total:
+        return None
     if purchase.settled_by is None:
         raise NotFound(what="payment")
-    payments.request_refund(
-        work,
-        purchase_id=purchase.purchase_id,
-        order_id=order.order_id,
-        payment_id=purchase.settled_by,
-        amount=amount,
-        reason=cause.split("#", maxsplit=1)[0],
-        cause=cause,
-        up_to=True,
-    )
+    return payments.request_rest(work, order, payment_id=purchase.settled_by, cause=cause, units=units)
+
+
+def _free(work: UnitOfWork, before: Order, after: Order) -> None:
+    """Give back to stock what a change of an order freed: units that never left and will not."""
+    freed = orders.freed(before, after)
+    if freed:
+        inventory.put_back(work, freed, buckets=after.buckets())
 
 
 def order_timed_out(order_id: str) -> None:
@@ -356,16 +374,18 @@ def _kept_changing() -> RetryLater:
 
 
 def _time_out(order: Order) -> None:
-    if order.status is OrderStatus.PAID:
-        _cancel_paid(order, silent=True, intent=None, note="not shipped in time")
-    elif order.status is OrderStatus.PARTLY_SHIPPED:
-        _give_up_rest(order)
-    else:
+    if not order.may_be_sent:
         orders.confirm_by_deadline(order)
+    elif any(order.kept().values()):
+        _give_up_rest(order)
+    elif order.status is OrderStatus.PAID and order.unshipped():
+        _cancel_paid(order, OrderCause.MERCHANT_SILENT, intent=None, note="not shipped in time")
+    else:
+        _cancel_paid(order, OrderCause.NOTHING_LEFT, intent=None, note="nothing left to send")
 
 
 def _give_up_rest(order: Order) -> None:
     purchase = orders.load_purchase(order.purchase_id)
     with UnitOfWork() as work:
-        orders.give_up_rest(work, order)
-        _refund(work, purchase, order, orders.rest_value(order), cause=f"rest#{order.order_id}")
+        paid = _rest(work, purchase, order, cause=f"rest#{order.order_id}#{order.version}", units=order.unsent())
+        _free(work, order, orders.give_up_rest(work, order, paid=paid))

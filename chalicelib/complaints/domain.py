@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.kernel.errors import Conflict, IdempotencyKeyReused, ShopError
+from chalicelib.kernel import history
+from chalicelib.kernel.errors import Conflict, ShopError
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
 
@@ -31,6 +32,18 @@ class Reason(StrEnum):
     LATE = "late"
     SERVICE = "service"
     OTHER = "other"
+
+
+OF_GOODS = (Reason.NOT_AS_DESCRIBED, Reason.DAMAGED, Reason.WRONG_ITEM, Reason.QUALITY, Reason.COUNTERFEIT)
+"""Reasons that only goods can have which came."""
+
+
+def is_compensation(reason: Reason, *, came: int) -> bool:
+    """Say whether money for it compensates for goods that came (``came`` of the line) or for no goods at all.
+
+    All other money about a line is first for its units that have not left: those are not sent any more.
+    """
+    return reason is Reason.SERVICE or (reason in OF_GOODS and came > 0)
 
 
 class Turn(StrEnum):
@@ -179,7 +192,7 @@ class NotComplainable(Conflict):
 
 
 class AmountTooLarge(Conflict):
-    """More than the order line cost, or than is left of the order's money."""
+    """More than is left of what the order line, or the order, cost."""
 
     code = "amount_too_large"
     en, zh = (
@@ -307,12 +320,7 @@ def remembered(complaint: Complaint, intent: str, fingerprint: str) -> bool:
     Raises:
         IdempotencyKeyReused: if its key made an entry with another body.
     """
-    for entry in complaint.history:
-        if intent and entry.intent == intent:
-            if entry.fingerprint != fingerprint:
-                raise IdempotencyKeyReused
-            return True
-    return False
+    return history.remembered(complaint.history, intent, fingerprint)
 
 
 def move(complaint: Complaint, cause: Cause, entry: Entry) -> Complaint:

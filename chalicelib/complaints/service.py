@@ -39,6 +39,7 @@ _PAID = (
     OrderStatus.PAID,
     OrderStatus.PARTLY_SHIPPED,
     OrderStatus.SHIPPED,
+    OrderStatus.TURNED_BACK,
     OrderStatus.DELIVERED,
     OrderStatus.COMPLETED,
 )
@@ -104,29 +105,34 @@ def file(buyer: Party, filing: Filing, intent: Intent) -> tuple[Complaint, bool]
         if earlier is not None:
             intent.check(earlier.fingerprint)
             return earlier, True
-        order, _line = _complainable(buyer, filing)
+        order = _of_buyer(buyer, filing)
         held = store.open_lines(filing.order_id)
         if filing.line_id in held.lines:
             raise OpenComplaint(complaint_id=held.lines[filing.line_id])
+        _check_complainable(order)
         complaint = _new(complaint_id, buyer, order, filing, intent)
         fact = events.ComplaintFiled(complaint_id=complaint_id, order_id=order.order_id, number=1)
         with UnitOfWork(f"file#{complaint_id}") as work:
             store.save(work, complaint, [fact])
             store.save_open_lines(work, held, {**held.lines, filing.line_id: complaint_id})
+            orders.hold(work, order, complaint_id)
         return complaint, False
 
     return racing(create, otherwise=Busy)
 
 
-def _complainable(buyer: Party, filing: Filing) -> tuple[Order, Line]:
+def _of_buyer(buyer: Party, filing: Filing) -> Order:
     order = orders.load_order(filing.order_id)
     if order.buyer_id != buyer.owner_id:
         raise NotFound(what="order")
-    line = _line(order, filing.line_id)
+    _line(order, filing.line_id)
+    return order
+
+
+def _check_complainable(order: Order) -> None:
     late = order.status is OrderStatus.COMPLETED and clock.now() - order.since > domain.COMPLAIN_WITHIN
     if order.status not in _PAID or late:
         raise NotComplainable
-    return order, line
 
 
 def _line(order: Order, line_id: str) -> Line:
@@ -202,7 +208,7 @@ def reply(
     def change(before: Complaint, entry: Entry) -> _Change:
         COMPLAINT.next(before.status, cause)
         if amount is not None:
-            _check_amount(before, amount)
+            _check_amount(before, amount, done=False)
         after = replace(domain.move(before, cause, replace(entry, amount=amount)), offer=amount)
         return _Change(after, [events.ComplaintReplied(**_subject(after), status=after.status.value)])
 
@@ -272,7 +278,7 @@ def decide(
         told: list[Event] = [events.ComplaintDecided(**_subject(after), decision=cause.value)]
         if amount is None:
             return _Change(after, told)
-        _check_amount(before, amount)
+        _check_amount(before, amount, done=True)
         after = replace(after, refund=amount, refunds=before.refunds + 1)
         return _Change(after, told, refund=amount, granted_by=operator.account_id)
 
@@ -350,30 +356,36 @@ def _hold_line(work: UnitOfWork, after: Complaint) -> None:
     elif holder == after.complaint_id:
         del lines[after.line_id]
     store.save_open_lines(work, held, lines)
+    order = orders.load_order(after.order_id)
+    (orders.hold if after.is_open else orders.let_go)(work, order, after.complaint_id)
 
 
 def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money, *, by: str) -> str:
-    purchase_id = orders.load_order(complaint.order_id).purchase_id
-    payment_id = orders.load_purchase(purchase_id).settled_by
+    order = orders.load_order(complaint.order_id)
+    payment_id = orders.load_purchase(order.purchase_id).settled_by
     if payment_id is None:
         raise RefundRefused(why="not_paid", left=0)
+    came = order.kept().get(complaint.line_id, 0)
     return payments.request_refund(
         work,
-        purchase_id=purchase_id,
+        purchase_id=order.purchase_id,
         order_id=complaint.order_id,
         payment_id=payment_id,
         amount=amount,
         reason=f"complaint {complaint.complaint_id}",
         cause=f"complaint#{complaint.complaint_id}#{complaint.refunds}",
+        line=complaint.line_id,
+        compensation=domain.is_compensation(complaint.reason, came=came),
         about=complaint.complaint_id,
         by=by,
     )
 
 
-def _check_amount(complaint: Complaint, amount: Money) -> None:
+def _check_amount(complaint: Complaint, amount: Money, *, done: bool) -> None:
+    """Refuse more than is left for the line, not counting what is under way where only ``done`` refunds do."""
     order = orders.load_order(complaint.order_id)
     line = _line(order, complaint.line_id)
-    domain.check_amount(amount, line_total=line.total, order_left=order.total - order.refunded)
+    domain.check_amount(amount, line_total=line.total, order_left=payments.left_for(order, line.line_id, done=done))
 
 
 def _subject(complaint: Complaint) -> dict[str, Any]:

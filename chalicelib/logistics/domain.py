@@ -84,6 +84,9 @@ NEWS_OF: Mapping[Status, News] = {
 RANK: Mapping[Status, int] = {status: rank for rank, status in enumerate(Status)}
 """How far along a state is: decides between two states told with the same time."""
 
+TURNED = (Status.REFUSED, Status.RETURNING, Status.RETURNED)
+"""The parcel does not reach the buyer."""
+
 _ON_THE_WAY: Mapping[News, Status] = {news: status for status, news in NEWS_OF.items()}
 
 

@@ -71,6 +71,19 @@ class ShipmentCorrected(Event, frozen=True, tag="shipment.corrected"):
         return f"{self.shipment_id}#{self.correction}"
 
 
+class ShipmentTurnedBack(Event, frozen=True, tag="shipment.turned_back"):
+    """The parcel was refused, or is on its way back, or back, since ``at``, the carrier's time."""
+
+    order_id: str
+    shipment_id: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        """The shipment and since when: it may set out again."""
+        return f"{self.shipment_id}#{int(self.at.timestamp())}"
+
+
 class TrackingPushed(Event, frozen=True, tag="tracking.pushed"):
     """A hub's genuine push on its way to be read: what was signed, as it came.
 

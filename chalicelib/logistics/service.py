@@ -21,6 +21,7 @@ from chalicelib.logistics.events import (
     ShipmentDelivered,
     ShipmentProgressed,
     ShipmentReturned,
+    ShipmentTurnedBack,
     TrackingPushed,
 )
 from chalicelib.logistics.numbers import Claim
@@ -320,6 +321,8 @@ def _told(before: Shipment, after: Shipment) -> list[Event]:
         told.append(progressed)
         if after.status is domain.Status.RETURNED:
             told.append(ShipmentReturned(order_id=after.order_id, shipment_id=after.shipment_id))
+        if after.status in domain.TURNED and before.status not in domain.TURNED:
+            told.append(ShipmentTurnedBack(order_id=after.order_id, shipment_id=after.shipment_id, at=progressed.at))
     return told if before.delivered_at is not None else told + _delivered(after)
 
 

@@ -1,4 +1,4 @@
-"""What orders hear from others: parcels that arrived, refunds that went through or came back."""
+"""What orders hear from others: parcels that arrived or turned back, refunds that went through or came back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
 from chalicelib.kernel.money import Money
-from chalicelib.logistics.events import ShipmentDelivered
+from chalicelib.logistics.events import ShipmentDelivered, ShipmentTurnedBack
 from chalicelib.orders import service
 from chalicelib.payments.events import RefundBounced, RefundSucceeded
 from chalicelib.runtime.consume import Consumer
@@ -24,18 +24,26 @@ def shipment_delivered(event: ShipmentDelivered, envelope: Envelope) -> None:
     service.record_delivery(event.order_id, event.shipment_id, event.delivered_at)
 
 
+@consumer.on(ShipmentTurnedBack)
+def shipment_turned_back(event: ShipmentTurnedBack, envelope: Envelope) -> None:
+    """Note that the parcel does not reach the buyer."""
+    service.record_turn_back(event.order_id, event.shipment_id, event.at)
+
+
 @consumer.on(RefundSucceeded)
 def refund_succeeded(event: RefundSucceeded, envelope: Envelope) -> None:
     """Note the refund on its order; a refund of a surplus payment belongs to none."""
     if event.order_id is not None:
-        service.record_refund(event.order_id, event.refund_id, Money(event.amount_minor, event.currency))
+        amount = Money(event.amount_minor, event.currency)
+        service.record_refund(event.order_id, event.refund_id, amount, origin=event.origin)
 
 
 @consumer.on(RefundBounced)
 def refund_bounced(event: RefundBounced, envelope: Envelope) -> None:
     """Take the refund off its order again: the money came back."""
     if event.order_id is not None:
-        service.take_back_refund(event.order_id, event.refund_id, Money(event.amount_minor, event.currency))
+        amount = Money(event.amount_minor, event.currency)
+        service.take_back_refund(event.order_id, event.refund_id, amount, origin=event.origin)
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("orders"), batch_size=10, name="orders")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.kernel.errors import Conflict, IdempotencyKeyReused
+from chalicelib.kernel.errors import Conflict
+from chalicelib.kernel.history import remembered as remembered  # noqa: PLC0414 - purchases and orders remember by it
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
 
@@ -56,6 +57,8 @@ class OrderStatus(StrEnum):
     PAID = "paid"
     PARTLY_SHIPPED = "partly_shipped"
     SHIPPED = "shipped"
+    TURNED_BACK = "turned_back"
+    """A parcel was refused, or is on its way back, or back: its units are the merchant's to send again."""
     DELIVERED = "delivered"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
@@ -74,7 +77,13 @@ class OrderCause(StrEnum):
     MERCHANT_SILENT = "merchant_silent"
     """Paid and nothing shipped in time: cancelled, refunded."""
     GIVE_UP_REST = "give_up_rest"
-    """The rest of a partly shipped order did not follow in time: refunded, the order goes on without it."""
+    """The rest of a partly shipped order did not follow in time, or was paid back before: it goes on without it."""
+    TURN_BACK = "turn_back"
+    """A parcel does not reach the buyer."""
+    REACH = "reach"
+    """What had turned back arrived after all; other parcels are still on their way."""
+    NOTHING_LEFT = "nothing_left"
+    """Everything was paid back, and the buyer has nothing of it: there is nothing left to send."""
 
 
 ORDER = StateMachine(
@@ -91,17 +100,33 @@ ORDER = StateMachine(
             OrderCause.SHIP: OrderStatus.SHIPPED,
             OrderCause.CANCEL: OrderStatus.CANCELLED,
             OrderCause.MERCHANT_SILENT: OrderStatus.CANCELLED,
+            OrderCause.NOTHING_LEFT: OrderStatus.CANCELLED,
         },
         OrderStatus.PARTLY_SHIPPED: {
             OrderCause.SHIP_PART: OrderStatus.PARTLY_SHIPPED,
             OrderCause.SHIP: OrderStatus.SHIPPED,
             OrderCause.GIVE_UP_REST: OrderStatus.SHIPPED,
+            OrderCause.TURN_BACK: OrderStatus.TURNED_BACK,
         },
         OrderStatus.SHIPPED: {
             OrderCause.DELIVER: OrderStatus.DELIVERED,
             OrderCause.CONFIRM: OrderStatus.COMPLETED,
+            OrderCause.TURN_BACK: OrderStatus.TURNED_BACK,
         },
-        OrderStatus.DELIVERED: {OrderCause.CONFIRM: OrderStatus.COMPLETED},
+        OrderStatus.TURNED_BACK: {
+            OrderCause.SHIP_PART: OrderStatus.TURNED_BACK,
+            OrderCause.SHIP: OrderStatus.SHIPPED,
+            OrderCause.REACH: OrderStatus.SHIPPED,
+            OrderCause.DELIVER: OrderStatus.DELIVERED,
+            OrderCause.TURN_BACK: OrderStatus.TURNED_BACK,
+            OrderCause.GIVE_UP_REST: OrderStatus.SHIPPED,
+            OrderCause.CANCEL: OrderStatus.CANCELLED,
+            OrderCause.NOTHING_LEFT: OrderStatus.CANCELLED,
+        },
+        OrderStatus.DELIVERED: {
+            OrderCause.CONFIRM: OrderStatus.COMPLETED,
+            OrderCause.TURN_BACK: OrderStatus.TURNED_BACK,
+        },
         OrderStatus.COMPLETED: {},
         OrderStatus.CANCELLED: {},
     },
@@ -109,6 +134,7 @@ ORDER = StateMachine(
         OrderStatus.PAID: (timedelta(days=15), OrderCause.MERCHANT_SILENT),
         OrderStatus.PARTLY_SHIPPED: (timedelta(days=15), OrderCause.GIVE_UP_REST),
         OrderStatus.SHIPPED: (timedelta(days=15), OrderCause.CONFIRM),
+        OrderStatus.TURNED_BACK: (timedelta(days=15), OrderCause.GIVE_UP_REST),
         OrderStatus.DELIVERED: (timedelta(days=7), OrderCause.CONFIRM),
     },
 )
@@ -120,6 +146,12 @@ class Stock(StrEnum):
     HELD = "held"
     COMMITTED = "committed"
     RELEASED = "released"
+
+
+STANDS_STILL = (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
+"""States that do not time out while a complaint is open: an order does not confirm itself over it."""
+LEFT_AT_LEAST = timedelta(days=3)
+"""How long a buyer has at least to look at a parcel once the last complaint is closed."""
 
 
 class PaymentMismatch(Conflict):
@@ -181,6 +213,8 @@ class Parcel:
     shipment_id: str
     lines: tuple[tuple[str, int], ...]
     delivered_at: datetime | None = None
+    turned_back_at: datetime | None = None
+    """When it was refused or sent back: its units are not with the buyer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +282,20 @@ class Order:
     parcels: tuple[Parcel, ...] = ()
     history: tuple[Change, ...] = ()
     version: int = 0
+    never_left: tuple[tuple[str, int], ...] = ()
+    """Units of each line that will not be sent and never were: they are back in stock."""
+    came_back: tuple[tuple[str, int], ...] = ()
+    """Units whose parcel turned back and that will not be sent again: a merchant looks at them before they are sold."""
+    refunded_units: tuple[tuple[str, int], ...] = ()
+    """Units of each line whose money went back, left or not."""
+    refunding: tuple[tuple[str, int], ...] = ()
+    """Refunds under way: the first number of each, and its minor units."""
+    held_by: tuple[str, ...] = ()
+    """Open complaints about it."""
+    held_since: datetime | None = None
+    """Since when they have kept the current state from timing out."""
+    longer: timedelta = timedelta()
+    """By how much the current state's deadline was put off."""
 
     @property
     def goods(self) -> Money:
@@ -256,8 +304,28 @@ class Order:
 
     @property
     def due_at(self) -> datetime | None:
-        """Return when the current state times out."""
-        return ORDER.due_at(self.status, self.since)
+        """Return when the current state times out; at once where nothing can be sent and the buyer has nothing."""
+        if self.status in STANDS_STILL and self.held_by:
+            return None
+        if self.may_be_sent and not self.unshipped() and not any(self.kept().values()):
+            return self.since
+        due_at = ORDER.due_at(self.status, self.since)
+        return due_at + self.longer if due_at else None
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Say whether its state lets a merchant send something."""
+        return ORDER.takes(self.status, OrderCause.SHIP)
+
+    @property
+    def under_way(self) -> Money:
+        """Return how much is on its way back to the buyer."""
+        return Money(sum(minor for _, minor in self.refunding), self.total.currency)
+
+    @property
+    def is_paid_back(self) -> bool:
+        """Say whether all its money went back, or is on its way."""
+        return 0 < self.total.minor <= self.refunded.minor + self.under_way.minor
 
     @property
     def paid_at(self) -> datetime | None:
@@ -275,13 +343,31 @@ class Order:
         """Return over how many buckets each SKU's stock was spread when it was ordered."""
         return {line.sku_id: line.bucket_count for line in self.lines}
 
-    def unshipped(self) -> dict[str, int]:
-        """Return the units of each line that no shipment holds yet; lines with none are absent."""
-        left = {line.line_id: line.quantity for line in self.lines}
+    def kept(self) -> dict[str, int]:
+        """Return the units of each line in parcels that did not turn back."""
+        found = {line.line_id: 0 for line in self.lines}
         for parcel in self.parcels:
-            for line_id, quantity in parcel.lines:
-                left[line_id] -= quantity
+            if parcel.turned_back_at is None:
+                for line_id, quantity in parcel.lines:
+                    found[line_id] = found.get(line_id, 0) + quantity
+        return found
+
+    def given_up(self) -> dict[str, int]:
+        """Return the units of each line that will not be sent; lines with none are absent."""
+        found: dict[str, int] = {}
+        for line_id, quantity in (*self.never_left, *self.came_back):
+            found[line_id] = found.get(line_id, 0) + quantity
+        return found
+
+    def unsent(self) -> dict[str, int]:
+        """Return the units of each line that are neither with the buyer nor given up; lines with none are absent."""
+        kept, given_up = self.kept(), self.given_up()
+        left = {line.line_id: line.quantity - kept[line.line_id] - given_up.get(line.line_id, 0) for line in self.lines}
         return {line_id: quantity for line_id, quantity in left.items() if quantity > 0}
+
+    def unshipped(self) -> dict[str, int]:
+        """Return the units of each line that may be sent: none of an order whose money is all back."""
+        return {} if self.is_paid_back else self.unsent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,20 +376,6 @@ class Sale:
 
     purchase: Purchase
     orders: tuple[Order, ...]
-
-
-def remembered(history: Sequence[Change], intent: str, fingerprint: str) -> bool:
-    """Say whether this very request already made its change.
-
-    Raises:
-        IdempotencyKeyReused: if its key made a change with another body.
-    """
-    for change in history:
-        if intent and change.intent == intent:
-            if change.fingerprint != fingerprint:
-                raise IdempotencyKeyReused
-            return True
-    return False
 
 
 def move_purchase(purchase: Purchase, cause: PurchaseCause, change: Change) -> Purchase:
@@ -325,8 +397,11 @@ def move_order(order: Order, cause: OrderCause, change: Change) -> Order:
     """
     status = ORDER.next(order.status, cause)
     noted = replace(change, status=status)
-    since = order.since if status is order.status else change.at
-    return replace(order, status=status, since=since, history=(*order.history, noted))
+    moved = replace(order, status=status, history=(*order.history, noted))
+    if status is order.status:
+        return moved
+    held_since = change.at if order.held_by else None
+    return replace(moved, since=change.at, held_since=held_since, longer=timedelta())
 
 
 def pay(sale: Sale, *, payment_id: str, captured: Money, at: datetime, by: str) -> Sale:
@@ -363,15 +438,6 @@ def release(sale: Sale, *, expired: bool, change: Change) -> Sale:
     )
 
 
-def cancel_paid(order: Order, cause: OrderCause, change: Change) -> Order:
-    """Cancel a paid order of which nothing was shipped; its money goes back, its units are free again.
-
-    Raises:
-        IllegalTransition: if it is not in that state.
-    """
-    return replace(move_order(order, cause, change), stock=Stock.RELEASED)
-
-
 def ship(order: Order, *, shipment_id: str, lines: Sequence[tuple[str, int]], change: Change) -> Order:
     """Add a parcel of some units; shipped once no unit is left.
 
@@ -395,41 +461,52 @@ def ship(order: Order, *, shipment_id: str, lines: Sequence[tuple[str, int]], ch
 
 
 def deliver(order: Order, *, shipment_id: str, at: datetime, by: str, heard_at: datetime | None = None) -> Order:
-    """Note that a parcel arrived; delivered once all have and none is missing. Any other state keeps its own.
+    """Note that a parcel arrived, also one that had turned back before.
 
-    ``at`` is the carrier's word; the order is delivered, and the buyer's time runs, since we heard it.
+    Delivered once all have and none is missing; a state that takes no news of parcels keeps its own. ``at`` is the
+    carrier's word; the order is delivered, and the buyer's time runs, since we heard it.
     """
     heard = heard_at or at
     shipped = next((entry.at for entry in order.history if entry.note == shipment_id), order.placed_at)
-    arrived = max(at, shipped)
     parcels = tuple(
-        replace(parcel, delivered_at=arrived)
-        if parcel.shipment_id == shipment_id and not parcel.delivered_at
+        replace(parcel, delivered_at=max(at, shipped), turned_back_at=None)
+        if parcel.shipment_id == shipment_id and not parcel.delivered_at and not _turned_later(parcel, at)
         else parcel
         for parcel in order.parcels
     )
-    noted = replace(order, parcels=parcels)
-    if order.status is OrderStatus.SHIPPED and all(parcel.delivered_at for parcel in parcels):
-        return move_order(noted, OrderCause.DELIVER, Change(status="", at=heard, by=by))
-    return noted
+    return arrived(replace(order, parcels=parcels), Change(status="", at=heard, by=by))
 
 
-def refund(order: Order, *, refund_id: str, amount: Money) -> Order:
-    """Add a refund that has gone through, once."""
+def _turned_later(parcel: Parcel, at: datetime) -> bool:
+    return parcel.turned_back_at is not None and parcel.turned_back_at >= at
+
+
+def arrived(order: Order, change: Change) -> Order:
+    """Return the order delivered if all that was sent has arrived; shipped again if what had turned back goes on."""
+    if not ORDER.takes(order.status, OrderCause.DELIVER) or order.unshipped() or not any(order.kept().values()):
+        return order
+    if all(parcel.delivered_at or parcel.turned_back_at for parcel in order.parcels):
+        return move_order(order, OrderCause.DELIVER, change)
+    if ORDER.takes(order.status, OrderCause.REACH):
+        return move_order(order, OrderCause.REACH, change)
+    return order
+
+
+def refund(order: Order, *, refund_id: str, amount: Money, origin: str = "") -> Order:
+    """Add a refund that has gone through, once; ``origin`` is its first number, where it was renewed."""
     if refund_id in order.refunds:
         return order
-    return replace(order, refunded=order.refunded + amount, refunds=(*order.refunds, refund_id))
+    refunding = tuple(part for part in order.refunding if part[0] not in (refund_id, origin))
+    return replace(order, refunded=order.refunded + amount, refunds=(*order.refunds, refund_id), refunding=refunding)
 
 
-def take_back_refund(order: Order, *, refund_id: str, amount: Money) -> Order:
-    """Subtract a refund that had gone through and came back, once. It must have been added before."""
+def take_back_refund(order: Order, *, refund_id: str, amount: Money, origin: str = "") -> Order:
+    """Subtract a refund that had gone through and came back, once. It must have been added before.
+
+    It is under way again: an operator renews it.
+    """
     mark = f"-{refund_id}"
     if mark in order.refunds:
         return order
-    return replace(order, refunded=order.refunded - amount, refunds=(*order.refunds, mark))
-
-
-def rest_value(order: Order, left: Mapping[str, int]) -> Money:
-    """Return what the given units of each line were charged: whole lines exactly, parts rounded down to the fen."""
-    minor = sum(line.total.minor * left.get(line.line_id, 0) // line.quantity for line in order.lines)
-    return Money(minor, order.total.currency)
+    refunding = (*order.refunding, (origin or refund_id, amount.minor))
+    return replace(order, refunded=order.refunded - amount, refunds=(*order.refunds, mark), refunding=refunding)

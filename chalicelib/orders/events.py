@@ -61,7 +61,18 @@ class OrderCompleted(OrderEvent, frozen=True, tag="order.completed"):
     """The buyer confirmed receipt, or the time for it ran out."""
 
 
+class OrderTurnedBack(OrderEvent, frozen=True, tag="order.turned_back"):
+    """A parcel was refused or is on its way back: the merchant sends its units again, or their money goes back."""
+
+    shipment_id: str
+
+    @property
+    def subject(self) -> str:
+        """The order and the parcel."""
+        return f"{self.order_id}#{self.shipment_id}"
+
+
 class OrderCancelled(OrderEvent, frozen=True, tag="order.cancelled"):
-    """The order ended unshipped."""
+    """The order ended, and the buyer has nothing of it."""
 
     why: str

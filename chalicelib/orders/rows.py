@@ -6,6 +6,8 @@ behind the head (``ord_…_01~lines``), written once.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
@@ -57,6 +59,11 @@ class _ParcelDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     shipment_id: str
     lines: tuple[tuple[str, int], ...]
     delivered_ms: int = 0
+    turned_back_ms: int = 0
+
+
+NO_PARCEL = "none"
+"""Rows of old keep units that were given up in a parcel of this name; they never went back to stock."""
 
 
 class _PurchaseDoc(msgspec.Struct, omit_defaults=True):
@@ -78,6 +85,13 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     parcels: tuple[_ParcelDoc, ...] = ()
     refunded_minor: int = 0
     refunds: tuple[str, ...] = ()
+    never_left: tuple[tuple[str, int], ...] = ()
+    came_back: tuple[tuple[str, int], ...] = ()
+    refunded_units: tuple[tuple[str, int], ...] = ()
+    refunding: tuple[tuple[str, int], ...] = ()
+    held_by: tuple[str, ...] = ()
+    held_ms: int = 0
+    longer_s: int = 0
 
 
 class BuyerIndex(GlobalSecondaryIndex["OrderRow"]):
@@ -103,7 +117,7 @@ class MerchantIndex(GlobalSecondaryIndex["OrderRow"]):
 
 
 class ToShipIndex(GlobalSecondaryIndex["OrderRow"]):
-    """Sparse: orders of a merchant that wait to be shipped."""
+    """Sparse: orders of a merchant of which something waits to be sent."""
 
     class Meta:
         index_name = "to_ship"
@@ -270,7 +284,7 @@ def order_rows(order: Order) -> tuple[OrderRow, LinesRow | None]:
 
 
 def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
-    to_ship = order.status in (OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED)
+    to_ship = order.may_be_sent and bool(order.unshipped())
     row = OrderRow(
         purchase_id=order.purchase_id,
         id=order.order_id,
@@ -291,11 +305,23 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             commission_bps=order.commission_bps,
             history=tuple(_change_doc(change) for change in order.history),
             parcels=tuple(
-                _ParcelDoc(parcel.shipment_id, parcel.lines, epoch_ms_or_none(parcel.delivered_at) or 0)
+                _ParcelDoc(
+                    parcel.shipment_id,
+                    parcel.lines,
+                    epoch_ms_or_none(parcel.delivered_at) or 0,
+                    epoch_ms_or_none(parcel.turned_back_at) or 0,
+                )
                 for parcel in order.parcels
             ),
             refunded_minor=order.refunded.minor,
             refunds=order.refunds,
+            never_left=order.never_left,
+            came_back=order.came_back,
+            refunded_units=order.refunded_units,
+            refunding=order.refunding,
+            held_by=order.held_by,
+            held_ms=epoch_ms_or_none(order.held_since) or 0,
+            longer_s=int(order.longer.total_seconds()),
         ),
         lines=lines,
         version=order.version,
@@ -328,9 +354,26 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         refunded=Money(doc.refunded_minor, currency),
         refunds=doc.refunds,
         parcels=tuple(
-            Parcel(parcel.shipment_id, parcel.lines, from_epoch_ms_or_none(parcel.delivered_ms))
+            Parcel(
+                parcel.shipment_id,
+                parcel.lines,
+                from_epoch_ms_or_none(parcel.delivered_ms),
+                from_epoch_ms_or_none(parcel.turned_back_ms),
+            )
             for parcel in doc.parcels
+            if parcel.shipment_id != NO_PARCEL
         ),
         history=tuple(_change(change) for change in doc.history),
         version=int(row.version),
+        never_left=doc.never_left or _given_up_of_old(doc),
+        came_back=doc.came_back,
+        refunded_units=doc.refunded_units,
+        refunding=doc.refunding,
+        held_by=doc.held_by,
+        held_since=from_epoch_ms_or_none(doc.held_ms),
+        longer=timedelta(seconds=doc.longer_s),
     )
+
+
+def _given_up_of_old(doc: _OrderDoc) -> tuple[tuple[str, int], ...]:
+    return tuple(line for parcel in doc.parcels if parcel.shipment_id == NO_PARCEL for line in parcel.lines)

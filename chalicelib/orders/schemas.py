@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.orders.domain import Change, Contact, Order, Purchase, Sale
+from chalicelib.orders.domain import Change, Contact, Order, OrderStatus, Purchase, PurchaseStatus, Sale
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
 
 
@@ -38,6 +40,8 @@ class ParcelView(Schema):
     shipment_id: str
     lines: dict[str, int]
     delivered_at: Timestamp | None = None
+    turned_back_at: Timestamp | None = None
+    """When it was refused or sent back: its units are to be sent again, or their money goes back."""
 
 
 class ContactView(Schema):
@@ -82,9 +86,15 @@ class OrderView(Schema):
     discount: MoneyView
     total: MoneyView
     refunded: MoneyView
+    """What went back to the buyer."""
+    refunding: MoneyView
+    """What is on its way back besides."""
     placed_at: Timestamp
     due_at: Timestamp | None = None
+    """When the state times out; none while an open complaint keeps the order from confirming itself."""
     parcels: list[ParcelView]
+    given_up: dict[str, int]
+    """Units of lines that will not be sent (any more): their money is back, or on its way."""
     history: list[ChangeView]
     contact: ContactView | None = None
 
@@ -117,15 +127,27 @@ class OrderView(Schema):
             discount=MoneyView.of(order.discount),
             total=MoneyView.of(order.total),
             refunded=MoneyView.of(order.refunded),
+            refunding=MoneyView.of(order.under_way),
             placed_at=order.placed_at,
             due_at=order.due_at,
             parcels=[
-                ParcelView(shipment_id=parcel.shipment_id, lines=dict(parcel.lines), delivered_at=parcel.delivered_at)
+                ParcelView(
+                    shipment_id=parcel.shipment_id,
+                    lines=dict(parcel.lines),
+                    delivered_at=parcel.delivered_at,
+                    turned_back_at=parcel.turned_back_at,
+                )
                 for parcel in order.parcels
             ],
-            history=[_change(change) for change in order.history],
+            given_up=order.given_up(),
+            history=_history(OrderStatus.PLACED, order.placed_at, order.history),
             contact=ContactView.of(contact) if contact else None,
         )
+
+
+def _history(first: str, at: datetime, changes: Sequence[Change]) -> list[ChangeView]:
+    """Return the placement, which is kept as a time of its own, and all that changed since."""
+    return [ChangeView(status=first, at=at), *map(_change, changes)]
 
 
 def _change(change: Change) -> ChangeView:
@@ -160,7 +182,7 @@ class PurchaseView(Schema):
             order_ids=list(purchase.order_ids),
             settled_by=purchase.settled_by,
             contact=ContactView.of(purchase.contact) if purchase.contact else None,
-            history=[_change(change) for change in purchase.history],
+            history=_history(PurchaseStatus.AWAITING_PAYMENT, purchase.placed_at, purchase.history),
             orders=[OrderView.of(order) for order in sale.orders] if sale else None,
         )
 

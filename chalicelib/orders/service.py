@@ -9,8 +9,10 @@ from typing import Any
 
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
+from chalicelib.kernel.events import Event
+from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
-from chalicelib.orders import domain, events, store
+from chalicelib.orders import domain, events, store, units
 from chalicelib.orders.domain import (
     PURCHASE,
     Change,
@@ -27,9 +29,9 @@ from chalicelib.orders.domain import (
     Sale,
     Stock,
     TooManyAttempts,
-    remembered,
 )
 from chalicelib.orders.store import OrderPage
+from chalicelib.orders.units import PaidBack, freed
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
@@ -43,13 +45,19 @@ __all__ = [
     "OrderPage",
     "OrderStatus",
     "OverShipped",
+    "PaidBack",
     "PaymentMismatch",
     "Purchase",
     "PurchaseStatus",
     "Sale",
     "Stock",
+    "freed",
     "remembered",
 ]
+
+
+REFUNDED = "refunded"
+"""The note of a change that a refund made."""
 
 
 def change(*, note: str = "", intent: Intent | None = None, at: datetime | None = None) -> Change:
@@ -187,11 +195,6 @@ def check_releasable(purchase: Purchase, *, expired: bool) -> None:
     PURCHASE.next(purchase.status, PurchaseCause.EXPIRE if expired else PurchaseCause.CANCEL)
 
 
-def rest_value(order: Order) -> Money:
-    """Return what the units that no shipment holds were charged."""
-    return domain.rest_value(order, order.unshipped())
-
-
 def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at: datetime) -> None:
     """Mark the purchase and all its orders paid, in the capture's own work.
 
@@ -222,28 +225,65 @@ def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | Non
     return ended
 
 
-def cancel_paid(work: UnitOfWork, order: Order, *, silent: bool, intent: Intent | None = None, note: str = "") -> Order:
-    """Cancel a paid, unshipped order in the work that also refunds it and gives its stock back.
+def pay_back(work: UnitOfWork, order: Order, paid: PaidBack) -> Order:
+    """Note a refund that is asked for, in its own work; what it pays back unsent is given up.
+
+    The caller gives back to stock what that frees (:func:`freed`).
+    """
+    after = units.pay_back(order, paid, change(note=REFUNDED))
+    store.save_order(work, after, _told_of_end(order, after))
+    return after
+
+
+def _told_of_end(before: Order, after: Order) -> list[Event]:
+    """Return what a refund's effect on its order tells: it ended, or goes on without the rest."""
+    if after.status is before.status:
+        return []
+    if after.status is OrderStatus.CANCELLED:
+        return [events.OrderCancelled(order_id=after.order_id, why=OrderCause.NOTHING_LEFT.value)]
+    return [events.OrderShipped(order_id=after.order_id)] if after.status is OrderStatus.SHIPPED else []
+
+
+def check_ends(order: Order, cause: OrderCause) -> None:
+    """Refuse before money and stock are looked at.
 
     Raises:
-        IllegalTransition: if it is not in that state.
+        IllegalTransition: if the order cannot be called off so now.
     """
-    cause = OrderCause.MERCHANT_SILENT if silent else OrderCause.CANCEL
-    cancelled = domain.cancel_paid(order, cause, change(note=note, intent=intent))
+    domain.ORDER.next(order.status, cause)
+
+
+def ended_by_refund(order: Order) -> bool:
+    """Say whether a refund of everything has ended the order: whoever calls it off then gets what they want."""
+    return order.status is OrderStatus.CANCELLED and bool(order.history) and order.history[-1].note == REFUNDED
+
+
+def cancel_paid(
+    work: UnitOfWork,
+    order: Order,
+    *,
+    cause: OrderCause,
+    paid: PaidBack | None,
+    intent: Intent | None = None,
+    note: str = "",
+) -> Order:
+    """Cancel an order of which the buyer has nothing, in the work that also refunds it and gives its stock back.
+
+    Raises:
+        IllegalTransition: if it is not in such a state.
+    """
+    cancelled = units.cancelled(order, cause, paid, change(note=note, intent=intent))
     store.save_order(work, cancelled, [events.OrderCancelled(order_id=order.order_id, why=cause.value)])
     return cancelled
 
 
-def give_up_rest(work: UnitOfWork, order: Order) -> Order:
-    """Let a partly shipped order go on as shipped, in the work that also refunds what is missing.
+def give_up_rest(work: UnitOfWork, order: Order, *, paid: PaidBack | None) -> Order:
+    """Let an order go on as shipped without what was not sent, in the work that also refunds that and frees its stock.
 
     Raises:
         IllegalTransition: if it is not partly shipped.
     """
-    moved = domain.move_order(order, OrderCause.GIVE_UP_REST, change(note="rest refunded"))
-    lines = tuple(sorted(order.unshipped().items()))
-    parcels = (*moved.parcels, domain.Parcel("none", lines, delivered_at=clock.now()))
-    shipped = replace(moved, parcels=parcels)
+    shipped = units.without_rest(order, paid, change(note="rest refunded"))
     store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id)])
     return shipped
 
@@ -281,12 +321,34 @@ def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
     return racing(record)
 
 
-def record_refund(order_id: str, refund_id: str, amount: Money) -> Order:
-    """Note a refund that went through, once however often it is told."""
-    return racing(lambda: _noted(order_id, lambda order: domain.refund(order, refund_id=refund_id, amount=amount)))
+def record_turn_back(order_id: str, shipment_id: str, at: datetime) -> Order:
+    """Note that a parcel was refused or is on its way back, once however often it is told."""
+
+    def record() -> Order:
+        order = store.load_order(order_id)
+        noted = change(note=shipment_id)
+        turned = units.turn_back(order, shipment_id=shipment_id, at=at, change=noted)
+        if turned is order:
+            return order
+        moved = turned.status is OrderStatus.TURNED_BACK is not order.status
+        with UnitOfWork() as work:
+            told: list[Event] = [events.OrderTurnedBack(order_id=order_id, shipment_id=shipment_id)] if moved else []
+            store.save_order(work, turned, told)
+        return replace(turned, version=order.version + 1)
+
+    return racing(record)
 
 
-def take_back_refund(order_id: str, refund_id: str, amount: Money) -> Order:
+def record_refund(order_id: str, refund_id: str, amount: Money, *, origin: str = "") -> Order:
+    """Note a refund that went through, once however often it is told; ``origin`` is its first number."""
+
+    def add(order: Order) -> Order:
+        return domain.refund(order, refund_id=refund_id, amount=amount, origin=origin)
+
+    return racing(lambda: _noted(order_id, add))
+
+
+def take_back_refund(order_id: str, refund_id: str, amount: Money, *, origin: str = "") -> Order:
     """Note that a refund which had gone through came back, once however often it is told.
 
     Raises:
@@ -296,7 +358,7 @@ def take_back_refund(order_id: str, refund_id: str, amount: Money) -> Order:
     def take_back(order: Order) -> Order:
         if refund_id not in order.refunds:
             raise RetryLater("the refund is not noted yet", delay_s=5)
-        return domain.take_back_refund(order, refund_id=refund_id, amount=amount)
+        return domain.take_back_refund(order, refund_id=refund_id, amount=amount, origin=origin)
 
     return racing(lambda: _noted(order_id, take_back))
 
@@ -311,8 +373,22 @@ def _noted(order_id: str, change: Callable[[Order], Order]) -> Order:
     return replace(changed, version=order.version + 1)
 
 
+def hold(work: UnitOfWork, order: Order, complaint_id: str) -> None:
+    """Keep an order from confirming itself, in the work that opens a complaint about it."""
+    held = units.hold(order, complaint_id, now=clock.now())
+    if held is not order:
+        store.save_order(work, held)
+
+
+def let_go(work: UnitOfWork, order: Order, complaint_id: str) -> None:
+    """Let an order's deadline run on, in the work that closes a complaint about it."""
+    free = units.let_go(order, complaint_id, now=clock.now())
+    if free is not order:
+        store.save_order(work, free)
+
+
 def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
-    """Confirm receipt as the buyer.
+    """Confirm receipt as the buyer, also while a complaint is open: that is the buyer's own word, and it stays open.
 
     Raises:
         NotFound: if it is not this buyer's.

@@ -444,6 +444,10 @@ class Refund:
     lines: tuple[tuple[str, int], ...] = ()
     """Units of the order's lines that it pays back; none for a refund by amount."""
     freight: bool = False
+    line: str = ""
+    """The order's line that an amount is about, where it is about one."""
+    compensation: bool = False
+    """Whether it is for goods that came, or for no goods: what has not left is still owed beside it."""
     by: str = ""
     """The operator who asked for it, where one did."""
     approved_by: str = ""

@@ -19,6 +19,7 @@ from chalicelib.payments.domain import (
     RefundStatus,
     Story,
 )
+from chalicelib.payments.paid_back import tally
 from chalicelib.payments.ports import NO_LIMIT, Inquirer, Limits, RefundOutcome
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -163,6 +164,8 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     done = domain.moved(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)
     done = replace(done, booked_on=billing.booked_on(payment.provider, report.at or now))
     refunds.give_back(work, story, reserved, done)
+    order = refund_requests.order_of(quarantined.purchase_id, order_id)
+    refund_requests.note_on_order(work, order, tally(order, story.refunds), done)
     return done
 
 

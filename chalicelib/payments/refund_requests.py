@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
+from chalicelib.orders.service import Order, PaidBack
 from chalicelib.payments import domain, events, providers, quarantine, refunds, store
 from chalicelib.payments.domain import (
     REFUND,
@@ -21,6 +24,7 @@ from chalicelib.payments.domain import (
     Story,
     Wish,
 )
+from chalicelib.payments.paid_back import Tally, owed_for, tally, units_for
 from chalicelib.runtime import log
 from chalicelib.runtime.config import setting
 from chalicelib.runtime.db.races import racing
@@ -40,6 +44,9 @@ def request_refund(
     up_to: bool = False,
     lines: tuple[tuple[str, int], ...] = (),
     freight: bool = False,
+    line: str = "",
+    compensation: bool = False,
+    units: int | None = None,
     by: str = "",
     approved_by: str = "",
     about: str = "",
@@ -51,68 +58,174 @@ def request_refund(
     another way (:mod:`chalicelib.payments.offline`): what ends an order or a complaint never fails over that. An
     operator's own wish is refused then, unless it says ``offline``.
 
-    The same cause again is the same refund. One call a work: two would write the payment's row twice.
+    The same cause again is the same refund. One call a work: two would write the payment's row twice. The order's row
+    is written too: units that it pays back before they have left will not be sent and are in stock again.
     ``up_to``: what other refunds have left of the order and the payment, at most ``amount``; no refund ("") if nothing.
     What a dispute withholds of it is kept for an operator, who gives it back if the bank decides for us.
+    ``line``: what the amount is about. Unless it is ``compensation`` it pays back so many ``units`` of the line that
+    have not left, or as many whole ones as it is worth.
     Losing a race against another refund is a ``ConcurrentUpdate`` of the work: read again and repeat.
 
     Raises:
         UnknownPayment: if there is no such payment.
-        RefundRefused: if there is no such money left on the payment or the order, or (for an operator's wish) the
-            provider would not take it, or would take what is to be paid ``offline``.
+        RefundRefused: if there is no such money left on the payment, the order or the line, or (for an operator's wish)
+            the provider would not take it, or would take what is to be paid ``offline``.
     """
     story = store.load_story(purchase_id)
     payment = story.payment(payment_id)
     token = ids.digest(cause)
-    earlier = story.refunds_of(payment_id)
-    for refund in earlier:
+    for refund in story.refunds_of(payment_id):
         if refund.cause == token:
             return refund.refund_id
+    order = order_of(purchase_id, order_id)
     if up_to:
-        owed = _left(story, payment, order_id, amount)
-        amount = _undisputed(payment, owed)
-        if amount != owed:  # Nobody asks for it again: should the bank decide for us, the buyer has neither.
-            told = {"order_id": order_id or "", "amount": (owed - amount).text(), "cause": cause}
-            quarantine.put_aside_with(work, payment, "refund_withheld", **told)
+        amount = _withholding(work, payment, order, _left(story, payment, order, amount), cause)
         if not amount:
             return ""
     if payment.status is not PaymentStatus.CAPTURED:
         raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
     if by and not approved_by:
         _check_limit(story, amount)
-    given = Wish(order_id or "", reason, lines=lines, freight=freight)
+    given = Wish(order.order_id, reason, lines=lines, freight=freight)
     if (lines or freight) and worth_of(story, purchase_id, given) != amount:
         raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
-    now = clock.now()
+    made = tally(order, story.refunds)
+    if line and not compensation:
+        lines = _unsent(made, line, amount, units)
     wished = bool(by) and not about
     reserved = domain.hold(payment, amount)
     why = check_way(story, payment, offline=offline, must=wished)
-    within_order(story, purchase_id, order_id, amount)
-    refund = Refund(
-        refund_id=domain.next_refund_id(story, purchase_id, wished=wished),
-        purchase_id=purchase_id,
-        payment_id=payment_id,
-        order_id=order_id,
-        amount=amount,
-        status=REFUND.initial,
-        reason=reason[:80],
-        cause=token,
-        requested_at=now,
-        due_at=REFUND.due_at(REFUND.initial, now),
-        since=now,
+    refund = _new(story, payment, order, amount, reason=reason, cause=token, wished=wished)
+    refund = replace(
+        refund,
         fingerprint=fingerprint,
         lines=lines,
         freight=freight,
+        line=line,
+        compensation=compensation,
         by=by,
         approved_by=approved_by,
         about=about,
     )
+    within_order(story, purchase_id, order_id, amount, order)
+    within_lines(made, refund)
+    _write(work, story, reserved, refund, why=why)
+    note_on_order(work, order, made, refund)
+    return refund.refund_id
+
+
+def request_rest(
+    work: UnitOfWork, order: Order, *, payment_id: str, cause: str, units: Mapping[str, int] | None = None
+) -> PaidBack | None:
+    """Ask for what an order that ends still owes its buyer, or, where it goes on without some ``units``, for those.
+
+    Neither an operator's earlier refund nor a complaint's may stop the order, or be paid twice: what went back before
+    is set against it. None if nothing is owed. The caller writes the order's row.
+
+    Raises:
+        UnknownPayment, RefundRefused: as :func:`request_refund`.
+    """
+    story = store.load_story(order.purchase_id)
+    payment = story.payment(payment_id)
+    made = tally(order, story.refunds)
+    everything = {line.line_id: line.quantity for line in order.lines}
+    owed, lines = owed_for(made, units if units is not None else everything)
+    if units is None:
+        owed = made.left()
+    wanted = Money(owed, order.total.currency)
+    amount = _withholding(work, payment, order, _left(story, payment, order, wanted), cause)
+    if not amount:
+        return None
+    if payment.status is not PaymentStatus.CAPTURED:
+        raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
+    refund = _new(story, payment, order, amount, reason=cause.split("#", maxsplit=1)[0], cause=ids.digest(cause))
+    refund = replace(refund, lines=lines, freight=units is None and bool(order.freight) and not made.freight)
+    why = check_way(story, payment, offline=False, must=False)
+    _write(work, story, domain.hold(payment, amount), refund, why=why)
+    return PaidBack(refund.refund_id, amount, lines)
+
+
+def order_of(purchase_id: str, order_id: str | None) -> Order:
+    """Return the order that a refund is for.
+
+    Raises:
+        RefundRefused: if it is none of the purchase's.
+    """
+    if order_id is None or ids.parent_id("pur", order_id) != purchase_id:
+        raise RefundRefused(why="no_order", left=0)
+    return orders.load_order(order_id)
+
+
+def _withholding(work: UnitOfWork, payment: Payment, order: Order, owed: Money, cause: str) -> Money:
+    """Return what of a sum that is owed no dispute withholds; the rest is kept for an operator."""
+    amount = _undisputed(payment, owed)
+    if amount != owed:  # Nobody asks for it again: should the bank decide for us, the buyer has neither.
+        told = {"order_id": order.order_id, "amount": (owed - amount).text(), "cause": cause}
+        quarantine.put_aside_with(work, payment, "refund_withheld", **told)
+    return amount
+
+
+def _unsent(made: Tally, line_id: str, amount: Money, units: int | None) -> tuple[tuple[str, int], ...]:
+    """Return the units of a line that have not left and that an amount about it pays back."""
+    unsent = made.order.unsent().get(line_id, 0) if made.order.may_be_sent else 0
+    if units is not None and units > unsent:
+        raise RefundRefused(why="more_units_than_unsent", left=unsent)
+    for line in made.order.lines:
+        if line.line_id == line_id:
+            count = units if units is not None else units_for(made, line, amount, unsent=unsent)
+            return ((line_id, count),) if count else ()
+    return ()
+
+
+def _new(
+    story: Story, payment: Payment, order: Order, amount: Money, *, reason: str, cause: str, wished: bool = False
+) -> Refund:
+    now = clock.now()
+    return Refund(
+        refund_id=domain.next_refund_id(story, order.purchase_id, wished=wished),
+        purchase_id=order.purchase_id,
+        payment_id=payment.payment_id,
+        order_id=order.order_id,
+        amount=amount,
+        status=REFUND.initial,
+        reason=reason[:80],
+        cause=cause,
+        requested_at=now,
+        due_at=REFUND.due_at(REFUND.initial, now),
+        since=now,
+    )
+
+
+def _write(work: UnitOfWork, story: Story, reserved: Payment, refund: Refund, *, why: str) -> None:
+    """Write the refund and what it reserves; ``why`` says that the provider cannot give it back: then it is owed."""
     store.save_payment(work, reserved)
     if why:
-        refunds.owe(work, story, reserved, domain.owed(refund, now=now, why=why, unsent=True))
+        refunds.owe(work, story, reserved, domain.owed(refund, now=refund.requested_at, why=why, unsent=True))
     else:
         write_request(work, reserved, refund)
-    return refund.refund_id
+
+
+def note_on_order(work: UnitOfWork, order: Order, made: Tally, refund: Refund) -> None:
+    """Note a refund on its order: that it is under way, and which units are not sent any more and in stock again."""
+    everything = made.left() <= refund.amount.minor
+    paid = PaidBack(refund.refund_id, refund.amount, refund.lines, made.emptied(refund), everything)
+    freed = orders.freed(order, orders.pay_back(work, order, paid))
+    if freed:
+        inventory.put_back(work, freed, buckets=order.buckets())
+
+
+def within_lines(made: Tally, refund: Refund) -> None:
+    """Check that the lines a refund is about, not only the order, have so much left to give back.
+
+    Raises:
+        RefundRefused: if one has not.
+    """
+    after = tally(made.order, (), start=made)
+    after.add(refund)
+    about = {refund.line, *(line_id for line_id, _ in refund.lines)}
+    for line in made.order.lines:
+        if line.line_id in about and after.of_line(line) > line.total.minor:
+            raise RefundRefused(why="more_than_line", left=made.left_of(line.line_id))
 
 
 def check_way(story: Story, payment: Payment, *, offline: bool, must: bool) -> str:
@@ -159,15 +272,16 @@ def approval_limit(currency: str) -> int:
 DEFAULT_ALONE = "CNY:100000,USD:15000,EUR:15000,JPY:20000"
 
 
-def within_order(story: Story, purchase_id: str, order_id: str | None, amount: Money) -> None:
-    """Check that an order, not only the payment, has so much left to give back.
+def within_order(
+    story: Story, purchase_id: str, order_id: str | None, amount: Money, order: Order | None = None
+) -> None:
+    """Check that an order, not only the payment, has so much left to give back; ``order`` if it was read.
 
     Raises:
         RefundRefused: if it has not.
     """
-    if order_id is None or ids.parent_id("pur", order_id) != purchase_id:
-        raise RefundRefused(why="no_order", left=0)
-    left = orders.load_order(order_id).total.minor - _taken(story, order_id)
+    found = order or order_of(purchase_id, order_id)
+    left = found.total.minor - _taken(story, found.order_id)
     if amount.minor > left:
         raise RefundRefused(why="more_than_order", left=left)
 
@@ -180,13 +294,18 @@ def _taken(story: Story, order_id: str) -> int:
     )
 
 
-def _left(story: Story, payment: Payment, order_id: str | None, wanted: Money) -> Money:
-    """Return what may still be refunded of what is wanted: refunds under way count, though no order knows them yet."""
+def _left(story: Story, payment: Payment, order: Order, wanted: Money) -> Money:
+    """Return what may still be refunded of what is wanted: refunds under way count as those that are done."""
     captured = payment.captured.minor if payment.captured else 0
-    left = min(wanted.minor, captured - payment.reserved)
-    if order_id is not None:
-        left = min(left, orders.load_order(order_id).total.minor - _taken(story, order_id))
+    left = min(wanted.minor, captured - payment.reserved, order.total.minor - _taken(story, order.order_id))
     return Money(max(0, left), wanted.currency)
+
+
+def left_for(order: Order, line_id: str, *, done: bool = False) -> Money:
+    """Return how much is left to give back for a line of an order; refunds under way count unless only ``done`` do."""
+    refunds_ = store.load_story(order.purchase_id).refunds
+    counted = [one for one in refunds_ if not done or one.status in domain.DONE]
+    return Money(tally(order, counted).left_of(line_id), order.total.currency)
 
 
 def _undisputed(payment: Payment, owed: Money) -> Money:

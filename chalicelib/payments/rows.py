@@ -268,6 +268,8 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     fingerprint: str = ""
     lines: tuple[tuple[str, int], ...] = ()
     freight: bool = False
+    line: str = ""
+    compensation: bool = False
     by: str = ""
     approved_by: str = ""
     retried_by: str = ""
@@ -320,6 +322,8 @@ def refund_row(refund: Refund) -> RefundRow:
             fingerprint=refund.fingerprint,
             lines=refund.lines,
             freight=refund.freight,
+            line=refund.line,
+            compensation=refund.compensation,
             by=refund.by,
             approved_by=refund.approved_by,
             retried_by=refund.retried_by,
@@ -359,6 +363,8 @@ def refund_of(row: RefundRow) -> Refund:
         fingerprint=doc.fingerprint,
         lines=doc.lines,
         freight=doc.freight,
+        line=doc.line,
+        compensation=doc.compensation,
         by=doc.by,
         approved_by=doc.approved_by,
         retried_by=doc.retried_by,

@@ -48,7 +48,7 @@ from chalicelib.payments.intake import (
 from chalicelib.payments.offline import pay as pay_offline
 from chalicelib.payments.offline import withhold as withhold_refund
 from chalicelib.payments.offline_rules import OfflinePayment
-from chalicelib.payments.refund_requests import approval_limit, request_refund, retry_refund
+from chalicelib.payments.refund_requests import approval_limit, left_for, request_refund, request_rest, retry_refund
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.starts import Wanted, start_payment
@@ -96,6 +96,7 @@ __all__ = [
     "expire_approval",
     "fetch_bill",
     "follow_dispute",
+    "left_for",
     "list_waiting",
     "note_foreign_refund",
     "noticed",
@@ -108,6 +109,7 @@ __all__ = [
     "records",
     "refund_by_operator",
     "request_refund",
+    "request_rest",
     "resolve_quarantined",
     "retry_refund",
     "send_refund",
