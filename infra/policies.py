@@ -168,6 +168,13 @@ def policy_file(name: str) -> str:
     return f"policies/{functions.lambda_name(name)}.json"
 
 
+def _own_part(stage: str, name: str) -> Json:
+    from infra import limits
+
+    own = limits.reserved(stage, name)
+    return {} if own is None else {"reserved_concurrency": own}
+
+
 def chalice_config() -> Json:
     """Return ``.chalice/config.json``."""
     return {
@@ -187,6 +194,7 @@ def chalice_config() -> Json:
                         "iam_policy_file": policy_file(name),
                         "lambda_memory_size": function.memory_mb,
                         "lambda_timeout": function.timeout_s,
+                        **_own_part(stage, name),
                     }
                     for name, function in FUNCTIONS.items()
                 },

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import policies
+from infra import limits, policies
 from tools import package
 
 Json = dict[str, Any]
@@ -59,6 +59,21 @@ def code_bucket(session: Any) -> str:
             },
         )
     return bucket
+
+
+def check_pool(session: Any, stage: str) -> None:
+    """See that the account has the concurrency that this stage shares out.
+
+    Raises:
+        DeployError: with what to ask AWS for.
+    """
+    pool = session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    wanted = limits.LIMITS[stage].pool
+    if limits.LIMITS[stage].reserved and pool < wanted:
+        raise DeployError(
+            f"this account may run {pool} functions at once here and {stage} shares out {wanted}: ask AWS for a higher "
+            f"quota (Service Quotas, Lambda, concurrent executions), or change infra/limits.py"
+        )
 
 
 def upload(session: Any, built: package.Package, say: Say) -> tuple[str, str]:
@@ -185,6 +200,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--public-url", help="where providers and hubs reach the API, if not at API Gateway's own URL")
     parser.add_argument("--alarm-email", help="who is told of alarms")
     parser.add_argument("--storefront-origins", help="comma-separated origins that may upload")
+    parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
+    parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
     parser.add_argument("--out", type=Path, help="folder to build in (.build/<stage>)")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
@@ -205,10 +222,13 @@ def main(arguments: list[str] | None = None) -> int:
             "PublicUrl": options.public_url,
             "AlarmEmail": options.alarm_email,
             "StorefrontOrigins": options.storefront_origins,
+            "MonthlyBudgetUsd": options.monthly_budget,
+            "Firewall": options.firewall,
         }.items()
         if value is not None
     }
     try:
+        check_pool(session, options.stage)
         built = package.build(options.stage, options.out, region=session.region_name, say=say)
         outputs = bring_up(session, built, parameters, say)
     except (package.PackageError, DeployError, ClientError, BotoCoreError) as error:

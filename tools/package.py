@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import functions, policies, stack
+from infra import functions, limits, policies, stack
 
 Json = dict[str, Any]
 ROOT = stack.ROOT
@@ -364,6 +364,7 @@ def finish(template: Json, stage: str) -> Json:
     lambda_names = {
         _logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS
     }
+    consumed = {_logical(name): queue for queue, name in functions.QUEUE_FUNCTIONS.items()}
     for logical, resource in resources.items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
@@ -375,6 +376,8 @@ def finish(template: Json, stage: str) -> Json:
                 if source["Type"] == "SQS":
                     # Chalice never sets it: without it one bad message would bring back its whole batch.
                     source["Properties"]["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+                    at_once = limits.at_once(stage, consumed[logical])
+                    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": at_once}
     for name in functions.FUNCTIONS:
         # Chalice lets the group of the HTTP function refer to a resource that it renames itself.
         group = resources[f"{to_cfn_resource_name(name)}LogGroup"]["Properties"]

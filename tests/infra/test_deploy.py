@@ -120,7 +120,8 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
             outputs = deploy.bring_up(
                 session,
                 built,
-                {"AlarmEmail": "", "StorefrontOrigins": "*"},
+                # The engine knows no budgets.
+                {"AlarmEmail": "", "StorefrontOrigins": "*", "MonthlyBudgetUsd": "0"},
                 say=lambda _: None,
                 poll_s=0.2,
                 address_of=lambda found: _address(running.url, found),

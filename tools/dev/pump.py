@@ -20,6 +20,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, queues
+from infra import streams
 from tools import private
 from tools.dev import functions
 from tools.dev.trail import Trail
@@ -219,15 +220,15 @@ class Pump:
             while not self._stopping.is_set():
                 arn, iterator = iterators[table]
                 answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": iterator, "Limit": BATCH_RECORDS})
-                records = [_lambda_record(record, arn) for record in answer["Records"]]
+                come = [_lambda_record(record, arn) for record in answer["Records"]]
                 iterators[table] = (arn, answer["NextShardIterator"])
-                if not records:
+                if not come:
                     break
-                whole = len(records) < BATCH_RECORDS
-                while (failed := relay({"Records": records}, None)["batchItemFailures"]) and not self._stopping.wait(1):
-                    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-                    records = records[numbers.index(failed[0]["itemIdentifier"]) :]
-                self._positions[table] = records[-1]["dynamodb"]["SequenceNumber"]
+                whole = len(come) < BATCH_RECORDS
+                last = come[-1]["dynamodb"]["SequenceNumber"]
+                records = [record for record in come if streams.passes(names.table_of(table), record)]
+                self._hand_on(relay, records)
+                self._positions[table] = last
                 if whole:
                     break
             bell.saw(rung)
@@ -238,6 +239,14 @@ class Pump:
                 self._positions.pop(table, None)
             log.error("stream not read", trace=True, table=table, kind=type(error).__name__)
             self._stopping.wait(1)
+
+    def _hand_on(self, relay: functions.Function, records: list[dict[str, Any]]) -> None:
+        """Call the relay until it has taken all, as Lambda does: again from where it failed."""
+        while records and (failed := relay({"Records": records}, None)["batchItemFailures"]):
+            if self._stopping.wait(1):
+                return
+            numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+            records = records[numbers.index(failed[0]["itemIdentifier"]) :]
 
     def _iterator(self, table: str) -> tuple[str, str] | None:
         found = aws.call("dynamodbstreams", "ListStreams", {"TableName": table})["Streams"]
