@@ -8,30 +8,46 @@ remember the line that wrote them, stock movements the job, files are overwritte
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
+from itertools import chain
 from typing import Final
 
 import msgspec
 
-from chalicelib.catalog import csvfile, csvproduct, domain, files, job_store, jobs, service, store
-from chalicelib.catalog.csvfile import Finding, Group
-from chalicelib.catalog.csvproduct import Parsed
-from chalicelib.catalog.domain import BadProduct, Cause, Product, Status
+from chalicelib.catalog import (
+    bulk_products,
+    bulk_report,
+    csvcolumns,
+    csvfile,
+    files,
+    job_store,
+    jobs,
+    pace,
+    service,
+    store,
+)
+from chalicelib.catalog.bulk_report import Tally
+from chalicelib.catalog.csvfile import Finding, Scan
+from chalicelib.catalog.csvwriter import Writer
 from chalicelib.catalog.jobs import Job, JobCause, JobKind, JobNotFound, JobStatus, Options, Progress, UploadMissing
 from chalicelib.inventory import service as inventory
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, TooLarge
 from chalicelib.runtime import log
-from chalicelib.runtime.intents import Intent, system_intent
+from chalicelib.runtime.intents import Intent
 
 PRODUCTS_A_STEP: Final = 60
 PIECE_BYTES: Final = 256 * 1024
 PIECE_CAP_BYTES: Final = 4 * 1024 * 1024
 """A single product longer than this is refused."""
+LINES_CAP: Final = 100_000
+"""Lines of products that one file may bring; blank ones do not count."""
+REFUSED_CAP: Final = 10_000
+"""A file with more refused lines is none that anybody meant: its import ends."""
+ALONE_AT: Final = 3
+GIVEN_UP_AT: Final = 5
+"""A step whose function died is begun again: the third time it takes one product alone, the fifth time refuses it."""
 EXPORTED_A_STEP: Final = 40
-STOCK_LINES: Final = 40
 SOURCE: Final = "source.csv"
 REPORT: Final = "report.csv"
 PRODUCTS: Final = "products.csv"
@@ -149,7 +165,7 @@ def download(job: Job) -> str | None:
         return None
     if job.kind is JobKind.EXPORT:
         return files.download_url(files.key(job.merchant_id, job.job_id, PRODUCTS), f"products-{job.job_id}.csv")
-    if not job.progress.parts:
+    if not _has_report(job):
         return None
     return files.download_url(files.key(job.merchant_id, job.job_id, REPORT), f"report-{job.job_id}.csv")
 
@@ -161,6 +177,10 @@ def upload(job: Job, size: int) -> str:
 
 def _part(job: Job, step: int) -> str:
     return files.key(job.merchant_id, job.job_id, f"parts/{step:05d}")
+
+
+def _notes(job: Job, step: int) -> str:
+    return files.key(job.merchant_id, job.job_id, f"notes/{step:05d}")
 
 
 # Steps
@@ -178,35 +198,52 @@ def advance(merchant_id: str, job_id: str, *, step: int) -> None:
         log.info("bulk step done by another", job=job_id, step=step)
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What one step of an import did."""
-
-    created: int = 0
-    updated: int = 0
-    refused: int = 0
-    findings: list[Finding] = field(default_factory=list)
-
-    def refuse(self, findings: Sequence[Finding]) -> None:
-        """Count a refused product and keep why."""
-        self.refused += 1
-        self.findings += findings
-
-
 def _import_step(job: Job) -> Job:
     if not job.progress.columns:
         return _open(job)
-    progress, tally = job.progress, _Tally()
-    found, final = _products(job)
-    for group in found:
-        _bring(job, group, tally)
-    if found:
-        progress = replace(progress, offset=progress.offset + found[-1].end, line=found[-1].next_line)
-    cause = JobCause.FINISH if final and (not found or progress.offset >= progress.size) else None
-    if not found and not final:
-        tally.refuse([csvfile.finding(progress.line, "", "product_too_long")])
-        cause, progress = JobCause.FAIL, replace(progress, failure="product_too_long")
-    return _stepped(replace(job, progress=progress), tally, cause)
+    progress, tally = job.progress, Tally()
+    scan, final = _scan(job)
+    ignored = csvcolumns.ignored(progress.columns)
+    behind, skipping = (scan.end, scan.next_line), scan.skipping
+    for group in scan.groups:
+        if tally.products and pace.is_spent():
+            skipping = None  # The step ends here, and the next one goes on behind the last product it took up.
+            break
+        if not tally.products and pace.receives() >= GIVEN_UP_AT:
+            fault = csvfile.finding(group.lines[0].line, "", "product_too_expensive")
+            tally.refuse(csvfile.with_the_rest(group, [fault]))
+        else:
+            bulk_products.bring(job, group, tally)
+        tally.leave_out(group, ignored)
+        tally.lines += len(group.lines)
+        behind = (group.end, group.next_line)
+    else:
+        behind = (scan.end, scan.next_line)
+        tally.lines += scan.skipped
+    progress = replace(progress, offset=progress.offset + behind[0], line=behind[1], skipping=skipping)
+    cause, failure = _ending(progress, tally, stuck=not behind[0], final=final)
+    return _stepped(replace(job, progress=replace(progress, failure=failure)), tally, cause)
+
+
+def _ending(progress: Progress, tally: Tally, *, stuck: bool, final: bool) -> tuple[JobCause | None, str]:
+    """Say whether the import ends with this step, and if it fails, why."""
+    if final and (stuck or progress.offset >= progress.size):
+        lacking = next((name for name in csvfile.REQUIRED if name not in progress.columns), "")
+        nothing = not (progress.created + progress.updated + tally.created + tally.updated)
+        if nothing and lacking and progress.refused + tally.refused:
+            return JobCause.FAIL, "column_missing"  # All its products are new, and it cannot make new ones.
+        return JobCause.FINISH, ""
+    reason = ""
+    if stuck:
+        reason = "product_too_long"
+    elif progress.lines + tally.lines > LINES_CAP:
+        reason = "too_many_lines"
+    elif progress.lines_refused + len(tally.findings) > REFUSED_CAP:
+        reason = "too_many_refusals"
+    if reason:
+        tally.refuse([csvfile.finding(progress.line, "", reason)])
+        return JobCause.FAIL, reason
+    return None, ""
 
 
 def _open(job: Job) -> Job:
@@ -214,7 +251,7 @@ def _open(job: Job) -> Job:
     data = _piece(job, PIECE_BYTES)
     skipped = len(csvfile.BOM) if data.startswith(csvfile.BOM) else 0
     data = data[skipped:]
-    encoding = csvfile.encoding_of(data)
+    encoding = "utf-8" if skipped else job.options.encoding or csvfile.encoding_of(data)
     final = job.progress.size <= PIECE_BYTES
     first = next(csvfile.records(data, line=1, final=final, encoding=encoding), None)
     if first is None:
@@ -224,7 +261,7 @@ def _open(job: Job) -> Job:
         faults, columns = (csvfile.finding(first.line, "", first.problem, most=0),), ()
     else:
         columns, faults = csvfile.header(first)
-    tally = _Tally()
+    tally = Tally()
     if faults or first is None:
         tally.refuse(faults)
         progress = replace(job.progress, failure=faults[0].code)
@@ -235,6 +272,7 @@ def _open(job: Job) -> Job:
         line=first.line + first.lines,
         encoding=encoding,
         columns=columns,
+        notes=bulk_report.header_notes(columns),
     )
     return _stepped(replace(job, progress=progress), tally, None)
 
@@ -247,176 +285,63 @@ def _piece(job: Job, size: int) -> bytes:
     return files.get(name, start=job.progress.offset, length=min(size, left))
 
 
-def _products(job: Job) -> tuple[list[Group], bool]:
-    """Return the next products of the file, and whether the piece they were read from is its last one."""
+def _scan(job: Job) -> tuple[Scan, bool]:
+    """Look at the next piece of the file; says whether it is the last one."""
     progress, size = job.progress, PIECE_BYTES
+    most = PRODUCTS_A_STEP if pace.receives() < ALONE_AT else 1
     while True:
         data = _piece(job, size)
         final = progress.offset + len(data) >= progress.size
-        groups = csvfile.groups(
-            data, line=progress.line, final=final, encoding=progress.encoding, columns=progress.columns
+        found = csvfile.scan(
+            data,
+            line=progress.line,
+            final=final,
+            encoding=progress.encoding,
+            columns=progress.columns,
+            skipping=progress.skipping,
+            most=most,
+            whole=size >= PIECE_CAP_BYTES,
         )
-        found = list(islice(groups, PRODUCTS_A_STEP))
-        if found or final or size >= PIECE_CAP_BYTES:
+        if found.end or final or size >= PIECE_CAP_BYTES:
             return found, final
         size *= 4
 
 
-def _stepped(job: Job, tally: _Tally, cause: JobCause | None) -> Job:
-    """Leave the step's refused lines in a file, and return the job at its next step or at its end."""
+def _stepped(job: Job, tally: Tally, cause: JobCause | None) -> Job:
+    """Leave the step's refused lines and notes in files, and return the job at its next step or at its end."""
     progress = job.progress
     if tally.findings:
         files.put(_part(job, job.step), msgspec.json.encode(tally.findings), "application/json")
         progress = replace(progress, parts=(*progress.parts, (job.step, len(tally.findings))))
-    progress = replace(
-        progress,
-        created=progress.created + tally.created,
-        updated=progress.updated + tally.updated,
-        refused=progress.refused + tally.refused,
-        lines_refused=progress.lines_refused + len({one.line for one in tally.findings}),
-    )
-    job = replace(job, progress=progress, step=job.step + 1)
+    room = bulk_report.NOTES_KEPT - sum(count for _, count in progress.note_parts)
+    if tally.notes[:room]:
+        files.put(_notes(job, job.step), msgspec.json.encode(tally.notes[:room]), "application/json")
+        progress = replace(progress, note_parts=(*progress.note_parts, (job.step, len(tally.notes[:room]))))
+    job = replace(job, progress=bulk_report.counted(progress, tally), step=job.step + 1)
     if cause is None:
         return job
-    if progress.parts:
-        report = csvfile.report(
-            (one for step, _ in progress.parts for one in _findings.decode(files.get(_part(job, step)))),
-            with_header=True,
-        )
-        files.put(files.key(job.merchant_id, job.job_id, REPORT), report, _CSV)
+    if _has_report(job):
+        files.put(files.key(job.merchant_id, job.job_id, REPORT), _report(job), _CSV)
     return replace(job, status=jobs.MACHINE.next(job.status, cause), ended_at=clock.now())
 
 
-def _bring(job: Job, group: Group, tally: _Tally) -> None:
-    """Bring one product of the file into the catalog, or note why not."""
-    parsed, findings = csvproduct.read(
-        group, columns=job.progress.columns, currency=job.options.currency, tree=service.categories()
-    )
-    if parsed is None:
-        tally.refuse(findings)
-        return
-    try:
-        created = _write(job, parsed)
-    except BadProduct as refusal:
-        params = refusal.params
-        fault = Finding(
-            parsed.line,
-            _COLUMN_OF.get(params["field"], params["field"]),
-            params["rule"],
-            refusal.detail("en"),
-            refusal.detail("zh"),
-        )
-        tally.refuse(csvfile.with_the_rest(group, [fault]))
-        return
-    if created:
-        tally.created += 1
-    else:
-        tally.updated += 1
+def _has_report(job: Job) -> bool:
+    return bool(job.progress.parts or job.progress.notes)
 
 
-_COLUMN_OF: Final[Mapping[str, str]] = {
-    "skus": "Option1 Value",
-    "options": "Option1 Name",
-    "titles": "Title",
-    "pictures": "Image Src",
-    "description": "Body (HTML)",
-    "category_id": "Type",
-}
-
-
-def _write(job: Job, parsed: Parsed) -> bool:
-    """Create or change the product and set its stock; says whether it was created. Running again changes nothing."""
-    mark = f"{job.job_id}#{parsed.line}"
-    for _ in range(_RIVALS):
-        product_id = _known(job.merchant_id, parsed.handle)
-        try:
-            product = (
-                _create_product(job, parsed, mark) if product_id is None else _change(job, product_id, parsed, mark)
-            )
-        except (AlreadyExists, domain.HandleTaken):
-            continue  # Another import was faster: it is a change now.
-        created = product.imported.endswith("#new")
-        _stock(product, parsed.stock, mark, fresh=created)
-        return created
-    raise ConcurrentUpdate
-
-
-_RIVALS: Final = 3
-
-
-def _known(merchant_id: str, handle: str) -> str | None:
-    if ids.is_id("prd", handle):  # What an export wrote for a product without a handle.
-        found = store.head(handle)
-        if found is not None and found.merchant_id == merchant_id:
-            return handle
-    return store.product_of_handle(merchant_id, handle)
-
-
-def _create_product(job: Job, parsed: Parsed, mark: str) -> Product:
-    draft = parsed.draft
-    if draft.category_id is None:
-        if not job.options.default_category:
-            en, zh = csvfile.REASONS["unknown_category"]
-            raise BadProduct(rule="unknown_category", field="category_id", en=en, zh=zh)
-        draft = replace(draft, category_id=job.options.default_category)
-    product = domain.create(
-        draft,
-        product_id=ids.derived_id("prd", job.merchant_id, "handle", parsed.handle),
-        merchant_id=job.merchant_id,
-        handle=parsed.handle,
-        at=clock.now(),
-        fingerprint=mark,
-    )
-    return service.insert(replace(_towards(product, parsed), imported=f"{mark}#new"))
-
-
-def _change(job: Job, product_id: str, parsed: Parsed, mark: str) -> Product:
-    def decide(product: Product) -> Product:
-        if product.imported in (f"{mark}#new", f"{mark}#old"):
-            return product  # This very line wrote it before: the step runs again.
-        if product.imported.startswith(f"{job.job_id}#"):
-            en, zh = csvfile.REASONS["handle_repeated"]
-            raise BadProduct(rule="handle_repeated", field="Handle", en=en, zh=zh)
-        changed = domain.change(product, csvproduct.merged(parsed.draft, product, job.progress.columns))
-        changed = replace(_towards(changed, parsed), imported=product.imported, revision=product.revision)
-        if changed != product:
-            changed = replace(changed, revision=product.revision + 1)
-        return replace(changed, imported=f"{mark}#old")
-
-    return service.edit(job.merchant_id, product_id, decide)
-
-
-def _towards(product: Product, parsed: Parsed) -> Product:
-    """Return the product in the status the file says; new SKUs that come with stock are not sold out."""
-    if parsed.status is Status.LISTED and product.status is not Status.LISTED:
-        product = domain.move(product, Cause.LIST, at=clock.now())
-    elif parsed.status is not Status.LISTED and product.status is Status.LISTED:
-        product = domain.move(product, Cause.UNLIST, at=clock.now())
-    skus = tuple(replace(sku, sold_out=False) if parsed.stock.get(sku.options, 0) > 0 else sku for sku in product.skus)
-    return replace(product, skus=skus)
-
-
-def _stock(product: Product, wanted: Mapping[tuple[str, ...], int], mark: str, *, fresh: bool) -> None:
-    """Bring the stock of its SKUs to what the file says, once for each line."""
-    units = {sku.sku_id: wanted[sku.options] for sku in product.skus if sku.options in wanted}
-    reason = f"import {mark}"
-    if fresh:
-        received = [(sku_id, quantity) for sku_id, quantity in units.items() if quantity]
-        for at in range(0, len(received), STOCK_LINES):
-            part = dict(received[at : at + STOCK_LINES])
-            inventory.receive_many(part, intent=system_intent(f"{mark}#{at}"), reason=reason)
-        return
-    levels = inventory.levels(units)
-    for sku_id, quantity in units.items():
-        if levels[sku_id].available != quantity:
-            inventory.set_available(sku_id, quantity, intent=system_intent(mark), reason=reason)
+def _report(job: Job) -> bytes:
+    """Return every refused line, then what is to be known of the rest."""
+    progress = job.progress
+    names = [_part(job, step) for step, _ in progress.parts] + [_notes(job, step) for step, _ in progress.note_parts]
+    single = (one for name in names for one in _findings.decode(files.get(name)))
+    return csvfile.report(chain(single, bulk_report.of_columns(progress.notes)), with_header=True)
 
 
 def _export_step(job: Job) -> Job:
     progress = job.progress
     after = json.loads(progress.after) if progress.after else None
     page = service.own_list(job.merchant_id, limit=EXPORTED_A_STEP, after=after)
-    writer = csvproduct.Writer()
+    writer = Writer()
     if job.step == 0:
         writer.header()
     found = [product for entry in page.entries if (product := store.page(entry.product_id)) is not None]

@@ -1,115 +1,83 @@
-"""A product and its lines in a CSV file: the meaning of every column, both ways. Pure."""
+"""The lines of a file to a product: the meaning of every column. Pure. The way back is ``csvwriter``.
+
+A column that the file lacks leaves its value as it is, everywhere; an empty cell in a column that is there empties it,
+except where nothing could be meant by that (prices, stock, kind, status, category).
+"""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from chalicelib.catalog.csvfile import COLUMNS, Finding, Group, Line, finding, guard, with_the_rest
-from chalicelib.catalog.domain import MAX_PICTURES, MAX_SKUS, Draft, Kind, Product, SkuDraft, Status, Tree
-from chalicelib.kernel.money import MINOR_DIGITS, Money
+from chalicelib.catalog import csvvariants
+from chalicelib.catalog.csvcells import Reader
+from chalicelib.catalog.csvcolumns import VARIANT_COLUMNS
+from chalicelib.catalog.csvfile import Finding, Group, with_the_rest
+from chalicelib.catalog.csvwriter import Writer
+from chalicelib.catalog.domain import (
+    DESCRIPTION_CAP,
+    LABEL_CHARS,
+    LANGUAGES,
+    MAX_PICTURES,
+    MAX_TAGS,
+    TAG_CHARS,
+    TITLE_CHARS,
+    Draft,
+    Kind,
+    Product,
+    SkuDraft,
+    Status,
+    Texts,
+    Tree,
+)
 
-# Lines to a product
+__all__ = ["Parsed", "Writer", "merged", "read"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A product of the file. None in a draft: the file has no such column."""
+    """A product of the file. None in a draft, and as its status: leave it as it is."""
 
     handle: str
     line: int
     draft: Draft
-    status: Status
+    status: Status | None
     stock: Mapping[tuple[str, ...], int]
     """Units by option values, where the file says them."""
+    notes: tuple[Finding, ...] = ()
+    """What its merchant should know."""
 
 
-class _Reader:
-    """Reads one product's lines, collecting every fault."""
-
-    def __init__(self, group: Group, columns: Iterable[str], currency: str) -> None:
-        self.group = group
-        self.first = group.lines[0]
-        self.columns = frozenset(columns)
-        self.currency = currency
-        self.faults: list[Finding] = []
-
-    def fault(self, line: Line, column: str, code: str, **params: object) -> None:
-        self.faults.append(finding(line.line, column, code, **params))
-
-    def text(self, line: Line, column: str, most: int) -> str:
-        text = line.get(column)
-        if len(text) > most:
-            self.fault(line, column, "cell_too_long", most=most)
-        return text
-
-    def price(self, line: Line, column: str, *, least: int) -> Money | None:
-        text = line.get(column)
-        if not text:
-            return None
-        digits = MINOR_DIGITS.get(self.currency, 2)
-        found = re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,4}))?", text)
-        rest = (found.group(2) or "").rstrip("0") if found else ""
-        if found is None or len(rest) > digits:
-            self.fault(line, column, "bad_price")
-            return None
-        minor = int(found.group(1) + rest.ljust(digits, "0"))
-        if minor < least:
-            self.fault(line, column, "bad_price")
-            return None
-        return Money(minor, self.currency)
-
-    def whole(self, line: Line, column: str, code: str) -> int | None:
-        text = line.get(column)
-        if not text:
-            return None
-        if not re.fullmatch(r"[0-9]{1,8}(\.0+)?", text) or int(text.split(".")[0]) > 10_000_000:
-            self.fault(line, column, code)
-            return None
-        return int(text.split(".")[0])
-
-    def boolean(self, line: Line, column: str) -> bool | None:
-        text = line.get(column).casefold()
-        if text not in _BOOLEANS:
-            self.fault(line, column, "bad_boolean")
-        return _BOOLEANS.get(text)
-
-    def picture(self, line: Line, column: str) -> str | None:
-        text = line.get(column)
-        if text and (not _PICTURE.fullmatch(text) or len(text) > 500):
-            self.fault(line, column, "bad_picture")
-            return None
-        return text or None
-
-
-_BOOLEANS: Final = {"": None, "true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
-_BOOLEANS.update({"是": True, "否": False})
-_PICTURE: Final = re.compile(r"https?://[^\s\"'<>]+|/[^\s\"'<>/][^\s\"'<>]*")
 _HANDLE: Final = re.compile(r"[a-z0-9\u0080-\uffff][a-z0-9_\-\u0080-\uffff]{0,199}")
 _CJK: Final = re.compile("[\u3400-\u9fff]")
-_STATUSES: Final = {"active": Status.LISTED, "draft": Status.DRAFT, "archived": Status.UNLISTED}
+_STATUSES: Final = {
+    "active": Status.LISTED,
+    "draft": Status.DRAFT,
+    "archived": Status.UNLISTED,
+    "unlisted": Status.UNLISTED,
+}
+_MAX_SPECIFICATIONS: Final = 60
+_NAME_CHARS: Final = 60
+_VALUE_CHARS: Final = 500
 
 
-def read(group: Group, *, columns: Iterable[str], currency: str, tree: Tree) -> tuple[Parsed | None, list[Finding]]:
-    """Return the product of these lines, or every reason why not (then each of its lines is named)."""
-    reader = _Reader(group, columns, currency)
-    for line in group.lines:
-        if line.problem:
-            reader.fault(line, "", line.problem, most=csv.field_size_limit())
-    if not group.handle:
-        for line in group.lines:
-            if not line.problem:
-                reader.fault(line, "Handle", "handle_missing")
-        return None, reader.faults
-    if not _HANDLE.fullmatch(group.handle):
-        reader.fault(reader.first, "Handle", "bad_handle")
-    options = _options(reader)
-    skus, stock = _skus(reader, options)
+def read(
+    group: Group, *, columns: Iterable[str], currency: str, tree: Tree, known: Product | None = None
+) -> tuple[Parsed | None, list[Finding]]:
+    """Return the product of these lines, or every reason why not (then each of its lines is named).
+
+    ``known`` is the product that has the handle, if there is one; ``currency`` that of prices whose line says none.
+    """
+    reader = Reader(group, columns, currency, known)
+    _check_lines(reader)
+    if reader.faults:
+        return None, with_the_rest(group, reader.faults) if group.handle else reader.faults
+    options, skus, stock = csvvariants.read(reader)
+    status = csvvariants.shown(reader, _status(reader), stock)
     draft = Draft(
         titles=_titles(reader),
         kind=_kind(reader),
@@ -119,274 +87,253 @@ def read(group: Group, *, columns: Iterable[str], currency: str, tree: Tree) -> 
         description=_description(reader),
         specifications=_specifications(reader),
         pictures=_pictures(reader),
-        vendor=reader.text(reader.first, "Vendor", 120) if "Vendor" in reader.columns else None,
-        type=reader.text(reader.first, "Type", 120) if "Type" in reader.columns else None,
+        vendor=reader.text(reader.first, "Vendor", LABEL_CHARS) if reader.has("Vendor") else None,
+        type=reader.text(reader.first, "Type", LABEL_CHARS) if reader.has("Type") else None,
         tags=_tags(reader),
     )
-    parsed = Parsed(group.handle, reader.first.line, draft, _status(reader), stock)
-    if not reader.faults:
-        return parsed, []
-    return None, with_the_rest(group, reader.faults)
+    if reader.faults:
+        return None, with_the_rest(group, reader.faults)
+    if known is not None:
+        draft = merged(draft, known, reader.columns)
+    return Parsed(group.handle, reader.first.line, draft, status, stock, tuple(reader.notes)), []
 
 
-def _titles(reader: _Reader) -> dict[str, str] | None:
-    title = reader.text(reader.first, "Title", 250)
-    english = reader.text(reader.first, "Title (en)", 250)
-    if not title and not english:
-        reader.fault(reader.first, "Title", "title_missing")
-    return _by_language(title, english)
+def _check_lines(reader: Reader) -> None:
+    """Refuse lines that are broken before anything is read from them."""
+    group = reader.group
+    if group.problem:
+        reader.fault(reader.first, "", group.problem)
+        return
+    for line in group.lines:
+        if line.problem:
+            reader.fault(line, "", line.problem, most=csv.field_size_limit())
+        elif not group.handle:
+            reader.fault(line, "Handle", "handle_missing")
+        for column in line.controls:
+            reader.fault(line, column, "control_character")
+    if group.handle and not reader.faults and not _HANDLE.fullmatch(group.handle):
+        reader.fault(reader.first, "Handle", "bad_handle")
 
 
-def _description(reader: _Reader) -> dict[str, str] | None:
-    if not {"Body (HTML)", "Body (en)"} & reader.columns:
+# Texts in two languages
+
+
+def _titles(reader: Reader) -> Texts | None:
+    title = reader.text(reader.first, "Title", TITLE_CHARS)
+    english = reader.text(reader.first, "Title (en)", TITLE_CHARS)
+    known = reader.known
+    if known is not None and not reader.has("Title", "Title (en)"):
         return None
-    return _by_language(
-        reader.text(reader.first, "Body (HTML)", 50_000), reader.text(reader.first, "Body (en)", 50_000)
-    )
+    if not title and not english:
+        code = "title_missing" if reader.has("Title", "Title (en)") else "column_missing"
+        reader.fault(reader.first, "Title", code, value="Title")
+        return None
+    return _texts(reader, "title", ("Title", title), ("Title (en)", english), known.titles if known else {})
 
 
-def _by_language(text: str, english: str) -> dict[str, str]:
-    result = {"en": english} if english else {}
-    if text:
-        result["zh" if english or _CJK.search(text) else "en"] = text
-    return result
+def _description(reader: Reader) -> Texts | None:
+    if not reader.has("Body (HTML)", "Body (en)"):
+        return None
+    body = reader.text(reader.first, "Body (HTML)", DESCRIPTION_CAP)
+    english = reader.text(reader.first, "Body (en)", DESCRIPTION_CAP)
+    held = reader.known.description if reader.known else {}
+    texts = _texts(reader, "description", ("Body (HTML)", body), ("Body (en)", english), held)
+    return None if texts == held else texts  # Cleaning what was cleaned is no change.
 
 
-def _kind(reader: _Reader) -> Kind | None:
+def _texts(reader: Reader, what: str, plain: tuple[str, str], english: tuple[str, str], held: Texts) -> Texts:
+    """Return a text by language.
+
+    Where the file has one of the two columns only, a text that it changes would keep its old wording in the other
+    language: that goes too, or (if the file speaks of English alone) it is said that it stays.
+    """
+    (column, text), (english_column, in_english) = plain, english
+    if reader.has(column) and reader.has(english_column):
+        return _by_language(text, in_english, _language(reader, text, held, in_english))
+    if reader.has(column):
+        language = _language(reader, text, held, "")
+        if text and text == held.get(language):
+            return held
+        if any(name != language for name in held):
+            reader.note(reader.first, column, f"{what}_replaced")
+        return {language: text} if text else {}
+    if in_english != held.get("en", "") and "zh" in held:
+        reader.note(reader.first, english_column, f"{what}_kept")
+    rest = {name: value for name, value in held.items() if name != "en"}
+    return {**rest, "en": in_english} if in_english else rest
+
+
+def _language(reader: Reader, text: str, held: Texts, beside: str) -> str:
+    """Return which language the plain column is in: what the file says, what it was, or what it looks like."""
+    stated = reader.first.get("Language").casefold()
+    if stated and stated not in LANGUAGES:
+        reader.fault(reader.first, "Language", "bad_language")
+    if stated in LANGUAGES:
+        return stated
+    if beside:
+        return "zh"
+    same = next((language for language in LANGUAGES if text and held.get(language) == text), None)
+    return same or ("zh" if _CJK.search(text) else "en")
+
+
+def _by_language(text: str, english: str, language: str) -> Texts:
+    found = {"en": english} if english else {}
+    return {**found, language: text} if text else found
+
+
+# What else is said once
+
+
+def _kind(reader: Reader) -> Kind | None:
     kind = reader.first.get("Kind").casefold()
     if kind:
         if kind not in set(Kind):
             reader.fault(reader.first, "Kind", "bad_kind")
             return None
         return Kind(kind)
-    if "Variant Requires Shipping" not in reader.columns:
-        return None
-    ships = [reader.boolean(line, "Variant Requires Shipping") for line in reader.group.lines]
-    return Kind.VIRTUAL if ships[0] is False else Kind.PHYSICAL
+    column = "Variant Requires Shipping"
+    said = [(line, reader.boolean(line, column)) for line in reader.group.lines if line.get(column)]
+    was = reader.known.kind if reader.known else None
+    if reader.boolean(reader.first, "Gift Card"):
+        reader.note(reader.first, "Gift Card", "gift_card")
+        return Kind.VIRTUAL
+    ships = {ships for _, ships in said}
+    if True in ships:
+        if False in ships:
+            reader.note(next(line for line, one in said if one is False), column, "kind_mixed")
+        if was not in (None, Kind.PHYSICAL):
+            reader.note(reader.first, column, "kind_changed")
+        return Kind.PHYSICAL
+    if False in ships:
+        return was if was in (Kind.VIRTUAL, Kind.SERVICE) else Kind.VIRTUAL
+    return None
 
 
-def _category(reader: _Reader, tree: Tree) -> str | None:
+def _category(reader: Reader, tree: Tree) -> str | None:
     """Return the category that ``Product Category`` or ``Type`` names; None if neither names one."""
     for column in ("Product Category", "Type"):
         found = tree.named(reader.first.get(column)) if reader.first.get(column) else None
         if found is not None:
             return found.category_id
+    if reader.known is not None and reader.first.get("Product Category"):
+        reader.note(reader.first, "Product Category", "category_kept")
     return None
 
 
-def _specifications(reader: _Reader) -> tuple[tuple[str, str], ...] | None:
-    if "Specifications" not in reader.columns:
+def _specifications(reader: Reader) -> tuple[tuple[str, str], ...] | None:
+    """Return the table of facts: a JSON object, or a list of pairs where a name repeats."""
+    if not reader.has("Specifications"):
         return None
     text = reader.first.get("Specifications")
     if not text:
         return ()
     try:
-        found = json.loads(text)
-    except ValueError:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or len(found) > 60 or not all(isinstance(one, str) for one in found.values()):
+    pairs = list(found.items()) if isinstance(found, dict) else found
+    if not isinstance(pairs, list) or len(pairs) > _MAX_SPECIFICATIONS or not all(map(_is_fact, pairs)):
         reader.fault(reader.first, "Specifications", "bad_specifications")
         return ()
-    return tuple((name[:60], value[:500]) for name, value in found.items())
+    return tuple((name.strip(), value.strip()) for name, value in pairs)
 
 
-def _tags(reader: _Reader) -> tuple[str, ...] | None:
-    if "Tags" not in reader.columns:
+def _is_fact(pair: Any) -> bool:
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+        return False
+    name, value = (one.strip() for one in pair)
+    return 1 <= len(name) <= _NAME_CHARS and 1 <= len(value) <= _VALUE_CHARS
+
+
+def _tags(reader: Reader) -> tuple[str, ...] | None:
+    if not reader.has("Tags"):
         return None
-    tags = (tag.strip()[:60] for tag in reader.first.get("Tags").split(","))
-    return tuple(dict.fromkeys(tag for tag in tags if tag))[:50]
+    found = tuple(dict.fromkeys(tag for tag in map(str.strip, _split_tags(reader.first.get("Tags"))) if tag))
+    if len(found) > MAX_TAGS:
+        reader.fault(reader.first, "Tags", "too_many_tags")
+    if any(len(tag) > TAG_CHARS for tag in found):
+        reader.fault(reader.first, "Tags", "tag_too_long")
+    return found
 
 
-def _status(reader: _Reader) -> Status:
+def _split_tags(text: str) -> list[str]:
+    """Return the tags between commas; those of an export that hold commas themselves come as a JSON list."""
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, list) and all(isinstance(tag, str) for tag in found):
+            return found
+    return text.split(",")
+
+
+def _status(reader: Reader) -> Status | None:
+    """Return what the file wants: where it says nothing, a new product is for sale, as Shopify has it."""
     text = reader.first.get("Status").casefold()
     published = reader.boolean(reader.first, "Published")
     if text and text not in _STATUSES:
         reader.fault(reader.first, "Status", "bad_status")
         return Status.DRAFT
+    if text == "unlisted":
+        reader.note(reader.first, "Status", "unlisted_hidden")
     if text:
         status = _STATUSES[text]
         return Status.UNLISTED if status is Status.LISTED and published is False else status
-    return Status.LISTED if published else Status.DRAFT
+    if published is not None:
+        return Status.LISTED if published else Status.DRAFT
+    return None if reader.known is not None else Status.LISTED
 
 
-def _options(reader: _Reader) -> tuple[str, ...]:
-    """Return the axes the first line names. Shopify writes ``Title`` / ``Default Title`` where there are none."""
-    if reader.first.get("Option1 Name") == "Title" and reader.first.get("Option1 Value") in ("Default Title", ""):
-        return ()
-    names = []
-    for number in (1, 2, 3):
-        name = reader.text(reader.first, f"Option{number} Name", 60)
-        if name:
-            names.append(name)
-        for line in reader.group.lines:
-            if not name and line.get(f"Option{number} Value"):
-                reader.fault(line, f"Option{number} Name", "option_name_missing")
-    return tuple(names)
-
-
-def _skus(reader: _Reader, options: tuple[str, ...]) -> tuple[tuple[SkuDraft, ...], dict[tuple[str, ...], int]]:
-    skus: dict[tuple[str, ...], SkuDraft] = {}
-    stock: dict[tuple[str, ...], int] = {}
-    count = 0
-    for line in reader.group.lines:
-        if line.problem or (line is not reader.first and not _is_variant(line)):
-            continue
-        count += 1
-        values = _values(reader, line, options)
-        if count > MAX_SKUS:
-            reader.fault(line, "Option1 Value", "too_many_skus")
-        if values in skus:
-            reader.fault(line, "Option1 Value", "sku_repeated")
-        price = reader.price(line, "Variant Price", least=1)
-        if not line.get("Variant Price"):
-            reader.fault(line, "Variant Price", "price_missing")
-        units = reader.whole(line, "Variant Inventory Qty", "bad_quantity")
-        if units is not None:
-            stock[values] = units
-        skus[values] = SkuDraft(
-            options=values,
-            price=price or Money(1, reader.currency),
-            compare_at=reader.price(line, "Variant Compare At Price", least=0),
-            weight_g=reader.whole(line, "Variant Grams", "bad_weight") or 0,
-            picture=reader.picture(line, "Variant Image"),
-            code=reader.text(line, "Variant SKU", 64),
-        )
-    return tuple(skus.values()), stock
-
-
-def _is_variant(line: Line) -> bool:
-    return bool(line.get("Option1 Value") or line.get("Variant Price") or line.get("Variant SKU"))
-
-
-def _values(reader: _Reader, line: Line, options: tuple[str, ...]) -> tuple[str, ...]:
-    values = []
-    for number in range(1, len(options) + 1):
-        value = reader.text(line, f"Option{number} Value", 60)
-        if not value:
-            reader.fault(line, f"Option{number} Value", "option_value_missing")
-        values.append(value)
-    return tuple(values)
-
-
-def _pictures(reader: _Reader) -> tuple[str, ...] | None:
-    if "Image Src" not in reader.columns:
+def _pictures(reader: Reader) -> tuple[str, ...] | None:
+    if not reader.has("Image Src"):
         return None
-    placed: list[tuple[int, str]] = []
+    placed: dict[str, int] = {}
     for line in reader.group.lines:
         url = reader.picture(line, "Image Src")
         position = reader.whole(line, "Image Position", "bad_position")
-        if url is None:
+        if url is None or url in placed:
             continue
-        placed.append((position or 10_000, url))
+        placed[url] = position or 10_000
         if len(placed) > MAX_PICTURES:
             reader.fault(line, "Image Src", "too_many_pictures")
-    return tuple(dict.fromkeys(url for _, url in sorted(placed, key=lambda one: one[0])))
+    return tuple(sorted(placed, key=lambda url: placed[url]))
 
 
 def merged(draft: Draft, product: Product, columns: Iterable[str]) -> Draft:
     """Return the draft with what the file has no columns for filled in from the product as it is."""
     have = frozenset(columns)
+    if draft.skus is None or have.isdisjoint(VARIANT_COLUMNS):
+        return replace(draft, skus=None)
     known = {sku.options: sku for sku in product.skus}
     skus = []
-    for sku in draft.skus or ():
+    for sku in draft.skus:
         old = known.get(sku.options)
         if old is None:
             skus.append(sku)
             continue
         keep: dict[str, Any] = {
             name: value
-            for name, column, value in (
-                ("compare_at", "Variant Compare At Price", old.compare_at),
-                ("weight_g", "Variant Grams", old.weight_g),
-                ("picture", "Variant Image", old.picture),
-                ("code", "Variant SKU", old.code),
+            for name, named, value in (
+                ("price", ("Variant Price",), old.price),
+                ("compare_at", ("Variant Compare At Price",), old.compare_at),
+                ("weight_g", ("Variant Grams", "Variant Weight"), old.weight_g),
+                ("picture", ("Variant Image",), old.picture),
+                ("code", ("Variant SKU",), old.code),
             )
-            if column not in have
+            if have.isdisjoint(named)
         }
         skus.append(replace(sku, **keep))
-    titles, description = draft.titles, draft.description
-    if "Title (en)" not in have:
-        titles = {**product.titles, **(draft.titles or {})}
-    if description is not None and "Body (en)" not in have:
-        description = {**product.description, **description}
-    return replace(draft, skus=tuple(skus), titles=titles, description=description)
+    return replace(draft, skus=(*skus, *_unnamed(draft.skus, product, have)))
 
 
-# A product to lines
-
-
-def _decimal(amount: Money | None) -> str:
-    return amount.text().split(" ")[0] if amount is not None else ""
-
-
-@dataclass(slots=True)
-class Writer:
-    """Writes products as lines of one file."""
-
-    buffer: io.StringIO = field(default_factory=lambda: io.StringIO(newline=""))
-
-    def header(self) -> None:
-        """Write the header; a byte order mark tells spreadsheets that this is UTF-8."""
-        self.buffer.write("\ufeff")
-        self._row(dict.fromkeys(COLUMNS, ""), titles=True)
-
-    def product(self, product: Product, available: Mapping[str, int]) -> None:
-        """Write one product: a line for each variant or picture, whichever are more."""
-        for number in range(max(len(product.skus), len(product.pictures))):
-            cells: dict[str, str] = {"Handle": product.handle}
-            if number == 0:
-                cells |= _first(product)
-            if number < len(product.skus):
-                cells |= _variant(product, number, available)
-            if number < len(product.pictures):
-                cells |= {"Image Src": product.pictures[number], "Image Position": str(number + 1)}
-            self._row(cells)
-
-    def bytes(self) -> bytes:
-        """Return what was written."""
-        return self.buffer.getvalue().encode()
-
-    def _row(self, cells: Mapping[str, str], *, titles: bool = False) -> None:
-        row = COLUMNS if titles else tuple(guard(cells.get(column, "")) for column in COLUMNS)
-        csv.writer(self.buffer, lineterminator="\r\n").writerow(row)
-
-
-def _first(product: Product) -> dict[str, str]:
-    both = "zh" in product.titles
-    status = {Status.LISTED: "active", Status.DRAFT: "draft", Status.UNLISTED: "archived"}[product.status]
-    return {
-        "Title": product.titles["zh"] if both else product.titles["en"],
-        "Title (en)": product.titles.get("en", "") if both else "",
-        "Body (HTML)": product.description.get("zh") or product.description.get("en", ""),
-        "Body (en)": product.description.get("en", "") if "zh" in product.description else "",
-        "Vendor": product.labels.vendor,
-        "Product Category": product.category_id,
-        "Type": product.labels.type,
-        "Tags": ", ".join(product.labels.tags),
-        "Published": "TRUE" if product.status is Status.LISTED else "FALSE",
-        "Status": status,
-        "Kind": product.kind.value,
-        "Specifications": json.dumps(dict(product.specifications), ensure_ascii=False)
-        if product.specifications
-        else "",
-    }
-
-
-def _variant(product: Product, number: int, available: Mapping[str, int]) -> dict[str, str]:
-    sku = product.skus[number]
-    cells = {
-        "Variant SKU": sku.code,
-        "Variant Grams": str(sku.weight_g),
-        "Variant Inventory Qty": str(available.get(sku.sku_id, 0)),
-        "Variant Price": _decimal(sku.price),
-        "Variant Compare At Price": _decimal(sku.compare_at),
-        "Variant Requires Shipping": "TRUE" if product.kind is Kind.PHYSICAL else "FALSE",
-        "Variant Image": sku.picture or "",
-    }
-    if not product.options:
-        return cells | ({"Option1 Name": "Title", "Option1 Value": "Default Title"} if number == 0 else {})
-    for at, (name, value) in enumerate(zip(product.options, sku.options, strict=True), start=1):
-        cells[f"Option{at} Value"] = value
-        if number == 0:
-            cells[f"Option{at} Name"] = name
-    return cells
+def _unnamed(drafts: Iterable[SkuDraft], product: Product, have: frozenset[str]) -> list[SkuDraft]:
+    """Return the variants that the file does not speak of, where it has no columns that could list them all."""
+    if all(f"Option{axis} Value" in have for axis in range(1, len(product.options) + 1)):
+        return []
+    named = {sku.options for sku in drafts}
+    return [
+        SkuDraft(sku.options, sku.price, sku.compare_at, sku.weight_g, sku.picture, sku.code)
+        for sku in product.skus
+        if sku.options not in named
+    ]

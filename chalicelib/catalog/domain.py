@@ -18,6 +18,13 @@ MAX_AXES: Final = 3
 MAX_SKUS: Final = 99
 """A SKU's number is two digits of its id, and is never given to another one of the product."""
 MAX_PICTURES: Final = 60
+MAX_TAGS: Final = 250
+TAG_CHARS: Final = 255
+"""As Shopify has it, so that what was exported there can be kept here."""
+TAGS_CAP: Final = 65_536
+"""Bytes of all tags together: they are part of every product page."""
+LABEL_CHARS: Final = 255
+TITLE_CHARS: Final = 250
 MAX_CATEGORIES: Final = 300
 MAX_PRICE_MINOR: Final = MAX_MINOR
 MARKUP_CAP: Final = 200_000
@@ -51,13 +58,15 @@ class Cause(StrEnum):
 
     LIST = "list"
     UNLIST = "unlist"
+    ARCHIVE = "archive"
+    """What a file brings that was archived where it comes from: it was for sale once, and is no draft."""
 
 
 MACHINE: StateMachine[Status, Cause] = StateMachine(
     name="product",
     initial=Status.DRAFT,
     edges={
-        Status.DRAFT: {Cause.LIST: Status.LISTED},
+        Status.DRAFT: {Cause.LIST: Status.LISTED, Cause.ARCHIVE: Status.UNLISTED},
         Status.LISTED: {Cause.UNLIST: Status.UNLISTED},
         Status.UNLISTED: {Cause.LIST: Status.LISTED},
     },
@@ -272,7 +281,10 @@ class Tree:
         return next((one for one in self.categories if one.category_id == category_id), None)
 
     def named(self, text: str) -> Category | None:
-        """Return the category with this id or name (the last part of ``A > B > C``), case aside."""
+        """Return the category with this id, or with this name (the last part of ``A > B > C``), case aside."""
+        exact = self.get(text)
+        if exact is not None:
+            return exact
         wanted = text.rpartition(">")[2].strip().casefold()
         for one in self.categories:
             if wanted in {one.category_id, *(name.casefold() for name in one.names.values())}:
@@ -369,7 +381,7 @@ def _harmless(texts: Texts) -> dict[str, str]:
         raise _description_too_long()
     from chalicelib.catalog.markup import clean  # Readers of products do not need a parser.
 
-    return {language: clean(text) for language, text in _texts(texts).items()}
+    return _texts({language: clean(text) for language, text in texts.items()})
 
 
 def _description_too_long() -> BadProduct:
@@ -420,6 +432,8 @@ def _check(product: Product) -> None:
         raise _refuse(
             "too_many_pictures", "pictures", f"At most {MAX_PICTURES} pictures.", f"图片最多 {MAX_PICTURES} 张。"
         )
+    if sum(len(tag.encode()) for tag in product.labels.tags) > TAGS_CAP:
+        raise _refuse("tags_too_long", "tags", "All tags together are too long.", "标签总长度过长。")
     if sum(len(text.encode()) for text in product.description.values()) > DESCRIPTION_CAP:
         raise _description_too_long()
 

@@ -7,7 +7,7 @@ from typing import Any
 from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
-from chalicelib.catalog import bulk
+from chalicelib.catalog import bulk, pace
 from chalicelib.catalog.events import BulkAdvanced
 from chalicelib.kernel.events import Envelope
 from chalicelib.runtime.consume import Consumer
@@ -24,5 +24,19 @@ def on_step(event: BulkAdvanced, _: Envelope) -> None:
 
 @functions.on_sqs_message(queue=topology.queue_reference("catalog-imports"), batch_size=1, name="catalog-imports")
 def catalog_imports(event: SQSEvent) -> dict[str, Any]:
-    """Handle one message: a step takes seconds."""
-    return consumer.handle(event.to_dict())
+    """Handle one message: a step takes seconds, and ends by itself before its function would be ended."""
+    raw = event.to_dict()
+    with pace.of(remaining_s=_remaining_s(event.context), receives=_receives(raw)):
+        return consumer.handle(raw)
+
+
+def _remaining_s(context: Any) -> float:
+    ask = getattr(context, "get_remaining_time_in_millis", None)
+    return ask() / 1000 if ask is not None else pace.STEP_S + pace.RESERVE_S
+
+
+def _receives(raw: dict[str, Any]) -> int:
+    """Return how often the message came: more than once, if a function died over it."""
+    return max(
+        (int(one.get("attributes", {}).get("ApproximateReceiveCount", "1")) for one in raw["Records"]), default=1
+    )

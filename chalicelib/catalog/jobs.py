@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from chalicelib.kernel.errors import Conflict, NotFound
+from chalicelib.kernel.errors import Conflict, Invalid, NotFound
 from chalicelib.kernel.machine import StateMachine
 
 FILE_CAP_BYTES: Final = 32 * 1024 * 1024
@@ -66,6 +66,25 @@ class UploadMissing(Conflict):
     en, zh = "Upload the file first.", "请先上传文件。"
 
 
+class UnknownEncoding(Invalid):
+    """The content type names an encoding that is not read here."""
+
+    code = "unknown_encoding"
+    en = "Files in {charset} are not read; save it as UTF-8, or send it in one of the encodings of this route."
+    zh = "不支持 {charset} 编码，请另存为 UTF-8 或使用支持的编码。"
+    shown = ("charset",)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCount:
+    """What is to be known of products that were taken: in how many lines, and the first of them."""
+
+    code: str
+    column: str
+    line: int
+    lines: int
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a job is. ``offset`` and ``line`` say where its file goes on, ``after`` where its list does."""
@@ -84,6 +103,13 @@ class Progress:
     """(step, entries) of each file the steps left behind: refused lines, or lines exported."""
     after: str = ""
     failure: str = ""
+    lines: int = 0
+    """Lines of products read: blank ones and the header do not count."""
+    skipping: str | None = None
+    """The handle of a product that was refused for its length, and whose lines go on."""
+    notes: tuple[NoteCount, ...] = ()
+    note_parts: tuple[tuple[int, int], ...] = ()
+    """(step, entries) of each file of single notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +118,10 @@ class Options:
 
     default_category: str = ""
     currency: str = "CNY"
+    stated: bool = False
+    """Whether the merchant named the currency; else products keep theirs, and new ones have the shop's."""
+    encoding: str = ""
+    """The codec of the file, if its encoding was named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from chalicelib.catalog.csvreasons import NOTES
 from chalicelib.catalog.domain import (
+    LABEL_CHARS,
     MAX_AXES,
     MAX_CATEGORIES,
     MAX_PICTURES,
     MAX_SKUS,
+    MAX_TAGS,
+    TAG_CHARS,
+    TITLE_CHARS,
     Card,
     Category,
     Draft,
@@ -28,12 +33,25 @@ from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, Schema
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{1,31}$")]
 """A category's id."""
 Short = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-Title = Annotated[str, StringConstraints(max_length=250)]
+Title = Annotated[str, StringConstraints(max_length=TITLE_CHARS)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=TAG_CHARS)]
 Html = Annotated[str, StringConstraints(max_length=50_000)]
 PictureUrl = Annotated[
     str, StringConstraints(pattern=r"^(https?://[^\s\"'<>]+|/[^\s\"'<>/][^\s\"'<>]*)$", max_length=500)
 ]
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9\u0080-\uffff][a-z0-9_\-\u0080-\uffff]{0,199}$")]
+Encoding = Literal[
+    "utf-8",
+    "gb18030",
+    "big5",
+    "shift_jis",
+    "euc-jp",
+    "euc-kr",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+]
+"""As ``encodings.CODECS``."""
 Units = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 
 
@@ -80,7 +98,7 @@ class SkuIn(Schema):
     compare_at: MoneyView | None = None
     weight_g: Annotated[int, Field(strict=True, ge=0, le=10_000_000)] = 0
     picture: PictureUrl | None = None
-    code: Annotated[str, StringConstraints(max_length=64)] = ""
+    code: Annotated[str, StringConstraints(max_length=LABEL_CHARS)] = ""
 
     def draft(self) -> SkuDraft:
         """Return the domain's form."""
@@ -106,8 +124,8 @@ class ChangeProduct(Schema):
     description: Description | None = None
     specifications: Annotated[list[Specification], Field(max_length=60)] | None = None
     pictures: Annotated[list[PictureUrl], Field(max_length=MAX_PICTURES)] | None = None
-    vendor: Annotated[str, StringConstraints(max_length=120)] | None = None
-    tags: Annotated[list[Short], Field(max_length=50)] | None = None
+    vendor: Annotated[str, StringConstraints(max_length=LABEL_CHARS)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
 
     def draft(self) -> Draft:
         """Return the domain's form."""
@@ -408,19 +426,22 @@ class MovementPage(Schema):
     next_cursor: str | None = None
 
 
-class BeginImport(Schema):
-    """An import whose file is uploaded afterwards."""
+class ImportQuery(Schema):
+    """What goes with a file in the body.
+
+    ``currency`` is that of prices beside which the file names none: without it products keep theirs, and new ones have
+    the shop's. ``encoding`` is needed for files that are neither UTF-8 nor everyday Chinese from a spreadsheet.
+    """
+
+    default_category: Slug | None = None
+    currency: Currency | None = None
+    encoding: Encoding | None = None
+
+
+class BeginImport(ImportQuery):
+    """An import whose file is uploaded afterwards; see the options of a file in the body."""
 
     size_bytes: Annotated[int, Field(strict=True, ge=1, le=FILE_CAP_BYTES)]
-    default_category: Slug | None = None
-    currency: Currency = "CNY"
-
-
-class ImportQuery(Schema):
-    """What goes with a file in the body."""
-
-    default_category: Slug | None = None
-    currency: Currency = "CNY"
 
 
 class UploadView(Schema):
@@ -431,8 +452,22 @@ class UploadView(Schema):
     headers: dict[str, str]
 
 
+class NoteView(Schema):
+    """What is to be known of products that were taken: in how many lines, the first of them, and in which column."""
+
+    code: str
+    column: str
+    line: int
+    lines: int
+    reason: str
+
+
 class ImportView(Schema):
-    """An import and how far it is. ``report_url`` is a CSV of every refused line, once it has ended."""
+    """An import and how far it is.
+
+    ``notes`` say what was not taken over as it stood in the file. ``report_url`` is a CSV of every refused line and
+    every note, once it has ended.
+    """
 
     import_id: str
     status: JobStatus
@@ -444,13 +479,16 @@ class ImportView(Schema):
     products_refused: int
     lines_read: int
     lines_refused: int
+    notes: list[NoteView]
     failure: str | None = None
     upload: UploadView | None = None
     report_url: str | None = None
 
     @classmethod
-    def of(cls, job: Job, *, upload: UploadView | None = None, report_url: str | None = None) -> ImportView:
-        """Return the wire form."""
+    def of(
+        cls, job: Job, *, language: str = "en", upload: UploadView | None = None, report_url: str | None = None
+    ) -> ImportView:
+        """Return the wire form, its words in a language."""
         progress = job.progress
         done = 100 if job.status is JobStatus.FINISHED else min(99, progress.offset * 100 // max(1, progress.size))
         return cls.model_construct(
@@ -464,6 +502,16 @@ class ImportView(Schema):
             products_refused=progress.refused,
             lines_read=max(0, progress.line - 1),
             lines_refused=progress.lines_refused,
+            notes=[
+                NoteView.model_construct(
+                    code=one.code,
+                    column=one.column,
+                    line=one.line,
+                    lines=one.lines,
+                    reason=NOTES[one.code][language == "zh"],
+                )
+                for one in progress.notes
+            ],
             failure=progress.failure or None,
             upload=upload,
             report_url=report_url,

@@ -18,7 +18,7 @@ index (``search_store``) and bulk jobs (``job_store``) lie there too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +41,8 @@ HEAD: Final = "head"
 BODY: Final = "body"
 BODY_APART_BYTES: Final = 2_500
 """A longer text gets its own row, so that a head stays within one read unit."""
+FEW_TAGS_BYTES: Final = 400
+"""More tags than this lie with the texts: 250 of 255 characters are 64 KB, and a quote reads many heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class _Body:
 
     description: dict[str, str]
     specifications: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    """Only many."""
 
 
 _NOTHING = _Body({})
@@ -231,6 +235,15 @@ def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | 
     return row
 
 
+def _has_many_tags(labels: Labels) -> bool:
+    return sum(len(tag.encode()) + 3 for tag in labels.tags) > FEW_TAGS_BYTES
+
+
+def _texts(product: Product) -> _Body:
+    tags = product.labels.tags if _has_many_tags(product.labels) else ()
+    return _Body(dict(product.description), product.specifications, tags)
+
+
 def _goods(product: Product) -> _Goods:
     places = {url: at for at, url in enumerate(product.pictures)}
     return _Goods(
@@ -252,7 +265,7 @@ def _goods(product: Product) -> _Goods:
         currency=product.skus[0].price.currency,
         pictures=product.pictures,
         next=product.next_sku,
-        labels=product.labels,
+        labels=replace(product.labels, tags=()) if _has_many_tags(product.labels) else product.labels,
         moves=product.moves,
     )
 
@@ -305,7 +318,7 @@ def _product(item: Mapping[str, Any], apart: Mapping[str, Any] | None = None) ->
         description=body.description,
         specifications=body.specifications,
         pictures=goods.pictures,
-        labels=goods.labels,
+        labels=replace(goods.labels, tags=body.tags) if body.tags else goods.labels,
         handle=text("handle"),
         listed_at=from_epoch_ms(number("listed_ms")) if "listed_ms" in item else None,
         next_sku=goods.next,
@@ -349,8 +362,8 @@ def add(work: UnitOfWork, product: Product, tree: Tree, before: Product | None) 
     apart: BodyRow | None = None
     write = remove = False
     if product.has_body:
-        texts = _Body(dict(product.description), product.specifications)
-        had = _Body(dict(before.description), before.specifications) if before is not None else _NOTHING
+        texts = _texts(product)
+        had = _texts(before) if before is not None else _NOTHING
         apart = BodyRow(product_id=product.product_id, part=BODY, body=texts, version=product.body_version)
         if len(msgspec.json.encode(texts)) > BODY_APART_BYTES:
             write = texts != had or not product.body_version

@@ -116,6 +116,12 @@ def _change(merchant_id: str, apply: Callable[[Merchant], Merchant]) -> Merchant
     return replace(changed, version=merchant.version + 1)
 
 
+def currency_of(merchant_id: str) -> str:
+    """Return the currency a merchant sells in, remembered with its terms; the platform's for one that is unknown."""
+    known = terms([merchant_id]).get(merchant_id)
+    return known.freight.currency if known is not None else Money(0).currency
+
+
 def terms(merchant_ids: Iterable[str]) -> dict[str, Terms]:
     """Return the terms of those merchants that exist, remembered for a minute.
 

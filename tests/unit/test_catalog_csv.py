@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.catalog import csvfile, csvproduct, domain
@@ -52,7 +52,7 @@ def test_lines_are_counted_through_quoted_line_ends_of_any_kind(end: str) -> Non
     assert groups[0].lines[0].get("Title") == f'Two{end}lines, "quoted"'
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from("abc"), st.text(st.sampled_from('x,"\r\n 裙é='), max_size=6)), min_size=1, max_size=8
