@@ -2,8 +2,9 @@
 
 Accounts: ``clearing:<provider>`` (what a provider holds for us), ``merchant:<id>`` (what a merchant is owed),
 ``commission`` (ours), ``surplus`` (captured, owed back to the payer), ``fees:<provider>`` (what it keeps for its
-service), ``disputes:<provider>`` (what it holds back because payers' banks contest it), ``offline`` (owed back to
-buyers another way than through the provider), ``bank`` (our own account at a bank: what left it by hand).
+service), ``disputes:<provider>`` (what it holds back because payers' banks contest it), ``discounts:<provider>`` (what
+we bear of the discounts that it gave to buyers), ``offline`` (owed back to buyers another way than through the
+provider), ``bank`` (our own account at a bank: what left it by hand).
 """
 
 from __future__ import annotations
@@ -166,6 +167,16 @@ def fees(provider: str) -> str:
 def fee_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
     """Return the postings of a fee that the provider kept (negative: that it gave back)."""
     return (Posting(clearing(provider), -amount), Posting(fees(provider), amount))
+
+
+def discounts(provider: str) -> str:
+    """Return the account of what we bear of the discounts that a provider gave to buyers."""
+    return f"discounts:{provider}"
+
+
+def discount_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
+    """Return the postings of a discount that the provider keeps from us (negative: that it gives back)."""
+    return (Posting(clearing(provider), -amount), Posting(discounts(provider), amount))
 
 
 def balances(postings: Sequence[Posting], *, by_account: bool = True) -> dict[tuple[str, str], int]:

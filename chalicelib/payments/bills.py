@@ -56,6 +56,11 @@ class BillLine:
     """The provider's number of the dispute that the money moved over."""
     given_back: bool = False
     """Of a dispute: the money came back to us."""
+    settled: Money | None = None
+    """What the provider settles with us for it, before its fee; None where it does not say so. Less than ``amount``
+    where the seller bears a discount that the provider gave: a coupon."""
+    borne: Money | None = None
+    """The discounts that may explain it, as far as the provider says them."""
     line: int = 0
     """Its number in the file, from 1."""
 

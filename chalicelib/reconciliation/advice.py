@@ -44,6 +44,16 @@ _WORDS: Mapping[str, Advice] = {
         ("A fee, payout or correction of the provider, of no order.", "服务商的费用、结算或调账，不属于任何订单。"),
         _NOTHING,
     ),
+    "discounted": Advice(
+        (
+            "Both sides say the same; the provider settles less, because we bear a discount that it gave to the buyer.",
+            "双方一致；因商户承担了服务商发放的优惠（代金券），应结金额少于订单金额。",
+        ),
+        (
+            "Nothing: it is booked as a discount. If nobody here wanted that coupon, end it in the provider's console.",
+            "无需处理，已记入优惠账户；若非我方发放的优惠券，请在服务商后台停用。",
+        ),
+    ),
     "missing_here": Advice(
         (
             "The provider moved money; our books do not have it, and a query did not prove it.",
@@ -102,6 +112,16 @@ _WORDS: Mapping[str, Advice] = {
                 "provider correct its bill and repeat the day."
             ),
             "查询该支付：账单正确则退还或补收差额；账单有误则请服务商更正后重新对账。",
+        ),
+    ),
+    "differs:settled": Advice(
+        (
+            "The provider settles another amount than was paid, and the bill names no discount that explains it.",
+            "应结金额与订单金额不符，且账单所列优惠无法解释差额。",
+        ),
+        (
+            "Ask the provider's desk why it settles another amount, and resolve the case with what they say.",
+            "请向服务商核实应结金额的差异原因，并按答复结案。",
         ),
     ),
     "differs:currency": Advice(

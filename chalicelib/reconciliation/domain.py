@@ -101,13 +101,16 @@ class Finding(StrEnum):
     """The same movement a second time."""
     DISPUTE = "dispute"
     """A payer's bank took the money back, or gave it back."""
+    DISCOUNTED = "discounted"
+    """Both say the same, and the provider settles less: the seller bears a discount that the provider gave."""
     OTHER = "other"
     """Of no attempt of ours by its kind: fees, payouts, corrections. Counted, no case."""
     UNREADABLE = "unreadable"
     """A line or a total that does not fit the format or the sum."""
 
 
-CASES = frozenset(Finding) - {Finding.MATCH, Finding.OTHER}
+FITS = frozenset({Finding.MATCH, Finding.DISCOUNTED})
+CASES = frozenset(Finding) - FITS - {Finding.OTHER}
 """Findings that become an operator's case, unless they are healed."""
 
 
@@ -140,6 +143,10 @@ class Line:
     """The provider's number of a dispute."""
     given_back: bool = False
     """Of a dispute: the money came back."""
+    settled: int | None = None
+    """What the provider settles of it, in minor units, where it says so."""
+    borne: int | None = None
+    """The discounts that may explain less than the amount, where it says them."""
     adopted: str = ""
     """Our number of a refund that was made in the provider's console and taken into our books."""
 
@@ -184,6 +191,20 @@ class Line:
     def money(self) -> Money:
         """Return the amount."""
         return Money(self.minor, self.currency)
+
+    @property
+    def discount(self) -> Money:
+        """Return what the provider settles less than the amount: the seller bears it."""
+        return Money(0 if self.settled is None else self.minor - self.settled, self.currency)
+
+    @property
+    def is_explained(self) -> bool:
+        """Say whether the discounts that the bill names account for what is settled less.
+
+        Bills name them at payments; of a refund they only say what is settled.
+        """
+        most = self.borne if self.borne is not None else self.minor if self.kind is Kind.REFUND else 0
+        return 0 <= self.discount.minor <= most
 
 
 def refund_key(kind: Kind, provider_refund_id: str, refund_id: str) -> str:
@@ -311,7 +332,11 @@ def _compare(line: Line, ours: Ours) -> Verdict:
         )
         if not fits
     ]
-    return Verdict(Finding.DIFFERS, "+".join(why)) if why else Verdict(Finding.MATCH)
+    if not line.is_explained:
+        why.append("settled")
+    if why:
+        return Verdict(Finding.DIFFERS, "+".join(why))
+    return Verdict(Finding.DISCOUNTED if line.discount else Finding.MATCH)
 
 
 _FEE = re.compile(r"\s*([+-]?)([0-9]{1,13})(?:\.([0-9]{1,8}))?(?:\s*([A-Z]{3}))?\s*")
@@ -435,6 +460,8 @@ class Judged:
         """Return what the bill has more than we have; None where they cannot be compared."""
         if self.line is None:
             return -self.ours.money if self.ours else None
+        if self.finding is Finding.DISCOUNTED or self.why == "settled":
+            return -self.line.discount
         if self.ours is None:
             return self.line.money
         return self.line.money - self.ours.money if self.line.currency == self.ours.currency else None
@@ -442,9 +469,11 @@ class Judged:
     @property
     def at_stake(self) -> Money | None:
         """Return how much money somebody has to look after; None where nobody has to."""
+        if self.finding is Finding.DISCOUNTED and self.line is not None:
+            return self.line.discount
         if self.finding not in CASES or self.healed or (self.line is None and self.ours is None):
             return None
-        if self.why == "amount" and self.difference is not None:
+        if self.why in ("amount", "settled") and self.difference is not None:
             return self.difference if self.difference.minor > 0 else -self.difference
         return self.line.money if self.line else self.ours.money if self.ours else None
 

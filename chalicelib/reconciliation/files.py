@@ -20,7 +20,7 @@ from chalicelib.runtime.config import config
 DOWNLOAD_S: Final = 300
 COLUMNS: Final = (
     *("line", "finding", "why", "healed", "kind", "payment_id", "refund_id", "transaction_id", "provider_refund_id"),
-    *("amount", "currency", "fee", "status", "at"),
+    *("amount", "currency", "fee", "status", "at", "settled"),
     *("our_record", "our_status", "our_amount", "our_currency", "our_at", "difference", "case_id"),
     *("what_en", "next_en", "what_zh", "next_zh"),
 )
@@ -86,9 +86,10 @@ def _cells(found: Judged) -> list[Any]:
             line.fee,
             line.status,
             _moment(line.at_s),
+            "" if line.settled is None else (line.money - line.discount).text().split()[0],
         ]
         if line
-        else [""] * 10
+        else [""] * 11
     )
     have = [""] * 5
     if ours:

@@ -160,11 +160,11 @@ def _judge(run: Run, line: Line, ours: Ours | None, twin: Line | None, earlier: 
         store.save_lines(run.run_id, [found])
         ours = _asked(ours)
         after = domain.judge(line, ours, provider=run.provider)
-        if after.finding is Finding.MATCH and domain.healed(verdict, ours):
+        if after.finding in domain.FITS and domain.healed(verdict, ours):
             found = replace(found, finding=Finding.MISSING_HERE, ours=ours, healed=True)
         else:
             found = replace(found, finding=after.finding, why=after.why, ours=ours)
-    elif verdict.finding is Finding.MATCH and ours is not None and earlier is not None and _was_healed(earlier, ours):
+    elif verdict.finding in domain.FITS and ours is not None and earlier is not None and _was_healed(earlier, ours):
         found = replace(found, finding=Finding.MISSING_HERE, why=earlier.why, healed=True)
     return _concluded(run, line, found, earlier)
 
@@ -175,7 +175,7 @@ def _was_healed(earlier: Judged, ours: Ours) -> bool:
 
 
 def _concluded(run: Run, line: Line, found: Judged, earlier: Judged | None) -> Judged:
-    """Open or settle its case, post its fee."""
+    """Open or settle its case, post its fee and what the seller bears of it."""
     if found.finding in domain.CASES and not found.healed:
         subject = line.subject or f"{found.key}@{run.day}"
         if found.copy:
@@ -185,6 +185,7 @@ def _concluded(run: Run, line: Line, found: Judged, earlier: Judged | None) -> J
         cases.settle(earlier.case_id, f"bill of {run.day}")
     if found.ours is not None and found.ours.day and found.ours.day != run.day:
         cases.settle(domain.case_id(Finding.MISSING_THERE, run.provider, found.key), f"bill of {run.day}")
+    _post_discount(run, line, found)
     return _with_fee(run, line, found)
 
 
@@ -203,6 +204,8 @@ def _said(line: Line, found: Judged) -> dict[str, str]:
     }
     if line.dispute:
         said["moved"] = "given back" if line.given_back else "taken"
+    if line.discount:
+        said["settled"] = (line.money - line.discount).text()
     if found.ours is not None:
         said |= {"our_status": found.ours.status, "our_amount": found.ours.money.text()}
         if found.difference:
@@ -216,20 +219,26 @@ def _with_fee(run: Run, line: Line, found: Judged) -> Judged:
     if fee is None or found.ours is None:
         return found
     noted = replace(found, fee=fee.money.minor, fee_currency=fee.money.currency)
-    if not fee.money:
-        return noted
+    if fee.money:
+        _post_once(f"fee.billed#{run.provider}#{line.key}", found.ours, ledger.fee_postings(run.provider, fee.money))
+    return noted
+
+
+def _post_discount(run: Run, line: Line, found: Judged) -> None:
+    """Post what the provider settles less than the amount, once; of a refund it comes back."""
+    if not line.discount or found.ours is None or line.kind not in (Kind.PAYMENT, Kind.REFUND):
+        return
+    borne = line.discount if line.kind is Kind.PAYMENT else -line.discount
+    entry_id = f"discount.billed#{run.provider}#{line.key}"
+    _post_once(entry_id, found.ours, ledger.discount_postings(run.provider, borne))
+
+
+def _post_once(entry_id: str, ours: Ours, postings: Sequence[ledger.Posting]) -> None:
     try:
         with UnitOfWork() as work:
-            ledger.post(
-                work,
-                entry_id=f"fee.billed#{run.provider}#{line.key}",
-                purchase_id=found.ours.purchase_id,
-                at=clock.now(),
-                postings=ledger.fee_postings(run.provider, fee.money),
-            )
+            ledger.post(work, entry_id=entry_id, purchase_id=ours.purchase_id, at=clock.now(), postings=postings)
     except AlreadyExists:
         pass
-    return noted
 
 
 def _ours(record_ids: Iterable[str]) -> dict[str, Ours]:

@@ -221,6 +221,8 @@ def _line(number: int, found: payments.BillLine) -> Line:
         provider_refund_id=found.provider_refund_id,
         dispute=found.dispute,
         given_back=found.given_back,
+        settled=found.settled.minor if found.settled else None,
+        borne=found.borne.minor if found.borne else None,
     )
 
 

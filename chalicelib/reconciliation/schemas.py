@@ -22,6 +22,7 @@ FindingWord = Literal[
     "unknown_refund",
     "duplicate",
     "dispute",
+    "discounted",
     "other",
     "unreadable",
 ]
@@ -137,6 +138,8 @@ class LineView(Schema):
     transaction_id: str
     provider_refund_id: str
     amount: MoneyView
+    settled: MoneyView | None = None
+    """What the provider settles of it, where the bill says so: less than the amount if the seller bears a coupon."""
     fee: str
     status: str
 
@@ -151,6 +154,7 @@ class LineView(Schema):
             transaction_id=line.transaction_id,
             provider_refund_id=line.provider_refund_id,
             amount=MoneyView.of(line.money),
+            settled=MoneyView(minor=line.settled, currency=line.currency) if line.settled is not None else None,
             fee=line.fee,
             status=line.status,
         )

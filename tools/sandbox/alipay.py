@@ -523,7 +523,7 @@ class Alipay(Dialect):
         if "cut" not in self.bill_defects:
             back = [line for line in lines if line.refund_no]
             count = len(lines) - len(back) + (1 if "totals" in self.bill_defects else 0)
-            paid = sum(line.amount for line in lines if not line.refund_no)
+            paid = sum(line.settled for line in lines if not line.refund_no)
             text += (
                 "#-----------------------------------------业务明细列表结束------------------------------------\n"
                 f"#交易合计：{count}笔，商家实收共{_yuan(paid)}元，商家优惠共0.00元\n"
@@ -549,7 +549,8 @@ class Alipay(Dialect):
             "完成时间": f"{line.at:%Y-%m-%d %H:%M:%S}",
             "对方账户": "*三(152****6706)",
             "订单金额（元）": sign + _yuan(line.amount),
-            "商家实收（元）": sign + _yuan(line.amount),
+            "商家实收（元）": sign + _yuan(line.settled),
+            "商家优惠（元）": sign + _yuan(line.coupon) if line.coupon else "0.00",
             "退款批次号/请求号": line.refund_no,
             "服务费（元）": "-0.01",
         }

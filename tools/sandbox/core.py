@@ -302,6 +302,7 @@ class Sandbox(StandIn):
             "currency": {"currency": "USD"},
             "state": {"state": "failed"},
             "field": {"amount": "a lot"},
+            "coupon": {"settled": "0.01"},
         }
         payments = [line for line in lines if line["kind"] == "payment"]
         refunds = [line for line in lines if line["kind"] == "refund"]

@@ -12,8 +12,10 @@ from typing import Any
 from tools.sandbox.core import Answer, Sandbox
 
 CHINA = timezone(timedelta(hours=8))
-BILL_DEFECTS = ("missing", "extra", "amount", "duplicate", "totals", "cut", "field", "no_bom")
-"""A line too few, one we never had, another amount, a line twice, wrong totals, no end, an unreadable field."""
+BILL_DEFECTS = ("missing", "extra", "amount", "duplicate", "totals", "cut", "field", "no_bom", "coupon")
+"""A line too few, one we never had, another amount, a line twice, wrong totals, no end, an unreadable field; and, no
+defect, a coupon of ten fen that the seller bears on every line."""
+COUPON_FEN = 10
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class Movement:
     refund_no: str = ""
     refund_id: str = ""
     closed: bool = False
+    coupon: int = 0
+    """What of it the seller bears."""
+
+    @property
+    def settled(self) -> int:
+        """Return what the seller gets of it, or gives back."""
+        return self.amount - self.coupon
 
 
 @dataclass
@@ -79,6 +88,8 @@ class Dialect(Sandbox):
             lines = lines[1:]
         if "amount" in self.bill_defects and lines:
             lines = [*lines[:-1], replace(lines[-1], amount=lines[-1].amount + 1)]
+        if "coupon" in self.bill_defects:
+            lines = [replace(line, coupon=min(COUPON_FEN, line.amount)) for line in lines]
         if "duplicate" in self.bill_defects:
             lines = lines + lines[:1]
         if "extra" in self.bill_defects:

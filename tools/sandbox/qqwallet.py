@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from xml.etree import ElementTree as ET
 
 from tools.sandbox.core import Answer, Order, Refund, order_of, order_row, refund_row, shelf_of_orders, shelf_of_refunds
+from tools.sandbox.dialect import COUPON_FEN
 from tools.sandbox.shelf import in_hand, newest, of
 from tools.sandbox.stand_in import CERTIFICATE_HEADER, EVERYBODY_KNOWS, StandIn, Steering, fingerprint, pick
 
@@ -466,10 +467,11 @@ class QQWallet(StandIn):
         return paid + back
 
     def _bill_row(self, order: Order, refund: Refund | None) -> list[str]:
+        borne = COUPON_FEN if "coupon" in self.bill_defects else 0
         paid = [
             _clock(order.paid_at or 0), self.keys.mch_id, self.keys.appid, "", "", "openid", "", "NATIVE",
-            order.out_trade_no, order.transaction_id, "BALANCE", "CNY", _yuan(order.paid_amount), "0.00",
-            _yuan(order.paid_amount), _yuan(self.discount), _yuan(order.paid_amount - self.discount),
+            order.out_trade_no, order.transaction_id, "BALANCE", "CNY", _yuan(order.paid_amount), _yuan(borne),
+            _yuan(order.paid_amount - borne), _yuan(self.discount), _yuan(order.paid_amount - borne - self.discount),
         ]  # fmt: skip
         if refund is None:
             return [*paid, "SUCCESS", "", "", "", "0.00", "0.00", "", "", "", "goods, and more", "", "0.05", "0.60%"]

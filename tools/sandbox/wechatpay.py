@@ -526,7 +526,8 @@ class WechatPay(Dialect):
         sums = [sum(line.amount for line in lines if bool(line.refund_no) is refund) for refund in (False, True)]
         if "totals" in self.bill_defects:
             sums[0] += 1
-        totals = [f"{len(lines)}.0", _yuan(sums[0]), _yuan(sums[1]), "0.0", "0.00", _yuan(sums[0]), _yuan(sums[1])]
+        settled = [sum(line.settled for line in lines if bool(line.refund_no) is refund) for refund in (False, True)]
+        totals = [f"{len(lines)}.0", *map(_yuan, settled), "0.0", "0.00", *map(_yuan, sums)]
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerow(_HEADER)
         out.writelines("`" + ",`".join(row) + "\n" for row in rows)
@@ -536,6 +537,7 @@ class WechatPay(Dialect):
 
     def _bill_row(self, line: Movement) -> list[str]:
         paid, back = ("0.00", _yuan(line.amount)) if line.refund_no else (_yuan(line.amount), "0.00")
+        settled = _yuan(line.settled)
         row = dict.fromkeys(_HEADER, "") | {
             "交易时间": f"{line.at:%Y-%m-%d %H:%M:%S}",
             "公众账号ID": self.appids[0],
@@ -545,11 +547,11 @@ class WechatPay(Dialect):
             "交易类型": "NATIVE",
             "交易状态": "REFUND" if line.refund_no else "SUCCESS",
             "货币种类": "CNY",
-            "应结订单金额": paid,
-            "代金券金额": "0.00",
+            "应结订单金额": "0.00" if line.refund_no else settled,
+            "代金券金额": "0.00" if line.refund_no else _yuan(line.coupon),
             "微信退款单号": line.refund_id or "0",
             "商户退款单号": line.refund_no or "0",
-            "退款金额": back,
+            "退款金额": settled if line.refund_no else "0.00",
             "退款状态": "SUCCESS" if line.refund_no else "",
             "商品名称": 'a name, with a comma and a "quote"',
             "手续费": "0.00600",

@@ -170,6 +170,7 @@ class Reader:
         """Rows, sound or not."""
         self.count: dict[BillKind, int] = dict.fromkeys(BillKind, 0)
         self.sums: dict[BillKind, int] = dict.fromkeys(BillKind, 0)
+        self.settled: dict[BillKind, int] = dict.fromkeys(BillKind, 0)
         self._read = read
         self._lines: list[BillLine] = []
         self._defects: list[str] = []
@@ -191,6 +192,7 @@ class Reader:
         else:
             self.count[line.kind] += 1
             self.sums[line.kind] += line.amount.minor
+            self.settled[line.kind] += (line.settled or line.amount).minor
             self._lines.append(line)
         if len(self._lines) + len(self._defects) >= PART_LINES:
             yield self.rest({}, ())
@@ -238,12 +240,10 @@ def _wechatpay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     state = cells["交易状态"]
     currency = cells.get("货币种类", "CNY")
     is_refund = state in ("REFUND", "REVOKED")
-    # Full bills name both the order's amount and what was asked back; older layouts have only the settled amounts.
-    amount = (
-        cells.get("申请退款金额") or cells.get("退款金额")
-        if is_refund
-        else cells.get("订单金额") or cells.get("应结订单金额") or cells.get("总金额")
-    )
+    # Full bills name both the order's amount and what was asked back, and what of it is settled: less, where the seller
+    # bears a coupon. Older layouts have only the settled amounts.
+    whole, settled = ("申请退款金额", "退款金额") if is_refund else ("订单金额", "应结订单金额")
+    amount = cells.get(whole) or cells.get(settled) or cells.get("总金额")
     return BillLine(
         kind=BillKind.REFUND if is_refund else BillKind.PAYMENT,
         payment_id=cells["商户订单号"],
@@ -254,6 +254,8 @@ def _wechatpay_line(number: int, cells: Mapping[str, str]) -> BillLine:
         status=cells.get("退款状态", "") if is_refund else state,
         refund_id=cells.get("商户退款单号", "") if is_refund else "",
         provider_refund_id=cells.get("微信退款单号", "") if is_refund else "",
+        settled=_money(cells.get(settled, ""), currency),
+        borne=None if is_refund else _money(cells.get("代金券金额", ""), currency),
         line=number,
     )
 
@@ -272,10 +274,15 @@ def _check_wechatpay_totals(reader: Reader, totals: Mapping[str, str]) -> list[s
         return ["the totals cannot be read"]
     if count != reader.sound:
         defects.append(f"the totals speak of {count} lines, there are {reader.sound}")
-    for kind, name in ((BillKind.PAYMENT, "订单总金额"), (BillKind.REFUND, "申请退款总金额")):
+    for name, booked in (
+        ("订单总金额", reader.sums[BillKind.PAYMENT]),
+        ("申请退款总金额", reader.sums[BillKind.REFUND]),
+        ("应结订单总金额", reader.settled[BillKind.PAYMENT]),
+        ("退款总金额", reader.settled[BillKind.REFUND]),
+    ):
         if name not in totals:
             continue
-        said, booked = totals[name], reader.sums[kind]
+        said = totals[name]
         try:
             fits = _wire.fen(said) == booked
         except ValueError:
@@ -342,19 +349,31 @@ def _alipay_line(number: int, cells: Mapping[str, str]) -> BillLine:
     if kind not in ("交易", "退款"):
         raise ValueError(f"unknown business type {kind}")
     is_refund = kind == "退款"
-    amount = cells["订单金额（元）"]
-    amount = amount.removeprefix("-") if is_refund else amount
+    sign = "-" if is_refund else ""
     return BillLine(
         kind=BillKind.REFUND if is_refund else BillKind.PAYMENT,
         payment_id=cells["商户订单号"],
         transaction_id=cells["支付宝交易号"],
-        amount=Money(_wire.fen(amount)),
+        amount=Money(_wire.fen(cells["订单金额（元）"].removeprefix(sign))),
         fee_text=cells.get("服务费（元）", ""),
         at=_wire.china_time(cells["完成时间"]),
         status="",
         refund_id=cells.get("退款批次号/请求号", "") if is_refund else "",
+        settled=_money(cells.get("商家实收（元）", "").removeprefix(sign)),
+        borne=_sum(cells.get(name, "").removeprefix(sign) for name in ("商家优惠（元）", "商家红包消费金额（元）")),
         line=number,
     )
+
+
+def _money(text: str, currency: str = "CNY") -> Money | None:
+    """Return an amount in yuan; None where the cell is empty."""
+    return Money(_wire.fen(text), currency) if text else None
+
+
+def _sum(texts: Iterable[str]) -> Money | None:
+    """Return the sum of the cells that are not empty; None where all are."""
+    found = [money.minor for money in map(_money, texts) if money is not None]
+    return Money(sum(found)) if found else None
 
 
 def _check_directory(file: BinaryIO) -> None:

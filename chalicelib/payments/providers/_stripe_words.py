@@ -453,6 +453,7 @@ def _bill_line(item: Mapping[str, Any], row: int) -> BillLine:
     intent = own if kind is BillKind.OTHER else source.get("payment_intent") or source.get("charge") or own
     refund = kind in (BillKind.REFUND, BillKind.REFUND_RETURNED)
     shown = source if "amount" in source and "currency" in source else item
+    moves = kind in (BillKind.PAYMENT, BillKind.REFUND) and item["currency"] == shown["currency"]
     return BillLine(
         kind=kind,
         payment_id=ours,
@@ -465,5 +466,6 @@ def _bill_line(item: Mapping[str, Any], row: int) -> BillLine:
         provider_refund_id=own if refund else "",
         dispute=own if kind is BillKind.DISPUTE else "",
         given_back=kind is BillKind.DISPUTE and item["amount"] > 0,
+        settled=_money(abs(item["amount"]), item["currency"], least=0) if moves else None,
         line=row,
     )

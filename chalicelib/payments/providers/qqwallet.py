@@ -703,8 +703,16 @@ def _bill_line(number: int, row: Mapping[str, str]) -> BillLine:
         status=row["退款状态"] if refund else row["交易状态"],
         refund_id=row["商户退款订单号"] if refund else "",
         provider_refund_id=row["QQ钱包退款订单号"] if refund else "",
+        settled=_share(row, "商户应收金额", currency, refund=refund),
+        borne=_share(row, "商户优惠金额", currency, refund=refund),
         line=number,
     )
+
+
+def _share(row: Mapping[str, str], name: str, currency: str, *, refund: bool) -> Money | None:
+    """Return what the seller gets, or bears; a refund's line only repeats that of its payment."""
+    text = row.get(name, "")
+    return Money(_minor(text), currency) if text and not refund else None
 
 
 def _minor(text: str) -> int:

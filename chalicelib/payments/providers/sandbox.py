@@ -363,20 +363,26 @@ def _bill_line(row: dict[str, Any], number: int) -> BillLine:
     if moment is None:
         raise ValueError("no time")
     digits = MINOR_DIGITS.get(row["currency"], 2)
-    if not _AMOUNT.fullmatch(row["amount"]):
-        raise ValueError("not an amount")
-    minor = Decimal(row["amount"]).scaleb(digits)
-    if minor != int(minor):
-        raise ValueError("not in whole minor units")
+    settled = row.get("settled")
     return BillLine(
         kind=BillKind(row["kind"]),
         payment_id=str(row["out_trade_no"]),
         transaction_id=str(row["transaction_id"]),
-        amount=Money(int(minor), row["currency"]),
+        amount=Money(_minor(row["amount"], digits), row["currency"]),
         fee_text=str(row["fee"]),
         at=moment,
         status=str(row["state"]),
         refund_id=str(row["out_refund_no"]),
         provider_refund_id=str(row["refund_id"]),
+        settled=None if settled is None else Money(_minor(settled, digits), row["currency"]),
         line=number,
     )
+
+
+def _minor(text: str, digits: int) -> int:
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("not an amount")
+    minor = Decimal(text).scaleb(digits)
+    if minor != int(minor):
+        raise ValueError("not in whole minor units")
+    return int(minor)
