@@ -22,6 +22,7 @@ TABLES: dict[str, str] = {
     "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
+    "audit": "chalicelib.oversight.store",
 }
 """Table -> the module whose models describe it; only stores touch it."""
 
@@ -155,6 +156,7 @@ CAPABILITIES = (
     "reconciliation",
     "logistics",
     "complaints",
+    "oversight",
     "site",
 )
 """Every package of ``chalicelib`` that is a capability, in the order of their tags in the OpenAPI document."""

@@ -67,6 +67,7 @@ FUNCTIONS: dict[str, Function] = {
             "complaints": "rw",
             "reconciliations": "rw",
             "balances": "r",
+            "audit": "ra",
             **PAYING,
         },
         sends=("payment-notices", "logistics"),

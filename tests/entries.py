@@ -252,6 +252,13 @@ class World:
         assert answer.status == 201, answer.body
         return {**ask.ids, "approval_id": str(answer.json["approval_id"])}
 
+    def role_request(self) -> str:
+        """Let the other operator ask for a role for somebody; returns the request."""
+        path = f"/v1/operator/accounts/{people.buyer().account_id}/role-requests"
+        answer = call("POST", path, OPERATOR, token=self.colleague.token)
+        assert answer.status == 201, answer.body
+        return str(answer.json["request_id"])
+
     def quarantined(self) -> dict[str, str]:
         """Let a provider tell of a second capture of one attempt; returns the notice's path parameters."""
         purchase_id = self.paid().purchase.purchase_id
@@ -305,6 +312,7 @@ class World:
 
 
 _days = count(2)
+OPERATOR = {"role": "operator", "reason": "She joins the desk."}
 MONEY = {"minor": 100, "currency": "CNY"}
 PAID_OFFLINE = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-01T10:00:00Z", "note": "by transfer"}
 _numbers = count(1_000_000_000)
@@ -480,6 +488,11 @@ ENTRIES: dict[str, Make] = {
     "change_me": lambda _: Ask(body={"nickname": f"n{uuid4().hex[:8]}"}),
     "grant_role": _staff,
     "revoke_role": _revoked,
+    "ask_role": lambda _: Ask(ids={"account_id": people.buyer().account_id}, body=OPERATOR),
+    "list_role_requests": _nothing,
+    "get_role_request": _of(World.role_request, "request_id"),
+    "approve_role": _of(World.role_request, "request_id", {"note": "known"}),
+    "reject_role": _of(World.role_request, "request_id", {"note": "no"}),
     "list_addresses": _nothing,
     "add_address": _body(shops.ADDRESS),
     "get_address": lambda world: Ask(ids={"address_id": world.buyer.address_id}),
@@ -540,6 +553,7 @@ ENTRIES: dict[str, Make] = {
     "get_merchant_order": _read_order,
     "get_operator_order": _read_order,
     "get_operator_purchase": _read_purchase,
+    "reveal_contact": lambda world: replace(_read_purchase(world), body={"reason": "The parcel came back."}),
     # payments, ledger
     "start_payment": lambda world: Ask(
         ids={"purchase_id": world.placed().purchase.purchase_id}, body={"provider": "sandbox"}
@@ -600,6 +614,8 @@ ENTRIES: dict[str, Make] = {
     "get_operator_complaint": _read_complaint,
     "get_operator_complaint_evidence": _read_evidence,
     "decide_complaint": _of(World.escalated, "complaint_id", {"decision": "dismiss", "text": "No."}),
+    # oversight
+    "list_audit": _nothing,
     # site
     "openapi_document": _nothing,
     "docs_page": _nothing,

@@ -1,6 +1,9 @@
-"""Give an account a role from the command line: how the very first operator comes to be.
+"""Give an account a role from the command line: how the first two operators come to be.
 
-On AWS, with credentials that may write the accounts table and read the auth secret::
+From then on it takes two of them to let a third one in (``POST /v1/operator/accounts/{account_id}/role-requests``), so
+an installation needs two to begin with. What is given from here is in the audit too.
+
+On AWS, with credentials that may write the accounts and audit tables and read the auth secret::
 
     BIANDAN_STAGE=prod AWS_REGION=... python -m tools.grant boss@example.com operator
 
@@ -41,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.update(engine.environment(given.engine))
 
     from chalicelib.auth import service
+    from chalicelib.oversight import service as oversight
     from chalicelib.runtime.config import config
 
     role = Role(given.role)
@@ -49,17 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             account_id = given.account
             if not account_id.startswith("acc_"):
                 account_id = service.account_with(account_id).account_id
-            if given.revoke:
-                account = service.revoke(account_id, role, by="tools/grant")
-            else:
-                account = service.grant(account_id, role, given.merchant, by="tools/grant")
+            act, records = ("revoke_role" if given.revoke else "grant_role"), {"account_id": account_id}
+            with oversight.witnessed("tools/grant", act, records=records, said={"role": role.value}):
+                if given.revoke:
+                    account = service.revoke(account_id, role, by="tools/grant")
+                else:
+                    account = service.grant(account_id, role, given.merchant, by="tools/grant")
     except ShopError as error:
         print(f"Nothing was changed: {error.detail()}", file=sys.stderr)
         return 1
     where = f" at {given.engine}" if given.engine else ""
     merchant = f", staff of {account.merchant_id}" if account.merchant_id else ""
     print(f"Stage {config().stage}{where}: {account.account_id} now is {', '.join(account.roles)}{merchant}.")
-    print("It takes effect when the account signs in or refreshes its token, within ten minutes.")
+    print("It takes effect when the account signs in or refreshes its token; what is taken from an operator, at once.")
     return 0
 
 

@@ -61,6 +61,7 @@ TAGS_ZH = {
     "ledger": "账本",
     "logistics": "物流",
     "complaints": "投诉",
+    "oversight": "监督",
     "site": "文档",
 }
 

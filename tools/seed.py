@@ -46,7 +46,7 @@ def ensure(*, remembered: Path | None = None, say: Callable[[str], None] = print
     if kept.get("done"):
         found: Accounts = kept["accounts"]
         return found
-    passwords = kept.get("passwords") or {email: f"demo-{random.token_hex(6)}" for _, email, _ in _wanted()}
+    passwords = {email: f"demo-{random.token_hex(6)}" for _, email, _ in _wanted()} | kept.get("passwords", {})
     if remembered is not None:  # Before they are used: a seeding that is interrupted can then go on.
         private.write(remembered, json.dumps({"passwords": passwords}))
     with context.use(context.Context(request_id="seed", cause_id="tool#seed", actor="tool:seed")):
@@ -102,9 +102,13 @@ def _merchant(shop: goods.Shop) -> str:
 
 
 def _wanted() -> list[tuple[str, str, str | None]]:
-    """Return role, address and shop of everybody: an operator, one person for each merchant, two buyers."""
+    """Return role, address and shop of everybody: two operators, one person for each merchant, two buyers.
+
+    One operator alone can neither let a third one in nor give back a large sum.
+    """
     return [
         ("operator", "operator@biandan.example", None),
+        ("operator", "colleague@biandan.example", None),
         *((shop.name[1], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS),
         ("buyer", "mei@biandan.example", None),
         ("buyer", "li@biandan.example", None),

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from chalicelib.auth.mailboxes import mailbox, narrow
 from chalicelib.auth.phones import CHINA, is_chinese_mobile, phone, phone_at
+from chalicelib.kernel import second_person
 from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.roles import Role
@@ -66,6 +67,14 @@ class BadGrant(Invalid):
 
     code = "bad_grant"
     en, zh = "This role cannot be changed like that.", "无法这样变更该角色。"
+
+
+class OperatorNotStaff(Conflict):
+    """Nobody judges for the platform and sells on it."""
+
+    code = "operator_not_staff"
+    en = "An operator cannot be a merchant's staff, nor staff an operator: take the other role first."
+    zh = "运营人员不能兼任商家员工：请先撤销另一角色。"
 
 
 class BadAddress(Invalid):
@@ -178,6 +187,10 @@ class RoleChange:
     merchant_id: str | None = None
     token: str = ""
     fingerprint: str = ""
+    approved_by: str = ""
+    """The second person, where it took one."""
+    sponsors: tuple[str, ...] = ()
+    """Who asked, and those to whom who asked owed the role at that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,7 @@ def change_role(account: Account, change: RoleChange) -> Account:
     Raises:
         BadGrant: if the role and the merchant do not go together, or the role cannot be taken.
         StaffElsewhere: if the account is another merchant's staff.
+        OperatorNotStaff: if it would be an operator and a merchant's staff at once.
     """
     staff = change.role is Role.MERCHANT_STAFF
     if change.role is Role.BUYER or (change.gives and staff is not (change.merchant_id is not None)):
@@ -219,6 +233,10 @@ def change_role(account: Account, change: RoleChange) -> Account:
         raise StaffElsewhere
     if change.gives is has:
         return account
+    if change.gives and {Role.MERCHANT_STAFF, Role.OPERATOR} <= {*account.roles, change.role}:
+        raise OperatorNotStaff
+    if staff and not change.gives:  # The history says whose staff it was: it stays a party for a while.
+        change = replace(change, merchant_id=account.merchant_id)
     roles = {*account.roles, change.role} if change.gives else {*account.roles} - {change.role}
     merchant_id = (change.merchant_id if change.gives else None) if staff else account.merchant_id
     return replace(
@@ -232,6 +250,42 @@ def change_role(account: Account, change: RoleChange) -> Account:
 def next_change(account: Account) -> int:
     """Return the number of the account's next role change."""
     return account.history[-1].number + 1 if account.history else 1
+
+
+PRIVILEGED = (Role.OPERATOR,)
+"""Roles that no operator gives alone."""
+
+ROLE_REQUEST = second_person.machine("role request")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRequest:
+    """A role that an operator wants somebody to have, and what a second person said to it."""
+
+    request_id: str
+    account_id: str
+    role: Role
+    reason: str
+    status: second_person.Status
+    asked_by: str
+    asked_at: datetime
+    fingerprint: str
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    note: str = ""
+    intent: str = ""
+    decided_fingerprint: str = ""
+    version: int = 0
+
+    def status_at(self, now: datetime) -> second_person.Status:
+        """Return the state; one that nobody answered in time has expired, whatever the row says."""
+        over = self.due_at is not None and self.due_at <= now
+        return ROLE_REQUEST.next(self.status, second_person.Cause.EXPIRE) if over else self.status
+
+    @property
+    def due_at(self) -> datetime | None:
+        """Return when it expires."""
+        return ROLE_REQUEST.due_at(self.status, self.asked_at)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -145,6 +146,62 @@ class RolesView(Schema):
         return cls.model_construct(
             account_id=account.account_id, roles=list(account.roles), merchant_id=account.merchant_id
         )
+
+
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=200)]
+
+
+class AskRole(Schema):
+    """A role that takes two operators to give, and why this person should have it."""
+
+    role: Literal["operator"]
+    reason: Reason
+
+
+class DecideRole(Schema):
+    """Why it is approved or rejected."""
+
+    note: Annotated[str, StringConstraints(max_length=300)] = ""
+
+
+class RoleRequestView(Schema):
+    """A role that somebody is to have. Approving it gives the role; nobody answers after ``due_at``."""
+
+    request_id: Id
+    account_id: Id
+    role: Role
+    status: Literal["pending", "approved", "rejected", "expired"]
+    reason: str
+    asked_by: str
+    asked_at: Timestamp
+    due_at: Timestamp | None = None
+    decided_by: str | None = None
+    decided_at: Timestamp | None = None
+    note: str | None = None
+
+    @classmethod
+    def of(cls, request: domain.RoleRequest, now: datetime) -> RoleRequestView:
+        """Return the wire form as of a moment."""
+        return cls(
+            request_id=request.request_id,
+            account_id=request.account_id,
+            role=request.role,
+            status=request.status_at(now).value,
+            reason=request.reason,
+            asked_by=request.asked_by,
+            asked_at=request.asked_at,
+            due_at=request.due_at,
+            decided_by=request.decided_by or None,
+            decided_at=request.decided_at,
+            note=request.note or None,
+        )
+
+
+class RoleRequestsView(Schema):
+    """One page of role requests, of any state."""
+
+    items: list[RoleRequestView]
+    next_cursor: str | None = None
 
 
 class AddressBody(Schema):

@@ -7,8 +7,16 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chalicelib.auth import domain, events, passwords, store, tokens
+from chalicelib.auth import domain, events, passwords, standing, store, tokens
 from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Limit, RoleChange, Session
+from chalicelib.auth.role_requests import (
+    ask_role,
+    check_second_person,
+    decide_role,
+    operator_of,
+    role_request,
+    role_requests,
+)
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
@@ -19,7 +27,19 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
 
-__all__ = ["Account", "Address", "AddressBook", "Role", "Tokens"]
+__all__ = [
+    "Account",
+    "Address",
+    "AddressBook",
+    "Role",
+    "Tokens",
+    "ask_role",
+    "check_second_person",
+    "decide_role",
+    "operator_of",
+    "role_request",
+    "role_requests",
+]
 
 _NOBODY_ID = "acc_" + "0" * 26
 """The account that is read for an identity nobody has, so that it costs what a known one costs."""
@@ -44,6 +64,11 @@ def authenticate(token: str) -> Caller:
         Unauthenticated: if it is not valid now.
     """
     return tokens.caller_of(token)
+
+
+def merchants_of(account: Account) -> set[str]:
+    """Return the merchants whose side the account may be on: it works for them, or did not long ago."""
+    return standing.merchants_of(account, now=clock.now())
 
 
 def jwks() -> dict[str, list[dict[str, str]]]:
@@ -150,13 +175,19 @@ def _start_session(work: UnitOfWork, account: Account) -> Tokens:
     return _tokens(account, session, token)
 
 
-def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
-    caller = Caller(
+def caller_as(account: Account, session_id: str) -> Caller:
+    """Return what a token says of an account in one session."""
+    return Caller(
         account_id=account.account_id,
         roles=frozenset(role.value for role in account.roles),
         merchant_id=account.merchant_id,
-        session_id=session.session_id,
+        session_id=session_id,
+        epoch=account.epoch,
     )
+
+
+def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
+    caller = caller_as(account, session.session_id)
     return Tokens(
         account_id=account.account_id,
         session_id=session.session_id,
@@ -321,11 +352,13 @@ def grant(
 ) -> Account:
     """Give an account a role; a merchant's staff needs the merchant. What is there already stays.
 
+    For tools, and for roles that one operator may give alone; the others take two: see ``auth.role_requests``.
+
     Takes effect at the account's next refresh: within ten minutes.
 
     Raises:
         NotFound: if there is no such account, or no such merchant.
-        BadGrant, StaffElsewhere: if the role cannot be given like that.
+        BadGrant, StaffElsewhere, OperatorNotStaff: if the role cannot be given like that.
     """
     if role is Role.MERCHANT_STAFF and merchant_id is not None:
         from chalicelib.merchants import service as merchants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -161,6 +162,12 @@ def load_account(account_id: str, *, consistent: bool = False) -> Account | None
     """Read one account."""
     row = reads.get(AccountRow, account_id, ACCOUNT, consistent=consistent)
     return _account(row) if row is not None else None
+
+
+def load_accounts(account_ids: Iterable[str]) -> dict[str, Account]:
+    """Read several accounts as they are now, in one call; those that are not there are absent."""
+    found = reads.get_many([(AccountRow, account_id, ACCOUNT) for account_id in account_ids], consistent=True)
+    return {key: _account(cast("AccountRow", row)) for (key, _), row in found.items()}
 
 
 def existing_account(refusal: AlreadyExists) -> Account:

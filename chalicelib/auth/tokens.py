@@ -113,6 +113,8 @@ def access_token(caller: Caller) -> str:
     }
     if caller.merchant_id is not None:
         claims["mer"] = caller.merchant_id
+    if caller.epoch:
+        claims["epo"] = caller.epoch
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
 
 
@@ -168,6 +170,7 @@ def _verify(token: str, now_s: float) -> tuple[float, Caller]:
             roles=frozenset(claims["roles"]),
             merchant_id=claims.get("mer"),
             session_id=str(claims["sid"]),
+            epoch=int(claims.get("epo", 0)),
         )
     except (jwt.PyJWTError, ValueError, TypeError):
         raise Unauthenticated from None

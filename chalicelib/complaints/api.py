@@ -30,7 +30,7 @@ from chalicelib.complaints.schemas import (
 )
 from chalicelib.complaints.service import Filing, Party, Statement
 from chalicelib.kernel.errors import Busy, CurrencyMismatch, IllegalTransition, NotFound
-from chalicelib.payments.service import ApprovalNeeded, RefundRefused
+from chalicelib.payments.service import ApprovalNeeded, DayLimitReached, RefundRefused
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -299,7 +299,7 @@ def get_operator_complaint_evidence(complaint_id: str, evidence_id: str, caller:
     access=Access.OPERATOR,
     body=DecideComplaint,
     returns=ComplaintView,
-    raises=(*_MOVES, AmountTooLarge, CurrencyMismatch, RefundRefused, ApprovalNeeded),
+    raises=(*_MOVES, AmountTooLarge, CurrencyMismatch, RefundRefused, ApprovalNeeded, DayLimitReached),
 )
 def decide_complaint(complaint_id: str, body: DecideComplaint, caller: Caller, intent: Intent) -> Reply:
     """Decide: a refund (under way with this very call), another remedy, or nothing."""

@@ -173,6 +173,24 @@ def load(party: Party, complaint_id: str, *, consistent: bool = False) -> Compla
     return complaint
 
 
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Whose affair a complaint is."""
+
+    buyer_id: str
+    merchant_id: str
+
+
+def parties(complaint_id: str) -> Parties:
+    """Return who must not judge a complaint.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    found = store.load(complaint_id, consistent=False)
+    return Parties(found.buyer_id, found.merchant_id)
+
+
 def show_evidence(party: Party, complaint_id: str, evidence_id: str) -> tuple[str, datetime]:
     """Return an address that shows one file of a complaint for some minutes.
 
@@ -268,8 +286,8 @@ def decide(
     Raises:
         NotFound, IllegalTransition, AmountTooLarge: as named.
         RefundRefused: if the money is not there; decide otherwise.
-        ApprovalNeeded: if one operator alone may not give back so much: ask for approval of the refund, and decide
-            ``remedy`` once it is made.
+        ApprovalNeeded, DayLimitReached: if one operator alone may not give back so much: ask for approval of the
+            refund, and decide ``remedy`` once it is made.
     """
 
     def change(before: Complaint, entry: Entry) -> _Change:

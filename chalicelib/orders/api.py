@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalicelib.kernel.errors import IllegalTransition, NotFound
 from chalicelib.orders import service
 from chalicelib.orders.schemas import (
     Confirm,
+    ContactView,
     MerchantOrdersQuery,
     OrderPageView,
     OrderView,
     PurchaseView,
+    Reveal,
 )
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
@@ -99,6 +103,20 @@ def get_operator_order(order_id: str) -> OrderView:
     "GET", "/v1/operator/purchases/{purchase_id}", access=Access.OPERATOR, returns=PurchaseView, raises=(NotFound,)
 )
 def get_operator_purchase(purchase_id: str) -> PurchaseView:
-    """Read any purchase with its orders."""
+    """Read any purchase with its orders, without its address."""
     sale = service.load_sale(purchase_id)
-    return PurchaseView.of(sale.purchase, sale)
+    return PurchaseView.of(replace(sale.purchase, contact=None), sale)
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/purchases/{purchase_id}/contact",
+    access=Access.OPERATOR,
+    body=Reveal,
+    returns=ContactView,
+    raises=(NotFound,),
+    idempotent=False,  # Looking again is another look: each has its line in the audit.
+)
+def reveal_contact(purchase_id: str) -> ContactView:
+    """Read where a purchase goes, for a reason that is kept: who looked, when and why stands in the audit."""
+    return ContactView.of(service.reveal_contact(purchase_id))

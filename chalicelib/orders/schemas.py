@@ -204,6 +204,12 @@ class Confirm(Schema):
     """Nothing to say: the parcel arrived."""
 
 
+class Reveal(Schema):
+    """Why an operator needs to know where a purchase goes."""
+
+    reason: Annotated[str, StringConstraints(min_length=3, max_length=200)]
+
+
 class Cancel(Schema):
     """Why the order is called off."""
 

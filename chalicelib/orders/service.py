@@ -32,6 +32,7 @@ from chalicelib.orders.domain import (
 )
 from chalicelib.orders.store import OrderPage
 from chalicelib.orders.units import PaidBack, freed
+from chalicelib.runtime.db import witness
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
@@ -88,6 +89,19 @@ def load_purchase(purchase_id: str) -> Purchase:
         NotFound: if there is none.
     """
     return store.load_purchase(purchase_id)
+
+
+def reveal_contact(purchase_id: str) -> Contact:
+    """Return where a purchase goes, to whom it is no business of: the look itself is written down, or refused.
+
+    Raises:
+        NotFound: if there is no such purchase, or nothing of it goes anywhere.
+    """
+    contact = store.load_purchase(purchase_id).contact
+    if contact is None:
+        raise NotFound(what="contact")
+    witness.hear()
+    return contact
 
 
 def load_order(order_id: str) -> Order:

@@ -8,12 +8,13 @@ from datetime import timedelta
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
 from chalicelib.kernel.events import seal
+from chalicelib.kernel.second_person import AskerGone, KinApproval, OwnApproval
 from chalicelib.payments import providers, service
 from chalicelib.payments.domain import (
     AlreadyPaid,
     ApprovalNeeded,
+    DayLimitReached,
     MethodNotOffered,
-    OwnApproval,
     ProviderSilent,
     RefundRefused,
     TooManyPayments,
@@ -244,7 +245,15 @@ def query_payment(payment_id: str) -> PaymentRecordView:
     body=RequestRefund,
     returns=RefundRecordView,
     status=201,
-    raises=(NotFound, UnknownPayment, RefundRefused, ApprovalNeeded, ConcurrentUpdate, IdempotencyKeyReused),
+    raises=(
+        NotFound,
+        UnknownPayment,
+        RefundRefused,
+        ApprovalNeeded,
+        DayLimitReached,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
 )
 def request_refund(purchase_id: str, body: RequestRefund, caller: Caller, intent: Intent) -> Reply:
     """Refund part or all of one order: an amount, or units of its lines and the freight, worth what was charged."""
@@ -280,6 +289,8 @@ def ask_refund_approval(purchase_id: str, body: RequestRefund, caller: Caller, i
     raises=(
         NotFound,
         OwnApproval,
+        KinApproval,
+        AskerGone,
         IllegalTransition,
         PaidInFuture,
         RefundRefused,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chalicelib.auth import service as auth
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.orders import service as orders
 from chalicelib.payments import domain, offline, refund_requests, refunds, store
-from chalicelib.payments.domain import Approval, OwnApproval, Refund, RefundRefused, Wish
+from chalicelib.payments.domain import Approval, Refund, RefundRefused, Wish
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -22,6 +23,7 @@ def refund_by_operator(purchase_id: str, wish: Wish, *, by: str = "operator", in
         NotFound: if there is no such purchase.
         RefundRefused: as :func:`refund_requests.request_refund`, or if there are no such units left.
         ApprovalNeeded: if what one operator alone gave back on the purchase would exceed the limit.
+        DayLimitReached: if what this one gave back alone on this day would.
         IdempotencyKeyReused: if the key requested another refund.
     """
     cause = f"operator#{intent.token}"
@@ -163,6 +165,7 @@ def decide_approval(
     Raises:
         NotFound: if there is none.
         OwnApproval: if the caller asked for it (who may only take it back: reject it).
+        AskerGone, KinApproval: if who asked is no operator any more, or one of the two owes the role to the other.
         IllegalTransition: if it is decided or expired.
         RefundRefused: if there is no such money left by now; it stays pending.
         IdempotencyKeyReused: if the key decided with another body.
@@ -176,8 +179,8 @@ def decide_approval(
         if approval.intent and approval.intent == intent.token:
             intent.check(approval.decided_fingerprint)
             return approval, True
-        if approve and approval.asked_by == by:
-            raise OwnApproval
+        if approve:
+            auth.check_second_person(asked_by=approval.asked_by, by=by)
         now = clock.now()
         if approval.due_at is not None and approval.due_at <= now:  # The job is only late with saying so.
             raise IllegalTransition(machine="approval", state="expired", cause=cause.value)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
-from chalicelib.kernel import ids
+from chalicelib.kernel import ids, second_person
 from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
@@ -324,39 +325,9 @@ class Payment:
         return self.status in HOLDING
 
 
-class ApprovalStatus(StrEnum):
-    """States of a refund that needs a second person."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    """The refund was requested in the same transaction."""
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-
-
-class ApprovalCause(StrEnum):
-    """What moves an approval."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    EXPIRE = "expire"
-
-
-APPROVAL = StateMachine(
-    name="approval",
-    initial=ApprovalStatus.PENDING,
-    edges={
-        ApprovalStatus.PENDING: {
-            ApprovalCause.APPROVE: ApprovalStatus.APPROVED,
-            ApprovalCause.REJECT: ApprovalStatus.REJECTED,
-            ApprovalCause.EXPIRE: ApprovalStatus.EXPIRED,
-        },
-        ApprovalStatus.APPROVED: {},
-        ApprovalStatus.REJECTED: {},
-        ApprovalStatus.EXPIRED: {},
-    },
-    deadlines={ApprovalStatus.PENDING: (timedelta(days=1), ApprovalCause.EXPIRE)},
-)
+ApprovalStatus: TypeAlias = second_person.Status
+ApprovalCause: TypeAlias = second_person.Cause
+APPROVAL = second_person.machine("approval")
 
 
 class ApprovalNeeded(Conflict):
@@ -368,11 +339,13 @@ class ApprovalNeeded(Conflict):
     shown = ("limit", "currency")
 
 
-class OwnApproval(Conflict):
-    """Who asked cannot approve."""
+class DayLimitReached(Conflict):
+    """One person alone may not refund so much on one day, on however many purchases."""
 
-    code, status = "own_approval", 403
-    en, zh = "Another operator must approve this.", "须由另一位运营人员审批。"
+    code = "day_limit_reached"
+    en = "Refunds of {currency} above {limit} on one day by one operator need a second person: ask for approval."
+    zh = "同一运营人员当日退款（{currency}）超过 {limit} 需第二人审批，请提交审批。"
+    shown = ("limit", "currency")
 
 
 @dataclass(frozen=True, slots=True)

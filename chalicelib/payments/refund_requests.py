@@ -11,7 +11,7 @@ from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Order, PaidBack
-from chalicelib.payments import domain, events, providers, quarantine, refunds, store
+from chalicelib.payments import alone_store, domain, events, providers, quarantine, refunds, store
 from chalicelib.payments.domain import (
     REFUND,
     ApprovalNeeded,
@@ -70,6 +70,7 @@ def request_refund(
         UnknownPayment: if there is no such payment.
         RefundRefused: if there is no such money left on the payment, the order or the line, or (for an operator's wish)
             the provider would not take it, or would take what is to be paid ``offline``.
+        ApprovalNeeded, DayLimitReached: if one operator alone may not give back so much on it, or on this day.
     """
     story = store.load_story(purchase_id)
     payment = story.payment(payment_id)
@@ -86,6 +87,7 @@ def request_refund(
         raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
     if by and not approved_by:
         _check_limit(story, amount)
+        alone_store.count(work, by, amount, limit=day_limit(amount.currency), now=clock.now())
     given = Wish(order.order_id, reason, lines=lines, freight=freight)
     if (lines or freight) and worth_of(story, purchase_id, given) != amount:
         raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
@@ -262,7 +264,19 @@ def approval_limit(currency: str) -> int:
 
     The setting ``BIANDAN_REFUND_ALONE`` lists it by currency: ``CNY:100000,USD:15000``.
     """
-    for part in setting("BIANDAN_REFUND_ALONE", DEFAULT_ALONE).split(","):
+    return _listed(setting("BIANDAN_REFUND_ALONE", DEFAULT_ALONE), currency)
+
+
+def day_limit(currency: str) -> int:
+    """Return up to which sum on one day (UTC) an operator may refund alone, on all purchases together.
+
+    The setting ``BIANDAN_REFUND_ALONE_A_DAY`` lists it as ``BIANDAN_REFUND_ALONE`` does; 0 where nothing is set.
+    """
+    return _listed(setting("BIANDAN_REFUND_ALONE_A_DAY", DEFAULT_ALONE_A_DAY), currency)
+
+
+def _listed(text: str, currency: str) -> int:
+    for part in text.split(","):
         name, _, minor = part.strip().partition(":")
         if name == currency and minor.isdigit():
             return int(minor)
@@ -270,6 +284,7 @@ def approval_limit(currency: str) -> int:
 
 
 DEFAULT_ALONE = "CNY:100000,USD:15000,EUR:15000,JPY:20000"
+DEFAULT_ALONE_A_DAY = "CNY:500000,USD:75000,EUR:75000,JPY:100000"
 
 
 def within_order(

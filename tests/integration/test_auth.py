@@ -621,7 +621,8 @@ def test_an_operator_gives_and_takes_roles(session: dict[str, Any]) -> None:
     assert call("DELETE", f"{path}/merchant_staff", token=boss.token).status == 200
     # The late repeat of the grant does not give it again; the same key for something else is refused.
     assert call("POST", path, body, token=boss.token, key="give-it-once").json["roles"] == ["buyer"]
-    other = call("POST", path, {"role": "operator"}, token=boss.token, key="give-it-once")
+    other_shop = {**body, "merchant_id": people.merchant().merchant_id}
+    other = call("POST", path, other_shop, token=boss.token, key="give-it-once")
     assert other.json["code"] == "idempotency_key_reused"
     assert call("POST", path, body, token=boss.token).json["roles"] == ["buyer", "merchant_staff"]
     history = service.me(session["account_id"]).history
@@ -639,26 +640,29 @@ def test_refused_role_changes_leave_no_trace(cloud: str) -> None:
     refusals = [
         call("POST", path, staff_of, token=boss.token),
         call("POST", path, {"role": "merchant_staff"}, token=boss.token),
-        call("POST", path, {"role": "operator", "merchant_id": shop.merchant_id}, token=boss.token),
+        call("POST", path, {"role": "operator"}, token=boss.token),
         call("POST", path, {"role": "buyer"}, token=boss.token),
         call("POST", path, {"role": "operator"}, token=account.token),
         call("POST", path, {"role": "operator"}, token=people.token(account.account_id, Role.MERCHANT_STAFF)),
         call("POST", path, {"role": "operator"}),
-        call("POST", nobody, {"role": "operator"}, token=boss.token),
+        call("POST", nobody, {**staff_of, "merchant_id": shop.merchant_id}, token=boss.token),
         call("DELETE", f"{path}/buyer", token=boss.token),
         call("DELETE", f"{path}/king", token=boss.token),
         call("DELETE", f"{path}/operator", token=account.token),
     ]
-    assert [refused.status for refused in refusals] == [404, 422, 422, 422, 403, 403, 401, 404, 422, 404, 403]
+    assert [refused.status for refused in refusals] == [404, 422, 409, 422, 403, 403, 401, 404, 422, 404, 403]
     assert items("accounts") == before
 
 
-def test_two_grants_at_the_same_moment_both_hold(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rival_grant_is_given_once_and_no_staff_is_operator(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
     account_id, shop = people.buyer().account_id, people.merchant()
-    during(monkeypatch, domain, "change_role", lambda: service.grant(account_id, Role.MERCHANT_STAFF, shop.merchant_id))
-    account = service.grant(account_id, Role.OPERATOR)
-    assert account.roles == (Role.BUYER, Role.MERCHANT_STAFF, Role.OPERATOR)
-    assert [entry.number for entry in account.history] == [1, 2]
+    staff_of = (account_id, Role.MERCHANT_STAFF, shop.merchant_id)
+    during(monkeypatch, domain, "change_role", lambda: service.grant(*staff_of, intent=system_intent("a rival")))
+    account = service.grant(*staff_of)
+    assert account.roles == (Role.BUYER, Role.MERCHANT_STAFF)
+    assert [entry.number for entry in account.history] == [1]
+    with pytest.raises(domain.OperatorNotStaff):
+        service.grant(account_id, Role.OPERATOR)
     other = people.merchant("Other 其他")
     with pytest.raises(domain.StaffElsewhere):
         service.grant(account_id, Role.MERCHANT_STAFF, other.merchant_id)

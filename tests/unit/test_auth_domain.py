@@ -136,12 +136,16 @@ def test_roles_come_and_go() -> None:
     staff = domain.change_role(account, change(Role.MERCHANT_STAFF, merchant_id="mer_1"))
     assert (staff.roles, staff.merchant_id) == ((Role.BUYER, Role.MERCHANT_STAFF), "mer_1")
     assert domain.change_role(staff, change(Role.MERCHANT_STAFF, merchant_id="mer_1")) is staff
-    both = domain.change_role(staff, change(Role.OPERATOR, number=2))
-    assert (both.roles, both.merchant_id) == ((Role.BUYER, Role.MERCHANT_STAFF, Role.OPERATOR), "mer_1")
-    left = domain.change_role(both, change(Role.MERCHANT_STAFF, gives=False, number=3))
-    assert (left.roles, left.merchant_id) == ((Role.BUYER, Role.OPERATOR), None)
+    with pytest.raises(domain.OperatorNotStaff):
+        domain.change_role(staff, change(Role.OPERATOR, number=2))
+    left = domain.change_role(staff, change(Role.MERCHANT_STAFF, gives=False, number=2))
+    assert (left.roles, left.merchant_id, left.history[-1].merchant_id) == ((Role.BUYER,), None, "mer_1")
     assert domain.change_role(left, change(Role.MERCHANT_STAFF, gives=False)) is left
-    assert (len(left.history), domain.next_change(left)) == (3, 4)
+    operator = domain.change_role(left, change(Role.OPERATOR, number=3))
+    assert operator.roles == (Role.BUYER, Role.OPERATOR)
+    with pytest.raises(domain.OperatorNotStaff):
+        domain.change_role(operator, change(Role.MERCHANT_STAFF, merchant_id="mer_1", number=4))
+    assert (len(operator.history), domain.next_change(operator)) == (3, 4)
     with pytest.raises(domain.StaffElsewhere):
         domain.change_role(staff, change(Role.MERCHANT_STAFF, merchant_id="mer_2"))
     for wrong in (change(Role.BUYER), change(Role.BUYER, gives=False), change(Role.MERCHANT_STAFF),

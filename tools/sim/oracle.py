@@ -365,6 +365,8 @@ class Oracle:
     def _payment_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
         record_id = item["id"]["S"]
+        if record_id.startswith("alone#"):
+            return  # What an operator gave back alone on a day.
         sale = self._sale(item["purchase_id"]["S"])
         kind = record_id.split("_")[0]
         if kind == "apr":

@@ -20,7 +20,7 @@ from chalicelib.kernel import events as facts
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, ShopError
 from chalicelib.runtime import aws
-from chalicelib.runtime.db import dynamo
+from chalicelib.runtime.db import dynamo, witness
 from chalicelib.runtime.db.rows import Row
 
 Raw = dict[str, Any]
@@ -173,13 +173,18 @@ class UnitOfWork:
 
     def commit(self) -> None:
         """Write. An empty unit of work writes nothing."""
-        operations, self._operations = self._operations, []
-        if not operations:
+        if not self._operations:
             return
+        present = witness.pending()
+        if present is not None:
+            present.bear(self)
+        operations, self._operations = self._operations, []
         if len(operations) == 1 and operations[0].verb != "ConditionCheck":
             self._write_one(operations[0])
         else:
             self._write_all(operations)
+        if present is not None:
+            present.heard = True
         for operation in operations:
             if operation.row is not None:
                 operation.row.version = int(operation.row.version) + 1

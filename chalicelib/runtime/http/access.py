@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.kernel.errors import Forbidden, Unauthenticated
 from chalicelib.kernel.roles import Role
 
-__all__ = ["Access", "Authenticate", "Caller", "Role", "admit"]
+__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Role", "admit"]
 
 
 class Access(StrEnum):
@@ -36,6 +37,8 @@ class Caller:
     roles: frozenset[str]
     merchant_id: str | None = None
     session_id: str = ""
+    epoch: int = 0
+    """How often the person had signed out everywhere when the token was made; 0 in a token that does not say."""
 
     def owned_merchant(self) -> str:
         """Return the caller's merchant.
@@ -47,6 +50,20 @@ class Caller:
             raise Forbidden
         return self.merchant_id
 
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an operator wants to do, as far as the runtime sees it."""
+
+    operation: str
+    reads: bool
+    records: dict[str, str]
+    """The path's parameters."""
+    body: bytes = b""
+
+
+Oversee = Callable[[Caller, Act], AbstractContextManager[None]]
+"""Runs an operator's call: refuses those who may not, and writes down what it changes."""
 
 Authenticate = Callable[[str], Caller]
 """Turns a bearer token into its caller, or raises ``Unauthenticated``."""

@@ -6,6 +6,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -16,10 +17,10 @@ from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
 from chalicelib.runtime import log, metrics, patience
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
-from chalicelib.runtime.http.access import Authenticate, Caller, admit
+from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
-from chalicelib.runtime.http.routes import Request, Routes
+from chalicelib.runtime.http.routes import Request, Route, Routes
 
 BINARY_TYPES = ("text/csv",)
 """What API Gateway hands over byte for byte (in base64). Every other body it reads as UTF-8, and what is not becomes
@@ -27,6 +28,9 @@ U+FFFD before we see it: right for JSON and for what providers post, wrong for f
 
 ASKING_S = 13.0
 """The function ends after 20 s: so long may one request wait for others' answers, all together."""
+
+OVERSIGHT = "chalicelib.oversight.service:overseen"
+"""What every operator's call goes through, unless an application says otherwise: none does so by leaving it out."""
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -42,14 +46,25 @@ def _lazy(reference: str) -> Authenticate:
     return authenticate
 
 
+def _lazy_oversight(reference: str) -> Oversee:
+    module_name, _, attribute = reference.partition(":")
+
+    def oversee(caller: Caller, act: Act) -> AbstractContextManager[None]:
+        function: Oversee = getattr(import_module(module_name), attribute)
+        return function(caller, act)
+
+    return oversee
+
+
 class App(Chalice):
     """Chalice with our problems, contexts and logs around every request. Safe in threads, each serving one request."""
 
-    def __init__(self, app_name: str, *, authenticate: str) -> None:
+    def __init__(self, app_name: str, *, authenticate: str, oversee: str = OVERSIGHT) -> None:
         self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
         self.api.binary_types = list(BINARY_TYPES)
         self._authenticate = _lazy(authenticate)
+        self._oversee = _lazy_oversight(oversee)
 
     @property
     def current_request(self) -> Any:
@@ -81,7 +96,7 @@ class App(Chalice):
                 caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
-                with patience.within(ASKING_S):
+                with patience.within(ASKING_S), self._overseen(route, caller, request, path_parameters):
                     status, body, headers = route.serve(request, path_parameters, caller)
             except ShopError as error:
                 status, body, headers = problems.problem(error)
@@ -98,6 +113,15 @@ class App(Chalice):
             return Response(body=body, status_code=status, headers={**headers})
 
         return view
+
+    def _overseen(
+        self, route: Route, caller: Caller | None, request: Request, path_parameters: dict[str, str]
+    ) -> AbstractContextManager[None]:
+        """An operator's call goes through the place where all of them do."""
+        if caller is None or route.access is not Access.OPERATOR:
+            return nullcontext()
+        act = Act(route.operation_id, route.method == "GET", dict(path_parameters), request.body)
+        return self._oversee(caller, act)
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:
         """Serve one API Gateway (REST, v1) proxy event."""

@@ -1,0 +1,44 @@
+"""Wire models of the audit."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chalicelib.oversight.domain import Line
+from chalicelib.runtime.schema import PageQuery, Schema, Timestamp
+
+
+class AuditQuery(PageQuery):
+    """Which day (UTC); today if none is named."""
+
+    day: date | None = None
+
+
+class LineView(Schema):
+    """An act of an operator that changed something: who, when, by which request, on what, and what was said."""
+
+    at: Timestamp
+    by: str
+    act: str
+    request_id: str
+    records: dict[str, str]
+    said: dict[str, str]
+
+    @classmethod
+    def of(cls, line: Line) -> LineView:
+        """Return the wire form."""
+        return cls(
+            at=line.at,
+            by=line.by,
+            act=line.act,
+            request_id=line.request_id,
+            records=dict(line.records),
+            said=dict(line.said),
+        )
+
+
+class AuditView(Schema):
+    """One page of a day's audit, the latest first."""
+
+    items: list[LineView]
+    next_cursor: str | None = None

@@ -1,0 +1,150 @@
+"""The one place through which every operator's call goes: standing, party, audit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from chalicelib.auth import service as auth
+from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel.errors import NotFound
+from chalicelib.oversight import domain, store
+from chalicelib.oversight.domain import Affair, Line, OwnAffair
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db import witness
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.http.access import Act, Caller
+
+__all__ = ["AFFAIRS", "Line", "OwnAffair", "list_day", "overseen", "witnessed"]
+
+
+@contextmanager
+def overseen(caller: Caller, act: Act) -> Iterator[None]:
+    """Run an operator's call: refused to who is no operator any more, and to a party; what it changes is written down.
+
+    The audit's line is part of the first transaction that the call commits. A call that changes nothing leaves none.
+
+    Raises:
+        Unauthenticated: if the account is gone, or its person signed out everywhere.
+        Forbidden: if it is no operator's any more.
+        OwnAffair: if the operator is the buyer or the account that a record of the call is about, or works (or did not
+            long ago) for the merchant. Reading is not acting.
+    """
+    operator = auth.operator_of(caller)
+    if act.reads:
+        yield
+        return
+    body = _body(act)
+    affair = _affair(act, body)
+    if caller.account_id in affair.accounts or affair.merchants & auth.merchants_of(operator):
+        log.warning("own affair", operation=act.operation)
+        metrics.count("own_affairs")
+        raise OwnAffair
+    with witnessed(caller.account_id, act.operation, records=act.records, said=domain.said(body)):
+        yield
+
+
+@contextmanager
+def witnessed(
+    by: str, act: str, *, records: dict[str, str] | None = None, said: dict[str, str] | None = None
+) -> Iterator[None]:
+    """Write the act into the audit with the first transaction of the block: also for tools that act from outside."""
+    line = Line(clock.now(), by, act, context.current().request_id, records or {}, said or {})
+
+    def bear(work: UnitOfWork) -> None:
+        work.save(store.row(line), label="audit")
+
+    with witness.using(bear):
+        yield
+
+
+def list_day(day: date, *, limit: int, start_key: dict[str, Any] | None) -> tuple[list[Line], dict[str, Any] | None]:
+    """Return one page of what operators did on a day (UTC), the latest first."""
+    return store.list_day(day, limit=limit, start_key=start_key)
+
+
+# --- whose affair a record is -------------------------------------------------------------------------------------
+
+
+def _of_purchase(record_id: str) -> Affair:
+    from chalicelib.orders import service as orders
+
+    sale = orders.load_sale(ids.parent_id("pur", record_id))
+    return Affair(frozenset({sale.purchase.buyer_id}), frozenset(order.merchant_id for order in sale.orders))
+
+
+def _of_complaint(complaint_id: str) -> Affair:
+    from chalicelib.complaints import service as complaints
+
+    parties = complaints.parties(complaint_id)
+    return Affair(frozenset({parties.buyer_id}), frozenset({parties.merchant_id}))
+
+
+def _of_case(case_id: str) -> Affair:
+    from chalicelib.reconciliation import service as reconciliation
+
+    purchase_id = reconciliation.get_case(case_id).purchase_id
+    return _of_purchase(purchase_id) if purchase_id else Affair()
+
+
+def _of_merchant(merchant_id: str) -> Affair:
+    return Affair(merchants=frozenset({merchant_id}))
+
+
+def _of_account(account_id: str) -> Affair:
+    return Affair(accounts=frozenset({account_id}))
+
+
+def _of_request(request_id: str) -> Affair:
+    return _of_account(auth.role_request(request_id).account_id)
+
+
+AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {
+    # Parameter of a path (or field of a body) -> prefix of the record's id, and whose affair it is.
+    "purchase_id": ("pur", _of_purchase),
+    "order_id": ("ord", _of_purchase),
+    "payment_id": ("pay", _of_purchase),
+    "refund_id": ("ref", _of_purchase),
+    "complaint_id": ("cmp", _of_complaint),
+    "case_id": ("cas", _of_case),
+    "merchant_id": ("mer", _of_merchant),
+    "account_id": ("acc", _of_account),
+    "request_id": ("rrq", _of_request),
+}
+_RESIGNING = "revoke_role"
+"""Nobody is kept from giving up a role of their own."""
+
+
+def _affair(act: Act, body: Any) -> Affair:
+    named = dict(act.records)
+    if isinstance(body, dict):
+        named |= {f"{name} said": body[name] for name in AFFAIRS if isinstance(body.get(name), str)}
+    accounts: set[str] = set()
+    merchants: set[str] = set()
+    asked: set[str] = set()
+    for key, record_id in named.items():
+        name = key.removesuffix(" said")
+        prefix, find = AFFAIRS.get(name, ("", None))
+        if find is None or not ids.is_id(prefix, record_id) or (name == "account_id" and act.operation == _RESIGNING):
+            continue
+        about = ids.parent_id("pur", record_id) if find is _of_purchase else record_id
+        if about in asked:
+            continue
+        asked.add(about)
+        try:
+            found = find(record_id)
+        except NotFound:
+            continue  # The route says so in its own words.
+        accounts |= found.accounts
+        merchants |= found.merchants
+    return Affair(frozenset(accounts), frozenset(merchants))
+
+
+def _body(act: Act) -> Any:
+    try:
+        return json.loads(act.body) if act.body.strip() else None
+    except (ValueError, RecursionError):
+        return None  # The route refuses it.

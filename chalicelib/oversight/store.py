@@ -1,0 +1,62 @@
+"""Rows of the audit, a partition a day. They are only ever added: the function's policy allows nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib.kernel import ids
+from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
+from chalicelib.oversight.domain import Line
+from chalicelib.runtime import names
+from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
+
+
+@dataclass(frozen=True, slots=True)
+class _Doc:
+    request_id: str
+    records: dict[str, str]
+    said: dict[str, str]
+
+
+class AuditRow(Row):
+    """Key: the day (UTC); milliseconds and a digest of who did what by which request."""
+
+    class Meta:
+        table_name = names.table_name("audit")
+        region = region()
+
+    day = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    at_ms = NumberAttribute()
+    by = UnicodeAttribute()
+    act = UnicodeAttribute()
+    doc = DocumentAttribute[_Doc](_Doc)
+
+
+def row(line: Line) -> AuditRow:
+    """Return the row of a line."""
+    at_ms = epoch_ms(line.at)
+    return AuditRow(
+        day=line.at.date().isoformat(),
+        id=f"{at_ms:014d}#{ids.digest(line.request_id, line.by, line.act)}",
+        at_ms=at_ms,
+        by=line.by,
+        act=line.act,
+        doc=_Doc(line.request_id, dict(line.records), dict(line.said)),
+    )
+
+
+def list_day(day: date, *, limit: int, start_key: dict[str, Any] | None) -> tuple[list[Line], dict[str, Any] | None]:
+    """Return one page of a day's lines, the latest first."""
+    page = reads.query(AuditRow, day.isoformat(), limit=limit, start_key=start_key, descending=True, consistent=True)
+    return [_line(AuditRow.from_raw_data(item)) for item in page.items], page.last_key
+
+
+def _line(row: AuditRow) -> Line:
+    doc = row.doc
+    return Line(from_epoch_ms(row.at_ms), row.by, row.act, doc.request_id, doc.records, doc.said)

@@ -1,0 +1,46 @@
+"""What each operator gave back alone on a day: one counter a currency, moved in the transaction of the refund."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib.kernel.money import Money
+from chalicelib.payments.domain import DayLimitReached
+from chalicelib.runtime import names
+from chalicelib.runtime.db.rows import Row, region
+from chalicelib.runtime.db.work import UnitOfWork
+
+
+class AloneRow(Row):
+    """Key: ``by#`` and the operator; day (UTC) and currency. Lies beside purchases, which never begin so."""
+
+    class Meta:
+        table_name = names.table_name("payments")
+        region = region()
+
+    purchase_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    minor = NumberAttribute()
+
+
+def count(work: UnitOfWork, by: str, amount: Money, *, limit: int, now: datetime) -> None:
+    """Count a refund in the caller's work, under the condition that the day's limit holds with it.
+
+    Two at the same moment cannot both pass: the second one finds the first one's sum.
+
+    Raises:
+        DayLimitReached: at once if the amount alone is over the limit, else from the commit.
+    """
+    refusal = DayLimitReached(limit=limit, currency=amount.currency)
+    if amount.minor > limit:
+        raise refusal
+    key = AloneRow(purchase_id=f"by#{by}", id=f"alone#{now.date().isoformat()}#{amount.currency}")
+    work.update(
+        key,
+        [AloneRow.minor.add(amount.minor)],
+        condition=AloneRow.minor.does_not_exist() | (AloneRow.minor <= limit - amount.minor),
+        refuse=lambda _: DayLimitReached(limit=limit, currency=amount.currency),
+        label="alone",
+    )

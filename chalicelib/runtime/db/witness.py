@@ -1,0 +1,62 @@
+"""Something that must be written down together with whatever a block changes: the audit's line of an operator's act.
+
+The runtime does not know what is written. It lets the first unit of work of the block carry it, so that no act is
+without its line, and no line without its act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from chalicelib.kernel.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from chalicelib.runtime.db.work import UnitOfWork
+
+Bear = Callable[["UnitOfWork"], None]
+
+
+class Witness:
+    """What has to be written, until it is."""
+
+    def __init__(self, bear: Bear) -> None:
+        self.bear = bear
+        self.heard = False
+
+
+_present: ContextVar[Witness | None] = ContextVar("biandan_witness", default=None)
+
+
+def pending() -> Witness | None:
+    """Return the witness that still has to be heard, if the running block has one."""
+    found = _present.get()
+    return found if found is not None and not found.heard else None
+
+
+def hear() -> None:
+    """Write it now, for an act that changes nothing else: a look at what is hidden.
+
+    Raises:
+        Misconfigured: if nobody wants it written: such an act does not happen unseen.
+    """
+    from chalicelib.runtime.db.work import UnitOfWork
+
+    found = pending()
+    if found is None:
+        raise Misconfigured(why="nothing writes down who looks")
+    with UnitOfWork() as work:
+        found.bear(work)
+        found.heard = True
+
+
+@contextmanager
+def using(bear: Bear) -> Iterator[None]:
+    """Let the first unit of work that the block commits also write what ``bear`` adds to it."""
+    token = _present.set(Witness(bear))
+    try:
+        yield
+    finally:
+        _present.reset(token)
