@@ -13,7 +13,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, ShopError, TooLarge
 from chalicelib.kernel.events import Event
-from chalicelib.logistics import claims, domain, store
+from chalicelib.logistics import claims, domain, number_store, store
 from chalicelib.logistics.carriers import CARRIERS, needs_phone
 from chalicelib.logistics.domain import Shipment, Snapshot, Watch
 from chalicelib.logistics.events import (
@@ -83,6 +83,12 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
         return shipment, False
 
     return claims.racing_for_number(create)
+
+
+def parties_of_number(carrier: str, number: str) -> tuple[str, str] | None:
+    """Return the buyer and the merchant whose parcel a tracking number is, or None if nobody holds it."""
+    claim = number_store.find(carrier, domain.normal(number))
+    return (claim.buyer_id, claim.merchant_id) if claim is not None else None
 
 
 def _pack(order: orders.Order, made: Sequence[Shipment], dispatch: Dispatch, intent: Intent) -> Shipment:

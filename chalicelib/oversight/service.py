@@ -18,7 +18,7 @@ from chalicelib.runtime.db import witness
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Act, Caller
 
-__all__ = ["AFFAIRS", "Line", "OwnAffair", "list_day", "overseen", "witnessed"]
+__all__ = ["AFFAIRS", "BY_TWO", "Line", "OwnAffair", "list_day", "overseen", "witnessed"]
 
 
 @contextmanager
@@ -83,6 +83,13 @@ def _of_complaint(complaint_id: str) -> Affair:
     return Affair(frozenset({parties.buyer_id}), frozenset({parties.merchant_id}))
 
 
+def _of_number(carrier: str, number: str) -> Affair:
+    from chalicelib.logistics import service as logistics
+
+    parties = logistics.parties_of_number(carrier, number)
+    return Affair(frozenset({parties[0]}), frozenset({parties[1]})) if parties else Affair()
+
+
 def _of_case(case_id: str) -> Affair:
     from chalicelib.reconciliation import service as reconciliation
 
@@ -114,6 +121,8 @@ AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {
     "account_id": ("acc", _of_account),
     "request_id": ("rrq", _of_request),
 }
+BY_TWO: dict[tuple[str, str], Callable[[str, str], Affair]] = {("carrier", "number"): _of_number}
+"""The same for what two parameters name together."""
 _RESIGNING = "revoke_role"
 """Nobody is kept from giving up a role of their own."""
 
@@ -140,6 +149,11 @@ def _affair(act: Act, body: Any) -> Affair:
             continue  # The route says so in its own words.
         accounts |= found.accounts
         merchants |= found.merchants
+    for (one, other), find_by_two in BY_TWO.items():
+        if one in act.records and other in act.records:
+            found = find_by_two(act.records[one], act.records[other])
+            accounts |= found.accounts
+            merchants |= found.merchants
     return Affair(frozenset(accounts), frozenset(merchants))
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from chalicelib.kernel import context
 from chalicelib.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -20,11 +21,17 @@ Bear = Callable[["UnitOfWork"], None]
 
 
 class Witness:
-    """What has to be written, until it is."""
+    """What has to be written, until it is, and for whose request: what that one sets off in others is theirs."""
 
     def __init__(self, bear: Bear) -> None:
         self.bear = bear
         self.heard = False
+        self.cause = _cause()
+
+
+def _cause() -> tuple[str, str]:
+    where = context.current()
+    return where.request_id, where.cause_id
 
 
 _present: ContextVar[Witness | None] = ContextVar("biandan_witness", default=None)
@@ -33,7 +40,7 @@ _present: ContextVar[Witness | None] = ContextVar("biandan_witness", default=Non
 def pending() -> Witness | None:
     """Return the witness that still has to be heard, if the running block has one."""
     found = _present.get()
-    return found if found is not None and not found.heard else None
+    return found if found is not None and not found.heard and found.cause == _cause() else None
 
 
 def hear() -> None:
