@@ -53,7 +53,8 @@ generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies
 	@$(RUN) tools.generate $(ARGS)
 	@$(RUN) infra.stack
 
-check: venv ## ruff, mypy (strict) and drift of everything generated
+check: venv ## ruff, mypy (strict), conflict markers and drift of everything generated
+	@$(RUN) tools.markers
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy

@@ -8,11 +8,19 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from chalicelib.runtime import transport
 from tools import engine
 
 _running: engine.Engine | None = None
 _numbers = count(1)
+
+
+# Properties are about what comes out, never about how long a busy machine takes to work it out.
+settings.register_profile("biandan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("biandan")
+transport.CONNECT_TIMEOUT_S = transport.READ_TIMEOUT_S = 60  # The engine shares the machine with all the tests.
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,8 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Close what this process holds, stop what it started."""
-    from chalicelib.runtime import transport
-
     transport.forget()
     if _running is not None:
         _running.stop()

@@ -80,7 +80,7 @@ class Engine:
         _secrets_of[self.url] = self.secret
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, timeout_s: float = 30) -> Self:
+    def start(self, timeout_s: float = 120) -> Self:
         """Start and wait until it answers.
 
         Raises:
@@ -133,7 +133,7 @@ class Engine:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/_door", timeout=1):  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/_door", timeout=5):  # noqa: S310
                 return True
         except OSError:
             return False
@@ -144,7 +144,7 @@ class Engine:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=120)  # A busy machine writes its state slowly; killed, it loses it.
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

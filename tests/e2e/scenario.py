@@ -21,7 +21,7 @@ from uuid import uuid4
 from tools.client import Client, Network
 
 Json = Any
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 PAST_EXPIRY = timedelta(minutes=31)
 STAGES = ("collected", "in_transit", "out_for_delivery", "signed")
 
@@ -431,7 +431,7 @@ def send(url: str, body: Json) -> tuple[int, str]:
         url, data=json.dumps(body).encode(), headers={"content-type": "application/json"}, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return int(answer.status), answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -466,5 +466,5 @@ def upload(ticket: Json, content: bytes) -> None:
     request = urllib.request.Request(
         ticket["url"], data=b"".join(parts), headers={"content-type": f"multipart/form-data; boundary={border}"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         expect(answer.status in (200, 201, 204), "the file is uploaded")

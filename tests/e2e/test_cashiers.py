@@ -26,7 +26,7 @@ from tools.lab import ADDRESS
 from tools.sandbox import providers
 
 TOTAL = 3000
-PATIENCE_S = 30
+PATIENCE_S = 120
 OPENED: list[Network] = []
 BODIES: dict[str, dict[str, str]] = {
     "sandbox": {},

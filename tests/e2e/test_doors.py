@@ -61,7 +61,7 @@ def urls(shared_cloud: str) -> Iterator[dict[str, str]]:
 
 def ask(url: str, method: str, path: str, headers: Headers, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
     port = urlsplit(url).port
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.putrequest(method, path, skip_host=True)
         for name, value in {"host": f"127.0.0.1:{port}", **headers}.items():

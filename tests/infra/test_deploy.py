@@ -76,7 +76,7 @@ class Deployed:
             self.url + path, method=method, data=None if body is None else json.dumps(body).encode(), headers=sent
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 status, found, raw = answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as refusal:
             status, found, raw = refusal.code, refusal.headers, refusal.read()
@@ -192,7 +192,7 @@ def gateway_responses(session: Any, built: package.Package, api_id: str) -> None
     )
 
 
-def eventually(probe: Callable[[], Any], *, within_s: float = 60) -> Any:
+def eventually(probe: Callable[[], Any], *, within_s: float = 240) -> Any:
     """Return the first true answer of ``probe``."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -427,7 +427,7 @@ def seeded(deployed: Deployed) -> list[dict[str, str]]:
     return accounts
 
 
-def settle(deployed: Deployed, *, within_s: float = 90) -> None:
+def settle(deployed: Deployed, *, within_s: float = 300) -> None:
     """Wait until no queue holds anything: what has happened has reached everybody."""
     sqs = deployed.client("sqs")
     urls = [deployed.queue_url(queue) for queue in topology.QUEUES]

@@ -30,7 +30,7 @@ FORGED = "AWS4-HMAC-SHA256 Credential=200000000001/20261129/us-east-1/dynamodb/a
 def ask(
     method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(urlsplit(os.environ["AWS_ENDPOINT_URL"]).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(os.environ["AWS_ENDPOINT_URL"]).netloc, timeout=120)
     try:
         connection.request(method, path, body or None, headers or {})
         answer = connection.getresponse()

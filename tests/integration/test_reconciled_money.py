@@ -367,7 +367,7 @@ def test_an_operator_reads_what_it_is_how_much_since_when_and_what_to_do(
     assert told["unknown_refund"]["purchase_id"] == sale.purchase.purchase_id
 
     url = get(till, f"/v1/operator/reconciliations/{run.run_id}/report")["url"]
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         rows = list(csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"))))
     assert [(row["difference"], row["our_at"]) for row in rows] == [("-1.00", "2026-11-22T04:00:00Z"), ("0.77", "")]
     assert rows[1]["what_zh"].startswith("有一笔退款的单号不属于本系统")

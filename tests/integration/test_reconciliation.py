@@ -464,7 +464,7 @@ def test_the_report_is_downloaded_as_csv_and_runs_no_formula(till: Till) -> None
     assert early.status == 404
     till.settle()
     told = till.operate("GET", f"/v1/operator/reconciliations/{RUN_ID}/report").json
-    with urllib.request.urlopen(told["url"], timeout=10) as answer:
+    with urllib.request.urlopen(told["url"], timeout=60) as answer:
         text = answer.read().decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["finding"] for row in rows] == ["match", "missing_here", "missing_there"]

@@ -30,6 +30,8 @@ OURS = (
     *("standins.json", "url"),
 )
 """What lies in the folder of a kept installation, beside the engine's own."""
+SETTLE_S = 120
+"""How long what is on its way may take to arrive on a busy machine."""
 Say = Callable[[str], None]
 
 
@@ -188,10 +190,10 @@ class DevServer:
 
     def advance(self, by: timedelta) -> None:
         """Let time pass; what falls due happens before this returns."""
-        self.pump.settle(20)
+        self.pump.settle(SETTLE_S)
         self.adjustable.advance(by)
         self.pump.jumped()
-        self.pump.settle(20)
+        self.pump.settle(SETTLE_S)
 
     @property
     def cashiers(self) -> dict[str, str]:

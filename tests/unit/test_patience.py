@@ -1,0 +1,59 @@
+"""The tests pass on a busy machine: none of them is about how fast this one is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+from chalicelib.runtime import transport
+
+TESTS = Path(__file__).parents[1]
+WAITS = {"timeout", "timeout_s", "within_s", "deadline"}
+SHORT_S = 20
+"""A wait that is shorter than this ends a test on a machine that others use too; see the two that mean it."""
+MEANT = {
+    # What is waited for never comes.
+    "integration/test_outbound.py",
+    "integration/test_outbound_certificate.py",
+}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted(TESTS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                yield path.relative_to(TESTS).as_posix(), node
+
+
+def test_no_property_has_a_deadline() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+    given = [
+        f"{where}:{word.value.lineno}"
+        for where, call in calls()
+        if ast.unparse(call.func).endswith("settings")
+        for word in call.keywords
+        if word.arg == "deadline" and ast.unparse(word.value) != "None"
+    ]
+    assert given == []
+
+
+def test_no_test_waits_only_briefly_for_what_will_come() -> None:
+    found = [
+        f"{where}:{word.value.lineno} {ast.unparse(word.value)}"
+        for where, call in calls()
+        for word in call.keywords
+        if word.arg in WAITS
+        and isinstance(word.value, ast.Constant)
+        and isinstance(word.value.value, (int, float))
+        and word.value.value < SHORT_S
+        and where not in MEANT
+    ]
+    assert found == []
+
+
+def test_the_engine_has_time() -> None:
+    assert transport.READ_TIMEOUT_S >= SHORT_S
