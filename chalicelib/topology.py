@@ -16,6 +16,7 @@ TABLES: dict[str, str] = {
     "stock": "chalicelib.inventory.store",
     "carts": "chalicelib.cart.store",
     "orders": "chalicelib.orders.rows",
+    "holds": "chalicelib.orders.hold_store",
     "payments": "chalicelib.payments.rows",
     "ledger": "chalicelib.ledger.store",
     "balances": "chalicelib.ledger.store",

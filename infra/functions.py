@@ -46,8 +46,8 @@ def deadline_queues() -> tuple[str, ...]:
     return tuple(sorted({queue for _, queue in topology.DEADLINES.values()}))
 
 
-PAYING = {"orders": "rw", "payments": "rw", "ledger": "ra"}
-"""What a captured, closed or refunded payment moves: one transaction over all three. An entry is only ever added."""
+PAYING = {"orders": "rw", "payments": "rw", "ledger": "ra", "holds": "w"}
+"""What a captured, closed or refunded payment moves: one transaction over all of them. An entry is only ever added."""
 
 FUNCTIONS: dict[str, Function] = {
     API: Function(
@@ -69,6 +69,7 @@ FUNCTIONS: dict[str, Function] = {
             "balances": "r",
             "audit": "ra",
             **PAYING,
+            "holds": "rw",
         },
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "payments-*", "logistics-*"),

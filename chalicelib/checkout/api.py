@@ -11,8 +11,10 @@ from chalicelib.checkout.domain import (
     MixedCurrencies,
     NotForSale,
     PriceChanged,
+    PurchaseTooLarge,
     QuoteChanged,
     QuoteExpired,
+    QuoteUsed,
     TooManyMerchants,
     TotalTooLarge,
 )
@@ -21,8 +23,16 @@ from chalicelib.checkout.service import PaidMeanwhile, PaymentUnclear
 from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
 from chalicelib.orders.schemas import Cancel, OrderView, PurchaseView
+from chalicelib.orders.service import (
+    TooManyCalledOff,
+    TooManyUnits,
+    TooManyUnpaid,
+    TooManyUnpaidHere,
+    TooManyUnpaidUnits,
+)
+from chalicelib.runtime import networks
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Routes
+from chalicelib.runtime.http.routes import Reply, Request, Routes
 from chalicelib.runtime.intents import Intent
 
 routes = Routes("checkout")
@@ -35,7 +45,17 @@ routes = Routes("checkout")
     body=AskQuote,
     returns=QuoteView,
     idempotent=False,  # A quote is an answer, not a record: nothing is created.
-    raises=(AddressNeeded, EmptyCart, MixedCurrencies, NotForSale, NotFound, TooManyMerchants, TotalTooLarge),
+    raises=(
+        AddressNeeded,
+        EmptyCart,
+        MixedCurrencies,
+        NotForSale,
+        NotFound,
+        PurchaseTooLarge,
+        TooManyMerchants,
+        TooManyUnits,
+        TotalTooLarge,
+    ),
 )
 def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
     """Say what the caller's cart costs now, signed and valid for a quarter of an hour.
@@ -64,12 +84,28 @@ def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
         PriceChanged,
         QuoteChanged,
         QuoteExpired,
+        QuoteUsed,
+        TooManyCalledOff,
+        TooManyUnits,
+        TooManyUnpaid,
+        TooManyUnpaidHere,
+        TooManyUnpaidUnits,
         TotalTooLarge,
     ),
 )
-def place_purchase(body: Checkout, caller: Caller, intent: Intent) -> Reply:
-    """Order what was quoted; its stock is held until it is paid or half an hour has passed."""
-    purchase, repeated = service.place(body.quote, account_id=caller.account_id, note=body.note, intent=intent)
+def place_purchase(body: Checkout, caller: Caller, intent: Intent, request: Request) -> Reply:
+    """Order what was quoted; its stock is held until it is paid or half an hour has passed.
+
+    An account may hold so many purchases and units unpaid; what ran out unpaid counts on for a day. A quote is ordered
+    once: under another key it is refused, and the purchase named.
+    """
+    purchase, repeated = service.place(
+        body.quote,
+        account_id=caller.account_id,
+        note=body.note,
+        intent=intent,
+        network=networks.mark(request.source_ip, "purchases"),
+    )
     headers = {"Location": f"/v1/purchases/{purchase.purchase_id}"}
     if repeated:
         headers["Idempotency-Replayed"] = "true"

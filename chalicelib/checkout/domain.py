@@ -15,7 +15,10 @@ from chalicelib.orders.domain import Contact
 
 QUOTE_FOR = timedelta(minutes=15)
 MAX_MERCHANTS = 20
-"""Each merchant is a row of the placing transaction, and one more where its lines stand apart."""
+MAX_ROWS = 95
+"""Different items and merchants of one purchase together. A transaction takes a hundred rows: one for each SKU's stock,
+one for each merchant's order, and beside them the purchase, the cart and what buyer and network hold. Lines that stand
+in rows of their own, and units in more than one bucket, only take what is left."""
 
 
 NAME_CHARACTERS = 12
@@ -58,6 +61,26 @@ class TooManyMerchants(Conflict):
     code = "too_many_merchants"
     en, zh = "One purchase holds goods of at most {cap} merchants.", "一次结算最多包含 {cap} 家商户的商品。"
     shown = ("cap",)
+
+
+class PurchaseTooLarge(Conflict):
+    """One purchase is one transaction, and that takes so many rows."""
+
+    code = "purchase_too_large"
+    en = (
+        "One purchase holds at most {most} different items and merchants counted together; these are {items} items of "
+        "{merchants} merchants. Order some of them apart."
+    )
+    zh = "单次结算的商品种类与商户数合计最多 {most}，当前为 {items} 种商品、{merchants} 家商户，请分开下单。"
+    shown = ("most", "items", "merchants")
+
+
+class QuoteUsed(Conflict):
+    """This quote was ordered before, under another Idempotency-Key."""
+
+    code = "quote_used"
+    en, zh = "This quote was ordered already: see {purchase_id}.", "该报价单已下单，见订单 {purchase_id}。"
+    shown = ("purchase_id",)
 
 
 class TotalTooLarge(Conflict):
@@ -175,8 +198,8 @@ def price(
     ``quantities`` is by SKU; ``products`` by SKU as well.
 
     Raises:
-        EmptyCart, NotForSale, MixedCurrencies, TooManyMerchants, TotalTooLarge: for a cart that cannot be ordered as
-            it is.
+        EmptyCart, NotForSale, MixedCurrencies, TooManyMerchants, PurchaseTooLarge, TotalTooLarge: for a cart that
+            cannot be ordered as it is.
     """
     if not quantities:
         raise EmptyCart
@@ -192,6 +215,8 @@ def price(
         raise NotForSale(sku_ids=unsold)
     if len(by_merchant) > MAX_MERCHANTS:
         raise TooManyMerchants(cap=MAX_MERCHANTS)
+    if len(quantities) + len(by_merchant) > MAX_ROWS:
+        raise PurchaseTooLarge(most=MAX_ROWS, items=len(quantities), merchants=len(by_merchant))
     shares = tuple(_share(terms[merchant_id], lines) for merchant_id, lines in sorted(by_merchant.items()))
     currencies = {line.unit.currency for share in shares for line in share.lines} | {
         share.freight.currency for share in shares
@@ -330,6 +355,11 @@ def check_unchanged(quoted: Quote, current: tuple[Share, ...]) -> None:
         raise QuoteChanged(lines=others)
     if quoted.contact is None and needs_address(current):
         raise AddressNeeded
+
+
+def has_rows_for_lines(shares: tuple[Share, ...]) -> bool:
+    """Say whether each order's lines may have a row of their own in the placing transaction."""
+    return sum(len(share.lines) + 2 for share in shares) <= MAX_ROWS
 
 
 def sealed_commissions(quoted: Quote) -> dict[str, int]:

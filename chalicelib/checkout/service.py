@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
@@ -15,6 +16,8 @@ from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import (
     AlreadyExists,
+    Busy,
+    ConcurrentUpdate,
     Conflict,
     IllegalTransition,
     NotFound,
@@ -37,9 +40,11 @@ from chalicelib.orders.service import (
 )
 from chalicelib.payments import service as payments
 from chalicelib.runtime import metrics
-from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.races import RACES, racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
+
+T = TypeVar("T")
 
 ASK_AGAIN_S = 30
 """How soon an expiry asks again when the provider's answer was unknown; the stock is held meanwhile."""
@@ -64,12 +69,14 @@ def quote(account_id: str, *, address_id: str | None, sku_ids: Iterable[str] | N
 
     Raises:
         NotFound: for an address that is not theirs.
+        TooManyUnits: if this account could never order so many at once.
         and as ``domain.price``.
     """
     cart = carts.load(account_id)
     chosen = set(sku_ids) if sku_ids is not None else set(cart.lines)
     quantities = {sku_id: quantity for sku_id, quantity in cart.lines.items() if sku_id in chosen}
     shares = _told_what_is_left(_price(quantities))
+    orders.check_units(account_id, sum(quantities.values()))
     contact = _contact(account_id, address_id) if address_id is not None else None
     if contact is None and domain.needs_address(shares):
         raise domain.AddressNeeded
@@ -112,30 +119,63 @@ def _contact(account_id: str, address_id: str) -> Contact:
     )
 
 
-def place(token: str, *, account_id: str, note: str, intent: Intent) -> tuple[Purchase, bool]:
-    """Order what was quoted: one transaction over purchase, orders, every SKU's stock and the cart.
+def place(token: str, *, account_id: str, note: str, intent: Intent, network: str = "") -> tuple[Purchase, bool]:
+    """Order what was quoted: one transaction over purchase, orders, every SKU's stock, the cart and the buyer's holds.
 
-    Returns the purchase, and whether it is the repeat of an intent that placed it before.
+    ``network`` marks where a request comes from. Returns the purchase, and whether it is the repeat of an intent that
+    placed it before.
 
     Raises:
         BadQuote, QuoteExpired, PriceChanged, QuoteChanged, NotForSale, AddressNeeded: if the quote no longer holds.
+        QuoteUsed: naming the purchase, if it was ordered under another key.
         OutOfStock: naming the SKUs, with wanted and available; nothing was written.
         CartChanged: if the cart is not as it was quoted.
+        TooManyUnits, TooManyUnpaid, TooManyUnpaidUnits, TooManyCalledOff, TooManyUnpaidHere: if too much is held.
         IdempotencyKeyReused: if the key placed something else.
     """
-    quoted = quotes.unseal(token, account_id=account_id)
-    purchase_id = intent.record_id("pur")
+    order = _Wanted(intent.record_id("pur"), quotes.unseal(token, account_id=account_id), note, intent, network, token)
     try:
-        return inventory.placing(lambda: _place(purchase_id, quoted, note, intent)), False
+        return _placing(lambda: _place(order)), False
     except AlreadyExists as existing:
         return orders.replayed(existing.params["item"], intent), True
     except Conflict as refusal:
-        before = _placed_before(purchase_id, intent)
+        before = _placed_before(order.purchase_id, intent)
         if before is not None:
             return before, True
         if isinstance(refusal, OutOfStock):
             metrics.count("out_of_stock")
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What somebody wants to order."""
+
+    purchase_id: str
+    quoted: Quote
+    note: str
+    intent: Intent
+    network: str
+    token: str
+
+    @property
+    def quote(self) -> str:
+        """Return the digest by which the quote is remembered."""
+        return ids.digest(self.token)[:16]
+
+
+def _placing(attempt: Callable[[], T]) -> T:
+    """Build the whole work again while buckets are contended, or the buyer does something else at the same moment.
+
+    Raises:
+        Busy: if that went on.
+    """
+    for _ in range(RACES):
+        try:
+            return inventory.placing(attempt)
+        except ConcurrentUpdate:
+            metrics.count("lost_races")
+    raise Busy
 
 
 def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
@@ -148,27 +188,33 @@ def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
     return purchase
 
 
-def _place(purchase_id: str, quoted: Quote, note: str, intent: Intent) -> Purchase:
+def _place(wanted: _Wanted) -> Purchase:
+    quoted = wanted.quoted
+    standing = orders.standing(quoted.account_id)
+    used = standing.kept.of_quote(wanted.quote)
+    if used is not None and used != wanted.purchase_id:
+        raise domain.QuoteUsed(purchase_id=used)
     if clock.now() > quoted.expires_at:
         raise QuoteExpired
     lines = quoted.lines()
     current = _price({sku_id: line.quantity for sku_id, line in lines.items()})
     domain.check_unchanged(quoted, current)
-    purchase, placed = _new_sale(purchase_id, quoted, current, note, intent)
+    purchase, placed = _new_sale(wanted, current, orders.network_row(wanted.network, standing))
     quantities = {sku_id: line.quantity for sku_id, line in lines.items()}
     buckets = {line.sku_id: line.bucket_count for share in current for line in share.lines}
-    with UnitOfWork(f"place#{purchase_id}") as work:
+    with UnitOfWork(f"place#{purchase.purchase_id}") as work:
         orders.place(work, purchase, placed)
-        inventory.take(work, quantities, buckets=buckets)
+        orders.count_unpaid(work, standing, purchase, units=sum(quantities.values()), quote=wanted.quote)
+        inventory.take(work, quantities, buckets=buckets, room=work.room - 1)
         carts.take_out(work, quoted.account_id, quantities, version=quoted.cart_version)
     metrics.count("purchases_placed")
     return purchase
 
 
-def _new_sale(
-    purchase_id: str, quoted: Quote, shares: tuple[Share, ...], note: str, intent: Intent
-) -> tuple[Purchase, list[Order]]:
+def _new_sale(wanted: _Wanted, shares: tuple[Share, ...], network_row: str) -> tuple[Purchase, list[Order]]:
     now = clock.now()
+    purchase_id, quoted = wanted.purchase_id, wanted.quoted
+    inside = not domain.has_rows_for_lines(shares)
     commissions = domain.sealed_commissions(quoted)
     number = f"{now.astimezone(clock.CHINA):%y%m%d}{int.from_bytes(ids.body(purchase_id).encode()[:8]) % 10**8:08d}"
     placed = [
@@ -178,6 +224,7 @@ def _new_sale(
             quoted.account_id,
             replace(share, commission_bps=commissions[share.merchant_id]),
             f"{number}-{position:02d}",
+            inside=inside,
         )
         for position, share in enumerate(shares, start=1)
     ]
@@ -189,15 +236,16 @@ def _new_sale(
         order_ids=tuple(order.order_id for order in placed),
         number=number,
         contact=quoted.contact,
-        note=note,
+        note=wanted.note,
         placed_at=now,
         since=now,
-        fingerprint=intent.fingerprint,
+        fingerprint=wanted.intent.fingerprint,
+        network=network_row,
     )
     return purchase, placed
 
 
-def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, number: str) -> Order:
+def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, number: str, *, inside: bool) -> Order:
     now = clock.now()
     return Order(
         order_id=ids.child_id("ord", purchase_id, position),
@@ -230,6 +278,7 @@ def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, num
         placed_at=now,
         since=now,
         refunded=Money(0, share.freight.currency),
+        lines_inside=inside,
     )
 
 

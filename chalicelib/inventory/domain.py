@@ -148,6 +148,40 @@ def plan(buckets: Sequence[Bucket], wanted: int, *, choose: Callable[[int], int]
     return parts
 
 
+def gathered(buckets: Sequence[Bucket], wanted: int) -> tuple[Bucket, ...]:
+    """Return the buckets with so many units in one of them that it alone can serve; the others give what it lacks.
+
+    The sum must suffice. Received and written off go to the first bucket, as with every rebalancing.
+    """
+    level = total(buckets)
+    count, layout = level.buckets, max(bucket.layout for bucket in buckets) + 1
+    available = [0] * count
+    stray = 0
+    for bucket in buckets:
+        if int(bucket.number) < count:
+            available[int(bucket.number)] = bucket.available
+        else:
+            stray += bucket.available
+    fullest = max(range(count), key=lambda number: (available[number], -number))
+    available[fullest] += stray
+    for number in sorted(range(count), key=lambda number: (-available[number], number)):
+        if number != fullest and available[fullest] < wanted:
+            moved = min(available[number], wanted - available[fullest])
+            available[number] -= moved
+            available[fullest] += moved
+    return tuple(
+        Bucket(
+            number=bucket_name(number),
+            available=available[number],
+            received=0 if number else level.received,
+            written_off=0 if number else level.written_off,
+            buckets=count,
+            layout=layout,
+        )
+        for number in range(count)
+    )
+
+
 def spread(quantity: int, count: int) -> tuple[int, ...]:
     """Share a quantity over buckets as evenly as whole units allow, the first ones getting the rest."""
     share, rest = divmod(quantity, count)

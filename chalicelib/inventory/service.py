@@ -138,38 +138,84 @@ def placing(attempt: Callable[[], T]) -> T:
     raise Busy
 
 
-def take(work: UnitOfWork, quantities: Mapping[str, int], *, buckets: Mapping[str, int]) -> None:
+def take(
+    work: UnitOfWork, quantities: Mapping[str, int], *, buckets: Mapping[str, int], room: int = 100, sure: bool = False
+) -> None:
     """Add the taking of these units to the work. ``buckets`` says over how many each SKU is spread (absent: 1).
+
+    ``room`` is how many rows this may add. Each SKU needs one, and more where it is spread so thin that no bucket can
+    serve alone; where those do not fit, units are moved into one bucket first, and the work is built again. ``sure``
+    asks the store also of a SKU that was sold out a moment ago.
 
     Raises:
         OutOfStock: now, if a SKU is known to be short; else when the work is committed (others in ``others``).
-        BucketContended: when the work is committed; see :func:`placing`.
+        BucketContended: now or when the work is committed; see :func:`placing`.
     """
     domain.checked(quantities)
     returns = _memory.returns
     short = [
         OutOfStock(sku_id=sku_id, wanted=wanted, available=0)
         for sku_id, wanted in quantities.items()
-        if _memory.is_sold_out(sku_id)
+        if not sure and _memory.is_sold_out(sku_id)
     ]
     if short:
         raise _joined(short)
+    planned: dict[str, tuple[tuple[Bucket, ...], dict[str, int]]] = {}
     for sku_id, wanted in quantities.items():
         if max(buckets.get(sku_id, 1), _memory.buckets.get(sku_id, 1)) == 1:
-            store.add_take(work, sku_id, domain.bucket_name(0), wanted, _refuse_take(sku_id, wanted, returns))
             continue
         seen = _look(sku_id)
         parts = domain.plan(seen, wanted, choose=_choose)
-        if parts is None:
-            available = domain.total(seen).available
-            if available == 0:
-                _memory.saw_zero(sku_id, returns)
-            short.append(OutOfStock(sku_id=sku_id, wanted=wanted, available=available))
+        if parts is not None:
+            planned[sku_id] = (seen, parts)
             continue
-        for bucket, part in parts.items():
-            store.add_take(work, sku_id, bucket, part, _contended)
+        available = domain.total(seen).available
+        if available == 0:
+            _memory.saw_zero(sku_id, returns)
+        short.append(OutOfStock(sku_id=sku_id, wanted=wanted, available=available))
     if short:
         raise _joined(short)
+    _make_room(planned, quantities, room)
+    for sku_id, wanted in quantities.items():
+        if sku_id not in planned:
+            store.add_take(work, sku_id, domain.bucket_name(0), wanted, _refuse_take(sku_id, wanted, returns))
+            continue
+        for bucket, part in planned[sku_id][1].items():
+            store.add_take(work, sku_id, bucket, part, _contended)
+
+
+def _make_room(
+    planned: Mapping[str, tuple[tuple[Bucket, ...], dict[str, int]]], quantities: Mapping[str, int], room: int
+) -> None:
+    """Gather SKUs, those in the most buckets first, until each taking has its row.
+
+    Raises:
+        BucketContended: if any had to be: look again.
+    """
+    rows = len(quantities) + sum(len(parts) - 1 for _, parts in planned.values())
+    thin = sorted(planned, key=lambda sku_id: (-len(planned[sku_id][1]), sku_id))
+    gathered = 0
+    while rows > room and gathered < len(thin) and len(planned[thin[gathered]][1]) > 1:
+        sku_id = thin[gathered]
+        seen, parts = planned[sku_id]
+        _lay_out(sku_id, seen, domain.gathered(seen, quantities[sku_id]))
+        rows -= len(parts) - 1
+        gathered += 1
+    if gathered:
+        raise BucketContended
+
+
+def _lay_out(sku_id: str, before: tuple[Bucket, ...], after: tuple[Bucket, ...]) -> None:
+    """Replace a SKU's buckets, each exactly as it was read.
+
+    Raises:
+        BucketContended: if a sale was faster.
+    """
+    try:
+        with UnitOfWork() as work:
+            store.add_layout(work, sku_id, before, after)
+    except (ConcurrentUpdate, AlreadyExists) as rival:
+        raise BucketContended from rival
 
 
 def _contended(_: Raw | None) -> Exception:
@@ -371,11 +417,7 @@ def set_buckets(sku_id: str, count: int) -> Level:
             for number in range(count)
         ]
         after[0] = replace(after[0], received=level.received, written_off=level.written_off)
-        try:
-            with UnitOfWork() as work:
-                store.add_layout(work, sku_id, before, after)
-        except (ConcurrentUpdate, AlreadyExists) as rival:
-            raise BucketContended from rival
+        _lay_out(sku_id, before, tuple(after))
         _memory.came_back([sku_id])
         if count > 1:
             _memory.saw_buckets(sku_id, count)

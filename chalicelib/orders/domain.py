@@ -249,6 +249,8 @@ class Purchase:
     fingerprint: str
     payment_attempts: int = 0
     settled_by: str | None = None
+    network: str = ""
+    """The row that counts it for its network, where a new account placed it."""
     history: tuple[Change, ...] = ()
     version: int = 0
 
@@ -280,6 +282,8 @@ class Order:
     refunded: Money = field(default_factory=lambda: Money(0))
     refunds: tuple[str, ...] = ()
     parcels: tuple[Parcel, ...] = ()
+    lines_inside: bool = False
+    """Whether its lines stand in its own row however large: one of a purchase that has no row to spare for them."""
     history: tuple[Change, ...] = ()
     version: int = 0
     never_left: tuple[tuple[str, int], ...] = ()
@@ -376,6 +380,11 @@ class Sale:
 
     purchase: Purchase
     orders: tuple[Order, ...]
+
+    @property
+    def units(self) -> int:
+        """Return how many units it holds, or held."""
+        return sum(line.quantity for order in self.orders for line in order.lines)
 
 
 def move_purchase(purchase: Purchase, cause: PurchaseCause, change: Change) -> Purchase:

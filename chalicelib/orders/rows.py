@@ -1,7 +1,7 @@
 """Rows of purchases and orders, and what they mean: row <-> domain.
 
 An order's lines never change. Where they would push the row over a write unit they stand in a row of their own, right
-behind the head (``ord_…_01~lines``), written once.
+behind the head (``ord_…_01~lines``), written once; not so where the placing transaction has no row to spare.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class _PurchaseDoc(msgspec.Struct, omit_defaults=True):
     history: tuple[_ChangeDoc, ...] = ()
     contact: Contact | None = None
     note: str = ""
+    network: str = ""
 
 
 class _OrderDoc(msgspec.Struct, omit_defaults=True):
@@ -243,6 +244,7 @@ def purchase_row(purchase: Purchase) -> PurchaseRow:
             history=tuple(_change_doc(change) for change in purchase.history),
             contact=purchase.contact,
             note=purchase.note,
+            network=purchase.network,
         ),
         version=purchase.version,
     )
@@ -267,6 +269,7 @@ def purchase_of(row: PurchaseRow) -> Purchase:
         fingerprint=doc.fingerprint,
         payment_attempts=int(row.attempts),
         settled_by=row.settled_by,
+        network=doc.network,
         history=tuple(_change(change) for change in doc.history),
         version=int(row.version),
     )
@@ -275,7 +278,7 @@ def purchase_of(row: PurchaseRow) -> Purchase:
 def order_rows(order: Order) -> tuple[OrderRow, LinesRow | None]:
     """Return the row that keeps an order, and for a new one that of its lines where they stand apart."""
     lines = tuple(_line_doc(line) for line in order.lines)
-    if len(msgspec.json.encode(lines)) <= INLINE_LINES_BYTES:
+    if order.lines_inside or len(msgspec.json.encode(lines)) <= INLINE_LINES_BYTES:
         return _order_row(order, lines), None
     apart = None
     if not order.version:
@@ -363,6 +366,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
             for parcel in doc.parcels
             if parcel.shipment_id != NO_PARCEL
         ),
+        lines_inside=row.lines is not None,
         history=tuple(_change(change) for change in doc.history),
         version=int(row.version),
         never_left=doc.never_left or _given_up_of_old(doc),

@@ -12,7 +12,7 @@ from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
-from chalicelib.orders import domain, events, store, units
+from chalicelib.orders import domain, events, holds, store, units
 from chalicelib.orders.domain import (
     PURCHASE,
     Change,
@@ -30,6 +30,15 @@ from chalicelib.orders.domain import (
     Stock,
     TooManyAttempts,
 )
+from chalicelib.orders.hold_rules import (
+    TooManyCalledOff,
+    TooManyUnits,
+    TooManyUnpaid,
+    TooManyUnpaidHere,
+    TooManyUnpaidUnits,
+)
+from chalicelib.orders.holds import Standing, standing
+from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.store import OrderPage
 from chalicelib.orders.units import PaidBack, freed
 from chalicelib.runtime.db import witness
@@ -51,9 +60,17 @@ __all__ = [
     "Purchase",
     "PurchaseStatus",
     "Sale",
+    "Standing",
     "Stock",
+    "TooManyCalledOff",
+    "TooManyUnits",
+    "TooManyUnpaid",
+    "TooManyUnpaidHere",
+    "TooManyUnpaidUnits",
+    "check_units",
     "freed",
     "remembered",
+    "standing",
 ]
 
 
@@ -166,10 +183,28 @@ def place(work: UnitOfWork, purchase: Purchase, orders: Sequence[Order]) -> None
     """Add a new purchase and its orders to the work.
 
     Refused with ``AlreadyExists`` when the same intent placed it before; its ``item`` is for :func:`replayed`.
+    What it holds is counted by :func:`count_unpaid`.
     """
     store.save_purchase(work, purchase, [events.PurchasePlaced(purchase_id=purchase.purchase_id)])
     for order in orders:
         store.save_order(work, order)
+
+
+def count_unpaid(work: UnitOfWork, standing: Standing, purchase: Purchase, *, units: int, quote: str) -> None:
+    """Count a purchase among its buyer's unpaid ones, in the work that places it.
+
+    Refused as ``ConcurrentUpdate`` when the buyer placed, paid or called off another one since ``standing`` was read.
+
+    Raises:
+        TooManyUnits, TooManyUnpaid, TooManyUnpaidUnits, TooManyCalledOff: now, if the account holds too much.
+        TooManyUnpaidHere: when the work is committed, if the new accounts of its network do.
+    """
+    holds.hold(work, standing, purchase, units=units, quote=quote)
+
+
+def network_row(network: str, standing: Standing) -> str:
+    """Return the row that counts a purchase for its network; none for an account that paid before."""
+    return holds.network_row(network) if network and standing.is_fresh else ""
 
 
 def replayed(item: dict[str, Any], intent: Intent) -> Purchase:
@@ -217,6 +252,7 @@ def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at
         PaymentMismatch: if the capture is not exactly the total.
     """
     paid = domain.pay(sale, payment_id=payment_id, captured=captured, at=at, by=context.current().actor)
+    holds.paid(work, sale)
     store.save_purchase(
         work, paid.purchase, [events.PurchasePaid(purchase_id=paid.purchase.purchase_id, payment_id=payment_id)]
     )
@@ -227,6 +263,8 @@ def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at
 def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | None = None) -> Sale:
     """End an unpaid purchase in the work that also gives its stock back.
 
+    One that expired counts on for a while among what its buyer holds; one called off does so among those only.
+
     Raises:
         IllegalTransition: if it no longer waits for money.
     """
@@ -236,6 +274,8 @@ def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | Non
     store.save_purchase(work, ended.purchase, [kind(purchase_id=ended.purchase.purchase_id)])
     for order in ended.orders:
         store.save_order(work, order, [events.OrderCancelled(order_id=order.order_id, why=why)])
+    if not expired:
+        holds.called_off(work, sale)
     return ended
 
 

@@ -171,6 +171,11 @@ class UnitOfWork:
         """Return the labels of the collected operations, in order."""
         return [operation.label for operation in self._operations]
 
+    @property
+    def room(self) -> int:
+        """Return how many operations more a transaction takes."""
+        return MAX_OPERATIONS - len(self._operations)
+
     def commit(self) -> None:
         """Write. An empty unit of work writes nothing."""
         if not self._operations:
