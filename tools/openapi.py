@@ -25,6 +25,8 @@ from chalicelib.kernel.errors import (
     TooLarge,
     Unauthenticated,
 )
+from chalicelib.merchants.domain import MerchantSuspended
+from chalicelib.merchants.standing import WHILE_SUSPENDED
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.app import Unexpected
@@ -135,6 +137,8 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found.append(Unauthenticated)
     if route.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
         found.append(Forbidden)
+    if route.access is Access.MERCHANT and route.method != "GET" and route.operation_id not in WHILE_SUSPENDED:
+        found.append(MerchantSuspended)
     if route.body is not None:
         found += [Malformed, Invalid]
     elif route.access is not Access.PROVIDER:

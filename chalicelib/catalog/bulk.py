@@ -198,6 +198,18 @@ def advance(merchant_id: str, job_id: str, *, step: int) -> None:
         log.info("bulk step done by another", job=job_id, step=step)
 
 
+def stop(merchant_id: str, job_id: str, *, step: int, why: str) -> None:
+    """End an import that stands at this step, for a reason; what it brought in stays. An export goes on."""
+    job = job_store.load(merchant_id, job_id)
+    if job is None or job.kind is not JobKind.IMPORT or job.status is not JobStatus.RUNNING or job.step != step:
+        return
+    ended = _stepped(replace(job, progress=replace(job.progress, failure=why)), Tally(), JobCause.FAIL)
+    try:
+        job_store.save(ended, next_step=False)
+    except ConcurrentUpdate:
+        log.info("bulk step done by another", job=job_id, step=step)
+
+
 def _import_step(job: Job) -> Job:
     if not job.progress.columns:
         return _open(job)

@@ -10,6 +10,8 @@ from chalicelib import topology
 from chalicelib.catalog import bulk, pace
 from chalicelib.catalog.events import BulkAdvanced
 from chalicelib.kernel.events import Envelope
+from chalicelib.merchants import service as merchants
+from chalicelib.merchants.service import MerchantSuspended
 from chalicelib.runtime.consume import Consumer
 
 consumer = Consumer("catalog-imports")
@@ -18,7 +20,12 @@ functions = Blueprint(__name__)
 
 @consumer.on(BulkAdvanced)
 def on_step(event: BulkAdvanced, _: Envelope) -> None:
-    """Do the step the job stands at; a repeat of an earlier one changes nothing."""
+    """Do the step the job stands at; a repeat of an earlier one changes nothing.
+
+    What was asked for before its merchant was suspended does not go on after it.
+    """
+    if merchants.is_suspended(event.merchant_id):
+        bulk.stop(event.merchant_id, event.job_id, step=event.step, why=MerchantSuspended.code)
     bulk.advance(event.merchant_id, event.job_id, step=event.step)
 
 

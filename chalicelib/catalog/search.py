@@ -14,6 +14,7 @@ from chalicelib.catalog import domain, search_store, store, words
 from chalicelib.catalog.domain import Card, Product, Status
 from chalicelib.kernel.clock import epoch_ms_or_none
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, ShopError
+from chalicelib.merchants import service as merchants
 
 QUERIES: Final = 16
 """Index queries of one search at most. A rarer intersection ends early and goes on with its cursor."""
@@ -152,7 +153,7 @@ def _just_above(place: str | None) -> str | None:
 
 
 def search(text: str, *, limit: int, after: str | None) -> Found:
-    """Return listed products whose titles show every word of the query, newest first.
+    """Return listed products of active merchants whose titles show every word of the query, newest first.
 
     Raises:
         NothingToSearch: if it has no word.
@@ -163,10 +164,13 @@ def search(text: str, *, limit: int, after: str | None) -> Found:
     places, on = _intersect(asked.tokens, after, limit)
     ids = [place.split("#", 1)[1] for place in places]
     products = store.heads(ids)
+    hidden = merchants.suspended(product.merchant_id for product in products.values())
     hits = []
     for product_id in ids:
         product = products.get(product_id)
-        if product is None or product.status is not Status.LISTED or not asked.matches(product.titles.values()):
+        if product is None or product.status is not Status.LISTED or product.merchant_id in hidden:
+            continue
+        if not asked.matches(product.titles.values()):
             continue
         hits.append((product_id, domain.card_of(product)))
     return Found(hits, on)

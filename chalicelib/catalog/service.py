@@ -26,6 +26,7 @@ from chalicelib.catalog.domain import (
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
+from chalicelib.merchants import service as merchants
 from chalicelib.runtime import caches
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -75,13 +76,13 @@ def product_of(sku_id: str) -> str:
 
 
 def read(product_id: str) -> Product:
-    """Return a listed product, whole, with one read request.
+    """Return a listed product, whole, with one read request (and its merchant's standing, remembered for seconds).
 
     Raises:
-        ProductNotFound: if there is none or it is not listed.
+        ProductNotFound: if there is none, it is not listed, or its merchant is suspended.
     """
     found = store.page(product_id) if ids.is_id("prd", product_id) else None
-    if found is None or found.status is not Status.LISTED:
+    if found is None or found.status is not Status.LISTED or merchants.suspended([found.merchant_id]):
         raise ProductNotFound
     return found
 
@@ -106,10 +107,11 @@ def browse(
     """Return listed products of a category (those below it included), a merchant, both, or all: one Query.
 
     With both, the merchant's list is read and the category picked out of it; a page may then hold fewer than
-    ``limit`` though there are more. Pages are remembered for a second, or until this process changes a product: with
-    the nine seconds a CDN keeps them, a change is seen within ten.
+    ``limit`` though there are more. So may one on which goods of suspended merchants would stand: they are left out.
+    Pages are remembered for a second, or until this process changes a product: with the nine seconds a CDN keeps
+    them, a change is seen within ten.
     """
-    asked = (category_id, merchant_id, sort, limit, str(after))
+    asked = (category_id, merchant_id, sort, limit, str(after), merchants.changes())
     held = _pages.get(asked)
     if held is not None and held[0] > clock.now():
         return held[1]
@@ -126,6 +128,8 @@ def _browse(
     order, descending = ("new", True) if sort == "newest" else ("price", sort == "price_desc")
     wanted: set[str] | None = None
     if merchant_id is not None:
+        if merchants.suspended([merchant_id]):
+            return Listing([], None)
         of, key = "merchant", merchant_id
         wanted = _below(category_id) if category_id is not None else None
     elif category_id is not None:
@@ -135,10 +139,15 @@ def _browse(
         of, key = "all", "all"
     found: list[store.Entry] = []
     more = True
-    for _ in range(_FILTERED_QUERIES if wanted is not None else 1):
+    for _ in range(_FILTERED_QUERIES):
         page, more = store.entries(store.INDEXES[of, order], key, limit=limit, after=after, descending=descending)
         after = page[-1].after if page else after
-        found += [entry for entry in page if wanted is None or entry.card.category in wanted]
+        hidden = merchants.suspended(entry.card.merchant for entry in page)
+        found += [
+            entry
+            for entry in page
+            if entry.card.merchant not in hidden and (wanted is None or entry.card.category in wanted)
+        ]
         if not more or len(found) >= limit:
             break
     if len(found) > limit:

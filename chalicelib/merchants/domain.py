@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chalicelib.kernel.errors import CurrencyMismatch, Invalid
+from chalicelib.kernel.errors import CurrencyMismatch, Invalid, ShopError
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import MAX_MINOR, Money
 
@@ -17,6 +17,14 @@ class BadTerms(Invalid):
     code = "bad_terms"
     en, zh = "The terms are not valid: {field}.", "条款不正确：{field}。"
     shown = ("field",)
+
+
+class MerchantSuspended(ShopError):
+    """A suspended merchant brings open orders and complaints to an end; it changes nothing else."""
+
+    code, status = "merchant_suspended", 403
+    en = "This merchant is suspended: it can ship open orders and answer complaints, nothing else."
+    zh = "该商家已被暂停经营，仅可处理未完成的订单和投诉。"
 
 
 class Status(StrEnum):

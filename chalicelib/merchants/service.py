@@ -10,19 +10,24 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, NotFound
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import domain, events, store
-from chalicelib.merchants.domain import Contact, Merchant, Status, Terms
+from chalicelib.merchants.domain import Contact, Merchant, MerchantSuspended, Status, Terms
+from chalicelib.merchants.standing import is_suspended
 from chalicelib.runtime import caches
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-__all__ = ["Contact", "Merchant", "Status", "Terms"]
+__all__ = ["Contact", "Merchant", "MerchantSuspended", "Status", "Terms", "is_suspended"]
 
 KEEP_S = 60
-"""A change of terms or a suspension reaches every warm process within this time."""
+"""A change of terms reaches every warm process within this time."""
+STANDING_KEEP_S = 5
+"""A suspension reaches what every warm process shows within this time."""
 REMEMBERED = 10_000
 
 _terms: dict[str, tuple[float, Terms]] = {}
+_changes = [0]
+"""Counts this process's own changes: whoever remembers what follows from terms asks again after one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +132,14 @@ def terms(merchant_ids: Iterable[str]) -> dict[str, Terms]:
 
     Unknown ids are absent, and asked again the next time.
     """
+    return _terms_of(merchant_ids, keep_s=KEEP_S)
+
+
+def _terms_of(merchant_ids: Iterable[str], *, keep_s: int) -> dict[str, Terms]:
     now_s = clock.now().timestamp()
+    old_s = KEEP_S - keep_s
     wanted = dict.fromkeys(merchant_ids)
-    found = {key: held[1] for key in wanted if (held := _terms.get(key)) is not None and now_s < held[0]}
+    found = {key: held[1] for key in wanted if (held := _terms.get(key)) is not None and now_s < held[0] - old_s}
     missing = [key for key in wanted if key not in found]
     if missing:
         for merchant in store.load_many(missing):
@@ -140,8 +150,20 @@ def terms(merchant_ids: Iterable[str]) -> dict[str, Terms]:
     return found
 
 
+def suspended(merchant_ids: Iterable[str]) -> set[str]:
+    """Return which of the merchants are suspended: their goods are shown to nobody. Remembered for seconds."""
+    found = _terms_of(merchant_ids, keep_s=STANDING_KEEP_S)
+    return {merchant_id for merchant_id, terms_ in found.items() if terms_.status == Status.SUSPENDED}
+
+
+def changes() -> int:
+    """Return a number that is another one after each change this process made."""
+    return _changes[0]
+
+
 def _forget_one(merchant_id: str) -> None:
     _terms.pop(merchant_id, None)
+    _changes[0] += 1
 
 
 @caches.register

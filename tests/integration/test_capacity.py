@@ -12,8 +12,8 @@ from tools.lab import Lab, opened
 LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     # (lines, merchants): each step's calls, write units, read units.
     (1, 1): {
-        "list page": (1, 0, 0.5),
-        "product pages": (1, 0, 0.5),
+        "list page": (2, 0, 1.5),
+        "product pages": (2, 0, 1),
         "cart changes": (3, 2, 0.5),
         "quote": (4, 0, 3),
         "place": (3, 15, 1.5),
@@ -26,8 +26,8 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "order page": (1, 0, 0.5),
     },
     (2, 1): {
-        "list page": (1, 0, 0.5),
-        "product pages": (2, 0, 1),
+        "list page": (2, 0, 1.5),
+        "product pages": (3, 0, 1.5),
         "cart changes": (5, 3, 1),
         "quote": (4, 0, 4),
         "place": (3, 17, 2),
@@ -40,8 +40,8 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "order page": (1, 0, 0.5),
     },
     (5, 1): {
-        "list page": (1, 0, 0.5),
-        "product pages": (5, 0, 2.5),
+        "list page": (2, 0, 1.5),
+        "product pages": (6, 0, 3),
         "cart changes": (11, 6, 2.5),
         "quote": (4, 0, 7),
         "place": (3, 25, 3.5),
@@ -54,8 +54,8 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "order page": (1, 0, 0.5),
     },
     (10, 1): {
-        "list page": (1, 0, 0.5),
-        "product pages": (10, 0, 5),
+        "list page": (2, 0, 1.5),
+        "product pages": (11, 0, 5.5),
         "cart changes": (21, 11, 5),
         "quote": (4, 0, 12),
         "place": (3, 35, 6),
@@ -68,8 +68,8 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "order page": (1, 0, 0.5),
     },
     (2, 2): {
-        "list page": (1, 0, 0.5),
-        "product pages": (2, 0, 1),
+        "list page": (2, 0, 2),
+        "product pages": (4, 0, 2),
         "cart changes": (5, 3, 1),
         "quote": (4, 0, 4),
         "place": (3, 21, 2),

@@ -6,10 +6,11 @@ from chalicelib.catalog import search, service
 from chalicelib.catalog.domain import Cause, Draft, SkuDraft
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel.money import Money
+from chalicelib.merchants import service as merchants
 from chalicelib.runtime import caches
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
-from tests import goods
+from tests import goods, people
 from tests.http import call
 from tools.metering import measured
 
@@ -74,17 +75,22 @@ def test_what_stock_writes(cloud: str) -> None:
 
 
 def test_what_buyers_read(cloud: str) -> None:
-    made = [goods.product(MER, skus=2, title=f"红色连衣裙 {number}") for number in range(20)]
+    mer = people.merchant().merchant_id
+    made = [goods.product(mer, skus=2, title=f"红色连衣裙 {number}") for number in range(20)]
     for one in made:
         search.reindex(one.product_id)
     caches.forget_all()
     call("GET", "/v1/products?limit=1")  # The cursor's key is read once a process.
-    with measured() as listing:
+    with measured() as listing:  # Whether the merchant is suspended was looked up a moment ago.
         assert len(call("GET", "/v1/products").json["items"]) == 20
     assert listing.figures == (1, 0, 1)
     with measured() as page:
         call("GET", f"/v1/products/{made[0].product_id}")
     assert page.figures == (1, 0, 0.5)
+    merchants.forget()
+    with measured() as first:  # Once in five seconds a process looks whether the merchant is suspended.
+        call("GET", f"/v1/products/{made[0].product_id}")
+    assert first.figures == (2, 0, 1)
     with measured() as found:
         assert len(call("GET", "/v1/search?q=连衣").json["items"]) == 20
     assert found.figures == (2, 0, 0.5 + 20 * 0.5)

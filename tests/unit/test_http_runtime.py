@@ -72,9 +72,13 @@ def who(token: str) -> Caller:
     return Caller("acc_1", frozenset(token.split("+")), "mer_1" if "merchant_staff" in token else None)
 
 
+def in_good_standing(merchant_id: str, operation: str, *, reads: bool) -> None:
+    """No merchant of this test is suspended."""
+
+
 @pytest.fixture(scope="module")
 def app() -> App:
-    made = App("test", authenticate=f"{THIS}:who")
+    made = App("test", authenticate=f"{THIS}:who", standing=f"{THIS}:in_good_standing")
     made.install([(r.method, r.path, THIS, r.content_types) for r in routes.entries])
     return made
 

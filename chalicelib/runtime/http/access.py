@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from chalicelib.kernel.errors import Forbidden, Unauthenticated
 from chalicelib.kernel.roles import Role
 
-__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Role", "admit"]
+__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Role", "Standing", "admit"]
 
 
 class Access(StrEnum):
@@ -67,6 +68,13 @@ Oversee = Callable[[Caller, Act], AbstractContextManager[None]]
 
 Authenticate = Callable[[str], Caller]
 """Turns a bearer token into its caller, or raises ``Unauthenticated``."""
+
+
+class Standing(Protocol):
+    """Refuses what a merchant's staff may not do as its merchant stands now."""
+
+    def __call__(self, merchant_id: str, operation: str, *, reads: bool) -> None:
+        """Return if the operation is open to it."""
 
 
 def admit(access: Access, authorization: str | None, authenticate: Authenticate) -> Caller | None:

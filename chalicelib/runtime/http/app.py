@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
 from chalicelib.runtime import log, metrics, patience
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
-from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, admit
+from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Standing, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
 from chalicelib.runtime.http.routes import Request, Route, Routes
@@ -31,6 +31,8 @@ ASKING_S = 13.0
 
 OVERSIGHT = "chalicelib.oversight.service:overseen"
 """What every operator's call goes through, unless an application says otherwise: none does so by leaving it out."""
+STANDING = "chalicelib.merchants.standing:check"
+"""What every call of a merchant's staff goes through, unless an application says otherwise."""
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -56,15 +58,26 @@ def _lazy_oversight(reference: str) -> Oversee:
     return oversee
 
 
+def _lazy_standing(reference: str) -> Standing:
+    module_name, _, attribute = reference.partition(":")
+
+    def check(merchant_id: str, operation: str, *, reads: bool) -> None:
+        function: Standing = getattr(import_module(module_name), attribute)
+        function(merchant_id, operation, reads=reads)
+
+    return check
+
+
 class App(Chalice):
     """Chalice with our problems, contexts and logs around every request. Safe in threads, each serving one request."""
 
-    def __init__(self, app_name: str, *, authenticate: str, oversee: str = OVERSIGHT) -> None:
+    def __init__(self, app_name: str, *, authenticate: str, oversee: str = OVERSIGHT, standing: str = STANDING) -> None:
         self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
         self.api.binary_types = list(BINARY_TYPES)
         self._authenticate = _lazy(authenticate)
         self._oversee = _lazy_oversight(oversee)
+        self._check_standing = _lazy_standing(standing)
 
     @property
     def current_request(self) -> Any:
@@ -96,6 +109,9 @@ class App(Chalice):
                 caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
+                if caller is not None and route.access is Access.MERCHANT:
+                    merchant_id = caller.owned_merchant()
+                    self._check_standing(merchant_id, route.operation_id, reads=route.method == "GET")
                 with patience.within(ASKING_S), self._overseen(route, caller, request, path_parameters):
                     status, body, headers = route.serve(request, path_parameters, caller)
             except ShopError as error:
