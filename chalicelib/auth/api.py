@@ -92,7 +92,10 @@ def register(body: Register, intent: Intent, request: Request) -> Reply:
 )
 def sign_in(body: SignIn, request: Request) -> TokensView:
     """Start a session with identity and password."""
-    return TokensView.of(service.sign_in(body.identity, body.password, source_ip=request.source_ip))
+    signed_in = service.sign_in(
+        body.identity, body.password, source_ip=request.source_ip, device_token=body.device_token
+    )
+    return TokensView.of(signed_in)
 
 
 @routes.route(

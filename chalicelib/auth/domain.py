@@ -527,8 +527,13 @@ class Limit:
         return number, datetime.fromtimestamp((number + 1) * self.window_s, now.tzinfo)
 
 
-SIGN_IN_BY_IDENTITY = Limit("sign-in.identity", attempts=10, window_s=600)
-SIGN_IN_BY_SOURCE = Limit("sign-in.source", attempts=100, window_s=600)
-"""Generous: whole campuses and carriers sit behind one address in China."""
+SIGN_IN_BY_PAIR = Limit("sign-in.pair", attempts=10, window_s=600)
+"""Failures for one identity from one network."""
+SIGN_IN_BY_PAIR_IN_A_CROWD = Limit("sign-in.pair", attempts=3, window_s=600)
+"""The same from a network from which much fails: it may be a campus, so it is not closed."""
+SIGN_IN_BY_IDENTITY = Limit("sign-in.identity", attempts=50, window_s=600)
+"""Failures for one identity from anywhere; then only a device that it signed in from before gets further."""
+SIGN_IN_BY_DEVICE = Limit("sign-in.device", attempts=10, window_s=600)
+FAILED_BY_NETWORK = Limit("sign-in.network", attempts=100, window_s=600)
 REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
 REGISTER_BY_SOURCE = Limit("register.source", attempts=30, window_s=600)

@@ -39,10 +39,11 @@ class Register(Schema):
 
 
 class SignIn(Schema):
-    """Identity and password."""
+    """Identity and password, and where there is one, the device token of the last sign-in here."""
 
     identity: IdentityText
     password: AnyPassword
+    device_token: Annotated[str, StringConstraints(min_length=20, max_length=256)] | None = None
 
 
 class Refresh(Schema):
@@ -52,7 +53,10 @@ class Refresh(Schema):
 
 
 class TokensView(Schema):
-    """What a device keeps: a bearer token for ten minutes, and the token that gets the next pair."""
+    """What a device keeps: a bearer token for ten minutes, and the token that gets the next pair.
+
+    ``device_token`` comes with a sign-in: sent with the next one, it tells the owner from whoever else tries the name.
+    """
 
     account_id: Id
     session_id: Id
@@ -61,6 +65,7 @@ class TokensView(Schema):
     expires_in: int
     refresh_token: str
     refresh_expires_in: int
+    device_token: str | None = None
 
     @classmethod
     def of(cls, tokens: service.Tokens) -> TokensView:
@@ -72,6 +77,7 @@ class TokensView(Schema):
             expires_in=tokens.access_seconds,
             refresh_token=tokens.refresh_token,
             refresh_expires_in=tokens.refresh_seconds,
+            device_token=tokens.device_token,
         )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chalicelib.auth import domain, events, passwords, standing, store, tokens
-from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Limit, RoleChange, Session
+from chalicelib.auth import devices, domain, events, passwords, standing, store, throttles, tokens
+from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, RoleChange, Session
 from chalicelib.auth.role_requests import (
     ask_role,
     check_second_person,
@@ -21,7 +19,6 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import log, metrics
-from chalicelib.runtime.config import setting
 from chalicelib.runtime.db.races import lost, racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
@@ -55,6 +52,8 @@ class Tokens:
     access_seconds: int
     refresh_token: str
     refresh_seconds: int
+    device_token: str | None = None
+    """For the device to keep and to send with its next sign-in."""
 
 
 def authenticate(token: str) -> Caller:
@@ -97,8 +96,8 @@ def register(
     identity = domain.identity(who)
     password = domain.password(password, of=identity)
     identity_id = _identity_id(identity)
-    _count(domain.REGISTER_BY_SOURCE, _network(source_ip))
-    _count(domain.REGISTER_BY_IDENTITY, identity_id)
+    throttles.count(domain.REGISTER_BY_SOURCE, throttles.network_of(source_ip))
+    throttles.count(domain.REGISTER_BY_IDENTITY, identity_id)
     language = language or context.current().language
     intent = Intent(
         scope=f"register#{identity_id}", key=intent.key, fingerprint=ids.digest(identity_id, nickname or "", language)
@@ -130,31 +129,37 @@ def register(
     return replace(account, version=1), False
 
 
-def sign_in(who: str, password: str, *, source_ip: str) -> Tokens:
+def sign_in(who: str, password: str, *, source_ip: str, device_token: str | None = None) -> Tokens:
     """Check identity and password and start a session.
 
-    An unknown identity takes the same steps as a wrong password, and gets the same answer.
+    An unknown identity takes the same steps as a wrong password, and gets the same answer. ``device_token`` is what an
+    earlier sign-in of this account answered here: beyond the limits of everybody else, its owner still gets in.
 
     Raises:
         BadIdentity: if it is neither e-mail address nor phone number.
-        Throttled: after too many attempts for this identity or from this address, right or wrong.
+        Throttled: after too many failures for this identity, from this network or from anywhere, or on this device.
         BadCredentials: if the two do not belong together.
     """
     identity_id = _identity_id(domain.identity(who))
-    _count(domain.SIGN_IN_BY_SOURCE, _network(source_ip))  # First, so that a blocked source cannot lock others out.
-    _count(domain.SIGN_IN_BY_IDENTITY, identity_id)
     account = store.load_account(store.account_of(identity_id) or _NOBODY_ID, consistent=True)
+    device = devices.known(device_token)
+    owned = device is not None and account is not None and device.account_id == account.account_id
     password = domain.spelled(password)
-    matched = passwords.matches(account.password_hash if account else passwords.NOBODY, password)
-    if account is None or not matched:
-        metrics.count("sign_ins_refused")
-        raise domain.BadCredentials
-    context.set_actor(account.account_id)
-    with UnitOfWork() as work:
-        answer = _start_session(work, account)
-        if passwords.outdated(account.password_hash):
-            work.save(store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account")
-    return answer
+    network = throttles.network_of(source_ip)
+    with throttles.signing_in(identity_id, network, device.device_id if device and owned else None) as attempt:
+        matched = passwords.matches(account.password_hash if account else passwords.NOBODY, password)
+        if account is None or not matched:
+            metrics.count("sign_ins_refused")
+            raise domain.BadCredentials
+        attempt.succeeded()
+        context.set_actor(account.account_id)
+        with UnitOfWork() as work:
+            answer = _start_session(work, account)
+            if passwords.outdated(account.password_hash):
+                work.save(
+                    store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account"
+                )
+    return replace(answer, device_token=devices.remembered(account.account_id, device))
 
 
 def _start_session(work: UnitOfWork, account: Account) -> Tokens:
@@ -200,30 +205,7 @@ def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
 
 def _identity_id(identity: Identity) -> str:
     """Return the identity's key: a keyed digest, so the table alone does not say who has an account."""
-    return f"idn_{_keyed(f'{identity.kind}:{identity.value}', 'identity')}"
-
-
-def _count(limit: Limit, subject: str) -> None:
-    """Count an attempt; ``BIANDAN_THROTTLE_FACTOR`` widens every limit (load tests from one address)."""
-    factor = int(setting("BIANDAN_THROTTLE_FACTOR", "1"))
-    limit = replace(limit, attempts=limit.attempts * factor)
-    now = clock.now()
-    window, _ = limit.window(now)
-    store.count(limit, f"thr_{_keyed(f'{limit.scope}:{window}:{subject}', 'throttle')}", now=now)
-
-
-def _keyed(text: str, purpose: str) -> str:
-    return hmac.new(passwords.keyed(purpose), text.encode(), hashlib.sha256).hexdigest()[:40]
-
-
-def _network(source_ip: str) -> str:
-    """Return what one subscriber has: an IPv4 address, or the /64 of an IPv6 address."""
-    if ":" not in source_ip:
-        return source_ip
-    import ipaddress
-
-    address = ipaddress.IPv6Address(source_ip.partition("%")[0])
-    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return f"idn_{throttles.keyed(f'{identity.kind}:{identity.value}', 'identity')}"
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------

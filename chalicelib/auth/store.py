@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -20,10 +21,11 @@ from chalicelib.auth.domain import (
 )
 from chalicelib.kernel import clock
 from chalicelib.kernel.clock import epoch_ms
-from chalicelib.kernel.errors import AlreadyExists, Throttled
+from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, Throttled
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork
 
@@ -205,6 +207,36 @@ def count(limit: Limit, throttle_id: str, *, now: datetime) -> None:
             condition=ThrottleRow.attempts.does_not_exist() | (ThrottleRow.attempts < limit.attempts),
             refuse=lambda _: Throttled(wait_s=wait_s),
             guarded=True,  # An unanswered count may be repeated: counting one attempt twice errs on the safe side.
+        )
+
+
+def counted(throttle_id: str) -> int:
+    """Return how much is counted, about: a read that may be a moment old is enough to judge a crowd by."""
+    row = reads.get(ThrottleRow, throttle_id)
+    return int(row.attempts) if row is not None else 0
+
+
+def count_on(throttle_id: str, limit: Limit, *, now: datetime) -> None:
+    """Count one more, without a limit."""
+    _, ends_at = limit.window(now)
+    with UnitOfWork() as work:
+        work.update(
+            ThrottleRow(identity_id=throttle_id),
+            [ThrottleRow.attempts.add(1), ThrottleRow.expires.set(ends_at)],
+            condition=ThrottleRow.attempts.does_not_exist() | (ThrottleRow.attempts >= 0),
+            refuse=lost,
+            guarded=True,
+        )
+
+
+def give_back(throttle_id: str) -> None:
+    """Take one counted attempt back. Where that fails it stays counted: nobody's sign-in fails for it."""
+    with suppress(Busy, ConcurrentUpdate), UnitOfWork() as work:
+        work.update(
+            ThrottleRow(identity_id=throttle_id),
+            [ThrottleRow.attempts.add(-1)],
+            condition=ThrottleRow.attempts > 0,
+            refuse=lost,
         )
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from chalicelib.auth import domain, passwords, service, store, tokens
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import Misconfigured, NotFound, Throttled, Unauthenticated
+from chalicelib.kernel.errors import Misconfigured, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import aws, names, relay, secrets
 from chalicelib.runtime.http.access import Caller
@@ -216,7 +216,7 @@ def test_unknown_and_wrong_are_the_same_answer_for_the_same_work(cloud: str, mon
             "detail": "The identity or the password is wrong.",
         },
     )
-    assert work[0][1][-1] == "$argon2id$v=19$m=19456,t=2,p=1"
+    assert work[0][1].count("$argon2id$v=19$m=19456,t=2,p=1") == 1
     assert items("sessions") == []
 
 
@@ -231,25 +231,6 @@ def test_attempts_are_counted_per_identity_and_the_window_passes(cloud: str, noo
     assert sign_in(identity="bob@example.com").status == 200
     noon.advance(timedelta(seconds=570))
     assert sign_in().status == 200
-
-
-def test_a_source_that_is_blocked_cannot_lock_an_identity(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain, "SIGN_IN_BY_SOURCE", domain.Limit("s", attempts=3, window_s=600))
-
-    def attempt(source_ip: str) -> str:
-        try:
-            service.sign_in("nobody@example.com", "wrong horse battery", source_ip=source_ip)
-        except Throttled:
-            return "throttled"
-        except domain.BadCredentials:
-            return "wrong"
-        return "in"
-
-    assert [attempt("192.0.2.1") for _ in range(5)] == ["wrong"] * 3 + ["throttled"] * 2
-    # One subscriber's /64 is one source; seven of ten attempts are left for the identity.
-    assert [attempt(f"2001:db8::{n}") for n in range(5)] == ["wrong"] * 3 + ["throttled"] * 2
-    assert [attempt(f"198.51.100.{n}") for n in range(2)] == ["wrong"] * 2
-    assert [attempt(f"::ffff:203.0.113.{n}") for n in range(3)] == ["wrong"] * 2 + ["throttled"]
 
 
 def test_parallel_attempts_are_counted_exactly(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -852,7 +833,11 @@ def test_the_costs_of_the_session_calls(session: dict[str, Any]) -> None:
 
     with aws.hooked(watch):
         second = sign_in()
-        assert seen == ["UpdateItem", "UpdateItem", "GetItem", "GetItem", "PutItem"]
+        # Whose it is and how it stands; how crowded the network is; two limits charged; the session; both given back.
+        assert seen == [*["GetItem"] * 3, *["UpdateItem"] * 2, "PutItem", *["UpdateItem"] * 2]
+        seen.clear()
+        sign_in(device_token=second.json["device_token"])
+        assert seen == [*["GetItem"] * 2, "UpdateItem", "PutItem", "UpdateItem"]
         seen.clear()
         refresh(second.json["refresh_token"])
         assert seen == ["BatchGetItem", "PutItem"]

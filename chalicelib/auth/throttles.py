@@ -1,0 +1,96 @@
+"""Counting attempts, so that guessing is slow and nobody is locked out by a stranger.
+
+Only failures stay counted: an attempt is charged before the password is looked at (so a burst of parallel guesses gets
+no more than one at a time would) and given back when it was right. What is counted is the same for names that exist
+and for invented ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from chalicelib.auth import domain, passwords, store
+from chalicelib.auth.domain import Limit
+from chalicelib.kernel import clock
+from chalicelib.runtime.config import setting
+
+
+@contextmanager
+def signing_in(identity_id: str, network: str, device_id: str | None) -> Iterator[Attempt]:
+    """Charge one attempt to sign in; it is given back if the block calls :meth:`Attempt.succeeded`.
+
+    A known device is charged alone: no stranger's failures stand in its owner's way. Elsewhere a small limit holds for
+    the identity from this network, and a larger one for the identity from anywhere. A network from which much fails is
+    not closed, since thousands may share it: each identity gets fewer attempts from there.
+
+    Raises:
+        Throttled: if a limit is reached; nothing is charged then.
+    """
+    if device_id is not None:
+        limits = [(domain.SIGN_IN_BY_DEVICE, f"{identity_id}#{device_id}")]
+    else:
+        crowded = store.counted(_id(domain.FAILED_BY_NETWORK, network)) >= _widened(domain.FAILED_BY_NETWORK).attempts
+        pair = domain.SIGN_IN_BY_PAIR_IN_A_CROWD if crowded else domain.SIGN_IN_BY_PAIR
+        limits = [(pair, f"{identity_id}#{network}"), (domain.SIGN_IN_BY_IDENTITY, identity_id)]
+    attempt = Attempt()
+    with ExitStack() as charged:
+        for limit, subject in limits:
+            charged.callback(store.give_back, count(limit, subject))
+        try:
+            yield attempt
+        finally:
+            if not attempt.right:
+                charged.pop_all()  # A failure stays counted.
+                if device_id is None:
+                    store.count_on(_id(domain.FAILED_BY_NETWORK, network), domain.FAILED_BY_NETWORK, now=clock.now())
+
+
+class Attempt:
+    """Whether an attempt was right."""
+
+    def __init__(self) -> None:
+        self.right = False
+
+    def succeeded(self) -> None:
+        """Say that it was."""
+        self.right = True
+
+
+def count(limit: Limit, subject: str) -> str:
+    """Count one attempt; returns the counter, to give it back to.
+
+    Raises:
+        Throttled: if the window is full; the attempt is not counted.
+    """
+    counter_id = _id(limit, subject)
+    store.count(_widened(limit), counter_id, now=clock.now())
+    return counter_id
+
+
+def _widened(limit: Limit) -> Limit:
+    """``BIANDAN_THROTTLE_FACTOR`` widens every limit (load tests from one address)."""
+    return replace(limit, attempts=limit.attempts * int(setting("BIANDAN_THROTTLE_FACTOR", "1")))
+
+
+def _id(limit: Limit, subject: str) -> str:
+    window, _ = limit.window(clock.now())
+    return f"thr_{keyed(f'{limit.scope}:{window}:{subject}', 'throttle')}"
+
+
+def keyed(text: str, purpose: str) -> str:
+    """Return a digest under a key of this purpose: the table alone says nothing of whom it is about."""
+    return hmac.new(passwords.keyed(purpose), text.encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def network_of(source_ip: str) -> str:
+    """Return what one subscriber has: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in source_ip:
+        return source_ip
+    import ipaddress
+
+    address = ipaddress.IPv6Address(source_ip.partition("%")[0])
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
