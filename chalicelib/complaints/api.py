@@ -12,6 +12,7 @@ from chalicelib.complaints.domain import (
     NotComplainable,
     NotReopenable,
     OpenComplaint,
+    TooManyComplaints,
     TooMuchEvidence,
     Turn,
 )
@@ -105,7 +106,7 @@ def upload_evidence(body: NewEvidence, caller: Caller, intent: Intent) -> Ticket
     body=FileComplaint,
     returns=ComplaintView,
     status=201,
-    raises=(NotFound, NotComplainable, OpenComplaint, *_FILES, Busy),
+    raises=(NotFound, NotComplainable, OpenComplaint, TooManyComplaints, *_FILES, Busy),
 )
 def file_complaint(body: FileComplaint, caller: Caller, intent: Intent) -> Reply:
     """File a complaint against a line of one of the caller's paid orders; the merchant has 48 hours to answer."""

@@ -184,6 +184,19 @@ class OpenComplaint(Conflict):
     shown = ("complaint_id",)
 
 
+class TooManyComplaints(Conflict):
+    """So many were filed before: about this ``line``, or by this account in a ``day`` or a ``month``."""
+
+    code = "too_many_complaints"
+    en = "No more complaints can be filed: at most {most} (per {about})."
+    zh = "投诉次数已达上限：最多 {most} 次（{about_zh}）。"
+    shown = ("about", "most")
+
+    def __init__(self, *, about: str, most: int) -> None:
+        names = {"line": "同一订单行", "day": "每天", "month": "每三十天"}
+        super().__init__(about=about, most=most, about_zh=names[about])
+
+
 class NotComplainable(Conflict):
     """The order was never paid, was called off, or is long completed."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.complaints import domain, events, evidence, store
+from chalicelib.complaints import domain, events, evidence, limits, store
 from chalicelib.complaints.domain import (
     COMPLAINT,
     FILED,
@@ -95,6 +95,7 @@ def file(buyer: Party, filing: Filing, intent: Intent) -> tuple[Complaint, bool]
         NotFound: if the order is not theirs, or has no such line.
         NotComplainable: if it is not paid, or long completed.
         OpenComplaint: if the line has one that is open.
+        TooManyComplaints: about the line, or of the buyer lately.
         EvidenceMissing, EvidenceRefused: as the files are.
         Busy: if it kept changing.
     """
@@ -110,11 +111,16 @@ def file(buyer: Party, filing: Filing, intent: Intent) -> tuple[Complaint, bool]
         if filing.line_id in held.lines:
             raise OpenComplaint(complaint_id=held.lines[filing.line_id])
         _check_complainable(order)
+        counts = {**held.filed, filing.line_id: held.filed.get(filing.line_id, 0) + 1}
+        limits.check_line(held.filed.get(filing.line_id, 0))
+        before = store.filed(buyer.account_id)
+        moments = limits.counted(before.moments, clock.now())
         complaint = _new(complaint_id, buyer, order, filing, intent)
         fact = events.ComplaintFiled(complaint_id=complaint_id, order_id=order.order_id, number=1)
         with UnitOfWork(f"file#{complaint_id}") as work:
             store.save(work, complaint, [fact])
-            store.save_open_lines(work, held, {**held.lines, filing.line_id: complaint_id})
+            store.save_open_lines(work, held, {**held.lines, filing.line_id: complaint_id}, filed=counts)
+            store.save_filed(work, before, moments)
             orders.hold(work, order, complaint_id)
         return complaint, False
 

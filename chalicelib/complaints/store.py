@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -116,6 +117,19 @@ class OpenRow(Row):
 
     complaint_id = UnicodeAttribute(hash_key=True)
     lines = DocumentAttribute[dict[str, str]](dict[str, str])
+    filed = DocumentAttribute[dict[str, int]](dict[str, int], null=True)
+    """How many were ever filed about each line; rows of old do not say."""
+
+
+class FiledRow(Row):
+    """Key: ``filed_<account's body>``. When an account filed complaints lately."""
+
+    class Meta:
+        table_name = names.table_name("complaints")
+        region = region()
+
+    complaint_id = UnicodeAttribute(hash_key=True)
+    moments_s = DocumentAttribute[tuple[int, ...]](tuple[int, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,16 @@ class OpenLines:
 
     order_id: str
     lines: dict[str, str] = field(default_factory=dict)
+    filed: dict[str, int] = field(default_factory=dict)
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """When an account filed complaints lately."""
+
+    account_id: str
+    moments: tuple[datetime, ...] = ()
     version: int = 0
 
 
@@ -158,7 +182,29 @@ def find(complaint_id: str, *, consistent: bool = True) -> Complaint | None:
 def open_lines(order_id: str) -> OpenLines:
     """Read which lines of an order have an open complaint, consistently."""
     row = reads.get(OpenRow, _open_key(order_id), consistent=True)
-    return OpenLines(order_id, row.lines, int(row.version)) if row is not None else OpenLines(order_id)
+    if row is None:
+        return OpenLines(order_id)
+    return OpenLines(order_id, row.lines, row.filed or {}, int(row.version))
+
+
+def filed(account_id: str) -> Filed:
+    """Read when an account filed complaints lately, consistently."""
+    row = reads.get(FiledRow, _filed_key(account_id), consistent=True)
+    if row is None:
+        return Filed(account_id)
+    return Filed(account_id, tuple(datetime.fromtimestamp(s, UTC) for s in row.moments_s), int(row.version))
+
+
+def save_filed(work: UnitOfWork, before: Filed, moments: Sequence[datetime]) -> None:
+    """Add the account's row of filings to the work."""
+    seconds = tuple(int(moment.timestamp()) for moment in moments)
+    work.save(
+        FiledRow(complaint_id=_filed_key(before.account_id), moments_s=seconds, version=before.version), label="filed"
+    )
+
+
+def _filed_key(account_id: str) -> str:
+    return f"filed_{account_id.removeprefix('acc_')}"
 
 
 def save(work: UnitOfWork, complaint: Complaint, events: Sequence[Event] = ()) -> None:
@@ -166,9 +212,13 @@ def save(work: UnitOfWork, complaint: Complaint, events: Sequence[Event] = ()) -
     work.save(_row(complaint), events=events, label="complaint")
 
 
-def save_open_lines(work: UnitOfWork, held: OpenLines, lines: dict[str, str]) -> None:
-    """Add the order's row of open lines to the work."""
-    work.save(OpenRow(complaint_id=_open_key(held.order_id), lines=lines, version=held.version), label="open lines")
+def save_open_lines(
+    work: UnitOfWork, held: OpenLines, lines: dict[str, str], *, filed: dict[str, int] | None = None
+) -> None:
+    """Add the order's row of open lines to the work; ``filed`` where one more was filed."""
+    counts = held.filed if filed is None else filed
+    row = OpenRow(complaint_id=_open_key(held.order_id), lines=lines, filed=counts or None, version=held.version)
+    work.save(row, label="open lines")
 
 
 def list_for(index: str, hash_key: str, *, limit: int, start_key: reads.Raw | None) -> ComplaintPage:
