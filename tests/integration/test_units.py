@@ -32,7 +32,7 @@ class World:
     """A shop with one SKU, a buyer who has paid for some units of it, and an operator."""
 
     till: Till
-    shop: shop.Shop
+    market: shop.Shop
     buyer: shop.Buyer
     sku_id: str
     staff: people.Person
@@ -62,7 +62,7 @@ class World:
             "carrier": "shunfeng",
             "tracking_number": f"SF{self.parcels:010d}",
         }
-        return self.shop.post(f"/v1/merchant/orders/{self.order_id}/shipments", body)
+        return self.market.post(f"/v1/merchant/orders/{self.order_id}/shipments", body)
 
     def shipped(self, units: int) -> World:
         answer = self.ship(units)
@@ -74,7 +74,7 @@ class World:
         return inventory.level(self.sku_id).available
 
     def to_ship(self) -> list[str]:
-        items = self.shop.get("/v1/merchant/orders?view=to_ship").json["items"]
+        items = self.market.get("/v1/merchant/orders?view=to_ship").json["items"]
         return [item["order_id"] for item in items]
 
     def operate(self, path: str, body: Any) -> Answer:
@@ -105,7 +105,7 @@ class World:
 
     def offer(self, complaint_id: str, minor: int) -> Answer:
         body = {"answer": "refund", "amount": {"minor": minor, "currency": "CNY"}, "text": "Sorry."}
-        return self.shop.post(f"/v1/merchant/complaints/{complaint_id}/reply", body)
+        return self.market.post(f"/v1/merchant/complaints/{complaint_id}/reply", body)
 
     def complained(self, minor: int, reason: str = "not_received") -> World:
         complaint_id = self.filed(reason)
@@ -117,7 +117,7 @@ class World:
 
     def decided(self, minor: int, reason: str = "not_received") -> World:
         complaint_id = self.filed(reason)
-        self.shop.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
+        self.market.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
         self.buyer.post(f"/v1/complaints/{complaint_id}/escalate", {"text": "Look."})
         body = {"decision": "refund", "amount": {"minor": minor, "currency": "CNY"}, "text": "Decided."}
         answer = self.operate(f"/v1/operator/complaints/{complaint_id}/decision", body)
@@ -131,8 +131,8 @@ class World:
             self.till.pump.due()
             self.till.settle()
         self.buyer.token = people.token(self.buyer.account_id)
-        merchant_id = self.shop.merchant_id
-        self.shop.token = people.token(self.staff.account_id, Role.MERCHANT_STAFF, merchant_id=merchant_id)
+        merchant_id = self.market.merchant_id
+        self.market.token = people.token(self.staff.account_id, Role.MERCHANT_STAFF, merchant_id=merchant_id)
 
     def back(self) -> int:
         """Return what went back to the buyer, by the provider's own books."""
@@ -245,7 +245,7 @@ def test_a_line_that_is_paid_back_gets_no_second_offer_and_no_second_decision(wo
     complaint_id = world.filed("quality")
     refused = world.offer(complaint_id, 1)
     assert (refused.status, refused.json["code"], refused.json["most_minor"]) == (409, "amount_too_large", 0)
-    world.shop.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
+    world.market.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
     world.buyer.post(f"/v1/complaints/{complaint_id}/escalate", {"text": "Look."})
     body = {"decision": "refund", "amount": {"minor": 1, "currency": "CNY"}, "text": "Decided."}
     answer = world.operate(f"/v1/operator/complaints/{complaint_id}/decision", body)
@@ -334,7 +334,7 @@ def test_a_refund_under_way_shows_on_the_order_and_on_the_one_that_a_merchant_re
     refund_id = world.refund_units(2).json["refund_id"]
     seen = world.seen()
     assert (seen["refunding"]["minor"], seen["refunded"]["minor"]) == (2 * UNIT, 0)
-    assert world.shop.get(f"/v1/merchant/orders/{world.order_id}").json["refunding"]["minor"] == 2 * UNIT
+    assert world.market.get(f"/v1/merchant/orders/{world.order_id}").json["refunding"]["minor"] == 2 * UNIT
     world.till.sandbox.settle(refund_id, "succeeded")
     world.till.settle()
     seen = world.seen()
@@ -428,7 +428,7 @@ def test_the_deadline_goes_on_with_what_was_left_of_it(world: World) -> None:
 
 
 def test_one_of_two_open_complaints_is_enough(world: World) -> None:
-    second = world.shop.product(price_minor=UNIT, stock=STOCK)
+    second = world.market.product(price_minor=UNIT, stock=STOCK)
     world.buyer.put(second.sku_id, 1)
     world.buys(2)
     quantities = {line["line_id"]: line["quantity"] for line in world.seen()["lines"]}
@@ -437,7 +437,7 @@ def test_one_of_two_open_complaints_is_enough(world: World) -> None:
         "carrier": "shunfeng",
         "tracking_number": "SF9000000001",
     }
-    assert world.shop.post(f"/v1/merchant/orders/{world.order_id}/shipments", body).status == 201
+    assert world.market.post(f"/v1/merchant/orders/{world.order_id}/shipments", body).status == 201
     first = world.filed("damaged")
     other = world.file("damaged", line_id="2").json["complaint_id"]
     for complaint_id, due in ((first, False), (other, True)):
@@ -500,7 +500,7 @@ def test_a_merchant_sends_again_what_turned_back(world: World) -> None:
 def test_a_merchant_calls_off_what_turned_back(world: World) -> None:
     world.buys(5).shipped(3)
     turned(world)
-    answer = world.shop.post(f"/v1/merchant/orders/{world.order_id}/cancel", {"reason": "none left"})
+    answer = world.market.post(f"/v1/merchant/orders/{world.order_id}/cancel", {"reason": "none left"})
     world.till.settle()
     assert (answer.status, answer.json["status"]) == (200, "cancelled")
     assert world.back() == 5 * UNIT + FREIGHT
