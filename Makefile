@@ -12,7 +12,7 @@ SEEDS ?= 1000
 STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-deploy package secrets deploy generate check format \
-	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http \
+	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-standins \
 	bench-webhook clean
 
 help: ## print this
@@ -91,6 +91,9 @@ bench-coldstart: venv ## import time and memory of each function from the packag
 
 bench-contention: venv ## 200 buyers race for 50 units
 	@$(RUN) tools.bench_contention $(ARGS)
+
+bench-standins: venv ## CPU of a click at the cashier and memory at 1,000, 5,000 and 10,000 orders (ARGS=--whole: a whole dev server)
+	@$(RUN) tools.bench_standins $(ARGS)
 
 bench-http: venv ## orders and reads a second over HTTP, latencies, CPU per order and per read
 	@$(RUN) tools.bench_http $(ARGS)

@@ -54,12 +54,13 @@ class Server:
         self.process.wait(timeout=60)
 
 
-def start(arguments: list[str]) -> Server:
+def start(arguments: list[str], *, trail: bool = False) -> Server:
     """Start a throw-away dev server and wait until it answers."""
     engine.secret()  # The server's engine is to have the secret that this process signs with.
     with tempfile.TemporaryDirectory() as folder:
         url_file = Path(folder) / "url"
-        command = [sys.executable, "-m", "tools.dev", "--throwaway", "--no-trail", "--port", "0"]
+        command = [sys.executable, "-m", "tools.dev", "--throwaway", "--port", "0"]
+        command += [] if trail else ["--no-trail"]
         process = subprocess.Popen([*command, "--url-file", str(url_file), *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while not url_file.exists() or not url_file.read_text().endswith("\n"):
@@ -198,7 +199,7 @@ class _Shared:
 def order_run(server: Server, goods: list[str], *, clients: int, seconds: float) -> Result:
     """Place and pay two-line orders of one merchant from ``clients`` buyers for a while."""
     shared = _Shared(goods, server.info["sandbox"])
-    buyers = [_buyer(server) for _ in range(clients)]
+    buyers = [new_buyer(server) for _ in range(clients)]
     stop = threading.Event()
     threads = [
         threading.Thread(target=_buy_until, args=(Client(Network(server.url)), buyer, shared, stop, number))
@@ -260,7 +261,7 @@ def buy_once(client: Client, pay: Client, sku_ids: list[str], address_id: str) -
     raise TimeoutError(f"{purchase_id} is not paid after {sum(POLLS_S):.0f} s")
 
 
-def _buyer(server: Server) -> tuple[str, str]:
+def new_buyer(server: Server) -> tuple[str, str]:
     """Return a token and an address of a new buyer."""
     client = Client(Network(server.url))
     client.token = _people().buyer().token

@@ -147,6 +147,14 @@ def test_people_and_programs_still_get_in(urls: dict[str, str]) -> None:
     assert ask(urls["api"], "POST", "/_dev/settle", {})[0] == 200
 
 
+@pytest.mark.parametrize("by", ["1e12", "NaN", "Infinity", "-1", '"x"', "[" * 50_000, "9" * 5000])
+def test_the_clock_goes_no_further_than_anybody_can_count(urls: dict[str, str], by: str) -> None:
+    before = json.loads(ask(urls["api"], "GET", "/_dev/clock", {})[2])["offset_s"]
+    as_json: Headers = {"content-type": "application/json"}
+    assert ask(urls["api"], "POST", "/_dev/clock", as_json, f'{{"advance_s": {by}}}'.encode())[0] == 422
+    assert json.loads(ask(urls["api"], "GET", "/_dev/clock", {})[2])["offset_s"] == before
+
+
 def test_a_storefront_under_development_reads_the_api_and_nothing_else(urls: dict[str, str]) -> None:
     page: Headers = {"origin": "http://localhost:5173", "sec-fetch-site": "same-site"}
     assert ask(urls["api"], "GET", "/v1/products", page)[0] == 200

@@ -159,3 +159,49 @@ def test_a_rotation_is_told_unless_it_is_kept_secret(stand_ins: dict[str, Any]) 
         assert heard == [name]
         assert before != during != after != before
         stand_in.when_rotated = None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/pay/{}", b'{"times": 1000000000}'),
+        ("/pay/{}", b'{"times": 0}'),
+        ("/pay/{}", b'{"times": "2"}'),
+        ("/pay/{}", b'{"amount": true}'),
+        ("/pay/{}", b'{"amount": 1e300}'),
+        ("/pay/{}", b'{"amount": ' + b"9" * 40 + b"}"),
+        ("/pay/{}", b'{"currency": 5}'),
+        ("/pay/{}", b'{"at": 5}'),
+        ("/control/{}", b'{"duplicates": 1000000000}'),
+        ("/control/{}", b'{"duplicates": "x"}'),
+        ("/control/{}", b'{"duplicates": null}'),
+        ("/control", b'{"delay_s": NaN}'),
+        ("/control", b'{"delay_s": Infinity}'),
+        ("/control", b'{"delay_s": -1}'),
+        ("/control", b'{"slow_s": 100000}'),
+        ("/control", b'{"silent_after": "query"}'),
+        ("/control", b'{"silent_after": [1]}'),
+        ("/control", b'{"notify": "no"}'),
+        ("/control", b'{"chaos": "often"}'),
+        ("/control", b'{"seed": ' + b"9" * 5000 + b"}"),
+        ("/control", b"[" * 100_000),
+        ("/control", b'{"down":' + b"[" * 100_000),
+        ("/control", b"[]"),
+        ("/control", b"\xff"),
+        ("/console-refund/{}", b'{"amount": "1"}'),
+        ("/dispute/{}", b'{"amount": "x"}'),
+        ("/dispute/{}", b'{"inquiry": 1}'),
+        ("/dispute-ends/{}", b'{"how": "somehow"}'),
+        ("/settle/none", b'{"state": ["succeeded"]}'),
+    ],
+)
+def test_a_typing_mistake_is_refused_and_breaks_nothing(path: str, body: bytes) -> None:
+    for made in providers.create(lambda: 1_800_000_000.0).values():
+        if hasattr(made, "orders"):
+            made.orders[NUMBERS[0]] = Order(NUMBERS[0], 5, "CNY", "http://x/n", "", 1_800_000_060)
+        before = made.handle("GET", "/state", {}, b"")
+
+        status, _, answer = made.handle("POST", path.format(NUMBERS[0]), {}, body)
+        assert status in (404, 409), answer
+        assert json.loads(answer)["error"]
+        assert made.handle("GET", "/state", {}, b"") == before

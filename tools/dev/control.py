@@ -17,6 +17,8 @@ from tools.dev.pump import Pump
 
 JSON = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
 TEXT = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+FURTHEST = timedelta(days=20 * 365)
+"""How far the clock may be ahead in all."""
 CALLS = """\
 GET  /_dev/                          this list, the addresses and the demo accounts
 POST /_dev/clock  {"advance_s": 1800}  let time pass; what falls due happens at once
@@ -69,8 +71,10 @@ class Control:
     def _advance(self, body: bytes) -> Response:
         try:
             by = timedelta(seconds=float(json.loads(body)["advance_s"]))
+            if self._clock.offset + by > FURTHEST:
+                raise ValueError("nothing here knows a date so far ahead")
             self._clock.advance(by)
-        except (ValueError, KeyError, TypeError, OverflowError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return Response(422, TEXT, b'Send {"advance_s": <seconds, 0 or more>}.\n')
         self._pump.settle(20)
         self._pump.jumped()

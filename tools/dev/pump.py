@@ -184,7 +184,10 @@ class Pump:
             self._queue_bells[queue].ring()
         elif operation == "ChangeMessageVisibility" and params["VisibilityTimeout"]:
             with self._lock:
-                until = clock.now() + timedelta(seconds=params["VisibilityTimeout"])
+                now = clock.now()
+                for handle in [handle for handle, (_, over) in self._hidden.items() if over <= now]:
+                    del self._hidden[handle]  # It came back by itself, under another handle.
+                until = now + timedelta(seconds=params["VisibilityTimeout"])
                 self._hidden[params["ReceiptHandle"]] = (url, until)
 
     # Streams ---------------------------------------------------------------------------------------------------

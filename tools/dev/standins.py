@@ -144,7 +144,7 @@ class StandIns:
                 answer = self.hub.command(json.loads(request.body))
             except UnknownNumber as unknown:
                 return _json(404, {"error": f"nobody subscribed {unknown}"})
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 return _json(422, {"error": str(error)})
             return _json(200, answer)
         if request.target == "/" and request.method == "GET":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,13 +20,14 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel import events as facts
 from chalicelib.runtime import names
 
-KEEP = 50_000
+KEEP = 20_000
+"""How many entries are remembered: those of the last thousand orders or so. The oldest are forgotten."""
 _PEOPLE = {"account_id", "buyer_id", "merchant_id"}
 """Whose a row is does not make it part of another row's story."""
 _WRITES = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened. ``cause`` is the id of what led to it; ``id`` is what later ones name as their cause."""
 
@@ -37,7 +38,7 @@ class Entry:
     id: str
     cause: str
     text: str
-    about: frozenset[str]
+    about: tuple[str, ...]
     """Bodies of the ids it touches (the 24 characters a purchase shares with its orders, payments and refunds)."""
     seal: str
 
@@ -60,6 +61,8 @@ class Trail:
 
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEEP))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ids: Counter[str] = field(default_factory=Counter)
+    """How often each id that something may name as its cause is there: looked up for every message."""
     _count: int = 0
     _last: str = ""
 
@@ -69,7 +72,16 @@ class Trail:
         with self._lock:
             self._count += 1
             self._last = _seal(self._last, at, kind, entry_id, cause, text)
-            self.entries.append(Entry(self._count, at, kind, entry_id, cause, text, frozenset(about), self._last))
+            if len(self.entries) == self.entries.maxlen:
+                self._forget(self.entries[0].id)
+            self.entries.append(Entry(self._count, at, kind, entry_id, cause, text, tuple(about), self._last))
+            if entry_id:
+                self._ids[entry_id] += 1
+
+    def _forget(self, entry_id: str) -> None:
+        self._ids[entry_id] -= 1
+        if self._ids[entry_id] <= 0:
+            del self._ids[entry_id]
 
     # Recorders -------------------------------------------------------------------------------------------------
 
@@ -142,7 +154,7 @@ class Trail:
 
     def _knows(self, entry_id: str) -> bool:
         with self._lock:
-            return any(entry.id == entry_id for entry in reversed(self.entries))
+            return entry_id in self._ids
 
     def outbound(self, method: str, url: str, status: int | str) -> None:
         """Record a call to a provider or a hub."""

@@ -25,10 +25,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
 
-from tools.sandbox import cashier, chaos
+from tools.sandbox import asked, cashier, chaos
 from tools.sandbox.shelf import Recent, Shelf
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -135,6 +135,7 @@ class Steering:
 
 
 _USUAL = asdict(Steering())
+_KINDS = {**get_type_hints(Steering), "chaos": float, "mix": float, "seed": int}
 _TUPLES = {entry.name for entry in fields(Steering) if entry.type == "tuple[str, ...]"}
 
 
@@ -420,9 +421,7 @@ class StandIn(ABC):
     def _open(self, method: str, path: str, body: bytes) -> Answer:
         """Answer a call of people or tests."""
         try:
-            content = json.loads(body) if body else {}
-            if not isinstance(content, dict):
-                raise TypeError("send a JSON object")
+            content = asked.body_of(body)
             return self._control(method, words(path), content, dict(parse_qsl(urlsplit(path).query)).get("order", ""))
         except (KeyError, StopIteration) as error:
             return plain(404, {"error": f"there is no {error.args[0] if error.args else 'such thing'}"})
@@ -435,25 +434,23 @@ class StandIn(ABC):
         about = parts[1] if len(parts) > 1 else ""
         match (method, parts):
             case ("POST", ["pay", number]):
-                times = int(content.pop("times", 1))
-                if "amount" in content:
-                    _whole(content["amount"])
-                self.pay(number, **content)
+                taken, times = asked.payment(content)
+                self.pay(number, **taken)
                 self.repeat_notices(number, times - 1)
             case ("POST", ["pay-twice", number]):
                 self.pay_twice(number)
             case ("POST", ["pay-closed", number]):
                 self.pay_closed(number)
             case ("POST", ["control", *number]) if len(number) <= 1:
-                self.steer(*number, **content)
+                self.steer(*number, **asked.steering(content, _KINDS))
             case ("POST", ["settle", number]):
                 about = self._settle_if_open(number, content.get("state", "succeeded"))
             case ("POST", ["console-refund", number]):
-                self._refund_what_is_left(number, _whole(content.get("amount")))
+                self._refund_what_is_left(number, asked.amount(content.get("amount")))
             case ("POST", ["dispute", number]):
-                self.dispute(number, **content)
+                self.dispute(number, **asked.dispute(content))
             case ("POST", ["dispute-ends", number]):
-                self.end_dispute(number, content.get("how", "lost"))
+                self.end_dispute(number, asked.end_of_dispute(content))
             case ("POST", ["rotate"]):
                 self.turn_keys(overlap=bool(content.get("overlap", True)))
                 if content.get("tell", True) and self.when_rotated:
@@ -557,12 +554,6 @@ class StandIn(ABC):
 def _changed(steering: Steering) -> dict[str, Any]:
     """Return what is not as usual."""
     return {name: value for name in _USUAL if (value := getattr(steering, name)) != _USUAL[name]}
-
-
-def _whole(amount: Any) -> int:
-    if type(amount) is not int or amount < 1:
-        raise ValueError("an amount is a whole number of the smallest unit, 1 or more")
-    return amount
 
 
 def plain(status: int, content: dict[str, Any]) -> Answer:
