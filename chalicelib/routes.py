@@ -112,6 +112,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "chalicelib.payments.api",
         ("application/json",),
     ),
+    ("GET", "/v1/operator/strays/{stray_id}", "chalicelib.payments.api", ("application/json",)),
+    ("POST", "/v1/operator/strays/{stray_id}/settle", "chalicelib.payments.api", ("application/json",)),
     ("GET", "/v1/operator/purchases/{purchase_id}/story", "chalicelib.payments.api", ("application/json",)),
     ("POST", "/v1/operator/refunds/{refund_id}/query", "chalicelib.payments.api", ("application/json",)),
     ("POST", "/v1/operator/refunds/{refund_id}/retry", "chalicelib.payments.api", ("application/json",)),

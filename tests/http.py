@@ -86,7 +86,8 @@ def call(
     raw: bytes | None = None,
 ) -> Answer:
     """Make one call. ``body`` is sent as JSON, ``raw`` as it is; ``key`` is the Idempotency-Key, fresh if not given."""
-    sent = {"accept": "application/json", "content-type": "application/json", **(headers or {})}
+    own = {name.lower(): value for name, value in (headers or {}).items()}  # Sent once, however it is spelled.
+    sent = {"accept": "application/json", "content-type": "application/json", **own}
     if token is not None:
         sent["authorization"] = f"Bearer {token}"
     if method == "POST":

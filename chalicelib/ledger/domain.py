@@ -22,6 +22,8 @@ COMMISSION = "commission"
 SURPLUS = "surplus"
 OFFLINE = "offline"
 BANK = "bank"
+SUSPENSE = "suspense"
+"""Money on a provider's account whose number is none of ours: in the books until somebody says whose it is."""
 _ACCOUNT = re.compile(r"[a-z]+(:[a-z0-9_]+)?")
 
 
@@ -147,6 +149,11 @@ def offline_postings(amount: Money) -> tuple[Posting, ...]:
 def made_after_all_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
     """Return the postings of an owed refund that the provider made after all."""
     return (Posting(OFFLINE, amount), Posting(clearing(provider), -amount))
+
+
+def suspense_postings(provider: str, amount: Money) -> tuple[Posting, ...]:
+    """Return the postings of money under a number of nobody's (negative: it was placed, or is gone)."""
+    return (Posting(clearing(provider), amount), Posting(SUSPENSE, -amount))
 
 
 def disputes(provider: str) -> str:

@@ -23,6 +23,7 @@ from chalicelib.ledger.domain import (
     prove,
     refund_postings,
     surplus_postings,
+    suspense_postings,
 )
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -47,6 +48,7 @@ __all__ = [
     "prove",
     "refund_postings",
     "surplus_postings",
+    "suspense_postings",
 ]
 
 

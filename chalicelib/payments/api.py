@@ -31,6 +31,7 @@ from chalicelib.payments.ports import (
     IgnoredNotice,
     NoticeRefused,
     Provider,
+    UnknownKey,
     UnreadableNotice,
 )
 from chalicelib.payments.schemas import (
@@ -45,11 +46,14 @@ from chalicelib.payments.schemas import (
     RefundRecordView,
     RequestRefund,
     ResolveQuarantined,
+    SettleStray,
     StartPayment,
     StoryView,
+    StrayView,
     TimelineView,
     WaitingQuery,
 )
+from chalicelib.payments.service import StrayNotFound
 from chalicelib.runtime import cursors, log, metrics, queues
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -144,22 +148,45 @@ def _receive(adapter: Provider, request: Request) -> Ack:
             raise UnreadableNotice(why="the content type is not this provider's")
         notice = adapter.verify(headers=request.headers, body=request.body)
     except IgnoredNotice as ignored:
-        log.info("notice ignored", provider=adapter.name, code=ignored.code)
-        return Ack.ACCEPTED
+        return _keep_unknown(adapter, request, ignored)
     except ForeignNotice as foreign:
         metrics.count("notices_foreign")
         payment_id = str(foreign.params.get("payment_id", ""))
-        if not ids.is_id("pay", payment_id):
+        if not ids.is_id("pay", payment_id) and not (payment_id and foreign.params.get("ours")):
             log.warning("notice of others", provider=adapter.name)
             return Ack.REFUSED
-        notice_id = str(foreign.params.get("notice_id") or hashlib.sha256(request.body).hexdigest()[:32])
+        notice_id = str(foreign.params.get("notice_id") or _digest(request))
         why = str(foreign.params["why"])
         return _durable(adapter, service.noticed_of_others(adapter.name, payment_id, notice_id=notice_id, why=why))
+    except UnknownKey:  # Perhaps genuine: it must come again, and somebody must know.
+        log.error("notice of an unknown key", provider=adapter.name)
+        metrics.count("notices_unknown_key")
+        return Ack.RETRY
     except NoticeRefused as refused:
         log.info("notice refused", provider=adapter.name, code=refused.code)
         metrics.count("notices_forged" if isinstance(refused, BadSignature) else "notices_refused")
         return Ack.REFUSED
     return _durable(adapter, service.noticed(adapter.name, notice))
+
+
+def _keep_unknown(adapter: Provider, request: Request, ignored: IgnoredNotice) -> Ack:
+    """Keep a genuine notice of a kind that we do not act on, unless it only repeats what others tell."""
+    event = str(ignored.params.get("event", ""))
+    if not event:
+        log.info("notice ignored", provider=adapter.name, code=ignored.code)
+        return Ack.ACCEPTED
+    notice_id = str(ignored.params.get("notice_id") or _digest(request))
+    named = {
+        "number": str(ignored.params.get("payment_id", "")),
+        "trace": str(ignored.params.get("trace", "")),
+        "sha256": hashlib.sha256(request.body).hexdigest(),
+        "bytes": str(len(request.body)),
+    }
+    return _durable(adapter, service.noticed_of_unknown_kind(adapter.name, notice_id[:64], event, **named))
+
+
+def _digest(request: Request) -> str:
+    return hashlib.sha256(request.body).hexdigest()[:32]
 
 
 def _durable(adapter: Provider, told: PaymentNoticed) -> Ack:
@@ -343,6 +370,32 @@ def resolve_quarantined(
         intent=intent,
     )
     return Reply(QuarantinedView.of(found), 200, _replayed(replayed))
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/strays/{stray_id}",
+    access=Access.OPERATOR,
+    returns=StrayView,
+    raises=(StrayNotFound,),
+)
+def get_stray(stray_id: str) -> StrayView:
+    """Read a genuine word of a provider that fits nothing of ours."""
+    return StrayView.of(service.stray(stray_id))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/strays/{stray_id}/settle",
+    access=Access.OPERATOR,
+    body=SettleStray,
+    returns=StrayView,
+    raises=(StrayNotFound, IllegalTransition, ProviderSilent, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def settle_stray(stray_id: str, body: SettleStray, caller: Caller, intent: Intent) -> Reply:
+    """Say whose money in suspense is, have the provider asked about it again, or mark an event as seen."""
+    found, replayed = service.settle_stray(stray_id, how=body.how, by=caller.account_id, note=body.note, intent=intent)
+    return Reply(StrayView.of(found), 200, _replayed(replayed))
 
 
 @routes.route(

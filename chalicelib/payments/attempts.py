@@ -14,7 +14,18 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus, Sale
-from chalicelib.payments import billing, bounds, domain, events, polling, providers, quarantine, refund_requests, store
+from chalicelib.payments import (
+    billing,
+    bounds,
+    domain,
+    events,
+    polling,
+    providers,
+    quarantine,
+    refund_requests,
+    silences,
+    store,
+)
 from chalicelib.payments.domain import REFUND, Payment, PaymentStatus, ProviderSilent, Refund
 from chalicelib.payments.ports import CloseOutcome, Outcome, Provider, Report
 from chalicelib.runtime import log, metrics, patience
@@ -125,21 +136,23 @@ def _apply_uncaptured(payment: Payment, report: Report, *, given_up: bool, chasi
         return save_attempt(domain.lingered(payment, now=now))
     if not payment.is_open:
         return payment
+    answered = replace(payment, silent_since=None)
     if report.outcome is Outcome.CLOSED:
-        return save_attempt(
-            domain.closed(payment, now=now, known=not given_up), events.PaymentClosed(payment_id=payment.payment_id)
-        )
+        fact = events.PaymentClosed(payment_id=payment.payment_id)
+        return save_attempt(domain.closed(answered, now=now, known=not given_up), fact, *silences.ended(payment))
     if report.outcome is Outcome.FAILED:
-        return save_attempt(domain.refused(payment, report.code, now=now))
+        return save_attempt(domain.refused(answered, report.code, now=now), *silences.ended(payment))
     if not chasing:
         return payment
-    return save_attempt(domain.chased(payment, now=now, heard=report.outcome is Outcome.PENDING))
+    heard = report.outcome is Outcome.PENDING
+    chased, facts = silences.begun(payment, domain.chased(payment, now=now, heard=heard), now=now, heard=heard)
+    return save_attempt(chased, *facts)
 
 
-def save_attempt(payment: Payment, fact: events.PaymentEvent | None = None) -> Payment:
-    """Write an attempt alone, with the fact it makes."""
+def save_attempt(payment: Payment, *facts: events.PaymentEvent) -> Payment:
+    """Write an attempt alone, with the facts it makes."""
     with UnitOfWork() as work:
-        store.save_payment(work, payment, [fact] if fact else [])
+        store.save_payment(work, payment, facts)
     return replace(payment, version=payment.version + 1)
 
 
@@ -216,7 +229,7 @@ def _record(payment: Payment, amount: Money, transaction_id: str, at: datetime) 
     fact = events.PaymentCaptured(
         payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency, surplus=surplus
     )
-    store.save_payment(work, captured, [fact])
+    store.save_payment(work, replace(captured, silent_since=None), [fact, *silences.ended(payment)])
     ledger.post(
         work,
         entry_id=fact.event_id,

@@ -16,6 +16,7 @@ from chalicelib.payments import polling
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
+from chalicelib.payments.stray_rules import Stray
 
 MAX_ATTEMPTS = 40
 """How many attempts there can be; how many a buyer may start is in ``bounds``.
@@ -485,6 +486,8 @@ class Story:
     quarantined: tuple[Quarantined, ...] = ()
     approvals: tuple[Approval, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    strays: tuple[Stray, ...] = ()
+    """Of a list only: they belong to no purchase."""
 
     def payment(self, payment_id: str) -> Payment:
         """Return one payment.

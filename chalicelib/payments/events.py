@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
 from chalicelib.kernel.events import Event
 
 
@@ -82,11 +84,59 @@ class PaymentNoticed(Event, frozen=True, tag="payment.noticed"):
     dispute: str | None = None
     foreign: str = ""
     """Why it is not for us (another merchant, another app), though it names an attempt of ours."""
+    unknown: str = ""
+    """Its kind in the provider's words, where it is one that we do not act on."""
+    trace: str = ""
+    """The provider's own number of what it is about, where it bears none of ours and speaks of money."""
+    said: dict[str, str] = msgspec.field(default_factory=dict)
+    """What else is known of one of an unknown kind: its size and digest, nothing of a person."""
 
     @property
     def subject(self) -> str:
         """The provider's notice."""
         return f"{self.provider}#{self.notice_id}"
+
+
+class PaymentStray(Event, frozen=True, kw_only=True, tag="payment.stray"):
+    """Genuine words of a provider fit nothing of ours: an operator must look. ``kind`` says whether money is there.
+
+    ``round`` tells one time from the next: what was only claimed may turn out to be there.
+    """
+
+    stray_id: str
+    provider: str
+    kind: str
+    round: int = 0
+
+    @property
+    def subject(self) -> str:
+        """The stray, and which time it is told of."""
+        return f"{self.stray_id}#{self.round}" if self.round else self.stray_id
+
+
+class StraySettled(Event, frozen=True, kw_only=True, tag="payment.stray_settled"):
+    """An operator has said whose the words or the money are: ``how`` is placed, returned or closed."""
+
+    stray_id: str
+    provider: str
+    how: str
+
+    @property
+    def subject(self) -> str:
+        """The stray, and what became of it."""
+        return f"{self.stray_id}#{self.how}"
+
+
+class PaymentUnclear(PaymentEvent, frozen=True, kw_only=True, tag="payment.unclear"):
+    """The purchase's time is over and its provider does not say what became of the attempt: stock is still held."""
+
+    provider: str
+
+
+class PaymentClear(PaymentEvent, frozen=True, kw_only=True, tag="payment.clear"):
+    """A provider that had been silent over the expiry has answered about the attempt."""
+
+    provider: str
 
 
 class RefundEvent(Event, frozen=True, kw_only=True):

@@ -8,7 +8,17 @@ from enum import StrEnum
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
-from chalicelib.payments import attempts, disputes, domain, foreign_refunds, providers, quarantine, refunds, store
+from chalicelib.payments import (
+    attempts,
+    disputes,
+    domain,
+    foreign_refunds,
+    providers,
+    quarantine,
+    refunds,
+    store,
+    strays,
+)
 from chalicelib.payments.domain import Payment, ProviderSilent, Quarantined, Refund, RefundStatus
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundReport
@@ -64,6 +74,22 @@ def noticed_of_others(provider: str, payment_id: str, *, notice_id: str, why: st
     return PaymentNoticed(provider=provider, notice_id=notice_id, payment_id=payment_id, foreign=why)
 
 
+def noticed_of_unknown_kind(provider: str, notice_id: str, event: str, **named: str) -> PaymentNoticed:
+    """Return the event of a genuine notice of a kind that we do not act on; ``named``: number, trace, and what is kept.
+
+    Of its content nothing goes on but the numbers that it names: it may speak of people.
+    """
+    number, trace = named.pop("number", ""), named.pop("trace", "")
+    return PaymentNoticed(
+        provider=provider,
+        notice_id=notice_id,
+        payment_id=number[:128],
+        unknown=event[:128],
+        trace=trace[:128],
+        said=named,
+    )
+
+
 def take_notice(notice: PaymentNoticed) -> None:
     """Apply a verified notice. What proves is recorded; what hints, or would move a state back, causes a query.
 
@@ -71,6 +97,9 @@ def take_notice(notice: PaymentNoticed) -> None:
         UnknownPayment: if there is no such attempt (yet).
         RetryLater: if only the provider can tell whose it is or how it stands, and does not answer.
     """
+    if notice.unknown:
+        strays.take_event(notice)
+        return
     if notice.dispute is not None:
         disputes.follow(notice.provider, notice.dispute)
         return

@@ -7,7 +7,7 @@ from typing import Any
 from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import RetryLater
 from chalicelib.kernel.events import Envelope
 from chalicelib.payments import service
@@ -24,13 +24,13 @@ consumer = Consumer("payment-notices")
 
 @consumer.on(PaymentNoticed)
 def take_notice(event: PaymentNoticed, envelope: Envelope) -> None:
-    """Apply one notice. An unknown attempt may be written any moment; after a while it is a dead letter."""
+    """Apply one notice. An unknown attempt may be written any moment; after a while it is nobody's, and kept so."""
     try:
         service.take_notice(event)
     except UnknownPayment as unknown:
-        if clock.now() - envelope.at < UNKNOWN_FOR:
+        if ids.is_child_id("pay", event.payment_id) and clock.now() - envelope.at < UNKNOWN_FOR:
             raise RetryLater("unknown payment", delay_s=RETRY_S) from unknown
-        raise
+        service.take_unknown(event)
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("payment-notices"), batch_size=10, name="payment-notices")

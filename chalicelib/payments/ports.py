@@ -256,7 +256,10 @@ class BadSignature(NoticeRefused):
 
 
 class UnknownKey(BadSignature):
-    """Signed with a key we do not hold. Never fetched in a webhook; refused."""
+    """Signed with a key we do not hold, in a way that only the provider would: not a forgery as far as we can tell.
+
+    Never fetched in a webhook: the provider is told to send it again (5xx), and the keys are refreshed by a job.
+    """
 
     code = "unknown_key"
 
@@ -269,9 +272,10 @@ class StaleNotice(NoticeRefused):
 
 class ForeignNotice(NoticeRefused):
     """Genuine, but of another merchant, app, stage or number series. ``payment_id`` and
-    ``notice_id`` where it names an attempt's number.
+    ``notice_id`` where it names an attempt's number; ``ours`` where the money, if it speaks of any, is on our account.
 
-    One that names a number of ours is kept for an operator and the provider is asked; see ``payments.intake``.
+    One that names a number of ours, or speaks of our account, is kept and the provider is asked; see
+    ``payments.intake`` and ``payments.strays``.
     """
 
     code, status = "foreign_notice", 403
@@ -284,7 +288,11 @@ class UnreadableNotice(NoticeRefused):
 
 
 class IgnoredNotice(NoticeRefused):
-    """Genuine, of a kind that we do not act on: acknowledged as accepted, and nothing more."""
+    """Genuine, of a kind that we do not act on. With its kind as ``event`` it is kept for an operator (``notice_id``,
+    ``payment_id``: the number that it names); without, it only repeats what others tell: acknowledged, nothing more.
+
+    ``trace`` is the provider's own number of what it is about, where that is money and bears no number of ours.
+    """
 
     code, status = "ignored_notice", 200
 
@@ -371,6 +379,29 @@ class Inquirer(Protocol):
 
     def foreign_refund(self, number: str) -> ForeignRefund | None:
         """Ask about a refund by the provider's number; None if there is no answer that can be trusted."""
+
+
+@runtime_checkable
+class Tracer(Protocol):
+    """What an adapter can do besides, where money may come that bears no number of ours."""
+
+    def trace(self, number: str) -> tuple[str, Report] | None:
+        """Ask about a thing by the provider's own number: our number on it, empty if none, and how it stands.
+
+        None if there is no answer that can be trusted.
+        """
+
+
+@runtime_checkable
+class KeyFetcher(Protocol):
+    """What an adapter can do besides, whose provider publishes the keys that it signs with."""
+
+    def fetch_keys(self) -> list[dict[str, str]]:
+        """Fetch the keys that count now, as the secret lists them (``serial``, ``pem``); never in a request's path.
+
+        Raises:
+            NoticeRefused: if they cannot be fetched or trusted.
+        """
 
 
 def lower(headers: Mapping[str, str]) -> dict[str, str]:

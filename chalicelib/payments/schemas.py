@@ -14,7 +14,8 @@ from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
-from chalicelib.payments.service import Happening, Resolved
+from chalicelib.payments.service import Happening, Resolved, Settled
+from chalicelib.payments.stray_rules import Stray
 from chalicelib.runtime.schema import Count, Id, MoneyView, PageQuery, Schema, Timestamp
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
@@ -257,6 +258,56 @@ class QuarantinedView(Schema):
         )
 
 
+class StrayView(Schema):
+    """A genuine word of a provider that fits nothing of ours. ``amount``: money in suspense; ``status_text`` says what
+    it is and what to do, in the caller's language.
+    """
+
+    stray_id: str
+    kind: str
+    status: str
+    status_text: str
+    provider: str
+    number: str
+    amount: MoneyView | None = None
+    transaction_id: str | None = None
+    at: Timestamp | None = None
+    heard_at: Timestamp
+    said: dict[str, str]
+    billed_on: str | None = None
+    by: str | None = None
+    note: str | None = None
+
+    @classmethod
+    def of(cls, stray: Stray) -> StrayView:
+        """Return the wire form."""
+        return cls(
+            stray_id=stray.stray_id,
+            kind=stray.kind.value,
+            status=stray.status.value,
+            status_text=words.of_stray(stray, context.current().language),
+            provider=stray.provider,
+            number=stray.number,
+            amount=MoneyView.of(stray.amount) if stray.amount else None,
+            transaction_id=stray.transaction_id or None,
+            at=stray.at,
+            heard_at=stray.heard_at,
+            said=dict(stray.said),
+            billed_on=stray.billed_on or None,
+            by=stray.by or None,
+            note=stray.note or None,
+        )
+
+
+class SettleStray(Schema):
+    """``query`` asks the provider again and books what it says; ``returned``: the money is no longer there; ``seen``
+    only closes it, money stays in suspense.
+    """
+
+    how: Settled
+    note: Annotated[str, Field(max_length=300)] = ""
+
+
 class StoryView(Schema):
     """Everything we keep of a purchase's payments, or of a list of them."""
 
@@ -265,6 +316,7 @@ class StoryView(Schema):
     quarantined: list[QuarantinedView]
     approvals: tuple[ApprovalView, ...] = ()
     disputes: tuple[DisputeView, ...] = ()
+    strays: tuple[StrayView, ...] = ()
     next_cursor: str | None = None
 
     @classmethod
@@ -276,6 +328,7 @@ class StoryView(Schema):
             quarantined=[QuarantinedView.of(quarantined) for quarantined in story.quarantined],
             approvals=tuple(ApprovalView.of(approval) for approval in story.approvals),
             disputes=tuple(DisputeView.of(dispute) for dispute in story.disputes),
+            strays=tuple(StrayView.of(stray) for stray in story.strays),
             next_cursor=next_cursor,
         )
 
@@ -300,6 +353,8 @@ class WaitingQuery(PageQuery):
         "surplus",
         "approval",
         "disputed",
+        "suspense",
+        "unknown_event",
     ] = "waiting"
     older_than_s: Annotated[int, Field(ge=0, le=10**8)] = 0
     """Only what has waited at least so long."""

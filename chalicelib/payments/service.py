@@ -43,6 +43,7 @@ from chalicelib.payments.intake import (
     Resolved,
     noticed,
     noticed_of_others,
+    noticed_of_unknown_kind,
     resolve_quarantined,
     take_notice,
 )
@@ -54,6 +55,12 @@ from chalicelib.payments.refunds import chase_refund, query_refund_now, send_ref
 from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.starts import Wanted, start_payment
 from chalicelib.payments.store import RecordPage
+from chalicelib.payments.stray_rules import Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
+from chalicelib.payments.strays import Heard as HeardMoney
+from chalicelib.payments.strays import Settled, take_unknown
+from chalicelib.payments.strays import get as stray
+from chalicelib.payments.strays import note_billed as note_billed_money
+from chalicelib.payments.strays import settle as settle_stray
 from chalicelib.payments.timeline import Happening, timeline
 
 __all__ = [
@@ -70,6 +77,7 @@ __all__ = [
     "Dispute",
     "DisputeStatus",
     "Happening",
+    "HeardMoney",
     "OfflinePayment",
     "Payment",
     "PaymentStatus",
@@ -78,7 +86,12 @@ __all__ = [
     "RefundStatus",
     "Resolution",
     "Resolved",
+    "Settled",
     "Story",
+    "Stray",
+    "StrayKind",
+    "StrayNotFound",
+    "StrayStatus",
     "UnknownPayment",
     "UnknownProvider",
     "Wanted",
@@ -100,9 +113,11 @@ __all__ = [
     "follow_dispute",
     "left_for",
     "list_waiting",
+    "note_billed_money",
     "note_foreign_refund",
     "noticed",
     "noticed_of_others",
+    "noticed_of_unknown_kind",
     "pay_offline",
     "query_by_operator",
     "query_now",
@@ -115,9 +130,13 @@ __all__ = [
     "resolve_quarantined",
     "retry_refund",
     "send_refund",
+    "settle_stray",
     "start_payment",
     "story",
+    "stray",
+    "stray_id",
     "take_notice",
+    "take_unknown",
     "timeline",
     "withhold_refund",
 ]

@@ -32,6 +32,8 @@ from chalicelib.payments.rows import (
     refund_of,
     refund_row,
 )
+from chalicelib.payments.stray_rows import StrayRow, stray_of
+from chalicelib.payments.stray_rules import Stray
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.rows import DUE_SHARDS
 from chalicelib.runtime.db.work import UnitOfWork
@@ -42,6 +44,7 @@ _KINDS: dict[str, type[RecordRow]] = {
     "qua": QuarantinedRow,
     "apr": ApprovalRow,
     "dsp": DisputeRow,
+    "str": StrayRow,
 }
 
 
@@ -218,6 +221,7 @@ def _story(rows: Iterable[object]) -> Story:
     quarantined: list[Quarantined] = []
     approvals: list[Approval] = []
     disputes: list[Dispute] = []
+    strays: list[Stray] = []
     for row in rows:
         if isinstance(row, PaymentRow):
             payments.append(payment_of(row))
@@ -229,4 +233,6 @@ def _story(rows: Iterable[object]) -> Story:
             approvals.append(approval_of(row))
         elif isinstance(row, DisputeRow):
             disputes.append(dispute_of(row))
-    return Story(tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals), tuple(disputes))
+        elif isinstance(row, StrayRow):
+            strays.append(stray_of(row))
+    return Story(tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals), tuple(disputes), tuple(strays))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chalicelib.payments.domain import Payment, PaymentStatus, Refund, RefundStatus
+from chalicelib.payments.stray_rules import Stray, StrayKind, StrayStatus
 
 Words = tuple[str, str]
 """English, Chinese."""
@@ -49,6 +50,29 @@ _LOOKED_AFTER: Words = (
     "The refund did not go through yet; our staff are looking after it.",
     "退款暂未成功，工作人员正在处理。",
 )
+
+
+_STRAYS: Mapping[StrayKind, Words] = {
+    StrayKind.MONEY: (
+        "Money under a number that is none of ours is in suspense: say whose it is, or return it.",
+        "收到无法对应订单的款项，已挂账，请确认归属或退回。",
+    ),
+    StrayKind.CLAIM: (
+        "A payment was told of that the provider does not confirm; its bill will tell.",
+        "收到支付通知但支付渠道未确认，以账单为准。",
+    ),
+    StrayKind.EVENT: ("An event of a kind that we do not act on.", "收到未识别类型的通知。"),
+}
+_STRAYS_ENDED: Mapping[StrayStatus, Words] = {
+    StrayStatus.PLACED: ("It was a payment of ours; it is recorded.", "已对应到本店支付并入账。"),
+    StrayStatus.RETURNED: ("The money is no longer here.", "款项已退回或转出。"),
+    StrayStatus.CLOSED: ("Somebody has looked at it.", "已由工作人员查看。"),
+}
+
+
+def of_stray(stray: Stray, language: str) -> str:
+    """Return what a genuine word is that fits nothing of ours, and what to do or what became of it."""
+    return _said(_STRAYS_ENDED.get(stray.status, _STRAYS[stray.kind]), language)
 
 
 def of_payment(payment: Payment, language: str) -> str:

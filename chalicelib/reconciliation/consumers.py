@@ -8,7 +8,16 @@ from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
-from chalicelib.payments.events import PaymentDisputed, RefundFailed, RefundOwed, RefundSucceeded
+from chalicelib.payments.events import (
+    PaymentClear,
+    PaymentDisputed,
+    PaymentStray,
+    PaymentUnclear,
+    RefundFailed,
+    RefundOwed,
+    RefundSucceeded,
+    StraySettled,
+)
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.events import ReconciliationAdvanced
 from chalicelib.runtime.consume import Consumer
@@ -53,6 +62,30 @@ def payment_disputed(event: PaymentDisputed, envelope: Envelope) -> None:
 def deadline_parked(event: DeadlineParked, envelope: Envelope) -> None:
     """Open an operator's case."""
     service.deadline_parked(event, envelope.at)
+
+
+@consumer.on(PaymentStray)
+def stray_heard(event: PaymentStray, envelope: Envelope) -> None:
+    """Open an operator's case."""
+    service.stray_heard(event, envelope.at)
+
+
+@consumer.on(StraySettled)
+def stray_settled(event: StraySettled, envelope: Envelope) -> None:
+    """Settle the case about it."""
+    service.stray_settled(event)
+
+
+@consumer.on(PaymentUnclear)
+def payment_unclear(event: PaymentUnclear, envelope: Envelope) -> None:
+    """Open an operator's case."""
+    service.unclear(event, envelope.at)
+
+
+@consumer.on(PaymentClear)
+def payment_clear(event: PaymentClear, envelope: Envelope) -> None:
+    """Settle the case about it."""
+    service.clear(event)
 
 
 @consumer.on(Due)

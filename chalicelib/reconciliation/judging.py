@@ -12,7 +12,7 @@ from chalicelib.kernel.errors import AlreadyExists, RetryLater, ShopError
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Dispute, DisputeStatus, Payment, Refund, RefundStatus
-from chalicelib.reconciliation import cases, domain, store
+from chalicelib.reconciliation import cases, domain, store, strays
 from chalicelib.reconciliation.domain import Finding, Judged, Kind, Line, Ours, Run, Verdict
 from chalicelib.runtime import log
 from chalicelib.runtime.db.work import UnitOfWork
@@ -180,7 +180,10 @@ def _concluded(run: Run, line: Line, found: Judged, earlier: Judged | None) -> J
         subject = line.subject or f"{found.key}@{run.day}"
         if found.copy:
             subject = f"{found.key}~{found.copy}@{run.day}"
-        return replace(found, case_id=cases.open_for(found.finding, run, subject, said=_said(line, found), found=found))
+        said = _said(line, found)
+        if found.finding is Finding.MISSING_HERE and found.ours is None and line.kind is Kind.PAYMENT:
+            said["stray_id"] = strays.billed(run.provider, run.day, line, clock.from_epoch_s(line.at_s))
+        return replace(found, case_id=cases.open_for(found.finding, run, subject, said=said, found=found))
     if earlier is not None and earlier.case_id:
         cases.settle(earlier.case_id, f"bill of {run.day}")
     if found.ours is not None and found.ours.day and found.ours.day != run.day:

@@ -31,6 +31,9 @@ from chalicelib.reconciliation.domain import (
 from chalicelib.reconciliation.parked import deadline_parked
 from chalicelib.reconciliation.runs import advance, ask_again, begin, begin_due
 from chalicelib.reconciliation.store import LinePage
+from chalicelib.reconciliation.strays import clear, unclear
+from chalicelib.reconciliation.strays import heard as stray_heard
+from chalicelib.reconciliation.strays import settled as stray_settled
 
 __all__ = [
     "Case",
@@ -47,6 +50,7 @@ __all__ = [
     "ask_again",
     "begin",
     "begin_due",
+    "clear",
     "deadline_parked",
     "disputed",
     "escalate",
@@ -61,6 +65,9 @@ __all__ = [
     "refund_stuck",
     "report",
     "resolve_case",
+    "stray_heard",
+    "stray_settled",
+    "unclear",
 ]
 
 

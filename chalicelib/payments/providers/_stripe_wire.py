@@ -135,7 +135,8 @@ def event(body: bytes) -> dict[str, Any]:
     """
     content = _content(body)
     if content.get("object") == "v2.core.event":
-        raise IgnoredNotice(why="thin events carry nothing to act on")
+        kind, notice_id = (str(content.get(name, ""))[:64] for name in ("type", "id"))
+        raise IgnoredNotice(why="thin events carry nothing to act on", event=kind or "thin", notice_id=notice_id)
     if content.get("object") != "event":
         raise UnreadableNotice(why="it is not an event")
     return content

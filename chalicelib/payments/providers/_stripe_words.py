@@ -337,7 +337,8 @@ def notice(event: Mapping[str, Any], account: str) -> Notice:
         raise ValueError("type or object")
     handler = KINDS.get(kind)
     if handler is None:
-        raise IgnoredNotice(why="we do not act on this kind")
+        told = {} if kind in _ECHOES else {"event": kind[:64], "notice_id": _text(event["id"])}
+        raise IgnoredNotice(why="we do not act on this kind", payment_id=our_payment(thing), **told)
     if (event.get("account") or "") != account:  # Whoever owns another could name our numbers and pay itself.
         raise ForeignNotice(why="it is another account's", payment_id=our_payment(thing), notice_id=_text(event["id"]))
     family = kind.rpartition(".")[0]
@@ -350,15 +351,22 @@ Handler = Callable[[str, str, Mapping[str, Any], "datetime | None"], Notice]
 _OBJECTS = {"charge.dispute": "dispute", "charge.refund": "refund"}
 
 
-def _payment_of(thing: Mapping[str, Any]) -> str:
+def _payment_of(thing: Mapping[str, Any], notice_id: str = "", kind: str = "") -> str:
+    """Return our number on a thing.
+
+    Raises:
+        IgnoredNotice: if it bears none: money is traced all the same where its notice and kind are given.
+    """
     payment_id = our_payment(thing)
     if not payment_id:
-        raise IgnoredNotice(why="it is of no payment of this shop")
+        intent = thing.get("payment_intent") if thing.get("object") == "checkout.session" else thing.get("id")
+        traced = {"event": kind, "notice_id": notice_id, "trace": intent} if kind and isinstance(intent, str) else {}
+        raise IgnoredNotice(why="it is of no payment of this shop", **traced)
     return payment_id
 
 
 def _intent_ended(notice_id: str, kind: str, intent: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id = _payment_of(intent)
+    payment_id = _payment_of(intent, *((notice_id, kind) if kind.endswith("succeeded") else ()))
     report = _intent_report(intent)
     expected = Outcome.CAPTURED if kind.endswith("succeeded") else Outcome.CLOSED
     if report.outcome is not expected:
@@ -369,7 +377,8 @@ def _intent_ended(notice_id: str, kind: str, intent: Mapping[str, Any], at: date
 
 
 def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id = _payment_of(session)
+    paid = session.get("payment_status") == "paid" and not kind.endswith("expired")
+    payment_id = _payment_of(session, *((notice_id, kind) if paid else ()))
     report = _session_report(session)
     if kind.endswith("expired"):
         if report.outcome is not Outcome.CLOSED:
@@ -413,6 +422,17 @@ KINDS: dict[str, Handler] = {
 }
 """Events we act on. ``payment_failed`` and ``processing`` change nothing (a failed try precedes a success), and
 ``charge.refunded`` counts cumulatively what the ``refund.*`` events say one by one."""
+
+
+_ECHOES = frozenset(
+    {
+        *("payment_intent.created", "payment_intent.processing", "payment_intent.requires_action"),
+        *("payment_intent.payment_failed", "payment_intent.amount_capturable_updated"),
+        *("checkout.session.async_payment_failed", "charge.pending", "charge.succeeded", "charge.captured"),
+        *("charge.updated", "charge.failed", "charge.expired", "charge.refunded"),
+    }
+)
+"""Known kinds that only repeat, or come before, what others tell: acknowledged, and not kept."""
 
 
 # --- bill -------------------------------------------------------------------------------------------------------------

@@ -322,9 +322,10 @@ class Alipay:
         fields = _alipay_wire.read_notice(settings, body)
         about = {"payment_id": fields.get("out_trade_no", ""), "notice_id": fields.get("notify_id", "")}
         if fields.get("app_id") != settings.app_id:
-            raise ports.ForeignNotice(why="of another app", **about)
+            ours = fields.get("seller_id") == settings.seller_id
+            raise ports.ForeignNotice(why="of another app", ours=ours, **about)
         if fields.get("notify_type", "trade_status_sync") != "trade_status_sync":
-            raise ports.IgnoredNotice(why="a kind we do not act on")
+            raise ports.IgnoredNotice(why="a kind we do not act on", event=fields["notify_type"], **about)
         if fields.get("seller_id") != settings.seller_id:
             raise ports.ForeignNotice(why="of another seller", **about)
         try:

@@ -299,12 +299,12 @@ class QQWallet:
         if fields.get("mch_id") != told.mch_id:
             raise ForeignNotice(why="it is another merchant's", payment_id=fields.get("out_trade_no", ""))
         if told.appid and fields.get("appid") != told.appid:
-            raise ForeignNotice(why="it is another app's", payment_id=fields.get("out_trade_no", ""))
+            raise ForeignNotice(why="it is another app's", payment_id=fields.get("out_trade_no", ""), ours=True)
         payment_id, state = fields.get("out_trade_no", ""), fields.get("trade_state", "")
         if not 0 < len(payment_id) <= 128 or not state:
             raise UnreadableNotice(why="a field is missing or wrong")
         if state not in _STATES:
-            raise IgnoredNotice(why="we do not act on this state")
+            raise IgnoredNotice(why="we do not act on this state", event=state, payment_id=payment_id)
         try:
             report = _report(fields)
         except ValueError as error:

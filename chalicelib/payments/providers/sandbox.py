@@ -330,14 +330,14 @@ def _refund_report(content: dict[str, Any]) -> RefundReport:
 
 
 def _notice(content: dict[str, Any]) -> Notice:
-    payment_id = _text(content["out_trade_no"])
-    if not ids.is_id("pay", payment_id):
-        raise ForeignNotice(why="the number is none of ours")
-    notice_id = _text(content["notice_id"])
+    payment_id, notice_id = _text(content["out_trade_no"]), _text(content["notice_id"])
+    if not ids.is_id("pay", payment_id):  # The money is ours all the same.
+        raise ForeignNotice(why="the number is none of ours", payment_id=payment_id, notice_id=notice_id, ours=True)
     if content["kind"] == "payment":
         return Notice(notice_id, payment_id, report=_report(content))
     if content["kind"] != "refund":
-        raise IgnoredNotice(why="we do not act on this kind")
+        kind = _text(content["kind"])
+        raise IgnoredNotice(why="we do not act on this kind", event=kind, notice_id=notice_id, payment_id=payment_id)
     # A refund made in the provider's console has a number of its own: it still is about our payment.
     return Notice(
         notice_id, payment_id, refund_id=_text(content["out_refund_no"]), refund_report=_refund_report(content)

@@ -250,6 +250,17 @@ class Stripe:
             log.error("refunds with one number", refund_id=refund.refund_id, refunds=",".join(map(str, alive))[:200])
         return intent, min(reports, key=lambda report: _stripe_words.MOST_TELLING.index(report.outcome))
 
+    def trace(self, number: str) -> tuple[str, Report] | None:
+        """Ask about an intent by Stripe's number: our number on it, empty if none, and how it stands."""
+        path = _stripe_words.path(number) if number.startswith("pi_") else None
+        if path is None:
+            return "", Report(Outcome.ABSENT, code="not_a_reference")
+        answer = self._call("GET", path, _stripe_words.EXPANSIONS["payment_intent"])
+        if answer.status != 200 or answer.content.get("id") != number:
+            absent = answer.refused and answer.code == "resource_missing"
+            return ("", Report(Outcome.ABSENT, code=answer.code)) if absent else None
+        return _stripe_words.our_payment(answer.content), _stripe_words.report(answer.content)
+
     # --- what was done elsewhere --------------------------------------------------------------------------------------
 
     def dispute(self, number: str) -> DisputeReport | None:

@@ -380,7 +380,13 @@ class WechatPay:
             return _wechatpay_words.returned(notice_id, event, data)
         if "mchid" in data:  # Other families name the merchant otherwise; our APIv3 key opened it, so it is ours.
             self._must_be_ours(notice_id, data, appid_expected=False)
-        raise ports.IgnoredNotice(why="an event we do not act on")
+        number = data.get("out_trade_no") if isinstance(data, dict) else None
+        raise ports.IgnoredNotice(
+            why="an event we do not act on",
+            event=event,
+            notice_id=notice_id,
+            payment_id=number if isinstance(number, str) else "",
+        )
 
     def acknowledge(self, ack: Ack) -> ports.Reply:
         """Return 204, or a refusal in WeChat's form; it must come within 5 seconds."""
@@ -394,7 +400,7 @@ class WechatPay:
         if data.get("mchid") != self.settings.mchid:
             raise ports.ForeignNotice(why="of another merchant", **about)
         if appid_expected and data.get("appid") not in self.settings.apps.values():
-            raise ports.ForeignNotice(why="of another app", **about)
+            raise ports.ForeignNotice(why="of another app", ours=True, **about)
 
     # How we call.
 
