@@ -80,6 +80,13 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("GET", "/v1/operator/purchases/{purchase_id}", "chalicelib.orders.api", ("application/json",)),
     ("POST", "/v1/operator/purchases/{purchase_id}/contact", "chalicelib.orders.api", ("application/json",)),
     ("POST", "/v1/purchases/{purchase_id}/payments", "chalicelib.payments.api", ("application/json",)),
+    ("GET", "/v1/payment-methods", "chalicelib.payments.api", ("application/json",)),
+    (
+        "POST",
+        "/v1/purchases/{purchase_id}/payments/{payment_id}/check",
+        "chalicelib.payments.api",
+        ("application/json",),
+    ),
     ("GET", "/v1/purchases/{purchase_id}/payments", "chalicelib.payments.api", ("application/json",)),
     ("GET", "/v1/purchases/{purchase_id}/payments/{payment_id}", "chalicelib.payments.api", ("application/json",)),
     (

@@ -19,6 +19,7 @@ from uuid import uuid4
 from chalicelib.auth import tokens
 from chalicelib.catalog import bulk, files
 from chalicelib.kernel import clock, ids
+from chalicelib.kernel.money import Money
 from chalicelib.ledger import balances
 from chalicelib.ledger import service as ledger
 from chalicelib.ledger.events import LedgerPosted
@@ -289,6 +290,13 @@ class World:
         """Open a case."""
         day = self.past_day().isoformat()
         return reconciliation.open_case("bill_missing", "sandbox", day, uuid4().hex, said={"why": "it was not there"})
+
+    def stray(self) -> str:
+        """Keep money of nobody's; returns what stands for it."""
+        money = Money(100)
+        number = uuid4().hex
+        heard = payments.HeardMoney("sandbox", number, money, "t1", clock.now(), {}, confirmed=True)
+        return payments.note_billed_money(heard).stray_id
 
     def stuck_refund(self) -> str:
         """Make a refund that the provider refused."""
@@ -577,6 +585,10 @@ ENTRIES: dict[str, Make] = {
     "reject_refund": lambda world: Ask(ids=world.approval(), body={"note": "no"}),
     "resolve_quarantined": lambda world: Ask(ids=world.quarantined(), body={"how": "seen", "note": "known"}),
     "get_timeline": _read_purchase,
+    "list_payment_methods": _nothing,
+    "check_payment": _payment,
+    "get_stray": _of(World.stray, "stray_id"),
+    "settle_stray": _of(World.stray, "stray_id", {"how": "seen", "note": "known"}),
     "get_balances": _nothing,
     "get_account_days": _account_days,
     "begin_reconciliation": lambda world: Ask(body={"provider": "sandbox", "day": world.past_day().isoformat()}),

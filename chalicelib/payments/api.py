@@ -38,6 +38,8 @@ from chalicelib.payments.schemas import (
     ApprovalView,
     DayQuery,
     DecideApproval,
+    MethodsQuery,
+    PaymentMethodsView,
     PaymentRecordView,
     PaymentsView,
     PaymentView,
@@ -63,6 +65,9 @@ from chalicelib.runtime.intents import Intent
 NOTICE_CAP_BYTES = 64 * 1024
 NOTICE_TYPES = ("application/json", "application/x-www-form-urlencoded", "text/xml", "application/xml")
 """All that providers post; each adapter names its own."""
+
+METHODS_CACHED = "public, max-age=300"
+"""What is offered changes with a configuration, not with a purchase."""
 
 routes = Routes("payments")
 
@@ -98,6 +103,38 @@ def start_payment(purchase_id: str, body: StartPayment, caller: Caller, intent: 
     payment, replayed = service.start_payment(purchase_id, caller.account_id, wanted, intent)
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
     return Reply(PaymentView.of(payment, []), 201, headers)
+
+
+@routes.route(
+    "GET",
+    "/v1/payment-methods",
+    access=Access.PUBLIC,
+    query=MethodsQuery,
+    returns=PaymentMethodsView,
+    cache_control=METHODS_CACHED,
+    etag=True,
+)
+def list_payment_methods(query: MethodsQuery) -> PaymentMethodsView:
+    """List the payment providers of this installation and their ways to pay, in both languages."""
+    return PaymentMethodsView.of(service.offers(query.currency or ""))
+
+
+@routes.route(
+    "POST",
+    "/v1/purchases/{purchase_id}/payments/{payment_id}/check",
+    access=Access.BUYER,
+    returns=PaymentView,
+    raises=(NotFound, UnknownPayment),
+    idempotent=False,  # A question: what the provider answers is recorded as the same fact every time.
+)
+def check_payment(purchase_id: str, payment_id: str, caller: Caller) -> Reply:
+    """Ask the provider about an attempt now, for a page that comes back from its cashier; answers how it stands then.
+
+    A few questions a minute for each attempt; beyond that the state is answered as it is known, with Retry-After.
+    """
+    story, wait_s = service.check(purchase_id, payment_id, caller.account_id)
+    headers = {"Retry-After": str(wait_s)} if wait_s else {}
+    return Reply(PaymentView.of(story.payment(payment_id), story.refunds_of(payment_id)), 200, headers)
 
 
 @routes.route(
@@ -192,7 +229,7 @@ def _digest(request: Request) -> str:
 def _durable(adapter: Provider, told: PaymentNoticed) -> Ack:
     """Put a genuine notice in its queue; only then may the provider forget it."""
     try:
-        queues.send("payment-notices", [seal(told)])
+        queues.publish(seal(told))
     except Exception as error:
         log.error("notice not durable", trace=True, provider=adapter.name, kind=type(error).__name__)
         return Ack.RETRY

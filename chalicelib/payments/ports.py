@@ -301,6 +301,18 @@ Reply = tuple[int, dict[str, str], str]
 """Status, headers and body, exactly as the provider wants them."""
 
 
+@dataclass(frozen=True, slots=True)
+class MethodInfo:
+    """What a storefront shows of a way to pay, and what it must do and send."""
+
+    en: str
+    zh: str
+    action: Action
+    """What the client will have to do."""
+    needs: tuple[str, ...] = ()
+    """Fields that a request to pay this way must have beside provider and method."""
+
+
 class Provider(Protocol):
     """One payment provider."""
 
@@ -311,6 +323,14 @@ class Provider(Protocol):
     @property
     def methods(self) -> tuple[str, ...]:
         """Ways to pay (``native``, ``page``, ...); the first is the default."""
+
+    @property
+    def title(self) -> tuple[str, str]:
+        """What people call it: English, Chinese."""
+
+    @property
+    def shown(self) -> Mapping[str, MethodInfo]:
+        """What a storefront shows of each of its methods."""
 
     @property
     def currencies(self) -> frozenset[str]:

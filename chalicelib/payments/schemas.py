@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -14,7 +14,7 @@ from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
-from chalicelib.payments.service import Happening, Resolved, Settled
+from chalicelib.payments.service import Happening, Offer, Resolved, Settled
 from chalicelib.payments.stray_rules import Stray
 from chalicelib.runtime.schema import Count, Id, MoneyView, PageQuery, Schema, Timestamp
 
@@ -120,6 +120,70 @@ class PaymentView(Schema):
             else None,
             refunds=tuple(RefundView.of(refund) for refund in refunds),
         )
+
+
+class MethodView(Schema):
+    """One way to pay. ``needs``: fields that a request to pay this way must have beside provider and method."""
+
+    method: str
+    title: str
+    """In the caller's language."""
+    titles: dict[str, str]
+    action: Literal["redirect", "qr", "params"]
+    needs: tuple[str, ...]
+
+
+class ProviderView(Schema):
+    """One payment provider and its ways to pay, the default first."""
+
+    provider: str
+    title: str
+    titles: dict[str, str]
+    currencies: tuple[str, ...]
+    methods: tuple[MethodView, ...]
+    test_only: bool
+    """No real money moves."""
+
+
+class PaymentMethodsView(Schema):
+    """What this installation offers."""
+
+    items: list[ProviderView]
+
+    @classmethod
+    def of(cls, offers: tuple[Offer, ...]) -> PaymentMethodsView:
+        """Return the wire form."""
+        language = context.current().language
+
+        def title(en: str, zh: str) -> dict[str, Any]:
+            return {"title": zh if language == "zh" else en, "titles": {"en": en, "zh": zh}}
+
+        return cls(
+            items=[
+                ProviderView(
+                    provider=offer.provider,
+                    **title(offer.en, offer.zh),
+                    currencies=offer.currencies,
+                    methods=tuple(
+                        MethodView(
+                            method=method,
+                            **title(shown.en, shown.zh),
+                            action=shown.action.value,  # type: ignore[arg-type]
+                            needs=shown.needs,
+                        )
+                        for method, shown in offer.methods
+                    ),
+                    test_only=offer.for_tests_only,
+                )
+                for offer in offers
+            ]
+        )
+
+
+class MethodsQuery(Schema):
+    """``currency``: only what takes it."""
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
 
 
 class PaymentsView(Schema):

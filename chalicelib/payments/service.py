@@ -18,6 +18,7 @@ from chalicelib.payments.approvals import (
 from chalicelib.payments.attempts import chase, query_now, record_capture
 from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
+from chalicelib.payments.checks import check
 from chalicelib.payments.conclusions import conclude_attempts
 from chalicelib.payments.dispute_rules import Dispute, DisputeStatus, dispute_id
 from chalicelib.payments.disputes import dispute
@@ -47,6 +48,7 @@ from chalicelib.payments.intake import (
     resolve_quarantined,
     take_notice,
 )
+from chalicelib.payments.offers import Offer, offers
 from chalicelib.payments.offline import pay as pay_offline
 from chalicelib.payments.offline import withhold as withhold_refund
 from chalicelib.payments.offline_rules import OfflinePayment
@@ -78,6 +80,7 @@ __all__ = [
     "DisputeStatus",
     "Happening",
     "HeardMoney",
+    "Offer",
     "OfflinePayment",
     "Payment",
     "PaymentStatus",
@@ -104,6 +107,7 @@ __all__ = [
     "buyers_story",
     "chase",
     "chase_refund",
+    "check",
     "conclude_attempts",
     "decide_approval",
     "dispute",
@@ -118,6 +122,7 @@ __all__ = [
     "noticed",
     "noticed_of_others",
     "noticed_of_unknown_kind",
+    "offers",
     "pay_offline",
     "query_by_operator",
     "query_now",

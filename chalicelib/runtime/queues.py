@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chalicelib import topology
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import Busy
 from chalicelib.kernel.events import Envelope
@@ -29,6 +30,20 @@ def url(full_name: str) -> str:
 def forget_urls() -> None:
     """Drop the cache: when accounts change in tests."""
     _urls.clear()
+
+
+def publish(envelope: Envelope) -> None:
+    """Send an event that no row carries to every queue that the topology names for it.
+
+    Raises:
+        LookupError: if it names none: the event would be lost.
+        SendFailed: if a queue did not accept it; sending it again is safe.
+    """
+    wanted = topology.queues_for(envelope.type)
+    if not wanted:
+        raise LookupError(f"no queue waits for {envelope.type}")
+    for queue in wanted:
+        send(queue, [envelope])
 
 
 def send(queue: str, envelopes: Sequence[Envelope], *, delays_s: Sequence[int] | None = None) -> None:

@@ -116,9 +116,9 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
 
     class Careless:
         @staticmethod
-        def send(queue: str, envelopes: Any) -> None:
+        def publish(envelope: Any) -> None:
             with suppress(Exception):
-                queues.send(queue, envelopes)
+                queues.publish(envelope)
 
     return patch.object(api, "queues", Careless)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -125,6 +126,15 @@ class Alipay:
 
     name = "alipay"
     methods = tuple(_PRODUCTS)
+    title = ("Alipay", "支付宝")
+    shown = MappingProxyType(
+        {
+            "page": ports.MethodInfo("Alipay on the web", "支付宝网页支付", Action.REDIRECT),
+            "wap": ports.MethodInfo("Mobile browser", "支付宝手机网页支付", Action.REDIRECT),
+            "app": ports.MethodInfo("App", "支付宝App支付", Action.PARAMS),
+            "qr": ports.MethodInfo("Scan with Alipay", "支付宝扫码支付", Action.QR),
+        }
+    )
     currencies = frozenset({"CNY"})
     content_types = ("application/x-www-form-urlencoded",)
     limits = ports.Limits(refund_window=timedelta(days=365), max_refunds=50)

@@ -31,6 +31,7 @@ from chalicelib.payments.ports import (
     IgnoredNotice,
     Instruction,
     Limits,
+    MethodInfo,
     Notice,
     NoticeRefused,
     Outcome,
@@ -175,6 +176,14 @@ class QQWallet:
     configuration: Configuration | None = None
     name: str = "qqwallet"
     methods: tuple[str, ...] = tuple(_TRADE_TYPES)
+    title: tuple[str, str] = ("QQ Wallet", "QQ钱包")
+    shown: Mapping[str, MethodInfo] = field(
+        default_factory=lambda: {
+            "native": MethodInfo("Scan with QQ", "QQ扫码支付", Action.QR),
+            "jsapi": MethodInfo("Inside QQ", "QQ内支付", Action.PARAMS),
+            "miniapp": MethodInfo("QQ mini program", "QQ小程序支付", Action.PARAMS),
+        }
+    )
     currencies: frozenset[str] = frozenset({"CNY"})
     content_types: tuple[str, ...] = ("text/xml", "application/xml")
     limits: Limits = field(

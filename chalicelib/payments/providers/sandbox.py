@@ -29,6 +29,7 @@ from chalicelib.payments.ports import (
     IgnoredNotice,
     Instruction,
     Limits,
+    MethodInfo,
     Notice,
     Outcome,
     PaymentOrder,
@@ -81,6 +82,13 @@ class Sandbox:
     configuration: Configuration | None = None
     name: str = "sandbox"
     methods: tuple[str, ...] = ("page", "qr")
+    title: tuple[str, str] = ("Sandbox (no real money)", "沙箱支付（无真实扣款）")
+    shown: Mapping[str, MethodInfo] = field(
+        default_factory=lambda: {
+            "page": MethodInfo("Web page", "网页支付", Action.REDIRECT),
+            "qr": MethodInfo("QR code", "扫码支付", Action.QR),
+        }
+    )
     currencies: frozenset[str] = frozenset({"CNY", "USD", "EUR", "JPY"})
     content_types: tuple[str, ...] = ("application/json",)
     limits: Limits = field(default_factory=lambda: Limits(refund_window=timedelta(days=365), max_refunds=50))

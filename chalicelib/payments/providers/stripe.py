@@ -21,6 +21,7 @@ from chalicelib.kernel import clock
 from chalicelib.payments.bills import Bill, BillUnavailable, whole
 from chalicelib.payments.ports import (
     Ack,
+    Action,
     Attempt,
     CloseOutcome,
     DisputeReport,
@@ -28,6 +29,7 @@ from chalicelib.payments.ports import (
     ForeignRefund,
     Instruction,
     Limits,
+    MethodInfo,
     Notice,
     Outcome,
     PaymentOrder,
@@ -88,6 +90,13 @@ class Stripe:
     configuration: _stripe_wire.Configuration | None = None
     name: str = "stripe"
     methods: tuple[str, ...] = ("checkout", "payment_intent")
+    title: tuple[str, str] = ("Card and more (Stripe)", "银行卡等（Stripe）")
+    shown: Mapping[str, MethodInfo] = field(
+        default_factory=lambda: {
+            "checkout": MethodInfo("Card, on Stripe's page", "银行卡（跳转收银台）", Action.REDIRECT, ("return_url",)),
+            "payment_intent": MethodInfo("Card, on this page", "银行卡（页面内支付）", Action.PARAMS),
+        }
+    )
     currencies: frozenset[str] = _stripe_words.CURRENCIES
     content_types: tuple[str, ...] = ("application/json",)
     limits: Limits = field(default_factory=lambda: Limits(bill_zone=UTC))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +25,7 @@ from chalicelib.payments.ports import (
     Attempt,
     CloseOutcome,
     Instruction,
+    MethodInfo,
     NoticeRefused,
     Outcome,
     RefundOutcome,
@@ -126,6 +128,16 @@ class WechatPay:
 
     name = "wechatpay"
     methods = tuple(_CREATE_PATHS)
+    title = ("WeChat Pay", "微信支付")
+    shown = MappingProxyType(
+        {
+            "native": MethodInfo("Scan with WeChat", "微信扫码支付", Action.QR),
+            "jsapi": MethodInfo("Inside WeChat", "微信内支付", Action.PARAMS, ("payer",)),
+            "mini": MethodInfo("WeChat mini program", "微信小程序支付", Action.PARAMS, ("payer",)),
+            "h5": MethodInfo("Mobile browser", "微信H5支付", Action.REDIRECT),
+            "app": MethodInfo("App", "微信App支付", Action.PARAMS),
+        }
+    )
     currencies = frozenset({"CNY"})
     content_types = ("application/json",)
     limits = ports.Limits(
