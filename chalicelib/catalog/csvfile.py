@@ -180,6 +180,7 @@ class Scan:
     skipping: str | None = None
     """The handle of a product that was refused for its length and whose lines go on."""
     skipped: int = 0
+    """Lines that were read and belong to no product of these."""
 
 
 def header(record: Record) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
@@ -211,6 +212,7 @@ class _Scanner:
     def take(self, record: Record) -> None:
         place = (record.end, record.line + record.lines)
         if not record.problem and not any(record.cells):
+            self.skipped += bool(record.cells)  # Runs of blank lines cost nothing; a line of odd spaces was read.
             if not self.held and not self.orphans:
                 self.end, self.next_line = place
             return

@@ -134,8 +134,13 @@ def _titles(reader: Reader) -> Texts | None:
 def _description(reader: Reader) -> Texts | None:
     if not reader.has("Body (HTML)", "Body (en)"):
         return None
+    from chalicelib.catalog.markup import clean  # Readers of products do not need a parser.
+
     body = reader.text(reader.first, "Body (HTML)", DESCRIPTION_CAP)
     english = reader.text(reader.first, "Body (en)", DESCRIPTION_CAP)
+    for column, html in (("Body (HTML)", body), ("Body (en)", english)):
+        if clean(html) != html:
+            reader.note(reader.first, column, "description_cleaned")
     held = reader.known.description if reader.known else {}
     texts = _texts(reader, "description", ("Body (HTML)", body), ("Body (en)", english), held)
     return None if texts == held else texts  # Cleaning what was cleaned is no change.

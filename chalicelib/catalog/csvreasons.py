@@ -108,6 +108,10 @@ NOTES: Final[Mapping[str, tuple[str, str]]] = {
         "The product was renamed in English only: its Chinese name is as it was.",
         "仅更新了英文标题，中文标题保持不变。",
     ),
+    "description_cleaned": (
+        "Of the description only harmless markup is kept; what else it held was left out.",
+        "描述中仅保留安全的标签与属性，其余已移除。",
+    ),
     "description_replaced": (
         "The description was changed in one language only: the one in the other language was removed.",
         "仅更新了一种语言的描述，另一种语言的旧描述已移除。",

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -224,3 +225,49 @@ def test_what_is_exported_is_read_back_and_never_a_formula(
     again = domain.change(product, csvproduct.merged(parsed.draft, product, columns))
     assert replace(again, revision=product.revision) == product
     assert set(parsed.stock.values()) == {7}
+
+
+def test_a_product_that_does_not_end_is_refused_and_the_file_goes_on() -> None:
+    rows = b"a,A,1\n" + b"a,,1\n" * 3 * csvfile.PRODUCT_LINES + b"b,B,2\n"
+    columns = ("Handle", "Title", "Variant Price")
+    found: list[tuple[str, int, str]] = []
+    at, line, skipping, skipped = 0, 1, None, 0
+    while at < len(rows):
+        piece = rows[at : at + 5_000]
+        final = at + len(piece) >= len(rows)
+        scan = csvfile.scan(
+            piece, line=line, final=final, encoding="utf-8", columns=columns, skipping=skipping, whole=True
+        )
+        assert scan.end
+        found += [(group.handle, len(group.lines), group.problem) for group in scan.groups]
+        at, line, skipping, skipped = at + scan.end, scan.next_line, scan.skipping, skipped + scan.skipped
+    assert found == [("a", 1, "product_too_long"), ("b", 1, "")]
+    assert (line, skipped) == (3 * csvfile.PRODUCT_LINES + 3, 3 * csvfile.PRODUCT_LINES)
+
+
+def test_one_look_at_a_file_reads_so_many_records_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    real = csvfile._record
+
+    def count(*args: Any) -> Any:
+        read.append(1)
+        return real(*args)
+
+    monkeypatch.setattr(csvfile, "_record", count)
+    data = "\u00a0\n".encode() * 50_000 + b"\r\n" * 100_000
+    looks, at, line = 0, 0, 1
+    while at < len(data):
+        scan = csvfile.scan(data[at:], line=line, final=True, encoding="utf-8", columns=("Handle",))
+        at, line, looks = at + scan.end, scan.next_line, looks + 1
+    assert (looks, len(read), line) == (3, 50_000, 150_001)  # Plain blank lines are one match, not 100,000 records.
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_look_ends_behind_the_products_it_gives(most: int) -> None:
+    data = b"a,1\nb,2\n\n\nb,3\nc,4\nd,5\n"
+    seen, at, line = [], 0, 1
+    while at < len(data):
+        scan = csvfile.scan(data[at:], line=line, final=True, encoding="utf-8", columns=("Handle", "T"), most=most)
+        seen += [(group.handle, [one.line for one in group.lines]) for group in scan.groups]
+        at, line = at + scan.end, scan.next_line
+    assert seen == [("a", [1]), ("b", [2, 5]), ("c", [6]), ("d", [7])]
