@@ -73,7 +73,7 @@ FUNCTIONS: dict[str, Function] = {
         },
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "payments-*", "logistics-*"),
-        puts=("incoming/", "evidence/", "catalog/", "reconciliation/"),
+        puts=("evidence/incoming/", "evidence/kept/", "catalog/", "reconciliation/"),
     ),
     RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),
     DEADLINES: Function(memory_mb=512, timeout_s=50, sends=deadline_queues(), reads_due=True),

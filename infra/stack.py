@@ -237,10 +237,10 @@ def _bucket(stage: str) -> Json:
                             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
                         },
                         {
-                            # What is attached to a complaint is copied from here to evidence/.
+                            # What is attached to a complaint is copied from here to evidence/kept/.
                             "Id": "uploads-nobody-attached",
                             "Status": "Enabled",
-                            "Prefix": "incoming/",
+                            "Prefix": "evidence/incoming/",
                             "ExpirationInDays": 2,
                         },
                         {
@@ -260,7 +260,7 @@ def _bucket(stage: str) -> Json:
                             # A case is decided within weeks; commercial records must be kept for three years.
                             "Id": "evidence-cools",
                             "Status": "Enabled",
-                            "Prefix": "evidence/",
+                            "Prefix": "evidence/kept/",
                             "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}],
                             "ExpirationInDays": 3 * 365 + 1,
                         },

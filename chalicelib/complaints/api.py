@@ -30,6 +30,7 @@ from chalicelib.complaints.schemas import (
     TicketView,
 )
 from chalicelib.complaints.service import Filing, Party, Statement
+from chalicelib.complaints.uploads import TooManyUploads
 from chalicelib.kernel.errors import Busy, CurrencyMismatch, IllegalTransition, NotFound
 from chalicelib.payments.service import ApprovalNeeded, DayLimitReached, RefundRefused
 from chalicelib.runtime import cursors
@@ -90,7 +91,7 @@ def _link(party: Party, complaint_id: str, evidence_id: str) -> EvidenceLinkView
     body=NewEvidence,
     returns=TicketView,
     status=201,
-    raises=(EvidenceRefused,),
+    raises=(EvidenceRefused, TooManyUploads, Busy),
 )
 def upload_evidence(body: NewEvidence, caller: Caller, intent: Intent) -> TicketView:
     """Get a form to upload one file with; attach it to a complaint, a reply or an escalation by its id."""

@@ -1,9 +1,10 @@
 """Files of complaints in the uploads bucket: uploaded by the client, checked by their bytes, shown for minutes.
 
-An upload lands under ``evidence/incoming/<account>/<evidence>`` by a signed form that fixes key, type and size.
-Attaching it to a complaint reads first bytes and headers in one ranged read, then copies exactly that object (by its
-ETag) to ``evidence/kept/<complaint>/<evidence>``: what was checked is what is shown, whatever is uploaded afterwards.
-What is never attached expires with its prefix.
+An upload lands under ``evidence/incoming/<account>/<evidence>`` by a signed form that fixes key, type and size; an
+account gets forms for so many files and bytes a day. Attaching it to a complaint reads first bytes and headers in one
+ranged read, then copies exactly that object (by its ETag) to ``evidence/kept/<complaint>/<evidence>``: what was checked
+is what is shown, whatever is uploaded afterwards. Attached again, here or elsewhere, the one copy serves. What is never
+attached expires with its prefix after two days.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.complaints import upload_store
 from chalicelib.complaints.domain import Evidence, EvidenceMissing, EvidenceRefused
+from chalicelib.complaints.uploads import MB, Kept
 from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import Busy
 from chalicelib.runtime import aws
 from chalicelib.runtime.config import config
+from chalicelib.runtime.db.races import racing
 
 UPLOAD_WITHIN = timedelta(minutes=15)
 SHOW_FOR = timedelta(minutes=5)
 _HEAD = 16
-_MB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,11 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "image/jpeg": Kind(10 * _MB, "jpg", lambda head: head.startswith(b"\xff\xd8\xff")),
-    "image/png": Kind(10 * _MB, "png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
-    "image/webp": Kind(10 * _MB, "webp", lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP"),
-    "application/pdf": Kind(10 * _MB, "pdf", lambda head: head.startswith(b"%PDF-")),
-    "video/mp4": Kind(50 * _MB, "mp4", lambda head: head[4:8] == b"ftyp"),
+    "image/jpeg": Kind(5 * MB, "jpg", lambda head: head.startswith(b"\xff\xd8\xff")),
+    "image/png": Kind(5 * MB, "png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
+    "image/webp": Kind(5 * MB, "webp", lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP"),
+    "application/pdf": Kind(5 * MB, "pdf", lambda head: head.startswith(b"%PDF-")),
+    "video/mp4": Kind(20 * MB, "mp4", lambda head: head[4:8] == b"ftyp"),
 }
 MAX_CAP = max(kind.cap for kind in KINDS.values())
 
@@ -58,12 +62,15 @@ def ticket(account_id: str, evidence_id: str, *, content_type: str, size: int) -
 
     Raises:
         EvidenceRefused: if the type is not taken, or the size is over its cap.
+        TooManyUploads: if the account had too many forms today.
+        Busy: if it asked for many at once.
     """
     kind = KINDS.get(content_type)
     if kind is None:
         raise EvidenceRefused(evidence_id=evidence_id, why="type")
     if not 0 < size <= kind.cap:
         raise EvidenceRefused(evidence_id=evidence_id, why="size")
+    racing(lambda: _count(account_id, evidence_id, size), otherwise=Busy)
     form = aws.client("s3").generate_presigned_post(
         config().bucket,
         _incoming(account_id, evidence_id),
@@ -72,6 +79,14 @@ def ticket(account_id: str, evidence_id: str, *, content_type: str, size: int) -
         ExpiresIn=int(UPLOAD_WITHIN.total_seconds()),
     )
     return Ticket(evidence_id, form["url"], form["fields"], clock.now() + UPLOAD_WITHIN)
+
+
+def _count(account_id: str, evidence_id: str, size: int) -> None:
+    """Count a form; one that was given before is given again for nothing."""
+    before = upload_store.day(account_id, clock.now().astimezone(clock.CHINA).date().isoformat())
+    after = before.having(evidence_id, size)
+    if after.files != before.files:
+        upload_store.save_day(after)
 
 
 def attach(complaint_id: str, account_id: str, evidence_ids: Sequence[str]) -> tuple[Evidence, ...]:
@@ -86,24 +101,38 @@ def attach(complaint_id: str, account_id: str, evidence_ids: Sequence[str]) -> t
 def _attach(complaint_id: str, account_id: str, evidence_id: str) -> Evidence:
     if not ids.is_id("evd", evidence_id):
         raise EvidenceMissing(evidence_id=evidence_id)
-    source = _incoming(account_id, evidence_id)
-    found, head = _read_head(source, evidence_id)
-    content_type = str(found.get("ContentType", ""))
+    kept = upload_store.kept(evidence_id)
+    if kept is None:
+        found, size = _checked(account_id, evidence_id)
+        _copy(account_id, complaint_id, evidence_id, found)
+        kept = upload_store.keep(Kept(evidence_id, account_id, complaint_id, str(found["ContentType"]), size))
+    if kept.account_id != account_id:
+        raise EvidenceMissing(evidence_id=evidence_id)
+    return Evidence(evidence_id, kept.content_type, kept.size)
+
+
+def _checked(account_id: str, evidence_id: str) -> tuple[dict[str, Any], int]:
+    """Return the upload's headers and size, if it is what its type says."""
+    found, head = _read_head(_incoming(account_id, evidence_id), evidence_id)
     size = int(str(found.get("ContentRange", "/0")).rpartition("/")[2])
-    kind = KINDS.get(content_type)
+    kind = KINDS.get(str(found.get("ContentType", "")))
     if kind is None:
         raise EvidenceRefused(evidence_id=evidence_id, why="type")
     if size > kind.cap:
         raise EvidenceRefused(evidence_id=evidence_id, why="size")
     if not kind.begins(head):
         raise EvidenceRefused(evidence_id=evidence_id, why="content")
+    return found, size
+
+
+def _copy(account_id: str, complaint_id: str, evidence_id: str, found: Mapping[str, Any]) -> None:
     copy = {
         "Bucket": config().bucket,
         "Key": _kept(complaint_id, evidence_id),
-        "CopySource": f"{config().bucket}/{source}",
+        "CopySource": f"{config().bucket}/{_incoming(account_id, evidence_id)}",
         "CopySourceIfMatch": found["ETag"],
         "MetadataDirective": "REPLACE",
-        "ContentType": content_type,
+        "ContentType": found["ContentType"],
     }
     try:
         aws.call("s3", "CopyObject", copy)
@@ -111,7 +140,6 @@ def _attach(complaint_id: str, account_id: str, evidence_id: str) -> Evidence:
         if aws.error_code(error) != "PreconditionFailed":
             raise
         raise EvidenceRefused(evidence_id=evidence_id, why="changed") from error
-    return Evidence(evidence_id, content_type, size)
 
 
 def _read_head(key: str, evidence_id: str) -> tuple[dict[str, Any], bytes]:
@@ -130,12 +158,14 @@ def _read_head(key: str, evidence_id: str) -> tuple[dict[str, Any], bytes]:
 
 def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
     """Return an address that shows the file for a few minutes, and until when. It is downloaded, never run."""
+    kept = upload_store.kept(file.evidence_id)
+    under = kept.complaint_id if kept is not None else complaint_id  # Those of earlier days lie under each complaint.
     name = f"{file.evidence_id}.{KINDS[file.content_type].extension}"
     url = aws.client("s3").generate_presigned_url(
         "get_object",
         Params={
             "Bucket": config().bucket,
-            "Key": _kept(complaint_id, file.evidence_id),
+            "Key": _kept(under, file.evidence_id),
             "ResponseContentType": file.content_type,
             "ResponseContentDisposition": f'attachment; filename="{name}"',
         },

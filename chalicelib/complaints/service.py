@@ -79,10 +79,12 @@ class Party:
 
 
 def upload(party: Party, *, content_type: str, size: int, intent: Intent) -> Ticket:
-    """Return a form to upload one file with, the same place for a repeat. Nothing is written: a ticket is a signature.
+    """Return a form to upload one file with, the same place for a repeat, counted once.
 
     Raises:
         EvidenceRefused: if the type or size is not taken.
+        TooManyUploads: if the account had too many forms today.
+        Busy: if it asked for many at once.
     """
     evidence_id = ids.derived_id("evd", intent.scope, intent.key, intent.fingerprint)
     return evidence.ticket(party.account_id, evidence_id, content_type=content_type, size=size)

@@ -1,0 +1,96 @@
+"""Rows of uploads, in the ``complaints`` table: what an account uploads a day, and where an upload's one copy lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+
+from chalicelib.complaints.uploads import Day, Kept
+from chalicelib.kernel import ids
+from chalicelib.kernel.errors import AlreadyExists
+from chalicelib.runtime import names
+from chalicelib.runtime.db import races, reads
+from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
+from chalicelib.runtime.db.work import UnitOfWork
+
+
+class DayRow(Row):
+    """Key: ``upl_<account's body>``. One row an account: the next day writes over the one before."""
+
+    class Meta:
+        table_name = names.table_name("complaints")
+        region = region()
+
+    complaint_id = UnicodeAttribute(hash_key=True)
+    day = UnicodeAttribute()
+    files = DocumentAttribute[dict[str, int]](dict[str, int])
+
+
+class KeptRow(Row):
+    """Key: ``kept_<evidence's body>``. Written once, after the copy was made."""
+
+    class Meta:
+        table_name = names.table_name("complaints")
+        region = region()
+
+    complaint_id = UnicodeAttribute(hash_key=True)
+    account_id = UnicodeAttribute()
+    under = UnicodeAttribute()
+    content_type = UnicodeAttribute()
+    size = NumberAttribute()
+
+
+def day(account_id: str, today: str) -> Day:
+    """Read what an account was given forms for today."""
+    row = reads.get(DayRow, _day_key(account_id), consistent=True)
+    if row is None:
+        return Day(account_id, today, {})
+    return Day(account_id, today, row.files if row.day == today else {}, int(row.version))
+
+
+def save_day(found: Day) -> None:
+    """Write it, exactly as it was read.
+
+    Raises:
+        ConcurrentUpdate: if another form was given meanwhile.
+    """
+    row = DayRow(complaint_id=_day_key(found.account_id), day=found.day, files=found.files, version=found.version)
+    with UnitOfWork() as work:
+        work.save(row, refuse=races.lost)
+
+
+def kept(evidence_id: str) -> Kept | None:
+    """Read where an upload's copy lies."""
+    row = reads.get(KeptRow, _kept_key(evidence_id), consistent=True)
+    return _kept(row, evidence_id) if row is not None else None
+
+
+def keep(wanted: Kept) -> Kept:
+    """Note where the copy lies; returns what stands there, which a rival may have written first."""
+    row = KeptRow(
+        complaint_id=_kept_key(wanted.evidence_id),
+        account_id=wanted.account_id,
+        under=wanted.complaint_id,
+        content_type=wanted.content_type,
+        size=wanted.size,
+    )
+    try:
+        with UnitOfWork(f"keep#{wanted.evidence_id}") as work:
+            work.save(row)
+    except AlreadyExists as refusal:
+        item: dict[str, Any] = refusal.params["item"]
+        return _kept(KeptRow.from_raw_data(item), wanted.evidence_id)
+    return wanted
+
+
+def _kept(row: KeptRow, evidence_id: str) -> Kept:
+    return Kept(evidence_id, row.account_id, row.under, row.content_type, int(row.size))
+
+
+def _day_key(account_id: str) -> str:
+    return f"upl_{ids.body(account_id)}"
+
+
+def _kept_key(evidence_id: str) -> str:
+    return f"kept_{ids.body(evidence_id)}"

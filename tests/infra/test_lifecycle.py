@@ -1,0 +1,133 @@
+"""How long the bucket keeps what the code writes: the stack's own rules, applied to keys that are really written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.catalog import bulk, files
+from chalicelib.catalog.jobs import Options
+from chalicelib.complaints import evidence
+from chalicelib.kernel import ids
+from chalicelib.reconciliation import files as bills
+from chalicelib.reconciliation.domain import Run, RunStatus
+from chalicelib.runtime import aws
+from chalicelib.runtime.config import config
+from chalicelib.runtime.intents import system_intent
+from infra import stack
+from tests import goods, people
+from tests.pump import Pump
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
+WRITERS = {"catalog/files.py", "complaints/evidence.py", "reconciliation/files.py"}
+"""Modules of the package that put something into the bucket, by a call or by a form."""
+Rule = dict[str, Any]
+
+
+def rules(stage: str) -> list[Rule]:
+    """Return the bucket's rules as the template of a stage has them."""
+    bucket = stack.template(stage)["Resources"]["UploadsBucket"]["Properties"]
+    found: list[Rule] = bucket["LifecycleConfiguration"]["Rules"]
+    return [rule for rule in found if rule["Status"] == "Enabled"]
+
+
+def expires_after_days(stage: str, key: str) -> int | None:
+    """Apply the rules to a key as S3 does: the shortest of all that fit; None keeps it for good."""
+    fit = [
+        rule["ExpirationInDays"]
+        for rule in rules(stage)
+        if "ExpirationInDays" in rule and key.startswith(rule.get("Prefix", ""))
+    ]
+    return min(fit, default=None)
+
+
+@contextmanager
+def keys_written() -> Iterator[set[str]]:
+    """Collect the keys of all objects that calls put."""
+    seen: set[str] = set()
+
+    def hook(service: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
+        if service == "s3" and operation in ("PutObject", "CopyObject"):
+            seen.add(params["Key"])
+        return proceed()
+
+    with aws.hooked(hook):
+        yield seen
+
+
+def objects() -> set[str]:
+    found = aws.client("s3").list_objects_v2(Bucket=config().bucket).get("Contents", [])
+    return {one["Key"] for one in found}
+
+
+def test_nothing_else_writes_into_the_bucket() -> None:
+    package = Path(__file__).parents[2] / "chalicelib"
+    puts = re.compile(r"\"(?:PutObject|CopyObject|put_object|CreateMultipartUpload)\"|generate_presigned_post")
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if puts.search(path.read_text())}
+
+    assert found == WRITERS
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_uploads_that_nobody_attached_are_gone_after_two_days(cloud: str, stage: str) -> None:
+    account_id, evidence_id = ids.new_id("acc"), ids.new_id("evd")
+    ticket = evidence.ticket(account_id, evidence_id, content_type="image/png", size=len(PNG))
+    incoming = ticket.fields["key"]
+    aws.client("s3").put_object(Bucket=config().bucket, Key=incoming, Body=PNG, ContentType="image/png")
+    with keys_written() as written:
+        evidence.attach("cmp_" + "0" * 24, account_id, [evidence_id])
+
+    [kept] = written
+    assert expires_after_days(stage, incoming) == 2
+    assert expires_after_days(stage, kept) == 3 * 365 + 1
+    assert objects() == {incoming, kept}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_files_of_bulk_work_are_kept_for_a_month(cloud: str, stage: str) -> None:
+    goods.categories()
+    merchant_id = people.merchant().merchant_id
+    content = b"Handle,Title,Variant Price,Type\r\ncup,Cup,9.90,tea\r\nbad,Bad,,tea\r\n"
+    with keys_written() as written:
+        bulk.import_file(merchant_id, content, Options(), intent=system_intent("one"))
+        bulk.begin_export(merchant_id, intent=system_intent("two"))
+        Pump().drain()
+    waiting = files.key(merchant_id, "imp_1", bulk.SOURCE)
+    assert waiting in files.upload_url(waiting, 10)
+
+    assert len(written) >= 4
+    assert {expires_after_days(stage, key) for key in (*written, waiting)} == {30}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_bills_are_accounting_records_and_kept(cloud: str, stage: str) -> None:
+    moment = datetime(2026, 11, 22, tzinfo=UTC)
+    run = Run("rec_1", "sandbox", "2026-11-21", RunStatus.DONE, moment, moment, parts=1)
+    with keys_written() as written:
+        bills.put_piece(run, 0, ())
+        bills.put_part(run, 0, ())
+        bills.put_report(run)
+
+    assert written
+    assert {expires_after_days(stage, key) for key in written} == {None}
+    cool = [rule for rule in rules(stage) if "Transitions" in rule]
+    assert all(any(key.startswith(rule["Prefix"]) for rule in cool) for key in written)
+
+
+def test_every_rule_is_of_a_place_that_is_written() -> None:
+    account_id, evidence_id, complaint_id = ids.new_id("acc"), ids.new_id("evd"), "cmp_" + "0" * 24
+    places = {
+        evidence._incoming(account_id, evidence_id),
+        evidence._kept(complaint_id, evidence_id),
+        files.key("mer_1", "imp_1", bulk.SOURCE),
+        "reconciliation/rec_1/1/report.csv",
+    }
+
+    for rule in rules("prod"):
+        assert any(place.startswith(rule.get("Prefix", "")) for place in places), rule["Id"]
