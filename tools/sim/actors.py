@@ -427,8 +427,8 @@ class Cast:
         return sale, self.rng.choice(fitting or list(sale.orders))
 
     def cancel_order(self) -> None:
-        """Cancel a paid order, as its buyer or its merchant."""
-        found = self._order("paid")
+        """Cancel a paid order, as its buyer or its merchant, or one that turned back."""
+        found = self._order("paid", "turned_back")
         if found is None:
             return
         sale, order_id = found
@@ -469,7 +469,7 @@ class Cast:
 
     def ship(self) -> None:
         """Ship a part, everything, or too much."""
-        found = self._order("paid", "partly_shipped")
+        found = self._order("paid", "partly_shipped", "turned_back")
         if found is None:
             return
         sale, order_id = found
@@ -564,6 +564,9 @@ class Cast:
         self.world.totals.steps += 1
         if draw < 0.75:
             stage = self.rng.choice(("collected", "in_transit", "out_for_delivery", "signed", "signed", "problem"))
+            if self.rng.random() < 0.12:
+                stage = self.rng.choice(("refused", "returning", "returned"))
+                self.world.faults.count("parcel_turned_back")
             hub.advance(number, stage, push=draw < 0.7)
         elif hub.journeys[number].pushes:
             if draw < 0.85:

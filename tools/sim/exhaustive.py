@@ -618,11 +618,102 @@ def dispute_and_renewal(stage: Stage) -> Sequence[tuple[str, Work]]:
     return [("dispute", stage.told(payment_id)), ("renewal", retry)]
 
 
+def _nearly(stage: Stage, days: float) -> None:
+    """Let so many days pass but for some minutes, with everything settled."""
+    stage.world.drain()
+    stage.world.advance(timedelta(days=days, minutes=-10))
+    stage.world.sweep()
+    stage.world.drain()
+
+
+def _shipped(stage: Stage, purchase_id: str, units: int) -> None:
+    """Ship so many units; everything about it has settled."""
+    _ships(stage, purchase_id, units)()
+    stage.world.drain()
+
+
+def _files(stage: Stage, purchase_id: str, reason: str) -> Work:
+    body = {"order_id": order_of(purchase_id), "line_id": "1", "reason": reason, "text": "It is not right."}
+    return stage.asks(stage.buyer, "/v1/complaints", {}, body, "complain-0001")
+
+
+def _offered(stage: Stage, purchase_id: str) -> str:
+    """File a complaint about a unit that is missing, and have its price offered."""
+    _files(stage, purchase_id, "not_received")()
+    [complaint_id] = stage.world.oracle.complaints
+    body = {"answer": "refund", "amount": {"minor": 1999, "currency": "CNY"}, "text": "Sorry."}
+    path = {"complaint_id": complaint_id}
+    stage.asks(stage.cast.staff[0], "/v1/merchant/complaints/{complaint_id}/reply", path, body, "reply-0001")()
+    return complaint_id
+
+
+def agreement_and_rest(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """The buyer accepts the price of the unit that is missing in the moment when the rest is given up."""
+    purchase_id, _ = stage.paid()
+    _shipped(stage, purchase_id, 1)
+    _nearly(stage, 15)
+    complaint_id = _offered(stage, purchase_id)
+    stage.due(order_of(purchase_id))
+    path = {"complaint_id": complaint_id}
+    accept = stage.asks(stage.buyer, "/v1/complaints/{complaint_id}/accept", path, {}, "accept-0001")
+    return [("accept", accept), ("rest", stage.takes("checkout", order_of(purchase_id)))]
+
+
+def units_and_cancel(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """An operator refunds one of two units while the buyer cancels the order."""
+    purchase_id, _ = stage.paid()
+    path = {"order_id": order_of(purchase_id)}
+    cancel = stage.asks(stage.buyer, "/v1/orders/{order_id}/cancel", path, {"reason": "x"}, "cancel-0001")
+    return [("units", _refunds_units(stage, purchase_id, 1)), ("cancel", cancel)]
+
+
+def units_and_parcel(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """An operator refunds both units while the merchant ships one."""
+    purchase_id, _ = stage.paid()
+    return [
+        ("units", _refunds_units(stage, purchase_id, 2)),
+        ("ship", _ships(stage, purchase_id, 1)),
+    ]
+
+
+def _ships(stage: Stage, purchase_id: str, units: int) -> Work:
+    body = {
+        "lines": [{"line_id": "1", "quantity": units}],
+        "carrier": "shunfeng",
+        "tracking_number": "SF0000000001",
+    }
+    path = {"order_id": order_of(purchase_id)}
+    return stage.asks(stage.cast.staff[0], "/v1/merchant/orders/{order_id}/shipments", path, body, "ship-0001")
+
+
+def _refunds_units(stage: Stage, purchase_id: str, units: int) -> Work:
+    body = {
+        "order_id": order_of(purchase_id),
+        "lines": [{"line_id": "1", "quantity": units}],
+        "reason": "test",
+    }
+    path = {"purchase_id": purchase_id}
+    return stage.asks(stage.cast.operator, "/v1/operator/purchases/{purchase_id}/refunds", path, body, "refund-0001")
+
+
+def confirmation_and_complaint(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """A complaint is filed in the moment when the order confirms itself."""
+    purchase_id, _ = stage.paid()
+    _shipped(stage, purchase_id, 2)
+    _nearly(stage, 15)
+    stage.due(order_of(purchase_id))
+    return [
+        ("complaint", _files(stage, purchase_id, "damaged")),
+        ("confirmation", stage.takes("checkout", order_of(purchase_id))),
+    ]
+
+
 AFTERWARDS = (
+    *("agreement / rest given up", "refund of units / cancel", "refund of units / parcel", "confirmation / complaint"),
     *("bounce / refund of the rest", "bounce / question", "adoption / bounce of it", "adoption / refund"),
     *("adoption / adoption", "dispute / refund", "dispute / renewal"),
 )
-"""Pairs about money that had settled."""
+"""Pairs about money that had settled, or about goods."""
 AT_STRIPE = ("dispute / refund", "dispute / renewal")
 """Pairs that only a provider can play which tells of disputes."""
 PAIRS: dict[str, Pair] = {
@@ -648,6 +739,10 @@ PAIRS: dict[str, Pair] = {
     "adoption / adoption": two_adoptions,
     "dispute / refund": dispute_and_refund,
     "dispute / renewal": dispute_and_renewal,
+    "agreement / rest given up": agreement_and_rest,
+    "refund of units / cancel": units_and_cancel,
+    "refund of units / parcel": units_and_parcel,
+    "confirmation / complaint": confirmation_and_complaint,
 }
 
 

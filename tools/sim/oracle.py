@@ -33,6 +33,8 @@ WINNING = ("captured", "refunded")
 HOLDING = (*WINNING, "surplus", "returned")
 OPEN = ("started", "pending")
 STUCK = ("abnormal", "failed", "closed")
+COMPLAINED_OUT = ("resolved", "dismissed", "withdrawn")
+"""States of a complaint that is nobody's turn."""
 MACHINES: dict[str, StateMachine[Any, Any]] = {"pay": PAYMENT, "ref": REFUND, "dsp": DISPUTE}
 """Of the records that lie beside a purchase's payments."""
 _decode = msgspec.json.decode
@@ -299,7 +301,11 @@ class Oracle:
             self._quotes[quote] = purchase_id
 
     def _early(self, old: Item, change: list[Any], subject: str) -> None:
-        """A move made by the checkout queue is a timeout: its deadline must be past."""
+        """A move made by the checkout queue is a timeout: its deadline must be past, and no complaint open over it."""
+        if change[2] == "queue:checkout" and change[0] == "completed":
+            for complaint_id, complaint in self.complaints.items():
+                if complaint.order_id == subject and complaint.status not in COMPLAINED_OUT:
+                    self.broken("deadlines", f"confirmed by itself while {complaint_id} is {complaint.status}", subject)
         if change[2] == "queue:checkout" and "due_at" in old:
             early_s = int(old["due_at"]["N"]) - self._now().timestamp()
             if early_s > 1:
@@ -308,7 +314,7 @@ class Oracle:
     def _order(self, sale: Sale, order_id: str, new: Item, doc: Mapping[str, Any]) -> None:
         if "lines" in new and order_id not in self._lines_seen:
             self._lines(order_id, new["lines"]["S"])
-        parcels = tuple((parcel[0], len(parcel) > 2 and bool(parcel[2])) for parcel in doc.get("parcels", ()))
+        parcels = tuple((parcel[0], any(parcel[2:])) for parcel in doc.get("parcels", ()))
         seen = OrderSeen(
             status=new["status"]["S"],
             stock=new["stock"]["S"],
@@ -618,7 +624,7 @@ class Oracle:
         for sku_id in self.stock:
             self._check_stock(sku_id)
         for complaint_id, complaint in self.complaints.items():
-            if complaint.status not in ("resolved", "dismissed", "withdrawn"):
+            if complaint.status not in COMPLAINED_OUT:
                 self.broken("at the end", f"{complaint_id} is still {complaint.status}", complaint.order_id)
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):

@@ -45,6 +45,8 @@ class OrderUnits:
     """In parcels that did not turn back."""
     unsent_paid: dict[str, int] = field(default_factory=dict)
     """Paid back before they had left."""
+    turned: tuple[str, ...] = ()
+    """Parcels that turned back."""
     back: dict[str, int] = field(default_factory=dict)
     """Never left, and never will: in ``available`` again."""
     counted: dict[str, int] = field(default_factory=dict)
@@ -222,6 +224,7 @@ class Units:
         order.status = status
         sent: dict[str, int] = {}
         away: dict[str, int] = {}
+        turned = []
         for parcel in doc.get("parcels", ()):
             if parcel[0] == NO_PARCEL:
                 continue
@@ -230,7 +233,13 @@ class Units:
                 sent[line_id] = sent.get(line_id, 0) + quantity
                 if not turned_back:
                     away[line_id] = away.get(line_id, 0) + quantity
-        order.sent, order.away = sent, away
+                elif parcel[0] not in order.turned:  # What was paid back while it was away is not sent again.
+                    paid = order.counted.get(line_id, 0) - order.unsent_paid.get(line_id, 0)
+                    gone = quantity if order.paid >= order.total else min(quantity, paid)
+                    self._unsent(order, line_id, max(0, gone))
+            if turned_back:
+                turned.append(parcel[0])
+        order.sent, order.away, order.turned = sent, away, tuple({*order.turned, *turned})
 
     def _problems(self, order: OrderUnits) -> Iterator[str]:
         for line_id, line in order.lines.items():
@@ -239,9 +248,11 @@ class Units:
             final = order.status not in (*MAY_LEAVE, "placed", "")
             never = stays if final else min(paid, stays)
             order.back[line_id] = max(order.back.get(line_id, 0), never)
-            if away + order.back[line_id] > line.quantity:
+            # A parcel that turned back may arrive after its units were sent again: nobody could know.
+            if away + order.back[line_id] > line.quantity and not order.turned:
                 yield f"line {line_id}: {away} were sent of {line.quantity}, and {paid} were paid back unsent"
-        if order.status in MAY_LEAVE and order.lines and order.paid >= order.total > 0:
+        may_leave = order.status in MAY_LEAVE and order.status != "turned_back"  # That one times out at once.
+        if may_leave and order.lines and order.paid >= order.total > 0:
             yield f"everything is paid back, and it is {order.status}"
 
     # --- the end ------------------------------------------------------------------------------------------------------
