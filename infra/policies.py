@@ -194,6 +194,12 @@ def chalice_config() -> Json:
                         "iam_policy_file": policy_file(name),
                         "lambda_memory_size": function.memory_mb,
                         "lambda_timeout": function.timeout_s,
+                        # So that it can look at them before its first work (runtime/start.py).
+                        **(
+                            {"environment_variables": {"BIANDAN_SECRETS": ",".join(function.secrets)}}
+                            if function.secrets
+                            else {}
+                        ),
                         **_own_part(stage, name),
                     }
                     for name, function in FUNCTIONS.items()

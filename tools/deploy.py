@@ -19,7 +19,7 @@ from typing import Any
 
 from chalicelib.runtime import names
 from infra import limits, policies
-from tools import package
+from tools import keys, package
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -215,6 +215,10 @@ def main(arguments: list[str] | None = None) -> int:
     session = boto3.session.Session()
     if session.region_name is None or session.get_credentials() is None:
         print("deploy: set AWS_REGION and AWS credentials (AWS_PROFILE or keys) first", file=sys.stderr)
+        return 1
+    wrong = keys.weak(session, options.stage)
+    if wrong:
+        print("deploy: nothing was done; mend the secrets first:\n  " + "\n  ".join(wrong), file=sys.stderr)
         return 1
     parameters = {
         key: value

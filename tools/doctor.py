@@ -2,7 +2,8 @@
 
 It reads settings and secrets of this stage (or a secret from a file, before it is uploaded), calls no provider, and
 never prints a secret. It ends with one line of JSON; the exit code is 1 if anything is wrong. Without names it looks at
-every provider, and one that is not set up at all is only mentioned; a provider that is named must be complete.
+our own keys and at every provider, and one that is not set up at all is only mentioned; a provider that is named must
+be complete.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments import providers
 from chalicelib.payments.providers._wire import Advice
-from chalicelib.runtime import aws, names
+from chalicelib.runtime import aws, names, strength
 from chalicelib.runtime.config import config, setting
 
 NOTIFY_URL_CAP = 255
@@ -86,6 +87,7 @@ def examine(provider: str, *, named: bool, secret: Secret | None = None) -> list
     held = secret if secret is not None else _held(provider, tell, required=named)
     if held is not None:
         _texts(held, tell)
+        _strength(provider, held, tell)
         _pems(held, tell)
         _CHECKS.get(provider, _by_the_adapter)(provider, held, tell)
     return findings
@@ -94,9 +96,9 @@ def examine(provider: str, *, named: bool, secret: Secret | None = None) -> list
 # --- what all providers share -----------------------------------------------------------------------------------------
 
 
-def _held(provider: str, tell: Tell, *, required: bool) -> Secret | None:
+def _held(provider: str, tell: Tell, *, required: bool, secret_name: str = "") -> Secret | None:
     """Return the secret as Secrets Manager holds it, without the refusals of ``runtime.secrets``."""
-    name = names.secret_name(f"payments-{provider}")
+    name = names.secret_name(secret_name or f"payments-{provider}")
     level = Level.ERROR if required else Level.NOTE
     try:
         text = aws.call("secretsmanager", "GetSecretValue", {"SecretId": name})["SecretString"]
@@ -145,6 +147,30 @@ def _walk(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from _walk(inner, f"{path}[{number}]")
+
+
+def _strength(provider: str, secret: Secret, tell: Tell) -> None:
+    """Say what a real stage refuses; the others may use stand-ins."""
+    if config().stage in STAND_IN_STAGES:
+        return
+    for path, why in strength.weaknesses(f"payments-{provider}", secret):
+        tell(Level.ERROR, f"{path} {why}", f"{path} 不安全，正式环境会拒绝")
+
+
+def examine_ours() -> list[Finding]:
+    """Look at the secrets that are ours alone: a real stage does not start without them, or with weak ones."""
+    findings: list[Finding] = []
+    for name in strength.OURS:
+
+        def tell(level: Level, en: str, zh: str, name: str = name) -> None:
+            findings.append(Finding(name, level, en, zh))
+
+        held = _held(name, tell, required=True, secret_name=name)
+        if held is None or config().is_local:
+            continue
+        for path, why in strength.weaknesses(name, held):
+            tell(Level.ERROR, f"{path} {why}", f"{path} 不安全，正式环境会拒绝")
+    return findings
 
 
 def _texts(secret: Secret, tell: Tell) -> None:
@@ -387,8 +413,11 @@ def main(arguments: list[str] | None = None) -> int:
         if not isinstance(secret, dict):
             parser.error(f"{wanted.file} is not a JSON object")
     counts = dict.fromkeys(Level, 0)
-    for provider in chosen:
-        findings = examine(provider, named=bool(wanted.providers), secret=secret)
+    looked = [(name, examine(name, named=bool(wanted.providers), secret=secret)) for name in chosen]
+    if not wanted.providers and not config().is_local:
+        ours = examine_ours()
+        looked = [(name, [one for one in ours if one.provider == name]) for name in strength.OURS] + looked
+    for provider, findings in looked:
         print(provider)
         for finding in findings:
             counts[finding.level] += 1

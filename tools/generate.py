@@ -1,6 +1,7 @@
 """Writes everything that is worked out from the code: ``python -m tools.generate``; ``--check`` only compares.
 
-Routes, the OpenAPI document (and the copy that ships), the tables of errors and events, the drawings of states.
+Routes, the OpenAPI document (and the copy that ships), the tables of errors and events, the drawings of states, the
+digests of secrets that stand in the repository.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.runtime.consume import Consumer
-from tools import openapi, routing
+from tools import known_values, openapi, routing
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUTES_DOC = (
@@ -34,6 +35,7 @@ def outputs() -> dict[str, str]:
     document = openapi.document()
     return {
         "chalicelib/routes.py": routes_text(),
+        "chalicelib/runtime/known_values.py": known_values.text(),
         "docs/openapi.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n",
         "chalicelib/site/openapi.json": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
         "docs/errors.md": errors_text(),

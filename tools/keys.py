@@ -17,15 +17,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.runtime import names
+from chalicelib.runtime import names, strength
 from infra import policies
 from tools import resources
 
 Json = dict[str, Any]
 Ask = Callable[[str], str]
 
-OURS = ("http", "auth", "checkout")
-"""Secrets that nobody but us has to know."""
+OURS = strength.OURS
 
 
 def full_name(stage: str, secret: str) -> str:
@@ -45,6 +44,34 @@ def drawn(shape: Any, field: str = "") -> Any:
     return base64.b64encode(raw).decode() if field == "seed" else base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+def weak(session: Any, stage: str) -> list[str]:
+    """Return what is wrong with a stage's secrets, in words: those of ours that are missing, and every weak value."""
+    client = session.client("secretsmanager")
+    found = []
+    for secret in [*OURS, *_others()]:
+        name = full_name(stage, secret)
+        try:
+            value = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+        except client.exceptions.ResourceNotFoundException:
+            if secret in OURS:
+                found.append(f"{name} does not exist: make secrets STAGE={stage}")
+            continue
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            found.append(f"{name} is not a JSON object")
+            continue
+        found += [f"{name}: {path} {why}" for path, why in strength.weaknesses(secret, value)]
+    return found
+
+
+def _others() -> list[str]:
+    """Return the names that secrets of providers and hubs may have here."""
+    from tools import doctor
+
+    return [f"payments-{name}" for name in doctor.names_of_all()] + ["logistics-kuaidi100"]
+
+
 def values(given: Mapping[str, str], ask: Ask) -> tuple[dict[str, Json], list[str]]:
     """Return the secrets that can be created, and the names of those that lack a value."""
     ready: dict[str, Json] = {}
@@ -52,6 +79,8 @@ def values(given: Mapping[str, str], ask: Ask) -> tuple[dict[str, Json], list[st
     for secret, shape in resources.local_secrets().items():
         if secret in OURS:
             ready[secret] = drawn(shape)
+            while any(strength.weaknesses(secret, ready[secret])):  # One draw in millions looks like typed.
+                ready[secret] = drawn(shape)
             continue
         filled = {field: given.get(f"{secret}.{field}") or ask(f"{secret}.{field}") for field in shape}
         if all(filled.values()):
@@ -86,6 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
     parser.add_argument("--set", action="append", default=[], metavar="NAME.FIELD=VALUE", help="a provider's value")
     parser.add_argument("--no-questions", action="store_true", help="skip what is not given instead of asking")
+    parser.add_argument("--check", action="store_true", help="only say what is missing or weak")
     options = parser.parse_args(arguments)
 
     import boto3.session
@@ -99,6 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
     def ask(field: str) -> str:
         return getpass.getpass(f"{field} (empty to leave this provider out): ").strip() if asks else ""
 
+    if options.check:
+        wrong = weak(session, options.stage)
+        print("\n".join(wrong) or "The secrets are in order.")
+        return 1 if wrong else 0
     ready, lacking = values(dict(part.split("=", 1) for part in options.set), ask)
     created, there = create(session, options.stage, ready)
     for name in created:

@@ -27,7 +27,7 @@ from chalicelib.logistics.events import (
 from chalicelib.logistics.numbers import Claim
 from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, UnreadablePush
 from chalicelib.orders import service as orders
-from chalicelib.runtime import log, metrics, queues
+from chalicelib.runtime import log, metrics, queues, start
 from chalicelib.runtime.config import setting
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
@@ -186,6 +186,11 @@ def load(shipment_id: str) -> Shipment:
         NotFound: if there is none.
     """
     return store.load(shipment_id)
+
+
+@start.uses
+def _secrets() -> list[str]:
+    return [f"logistics-{setting('BIANDAN_CARRIER_HUB', 'kuaidi100')}"]
 
 
 def hub(name: str = "") -> CarrierHub:

@@ -14,7 +14,11 @@ def reconcile(event: CloudWatchEvent) -> dict[str, int]:  # noqa: ARG001 - Lambd
     """Begin the days whose bills should be ready."""
     from chalicelib.kernel import clock
     from chalicelib.reconciliation import service
+    from chalicelib.runtime import start
+    from chalicelib.runtime.config import on_lambda
 
+    if on_lambda():
+        start.check()
     tick = f"reconcile#{clock.epoch_s(clock.now())}"
     with context.use(context.Context(request_id=ids.digest(tick), cause_id=tick, actor="job:reconcile")):
         return {"begun": len(service.begin_due())}

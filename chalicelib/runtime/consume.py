@@ -17,7 +17,8 @@ from chalicelib.kernel import context, ids
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import Busy, RetryLater, ShopError
 from chalicelib.kernel.events import Envelope, Event
-from chalicelib.runtime import aws, log, metrics, names, patience, queues
+from chalicelib.runtime import aws, log, metrics, names, patience, queues, start
+from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
 
 MAX_RECEIVES = 8
@@ -55,6 +56,8 @@ class Consumer:
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """Handle one Lambda SQS event; returns ``{"batchItemFailures": [{"itemIdentifier": ...}]}``."""
+        if on_lambda():
+            start.check()
         with patience.within(self._asking_s):
             failures = [{"itemIdentifier": record["messageId"]} for record in event["Records"] if not self._one(record)]
         metrics.flush(self.queue)

@@ -7,12 +7,11 @@ import time
 from typing import Any
 
 from chalicelib.kernel.errors import Misconfigured
-from chalicelib.runtime import aws, caches, names
+from chalicelib.runtime import aws, caches, names, strength
 from chalicelib.runtime.config import config
 
 KEEP_S = 300
 """A rotated secret takes effect within this time in a warm process."""
-_UNSAFE = {"", "default", "secret", "changeme", "change-me", "password", "test"}
 
 _NOT_THERE = ("ResourceNotFoundException", "InvalidRequestException")
 """The second is said of one that is scheduled for deletion."""
@@ -23,18 +22,23 @@ _cache: dict[str, tuple[float, dict[str, Any]]] = {}
 _missing: dict[str, float] = {}
 
 
+class NotThere(Misconfigured):
+    """The secret does not exist: what needs it is not set up."""
+
+
 def secret(name: str) -> dict[str, Any]:
     """Return the secret's JSON object.
 
     Raises:
-        Misconfigured: if it is missing, is no JSON object or, outside the local stage, holds an empty or default value.
+        Misconfigured: if it is missing, is no JSON object or, outside the local stage, holds anywhere what is empty, a
+            default, easy to guess or known from this repository.
     """
     held = _cache.get(name)
     if held and time.monotonic() - held[0] < KEEP_S:
         return held[1]
     full_name = names.secret_name(name)
     if time.monotonic() < _missing.get(name, 0.0):
-        raise Misconfigured(why=f"secret {full_name} does not exist")
+        raise NotThere(why=f"secret {full_name} does not exist")
     try:
         answer = aws.call("secretsmanager", "GetSecretValue", {"SecretId": full_name})
         value = json.loads(answer["SecretString"])
@@ -44,20 +48,19 @@ def secret(name: str) -> dict[str, Any]:
         if aws.error_code(error) not in _NOT_THERE:
             raise
         _missing[name] = time.monotonic() + MISSED_S
-        raise Misconfigured(why=f"secret {full_name} does not exist") from error
+        raise NotThere(why=f"secret {full_name} does not exist") from error
     if not isinstance(value, dict):
         raise Misconfigured(why=f"secret {full_name} is not a JSON object")
-    _refuse_unsafe(full_name, value)
+    _refuse_weak(name, full_name, value)
     _cache[name] = (time.monotonic(), value)
     return value
 
 
-def _refuse_unsafe(full_name: str, value: dict[str, Any]) -> None:
+def _refuse_weak(name: str, full_name: str, value: dict[str, Any]) -> None:
     if config().is_local:
         return
-    for key, part in value.items():
-        if isinstance(part, str) and (part.strip().lower() in _UNSAFE or part.startswith("local-")):
-            raise Misconfigured(why=f"secret {full_name} has an empty or default {key}")
+    for path, why in strength.weaknesses(name, value):
+        raise Misconfigured(why=f"secret {full_name}: {path} {why}")
 
 
 def text(name: str, key: str) -> str:

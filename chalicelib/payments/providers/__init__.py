@@ -11,11 +11,16 @@ from importlib.util import find_spec
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments.domain import UnknownProvider
 from chalicelib.payments.ports import Provider
-from chalicelib.runtime import caches, log, secrets
+from chalicelib.runtime import caches, log, secrets, start
 from chalicelib.runtime.config import LOCAL, config
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,15}")
 TEST_STAGES = (LOCAL, "dev")
+
+
+@start.uses
+def _secrets() -> list[str]:
+    return [f"payments-{module.name}" for module in pkgutil.iter_modules(__path__) if _NAME.fullmatch(module.name)]
 
 
 def load(name: str) -> Provider:

@@ -14,7 +14,8 @@ from chalice.app import Chalice, Response
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
-from chalicelib.runtime import log, metrics, patience
+from chalicelib.runtime import log, metrics, patience, start
+from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Standing, admit
@@ -152,8 +153,9 @@ class App(Chalice):
         )
         with context.use(where):
             resource = gateway.get("resourcePath")
-            if resource not in self.routes:
-                status, body, out_headers = problems.problem(NotFound(what="address"))
+            refusal = _not_ready() or (NotFound(what="address") if resource not in self.routes else None)
+            if refusal is not None:
+                status, body, out_headers = problems.problem(refusal)
                 answer: dict[str, Any] = {"statusCode": status, "body": body, "headers": out_headers}
             else:
                 answer = super().__call__(event, lambda_context)
@@ -183,6 +185,21 @@ class App(Chalice):
         if found is not None:
             answer["statusCode"], answer["body"], headers = found
             answer["headers"] = {**answer.get("headers", {}), **headers}
+
+
+def _not_ready() -> ShopError | None:
+    """Return why the function cannot serve anything: it runs in the cloud with a secret that is missing or weak."""
+    if not on_lambda():
+        return None
+    try:
+        start.check_api()
+    except Misconfigured as error:
+        log.error("misconfigured", why=str(error))
+        return error
+    except Exception as error:
+        log.error("unhandled", trace=True, operation="start", kind=type(error).__name__)
+        return Busy() if dynamo.is_passing(error) else Unexpected()
+    return None
 
 
 class Unexpected(ShopError):
