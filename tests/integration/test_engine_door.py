@@ -157,6 +157,25 @@ def test_a_browser_uploads_and_downloads_with_what_it_was_given(cloud: str) -> N
         s3.head_object(Bucket=bucket, Key="evidence/z.txt")
 
 
+def test_a_file_of_a_complaint_is_a_download_that_no_browser_sniffs(cloud: str) -> None:
+    """A stranger's file, under the address that an operator or the other side opens; and the refusal of it."""
+    from chalicelib.complaints import evidence
+    from chalicelib.complaints.domain import Evidence
+
+    found = Evidence("evd_" + "0" * 26, "image/png", 8)
+    key = f"evidence/kept/cmp_1/{found.evidence_id}"
+    aws.call(
+        "s3", "PutObject", {"Bucket": config().bucket, "Key": key, "Body": b"<script>", "ContentType": "text/html"}
+    )
+    url, _ = evidence.link("cmp_1", found)
+    path = url.removeprefix(os.environ["AWS_ENDPOINT_URL"])
+    status, headers, _ = ask("GET", path)
+    assert (status, headers["content-type"], headers["x-content-type-options"]) == (200, "image/png", "nosniff")
+    assert headers["content-disposition"].startswith("attachment")
+    refused = ask("GET", path.replace("X-Amz-Signature=", "X-Amz-Signature=0"))
+    assert (refused[0], refused[1]["x-content-type-options"]) == (403, "nosniff")
+
+
 @pytest.mark.parametrize("size", [1, 300_000])
 def test_a_form_uploads_one_file_where_it_says(cloud: str, size: int) -> None:
     bucket = config().bucket
