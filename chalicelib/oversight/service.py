@@ -97,6 +97,15 @@ def _of_case(case_id: str) -> Affair:
     return _of_purchase(purchase_id) if purchase_id else Affair()
 
 
+def _of_stray(stray_id: str) -> Affair:
+    """Words that fit nothing of ours may still name a purchase that somebody made."""
+    from chalicelib.payments import service as payments
+
+    number = payments.stray(stray_id).number
+    ours = ids.is_child_id("pay", number) or ids.is_child_id("ref", number)
+    return _of_purchase(number) if ours else Affair()
+
+
 def _of_merchant(merchant_id: str) -> Affair:
     return Affair(merchants=frozenset({merchant_id}))
 
@@ -120,6 +129,7 @@ AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {
     "merchant_id": ("mer", _of_merchant),
     "account_id": ("acc", _of_account),
     "request_id": ("rrq", _of_request),
+    "stray_id": ("str", _of_stray),
 }
 BY_TWO: dict[tuple[str, str], Callable[[str, str], Affair]] = {("carrier", "number"): _of_number}
 """The same for what two parameters name together."""

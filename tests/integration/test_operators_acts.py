@@ -10,11 +10,13 @@ import pytest
 
 from chalicelib.auth import service as auth
 from chalicelib.auth import store, tokens
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Misconfigured
+from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.oversight import service as oversight
+from chalicelib.payments import service as payments
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
@@ -84,8 +86,8 @@ def test_a_party_acts_on_nothing_of_their_own(world: World, route: Route) -> Non
     if route.operation_id in ("grant_role", "revoke_role", "ask_role", "approve_role", "reject_role"):
         return  # Accounts' own: see above and below.
     request = ENTRIES[route.operation_id](world)
-    if route.operation_id == "resolve_case" and not _is_about_a_purchase(request.ids["case_id"]):
-        return
+    if route.operation_id in ("resolve_case", "settle_stray"):
+        return  # Most are about nobody: see below.
     buyer = people.token(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
     _make(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
     former = people.staff(world.shop.merchant_id)
@@ -102,13 +104,22 @@ def test_a_party_acts_on_nothing_of_their_own(world: World, route: Route) -> Non
     assert request.send(route, world.operator.token).status == route.status
 
 
-def _is_about_a_purchase(case_id: str) -> bool:
-    return bool(reconciliation.get_case(case_id).purchase_id)
-
-
 def _make(account_id: str, *held: Role) -> None:
     with UnitOfWork() as work:
         work.save(store.account_row(replace(auth.me(account_id), roles=held)))
+
+
+def test_a_stray_about_the_own_purchase_is_somebody_elses(world: World) -> None:
+    sale = world.placed()
+    number = ids.child_id("pay", sale.purchase.purchase_id, 7)
+    heard = payments.HeardMoney("sandbox", number, Money(100), "t1", clock.now(), {}, confirmed=True)
+    path = f"/v1/operator/strays/{payments.note_billed_money(heard).stray_id}/settle"
+    body = {"how": "seen", "note": "known"}
+    _make(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
+    own = people.token(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
+    assert told(call("POST", path, body, token=own)) == (403, "own_affair")
+    _make(world.buyer.account_id, Role.BUYER)
+    assert call("POST", path, body, token=world.operator.token).status == 200
 
 
 def test_a_case_about_the_own_purchase_is_somebody_elses(world: World) -> None:
