@@ -41,7 +41,10 @@ QUEUES: dict[str, str] = {
 }
 """Queue -> the module whose function consumes it. Every queue has a dead-letter queue."""
 
-SCHEDULES: dict[str, str] = {"reconcile": "chalicelib.reconciliation.daily"}
+SCHEDULES: dict[str, str] = {
+    "reconcile": "chalicelib.reconciliation.daily",
+    "payment-keys": "chalicelib.payments.key_clock",
+}
 """Function that runs by the clock -> the module that declares it; beside the deadline job, which is the runtime's."""
 
 FUNCTION_MODULES: tuple[str, ...] = tuple(dict.fromkeys((*QUEUES.values(), *SCHEDULES.values())))

@@ -29,6 +29,8 @@ class Function:
     """Queues it sends to; its own dead letters are understood."""
     secrets: tuple[str, ...] = ()
     """Secrets it reads; ``payments-*`` is every secret of that prefix, so that one file adds a provider."""
+    keeps: tuple[str, ...] = ()
+    """Secrets it writes: what it fetched, never what was given to us."""
     puts: tuple[str, ...] = ()
     """Key prefixes of the bucket that it (or a URL it signs) writes and reads."""
     consumes: str | None = None
@@ -101,6 +103,7 @@ FUNCTIONS: dict[str, Function] = {
         puts=("reconciliation/",),
     ),
     "reconcile": Function(memory_mb=512, timeout_s=60, tables={"reconciliations": "rw"}, secrets=("payments-*",)),
+    "payment-keys": Function(memory_mb=512, timeout_s=60, secrets=("payments-*",), keeps=("payments-*-fetched",)),
     "catalog": Function(
         memory_mb=512,
         timeout_s=30,

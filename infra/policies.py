@@ -66,6 +66,8 @@ def policy(name: str) -> Json:
         statements.append(_due(tables))
     if function.secrets:
         statements.append(_secrets(function))
+    if function.keeps:
+        statements.append(_kept_secrets(function))
     if function.puts:
         statements += _bucket(function)
     return {"Version": "2012-10-17", "Statement": [part for part in statements if part["Resource"]]}
@@ -150,6 +152,15 @@ def _secrets(function: Function) -> Json:
             sub(f"{base}{names.PROJECT}/${{Stage}}/{secret if secret.endswith('*') else secret + '-??????'}")
             for secret in sorted(function.secrets)
         ],
+    )
+
+
+def _kept_secrets(function: Function) -> Json:
+    base = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+    return _statement(
+        "KeptSecrets",
+        ["secretsmanager:PutSecretValue"],
+        [sub(f"{base}{names.PROJECT}/${{Stage}}/{secret}-??????") for secret in sorted(function.keeps)],
     )
 
 

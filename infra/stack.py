@@ -17,7 +17,7 @@ from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.headers import NOSNIFF
-from infra import functions, limits, policies, streams
+from infra import functions, limits, payment_alarms, policies, streams
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
@@ -437,6 +437,16 @@ def _alarms(stage: str) -> Json:
                 above=10,
                 minutes=5,
             )
+    for name, metric, function, meaning in payment_alarms.ALARMS:
+        found[f"{topology.resource_name(name)}Alarm"] = _alarm(
+            stage,
+            name,
+            meaning,
+            metric=(payment_alarms.NAMESPACE, metric, "Sum"),
+            dimensions={"stage": stage, "function": function},
+            above=0,
+            minutes=5,
+        )
     for queue in (*topology.QUEUES, RELAY):
         found[f"{topology.resource_name(queue)}DeadAlarm"] = _alarm(
             stage,

@@ -48,6 +48,7 @@ from chalicelib.payments.intake import (
     resolve_quarantined,
     take_notice,
 )
+from chalicelib.payments.key_refresh import refresh as refresh_keys
 from chalicelib.payments.offers import Offer, offers
 from chalicelib.payments.offline import pay as pay_offline
 from chalicelib.payments.offline import withhold as withhold_refund
@@ -129,6 +130,7 @@ __all__ = [
     "query_refund_now",
     "record_capture",
     "records",
+    "refresh_keys",
     "refund_by_operator",
     "request_refund",
     "request_rest",

@@ -23,6 +23,7 @@ from chalicelib.payments.ports import (
     Action,
     Attempt,
     CloseOutcome,
+    IgnoredNotice,
     Inquirer,
     Notice,
     NoticeRefused,
@@ -137,6 +138,32 @@ def test_create_gives_an_instruction_for_every_method_and_repeats_itself(stand: 
         assert first.outcome is again.outcome is Outcome.PENDING
         assert first.action is again.action is not Action.NONE
         assert bool(first.url) or bool(first.params)
+
+
+def test_a_storefront_is_told_what_each_method_is_and_makes_the_client_do(stand: Stand) -> None:
+    provider = stand.provider
+    assert all(provider.title)
+    assert set(provider.shown) == set(provider.methods)
+    for number, method in enumerate(provider.methods, start=1):
+        shown = provider.shown[method]
+        assert shown.en
+        assert any("\u4e00" <= character <= "\u9fff" for character in shown.zh)
+        assert provider.create(order(number, method=method)).action is shown.action
+        for name in shown.needs:  # Without it the provider would refuse, or could not bring the buyer back.
+            without: dict[str, Any] = {name: None}
+            lacking = replace(order(number + 20, method=method), **without)
+            assert provider.create(lacking).outcome is Outcome.FAILED
+
+
+def test_what_we_do_not_act_on_is_named_so_that_it_can_be_kept(stand: Stand) -> None:
+    payment_id = create(stand).payment_id
+    stand.pay(payment_id)
+    for wrong in stand.wrong(payment_id):
+        if wrong.refusal is IgnoredNotice:
+            headers, body = wrong.sent
+            with pytest.raises(IgnoredNotice) as caught:
+                stand.provider.verify(headers=headers, body=body)
+            assert caught.value.params["event"], wrong.label
 
 
 def test_an_order_is_absent_then_pending_then_captured(stand: Stand) -> None:

@@ -238,6 +238,16 @@ def notice_message(form: Mapping[bytes, bytes], *, with_cert_sn: bool = False) -
     return b"&".join(name + b"=" + value for name, value in sorted(form.items()) if name not in left_out)
 
 
+def may_be_genuine(settings: Settings, body: bytes) -> bool:
+    """Say whether a notice under a certificate that we do not hold may be Alipay's: for our app and our account, and
+    signed as long as a signature is. Nothing more can be told without the certificate.
+    """
+    form = read_form(body)
+    raw = _keys.unbase64(form.get(b"sign", b"").decode("ascii", "replace")) or b""
+    named = {name: form.get(name.encode(), b"").decode("ascii", "replace") for name in ("app_id", "seller_id")}
+    return named == {"app_id": settings.app_id, "seller_id": settings.seller_id} and len(raw) in (256, 384, 512)
+
+
 def read_notice(settings: Settings, body: bytes) -> dict[str, str]:
     """Authenticate a notice and return its fields as text.
 

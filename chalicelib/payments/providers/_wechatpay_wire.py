@@ -11,6 +11,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments.ports import BadSignature, StaleNotice, UnknownKey, UnreadableNotice
 from chalicelib.payments.providers import _keys, _wire
+from chalicelib.runtime import secrets
 from chalicelib.runtime.config import config, setting
 
 NAME = "wechatpay"
@@ -45,6 +46,8 @@ class Settings:
     sealing_serial: str = ""
     """The id of the public key to seal with and to be answered with, in public-key mode."""
     hosts: tuple[str, ...] = OFFICIAL_HOSTS
+    fetches_keys: bool = False
+    """Whether WeChat Pay's certificates are fetched by the job, into a secret of their own."""
 
 
 def settings(configuration: Mapping[str, Any], *, to_call: bool = True) -> Settings:
@@ -73,12 +76,29 @@ def settings(configuration: Mapping[str, Any], *, to_call: bool = True) -> Setti
         platform_keys=platform_keys,
         sealing_serial=sealing_serial,
         hosts=_hosts(reader),
+        fetches_keys=reader.configuration.get("fetch_platform_certificates") is True,
     )
     reader.refuse_problems()
     return result
 
 
-held = _wire.Held(NAME, settings)
+def _with_fetched(secret: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration with the certificates that the job has fetched, where it is to fetch any."""
+    if secret.get("fetch_platform_certificates") is not True:
+        return secret
+    try:
+        fetched = secrets.secret(f"payments-{NAME}-fetched").get("platform_keys")
+    except Misconfigured:  # Nobody has fetched any yet.
+        fetched = None
+    listed = secret.get("platform_keys")
+    if not isinstance(fetched, list) or not isinstance(listed, list):
+        return secret
+    known = {normalised(str(entry.get("serial", ""))) for entry in listed if isinstance(entry, dict)}
+    more = [entry for entry in fetched if normalised(str(entry["serial"])) not in known]
+    return {**secret, "platform_keys": [*listed, *more]}
+
+
+held = _wire.Held(NAME, settings, complete=_with_fetched)
 
 
 def _signing_key(reader: _wire.Reader) -> tuple[str, str]:
@@ -182,16 +202,32 @@ def authenticate(settings: Settings, headers: Mapping[str, str], body: bytes) ->
         raise BadSignature(why="unsupported signature type")
     if not _TIMESTAMP.fullmatch(timestamp):
         raise BadSignature(why="malformed timestamp")
-    key = settings.platform_keys.get(normalised(serial))
-    if key is None or not key.is_valid(clock.now()):
-        raise UnknownKey(why="signed with a key that is not configured" if key is None else "the key is not valid now")
-    if signature.startswith(PROBE):
+    if signature.startswith(PROBE):  # Before anything about its key: a probe is to be refused, and worries nobody.
         raise BadSignature(why="a probe of WeChat Pay")
+    key = settings.platform_keys.get(normalised(serial))
+    if key is None:
+        raise UnknownKey(why="signed with a key that is not configured")
     raw = _keys.unbase64(signature)
     if raw is None or not key.verify(f"{timestamp}\n{nonce_str}\n".encode() + body + b"\n", raw):
         raise BadSignature(why="wrong signature")
+    if not key.is_valid(clock.now()):
+        raise UnknownKey(why="the key is not valid now")
     if abs(clock.now().timestamp() - int(timestamp)) > WINDOW_S:
         raise StaleNotice(why="its time is outside the window")
+
+
+def may_be_genuine(settings: Settings, headers: Mapping[str, str], body: bytes) -> bool:
+    """Say whether a notice under a key that we do not hold may be WeChat Pay's: timely, and sealed with our APIv3 key.
+
+    That key only WeChat Pay and we know. Whoever repeats an old notice under an invented serial is out of time.
+    """
+    if abs(clock.now().timestamp() - int(_header(headers, "wechatpay-timestamp"))) > WINDOW_S:
+        return False
+    try:
+        open_resource(settings.apiv3_keys, _wire.strict_json(body.decode())["resource"])
+    except (ValueError, KeyError, TypeError, UnreadableNotice):
+        return False
+    return True
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

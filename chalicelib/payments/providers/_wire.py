@@ -199,8 +199,14 @@ Settings = TypeVar("Settings")
 class Held(Generic[Settings]):
     """The settings read from a secret, read anew whenever the secret is: a rotation needs no restart."""
 
-    def __init__(self, name: str, read: Callable[[Mapping[str, Any]], Settings]) -> None:
-        self._name, self._read = name, read
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[Mapping[str, Any]], Settings],
+        *,
+        complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda secret: secret,
+    ) -> None:
+        self._name, self._read, self._complete = name, read, complete
         self._held: tuple[Mapping[str, Any], Settings] | None = None
         caches.register(self.forget)
 
@@ -210,9 +216,9 @@ class Held(Generic[Settings]):
         Raises:
             Misconfigured: if the secret is missing or wrong.
         """
-        secret = secrets.secret(f"payments-{self._name}")
-        if self._held is None or self._held[0] is not secret:
-            self._held = (secret, self._read(secret))
+        told = self._complete(secrets.secret(f"payments-{self._name}"))
+        if self._held is None or (self._held[0] is not told and self._held[0] != told):
+            self._held = (told, self._read(told))
         return self._held[1]
 
     def forget(self) -> None:

@@ -329,7 +329,12 @@ class Alipay:
         if len(body) > _wire.NOTICE_CAP_BYTES:
             raise ports.UnreadableNotice(why="it is too large")
         settings = self.settings
-        fields = _alipay_wire.read_notice(settings, body)
+        try:
+            fields = _alipay_wire.read_notice(settings, body)
+        except ports.UnknownKey as unknown:
+            if not _alipay_wire.may_be_genuine(settings, body):
+                raise ports.BadSignature(why="neither signed by Alipay nor for us") from unknown
+            raise
         about = {"payment_id": fields.get("out_trade_no", ""), "notice_id": fields.get("notify_id", "")}
         if fields.get("app_id") != settings.app_id:
             ours = fields.get("seller_id") == settings.seller_id

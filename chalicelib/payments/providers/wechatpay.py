@@ -357,6 +357,16 @@ class WechatPay:
         _wechatpay_wire.authenticate(trusted, answered.headers, answered.body)
         return found
 
+    def fetch_keys(self) -> list[dict[str, str]]:
+        """Fetch the platform certificates, as the secret lists them; none where this merchant is not to fetch any.
+
+        Raises:
+            NoticeRefused: as :meth:`platform_certificates`.
+        """
+        if not self.settings.fetches_keys:
+            return []
+        return [{"serial": serial, "pem": pem} for serial, pem in sorted(self.platform_certificates().items())]
+
     # What we are told.
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> ports.Notice:
@@ -367,7 +377,7 @@ class WechatPay:
         """
         if len(body) > _wire.NOTICE_CAP_BYTES:
             raise ports.UnreadableNotice(why="it is too large")
-        _wechatpay_wire.authenticate(self.settings, ports.lower(headers), body)
+        self._authenticate(ports.lower(headers), body)
         try:
             envelope = _wire.strict_json(body.decode())
             notice_id, event = envelope["id"], envelope["event_type"]
@@ -382,6 +392,16 @@ class WechatPay:
             return self._notice(notice_id, event, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ports.UnreadableNotice(why="malformed content") from error
+
+    def _authenticate(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Authenticate a notice. A serial that we do not know is told as that only where the rest may be genuine."""
+        try:
+            _wechatpay_wire.authenticate(self.settings, headers, body)
+        except ports.UnknownKey as unknown:
+            key = self.settings.platform_keys.get(_wechatpay_wire.normalised(headers["wechatpay-serial"]))
+            if key is None and not _wechatpay_wire.may_be_genuine(self.settings, headers, body):
+                raise ports.BadSignature(why="neither signed nor sealed by WeChat Pay") from unknown
+            raise
 
     def _notice(self, notice_id: str, event: str, data: Mapping[str, Any]) -> ports.Notice:
         if event == "TRANSACTION.SUCCESS":
