@@ -93,8 +93,11 @@ def _of_number(carrier: str, number: str) -> Affair:
 def _of_case(case_id: str) -> Affair:
     from chalicelib.reconciliation import service as reconciliation
 
-    purchase_id = reconciliation.get_case(case_id).purchase_id
-    return _of_purchase(purchase_id) if purchase_id else Affair()
+    case = reconciliation.get_case(case_id)
+    for record_id in (case.purchase_id, case.subject):
+        if any(ids.is_id(prefix, record_id) for prefix in ("pur", "ord", "pay", "ref")):
+            return _of_purchase(record_id)
+    return Affair()
 
 
 def _of_stray(stray_id: str) -> Affair:

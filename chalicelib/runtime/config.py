@@ -23,8 +23,11 @@ class Config:
 
     @property
     def is_local(self) -> bool:
-        """Say whether this is a laptop or a test, where default secrets are tolerated."""
-        return self.stage == LOCAL
+        """Say whether this is a laptop or a test, where default secrets are tolerated.
+
+        A function in the cloud never is, also where somebody forgot to tell it its stage.
+        """
+        return self.stage == LOCAL and not on_lambda()
 
 
 @cache

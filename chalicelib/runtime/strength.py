@@ -18,6 +18,8 @@ from chalicelib.runtime.known_values import KNOWN
 OURS = ("http", "auth", "checkout")
 """Secrets that nobody but us has to know: drawn at random (``tools.keys``), so they must look like it."""
 
+REQUIRED = {"http": ("cursor_key",), "auth": ("signing_keys", "pepper"), "checkout": ("quote_key",)}
+
 _WORDS = {
     "", "default", "secret", "changeme", "change-me", "change_me", "password", "passwd", "test", "testing", "todo",
     "tbd", "xxx", "none", "null", "example", "sample", "dummy", "placeholder", "key", "pepper", "seed", "salt", "token",
@@ -33,10 +35,24 @@ SEED_BYTES, SEED_DISTINCT = 32, 16
 
 def weaknesses(secret: str, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the way to each text of a secret that is no good (``signing_keys[0].seed``), and why; never the text."""
+    for name in REQUIRED.get(secret, ()):
+        if not value.get(name):
+            yield name, "is missing"
+    if "signing_keys" in REQUIRED.get(secret, ()):
+        yield from _shapeless(value.get("signing_keys"))
     for path, field, text in _texts(value):
         why = _weakness(text, field, ours=secret in OURS)
         if why:
             yield path, why
+
+
+def _shapeless(entries: Any) -> Iterator[tuple[str, str]]:
+    if entries and not isinstance(entries, list):
+        yield "signing_keys", "is no list"
+        return
+    for number, entry in enumerate(entries or ()):
+        if not isinstance(entry, Mapping) or not entry.get("kid") or not entry.get("seed"):
+            yield f"signing_keys[{number}]", "is no {kid, seed}"
 
 
 def _texts(value: Any, path: str = "", field: str = "") -> Iterator[tuple[str, str, Any]]:

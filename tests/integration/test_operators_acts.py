@@ -124,15 +124,19 @@ def test_a_stray_about_the_own_purchase_is_somebody_elses(world: World) -> None:
 
 def test_a_case_about_the_own_purchase_is_somebody_elses(world: World) -> None:
     sale = world.paid()
-    case_id = reconciliation.open_case(
-        "refund_stuck", "sandbox", "2026-11-20", "ref_x", purchase_id=sale.purchase.purchase_id, said={"why": "stuck"}
-    )
+    about = {"refund_stuck": sale.purchase.purchase_id, "bill_missing": ""}
+    subject = sale.orders[0].order_id
+    cases = [
+        reconciliation.open_case(kind, "sandbox", "2026-11-20", subject, purchase_id=purchase_id, said={"why": "x"})
+        for kind, purchase_id in about.items()
+    ]
     body = {"how": "accepted", "note": "Bank says so."}
     _make(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
     own = people.token(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
-    assert told(call("POST", f"/v1/operator/cases/{case_id}/resolve", body, token=own)) == (403, "own_affair")
+    paths = [f"/v1/operator/cases/{case_id}/resolve" for case_id in cases]
+    assert [told(call("POST", path, body, token=own)) for path in paths] == [(403, "own_affair")] * 2
     _make(world.buyer.account_id, Role.BUYER)
-    assert call("POST", f"/v1/operator/cases/{case_id}/resolve", body, token=world.operator.token).status == 200
+    assert [call("POST", path, body, token=world.operator.token).status for path in paths] == [200, 200]
 
 
 @pytest.mark.parametrize("route", ACTS, ids=lambda route: route.operation_id)

@@ -87,6 +87,13 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("auth", {**AUTH, "pepper": 12345678901234567890}),
     ("auth", {**AUTH, "pepper": ["x"]}),
     ("auth", {**AUTH, "more": {"deep": [{"token": "test"}]}}),
+    ("auth", {"signing_keys": AUTH["signing_keys"]}),
+    ("auth", {"pepper": DRAWN}),
+    ("auth", {**AUTH, "signing_keys": []}),
+    ("auth", {**AUTH, "signing_keys": {"kid": "k1", "seed": SEED}}),
+    ("auth", {**AUTH, "signing_keys": [{"seed": SEED}]}),
+    ("auth", {**AUTH, "signing_keys": [SEED]}),
+    ("checkout", {}),
     ("http", {"cursor_key": "0123456789" * 4}),
     ("http", {"cursor_key": "short-Key-1"}),
     ("checkout", {"quote_key": "-" * 40}),
@@ -234,3 +241,18 @@ def test_tokens_are_not_signed_with_a_key_of_zeros(prod: None) -> None:
     put("auth", seeded(bytes(32)))
     with pytest.raises(Misconfigured):
         tokens.jwks()
+
+
+def test_a_function_that_was_told_no_stage_is_no_laptop(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BIANDAN_STAGE", raising=False)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "biandan-prod-api")
+    config.cache_clear()
+    caches.forget_all()
+    try:
+        with pytest.raises(Misconfigured, match="stands in the repository"):
+            secrets.secret("auth")
+        assert call("GET", "/docs").json["code"] == "misconfigured"
+    finally:
+        monkeypatch.undo()
+        config.cache_clear()
+        caches.forget_all()
