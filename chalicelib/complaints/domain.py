@@ -38,6 +38,10 @@ OF_GOODS = (Reason.NOT_AS_DESCRIBED, Reason.DAMAGED, Reason.WRONG_ITEM, Reason.Q
 """Reasons that only goods can have which came."""
 
 
+NEVER_CAME = (Reason.NOT_RECEIVED, Reason.MISSING_PARTS)
+"""Reasons by which units never came, whether they left or not."""
+
+
 def is_compensation(reason: Reason, *, came: int) -> bool:
     """Say whether money for it compensates for goods that came (``came`` of the line) or for no goods at all.
 
@@ -296,6 +300,10 @@ class Complaint:
     refund: Money | None = None
     refunds: int = 0
     reopened: bool = False
+    unsent: int = 0
+    """How many units of the line had not left when it was filed."""
+    given_up: int = 0
+    """How many were not to be sent any more by then."""
     fingerprint: str = ""
     version: int = 0
 

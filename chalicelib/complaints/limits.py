@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from chalicelib.complaints.domain import TooManyComplaints
 from chalicelib.runtime.config import setting
 
-DEFAULT = "line:3,day:10,month:40"
+DEFAULT = "line:3,day:40,month:120"
 """The setting ``BIANDAN_COMPLAINTS`` lists others in the same way; what it leaves out stays as it is here."""
 DAY = timedelta(days=1)
 MONTH = timedelta(days=30)

@@ -165,6 +165,8 @@ def _new(complaint_id: str, buyer: Party, order: Order, filing: Filing, intent: 
         since=now,
         turn_since=now,
         history=(Entry(now, Turn.BUYER, FILED, filing.statement.text, evidence=files),),
+        unsent=order.unsent().get(filing.line_id, 0) if order.may_be_sent else 0,
+        given_up=order.given_up().get(filing.line_id, 0),
         fingerprint=intent.fingerprint,
     )
 
@@ -392,6 +394,9 @@ def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money, *, by
     if payment_id is None:
         raise RefundRefused(why="not_paid", left=0)
     came = order.kept().get(complaint.line_id, 0)
+    most = _most(complaint, order)
+    if most is not None and amount.minor > most.minor:
+        raise RefundRefused(why="paid_back_meanwhile", left=most.minor)
     return payments.request_refund(
         work,
         purchase_id=order.purchase_id,
@@ -402,6 +407,8 @@ def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money, *, by
         cause=f"complaint#{complaint.complaint_id}#{complaint.refunds}",
         line=complaint.line_id,
         compensation=domain.is_compensation(complaint.reason, came=came),
+        left_too=complaint.reason in domain.NEVER_CAME,
+        order=order,
         about=complaint.complaint_id,
         by=by,
     )
@@ -411,7 +418,24 @@ def _check_amount(complaint: Complaint, amount: Money, *, done: bool) -> None:
     """Refuse more than is left for the line, not counting what is under way where only ``done`` refunds do."""
     order = orders.load_order(complaint.order_id)
     line = _line(order, complaint.line_id)
-    domain.check_amount(amount, line_total=line.total, order_left=payments.left_for(order, line.line_id, done=done))
+    most = payments.left_for(order, line.line_id, done=done)
+    unsent = _most(complaint, order)
+    if unsent is not None and unsent.minor < most.minor:
+        most = unsent
+    domain.check_amount(amount, line_total=line.total, order_left=most)
+
+
+def _most(complaint: Complaint, order: Order) -> Money | None:
+    """Return what may go back at most because units that were missing were paid back otherwise meanwhile.
+
+    Nobody is paid twice for the same units: what still has not left may be paid for. None where nothing was missing
+    when it was filed, nothing of it was given up since, or it is not about that.
+    """
+    line_id = complaint.line_id
+    compensation = domain.is_compensation(complaint.reason, came=order.kept().get(line_id, 0))
+    if compensation or not complaint.unsent or order.given_up().get(line_id, 0) <= complaint.given_up:
+        return None
+    return payments.worth_unsent(order, line_id)
 
 
 def _subject(complaint: Complaint) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class _ComplaintDoc(msgspec.Struct, omit_defaults=True):
     refund_minor: int | None = None
     refunds: int = 0
     reopened: bool = False
+    unsent: int = 0
+    given_up: int = 0
 
 
 class BuyerIndex(GlobalSecondaryIndex["ComplaintRow"]):
@@ -305,6 +307,8 @@ def _row(complaint: Complaint) -> ComplaintRow:
             refund_minor=complaint.refund.minor if complaint.refund else None,
             refunds=complaint.refunds,
             reopened=complaint.reopened,
+            unsent=complaint.unsent,
+            given_up=complaint.given_up,
         ),
         version=complaint.version,
     )
@@ -331,6 +335,8 @@ def _complaint(row: ComplaintRow) -> Complaint:
         refund=_money(doc.refund_minor, doc.currency),
         refunds=doc.refunds,
         reopened=doc.reopened,
+        unsent=doc.unsent,
+        given_up=doc.given_up,
         fingerprint=doc.fingerprint,
         version=int(row.version),
     )

@@ -292,6 +292,8 @@ class Order:
     """Units whose parcel turned back and that will not be sent again: a merchant looks at them before they are sold."""
     refunded_units: tuple[tuple[str, int], ...] = ()
     """Units of each line whose money went back, left or not."""
+    paid_lines: tuple[str, ...] = ()
+    """Lines whose money is all back, or on its way, however it was named."""
     refunding: tuple[tuple[str, int], ...] = ()
     """Refunds under way: the first number of each, and its minor units."""
     held_by: tuple[str, ...] = ()

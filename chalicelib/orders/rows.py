@@ -89,6 +89,7 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     never_left: tuple[tuple[str, int], ...] = ()
     came_back: tuple[tuple[str, int], ...] = ()
     refunded_units: tuple[tuple[str, int], ...] = ()
+    paid_lines: tuple[str, ...] = ()
     refunding: tuple[tuple[str, int], ...] = ()
     held_by: tuple[str, ...] = ()
     held_ms: int = 0
@@ -321,6 +322,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             never_left=order.never_left,
             came_back=order.came_back,
             refunded_units=order.refunded_units,
+            paid_lines=order.paid_lines,
             refunding=order.refunding,
             held_by=order.held_by,
             held_ms=epoch_ms_or_none(order.held_since) or 0,
@@ -372,6 +374,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         never_left=doc.never_left or _given_up_of_old(doc),
         came_back=doc.came_back,
         refunded_units=doc.refunded_units,
+        paid_lines=doc.paid_lines,
         refunding=doc.refunding,
         held_by=doc.held_by,
         held_since=from_epoch_ms_or_none(doc.held_ms),

@@ -78,6 +78,8 @@ def pay_back(order: Order, paid: PaidBack, change: Change) -> Order:
     it times out at once, which pays back what is missing (its freight).
     """
     noted = _noted(order, paid)
+    if not order.may_be_sent:
+        return noted
     unsent = order.unsent()
     wanted = dict(paid.units)
     for line_id in unsent if paid.everything else paid.lines:
@@ -92,7 +94,8 @@ def _noted(order: Order, paid: PaidBack | None) -> Order:
     for line_id, quantity in paid.units:
         units[line_id] = units.get(line_id, 0) + quantity
     refunding = (*order.refunding, (paid.refund_id, paid.amount.minor))
-    return replace(order, refunded_units=tuple(sorted(units.items())), refunding=refunding)
+    lines = tuple(sorted({*order.paid_lines, *paid.lines}))
+    return replace(order, refunded_units=tuple(sorted(units.items())), refunding=refunding, paid_lines=lines)
 
 
 def _without(order: Order, change: Change) -> Order:
@@ -162,12 +165,13 @@ def turn_back(order: Order, *, shipment_id: str, at: datetime, change: Change) -
 
 def _paid_before(order: Order, turned: Parcel) -> Order:
     """Give up the units of a parcel that turned back whose money went back while they were away."""
-    given_up, refunded = order.given_up(), dict(order.refunded_units)
-    paid = {
-        line_id: quantity if order.is_paid_back else min(quantity, refunded.get(line_id, 0) - given_up.get(line_id, 0))
-        for line_id, quantity in turned.lines
-    }
-    return give_up(order, {line_id: quantity for line_id, quantity in paid.items() if quantity > 0})
+    given_up, refunded, came = order.given_up(), dict(order.refunded_units), dict(order.came_back)
+    for line_id, quantity in turned.lines:
+        all_paid = order.is_paid_back or line_id in order.paid_lines
+        paid = quantity if all_paid else min(quantity, refunded.get(line_id, 0) - given_up.get(line_id, 0))
+        if paid > 0:
+            came[line_id] = came.get(line_id, 0) + paid
+    return replace(order, came_back=tuple(sorted(came.items())))
 
 
 # --- complaints keep an order from confirming itself ------------------------------------------------------------------

@@ -112,12 +112,13 @@ def tally(order: Order, refunds: Iterable[Refund], *, start: Tally | None = None
     return made
 
 
-def units_for(made: Tally, line: Line, amount: Money, *, unsent: int) -> int:
-    """Return how many units of a line that have not left an amount pays back: whole ones."""
+def units_for(made: Tally, line: Line, amount: Money, *, most: int) -> int:
+    """Return how many units of a line an amount pays back: whole ones, at most so many, and none twice."""
+    left = min(most, line.quantity - made.units.get(line.line_id, 0))
     units = 0
-    while units < unsent and made.worth(line, units + 1) <= amount.minor:
+    while units < left and made.worth(line, units + 1) <= amount.minor:
         units += 1
-    return min(units, line.quantity - made.units.get(line.line_id, 0))
+    return units
 
 
 def owed_for(made: Tally, wanted: Mapping[str, int]) -> tuple[int, Pairs]:

@@ -46,7 +46,8 @@ def request_refund(
     freight: bool = False,
     line: str = "",
     compensation: bool = False,
-    units: int | None = None,
+    left_too: bool = False,
+    order: Order | None = None,
     by: str = "",
     approved_by: str = "",
     about: str = "",
@@ -62,8 +63,9 @@ def request_refund(
     is written too: units that it pays back before they have left will not be sent and are in stock again.
     ``up_to``: what other refunds have left of the order and the payment, at most ``amount``; no refund ("") if nothing.
     What a dispute withholds of it is kept for an operator, who gives it back if the bank decides for us.
-    ``line``: what the amount is about. Unless it is ``compensation`` it pays back so many ``units`` of the line that
-    have not left, or as many whole ones as it is worth.
+    ``line``: what the amount is about. Unless it is ``compensation`` it pays back as many whole units of the line as it
+    is worth: those that have not left, and, with ``left_too``, others of which the buyer says that they never came.
+    ``order``: as it was read when the amount was judged; the write is refused if it has changed since.
     Losing a race against another refund is a ``ConcurrentUpdate`` of the work: read again and repeat.
 
     Raises:
@@ -78,7 +80,7 @@ def request_refund(
     for refund in story.refunds_of(payment_id):
         if refund.cause == token:
             return refund.refund_id
-    order = order_of(purchase_id, order_id)
+    order = order or order_of(purchase_id, order_id)
     if up_to:
         amount = _withholding(work, payment, order, _left(story, payment, order, amount), cause)
         if not amount:
@@ -93,7 +95,7 @@ def request_refund(
         raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
     made = tally(order, story.refunds)
     if line and not compensation:
-        lines = _unsent(made, line, amount, units)
+        lines = _units_of(made, line, amount, left_too=left_too)
     wished = bool(by) and not about
     reserved = domain.hold(payment, amount)
     why = check_way(story, payment, offline=offline, must=wished)
@@ -167,14 +169,13 @@ def _withholding(work: UnitOfWork, payment: Payment, order: Order, owed: Money, 
     return amount
 
 
-def _unsent(made: Tally, line_id: str, amount: Money, units: int | None) -> tuple[tuple[str, int], ...]:
-    """Return the units of a line that have not left and that an amount about it pays back."""
-    unsent = made.order.unsent().get(line_id, 0) if made.order.may_be_sent else 0
-    if units is not None and units > unsent:
-        raise RefundRefused(why="more_units_than_unsent", left=unsent)
-    for line in made.order.lines:
+def _units_of(made: Tally, line_id: str, amount: Money, *, left_too: bool) -> tuple[tuple[str, int], ...]:
+    """Return the units of a line that an amount about it pays back."""
+    order = made.order
+    unsent = order.unsent().get(line_id, 0) if order.may_be_sent else 0
+    for line in order.lines:
         if line.line_id == line_id:
-            count = units if units is not None else units_for(made, line, amount, unsent=unsent)
+            count = units_for(made, line, amount, most=line.quantity if left_too else unsent)
             return ((line_id, count),) if count else ()
     return ()
 
@@ -314,6 +315,14 @@ def _left(story: Story, payment: Payment, order: Order, wanted: Money) -> Money:
     captured = payment.captured.minor if payment.captured else 0
     left = min(wanted.minor, captured - payment.reserved, order.total.minor - _taken(story, order.order_id))
     return Money(max(0, left), wanted.currency)
+
+
+def worth_unsent(order: Order, line_id: str) -> Money:
+    """Return what the units of a line that have not left were charged, of those that were not paid back."""
+    made = tally(order, store.load_story(order.purchase_id).refunds)
+    unsent = order.unsent().get(line_id, 0) if order.may_be_sent else 0
+    found = [made.worth(line, unsent) for line in order.lines if line.line_id == line_id]
+    return Money(sum(found), order.total.currency)
 
 
 def left_for(order: Order, line_id: str, *, done: bool = False) -> Money:

@@ -53,7 +53,14 @@ from chalicelib.payments.offers import Offer, offers
 from chalicelib.payments.offline import pay as pay_offline
 from chalicelib.payments.offline import withhold as withhold_refund
 from chalicelib.payments.offline_rules import OfflinePayment
-from chalicelib.payments.refund_requests import approval_limit, left_for, request_refund, request_rest, retry_refund
+from chalicelib.payments.refund_requests import (
+    approval_limit,
+    left_for,
+    request_refund,
+    request_rest,
+    retry_refund,
+    worth_unsent,
+)
 from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.starts import Wanted, start_payment
@@ -146,6 +153,7 @@ __all__ = [
     "take_unknown",
     "timeline",
     "withhold_refund",
+    "worth_unsent",
 ]
 
 

@@ -102,7 +102,7 @@ def test_at_one_moment_no_more_are_filed_than_may_be(till: Till, monkeypatch: py
 
 def test_what_the_setting_leaves_out_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIANDAN_COMPLAINTS", "day:5,nonsense:9,month:x")
-    assert limits.limits() == limits.Limits(line=3, day=5, month=40)
+    assert limits.limits() == limits.Limits(line=3, day=5, month=120)
 
 
 def test_an_order_whose_row_does_not_count_yet_is_read(till: Till) -> None:

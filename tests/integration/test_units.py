@@ -264,6 +264,65 @@ def test_an_offer_that_was_overtaken_by_a_refund_of_the_line_goes_to_an_operator
     assert world.back() == 4 * UNIT
 
 
+def test_a_complaint_about_what_was_missing_pays_for_nothing_that_was_paid_back_meanwhile(world: World) -> None:
+    world.buys(5).shipped(3)
+    world.days(14.9)
+    complaint_id = world.filed()
+    assert world.offer(complaint_id, 2 * UNIT).status == 200
+    world.days(0.2)
+    assert (world.seen()["status"], world.back()) == ("shipped", 2 * UNIT)
+
+    answer = world.buyer.post(f"/v1/complaints/{complaint_id}/accept")
+    assert (answer.status, answer.json["status"]) == (200, "escalated")
+    body = {"decision": "refund", "amount": {"minor": 2 * UNIT, "currency": "CNY"}, "text": "Decided."}
+    decided = world.operate(f"/v1/operator/complaints/{complaint_id}/decision", body)
+    assert (decided.status, decided.json["code"], decided.json["most_minor"]) == (409, "amount_too_large", 0)
+    assert world.back() == 2 * UNIT
+
+
+def test_what_is_still_missing_may_be_paid_for_by_a_complaint(world: World) -> None:
+    world.buys(5).shipped(3)
+    complaint_id = world.filed()
+    world.refund_units(1)
+    too_much = world.offer(complaint_id, 2 * UNIT)
+    assert (too_much.status, too_much.json["most_minor"]) == (409, UNIT)
+    assert world.offer(complaint_id, UNIT).status == 200
+    assert world.buyer.post(f"/v1/complaints/{complaint_id}/accept").json["status"] == "refunding"
+    world.till.settle()
+    assert (world.seen()["status"], world.back(), world.available()) == ("shipped", 2 * UNIT, STOCK - 3)
+
+
+def test_goods_that_left_and_never_came_may_be_paid_for_by_a_complaint(world: World) -> None:
+    world.buys(5).shipped(5).complained(3 * UNIT)
+    assert (world.back(), world.available(), world.seen()["given_up"]) == (3 * UNIT, STOCK - 5, {})
+    turned(world)  # The lost parcel comes back: three of its five are paid for.
+    assert (world.seen()["given_up"], world.order().unshipped()) == ({"1": 3}, {"1": 2})
+    world.days(16)
+    assert (world.seen()["status"], world.back()) == ("cancelled", 5 * UNIT + FREIGHT)
+    assert world.available() == STOCK - 5
+
+
+def test_a_line_that_is_paid_back_and_turns_back_is_not_sent_again(world: World) -> None:
+    world.buys(5).shipped(5).complained(5 * UNIT, "damaged")
+    turned(world)
+    assert (world.to_ship(), world.ship(1).status) == ([], 409)
+    world.days(0.1)
+    assert (world.seen()["status"], world.back()) == ("cancelled", 5 * UNIT + FREIGHT)
+    assert world.available() == STOCK - 5
+
+
+def test_a_refund_of_an_order_that_was_cancelled_of_old_gives_nothing_back_to_stock_again(world: World) -> None:
+    world.buys(5)
+    row, _ = rows.order_rows(world.order())
+    row.status, row.stock = "cancelled", "released"  # As rows stand that were written before units were kept.
+    with UnitOfWork() as work:
+        work.save(row)
+    before = world.available()
+    assert world.refund_units(2).status == 201
+    assert world.refund_amount(3 * UNIT + FREIGHT).status == 201
+    assert (world.back(), world.available()) == (5 * UNIT + FREIGHT, before)
+
+
 # --- an order that ends -----------------------------------------------------------------------------------------------
 
 

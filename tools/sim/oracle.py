@@ -350,7 +350,7 @@ class Oracle:
             buyer_id=new["buyer_id"]["S"],
             merchant_id=new["merchant_id"]["S"],
         )
-        self.units.complained(complaint_id, doc["line_id"], doc["reason"])
+        self.units.complained(complaint_id, doc["order_id"], doc["line_id"], doc["reason"])
 
     def _stock_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}

@@ -100,6 +100,8 @@ class Units:
         self.orders: dict[str, OrderUnits] = {}
         self.complaints: dict[str, tuple[str, str]] = {}
         """Complaint -> the line it is about, and its reason."""
+        self.missing: dict[str, tuple[int, int]] = {}
+        """Complaint -> how many units of its line might still have left when it was filed, and how many were paid."""
         self._dirty: dict[str, Mapping[str, Any]] = {}
         self._asked: list[RefundAsked] = []
 
@@ -119,9 +121,11 @@ class Units:
         order.total = total
         self._dirty[order_id] = {"status": status, "doc": doc}
 
-    def complained(self, complaint_id: str, line_id: str, reason: str) -> None:
+    def complained(self, complaint_id: str, order_id: str, line_id: str, reason: str) -> None:
         """Take a complaint."""
         self.complaints[complaint_id] = (line_id, reason)
+        order = self.orders[order_id]
+        self.missing.setdefault(complaint_id, (order.open(line_id), order.unsent_paid.get(line_id, 0)))
 
     def asked(self, refund: RefundAsked) -> None:
         """Take a refund that was asked for."""
@@ -166,7 +170,7 @@ class Units:
                 yield from self._by_itself(order, doc["reason"], amount)
             self._close(order)
         elif doc.get("about") in self.complaints:
-            self._by_complaint(order, *self.complaints[doc["about"]], lines, amount)
+            yield from self._by_complaint(order, doc["about"], lines, amount)
         elif lines or doc.get("freight"):
             for line_id, quantity in lines.items():
                 order.money[line_id] = order.money.get(line_id, 0) + order.worth(line_id, quantity)
@@ -204,16 +208,22 @@ class Units:
             order.counted[line_id] = order.counted.get(line_id, 0) + units
             order.unsent_paid[line_id] = order.unsent_paid.get(line_id, 0) + order.open(line_id)
 
-    def _by_complaint(self, order: OrderUnits, line_id: str, reason: str, said: Mapping[str, int], amount: int) -> None:
+    def _by_complaint(
+        self, order: OrderUnits, complaint_id: str, said: Mapping[str, int], amount: int
+    ) -> Iterator[str]:
+        line_id, reason = self.complaints[complaint_id]
+        missing, paid = self.missing[complaint_id]
         order.money[line_id] = order.money.get(line_id, 0) + amount
         came = order.away.get(line_id, 0) > 0
         if reason in OF_PEOPLE or (reason in OF_GOODS and came):
             return  # Compensation: the goods stay where they are.
+        if missing and order.unsent_paid.get(line_id, 0) > paid and amount > order.worth(line_id, order.open(line_id)):
+            yield f"{amount} for {complaint_id}, whose missing units were paid back meanwhile"
         units = said.get(line_id, 0)
         while not said and units < order.open(line_id) and order.worth(line_id, units + 1) <= amount:
             units += 1
         order.spare[line_id] = order.spare.get(line_id, 0) + amount - order.worth(line_id, units)
-        self._unsent(order, line_id, units)
+        self._unsent(order, line_id, min(units, order.open(line_id)))
         order.counted[line_id] = order.counted.get(line_id, 0) + units
 
     @staticmethod
@@ -235,7 +245,9 @@ class Units:
                     away[line_id] = away.get(line_id, 0) + quantity
                 elif parcel[0] not in order.turned:  # What was paid back while it was away is not sent again.
                     paid = order.counted.get(line_id, 0) - order.unsent_paid.get(line_id, 0)
-                    gone = quantity if order.paid >= order.total else min(quantity, paid)
+                    line = order.lines[line_id]
+                    all_paid = order.paid >= order.total or 0 < line.charged <= order.money.get(line_id, 0)
+                    gone = quantity if all_paid else min(quantity, paid)
                     self._unsent(order, line_id, max(0, gone))
             if turned_back:
                 turned.append(parcel[0])
@@ -268,12 +280,12 @@ class Units:
 
     def save(self) -> Any:
         """Return what :meth:`restore` takes back."""
-        return {key: _copied(order) for key, order in self.orders.items()}, dict(self.complaints)
+        return {key: _copied(order) for key, order in self.orders.items()}, dict(self.complaints), dict(self.missing)
 
     def restore(self, saved: Any) -> None:
         """Go back to a saved state."""
         self.orders = {key: _copied(order) for key, order in saved[0].items()}
-        self.complaints = dict(saved[1])
+        self.complaints, self.missing = dict(saved[1]), dict(saved[2])
         self._dirty.clear()
         self._asked.clear()
 
