@@ -97,7 +97,7 @@ def _played(seeds: list[int], steps: int, workers: int, provider: str) -> Iterat
 
 def waited(longest_s: dict[str, float], waits: dict[str, int]) -> dict[str, Any]:
     """Return the longest waits as the line of JSON says them, and how many were measured."""
-    kinds = ("late_refund", "stock_back", "unknown")
+    kinds = ("late_refund", "stock_back", "found", "unknown")
     told: dict[str, Any] = {f"{kind}_s_max": round(longest_s.get(kind, 0.0), 1) for kind in kinds}
     troubled = ("late_refund_after_trouble", "stock_back_after_trouble")
     told |= {f"{kind}_s_max": round(longest_s.get(kind, 0.0), 1) for kind in troubled}

@@ -28,7 +28,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
-from tools.sim import audit
+from tools.sim import audit, strangers
 from tools.sim.bank import BOUNCING
 from tools.sim.complaining import Complaining
 from tools.sim.http import Answer
@@ -411,6 +411,51 @@ class Cast:
             self.world.oracle.paid_when_closed.add(number)
             self.world.say(f"the buyer pays {number}, which is closed")
             self.world.sandbox.pay_closed(number)
+
+    def pay_unheard(self) -> None:
+        """Pay an attempt of which no notice will ever come: only asking finds it."""
+        sale = self.sale(lambda one: bool(self._pending(one)))
+        pending = [number for number in self._pending(sale) if sale.payments[number].status in OPEN] if sale else []
+        if not pending:
+            return
+        number = self.rng.choice(pending)
+        self.world.faults.count("paid_unheard")
+        self.world.totals.steps += 1
+        self.world.sandbox.steer(number, notify=False)
+        self.world.say(f"the buyer pays {number}, and nobody tells")
+        self.world.bank.pay(number)
+
+    def pay_unheard_in_service(self) -> None:
+        """Wait at an open cashier while everything works, then pay: nobody tells, at whatever age of the attempt."""
+        minutes = [self.rng.choice((1, 2, 4, 8, 15))]
+        until_s = self.world.now_s() + 60 * minutes[0] + 200
+
+        def waits(sale: Sale) -> bool:
+            return sale.status == "awaiting_payment" and sale.due_at_s > until_s and bool(self._pending(sale))
+
+        found = [sale for sale in list(self.world.oracle.sales.values())[-RECENT:] if waits(sale)]
+        if not found:
+            return
+        chosen = self.rng.choice(found)
+
+        def each_minute() -> None:
+            minutes[0] -= 1
+            if minutes[0] == 0:
+                self.focus, before = chosen, self.focus
+                self.pay_unheard()
+                self.focus = before
+
+        self.world.serve(60 * minutes[0] + 190, each_minute=each_minute)
+
+    def pay_as_stranger(self) -> None:
+        """Pay the provider under a number that is none of ours; we are told, perhaps more than once."""
+        self._serial += 1
+        self.world.faults.count("strangers_money")
+        self.world.totals.steps += 1
+        number = f"{strangers.PREFIX}{self._serial:06d}"
+        self.world.sandbox.steer(number, duplicates=self.rng.choice((1, 1, 3)))
+        strangers.pay(self.world.sandbox, self._serial, self.rng.choice((1, 1999, 50000)))
+        self.world.say(f"a stranger pays {number}")
 
     def cancel_purchase(self) -> None:
         """Call a purchase off."""
@@ -834,8 +879,11 @@ class Cast:
 
     def _meanwhile(self) -> None:
         """What people do while everything works."""
-        actions = (self.pay, self.pay, self.pay_closed, self.shop, self.start_payment, self.settle_refund, self.operate)
-        if self.rng.random() < 0.5:
+        actions = (
+            *(self.pay, self.pay, self.pay_unheard, self.pay_unheard, self.pay_closed),
+            *(self.shop, self.start_payment, self.settle_refund, self.operate),
+        )
+        if self.rng.random() < 0.6:
             self.rng.choice(actions)()
 
     def storm(self) -> None:
@@ -875,6 +923,7 @@ class Cast:
                 ("start payment", 14, self.start_payment),
                 ("pay", 14, self.pay),
                 ("pay closed", 1, self.pay_closed),
+                ("stranger", 0.5 if self.world.bank.name == "sandbox" else 0, self.pay_as_stranger),
                 ("cancel purchase", 2, self.cancel_purchase),
                 ("cancel order", 3, self.cancel_order),
                 ("confirm", 2, self.confirm),
@@ -893,6 +942,7 @@ class Cast:
                 ("complain", 8, self.complaining.act),
                 ("time", 14, self.pass_time),
                 ("service", 0.8, self.be_served),
+                ("unheard", 0.8, self.pay_unheard_in_service),
                 ("sweep", 8, self.world.sweep),
                 ("old message", 1.5, self.redeliver_old),
                 ("storm", 0.6, self.storm),
@@ -911,7 +961,7 @@ class Cast:
         sales = list(self.world.oracle.sales.values())[-RECENT:]
         self.focus = self.rng.choice(sales) if sales else None
         works = [self.pick() for _ in range(self.rng.choice((2, 2, 3)))]
-        self.world.together([(name, action) for name, action in works if name not in ("time", "service")])
+        self.world.together([(name, action) for name, action in works if name not in ("time", "service", "unheard")])
         self.focus = None
 
     def wind_up(self) -> None:

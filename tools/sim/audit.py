@@ -14,6 +14,7 @@ import msgspec
 from chalicelib.payments import service as payments
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.runtime import names
+from tools.sim import strangers
 
 if TYPE_CHECKING:
     from tools.sim.world import World
@@ -87,6 +88,10 @@ def _day(world: World, day: date) -> list[dict[str, Any]]:
 
 def _judge(world: World, day: date, line: dict[str, Any]) -> None:
     finding, said = line["finding"], line.get("line") or {}
+    if said.get("payment_id", "").startswith(strangers.PREFIX):
+        if finding != "missing_here" or not line.get("case_id"):
+            world.oracle.broken("reconciliation", f"{day}: money of nobody's is {finding}, and no case", line["key"])
+        return
     by_console = bool(said) and said["kind"] == "refund" and not line["key"].startswith("ref_")
     booked = {said.get("refund_id"), said.get("provider_refund_id")} & set(_adopted(world))
     if finding == "match" and (not by_console or booked):

@@ -123,6 +123,34 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
     return patch.object(api, "queues", Careless)
 
 
+@mutant("a silent attempt is asked about with a long back-off")
+def _ask_seldom() -> AbstractContextManager[Any]:
+    from datetime import timedelta
+
+    from chalicelib.payments import polling
+
+    return patch.object(polling, "EVERY", timedelta(seconds=300))
+
+
+@mutant("a notice of an unknown number is dropped")
+def _drop_unknown() -> AbstractContextManager[Any]:
+    from chalicelib.payments import service
+
+    return patch.object(service, "take_unknown", lambda _notice: None)
+
+
+@mutant("money of nobody's is booked at every notice")
+def _book_strays_twice() -> AbstractContextManager[Any]:
+    from chalicelib.payments import stray_rules
+
+    real, count = stray_rules.stray_id, iter(range(10**6))
+
+    def stray_id(provider: str, number: str, _transaction_id: str = "") -> str:
+        return real(provider, number, str(next(count)))
+
+    return patch.object(stray_rules, "stray_id", stray_id)
+
+
 @mutant("a capture is booked at every notice")
 def _capture_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import clock, ids

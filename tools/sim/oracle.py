@@ -21,7 +21,9 @@ from chalicelib.logistics.domain import PARCEL, WATCH
 from chalicelib.orders.domain import ORDER, PURCHASE
 from chalicelib.payments.dispute_rules import DISPUTE
 from chalicelib.payments.domain import PAYMENT, REFUND
+from chalicelib.payments.stray_rules import STRAY
 from chalicelib.runtime import names
+from tools.sim import strangers
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.storage import Params, Table
@@ -180,6 +182,7 @@ class Oracle:
         """Refunds that came back at the provider and of which, perhaps, only its bill tells."""
         self.complaints: dict[str, ComplaintSeen] = {}
         self.units = Units()
+        self.strangers = strangers.Strangers()
         self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
         self._quotes: dict[str, str] = {}
         self._dirty_stock: set[str] = set()
@@ -373,8 +376,16 @@ class Oracle:
         record_id = item["id"]["S"]
         if record_id.startswith("alone#"):
             return  # What an operator gave back alone on a day.
+        if record_id.startswith("str_"):
+            self._move(STRAY, old, new, record_id)
+            self.strangers.seen(item)
+        else:
+            self._record_row(record_id, old, new)
+
+    def _record_row(self, record_id: str, old: Item | None, new: Item | None) -> None:
+        item = new or old or {}
         sale = self._sale(item["purchase_id"]["S"])
-        kind = record_id.split("_")[0]
+        kind = record_id.split("_", maxsplit=1)[0]
         if kind == "apr":
             return
         if kind == "qua" and new is not None:
@@ -415,6 +426,9 @@ class Oracle:
 
     def _ledger_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
+        if item["purchase_id"]["S"].startswith("str_") and new is not None:
+            self.strangers.posted(_decode(new["postings"]["S"]))
+            return
         sale = self._sale(item["purchase_id"]["S"])
         if old is not None or new is None:
             self.broken("ledger", "an entry was changed", item["id"]["S"])
@@ -631,6 +645,8 @@ class Oracle:
                 self.broken("at the end", problem, sale.purchase_id)
         for problem in self._books_problems():
             self.broken("the books", problem)
+        for problem in self.strangers.problems(strangers.told_of(self._bank.stand_in)):
+            self.broken("money of nobody's", problem)
         for queue, reason, body in dead:
             self.broken("dead letters", f"{queue}: {reason or 'too many receives'}: {body[:160]}", _subject(body))
 
@@ -709,8 +725,8 @@ class Oracle:
         """Compare the provider's books with the clearing account of our ledger, to the minor unit."""
         account = f"clearing:{self._bank.name}"
         ours: dict[str, int] = {}
-        for sale in self.sales.values():
-            for (name, currency), minor in sale.ledger.items():
+        for books in (self.strangers.ledger, *(sale.ledger for sale in self.sales.values())):
+            for (name, currency), minor in books.items():
                 if name == account:
                     ours[currency] = ours.get(currency, 0) + minor
                 elif name.startswith("clearing:") and minor:
@@ -739,7 +755,7 @@ class Oracle:
             dict(self.intents),
             set(self.paid_when_closed),
             set(self.console_refunds),
-            (dict(self.complaints), self.units.save()),
+            (dict(self.complaints), self.units.save(), self.strangers.save()),
             dict(self._quotes),
             self._known_refunds,
             set(self.shown),
@@ -756,6 +772,7 @@ class Oracle:
         self.paid_when_closed, self.console_refunds = set(saved[5]), set(saved[6])
         self.complaints = dict(saved[7][0])
         self.units.restore(saved[7][1])
+        self.strangers.restore(saved[7][2])
         self._quotes, self._known_refunds = dict(saved[8]), saved[9]
         self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
         self._dirty_sales.clear()

@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tools.sim.bank import Bank
-from tools.sim.oracle import HOLDING, OPEN, Oracle, PaymentSeen, RefundSeen
+from tools.sim.oracle import HOLDING, OPEN, Oracle, PaymentSeen, RefundSeen, Sale
 
 PROMPT_S = 60.0
 """Surplus money is on its way back, stock of an expired purchase is free: P4 and P7."""
+FOUND_S = 120.0
+"""A payment is known, however many of its notices are lost and however old its attempt is."""
 UNKNOWN_S = 600.0
 """Nothing stays unknown for longer, counted from when it could be asked."""
 _PROMISES = {"late_refund": "P4 by the clock", "stock_back": "P7 by the clock", "unknown": "P4 by the clock"}
+_PROMISES["found"] = "P4 by asking"
 _WORDS = {
     "late_refund": "money we know of was not on its way back",
     "stock_back": "the stock of an expired purchase was not free",
     "unknown": "our record was behind the provider's",
+    "found": "nobody had found a payment",
 }
 
 UNDER_WAY = ("requested", "pending")
@@ -126,7 +130,7 @@ class Stopwatches:
 
     def _judge(self, key: Key, watch: Watch) -> None:
         kind, subject = key
-        limit_s = UNKNOWN_S if watch.troubled or kind == "unknown" else PROMPT_S
+        limit_s = UNKNOWN_S if watch.troubled or kind == "unknown" else FOUND_S if kind == "found" else PROMPT_S
         if watch.served_s > limit_s and key not in self._broken:
             self._broken.add(key)
             why = " after the trouble was over" if watch.troubled else ""
@@ -162,15 +166,22 @@ class Stopwatches:
         for sale in self._oracle.sales.values():
             if sale.status == "awaiting_payment" and 0 < sale.due_at_s <= now_s + seconds:
                 yield ("stock_back", sale.purchase_id), now_s + seconds - max(now_s, sale.due_at_s)
-            for payment_id, payment in sale.payments.items():
-                if payment.status in OPEN and self._is_behind(payment_id, payment):
-                    yield ("unknown", payment_id), seconds
+            for kind, payment_id in self._open_ones(sale, now_s):
+                yield (kind, payment_id), seconds
             for refund_id, refund in sale.refunds.items():
                 if refund.status in UNDER_WAY and self._refund_is_behind(refund_id, refund):
                     yield ("unknown", refund_id), seconds
 
         for record_id in self._lagging():
             yield ("unknown", record_id), seconds
+
+    def _open_ones(self, sale: Sale, now_s: float) -> Iterator[Key]:
+        """Yield the open attempts that the provider knows more of, and those of them that somebody has paid."""
+        for payment_id, payment in sale.payments.items():
+            if payment.status in OPEN and self._is_behind(payment_id, payment):
+                yield "unknown", payment_id
+                if self._is_paid(payment_id) and now_s < sale.due_at_s:
+                    yield "found", payment_id
 
     def _lagging(self) -> list[str]:
         """Return those of which we were told something that our record does not say yet; forget the others."""
@@ -203,6 +214,10 @@ class Stopwatches:
     def _is_behind(self, payment_id: str, payment: PaymentSeen) -> bool:
         there = self._bank.order(payment_id)
         return there is not None and (there.state != "pending" or payment.status == "started")
+
+    def _is_paid(self, payment_id: str) -> bool:
+        there = self._bank.order(payment_id)
+        return there is not None and there.state == "paid"
 
     def _refund_is_behind(self, refund_id: str, refund: RefundSeen) -> bool:
         there = self._bank.refund(refund_id)
