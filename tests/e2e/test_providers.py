@@ -144,10 +144,12 @@ def _refused(**steering: bool) -> Scenario:
         c.stand.pay(payment_id)
         yield NOW
         c.is_untouched()
-        assert set(c.answers(payment_id)) == {c.way.refused}
+        # A key that we do not hold may be the provider's new one, where it can be told: the notice is to come again.
+        answer = 503 if steering.get("unknown_key") and c.way.name == "wechatpay" else c.way.refused
+        assert set(c.answers(payment_id)) == {answer}
         yield CHASED  # Asking finds the truth.
         c.is_paid()
-        assert set(c.answers(payment_id)) == {c.way.refused}
+        assert set(c.answers(payment_id)) == {answer}
         assert c.doubts == []
 
     return refused
