@@ -590,3 +590,20 @@ def test_nothing_secret_travels_in_events(world: World) -> None:
     assert seen
     assert not [body for body in seen if "1234" in body.replace(NUMBER, "") or "王" in body]
     assert queues.url(names.queue_name("logistics"))
+
+
+@pytest.mark.parametrize("stages", [("refused",), ("returning",), ("in_transit", "refused", "returning", "returned")])
+def test_a_parcel_that_turns_back_does_not_complete_its_order(world: World, noon: Any, stages: tuple[str, ...]) -> None:
+    both = [{"line_id": "1", "quantity": 2}, {"line_id": "2", "quantity": 1}]
+    assert world.ship(lines=both).status == 201
+    world.pump.drain()
+    for stage in stages:
+        noon.advance(timedelta(hours=3))
+        world.hub.advance(NUMBER, stage)
+        world.pump.drain()
+
+    order = world.now_order()
+    assert order.status is OrderStatus.TURNED_BACK
+    assert order.unshipped() == {"1": 2, "2": 1}
+    assert [entry.status for entry in order.history].count("turned_back") == 1
+    assert order.due_at == order.since + timedelta(days=15)
