@@ -536,4 +536,5 @@ SIGN_IN_BY_IDENTITY = Limit("sign-in.identity", attempts=50, window_s=600)
 SIGN_IN_BY_DEVICE = Limit("sign-in.device", attempts=10, window_s=600)
 FAILED_BY_NETWORK = Limit("sign-in.network", attempts=100, window_s=600)
 REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
-REGISTER_BY_SOURCE = Limit("register.source", attempts=30, window_s=600)
+REGISTER_BY_SOURCE = Limit("register.source", attempts=200, window_s=600)
+"""Each makes an account or a hash, so there is an end; but a campus registers from one address on the day of a sale."""

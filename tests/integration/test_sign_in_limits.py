@@ -71,6 +71,14 @@ def test_a_hundred_invented_names_lock_nobody_out_behind_the_same_address(victim
     assert [attempt("bob@example.com", WRONG, ELSEWHERE) for _ in range(10)] == ["wrong"] * 10
 
 
+def test_a_hundred_invented_registrations_keep_nobody_from_registering(cloud: str, noon: clock.Fixed) -> None:
+    for number in range(100):
+        who = f"invented{number}@example.com"
+        service.register(who, RIGHT, intent=system_intent(who), source_ip=CAFE)
+    account, _ = service.register("ada@example.com", RIGHT, intent=system_intent("ada"), source_ip=CAFE)
+    assert account.email == "ada@example.com"
+
+
 @pytest.mark.parametrize(
     ("one", "same", "other"),
     [
