@@ -49,6 +49,7 @@ def fresh_process_state() -> Iterator[None]:
     yield
     clock.install(None)
     ids.install_entropy(None)
+    os.environ.pop("BIANDAN_COMPLAINTS", None)  # What ``tests.entries`` widened.
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ request. A route without an entry fails the tests: whoever adds one says here wh
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -57,6 +58,7 @@ class Ask:
 
     def send(self, route: Route, token: str | None, *, key: str | None = None) -> Answer:
         """Make the call."""
+        of_few_accounts()
         path = route.path
         for name, value in self.ids.items():
             path = path.replace("{" + name + "}", quote(value, safe=""))
@@ -73,6 +75,11 @@ class Ask:
         if name in self.body_ids:
             return replace(self, body={**self.body, name: value})
         return replace(self, ids={**self.ids, name: value})
+
+
+def of_few_accounts() -> None:
+    """Let the few accounts of a world file what a whole module asks for; ``conftest`` ends it with each test."""
+    os.environ.setdefault("BIANDAN_COMPLAINTS", "day:100000,month:100000")
 
 
 def ghost(real: str) -> str:
@@ -184,6 +191,7 @@ class World:
 
     def filed(self, **more: Any) -> str:
         """File a complaint."""
+        of_few_accounts()
         body = {"order_id": self.order(), "line_id": "1", "reason": "damaged", "text": "Broken.", **more}
         answer = self.buyer.post("/v1/complaints", body)
         assert answer.status == 201, answer.body

@@ -16,7 +16,7 @@ from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
 from chalicelib.payments.service import Happening, Offer, Resolved, Settled
 from chalicelib.payments.stray_rules import Stray
-from chalicelib.runtime.schema import Count, Id, MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Count, Id, Moment, MoneyView, PageQuery, Schema, Timestamp
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
 
@@ -467,7 +467,7 @@ class PayOffline(Schema):
     """How an owed refund was paid: what it is found by at the bank, and when."""
 
     reference: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._/\-]{3,63}$")]
-    paid_at: Timestamp
+    paid_at: Moment
     note: Annotated[str, Field(max_length=300)] = ""
 
     def payment(self, by: str) -> OfflinePayment:

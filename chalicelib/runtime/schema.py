@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from chalicelib.kernel.money import CURRENCIES, Money
 
@@ -24,6 +25,17 @@ def _rfc3339(moment: datetime) -> str:
 
 Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
 """RFC 3339 in UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value)):
+        return value
+    raise ValueError("send it as RFC 3339 text")
+
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
+Moment = Annotated[datetime, BeforeValidator(_written), PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+"""A time that somebody sends, as text: a number would be a guess at its unit."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2,3})?$", max_length=32)]
 """A prefixed id."""
