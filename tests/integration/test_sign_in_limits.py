@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -9,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from chalicelib.auth import devices, domain, passwords, service
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import Throttled
 from chalicelib.runtime.intents import system_intent
 from tests.http import call
@@ -19,11 +20,13 @@ HOME, CAFE, ELSEWHERE = "192.0.2.1", "198.51.100.7", "203.0.113.9"
 
 
 @pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what is tested here, and hundreds of them are made."""
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Not what is tested here, and hundreds of them are made. Who signs in is named in a context that ends here."""
     monkeypatch.setattr(passwords, "hashed", lambda password: f"cheap {password}")
     monkeypatch.setattr(passwords, "matches", lambda encoded, password: encoded == f"cheap {password}")
     monkeypatch.setattr(passwords, "outdated", lambda encoded: False)
+    with context.use(context.Context()):
+        yield
 
 
 @pytest.fixture
