@@ -10,13 +10,14 @@ from typing import Final
 from chalicelib.catalog.csvfile import Group, Line
 from chalicelib.catalog.csvreasons import Finding, finding, note
 from chalicelib.catalog.domain import Product
+from chalicelib.kernel import links
 from chalicelib.kernel.money import CURRENCIES, MINOR_DIGITS, Money
 
 MAX_GRAMS: Final = 10_000_000
 _BOOLEANS: Final = {"": None, "true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
 _BOOLEANS.update({"是": True, "否": False})
 _POLICIES: Final = {"": False, "deny": False, "continue": True}
-_PICTURE: Final = re.compile(r"https?://[^\s\"'<>]+|/[^\s\"'<>/][^\s\"'<>]*")
+_PICTURE: Final = re.compile(links.ADDRESS_OR_PATH)
 _PICTURE_CHARS: Final = 500
 _PRICE: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,4}))?")
 _WEIGHT: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})[ \u00a0]?([a-z\u4e00-\u9fff]{0,8})")
@@ -140,7 +141,7 @@ class Reader:
 
     def picture(self, line: Line, column: str) -> str | None:
         """Return a picture's address."""
-        text = line.get(column)
+        text = links.with_scheme(line.get(column))
         if not text:
             return None
         if len(text) > _PICTURE_CHARS:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from chalicelib.catalog.words import TOKENS_OF_A_PRODUCT, tokens
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, NotFound, ShopError
 from chalicelib.kernel.machine import StateMachine
@@ -327,7 +328,7 @@ def create(
 
 
 def change(product: Product, draft: Draft) -> Product:
-    """Return the product as the merchant wants it, one revision on.
+    """Return the product as the merchant wants it, one revision on; the very product if that is how it is.
 
     Raises:
         BadProduct: if it breaks a rule.
@@ -353,10 +354,13 @@ def change(product: Product, draft: Draft) -> Product:
         specifications=product.specifications if draft.specifications is None else draft.specifications,
         pictures=pictures,
         labels=_labels(product.labels, draft),
-        revision=product.revision + 1,
     )
+    if changed == product and product.revision:
+        return product  # Nobody needs to hear of it, and an If-Match that was good stays good.
     _check(changed)
-    return changed
+    if changed.titles != product.titles:
+        _check_words(changed.titles)
+    return replace(changed, revision=product.revision + 1)
 
 
 def _texts(texts: Texts) -> dict[str, str]:
@@ -436,6 +440,17 @@ def _check(product: Product) -> None:
         raise _refuse("tags_too_long", "tags", "All tags together are too long.", "标签总长度过长。")
     if sum(len(text.encode()) for text in product.description.values()) > DESCRIPTION_CAP:
         raise _description_too_long()
+
+
+def _check_words(titles: Texts) -> None:
+    found = len(tokens(titles.values()))
+    if found > TOKENS_OF_A_PRODUCT:
+        raise _refuse(
+            "too_many_words",
+            "titles",
+            f"The titles hold {found} words and characters to search by, more than {TOKENS_OF_A_PRODUCT}.",
+            f"标题包含 {found} 个检索词，超过上限 {TOKENS_OF_A_PRODUCT} 个，请缩短。",
+        )
 
 
 def _check_options(product: Product) -> None:

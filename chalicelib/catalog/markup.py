@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from typing import Final
 
+from chalicelib.kernel import links
+
 DEPTH: Final = 60
 """Tags in tags. More is left out."""
 ATTRIBUTES_CHARS: Final = 4_000
@@ -59,8 +61,9 @@ _TOKEN: Final = re.compile(
 )
 """A comment (one that never ends takes the rest with it, as in a browser), a declaration, a tag, or no tag at all. No
 alternative looks past the next ``<`` (a comment's search goes on where it ended), so the whole text is read once."""
-_AUTHORITY: Final = re.compile(r"https?://[^/?#@\s]*[^/?#@\s.:](?:[/?#]|\Z)", re.IGNORECASE)
-_NOT_IN_LINKS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+_ADDRESS: Final = re.compile(links.ADDRESS_OR_PATH)
+_ESCAPED: Final = ((" ", "%20"), ('"', "%22"), ("'", "%27"), ("<", "%3C"), (">", "%3E"), ("`", "%60"))
+"""What people leave in addresses, as browsers send it."""
 _BREAKS: Final = re.compile(r"[\t\n\r]")
 _CONTROLS_AND_SPACE: Final = "".join(map(chr, range(0x21)))
 
@@ -84,14 +87,10 @@ def link(value: str) -> str | None:
     Absolute over HTTP, relative to the host (``//host``: HTTPS), or a path. Browsers read a backslash as a slash and
     leave line breaks out, so a path that begins with both slashes is another host: nothing with a backslash is kept.
     """
-    text = _BREAKS.sub("", value).strip(_CONTROLS_AND_SPACE)
-    if _NOT_IN_LINKS.search(text):
-        return None
-    if text.startswith("//"):
-        text = "https:" + text
-    if text.startswith("/") or _AUTHORITY.match(text):
-        return text.replace(" ", "%20")
-    return None
+    text = links.with_scheme(_BREAKS.sub("", value).strip(_CONTROLS_AND_SPACE))
+    for char, escaped in _ESCAPED:
+        text = text.replace(char, escaped)
+    return text if _ADDRESS.fullmatch(text) else None
 
 
 def _once(html: str) -> str:

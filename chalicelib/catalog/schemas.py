@@ -28,7 +28,7 @@ from chalicelib.catalog.domain import (
 )
 from chalicelib.catalog.jobs import FILE_CAP_BYTES, Job, JobStatus
 from chalicelib.kernel.money import Money
-from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, PictureAddress, Schema, Timestamp
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{1,31}$")]
 """A category's id."""
@@ -36,9 +36,6 @@ Short = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Title = Annotated[str, StringConstraints(max_length=TITLE_CHARS)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=TAG_CHARS)]
 Html = Annotated[str, StringConstraints(max_length=50_000)]
-PictureUrl = Annotated[
-    str, StringConstraints(pattern=r"^(https?://[^\s\"'<>]+|/[^\s\"'<>/][^\s\"'<>]*)$", max_length=500)
-]
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9\u0080-\uffff][a-z0-9_\-\u0080-\uffff]{0,199}$")]
 Encoding = Literal[
     "utf-8",
@@ -97,7 +94,7 @@ class SkuIn(Schema):
     price: MoneyView
     compare_at: MoneyView | None = None
     weight_g: Annotated[int, Field(strict=True, ge=0, le=10_000_000)] = 0
-    picture: PictureUrl | None = None
+    picture: PictureAddress | None = None
     code: Annotated[str, StringConstraints(max_length=LABEL_CHARS)] = ""
 
     def draft(self) -> SkuDraft:
@@ -123,7 +120,7 @@ class ChangeProduct(Schema):
     skus: Annotated[list[SkuIn], Field(min_length=1, max_length=MAX_SKUS)] | None = None
     description: Description | None = None
     specifications: Annotated[list[Specification], Field(max_length=60)] | None = None
-    pictures: Annotated[list[PictureUrl], Field(max_length=MAX_PICTURES)] | None = None
+    pictures: Annotated[list[PictureAddress], Field(max_length=MAX_PICTURES)] | None = None
     vendor: Annotated[str, StringConstraints(max_length=LABEL_CHARS)] | None = None
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
 

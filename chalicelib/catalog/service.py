@@ -189,6 +189,8 @@ def set_categories(wanted: Sequence[Category], *, version: int) -> Tree:
     if before.version != version:
         raise domain.ProductChanged(version=before.version)
     after = domain.check_tree(wanted, before)
+    if after == before:
+        return before
     for gone in {one.category_id for one in before.categories} - {one.category_id for one in wanted}:
         found, _ = store.entries(store.INDEXES["category", "new"], gone, limit=1, after=None, descending=True)
         if found:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-TOKENS_OF_A_PRODUCT: Final = 96
+TOKENS_OF_A_PRODUCT: Final = 400
+"""Each is a row of the index. Two hundred different Chinese characters make so many; whoever wants more is told."""
 TOKENS_OF_A_QUERY: Final = 6
 """More words narrow the answer in the titles, not in the index."""
 _CJK: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0002fa1f"
@@ -38,7 +39,10 @@ def is_cjk(piece: str) -> bool:
 
 
 def tokens(titles: Iterable[str]) -> tuple[str, ...]:
-    """Return under which words a product with these titles is found."""
+    """Return under which words a product with these titles is found: every one of them.
+
+    Nothing is left out silently; that there are too many is refused where a title is set.
+    """
     found: dict[str, None] = {}
     for title in titles:
         for piece in pieces(title):
@@ -49,7 +53,7 @@ def tokens(titles: Iterable[str]) -> tuple[str, ...]:
                 if at + 1 < len(piece):
                     found[piece[at : at + 2]] = None
                 found[piece[at]] = None
-    return tuple(found)[:TOKENS_OF_A_PRODUCT]
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

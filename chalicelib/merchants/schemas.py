@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib.merchants import service
-from chalicelib.runtime.schema import Currency, Id, MoneyView, Schema, Timestamp
+from chalicelib.runtime.schema import Currency, Id, MoneyView, Schema, Timestamp, WebAddress
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Description = Annotated[str, StringConstraints(max_length=500)]
-Picture = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://[^\s]+$")]
 Commission = Annotated[int, Field(ge=0, le=10_000, strict=True)]
 
 
@@ -42,7 +41,7 @@ class CreateMerchant(Schema):
     commission_bps: Commission = 0
     currency: Currency = "CNY"
     description: Description = ""
-    logo: Picture | None = None
+    logo: WebAddress | None = None
 
     def merchant(self) -> service.NewMerchant:
         """Return what the service takes."""
@@ -69,7 +68,7 @@ class ChangeProfile(Schema):
     freight: MoneyView | None = None
     free_freight_from: MoneyView | None = None
     description: Description | None = None
-    logo: Picture | None = None
+    logo: WebAddress | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return the named fields in the domain's types; null for a field that must be there changes nothing."""

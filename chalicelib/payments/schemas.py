@@ -16,7 +16,7 @@ from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
 from chalicelib.payments.service import Happening, Offer, Resolved, Settled
 from chalicelib.payments.stray_rules import Stray
-from chalicelib.runtime.schema import Count, Id, Moment, MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Count, Id, Moment, MoneyView, PageQuery, Schema, Timestamp, WebAddress
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
 
@@ -26,7 +26,7 @@ class StartPayment(Schema):
 
     provider: Word
     method: Word | None = None
-    return_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=255)] | None = None
+    return_url: Annotated[WebAddress, StringConstraints(max_length=255)] | None = None
     payer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,128}$")] | None = None
     """The payer's id at the provider (openid), where the method needs it. Not kept."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
+from chalicelib.kernel import links
 from chalicelib.kernel.money import CURRENCIES, Money
 
 
@@ -54,6 +55,20 @@ def _paid_in(currency: str) -> str:
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(_paid_in)]
 """The ISO 4217 code of a currency that a provider takes. For what comes in; what was booked is shown as it is."""
+
+
+WebAddress = Annotated[str, StringConstraints(pattern=links.ADDRESS, max_length=500)]
+"""An absolute address over HTTP, fit to be followed and to be put into a page."""
+
+
+def _with_scheme(value: Any) -> Any:
+    return links.with_scheme(value.strip()) if isinstance(value, str) else value
+
+
+PictureAddress = Annotated[
+    str, BeforeValidator(_with_scheme), StringConstraints(pattern=links.ADDRESS_OR_PATH, max_length=500)
+]
+"""Where a picture lies: an absolute address, ``//host`` (taken as HTTPS) or a path of the storefront's own."""
 
 
 class MoneyView(Schema):
