@@ -32,12 +32,15 @@ from tools.sim import audit, strangers
 from tools.sim.bank import BOUNCING
 from tools.sim.complaining import Complaining
 from tools.sim.http import Answer
+from tools.sim.offline import Offline, limits
 from tools.sim.oracle import OPEN, STUCK, Sale
 from tools.sim.world import World
 
 TOKEN_S = 540
 END_SERVED_S = 780
 """A seed's end begins with so long a service: more than anything may stay unknown."""
+ALONE = ("time", "service", "unheard", "made after all")
+"""What is never done at the same moment as something else."""
 RECENT = 10
 """How many purchases the actors care about most."""
 
@@ -96,6 +99,7 @@ class Cast:
         self.parcels: list[str] = []
         """Tracking numbers."""
         self.complaining = Complaining(self)
+        self.offline = Offline(self)
         self._serial = 0
         self._busy: set[Any] = set()
         self.buyers: list[Person] = []
@@ -112,7 +116,7 @@ class Cast:
         catalog.set_categories((Category("tea", {"zh": "茶叶", "en": "Tea"}),), version=tree.version)
         for number in range(merchants_):
             self._merchant(number, small=small)
-        self.operator = self._person(Role.BUYER, Role.OPERATOR)
+        self.operator, self.second = (self._person(Role.BUYER, Role.OPERATOR) for _ in range(2))
         for number in range(buyers):
             self._buyer(number)
 
@@ -780,9 +784,12 @@ class Cast:
         )
         left = max(1, order.total - taken)
         amount = self.rng.choice((1, max(1, order.total // 3), max(1, left // 2), left, left, order.total + 1))
-        body = {"order_id": order_id, "amount": {"minor": amount, "currency": sale.currency}, "reason": "goodwill"}
+        money = {"minor": amount, "currency": sale.currency}
+        body: dict[str, Any] = {"order_id": order_id, "amount": money, "reason": "goodwill"}
         if self.rng.random() < 0.4:
             body = self.complaining.refund_lines(order_id)
+        if self.rng.random() < 0.3:
+            body = {**body, "offline": True}
         path, key = {"purchase_id": sale.purchase_id}, self.key()
         template = "/v1/operator/purchases/{purchase_id}/refunds"
         self.ask(self.operator, "POST", template, path, body, key=key)
@@ -940,6 +947,8 @@ class Cast:
                 ("contest", 2 if self.world.bank.name == "stripe" else 0, self.contest),
                 ("operate", 7, self.operate),
                 ("complain", 8, self.complaining.act),
+                ("by hand", 3, self.offline.act),
+                ("made after all", 3, self.offline.go_through_late),
                 ("time", 14, self.pass_time),
                 ("service", 0.8, self.be_served),
                 ("unheard", 0.8, self.pay_unheard_in_service),
@@ -961,7 +970,7 @@ class Cast:
         sales = list(self.world.oracle.sales.values())[-RECENT:]
         self.focus = self.rng.choice(sales) if sales else None
         works = [self.pick() for _ in range(self.rng.choice((2, 2, 3)))]
-        self.world.together([(name, action) for name, action in works if name not in ("time", "service", "unheard")])
+        self.world.together([(name, action) for name, action in works if name not in ALONE])
         self.focus = None
 
     def wind_up(self) -> None:
@@ -991,10 +1000,16 @@ class Cast:
             if refund.state == "pending":
                 self.world.sandbox.settle(number, "succeeded")
         self.complaining.close()
+        self.offline.close()
 
 
 def run(world: World, steps: int) -> Cast:
     """Play a whole seed: the market, so many steps, and the end."""
+    with limits(world):
+        return _run(world, steps)
+
+
+def _run(world: World, steps: int) -> Cast:
     cast = Cast(world)
     world.faults.armed = world.faults.rate > 0
     while world.totals.steps < steps and not world.oracle.violations:

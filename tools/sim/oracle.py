@@ -23,7 +23,7 @@ from chalicelib.payments.dispute_rules import DISPUTE
 from chalicelib.payments.domain import PAYMENT, REFUND
 from chalicelib.payments.stray_rules import STRAY
 from chalicelib.runtime import names
-from tools.sim import strangers
+from tools.sim import offline, strangers
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.storage import Params, Table
@@ -246,6 +246,7 @@ class Oracle:
         after = new[attribute]["S"]
         if old is None:
             free = machine.name in ("parcel", "watch", "dispute") or '"foreign":' in new.get("doc", {}).get("S", "")
+            free = free or (machine is REFUND and after == offline.OWED)
             if not free and after != machine.initial:
                 self.broken("transitions", f"born as {after}", subject)
             return False
@@ -421,7 +422,8 @@ class Oracle:
             order_id=f"ord_{sale.purchase_id[4:]}_{number:02d}" if number else "",
             there=self._bank.name_there(doc["foreign"]) if doc.get("foreign") else "",
         )
-        if new["status"]["S"] == "requested" and (old is None or old["status"]["S"] != "requested"):
+        begun = ("requested", offline.OWED) if old is None else ("requested",)
+        if new["status"]["S"] in begun and (old is None or old["status"]["S"] != "requested"):
             self._sent.append((sale.purchase_id, record_id))
 
     def _ledger_row(self, old: Item | None, new: Item | None) -> None:
@@ -544,7 +546,7 @@ class Oracle:
         for payment_id, payment in sale.payments.items():
             mine = [refund for refund in sale.refunds.values() if refund.payment_id == payment_id]
             reserved = sum(refund.amount for refund in mine if refund.status != "replaced")
-            refunded = sum(refund.amount for refund in mine if refund.status == "succeeded")
+            refunded = sum(refund.amount for refund in mine if refund.status in offline.BACK)
             if reserved > payment.captured:
                 yield f"{payment_id}: {reserved} to refund of {payment.captured} captured"
             if (reserved, refunded) != (payment.reserved, payment.refunded):
@@ -562,18 +564,16 @@ class Oracle:
 
     def _ledger_problems(self, sale: Sale) -> Iterator[str]:
         expected: dict[tuple[str, str], int] = {}
-        for payment in sale.payments.values():
+        for payment_id, payment in sale.payments.items():
             if payment.status in HOLDING:
-                left = payment.captured - payment.refunded
-                place = "order" if payment.status in WINNING else "surplus"
-                currency = payment.captured_currency
-                for account, minor in (("clearing", left - payment.disputed), ("disputes", payment.disputed)):
+                currency, winning = payment.captured_currency, payment.status in WINNING
+                owed, paid = offline.by_hand(sale.refunds.values(), payment_id)
+                for account, minor in offline.places(payment, owed, paid, winning=winning):
                     expected[account, currency] = expected.get((account, currency), 0) + minor
-                expected[place, currency] = expected.get((place, currency), 0) - left
         found: dict[tuple[str, str], int] = {}
         for (account, currency), minor in sale.ledger.items():
             place = account.split(":")[0]
-            place = place if place in ("clearing", "surplus", "disputes") else "order"
+            place = place if place in ("clearing", "surplus", "disputes", "offline", "bank") else "order"
             found[place, currency] = found.get((place, currency), 0) + minor
         for key in {**expected, **found}:
             if expected.get(key, 0) != found.get(key, 0):
@@ -583,7 +583,9 @@ class Oracle:
     def _refunded_problems(self, sale: Sale) -> Iterator[str]:
         """Once an order's money is all back, nobody is owed anything for it: roundings add up."""
         gone = {
-            order_id: sum(r.amount for r in sale.refunds.values() if r.order_id == order_id and r.status == "succeeded")
+            order_id: sum(
+                r.amount for r in sale.refunds.values() if r.order_id == order_id and r.status in offline.GIVEN_BACK
+            )
             for order_id in sale.orders
         }
         if sale.status != "paid":
@@ -658,6 +660,7 @@ class Oracle:
                 yield f"{payment_id} is still {payment.status}"
         for refund_id, refund in sale.refunds.items():
             yield from self._unfinished_refund(refund_id, refund, excused)
+        yield from offline.unfinished(sale, self._bank, self.contested)
         for order_id, order in sale.orders.items():
             yield from self._unfinished_order(sale, order_id, order)
 
@@ -681,7 +684,7 @@ class Oracle:
         done = [
             refund_id
             for refund_id, refund in sale.refunds.items()
-            if refund.order_id == order_id and refund.status == "succeeded"
+            if refund.order_id == order_id and refund.status in offline.BACK
         ]
         if sorted(done) != sorted(order.standing()):
             yield f"{order_id} knows {order.refunds}, succeeded are {done}"
@@ -697,7 +700,8 @@ class Oracle:
                 continue
             captured, back = self._bank.money(payment_id)
             held = captured - back + self._unadopted(payment_id)
-            ours = mine.captured - mine.refunded - mine.disputed
+            paid = offline.by_hand(sale.refunds.values(), payment_id)[1]
+            ours = mine.captured - (mine.refunded - paid) - mine.disputed
             if ours != held:
                 yield f"{payment_id}: we hold {ours}, the provider says {held}"
             if mine.disputed != self._bank.held_back(payment_id):
@@ -761,6 +765,7 @@ class Oracle:
             set(self.shown),
             set(self.contested),
             set(self.untold),
+            dict(self._lines_seen),
         )
 
     def restore(self, saved: Any) -> None:
@@ -775,6 +780,7 @@ class Oracle:
         self.strangers.restore(saved[7][2])
         self._quotes, self._known_refunds = dict(saved[8]), saved[9]
         self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
+        self._lines_seen = dict(saved[13])
         self._dirty_sales.clear()
         self._dirty_stock.clear()
         self._released.clear()
