@@ -182,8 +182,14 @@ REFUND = StateMachine(
     deadlines={
         RefundStatus.REQUESTED: (polling.REFUNDS[0], RefundCause.CHASE),
         RefundStatus.PENDING: (polling.REFUNDS[0], RefundCause.CHASE),
+        RefundStatus.FAILED: (timedelta(minutes=10), RefundCause.RETRY),
     },
 )
+"""A failed refund is tried again by itself only where the provider's balance was too small (:data:`SHORT_WAITS`)."""
+
+SHORT_WAITS = tuple(timedelta(minutes=minutes) for minutes in (10, 30, 60, 180, 360, 720, 1440, 1440, 1440))
+"""How long a refund that failed because the provider holds too little of our money waits before it is tried again by
+itself, the first, second, ... time: four days and a half. Then it waits for an operator alone."""
 
 STUCK = (RefundStatus.ABNORMAL, RefundStatus.FAILED, RefundStatus.CLOSED)
 """States in which the provider does not finish it."""
@@ -441,6 +447,8 @@ class Refund:
     """The states it was in before, with the moment it entered each: the last :data:`PAST_KEPT`."""
     bounced_at: datetime | None = None
     """When it was seen that the money had come back after it had gone through."""
+    shorts: int = 0
+    """How often in a row it failed because the provider held too little of our money."""
     unsent: bool = False
     """The provider never hears of it: it was owed from the beginning."""
     offline: OfflinePayment | None = None
@@ -717,6 +725,7 @@ def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         past=(),
         foreign="",
         bounced_at=None,
+        shorts=0,
         unsent=False,
         offline=None,
         version=0,
@@ -769,7 +778,7 @@ def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", 
     """
     status = REFUND.next(refund.status, cause)
     chases = refund.chases + 1 if status is refund.status else 0
-    due_at = now + polling.refund_wait(chases) if REFUND.timeout(status) else None
+    due_at = now + polling.refund_wait(chases) if REFUND.timeout(status) is RefundCause.CHASE else None
     return replace(
         refund,
         status=status,
@@ -780,6 +789,12 @@ def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", 
         code=code[:64],
         provider_refund_id=number or refund.provider_refund_id,
     )
+
+
+def fell_short(refund: Refund, *, now: datetime) -> Refund:
+    """Return the failed refund that is tried again by itself once the provider may hold enough of our money."""
+    due_at = now + SHORT_WAITS[refund.shorts] if refund.shorts < len(SHORT_WAITS) else None
+    return replace(refund, shorts=refund.shorts + 1, due_at=due_at)
 
 
 def owed(refund: Refund, *, now: datetime, why: str, unsent: bool) -> Refund:

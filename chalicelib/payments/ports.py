@@ -13,6 +13,7 @@ settings and the secret ``payments-<name>``. It keeps no state, asks ``kernel.cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
@@ -161,6 +162,16 @@ class RefundReport:
     provider_refund_id: str | None = None
     at: datetime | None = None
     code: str = ""
+
+    @property
+    def is_short(self) -> bool:
+        """Say whether it failed because the provider holds too little of our money: the same number again, later."""
+        return self.outcome is RefundOutcome.FAILED and _SHORT.search(self.code) is not None
+
+
+_SHORT = re.compile(r"NOT_?ENOUGH|BALANCE_?INSUFFICIENT|INSUFFICIENT_?(?:BALANCE|FUNDS)", re.IGNORECASE)
+"""Their words for it: ``NOT_ENOUGH`` (WeChat Pay), ``ACQ.SELLER_BALANCE_NOT_ENOUGH`` (Alipay), ``NOTENOUGH`` (QQ
+Wallet, as client libraries list it), ``balance_insufficient`` and ``insufficient_funds`` (Stripe)."""
 
 
 class DisputePhase(StrEnum):

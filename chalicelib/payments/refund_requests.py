@@ -374,7 +374,7 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
         now = clock.now()
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
-                again = replace(domain.moved(refund, RefundCause.RETRY, now=now), retried_by=by)
+                again = replace(domain.moved(refund, RefundCause.RETRY, now=now), retried_by=by, shorts=0)
                 hold_uncontested(work, payment)
                 write_request(work, payment, again)
                 result = replace(again, version=again.version + 1)

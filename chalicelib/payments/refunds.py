@@ -175,20 +175,29 @@ def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
         cause = RefundCause.TURN_ABNORMAL
         if not REFUND.takes(refund.status, cause):
             return refund
+    return _write_answer(story, payment, refund, cause, report)
+
+
+def _write_answer(story: Story, payment: Payment, refund: Refund, cause: RefundCause, report: RefundReport) -> Refund:
     now = clock.now()
     changed = domain.moved(refund, cause, now=now, code=report.code, number=report.provider_refund_id)
     if cause is RefundCause.SUCCEED:
         changed = replace(changed, booked_on=billing.booked_on(payment.provider, report.at or now))
+    if cause is RefundCause.FAIL and report.is_short:
+        changed = domain.fell_short(changed, now=now)
+        metrics.count("refunds_short")
+    known_short = changed.shorts > 1 and changed.due_at is not None
     with UnitOfWork() as work:
         if cause is RefundCause.SUCCEED:
             give_back(work, story, payment, changed)
-        elif cause in (RefundCause.CHASE, RefundCause.ACCEPT):
+        elif cause in (RefundCause.CHASE, RefundCause.ACCEPT) or known_short:  # It was told the first time.
             store.save_refund(work, changed)
         else:
-            log.error("refund needs an operator", refund_id=refund_id, status=changed.status.value, code=report.code)
+            log.error(
+                "refund needs an operator", refund_id=changed.refund_id, status=changed.status.value, code=report.code
+            )
             metrics.count("refunds_stuck")
-            fact = _failed(changed)
-            store.save_refund(work, changed, [fact])
+            store.save_refund(work, changed, [_failed(changed)])
     return replace(changed, version=changed.version + 1)
 
 

@@ -279,6 +279,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     foreign: str = ""
     bounced_ms: int = 0
     past: tuple[tuple[str, int], ...] = ()
+    shorts: int = 0
     unsent: bool = False
     offline: OfflineDoc | None = None
 
@@ -333,6 +334,7 @@ def refund_row(refund: Refund) -> RefundRow:
             foreign=refund.foreign,
             past=tuple((status.value, epoch_ms(moment)) for status, moment in refund.past),
             bounced_ms=epoch_ms_or_none(refund.bounced_at) or 0,
+            shorts=refund.shorts,
             unsent=refund.unsent,
             offline=OfflineDoc.of(refund.offline),
         ),
@@ -374,6 +376,7 @@ def refund_of(row: RefundRow) -> Refund:
         foreign=doc.foreign,
         past=tuple((RefundStatus(status), from_epoch_ms(ms)) for status, ms in doc.past),
         bounced_at=from_epoch_ms_or_none(doc.bounced_ms),
+        shorts=doc.shorts,
         unsent=doc.unsent,
         offline=doc.offline.payment() if doc.offline else None,
         booked_on=_booked_on(row),

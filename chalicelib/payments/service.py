@@ -61,8 +61,9 @@ from chalicelib.payments.refund_requests import (
     retry_refund,
     worth_unsent,
 )
-from chalicelib.payments.refunds import chase_refund, query_refund_now, send_refund
+from chalicelib.payments.refunds import query_refund_now, send_refund
 from chalicelib.payments.rows import BOOKED_SHARDS
+from chalicelib.payments.shortages import chase_refund
 from chalicelib.payments.starts import Wanted, start_payment
 from chalicelib.payments.store import RecordPage
 from chalicelib.payments.stray_rules import Stray, StrayKind, StrayNotFound, StrayStatus, stray_id

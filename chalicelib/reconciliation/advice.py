@@ -261,11 +261,10 @@ _WORDS: Mapping[str, Advice] = {
         ("A refund that the provider does not finish.", "退款未能完成。"),
         (
             (
-                "See the reason: fill up the balance, or ask the buyer for another card; then retry "
-                "the refund. It settles "
-                "by itself once the money is there."
+                "See the reason: fill up the balance (it is tried again by itself for some days, and can be retried at "
+                "once), or ask the buyer for another card. It settles by itself once the money is there."
             ),
-            "查看原因：补足余额或联系买家更换收款账户，然后重试退款；到账后自动结案。",
+            "查看原因：补足余额（数日内系统会自动重试，也可立即重试），或联系买家更换收款账户；到账后自动结案。",
         ),
     ),
 }
