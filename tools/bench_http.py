@@ -46,7 +46,7 @@ class Server:
 
     def cpu_s(self) -> tuple[float, float]:
         """Return the CPU seconds used so far by our process and by the engine."""
-        return _cpu_s(self.info["pids"]["server"]), _cpu_s(self.info["pids"]["engine"])
+        return cpu_s(self.info["pids"]["server"]), cpu_s(self.info["pids"]["engine"])
 
     def stop(self) -> None:
         """Stop it."""
@@ -72,7 +72,8 @@ def start(arguments: list[str], *, trail: bool = False) -> Server:
         return Server(process, url, json.loads(answer.read()))
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
