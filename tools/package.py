@@ -45,9 +45,9 @@ TASK_ROOT = "/var/task"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 JUNK_FOLDERS = {"__pycache__", "tests", "test", "testing", "examples"}
-UNUSED = ("pydantic/v1", "cffi", "pycparser")
-"""What packages bring and nothing of ours reaches: an old pydantic for old models, and cffi's compiler. What cffi made
-needs `_cffi_backend` alone."""
+UNUSED = ("pydantic/v1/", "cffi/", "pycparser/", "dateutil/zoneinfo/", "phonenumbers/shortdata/region_")
+"""What packages bring and nothing of ours reaches: an old pydantic for old models, cffi's compiler (what it made needs
+`_cffi_backend` alone), an archive of time zones, and countries' short numbers, which nobody can be called back on."""
 JUNK_SUFFIXES = {".pyi", ".typed", ".c", ".h", ".pyx", ".pxd", ".md", ".rst", ".txt", ".pth"}
 
 Say = Callable[[str], None]
@@ -187,7 +187,7 @@ def _is_junk(relative: Path) -> bool:
         return True
     if relative.parts[0] in ("boto3", "s3transfer") and "data" in relative.parts:
         return True  # Resource models: we use clients only.
-    if relative.as_posix().startswith(tuple(f"{folder}/" for folder in UNUSED)):
+    if relative.as_posix().startswith(UNUSED):
         return True
     return relative.suffix in JUNK_SUFFIXES
 
