@@ -80,9 +80,12 @@ def _merge(one: Spec | None, other: Spec) -> Spec:
     return one
 
 
-def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None) -> None:
-    """Create what is missing of tables, queues, bucket and secrets. Running it again changes nothing."""
-    create_tables()
+def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None, *, collects: bool = True) -> None:
+    """Create what is missing of tables, queues, bucket and secrets. Running it again changes nothing.
+
+    Without ``collects`` no table deletes what is past its TTL: the engine goes by the machine's clock, whatever ours says.
+    """
+    create_tables(collects=collects)
     create_queues()
     _tolerate("BucketAlreadyOwnedByYou", "s3", "CreateBucket", {"Bucket": config().bucket})
     for name, value in {**local_secrets(), **(extra_secrets or {})}.items():
@@ -95,12 +98,12 @@ def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None) -> None:
     secrets.forget()
 
 
-def create_tables() -> None:
-    """Create the tables that are missing."""
+def create_tables(*, collects: bool = True) -> None:
+    """Create the tables that are missing; see :func:`create_all` for ``collects``."""
     for spec in table_specs().values():
         params = {name: value for name, value in spec.items() if name != "ttl" and value}
         created = _tolerate("ResourceInUseException", "dynamodb", "CreateTable", params)
-        if created and spec["ttl"]:
+        if created and spec["ttl"] and collects:
             aws.call(
                 "dynamodb",
                 "UpdateTimeToLive",

@@ -61,14 +61,8 @@ WebAddress = Annotated[str, StringConstraints(pattern=links.ADDRESS, max_length=
 """An absolute address over HTTP, fit to be followed and to be put into a page."""
 
 
-def _with_scheme(value: Any) -> Any:
-    return links.with_scheme(value.strip()) if isinstance(value, str) else value
-
-
-PictureAddress = Annotated[
-    str, BeforeValidator(_with_scheme), StringConstraints(pattern=links.ADDRESS_OR_PATH, max_length=500)
-]
-"""Where a picture lies: an absolute address, ``//host`` (taken as HTTPS) or a path of the storefront's own."""
+PictureAddress = Annotated[str, StringConstraints(pattern=links.ADDRESS_OR_PATH, max_length=500)]
+"""Where a picture lies: an absolute address or a path of the storefront's own; ``//host`` is neither."""
 
 
 class MoneyView(Schema):
