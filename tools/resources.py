@@ -83,7 +83,7 @@ def _merge(one: Spec | None, other: Spec) -> Spec:
 def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None, *, collects: bool = True) -> None:
     """Create what is missing of tables, queues, bucket and secrets. Running it again changes nothing.
 
-    Without ``collects`` no table deletes what is past its TTL: the engine goes by the machine's clock, whatever ours says.
+    Without ``collects`` no table deletes what is past its TTL: the engine goes by the machine's clock, not by ours.
     """
     create_tables(collects=collects)
     create_queues()

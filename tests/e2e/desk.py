@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -310,6 +311,14 @@ class Customer:
     def answers(self, payment_id: str) -> list[int]:
         """Return how we answered the provider's notices of an attempt."""
         return [status for status, content in self.stand.delivered if payment_id in json.dumps(content, default=str)]
+
+    def units_gone(self) -> int:
+        """Return how many of its units are not for sale: one an order, none of one paid back whole unshipped."""
+        back = Counter[str]()
+        for refund in self.story()["refunds"]:
+            if refund["status"] != "replaced" and refund.get("order_id"):
+                back[refund["order_id"]] += refund["amount"]["minor"]
+        return self.shops - sum(back[self.order(shop)] == TOTAL for shop in range(self.shops))
 
     # What must hold.
 

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.runtime import log
 from tests import goods, people
@@ -54,18 +53,18 @@ class Visit:
         self.server, self.provider = server, provider
         self.cashier = server.cashiers[provider]
         self.account_id = people.buyer().account_id
-        self.buyer = self._signed_in(Role.BUYER)
+        self.buyer = self._signed_in(people.token(self.account_id))
         address = self.buyer.expect(201, "POST", "/v1/me/addresses", ADDRESS)
         self.buyer.expect(200, "PUT", f"/v1/cart/lines/{sku_id}", {"quantity": 1})
         quote = self.buyer.expect(200, "POST", "/v1/quotes", {"address_id": address["address_id"]})["quote"]
         self.purchase = self.buyer.expect(201, "POST", "/v1/purchases", {"quote": quote})
         self.path = f"/v1/purchases/{self.purchase['purchase_id']}"
 
-    def _signed_in(self, *roles: Role) -> Client:
+    def _signed_in(self, token: str) -> Client:
         network = Network(self.server.url)
         OPENED.append(network)
         client = Client(network)
-        client.token = people.token(self.account_id, *roles)
+        client.token = token
         return client
 
     def start(self) -> tuple[str, str]:
@@ -102,7 +101,7 @@ class Visit:
         """Refund as an operator."""
         order_id = ids.child_id("ord", self.purchase["purchase_id"], 1)
         body = {"order_id": order_id, "amount": {"minor": minor, "currency": "CNY"}, "reason": "不合适"}
-        operator = self._signed_in(Role.BUYER, Role.OPERATOR)
+        operator = self._signed_in(people.operator().token)
         operator.expect(201, "POST", self.path.replace("/v1/", "/v1/operator/") + "/refunds", body)
 
     def clearing(self) -> int:

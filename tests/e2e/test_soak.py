@@ -219,8 +219,10 @@ def test_books_agree_after_any_combination_of_faults(shop: lab.Lab, subtests: py
                 raise wrong[c.name]
             has_ended(c)
     with subtests.test("afterwards"):
-        assert [(status, path) for status, path in answered if status >= 500] == []
+        # A notice under a key that WeChat Pay names and we do not hold is to come again; nothing else is our fault.
+        unknown_key = (503, "/v1/webhooks/payments/wechatpay")
+        assert {answer for answer in answered if answer[0] >= 500} <= {unknown_key}
         for at in desks:
-            assert at.stock_left() == 2 * STOCK - sum(c.status == "paid" for c in at.customers)
+            assert at.stock_left() == 2 * STOCK - sum(c.units_gone() for c in at.customers if c.status == "paid")
             assert not [call for call in at.stand.refusals if "sign" in call.lower()]
         assert sum(count for faults, count in suffered.items() if faults > 1) > len(everybody) / 2, suffered

@@ -188,7 +188,10 @@ def test_forged_notices_are_refused_and_leave_no_trace(till: RealTill, how: dict
     till.sandbox.tick(till.post)
     till.pump.drain()
 
-    assert [answered for answered, _ in till.sandbox.delivered] == [401]
+    # A key that we do not hold may be the provider's new one, where it is named: the notice is to come again.
+    names_keys = till.provider == "wechatpay" or "root_certificates" in till.sandbox.configuration()
+    answer = 503 if "unknown_key" in how and names_keys else 401
+    assert [answered for answered, _ in till.sandbox.delivered] == [answer]
     assert payment(payment_id) == before
     assert status(sale) is PurchaseStatus.AWAITING_PAYMENT
     till.wait(timedelta(seconds=90))  # Asking finds the truth.
