@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from chalicelib.kernel import clock
+from chalicelib.kernel.spreadsheets import guard
 from chalicelib.reconciliation import advice
 from chalicelib.reconciliation.domain import Judged, Line, Run
 from chalicelib.runtime import aws
@@ -111,8 +112,8 @@ def _moment(at_s: int) -> str:
 
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,11}(\.[0-9]+)?")
+_ALSO = re.compile(r"\n|\s*\|")
 _LONG = re.compile(r"[0-9]{12,}")
-_FORMULA = re.compile(r"[\t\r\n]|\s*[-=+@|\uff0b\uff0d\uff1d\uff20]")
 
 
 def _safe(cell: Any) -> str:
@@ -125,7 +126,7 @@ def _safe(cell: Any) -> str:
         return text + "\t"
     if _NUMBER.fullmatch(text):
         return text
-    return "'" + text if _FORMULA.match(text) else text
+    return f"'{text}" if _ALSO.match(text) else guard(text)
 
 
 def _report(run: Run) -> str:

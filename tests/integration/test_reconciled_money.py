@@ -397,6 +397,11 @@ def test_every_kind_of_trouble_says_what_to_do_in_both_languages() -> None:
         ("＝1", "'＝1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
+        ("\u200b=1", "'\u200b=1"),
+        ("\ufeff\u2060＝1", "'\ufeff\u2060＝1"),
+        ("﹢1", "'﹢1"),
+        ("|x", "'|x"),
+        ("\nx", "'\nx"),
         ("59 USD", "59 USD"),
     ],
 )
