@@ -119,8 +119,19 @@ class BadCategories(ShopError):
     """The tree breaks a rule."""
 
     code, status = "bad_categories", 422
-    en, zh = "Category {category_id} breaks the rule {rule}.", "分类 {category_id} 不符合规则 {rule}。"
+    en, zh = "The categories are refused at {category_id}: {rule}.", "分类 {category_id} 有误：{rule}。"
     shown = ("category_id", "rule")
+    words = {  # noqa: RUF012
+        "rule": {
+            "too_many": ("there are too many categories", "分类数量过多"),
+            "bad_id": ("its id is malformed", "分类编号格式不正确"),
+            "unknown_parent": ("there is no such parent", "上级分类不存在"),
+            "two_levels": ("categories have two levels at most", "分类最多两级"),
+            "moved": ("it cannot be moved to another parent", "不能更换上级分类"),
+            "name_missing": ("it has no name", "缺少名称"),
+            "repeated": ("an id comes twice", "分类编号重复"),
+        }
+    }
 
 
 class ProductNotFound(NotFound):

@@ -192,13 +192,16 @@ class TooManyComplaints(Conflict):
     """So many were filed before: about this ``line``, or by this account in a ``day`` or a ``month``."""
 
     code = "too_many_complaints"
-    en = "No more complaints can be filed: at most {most} (per {about})."
-    zh = "投诉次数已达上限：最多 {most} 次（{about_zh}）。"
+    en = "No more complaints can be filed: at most {most} {about}."
+    zh = "投诉次数已达上限：{about}最多 {most} 次。"
     shown = ("about", "most")
-
-    def __init__(self, *, about: str, most: int) -> None:
-        names = {"line": "同一订单行", "day": "每天", "month": "每三十天"}
-        super().__init__(about=about, most=most, about_zh=names[about])
+    words = {  # noqa: RUF012
+        "about": {
+            "line": ("about one order line", "同一订单行"),
+            "day": ("a day", "每天"),
+            "month": ("in thirty days", "每三十天"),
+        }
+    }
 
 
 class NotComplainable(Conflict):
@@ -240,6 +243,14 @@ class EvidenceRefused(ShopError):
     code, status = "evidence_refused", 422
     en, zh = "Evidence {evidence_id} is refused: {why}.", "凭证 {evidence_id} 不被接受：{why}。"
     shown = ("evidence_id", "why")
+    words = {  # noqa: RUF012
+        "why": {
+            "type": ("files of this type are not taken", "不支持该文件类型"),
+            "size": ("the file is empty or too large", "文件为空或过大"),
+            "content": ("its content is not what its type says", "文件内容与类型不符"),
+            "changed": ("it was changed after it was uploaded", "文件在上传后被更改"),
+        }
+    }
 
 
 class TooMuchEvidence(Conflict):

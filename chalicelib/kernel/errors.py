@@ -1,13 +1,21 @@
 """The error tree. Every expected failure is a ``ShopError`` with a stable ``code``; HTTP serves it as RFC 9457.
 
 A class says its ``code``, HTTP ``status`` and its ``detail`` in both languages as format strings over the
-keyword arguments it is raised with. Arguments named in ``shown`` also appear as members of the problem.
+keyword arguments it is raised with. Arguments named in ``shown`` also appear as members of the problem: those are for
+machines. Where such a word for machines stands in the sentence too, ``words`` says it for people.
 Never pass personal data or secrets: details reach answers and logs.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+Texts = tuple[str, str]
+"""One text for people, in English and in Chinese; always in this order."""
+
+OTHERWISE: Final[Texts] = ("for another reason", "其他原因")
+"""What a person reads for a word that no table knows: never the word itself."""
 
 
 class ShopError(Exception):
@@ -18,6 +26,8 @@ class ShopError(Exception):
     en: ClassVar[str] = "The request failed."
     zh: ClassVar[str] = "请求失败。"
     shown: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[Mapping[str, Mapping[str, Texts]]] = {}
+    """Parameters that are words for machines, and what the sentence says for them (empty: for any other)."""
     retry_after_s: ClassVar[int | None] = None
 
     def __init__(self, **params: Any) -> None:
@@ -28,9 +38,15 @@ class ShopError(Exception):
 
     def detail(self, language: str = "en") -> str:
         """Return the sentence for a person, ``zh`` or ``en``."""
-        template = self.zh if language.startswith("zh") else self.en
+        chinese = language.startswith("zh")
+        template = self.zh if chinese else self.en
+        said = {
+            name: table.get(str(self.params[name]), table.get("", OTHERWISE))[chinese]
+            for name, table in self.words.items()
+            if name in self.params
+        }
         try:
-            return template.format(**self.params)
+            return template.format(**{**self.params, **said})
         except (KeyError, IndexError):
             return template
 
@@ -39,7 +55,9 @@ class ShopError(Exception):
         return {name: self.params[name] for name in self.shown if name in self.params}
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.detail()}"
+        """Say it to a log or a developer: the words for machines stand behind the sentence."""
+        exact = ", ".join(f"{name}={self.params[name]}" for name in self.words if name in self.params)
+        return f"{self.code}: {self.detail()}" + (f" ({exact})" if exact else "")
 
 
 class Invalid(ShopError):
@@ -47,7 +65,7 @@ class Invalid(ShopError):
 
     code, status = "invalid_request", 422
     en, zh = "The request is not valid.", "请求内容不正确。"
-    shown = ("errors",)
+    shown: ClassVar[tuple[str, ...]] = ("errors",)
 
 
 class Malformed(Invalid):
@@ -55,6 +73,14 @@ class Malformed(Invalid):
 
     code, status = "malformed_body", 400
     en, zh = "The body could not be read: {why}.", "无法读取请求内容：{why}。"
+    shown = ("errors", "why")
+    words = {  # noqa: RUF012
+        "why": {
+            "not_json": ("it is not valid JSON", "不是有效的 JSON"),
+            "control_characters": ("it holds control characters", "含有控制字符"),
+            "repeated_key": ("a key is there twice", "有重复的键"),
+        }
+    }
 
 
 class Unauthenticated(ShopError):
@@ -75,8 +101,37 @@ class NotFound(ShopError):
     """No such record, or none of the caller's: the two look the same on purpose."""
 
     code, status = "not_found", 404
-    en, zh = "There is no such {what}.", "{what} 不存在。"
+    en, zh = "There is no such {what}.", "{what}不存在。"
     shown = ("what",)
+    words = {  # noqa: RUF012
+        "what": {
+            "": ("record", "记录"),
+            "SKU": ("SKU", "商品规格"),
+            "account": ("account", "账号"),
+            "address": ("address", "地址"),
+            "approval": ("approval", "审批"),
+            "case": ("case", "差错单"),
+            "complaint": ("complaint", "投诉"),
+            "contact": ("contact", "联系方式"),
+            "evidence": ("evidence", "凭证"),
+            "job": ("job", "任务"),
+            "merchant": ("merchant", "商家"),
+            "order": ("order", "订单"),
+            "order line": ("order line", "订单行"),
+            "payment": ("payment", "支付"),
+            "product": ("product", "商品"),
+            "purchase": ("purchase", "订单"),
+            "quarantined notice": ("quarantined notice", "待核实通知"),
+            "reconciliation": ("reconciliation", "对账记录"),
+            "refund": ("refund", "退款"),
+            "report": ("report", "对账报告"),
+            "role": ("role", "角色"),
+            "role request": ("role request", "角色申请"),
+            "shipment": ("shipment", "包裹"),
+            "stray": ("stray record", "记录"),
+            "tracking number": ("tracking number", "快递单号"),
+        }
+    }
 
 
 class Conflict(ShopError):
@@ -90,9 +145,12 @@ class IllegalTransition(Conflict):
     """The state machine has no such edge."""
 
     code = "illegal_transition"
-    en = "A {machine} in state {state} does not take {cause}."
-    zh = "{machine} 处于 {state} 状态，不能执行 {cause}。"
+    en, zh = "Its present state does not allow this step.", "当前状态不允许此步骤。"
     shown = ("machine", "state", "cause")
+
+    def __str__(self) -> str:
+        """Say which edge is missing: to logs and developers."""
+        return f"{self.code}: {' '.join(str(self.params.get(name, '')) for name in self.shown)}"
 
 
 class AlreadyExists(Conflict):

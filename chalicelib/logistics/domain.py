@@ -190,6 +190,13 @@ class WrongDelivery(ShopError):
     en = "Line {line_id} is {kind}: physical goods need a carrier, other goods are delivered digitally."
     zh = "订单行 {line_id} 类型为 {kind}：实物商品须填写快递，其他商品以数字方式交付。"
     shown = ("line_id", "kind")
+    words = {  # noqa: RUF012
+        "kind": {
+            "physical": ("a physical item", "实物商品"),
+            "virtual": ("a virtual item", "虚拟商品"),
+            "service": ("a service", "服务"),
+        }
+    }
 
 
 class UnknownCarrier(ShopError):

@@ -21,7 +21,12 @@ class PushRefused(ShopError):
     """Base of all refusals of a push; leaves no trace but a log line with the code."""
 
     code, status = "push_refused", 401
-    en, zh = "The push is refused: {why}.", "推送被拒绝：{why}。"
+    en, zh = "The push is refused.", "推送被拒绝。"
+    shown = ("why",)
+
+    def __str__(self) -> str:
+        """Say why in our own words, which no table puts into others: to logs and whoever connects the other side."""
+        return f"{self.code}: {self.params.get('why', self.detail())}"
 
 
 class BadSignature(PushRefused):

@@ -19,8 +19,13 @@ class BillUnavailable(ShopError):
     """The provider did not hand the bill out, or not one that can be trusted; ask again later."""
 
     code, status = "bill_unavailable", 502
-    en, zh = "The provider's bill is not available: {why}.", "无法获取服务商账单：{why}。"
+    en, zh = "The provider's bill is not available.", "无法获取服务商账单。"
+    shown = ("why",)
     retry_after_s = 600
+
+    def __str__(self) -> str:
+        """Say why in our own words, which no table puts into others: to logs and the operator's tools."""
+        return f"{self.code}: {self.params.get('why', self.detail())}"
 
 
 class BillKind(StrEnum):

@@ -16,6 +16,7 @@ from chalicelib.payments import polling
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
+from chalicelib.payments.refund_reasons import REFUND_REASONS
 from chalicelib.payments.stray_rules import Stray
 
 MAX_ATTEMPTS = 40
@@ -256,6 +257,7 @@ class RefundRefused(Conflict):
     code = "refund_refused"
     en, zh = "The refund is refused: {why}.", "无法退款：{why}。"
     shown = ("why", "left")
+    words = {"why": REFUND_REASONS}  # noqa: RUF012
 
 
 class ProviderSilent(Conflict):

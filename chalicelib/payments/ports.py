@@ -257,7 +257,12 @@ class NoticeRefused(ShopError):
     """Base of all refusals of a notice. It leaves no trace but a log line with the code."""
 
     code, status = "notice_refused", 401
-    en, zh = "The notice is refused: {why}.", "通知被拒绝：{why}。"
+    en, zh = "The notice is refused.", "通知被拒绝。"
+    shown = ("why",)
+
+    def __str__(self) -> str:
+        """Say why in our own words, which no table puts into others: to logs and whoever connects the other side."""
+        return f"{self.code}: {self.params.get('why', self.detail())}"
 
 
 class BadSignature(NoticeRefused):

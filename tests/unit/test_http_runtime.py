@@ -259,8 +259,8 @@ def test_a_client_learns_when_to_try_again(app: App) -> None:
 
 def test_details_speak_the_callers_language(app: App) -> None:
     chinese = ask(app, "GET", "/v1/things/gone", Accept_Language="fr;q=1, zh-TW, en;q=0.5")
-    assert (chinese[1]["detail"], chinese[2]["content-language"]) == ("thing 不存在。", "zh-CN")
-    assert ask(app, "GET", "/v1/things/gone", Accept_Language="en-GB, zh")[1]["detail"] == "There is no such thing."
+    assert (chinese[1]["detail"], chinese[2]["content-language"]) == ("记录不存在。", "zh-CN")
+    assert ask(app, "GET", "/v1/things/gone", Accept_Language="en-GB, zh")[1]["detail"] == "There is no such record."
 
 
 def test_the_context_ends_with_the_request(app: App) -> None:

@@ -177,24 +177,24 @@ def _parse_body(model: type[BaseModel], raw: bytes) -> BaseModel:
     except ValidationError as error:
         found = errors_of(error)
         if found and found[0]["code"] == "json_invalid":
-            raise Malformed(why="it is not valid JSON") from None
+            raise Malformed(why="not_json") from None
         raise Invalid(errors=found) from None
 
 
 def _check_json(raw: bytes) -> None:
     """Refuse what is valid JSON and still means trouble: of two equal keys, each reader takes another one."""
     if _CONTROLS_IN_JSON.search(raw):
-        raise Malformed(why="it holds control characters")
+        raise Malformed(why="control_characters")
     try:
         json.loads(raw.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise Malformed(why="it is not valid JSON") from None
+        raise Malformed(why="not_json") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Malformed(why="a key is there twice")
+        raise Malformed(why="repeated_key")
     return found
 
 

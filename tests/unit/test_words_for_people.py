@@ -1,0 +1,118 @@
+"""What a person reads of a refusal: sentences in both languages, never a word for machines."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import chalicelib
+from chalicelib.kernel.errors import OTHERWISE, IllegalTransition, NotFound, ShopError
+from chalicelib.payments.domain import PaymentStatus, RefundRefused
+from chalicelib.payments.ports import RefundOutcome
+
+ROOT = Path(chalicelib.__file__).parent
+CODE = re.compile(r"[a-z]+(_[a-z]+)+")
+CODELIKE = {"why", "rule", "kind", "about", "state", "cause", "machine", "status", "reason", "code"}
+
+
+def _tree(error: type[ShopError]) -> Iterator[type[ShopError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from _tree(child)
+
+
+def _errors() -> dict[str, type[ShopError]]:
+    for found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+        import_module(found.name)
+    return {error.__name__: error for error in _tree(ShopError) if error.__module__.startswith("chalicelib.")}
+
+
+def _raised() -> Iterator[tuple[str, type[ShopError], str, ast.expr]]:
+    """Every parameter that has a table, wherever a refusal is made."""
+    errors = _errors()
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                error = errors.get(name)
+                for keyword in node.keywords if error else ():
+                    if (
+                        error is not None
+                        and keyword.arg
+                        and keyword.arg in error.words
+                        and f"{{{keyword.arg}}}" in error.en
+                    ):
+                        yield f"{path.name}:{node.lineno}", error, keyword.arg, keyword.value
+
+
+def test_every_literal_word_that_is_raised_has_both_texts() -> None:
+    found = 0
+    for where, error, name, value in _raised():
+        for part in ast.walk(value):
+            if isinstance(value, ast.JoinedStr):
+                break
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                found += 1
+                assert part.value in error.words[name], f"{where}: {part.value!r}"
+    assert found > 50
+
+
+def test_every_computed_word_of_a_refund_has_both_texts() -> None:
+    table = RefundRefused.words["why"]
+    reported = set(RefundOutcome) - {RefundOutcome.UNKNOWN, RefundOutcome.ABSENT, RefundOutcome.SUCCEEDED}
+    computed = {f"payment_{status}" for status in PaymentStatus} | {f"refund_{outcome}" for outcome in reported}
+    assert computed <= set(table)
+    assigned = ast.parse((ROOT / "payments" / "domain.py").read_text())
+    for node in ast.walk(assigned):
+        if isinstance(node, ast.FunctionDef) and node.name == "beyond_limits":
+            words = {part.value.value for part in ast.walk(node) if isinstance(part, ast.Return)
+                     and isinstance(part.value, ast.Constant) and part.value.value}  # fmt: skip
+            assert words == {"too_many_refunds", "window_closed"}
+            assert words <= set(table)
+
+
+def test_no_sentence_shows_a_word_for_machines() -> None:
+    for error in _errors().values():
+        for text in (error.en, error.zh):
+            shown = {name for _, name, _, _ in Formatter().parse(text) if name}
+            assert shown & CODELIKE <= set(error.words), error
+
+
+def test_every_table_is_in_english_and_then_in_chinese() -> None:
+    for error in _errors().values():
+        for table in error.words.values():
+            for word, (en, zh) in table.items():
+                assert en.isascii(), (error, word)
+                assert en, (error, word)
+                assert word == "SKU" or not zh.isascii(), (error, word)
+                assert not CODE.search(en), (error, word)
+
+
+@pytest.mark.parametrize(
+    ("error", "en", "zh"),
+    [
+        (
+            RefundRefused(why="too_many_refunds", left=0),
+            "The refund is refused: so many were made that the next is not taken.",
+            "无法退款：退款次数已达上限。",
+        ),
+        (RefundRefused(why="from_tomorrow", left=0), f"The refund is refused: {OTHERWISE[0]}.", "无法退款：其他原因。"),
+        (NotFound(what="order line"), "There is no such order line.", "订单行不存在。"),
+        (
+            IllegalTransition(machine="order", state="paid", cause="ship"),
+            "Its present state does not allow this step.",
+            "当前状态不允许此步骤。",
+        ),
+    ],
+)
+def test_the_sentence_is_for_people_and_the_members_for_machines(error: ShopError, en: str, zh: str) -> None:
+    assert (error.detail("en"), error.detail("zh-CN")) == (en, zh)
+    assert error.members() == {name: error.params[name] for name in error.shown}
+    assert all(str(error.params[name]) in str(error) for name in error.words)
