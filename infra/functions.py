@@ -51,6 +51,9 @@ def deadline_queues() -> tuple[str, ...]:
 PAYING = {"orders": "rw", "payments": "rw", "ledger": "ra", "holds": "w"}
 """What a captured, closed or refunded payment moves: one transaction over all of them. An entry is only ever added."""
 
+CAPTURING = {**PAYING, "stock": "rwd", "products": "r", "merchants": "r"}
+"""A capture that comes when its purchase has expired takes the whole basket again, if it is still sold."""
+
 FUNCTIONS: dict[str, Function] = {
     API: Function(
         # A full vCPU is 1,769 MB; argon2 and TLS are what this function's time goes to.
@@ -83,13 +86,13 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=512,
         timeout_s=30,
         consumes="checkout",
-        tables={**PAYING, "stock": "rw", "shipments": "r"},
+        tables={**CAPTURING, "shipments": "r"},
         secrets=("payments-*",),
     ),
     "orders": Function(memory_mb=512, timeout_s=30, consumes="orders", tables={"orders": "rw"}),
-    "payments": Function(memory_mb=512, timeout_s=30, consumes="payments", tables=PAYING, secrets=("payments-*",)),
+    "payments": Function(memory_mb=512, timeout_s=30, consumes="payments", tables=CAPTURING, secrets=("payments-*",)),
     "payment-notices": Function(
-        memory_mb=512, timeout_s=30, consumes="payment-notices", tables=PAYING, secrets=("payments-*",)
+        memory_mb=512, timeout_s=30, consumes="payment-notices", tables=CAPTURING, secrets=("payments-*",)
     ),
     "ledger": Function(memory_mb=512, timeout_s=30, consumes="ledger", tables={"balances": "rw"}),
     "reconciliation": Function(
@@ -98,7 +101,7 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=512,
         timeout_s=120,
         consumes="reconciliation",
-        tables={**PAYING, "reconciliations": "rwb"},
+        tables={**CAPTURING, "reconciliations": "rwb"},
         secrets=("payments-*",),
         puts=("reconciliation/",),
     ),

@@ -31,6 +31,8 @@ class PurchaseCause(StrEnum):
     PAY = "pay"
     EXPIRE = "expire"
     CANCEL = "cancel"
+    REVIVE = "revive"
+    """Its money came late, and everything could be had again."""
 
 
 PURCHASE = StateMachine(
@@ -43,7 +45,7 @@ PURCHASE = StateMachine(
             PurchaseCause.CANCEL: PurchaseStatus.CANCELLED,
         },
         PurchaseStatus.PAID: {},
-        PurchaseStatus.EXPIRED: {},
+        PurchaseStatus.EXPIRED: {PurchaseCause.REVIVE: PurchaseStatus.PAID},
         PurchaseStatus.CANCELLED: {},
     },
     deadlines={PurchaseStatus.AWAITING_PAYMENT: (PAY_WITHIN, PurchaseCause.EXPIRE)},
@@ -84,6 +86,8 @@ class OrderCause(StrEnum):
     """What had turned back arrived after all; other parcels are still on their way."""
     NOTHING_LEFT = "nothing_left"
     """Everything was paid back, and the buyer has nothing of it: there is nothing left to send."""
+    REVIVE = "revive"
+    """The money of its expired purchase came late, and everything could be had again."""
 
 
 ORDER = StateMachine(
@@ -128,7 +132,7 @@ ORDER = StateMachine(
             OrderCause.TURN_BACK: OrderStatus.TURNED_BACK,
         },
         OrderStatus.COMPLETED: {},
-        OrderStatus.CANCELLED: {},
+        OrderStatus.CANCELLED: {OrderCause.REVIVE: OrderStatus.PAID},
     },
     deadlines={
         OrderStatus.PAID: (timedelta(days=15), OrderCause.MERCHANT_SILENT),
@@ -138,6 +142,10 @@ ORDER = StateMachine(
         OrderStatus.DELIVERED: (timedelta(days=7), OrderCause.CONFIRM),
     },
 )
+
+
+ENDED = (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+"""States in which nothing is left to do. Only the orders of an expired purchase come back out of one (:func:`pay`)."""
 
 
 class Stock(StrEnum):
@@ -416,22 +424,23 @@ def move_order(order: Order, cause: OrderCause, change: Change) -> Order:
 
 
 def pay(sale: Sale, *, payment_id: str, captured: Money, at: datetime, by: str) -> Sale:
-    """Mark a purchase and all its orders paid.
+    """Mark a purchase and all its orders paid; one that expired is revived, and its units must be taken again.
 
     Raises:
-        IllegalTransition: if the purchase no longer waits for money.
+        IllegalTransition: if the purchase was paid or called off before.
         PaymentMismatch: if the capture is not exactly the total.
     """
-    PURCHASE.next(sale.purchase.status, PurchaseCause.PAY)
+    late = sale.purchase.status is PurchaseStatus.EXPIRED
+    purchase_cause = PurchaseCause.REVIVE if late else PurchaseCause.PAY
+    order_cause = OrderCause.REVIVE if late else OrderCause.PAY
+    PURCHASE.next(sale.purchase.status, purchase_cause)
     if captured != sale.purchase.total:
         raise PaymentMismatch
     change = Change(status="", at=at, by=by)
-    purchase = move_purchase(sale.purchase, PurchaseCause.PAY, replace(change, note=payment_id))
+    purchase = move_purchase(sale.purchase, purchase_cause, replace(change, note=payment_id))
     return Sale(
         purchase=replace(purchase, settled_by=payment_id),
-        orders=tuple(
-            replace(move_order(order, OrderCause.PAY, change), stock=Stock.COMMITTED) for order in sale.orders
-        ),
+        orders=tuple(replace(move_order(order, order_cause, change), stock=Stock.COMMITTED) for order in sale.orders),
     )
 
 

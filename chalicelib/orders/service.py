@@ -247,8 +247,10 @@ def check_releasable(purchase: Purchase, *, expired: bool) -> None:
 def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at: datetime) -> None:
     """Mark the purchase and all its orders paid, in the capture's own work.
 
+    The units of one that expired are in stock again: who settles it takes all of them in the same work.
+
     Raises:
-        IllegalTransition: if the purchase no longer waits for money (expired, cancelled, settled by another payment).
+        IllegalTransition: if the purchase was called off, or settled by another payment.
         PaymentMismatch: if the capture is not exactly the total.
     """
     paid = domain.pay(sale, payment_id=payment_id, captured=captured, at=at, by=context.current().actor)

@@ -5,11 +5,12 @@ The provider is asked outside of any transaction; its answer is applied in one t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import ConcurrentUpdate, Conflict, RetryLater
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
@@ -188,8 +189,9 @@ def record_capture(
 ) -> Payment:
     """Record that the provider holds the money: notice, query and bill all come here, in any order, any often.
 
-    One transaction over the attempt, the purchase with its orders, and the ledger. Money that the purchase does not
-    take goes back by itself: the refund stands in the same transaction, its number follows from the attempt.
+    One transaction over the attempt, the purchase with its orders, and the ledger. Where the purchase has expired, its
+    units are taken again in it. Money that the purchase does not take goes back by itself: the refund stands in the
+    same transaction as the capture, its number follows from the attempt.
     An amount that differs is only believed when a query says so (``confirmed``); a notice is quarantined first.
     ``read`` spares a read where the caller has just made it; its version guards the write.
 
@@ -212,35 +214,91 @@ def record_capture(
 
 
 def _record(payment: Payment, amount: Money, transaction_id: str, at: datetime) -> Payment:
+    """Honour the money if the purchase takes it, late as it may be; else send it back, and say why."""
     sale = orders.load_sale(payment.purchase_id)
-    work = UnitOfWork(f"payment.captured#{payment.payment_id}")
-    surplus = ""
     try:
-        orders.settle(work, sale, payment_id=payment.payment_id, captured=amount, at=clock.now())
-    except Conflict:  # A retry would be refused again: the money is here, so the refusal is an outcome.
-        waiting = sale.purchase.status is PurchaseStatus.AWAITING_PAYMENT
-        surplus = "amount_differs" if waiting else f"purchase_{sale.purchase.status.value}"
-        work = UnitOfWork(f"payment.captured#{payment.payment_id}")
-    captured = domain.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=surplus)
+        if _is_late(sale):
+            return _honour_late(sale, payment, amount, transaction_id, at)
+        return _honour(sale, payment, amount, transaction_id, at)
+    except (ConcurrentUpdate, AlreadyExists):
+        raise
+    except Conflict as refusal:  # A retry would be refused again: the money is here, so the refusal is an outcome.
+        return _send_back(sale, payment, amount, transaction_id, at, why=_why(sale, refusal))
+
+
+def _honour_late(sale: Sale, payment: Payment, amount: Money, transaction_id: str, at: datetime) -> Payment:
+    """Honour money whose purchase has expired: its whole basket is taken again with it."""
+    from chalicelib.payments import late  # Few payments are: only they need catalog and stock.
+
+    def honour() -> Payment:
+        return _honour(sale, payment, amount, transaction_id, at, take_again=late.take_again)
+
+    return late.placing(honour)
+
+
+def _is_late(sale: Sale) -> bool:
+    return sale.purchase.status is PurchaseStatus.EXPIRED
+
+
+def _why(sale: Sale, refusal: Conflict) -> str:
+    """Return the word for why a purchase does not take money; buyers read it in ``words``."""
+    if refusal.code == "payment_mismatch":
+        return "amount_differs"
+    if _is_late(sale) and refusal.code == "off_sale":
+        return "purchase_off_sale"
+    return f"purchase_{sale.purchase.status.value}"
+
+
+def _honour(
+    sale: Sale,
+    payment: Payment,
+    amount: Money,
+    transaction_id: str,
+    at: datetime,
+    *,
+    take_again: Callable[[UnitOfWork, Sale], None] | None = None,
+) -> Payment:
+    """Settle the purchase with this money, in one transaction with what ``take_again`` adds.
+
+    Raises:
+        Conflict: if the purchase does not take it, or (``take_again``) not all of it can be had.
+    """
+    captured = domain.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus="")
     captured = replace(captured, booked_on=billing.booked_on(payment.provider, at))
-    if surplus:
-        captured = replace(captured, reserved=amount.minor)
-        refund_requests.write_request(work, captured, _surplus_refund(captured))
+    fact = events.PaymentCaptured(payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency)
+    with UnitOfWork(f"payment.captured#{payment.payment_id}") as work:
+        orders.settle(work, sale, payment_id=payment.payment_id, captured=amount, at=clock.now())
+        store.save_payment(work, replace(captured, silent_since=None), [fact, *silences.ended(payment)])
+        ledger.post(
+            work,
+            entry_id=fact.event_id,
+            purchase_id=payment.purchase_id,
+            at=clock.now(),
+            postings=ledger.capture_postings(payment.provider, _shares(sale)),
+        )
+        if take_again is not None:
+            take_again(work, sale)
+    metrics.count("payments_late_honoured" if _is_late(sale) else "payments_captured")
+    return replace(captured, version=captured.version + 1)
+
+
+def _send_back(sale: Sale, payment: Payment, amount: Money, transaction_id: str, at: datetime, *, why: str) -> Payment:
+    captured = domain.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=why)
+    captured = replace(captured, booked_on=billing.booked_on(payment.provider, at), reserved=amount.minor)
     fact = events.PaymentCaptured(
-        payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency, surplus=surplus
+        payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency, surplus=why
     )
-    store.save_payment(work, replace(captured, silent_since=None), [fact, *silences.ended(payment)])
-    ledger.post(
-        work,
-        entry_id=fact.event_id,
-        purchase_id=payment.purchase_id,
-        at=clock.now(),
-        postings=ledger.surplus_postings(payment.provider, amount)
-        if surplus
-        else ledger.capture_postings(payment.provider, _shares(sale)),
-    )
-    work.commit()
-    metrics.count("payments_surplus" if surplus else "payments_captured")
+    with UnitOfWork(f"payment.captured#{payment.payment_id}") as work:
+        refund_requests.write_request(work, captured, _surplus_refund(captured))
+        store.save_payment(work, replace(captured, silent_since=None), [fact, *silences.ended(payment)])
+        ledger.post(
+            work,
+            entry_id=fact.event_id,
+            purchase_id=sale.purchase.purchase_id,
+            at=clock.now(),
+            postings=ledger.surplus_postings(payment.provider, amount),
+        )
+    metrics.count("payments_surplus")
     return replace(captured, version=captured.version + 1)
 
 

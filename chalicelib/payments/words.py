@@ -29,7 +29,14 @@ _PAYMENTS: Mapping[PaymentStatus, Words] = {
 
 _SURPLUS: Mapping[str, Words] = {
     "purchase_paid": ("This purchase had been paid before.", "该订单此前已支付，此笔为重复付款。"),
-    "purchase_expired": ("The time to pay was over, the goods were released.", "付款时已超过支付时限，商品已释放。"),
+    "purchase_expired": (
+        "The time to pay was over, and not everything could be had again.",
+        "付款时已超过支付时限，商品已释放且库存不足。",
+    ),
+    "purchase_off_sale": (
+        "The time to pay was over, and some of it is not sold any more.",
+        "付款时已超过支付时限，部分商品已停止销售。",
+    ),
     "purchase_cancelled": ("The purchase had been called off.", "该订单此前已取消。"),
     "amount_differs": ("The amount paid is not the amount of the purchase.", "实付金额与订单金额不符。"),
 }
