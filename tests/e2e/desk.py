@@ -17,12 +17,15 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from chalicelib.catalog import service as catalog
+from chalicelib.catalog.domain import Cause
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.runtime import aws, names, secrets
+from chalicelib.runtime.intents import system_intent
 from tests import goods, people
 from tools.client import Answer
 from tools.lab import Lab, Shopper
@@ -143,6 +146,12 @@ class Desk:
         else:
             self.stand.turn_keys(overlap=overlap)
         self.learn_keys()
+
+    def list_second(self, cause: Cause) -> None:
+        """Put the second shop's goods on sale, or take them off; buyers of the first notice nothing."""
+        product_id = catalog.product_of(self.skus[1])
+        catalog.move(self.merchants[1], product_id, cause, intent=system_intent(f"{cause}#{product_id}"))
+        self.lab.drain()
 
     def stock_left(self) -> int:
         """Return what can still be sold of both goods."""

@@ -34,7 +34,7 @@ class Unexpected(AssertionError):
 class Played:
     """Ids of what was made, for whoever wants to look closer."""
 
-    purchases: tuple[str, str, str]
+    purchases: tuple[str, str, str, str]
     orders: tuple[str, ...]
     complaint: str
 
@@ -70,9 +70,10 @@ def _play(game: Game, explain: Callable[[str], str] | None) -> Played:
         game.say(f"\nWhat led to what, for {first['purchase_id']}:\n\n{explain(first['purchase_id'])}\n")
     second = game.leave_unpaid()
     third = game.pay_too_late()
+    fourth = game.pay_too_late_for_what_is_gone()
     if explain is not None:
-        game.say(f"\nWhat led to what, for {third['purchase_id']}:\n\n{explain(third['purchase_id'])}\n")
-    purchases = (first["purchase_id"], second["purchase_id"], third["purchase_id"])
+        game.say(f"\nWhat led to what, for {fourth['purchase_id']}:\n\n{explain(fourth['purchase_id'])}\n")
+    purchases = (first["purchase_id"], second["purchase_id"], third["purchase_id"], fourth["purchase_id"])
     return Played(purchases, tuple(first["order_ids"]), complaint)
 
 
@@ -349,17 +350,30 @@ class Game:
         return purchase
 
     def pay_too_late(self) -> Json:
-        """A purchase that is paid after it expired is refunded by itself."""
-        self.say("\nA third purchase is paid after it expired")
-        self._refill()
-        purchase = self._place()
-        payment = self._start_payment(purchase["purchase_id"])
-        self.advance(PAST_EXPIRY)
-        self._sign_in_again()
+        """A purchase that is paid after it expired is honoured: everything was free, so all of it is taken again."""
+        self.say("\nA third purchase is paid after it expired, and everything is still there")
+        before = [self._stock(product) for product in self.goods]
+        purchase, payment = self._expired()
+        self._pay_closed(payment)
         path = f"/v1/purchases/{purchase['purchase_id']}"
-        self._until(path, lambda found: found["status"] == "expired", "it expires")
-        post(f"{self.sandbox_url}/pay-closed/{payment['payment_id']}", {})
-        self.say(f"  {payment['payment_id']} was closed at the provider, and is paid there all the same")
+        paid = self._until(path, lambda found: found["status"] == "paid", "it is honoured")
+        expect(paid["settled_by"] == payment["payment_id"], "the late payment settled it")
+        expect(paid["total"] == purchase["total"], "at what it was placed at")
+        after = [self._stock(product) for product in self.goods]
+        expect(after == [count - 3 for count in before], "all its units are taken again, once")
+        self.say(f"  it is honoured at {money(paid['total'])}; its stock is taken again: {before} -> {after}")
+        return purchase
+
+    def pay_too_late_for_what_is_gone(self) -> Json:
+        """Where one thing of it is gone meanwhile, nothing is taken, and the money goes back with the reason."""
+        self.say("\nA fourth is paid after it expired, and some of it is gone meanwhile")
+        purchase, payment = self._expired()
+        product = self.goods[0]
+        left = self._stock(product)
+        self._move_stock(product, "write-offs", left)
+        before = [self._stock(one) for one in self.goods]
+        self._pay_closed(payment)
+        path = f"/v1/purchases/{purchase['purchase_id']}"
         done = self._until(
             f"{path}/payments/{payment['payment_id']}",
             lambda found: [refund["status"] for refund in found["refunds"]] == ["succeeded"],
@@ -367,9 +381,32 @@ class Game:
         )
         refund = done["refunds"][0]
         expect(refund["amount"] == purchase["total"], "all of it goes back")
+        expect(refund["reason"] == "purchase_expired", "the buyer is told why")
         expect(self.buyer.get(path)["status"] == "expired", "the purchase stays expired")
-        self.say(f"  {refund['refund_id']} sent {money(refund['amount'])} back: {refund['reason']}")
+        expect([self._stock(one) for one in self.goods] == before, "nothing of it is taken")
+        self._move_stock(product, "receipts", left)
+        self.say(f"  {refund['refund_id']} sent {money(refund['amount'])} back: {done['status_text']}")
         return purchase
+
+    def _expired(self) -> tuple[Json, Json]:
+        """Place a purchase, start to pay it, and let its time run out."""
+        self._refill()
+        purchase = self._place()
+        payment = self._start_payment(purchase["purchase_id"])
+        self.advance(PAST_EXPIRY)
+        self._sign_in_again()
+        path = f"/v1/purchases/{purchase['purchase_id']}"
+        self._until(path, lambda found: found["status"] == "expired", "it expires")
+        return purchase, payment
+
+    def _pay_closed(self, payment: Json) -> None:
+        post(f"{self.sandbox_url}/pay-closed/{payment['payment_id']}", {})
+        self.say(f"  {payment['payment_id']} was closed at the provider, and is paid there all the same")
+
+    def _move_stock(self, product: Json, how: str, quantity: int) -> None:
+        body = {"lines": [{"sku_id": product["skus"][0]["sku_id"], "quantity": quantity}], "reason": "counted"}
+        path = f"/v1/merchant/products/{product['product_id']}/stock/{how}"
+        self._staff(product["merchant_id"]).expect(200, "POST", path, body)
 
     # Waiting ---------------------------------------------------------------------------------------------------
 

@@ -52,7 +52,9 @@ def _explains_itself(server: DevServer, played: scenario.Played) -> None:
     assert text.index("event purchase.placed#") < paid_by_notice
     assert paid_by_notice < text.index("queue payment-notices takes payment.noticed") < text.index("purchase.paid#")
     assert "queue orders takes shipment.delivered" in text
-    late = text_of(server.trail.explain(played.purchases[2]))
+    honoured = text_of(server.trail.explain(played.purchases[2]))
+    assert honoured.index("event purchase.expired#") < honoured.index("event purchase.paid#"), honoured
+    late = text_of(server.trail.explain(played.purchases[3]))
     for step in ("job deadlines: due#pur_", "/close -> 200", "event purchase.expired#", "/v1/refunds -> 200"):
         assert step in late, late
     assert server.trail.intact()
@@ -63,7 +65,7 @@ def _explains_itself(server: DevServer, played: scenario.Played) -> None:
 def _ledger_balances(played: scenario.Played) -> None:
     from chalicelib.runtime import names
 
-    for purchase_id in played.purchases:
+    for purchase_id, entries in zip(played.purchases, (2, 0, 1, 2), strict=True):
         items = aws.call(
             "dynamodb",
             "Query",
@@ -73,7 +75,7 @@ def _ledger_balances(played: scenario.Played) -> None:
                 "ExpressionAttributeValues": {":id": {"S": purchase_id}},
             },
         )["Items"]
-        assert len(items) == {played.purchases[0]: 2, played.purchases[1]: 0, played.purchases[2]: 2}[purchase_id]
+        assert len(items) == entries
     assert queues.url(names.queue_name("orders"))
 
 

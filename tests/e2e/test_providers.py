@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 
 from chalicelib import topology
+from chalicelib.catalog.domain import Cause
 from chalicelib.runtime import aws, log, names, queues
 from tests.e2e.desk import FREIGHT, NOW, STOCK, TOTAL, WAYS, Customer, Desk, Scenario, Steps, paid_accounts, play
 from tools import lab
@@ -373,10 +374,24 @@ def paid_after_expiry(c: Customer) -> Steps:
     assert (c.status, c.payments) == ("expired", ["closed"])
     c.stand.pay_closed(payment_id)  # What they say cannot happen.
     yield CHASED
+    c.is_paid()  # The goods were free: they are taken again.
+    assert c.refunds == []
+    assert c.there(payment_id) == (TOTAL, 0)
+
+
+@scenario(shops=2)
+def paid_after_expiry_of_what_is_not_sold_any_more(c: Customer) -> Steps:
+    payment_id = c.started()
+    yield EXPIRED
+    assert (c.status, c.payments) == ("expired", ["closed"])
+    c.desk.list_second(Cause.UNLIST)
+    c.stand.pay_closed(payment_id)
+    yield CHASED
+    c.desk.list_second(Cause.LIST)
     assert (c.status, c.payments, c.refunds) == ("expired", ["returned"], ["succeeded"])
     assert c.accounts == {}
-    assert c.there(payment_id) == (TOTAL, TOTAL)
-    assert [refund["reason"] for refund in c.story()["refunds"]] == ["purchase_expired"]
+    assert c.there(payment_id) == (c.total, c.total)
+    assert [refund["reason"] for refund in c.story()["refunds"]] == ["purchase_off_sale"]
 
 
 @scenario()

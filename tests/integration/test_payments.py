@@ -448,7 +448,7 @@ def test_another_amount_really_paid_goes_back_whole(till: Till, amount: int) -> 
 # --- late -----------------------------------------------------------------------------------------------------------
 
 
-def test_money_after_expiry_goes_back_by_itself_and_the_buyer_is_told_why(till: Till) -> None:
+def test_money_after_expiry_goes_back_where_the_units_are_gone_and_the_buyer_is_told_why(till: Till) -> None:
     sale = till.sale()
     payment_id = till.started(sale)
     till.expire(sale)

@@ -121,7 +121,7 @@ def test_a_lost_notice_is_found_by_asking(till: RealTill) -> None:
     assert till.sandbox.delivered == []
 
 
-def test_late_money_goes_back_by_itself(till: RealTill) -> None:
+def test_late_money_goes_back_by_itself_where_its_units_are_gone(till: RealTill) -> None:
     sale = till.sale()
     payment_id = till.started(sale)
     if till.provider == "alipay":
@@ -130,7 +130,8 @@ def test_late_money_goes_back_by_itself(till: RealTill) -> None:
     till.sandbox.pay(payment_id)
     till.settle()
 
-    assert payment(payment_id).status is PaymentStatus.RETURNED
+    assert (payment(payment_id).status, payment(payment_id).code) == (PaymentStatus.RETURNED, "purchase_expired")
+    assert status(sale) is PurchaseStatus.EXPIRED
     assert till.sandbox.orders[payment_id].refunded == 1999
     assert accounts(sale) == {}
     (back,) = story(sale).refunds

@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition
 from chalicelib.kernel.money import Money
 from chalicelib.orders import domain
 from chalicelib.orders.domain import (
+    ENDED,
     ORDER,
     PURCHASE,
     Change,
@@ -109,17 +110,35 @@ def test_paying_takes_exactly_the_total(captured: Money) -> None:
         domain.pay(sale(order(line(1, 2))), payment_id="pay_1", captured=captured, at=NOON, by="queue")
 
 
-def test_an_ended_purchase_takes_no_money_and_a_paid_one_no_second() -> None:
+def test_what_was_called_off_takes_no_money_and_what_was_paid_no_second() -> None:
     unpaid = sale(order(line(1, 2)))
-    expired = domain.release(unpaid, expired=True, change=change())
+    called_off = domain.release(unpaid, expired=False, change=change())
     paid = domain.pay(unpaid, payment_id="pay_1", captured=Money(2000), at=NOON, by="queue")
 
-    assert [(one.status, one.stock) for one in expired.orders] == [(OrderStatus.CANCELLED, Stock.RELEASED)]
-    for ended in (expired, paid):
+    assert [(one.status, one.stock) for one in called_off.orders] == [(OrderStatus.CANCELLED, Stock.RELEASED)]
+    for ended in (called_off, paid):
         with pytest.raises(IllegalTransition):
             domain.pay(ended, payment_id="pay_2", captured=Money(2000), at=NOON, by="queue")
         with pytest.raises(IllegalTransition):
             domain.release(ended, expired=True, change=change())
+
+
+def test_what_expired_is_revived_by_exactly_its_total_once() -> None:
+    expired = domain.release(sale(order(line(1, 2))), expired=True, change=change())
+    assert (expired.purchase.status, expired.orders[0].stock) == (PurchaseStatus.EXPIRED, Stock.RELEASED)
+
+    with pytest.raises(PaymentMismatch):
+        domain.pay(expired, payment_id="pay_1", captured=Money(1999), at=NOON, by="queue")
+    late = NOON + timedelta(days=2)
+    revived = domain.pay(expired, payment_id="pay_1", captured=Money(2000), at=late, by="queue")
+
+    assert (revived.purchase.status, revived.purchase.settled_by) == (PurchaseStatus.PAID, "pay_1")
+    assert [(one.status, one.stock, one.paid_at) for one in revived.orders] == [
+        (OrderStatus.PAID, Stock.COMMITTED, late)
+    ]
+    assert revived.orders[0].due_at == late + timedelta(days=15)
+    with pytest.raises(IllegalTransition):
+        domain.pay(revived, payment_id="pay_2", captured=Money(2000), at=late, by="queue")
 
 
 def test_parcels_ship_an_order_in_parts_and_never_more_than_was_ordered() -> None:
@@ -164,7 +183,7 @@ def test_a_request_is_remembered_by_its_intent_and_its_body() -> None:
 
 
 def test_every_state_with_a_way_out_times_out_or_waits_for_somebody_named() -> None:
-    waiting = {state for state in OrderStatus if not ORDER.is_terminal(state)}
+    waiting = {state for state in OrderStatus if state not in ENDED}
     assert {state for state in waiting if ORDER.timeout(state) is None} == {
         OrderStatus.PLACED
     }  # The purchase's deadline rules it.

@@ -19,6 +19,7 @@ from typing import Any
 
 from chalicelib.kernel import ids
 from chalicelib.runtime import names
+from chalicelib.runtime.intents import Intent
 from tools.sim.actors import Cast, Person
 from tools.sim.tasks import Task
 from tools.sim.world import World
@@ -502,6 +503,29 @@ def last_units(stage: Stage) -> Sequence[tuple[str, Work]]:
     ]
 
 
+def late_capture_and_last_units(stage: Stage) -> Sequence[tuple[str, Work]]:
+    """Money comes for what expired while another buyer takes of its units the one that it cannot do without."""
+    purchase_id = stage.placed(quantity=3)
+    payment_id = stage.started(purchase_id)
+    stage.world.drain()
+    stage.due(purchase_id)
+    stage.world.drain()
+    rival, [sku_id] = stage.cast.buyers[1], stage.cast.sku_ids
+    stage.cast.ask(rival, "PUT", "/v1/cart/lines/{sku_id}", {"sku_id": sku_id}, {"quantity": 3})
+    answer = stage.cast.ask(rival, "POST", "/v1/quotes", None, {"address_id": rival.address_id})
+    if answer is None or not answer.ok:
+        raise RuntimeError("no quote")
+    body = {"quote": answer.json["quote"]}
+    placed = Intent(scope=rival.account_id, key="place-0002", fingerprint="").record_id("pur")
+    stage.world.oracle.intents[placed] = body["quote"]
+    stage.world.oracle.paid_when_closed.add(payment_id)
+    stage.world.sandbox.pay_closed(payment_id)
+    return [
+        ("late money", stage.told(payment_id)),
+        ("rival", stage.asks(rival, "/v1/purchases", {}, body, "place-0002")),
+    ]
+
+
 def ship_and_cancel(stage: Stage) -> Sequence[tuple[str, Work]]:
     """The merchant ships what the buyer cancels."""
     purchase_id, _ = stage.paid()
@@ -731,6 +755,7 @@ PAIRS: dict[str, Pair] = {
     "cancel / new attempt": cancel_and_attempt,
     "expiry / expiry": expiry_twice,
     "last units": last_units,
+    "late capture / last units": late_capture_and_last_units,
     "ship / cancel": ship_and_cancel,
     "bounce / refund of the rest": bounce_and_refund,
     "bounce / question": bounce_and_question,

@@ -203,6 +203,39 @@ def _drop_late_money() -> AbstractContextManager[Any]:
     return patch.object(attempts, "_record", record)
 
 
+@mutant("late money revives its purchase without taking its stock")
+def _revive_for_nothing() -> AbstractContextManager[Any]:
+    from chalicelib.payments import late
+
+    return patch.object(late, "take_again", lambda *_: None)
+
+
+@mutant("late money takes of each thing one unit")
+def _take_a_part() -> AbstractContextManager[Any]:
+    from chalicelib.inventory import service
+    from chalicelib.payments import late
+
+    class Partial:
+        placing = staticmethod(service.placing)
+
+        @staticmethod
+        def take(work: Any, quantities: Any, **how: Any) -> None:
+            service.take(work, dict.fromkeys(quantities, 1), **how)
+
+    return patch.object(late, "inventory", Partial)
+
+
+@mutant("late money goes back although everything is free")
+def _never_honour_late() -> AbstractContextManager[Any]:
+    from chalicelib.kernel.errors import Conflict
+    from chalicelib.payments import attempts
+
+    def honour_late(*_: Any) -> Any:
+        raise Conflict
+
+    return patch.object(attempts, "_honour_late", honour_late)
+
+
 @mutant("surplus money is kept")
 def _keep_surplus() -> AbstractContextManager[Any]:
     from chalicelib.payments import refund_requests

@@ -26,6 +26,7 @@ from chalicelib.runtime import names
 from tools.sim import offline, strangers
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
+from tools.sim.late import Late
 from tools.sim.storage import Params, Table
 from tools.sim.units import RefundAsked, Units
 
@@ -183,6 +184,7 @@ class Oracle:
         self.complaints: dict[str, ComplaintSeen] = {}
         self.units = Units()
         self.strangers = strangers.Strangers()
+        self.late = Late()
         self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
         self._quotes: dict[str, str] = {}
         self._dirty_stock: set[str] = set()
@@ -277,9 +279,12 @@ class Oracle:
         if moved and old is not None:
             self._early(old, doc["history"][-1], record_id)
         sale = self._sale(new["purchase_id"]["S"])
+        before = old["status"]["S"] if old is not None else ""
         if record_id.startswith("pur_"):
+            self.late.purchase_moved(record_id, before, new["status"]["S"])
             self._purchase(sale, old, new, moved=moved)
         else:
+            self.late.order_moved(record_id, sale.purchase_id, before, new["status"]["S"])
             self._order(sale, record_id, new, doc)
 
     def _purchase(self, sale: Sale, old: Item | None, new: Item, *, moved: bool) -> None:
@@ -371,6 +376,7 @@ class Oracle:
         if new is not None and int(new.get("available", {"N": "0"})["N"]) < 0:
             self.broken("stock", "available below zero", sku_id)
         self._dirty_stock.add(sku_id)
+        self.late.stock_moved(sku_id)
 
     def _payment_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
@@ -398,6 +404,9 @@ class Oracle:
             return
         doc = _decode(new["doc"]["S"])
         if kind == "pay":
+            fresh = old is None or old["status"]["S"] != "surplus"
+            if fresh and new["status"]["S"] == "surplus" and doc.get("code") == "purchase_expired":
+                self.late.sent_back(record_id, sale.purchase_id)
             sale.payments[record_id] = PaymentSeen(
                 status=new["status"]["S"],
                 amount=int(new["amount_minor"]["N"]),
@@ -462,6 +471,12 @@ class Oracle:
     def check(self) -> None:
         """Check what the last call touched. A transaction's records come together, so every call ends consistent."""
         self._check_units()
+        for problem, subject in self.late.check(
+            lambda purchase_id: list(self.sales[purchase_id].orders),
+            lambda order_id: self.units.orders[order_id].bought(),
+            lambda sku_id: self.stock[sku_id].available if sku_id in self.stock else 0,
+        ):
+            self.broken("late money", problem, subject)
         if self._dirty_stock:
             for sku_id in sorted(self._dirty_stock):
                 self._check_stock(sku_id)
@@ -781,6 +796,7 @@ class Oracle:
         self._quotes, self._known_refunds = dict(saved[8]), saved[9]
         self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
         self._lines_seen = dict(saved[13])
+        self.late.forget()
         self._dirty_sales.clear()
         self._dirty_stock.clear()
         self._released.clear()

@@ -73,6 +73,13 @@ class OrderUnits:
         line, before = self.lines[line_id], self.counted.get(line_id, 0)
         return line.charged * (before + units) // line.quantity - line.charged * before // line.quantity
 
+    def bought(self) -> dict[str, int]:
+        """Return by SKU what was ordered."""
+        found: dict[str, int] = {}
+        for line in self.lines.values():
+            found[line.sku_id] = found.get(line.sku_id, 0) + line.quantity
+        return found
+
     def wanted(self) -> dict[str, int]:
         """Return by SKU what is held or sold: all but what never left and never will."""
         found: dict[str, int] = {}
@@ -231,6 +238,8 @@ class Units:
         order.unsent_paid[line_id] = order.unsent_paid.get(line_id, 0) + units
 
     def _change(self, order: OrderUnits, status: str, doc: Mapping[str, Any]) -> None:
+        if order.status == "cancelled" and status == "paid":  # Late money took all of it again, and nothing had left.
+            order.back = {}
         order.status = status
         sent: dict[str, int] = {}
         away: dict[str, int] = {}
