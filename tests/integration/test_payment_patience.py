@@ -193,7 +193,7 @@ def test_a_payment_of_which_every_notice_is_lost_is_found_in_two_minutes(till: T
     sale = till.sale()
     payment_id = till.started(sale)
     till.sandbox.steer(payment_id, notify=False)
-    till.wait(timedelta(seconds=age_s), step=timedelta(seconds=10))
+    till.wait(timedelta(seconds=age_s))
     till.sandbox.pay(payment_id)
     asked = calls(till)["query"]
 
@@ -206,7 +206,7 @@ def test_a_payment_of_which_every_notice_is_lost_is_found_in_two_minutes(till: T
 def test_an_unpaid_attempt_is_asked_about_a_bounded_number_of_times(till: Till) -> None:
     sale = till.sale()
     payment_id = till.started(sale)
-    till.wait(timedelta(minutes=40), step=timedelta(seconds=10))
+    till.wait(timedelta(minutes=40))
 
     assert payment(payment_id).status is PaymentStatus.CLOSED
     assert 20 <= calls(till)["query"] <= polling.MOST_QUESTIONS
@@ -219,7 +219,7 @@ def test_a_link_of_an_attempt_that_was_given_up_unknown_is_found_paid_in_two_min
     till.start(sale)
     till.started(sale)
     assert payment(number(sale, 1)).status is PaymentStatus.CLOSED
-    till.wait(timedelta(seconds=age_s), step=timedelta(seconds=10))
+    till.wait(timedelta(seconds=age_s))
     order = {"out_trade_no": number(sale, 1), "amount": 1999, "currency": "CNY"}
     till.sandbox._create({**order, "notify_url": "http://x", "expires_at": 0})  # It was only late.
     till.sandbox.steer(number(sale, 1), notify=False)
