@@ -497,13 +497,14 @@ def take_refund_offline(refund_id: str, caller: Caller) -> RefundRecordView:
         IllegalTransition,
         PaidInFuture,
         ApprovalNeeded,
+        DayLimitReached,
         RefundRefused,
         ConcurrentUpdate,
         IdempotencyKeyReused,
     ),
 )
 def note_paid_offline(refund_id: str, body: PayOffline, caller: Caller, intent: Intent) -> Reply:
-    """Note that an owed refund was paid by hand. Above the limit of one person another operator confirms it."""
+    """Note that an owed refund was paid by hand. Above the limits of one person another operator confirms it."""
     refund, replayed = service.pay_offline(refund_id, body.payment(caller.account_id), intent=intent)
     return Reply(RefundRecordView.of(refund), 200, _replayed(replayed))
 

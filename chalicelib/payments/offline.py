@@ -7,7 +7,7 @@ from dataclasses import replace
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import IllegalTransition
 from chalicelib.ledger import service as ledger
-from chalicelib.payments import domain, events, offline_rules, providers, refund_requests, refunds, store
+from chalicelib.payments import alone_store, domain, events, offline_rules, providers, refund_requests, refunds, store
 from chalicelib.payments.domain import (
     ApprovalNeeded,
     Payment,
@@ -85,6 +85,7 @@ def pay(refund_id: str, paid: OfflinePayment, *, intent: Intent) -> tuple[Refund
         IllegalTransition: if it is not owed.
         PaidInFuture: if it is said to be paid at a moment that has not come.
         ApprovalNeeded: if what one operator alone paid so on the purchase would exceed the limit.
+        DayLimitReached: if what this one gave back alone on this day would.
         RefundRefused: if the payer's bank took the money meanwhile.
         IdempotencyKeyReused: if the key noted it with another body.
     """
@@ -98,6 +99,7 @@ def pay(refund_id: str, paid: OfflinePayment, *, intent: Intent) -> tuple[Refund
         check_payable(refund, paid)
         _check_alone(story, refund)
         with UnitOfWork() as work:
+            _count_alone(work, refund, paid.by)
             done = book(work, payment, refund, paid)
         return replace(done, version=done.version + 1), False
 
@@ -126,6 +128,14 @@ def _check_alone(story: Story, refund: Refund) -> None:
     limit = refund_requests.approval_limit(refund.amount.currency)
     if alone + refund.amount.minor > limit:
         raise ApprovalNeeded(limit=limit, currency=refund.amount.currency)
+
+
+def _count_alone(work: UnitOfWork, refund: Refund, by: str) -> None:
+    """Count it to the day of who pays; not where the same person asked for it alone, and it was counted then."""
+    if refund.by == by and not refund.approved_by:
+        return
+    limit = refund_requests.day_limit(refund.amount.currency)
+    alone_store.count(work, by, refund.amount, limit=limit, now=clock.now())
 
 
 def book(work: UnitOfWork, payment: Payment, refund: Refund, paid: OfflinePayment) -> Refund:

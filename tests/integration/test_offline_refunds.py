@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from chalicelib.auth import service as auth
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import ids
 from chalicelib.kernel.roles import Role
@@ -18,7 +21,7 @@ from chalicelib.payments import providers, refunds, service
 from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus, Story
 from chalicelib.payments.ports import Limits
 from chalicelib.runtime import aws, outbound
-from tests import goods, http, people, shop
+from tests import dump, goods, http, people, shop
 from tests.paying import Till, accounts, payment, story
 
 PAID = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-22T03:00:00Z", "note": "by transfer"}
@@ -360,6 +363,66 @@ def test_the_limit_counts_what_was_paid_alone_on_the_purchase(desk: Desk, monkey
     refused = desk.till.operate("POST", f"/v1/operator/refunds/{other.refund_id}/paid-offline", PAID)
     assert refused.json["code"] == "approval_needed"
     assert desk.refunds(1) == [other]
+
+
+def test_what_was_paid_by_hand_alone_counts_to_the_operators_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = owed(desk, monkeypatch, 0), owed(desk, monkeypatch, 1)
+    limit = first.amount.minor + other.amount.minor - 1
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE_A_DAY", f"CNY:{limit}")
+    for _ in range(2):  # A repeat counts once.
+        path = f"/v1/operator/refunds/{first.refund_id}/paid-offline"
+        assert desk.till.operate("POST", path, PAID, key="paid-000001").status == 200
+    before = dump.tables()
+    path = f"/v1/operator/refunds/{other.refund_id}/paid-offline"
+    refused = desk.till.operate("POST", path, PAID)
+    assert (refused.status, refused.json["code"], refused.json["limit"]) == (409, "day_limit_reached", limit)
+    assert dump.differences(before, dump.tables()) == []
+
+    second = people.token(people.operator().account_id, Role.BUYER, Role.OPERATOR)
+    assert http.call("POST", path, PAID, token=second).status == 200
+
+
+def test_an_operators_own_wish_counts_once_to_the_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE_A_DAY", "CNY:100")
+    with monkeypatch.context() as patch:
+        limited(patch, Limits(max_refunds=0))
+        wished = desk.refund(0, 100, offline=True)
+    path = f"/v1/operator/refunds/{wished.json['refund_id']}/paid-offline"
+    other = people.token(people.operator().account_id, Role.BUYER, Role.OPERATOR)
+    assert desk.refund(0, 1).json["code"] == "day_limit_reached"
+    assert desk.till.operate("POST", path, PAID).status == 200
+    assert http.call("POST", path, PAID, token=other).json["code"] == "illegal_transition"
+
+
+def test_two_payments_by_hand_at_the_same_moment_do_not_pass_the_day_together(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [owed(desk, monkeypatch, 0), owed(desk, monkeypatch, 1)]
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE_A_DAY", f"CNY:{sum(refund.amount.minor for refund in made) - 1}")
+    ready = Barrier(2)
+
+    def act(refund: Refund) -> tuple[int, str]:
+        ready.wait()
+        answer = desk.till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/paid-offline", PAID)
+        return answer.status, answer.json["code"] if answer.status == 409 else ""
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(pool.map(act, made))
+    assert answers == [(200, ""), (409, "day_limit_reached")]
+
+
+@pytest.mark.parametrize("act", ["offline", "paid-offline", "paid-offline-approvals"])
+def test_the_buyer_as_an_operator_pays_nothing_of_their_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    refund = stuck(desk, "failed") if act == "offline" else owed(desk, monkeypatch)
+    auth.grant(desk.buyer.account_id, Role.OPERATOR)
+    before = dump.tables()
+    token = people.token(desk.buyer.account_id, Role.BUYER, Role.OPERATOR)
+    body = None if act == "offline" else PAID
+    answer = http.call("POST", f"/v1/operator/refunds/{refund.refund_id}/{act}", body, token=token)
+    assert (answer.status, answer.json["code"]) == (403, "own_affair")
+    assert dump.differences(before, dump.tables()) == []
 
 
 @pytest.mark.parametrize(
