@@ -28,7 +28,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
-from tools.sim import audit, strangers
+from tools.sim import audit, holding, strangers
 from tools.sim.bank import BOUNCING
 from tools.sim.complaining import Complaining
 from tools.sim.http import Answer
@@ -1005,7 +1005,7 @@ class Cast:
 
 def run(world: World, steps: int) -> Cast:
     """Play a whole seed: the market, so many steps, and the end."""
-    with limits(world):
+    with limits(world), holding.limits(world):
         return _run(world, steps)
 
 

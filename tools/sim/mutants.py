@@ -588,6 +588,26 @@ def _pay_by_hand_twice() -> AbstractContextManager[Any]:
     )
 
 
+@mutant("a buyer may hold without end")
+def _hold_without_end() -> AbstractContextManager[Any]:
+    from chalicelib.orders import hold_rules
+
+    return patch.object(hold_rules, "admit", lambda *_: None)
+
+
+@mutant("what its buyer called off stays held")
+def _hold_called_off() -> AbstractContextManager[Any]:
+    from chalicelib.orders import hold_store
+
+    real = hold_store.mark
+
+    def mark(work: Any, account_id: str, purchase_id: str, state: Any) -> None:
+        if state != "called_off":
+            real(work, account_id, purchase_id, state)
+
+    return patch.object(hold_store, "mark", mark)
+
+
 AT_STRIPE = ("contested money can be refunded", "a refund is asked for again though its money is contested")
 """Bugs that only a provider shows which tells of disputes; the others are hunted at the sandbox, which is faster."""
 BY_THE_CLOCK = (
@@ -614,6 +634,7 @@ KNOWN: dict[str, int] = {
     "adoption books what the notice said without asking": 72,
     "a genuine notice of others is kept and nobody asks": 32,
     "an order confirms itself over a complaint": 66,
+    "a buyer may hold without end": 7,
     "an owed refund does not reserve its money": 6,
     "an owed refund is paid by hand at every request": 5,
 }

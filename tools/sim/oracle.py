@@ -26,6 +26,7 @@ from chalicelib.runtime import names
 from tools.sim import offline, strangers
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
+from tools.sim.holding import Holding
 from tools.sim.late import Late
 from tools.sim.storage import Params, Table
 from tools.sim.units import RefundAsked, Units
@@ -131,6 +132,7 @@ class Sale:
     currency: str = ""
     settled_by: str = ""
     attempts: int = 0
+    placed_at: datetime | None = None
     due_at_s: int = 0
     """When it expires unless it is paid."""
     orders: dict[str, OrderSeen] = field(default_factory=dict)
@@ -183,6 +185,7 @@ class Oracle:
         """Refunds that came back at the provider and of which, perhaps, only its bill tells."""
         self.complaints: dict[str, ComplaintSeen] = {}
         self.units = Units()
+        self.holding = Holding()
         self.strangers = strangers.Strangers()
         self.late = Late()
         self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
@@ -204,11 +207,15 @@ class Oracle:
             names.table_name("stock"): self._stock_row,
             names.table_name("shipments"): self._shipment_row,
             names.table_name("complaints"): self._complaint_row,
+            names.table_name("holds"): lambda _, new: self.holding.row(new),
         }
 
     def lines_of(self, order_id: str) -> tuple[tuple[int, str], ...]:
         """Return quantity and kind of each line of an order."""
         return self._lines_seen.get(order_id, ((1, "physical"),))
+
+    def _units_of(self, order_id: str) -> int:
+        return sum(quantity for quantity, _ in self.lines_of(order_id))
 
     def broken(self, promise: str, what: str, subject: str = "") -> None:
         """Note a violation."""
@@ -290,6 +297,8 @@ class Oracle:
     def _purchase(self, sale: Sale, old: Item | None, new: Item, *, moved: bool) -> None:
         if old is None:
             self._placed(sale.purchase_id)
+            sale.placed_at = self._now()
+            self.holding.placed.append(new["owner_id"]["S"])
         sale.buyer_id, sale.status = new["owner_id"]["S"], new["status"]["S"]
         sale.total, sale.currency = int(new["total_minor"]["N"]), new["currency"]["S"]
         sale.settled_by = new["settled_by"]["S"] if "settled_by" in new else ""
@@ -489,12 +498,17 @@ class Oracle:
         for purchase_id, refund_id in self._sent:
             self._check_asked(self.sales[purchase_id], refund_id)
         self._sent.clear()
+        self._check_held()
         for purchase_id in self._released:
             self._check_released(self.sales[purchase_id])
         self._released.clear()
         if self._bank.refund_count() != self._known_refunds:
             self._known_refunds = self._bank.refund_count()
             self._check_provider_refunds()
+
+    def _check_held(self) -> None:
+        for problem, buyer_id in self.holding.problems(list(self.sales.values()), self._now(), self._units_of):
+            self.broken("what is held unpaid", problem, buyer_id)
 
     def _check_units(self) -> None:
         """Check where units are, and take over what orders hold of each SKU into the stock's equation."""
@@ -660,6 +674,8 @@ class Oracle:
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
                 self.broken("at the end", problem, sale.purchase_id)
+        for problem, buyer_id in self.holding.miscounted(self.sales.values()):
+            self.broken("what is held unpaid", problem, buyer_id)
         for problem in self._books_problems():
             self.broken("the books", problem)
         for problem in self.strangers.problems(strangers.told_of(self._bank.stand_in)):
@@ -781,6 +797,7 @@ class Oracle:
             set(self.contested),
             set(self.untold),
             dict(self._lines_seen),
+            self.holding.save(),
         )
 
     def restore(self, saved: Any) -> None:
@@ -797,6 +814,7 @@ class Oracle:
         self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
         self._lines_seen = dict(saved[13])
         self.late.forget()
+        self.holding.restore(saved[14])
         self._dirty_sales.clear()
         self._dirty_stock.clear()
         self._released.clear()
