@@ -21,17 +21,21 @@ ATTRIBUTES_CHARS: Final = 4_000
 _ROUNDS: Final = 3
 
 _INLINE: Final = (
-    "a abbr b bdi br cite code del em i img ins kbd mark q rp rt ruby s samp small span strike strong sub sup u var wbr"
+    "a abbr acronym b bdi big br cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span strike strong"
+    " sub sup tt u var wbr"
 )
 _BLOCKS: Final = (
     "address article aside blockquote caption center dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr"
-    " li main ol p section table tbody td tfoot th thead tr ul"
+    " li main ol p pre section table tbody td tfoot th thead tr ul"
 )
 _KEPT: Final = frozenset(f"{_INLINE} {_BLOCKS}".split())
 _VOID: Final = frozenset(("br", "hr", "img", "wbr"))
 _RAW: Final = frozenset(("script", "style", "iframe"))
 """Their content is no markup: it ends at their own end."""
 _DROPPED_WITH_CONTENT: Final = frozenset((*_RAW, "object", "template", "svg", "math"))
+_NEVER_SHOWN: Final = frozenset(("script", "style"))
+"""What stands behind them is no text of the page, even where their end is missing."""
+_LAST_END: Final = re.compile("</(iframe|object|template|svg|math)(?![a-z0-9:-])", re.IGNORECASE)
 _ENDS: Final[dict[str, frozenset[str]]] = {
     **dict.fromkeys(_BLOCKS.split(), frozenset(("p",))),
     "li": frozenset(("p", "li")),
@@ -53,14 +57,18 @@ _ATTRIBUTES: Final[dict[str, set[str]]] = {
 }
 
 _TOKEN: Final = re.compile(
-    r"<!--.*?(?:-->|\Z)"
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))"
     r"|<(?:[!?]|/[^a-zA-Z<>])[^<>]*>"
-    r"""|<(?P<end>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9:-]*)(?P<rest>(?:"[^"<]*"|'[^'<]*'|[^"'<>]+)*+|[^<>]*)>"""
+    r"""|<(?P<end>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9:-]*+)(?P<rest>"""
+    r"""(?:"[^"<]*"|'[^'<]*'|[^"'<>]+)*+"""
+    r"""|(?:[^"'<>]{0,200}+(?:"[^"]{0,2000}+"|'[^']{0,2000}+')){1,20}+[^"'<>]{0,200}+"""
+    r"""|[^<>]*)>"""
     r"|<",
     re.DOTALL,
 )
 """A comment (one that never ends takes the rest with it, as in a browser), a declaration, a tag, or no tag at all. No
-alternative looks past the next ``<`` (a comment's search goes on where it ended), so the whole text is read once."""
+alternative looks past the next ``<`` (a comment's search goes on where it ended), so the whole text is read once; but
+for the one of tags with ``<`` in a quoted value, as office programs leave them, which looks at so many short values."""
 _ADDRESS: Final = re.compile(links.ADDRESS_OR_PATH)
 _ESCAPED: Final = ((" ", "%20"), ('"', "%22"), ("'", "%27"), ("<", "%3C"), (">", "%3E"), ("`", "%60"))
 """What people leave in addresses, as browsers send it."""
@@ -132,11 +140,14 @@ class _Nested:
         self._written = 0
         self._silent = ""
         """The tag whose content is being left out."""
+        self._last_ends: dict[str, int] = {}
+        """Where the last end of each such tag is: one that has no end behind it takes no text with it."""
         self._silent_depth = 0
 
     def read(self, html: str) -> str:
         """Return the text, well nested."""
         at = 0
+        self._last_ends = {found[1].lower(): found.start() for found in _LAST_END.finditer(html)}
         for token in _TOKEN.finditer(html):
             self._text(html[at : token.start()])
             at = token.end()
@@ -160,10 +171,13 @@ class _Nested:
         elif token["end"]:
             self._end(tag)
         elif tag in _DROPPED_WITH_CONTENT:
-            if not (tag in ("svg", "math") and token["rest"].endswith("/")):
+            if tag in _NEVER_SHOWN or self._has_content(tag, token):
                 self._silent, self._silent_depth = tag, 1
         elif tag in _KEPT:
             self._begin(tag, token["rest"])
+
+    def _has_content(self, tag: str, token: re.Match[str]) -> bool:
+        return not token["rest"].endswith("/") and self._last_ends.get(tag, -1) > token.start()
 
     def _while_silent(self, tag: str, token: re.Match[str]) -> None:
         if tag != self._silent:
@@ -182,7 +196,7 @@ class _Nested:
         written = self._written < DEPTH
         if written:
             keeps = tag in _ATTRIBUTES and len(rest) <= ATTRIBUTES_CHARS
-            self._parts.append(f"<{tag}{rest.rstrip('/')}>" if keeps else f"<{tag}>")
+            self._parts.append(f"<{tag}{rest.rstrip('/').replace('<', '&lt;')}>" if keeps else f"<{tag}>")
         if tag not in _VOID:
             self._open.append((tag, written))
             self._counts[tag] += 1

@@ -24,12 +24,17 @@ KEPT = [
     "<table><tbody><tr><td>1<table><tbody><tr><td>2</td></tr></tbody></table></td></tr></tbody></table>",
     '<a href="https://x.example/a?b=1&amp;c=2#d">x</a><a href="/pages/size">y</a>',
     "one<br>two<wbr>three<hr>",
+    "<pre>S   M\n88  92</pre>",
+    "<dfn>MOQ</dfn>, <big>10</big> <tt>A-1</tt> <acronym>EU</acronym>",
 ]
 
 
 @pytest.mark.parametrize("html", KEPT)
 def test_what_carries_meaning_is_kept(html: str) -> None:
     assert clean(html) == html
+
+
+LEFT_OPEN = ("iframe", "object", "template", "svg", "math")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +71,9 @@ def test_what_carries_meaning_is_kept(html: str) -> None:
         ("a<template><p>x</template>b", "ab"),
         ("a<svg/>b<math />c<svg viewBox='0 0 1 1'/>d", "abcd"),
         ("a<script>never ends <b>x</b>", "a"),
+        ("a<script src=x />never ends", "a"),
+        *((f"a<{tag} src=x>text {end}<b>b</b>", "atext <b>b</b>") for tag in LEFT_OPEN for end in ("", f"</{tag}x>")),
+        *((f"a<{tag} src='x'/>text<{tag}>in</{tag}>b", "atextb") for tag in LEFT_OPEN),
     ],
 )
 def test_of_a_void_tag_only_the_tag_goes_and_of_others_their_content_too(html: str, kept: str) -> None:
@@ -133,8 +141,14 @@ def test_links_and_pictures_lead_where_they_say(value: str, kept: str | None) ->
         ),
         (
             "<a href='https://x.example/\"><script>alert(1)</script>'>x</a>",
-            "&lt;a href='https://x.example/\"&gt;'&gt;x",
+            '<a href="https://x.example/%22%3E%3Cscript%3Ealert(1)%3C/script%3E">x</a>',
         ),
+        ("<!-->a", "a"),
+        ("<!--->a", "a"),
+        ("<!-- b --!>a", "a"),
+        ("<!-- b -- > c -->a", "a"),
+        ("""<span data-sheets-value='{"1":2,"2":"a<br>b"}'>Tea</span>""", "<span>Tea</span>"),
+        ("""<p title="<b>" data-x='<i>"</i>'>a</p>""", "<p>a</p>"),
         ('<noscript><p title="</noscript><img src=x onerror=alert(1)>">', "<p></p>"),
     ],
 )
@@ -143,7 +157,7 @@ def test_broken_and_hostile_markup(html: str, kept: str) -> None:
     shown = clean(html)
     assert "<script" not in shown
     assert not re.search(r"<[^>]*\son", shown)
-    if "noscript" not in html and "'https" not in html:
+    if "noscript" not in html:
         assert shown == kept
 
 
@@ -191,6 +205,8 @@ HOSTILE = [
     "<?",
     "<a x='",
     '<a x=">',
+    '<a x="<a" ',
+    """<a'"<a"'""",
     "&",
     "&#",
     "&amp",
