@@ -61,6 +61,7 @@ def template(stage: str) -> Json:
                         "BIANDAN_STAGE": {"Ref": "Stage"},
                         "BIANDAN_BUCKET": {"Ref": "UploadsBucket"},
                         "BIANDAN_PUBLIC_URL": {"Ref": "PublicUrl"},
+                        "BIANDAN_CLIENT_ADDRESS": {"Ref": "ClientAddress"},
                     }
                 }
             },
@@ -88,6 +89,11 @@ def _parameters(stage: str) -> Json:
             "Type": "String",
             "Default": "",
             "Description": "URL under which providers and hubs reach the API (output EndpointURL, or a custom domain).",
+        },
+        "ClientAddress": {
+            "Type": "String",
+            "Default": "gateway",
+            "Description": "Whose word on a client's address counts: gateway, header:<name> or forwarded:<proxies>.",
         },
         "StorefrontOrigins": {
             "Type": "CommaDelimitedList",

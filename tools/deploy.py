@@ -199,6 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
     parser.add_argument("--public-url", help="where providers and hubs reach the API, if not at API Gateway's own URL")
     parser.add_argument("--alarm-email", help="who is told of alarms")
+    parser.add_argument("--client-address", help="whose word on a client's address counts; see docs/deploy.md")
     parser.add_argument("--storefront-origins", help="comma-separated origins that may upload")
     parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
     parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
@@ -225,6 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
         for key, value in {
             "PublicUrl": options.public_url,
             "AlarmEmail": options.alarm_email,
+            "ClientAddress": options.client_address,
             "StorefrontOrigins": options.storefront_origins,
             "MonthlyBudgetUsd": options.monthly_budget,
             "Firewall": options.firewall,

@@ -30,6 +30,7 @@ from chalicelib.merchants.standing import WHILE_SUSPENDED
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.app import Unexpected
+from chalicelib.runtime.http.client_address import WentAround
 from chalicelib.runtime.http.routes import MissingIdempotencyKey, Route
 from chalicelib.runtime.schema import Problem
 from tools import routing
@@ -139,6 +140,8 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found.append(Forbidden)
     if route.access is Access.MERCHANT and route.method != "GET" and route.operation_id not in WHILE_SUSPENDED:
         found.append(MerchantSuspended)
+    if route.access is not Access.PROVIDER:
+        found.append(WentAround)
     if route.body is not None:
         found += [Malformed, Invalid]
     elif route.access is not Access.PROVIDER:

@@ -148,7 +148,10 @@ def _tolerate(code: str, service: str, operation: str, params: dict[str, Any]) -
 def local_secrets() -> dict[str, dict[str, Any]]:
     """Return the secrets of a local installation. They begin ``local-``, which any other stage refuses."""
     return {
-        "http": {"cursor_key": "local-cursor-key"},
+        "http": {
+            "cursor_key": "local-cursor-key",
+            "origin_key": "local-origin-key",  # What a CDN shows us, where one is set up.
+        },
         "auth": {
             # Ed25519 seeds by key id; the first signs, all verify.
             "signing_keys": [

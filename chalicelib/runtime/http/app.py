@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
 from chalicelib.runtime import log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
-from chalicelib.runtime.http import problems
+from chalicelib.runtime.http import client_address, problems
 from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Standing, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
@@ -105,8 +105,11 @@ class App(Chalice):
         def view(**path_parameters: str) -> Response:
             routes: Routes = import_module(module).routes
             route = routes.find(method, path)
-            request, headers_in = _request(self.current_request)
+            event = self.current_request.to_original_event()
+            headers_in = headers_of(event)
             try:
+                address = client_address.client_of(event, headers_in, signed=route.access is Access.PROVIDER)
+                request = _request(event, headers_in, address)
                 caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
@@ -209,17 +212,14 @@ class Unexpected(ShopError):
     en, zh = "Something went wrong on our side.", "服务器内部错误。"
 
 
-def _request(chalice_request: Any) -> tuple[Request, Headers]:
-    event = chalice_request.to_original_event()
-    headers = headers_of(event)
+def _request(event: dict[str, Any], headers: Headers, source_ip: str) -> Request:
     body = event.get("body") or ""
-    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    request = Request(
-        method=chalice_request.method,
-        path=event.get("path") or chalice_request.path,
+    gateway = event["requestContext"]
+    return Request(
+        method=gateway["httpMethod"],
+        path=event.get("path") or gateway["resourcePath"],
         headers=headers,
         query=event.get("queryStringParameters") or {},
-        body=raw,
-        source_ip=((event.get("requestContext") or {}).get("identity") or {}).get("sourceIp", ""),
+        body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        source_ip=source_ip,
     )
-    return request, headers

@@ -21,6 +21,10 @@ class Headers(dict[str, str]):
         super().__init__({name: ", ".join(found) for name, found in values.items()})
         self._repeated = {name for name, found in values.items() if len(found) > 1}
 
+    def is_repeated(self, name: str) -> bool:
+        """Say whether a header came several times."""
+        return name in self._repeated
+
     def only(self, name: str) -> str | None:
         """Return a value that must stand alone, or None if the header is not there.
 
