@@ -11,6 +11,8 @@ import unicodedata
 
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""No top-level domain is a number: what ends in one is an address of a machine (``127.0.0.10``)."""
 _DOTS = re.compile("[\u3002\uff61]")
 _JOINERS = ("\u200c", "\u200d")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
@@ -38,7 +40,8 @@ def mailbox(text: str) -> str | None:
 
 def _host(text: str) -> str | None:
     labels = [_label(part) for part in _DOTS.sub(".", text).split(".")]
-    if len(labels) < 2 or None in labels or len(labels[-1] or "") < 2:
+    last = labels[-1] or ""
+    if len(labels) < 2 or None in labels or len(last) < 2 or _NUMBER.fullmatch(last):
         return None
     return ".".join(label for label in labels if label)
 

@@ -13,7 +13,10 @@ CHINA = "CN"
 REGION_OF_PROVINCE = {"香港特别行政区": "HK", "澳门特别行政区": "MO", "台湾省": "TW"}
 """Provinces whose numbers have a country code of their own: eight digits of Hong Kong are none of the mainland."""
 
-_PUNCTUATION = re.compile(r"[\s().\-/\u2010-\u2015]")
+_PUNCTUATION = re.compile(
+    r"[\s().\-/\u00ad\u00b7\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069\u2212\u2022\u30fb\u30fc\ufeff]"
+)
+"""What people put between digits, and what comes along where a number is copied out of a list of contacts."""
 _WRITTEN = re.compile(r"\+?[0-9]{3,20}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _CN_MOBILE = re.compile(r"\+861[3-9][0-9]{9}")

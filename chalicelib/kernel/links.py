@@ -7,7 +7,8 @@ people, who believe what stands before an ``@``. Nothing of that, no quotes and 
 from __future__ import annotations
 
 _NOWHERE = (
-    "\\s\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\"'<>`\\\\"
+    "\\s\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e"
+    "\\u2060-\\u206f\\u2800\\u3164\\ufeff\\uffa0\\ufff0-\\ufffc\"'<>`\\\\"
 )
 _HOST = f"[^{_NOWHERE}/?#@.:\\-][^{_NOWHERE}/?#@]*"
 _REST = f"[^{_NOWHERE}]*"

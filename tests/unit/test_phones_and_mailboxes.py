@@ -33,6 +33,9 @@ from chalicelib.auth.phones import phone, phone_at
         ("CN", "010-1234 5678", "+861012345678"), ("CN", "+86 010 1234 5678", "+861012345678"),
         ("CN", "00 1 415 555 0100", "+14155550100"), ("CN", "+852 9123 4567", "+85291234567"),
         ("XX", "+49 30 1234567", "+49301234567"),
+        ("JP", "０９０−１２３４−５６７８", "+819012345678"), ("JP", "090ー1234ー5678", "+819012345678"),
+        ("US", "\u202a+1 (415) 555-0100\u202c", "+14155550100"), ("US", "415\u2212555\u00b70100", "+14155550100"),
+        ("CN", "\u202d138 0013 8000\u202c", "+8613800138000"), ("TW", "0912\u2011345\u200b678\ufeff", "+886912345678"),
     ],
 )  # fmt: skip
 def test_a_number_is_read_as_its_country_reads_it(country: str, text: str, number: str) -> None:
@@ -107,6 +110,7 @@ def test_a_mailbox_has_its_own_form(text: str, form: str) -> None:
         "a\u200d@example.com",
         "a@" + "\u00fc" * 64 + ".example", "a@a\u00df--b\u00df.example_", "a\ufe6bexample.com",
         "a@xn--a\u00df-x.example",
+        "a@127.0.0.10", "a@example.12", "a@１０.０.０.１１", "a@127.0.0.0x10", "a@example.0x",
     ],
 )  # fmt: skip
 def test_what_could_be_taken_for_another_mailbox_is_refused(text: str) -> None:

@@ -13,8 +13,9 @@ from chalicelib.kernel.spreadsheets import guard, unguard
 from chalicelib.kernel.text import CONTROLS
 from chalicelib.runtime.http import routes
 
-SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫\t\r"
-UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u00a0\u3000\u180e\u202e\u2066\ufe0f \n"
+SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫\t\r\n\u2212\u207a\u208b\u207c\u208c\u2795"
+UNSEEN = "\x00\x1b\x85\u2800\u115f\u3164\ufffb\U000e0041\U0001d173"
+UNSEEN += "\u200b\u200c\u200d\u2060\ufeff\u00ad\u00a0\u3000\u180e\u202e\u2066\ufe0f \n"
 texts = st.text(st.one_of(st.sampled_from(SIGNS + UNSEEN + "'aA1裙\"},"), st.characters()), max_size=8)
 
 
