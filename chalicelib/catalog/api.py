@@ -48,6 +48,7 @@ from chalicelib.inventory.service import BadQuantity, Level, NotEnoughToWriteOff
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition, TooLarge
 from chalicelib.merchants import service as merchants
+from chalicelib.orders import service as orders
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -257,14 +258,20 @@ def unlist_product(product_id: str, caller: Caller, intent: Intent) -> Reply:
 # What merchants do to their stock
 
 
-def _levels(levels: dict[str, Level]) -> StockView:
-    return StockView(items=[_level(sku_id, level) for sku_id, level in levels.items()])
+def _levels(merchant_id: str, levels: dict[str, Level]) -> StockView:
+    """Show levels that were just read: what is unpaid is asked after them, and is never more than what is ordered."""
+    held = orders.held_units(merchant_id)
+    return StockView(items=[_level(sku_id, level, held) for sku_id, level in levels.items()])
 
 
-def _level(sku_id: str, level: Level) -> LevelView:
+def _level(sku_id: str, level: Level, held: dict[str, int] | None) -> LevelView:
+    unpaid = None if held is None else min(held.get(sku_id, 0), level.ordered)
     return LevelView(
         sku_id=sku_id,
         available=level.available,
+        ordered=level.ordered,
+        held=unpaid,
+        sold=None if unpaid is None else level.ordered - unpaid,
         received=level.received,
         written_off=level.written_off,
         buckets=level.buckets,
@@ -280,7 +287,8 @@ def _level(sku_id: str, level: Level) -> LevelView:
 )
 def get_stock(product_id: str, caller: Caller) -> StockView:
     """Read the stock of a product's SKUs."""
-    return _levels(service.stock(caller.owned_merchant(), product_id))
+    merchant_id = caller.owned_merchant()
+    return _levels(merchant_id, service.stock(merchant_id, product_id))
 
 
 @routes.route(
@@ -293,8 +301,9 @@ def get_stock(product_id: str, caller: Caller) -> StockView:
 )
 def receive_stock(product_id: str, body: MoveStock, caller: Caller, intent: Intent) -> StockView:
     """Receive units of a product's SKUs."""
-    quantities = body.quantities()
-    return _levels(service.receive(caller.owned_merchant(), product_id, quantities, intent=intent, reason=body.reason))
+    merchant_id, quantities = caller.owned_merchant(), body.quantities()
+    moved = service.receive(merchant_id, product_id, quantities, intent=intent, reason=body.reason)
+    return _levels(merchant_id, moved)
 
 
 @routes.route(
@@ -307,10 +316,9 @@ def receive_stock(product_id: str, body: MoveStock, caller: Caller, intent: Inte
 )
 def write_off_stock(product_id: str, body: MoveStock, caller: Caller, intent: Intent) -> StockView:
     """Write off units of a product's SKUs: lost, broken, miscounted."""
-    quantities = body.quantities()
-    return _levels(
-        service.write_off(caller.owned_merchant(), product_id, quantities, intent=intent, reason=body.reason)
-    )
+    merchant_id, quantities = caller.owned_merchant(), body.quantities()
+    moved = service.write_off(merchant_id, product_id, quantities, intent=intent, reason=body.reason)
+    return _levels(merchant_id, moved)
 
 
 @routes.route(
@@ -347,8 +355,9 @@ def list_movements(product_id: str, sku_id: str, query: PageQuery, caller: Calle
 )
 def set_buckets(product_id: str, sku_id: str, body: SetBuckets, caller: Caller) -> LevelView:
     """Spread a hot SKU's stock over buckets, or bring it together again. Sales go on meanwhile."""
-    level = service.set_buckets(caller.owned_merchant(), product_id, sku_id, body.buckets)
-    return _level(sku_id, level)
+    merchant_id = caller.owned_merchant()
+    level = service.set_buckets(merchant_id, product_id, sku_id, body.buckets)
+    return _level(sku_id, level, orders.held_units(merchant_id))
 
 
 # Bulk

@@ -385,13 +385,30 @@ class MoveStock(Schema):
 
 
 class LevelView(Schema):
-    """Stock of a SKU: what can still be sold, and what came and went by the merchant's hand."""
+    """Stock of a SKU: ``received - written_off = available + ordered``, always, and ``ordered = held + sold``."""
 
     sku_id: str
-    available: int
-    received: int
-    written_off: int
-    buckets: int
+    available: Annotated[int, Field(description="What can still be sold.")]
+    ordered: Annotated[
+        int,
+        Field(
+            description="In orders, less what they gave back: counted in the very changes that take units from stock "
+            "and put them back. Units that were sent and came back stay here until they are received again."
+        ),
+    ]
+    held: Annotated[
+        int | None,
+        Field(
+            description="Of those ordered, what waits for its money, counted through the unpaid orders. One placed in "
+            "the last moments may still count as sold. Absent while 5,000 orders of the merchant or more are unpaid."
+        ),
+    ] = None
+    sold: Annotated[int | None, Field(description="Of those ordered, the others: paid. Absent where ``held`` is.")] = (
+        None
+    )
+    received: Annotated[int, Field(description="What ever came in.")]
+    written_off: Annotated[int, Field(description="What was taken out for good.")]
+    buckets: Annotated[int, Field(description="Over how many rows the stock is spread.")]
 
 
 class StockView(Schema):

@@ -1,6 +1,8 @@
 """Stock as numbers: levels, movements, and how a quantity is spread over the buckets of a hot SKU. Pure.
 
-The oracle: available + held + committed = received - written off, per SKU, summed over its buckets.
+The oracle: available + held + sold = received - written off, per SKU, summed over its buckets. Orders count held and
+sold together as ``ordered``, in the very updates that take units and put them back; which of them are unpaid the orders
+say.
 """
 
 from __future__ import annotations
@@ -72,6 +74,8 @@ class Level:
     received: int = 0
     written_off: int = 0
     buckets: int = 1
+    ordered: int = 0
+    """In orders, unpaid and paid, less what they gave back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class Bucket:
     buckets: int = 1
     layout: int = 0
     version: int = 0
+    ordered: int = 0
+    """Below zero where units came back to another bucket than they were taken from: only the sum tells something."""
+    is_counted: bool = False
+    """Of the first bucket: whether ``ordered`` counts all orders there ever were. Rows of old began without it."""
 
 
 def bucket_name(number: int) -> str:
@@ -112,6 +120,36 @@ def total(buckets: Sequence[Bucket]) -> Level:
         received=sum(bucket.received for bucket in buckets),
         written_off=sum(bucket.written_off for bucket in buckets),
         buckets=max((bucket.buckets for bucket in buckets), default=1),
+        ordered=ordered(buckets),
+    )
+
+
+def ordered(buckets: Sequence[Bucket]) -> int:
+    """Return how many units orders have; where not all of them were counted, what neither is there nor written off."""
+    if is_counted(buckets):
+        return sum(bucket.ordered for bucket in buckets)
+    return sum(bucket.received - bucket.written_off - bucket.available for bucket in buckets)
+
+
+def is_counted(buckets: Sequence[Bucket]) -> bool:
+    """Say whether all orders of a SKU are counted in its buckets."""
+    return not buckets or any(bucket.is_counted for bucket in buckets)
+
+
+def laid_out(level: Level, available: Sequence[int], layout: int) -> tuple[Bucket, ...]:
+    """Return a SKU's buckets with so many available units each; what was counted goes to the first one."""
+    return tuple(
+        Bucket(
+            number=bucket_name(number),
+            available=units,
+            received=0 if number else level.received,
+            written_off=0 if number else level.written_off,
+            buckets=len(available),
+            layout=layout,
+            ordered=0 if number else level.ordered,
+            is_counted=not number,
+        )
+        for number, units in enumerate(available)
     )
 
 
@@ -151,7 +189,7 @@ def plan(buckets: Sequence[Bucket], wanted: int, *, choose: Callable[[int], int]
 def gathered(buckets: Sequence[Bucket], wanted: int) -> tuple[Bucket, ...]:
     """Return the buckets with so many units in one of them that it alone can serve; the others give what it lacks.
 
-    The sum must suffice. Received and written off go to the first bucket, as with every rebalancing.
+    The sum must suffice.
     """
     level = total(buckets)
     count, layout = level.buckets, max(bucket.layout for bucket in buckets) + 1
@@ -169,17 +207,7 @@ def gathered(buckets: Sequence[Bucket], wanted: int) -> tuple[Bucket, ...]:
             moved = min(available[number], wanted - available[fullest])
             available[number] -= moved
             available[fullest] += moved
-    return tuple(
-        Bucket(
-            number=bucket_name(number),
-            available=available[number],
-            received=0 if number else level.received,
-            written_off=0 if number else level.written_off,
-            buckets=count,
-            layout=layout,
-        )
-        for number in range(count)
-    )
+    return laid_out(level, available, layout)
 
 
 def spread(quantity: int, count: int) -> tuple[int, ...]:

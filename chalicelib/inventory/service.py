@@ -301,17 +301,16 @@ def _move(quantities: Mapping[str, int], kind: Kind, intent: Intent, reason: str
 
     def attempt() -> tuple[Movement, ...]:
         seen = store.first_buckets(quantities)
+        if kind is Kind.RECEIVE:
+            _count_orders(seen)
         with UnitOfWork(intent.token) as work:
             for movement in moved:  # First, so that a repeat is seen as one before anything else is refused.
                 store.add_movement(work, movement)
             for sku_id, quantity in quantities.items():
-                count = seen[sku_id].buckets if sku_id in seen else 1
                 if kind is Kind.RECEIVE:
-                    for number, part in enumerate(domain.spread(quantity, count)):
-                        if part:
-                            store.add_receive(work, sku_id, domain.bucket_name(number), part)
+                    _add_receive(work, sku_id, quantity, seen.get(sku_id))
                 else:
-                    _add_write_off(work, sku_id, quantity, count)
+                    _add_write_off(work, sku_id, quantity, seen[sku_id].buckets if sku_id in seen else 1)
             work.after_commit(lambda: _memory.came_back(quantities))
         return moved
 
@@ -324,6 +323,13 @@ def _move(quantities: Mapping[str, int], kind: Kind, intent: Intent, reason: str
         if store.movement(moved[0].sku_id, moved[0].movement_id) is None:
             raise
         return tuple(_replayed(movement, intent) for movement in moved)
+
+
+def _count_orders(seen: Mapping[str, Bucket]) -> None:
+    """Begin to count orders where rows of old did not: their buckets are laid out anew, with what is ordered now."""
+    for sku_id, first in seen.items():
+        if not first.is_counted:
+            set_buckets(sku_id, first.buckets)
 
 
 def _movement(sku_id: str, quantity: int, kind: Kind, intent: Intent, reason: str) -> Movement:
@@ -342,6 +348,12 @@ def _replayed(movement: Movement, intent: Intent) -> Movement:
     found = store.movement(movement.sku_id, movement.movement_id)
     intent.check(found.fingerprint if found is not None else "")
     return found if found is not None else movement
+
+
+def _add_receive(work: UnitOfWork, sku_id: str, quantity: int, seen: Bucket | None) -> None:
+    for number, part in enumerate(domain.spread(quantity, seen.buckets if seen else 1)):
+        if part:
+            store.add_receive(work, sku_id, domain.bucket_name(number), part, is_first=seen is None)
 
 
 def _add_write_off(work: UnitOfWork, sku_id: str, quantity: int, count: int) -> None:
@@ -412,12 +424,7 @@ def set_buckets(sku_id: str, count: int) -> Level:
         level = domain.total(before)
         layout = max((bucket.layout for bucket in before), default=0) + 1
         shares = domain.spread(level.available, count)
-        after = [
-            Bucket(number=domain.bucket_name(number), available=shares[number], buckets=count, layout=layout)
-            for number in range(count)
-        ]
-        after[0] = replace(after[0], received=level.received, written_off=level.written_off)
-        _lay_out(sku_id, before, tuple(after))
+        _lay_out(sku_id, before, domain.laid_out(level, shares, layout))
         _memory.came_back([sku_id])
         if count > 1:
             _memory.saw_buckets(sku_id, count)

@@ -21,7 +21,10 @@ _MOVEMENTS = "mov_"
 
 
 class StockRow(Row):
-    """Key: sku_id, bucket. ``buckets`` is how many the SKU is spread over; ``layout`` counts the rebalancings."""
+    """Key: sku_id, bucket. ``buckets`` is how many the SKU is spread over; ``layout`` counts the rebalancings.
+
+    ``ordered`` is what orders have; ``counted`` on bucket 00 says that it was counted from the first unit on.
+    """
 
     class Meta:
         """Table."""
@@ -36,6 +39,8 @@ class StockRow(Row):
     written_off = NumberAttribute(default=0)
     buckets = NumberAttribute(null=True)
     layout = NumberAttribute(null=True)
+    ordered = NumberAttribute(null=True)
+    counted = NumberAttribute(null=True)
 
 
 class MovementRow(Row):
@@ -66,6 +71,8 @@ def bucket_of(row: StockRow) -> Bucket:
         buckets=int(row.buckets or 1),
         layout=int(row.layout or 0),
         version=int(row.version or 0),
+        ordered=int(row.ordered or 0),
+        is_counted=bool(row.counted),
     )
 
 
@@ -97,7 +104,7 @@ def add_take(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, refuse: 
     _change(
         work,
         StockRow(sku_id=sku_id, bucket=bucket),
-        [StockRow.available.add(-quantity)],
+        [StockRow.available.add(-quantity), StockRow.ordered.add(quantity)],
         StockRow.available >= quantity,
         refuse,
     )
@@ -105,12 +112,15 @@ def add_take(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, refuse: 
 
 def add_put_back(work: UnitOfWork, sku_id: str, bucket: str, quantity: int) -> None:
     """Put units back; a bucket that a rebalancing has removed is made anew."""
-    _change(work, StockRow(sku_id=sku_id, bucket=bucket), [StockRow.available.add(quantity)], _always(), _never)
+    actions = [StockRow.available.add(quantity), StockRow.ordered.add(-quantity)]
+    _change(work, StockRow(sku_id=sku_id, bucket=bucket), actions, _always(), _never)
 
 
-def add_receive(work: UnitOfWork, sku_id: str, bucket: str, quantity: int) -> None:
-    """Add received units."""
-    actions = [StockRow.available.add(quantity), StockRow.received.add(quantity)]
+def add_receive(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, *, is_first: bool) -> None:
+    """Add received units; from the first ones of a SKU on its orders are counted."""
+    actions: list[Action] = [StockRow.available.add(quantity), StockRow.received.add(quantity)]
+    if is_first:
+        actions.append(StockRow.counted.set(1))
     _change(work, StockRow(sku_id=sku_id, bucket=bucket), actions, _always(), _never)
 
 
@@ -124,7 +134,9 @@ def add_adjustment(work: UnitOfWork, sku_id: str, bucket: Bucket, change: int, r
     """Receive (or write off) exactly on the version of the bucket that was read."""
     counter = StockRow.received if change > 0 else StockRow.written_off
     condition = StockRow.version == bucket.version if bucket.version else StockRow.version.does_not_exist()
-    actions = [StockRow.available.add(change), counter.add(abs(change))]
+    actions: list[Action] = [StockRow.available.add(change), counter.add(abs(change))]
+    if not bucket.version:
+        actions.append(StockRow.counted.set(1))
     _change(work, StockRow(sku_id=sku_id, bucket=bucket.number), actions, condition, refuse)
 
 
@@ -153,6 +165,8 @@ def add_layout(work: UnitOfWork, sku_id: str, before: Sequence[Bucket], after: S
             written_off=bucket.written_off,
             buckets=bucket.buckets,
             layout=bucket.layout,
+            ordered=bucket.ordered,
+            counted=1 if bucket.is_counted else None,
             version=versions.pop(bucket.number, 0),
         )
         work.save(row, label=f"stock {sku_id}")

@@ -119,7 +119,9 @@ class MerchantIndex(GlobalSecondaryIndex["OrderRow"]):
 
 
 class ToShipIndex(GlobalSecondaryIndex["OrderRow"]):
-    """Sparse: orders of a merchant of which something waits to be sent."""
+    """Sparse: orders of a merchant of which something waits to be sent, and under :func:`unpaid_of` those that wait for
+    money.
+    """
 
     class Meta:
         index_name = "to_ship"
@@ -287,14 +289,24 @@ def order_rows(order: Order) -> tuple[OrderRow, LinesRow | None]:
     return _order_row(order, None), apart
 
 
+def unpaid_of(merchant_id: str) -> str:
+    """Return under which key a merchant's orders that hold stock unpaid stand in the index of what waits."""
+    return f"unpaid#{merchant_id}"
+
+
+def _waits_for(order: Order) -> str | None:
+    if order.stock is Stock.HELD:
+        return unpaid_of(order.merchant_id)
+    return order.merchant_id if order.may_be_sent and order.unshipped() else None
+
+
 def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
-    to_ship = order.may_be_sent and bool(order.unshipped())
     row = OrderRow(
         purchase_id=order.purchase_id,
         id=order.order_id,
         buyer_id=order.buyer_id,
         merchant_id=order.merchant_id,
-        to_ship_merchant_id=order.merchant_id if to_ship else None,
+        to_ship_merchant_id=_waits_for(order),
         status=order.status.value,
         stock=order.stock.value,
         total_minor=order.total.minor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
@@ -177,6 +177,22 @@ def list_for_merchant(merchant_id: str, *, to_ship: bool, limit: int, start_key:
     """Return one page of a merchant's orders: all, newest first, or those waiting to be shipped, oldest first."""
     index = "to_ship" if to_ship else "merchant"
     return store.list_orders(index, merchant_id, limit=limit, start_key=start_key)
+
+
+MOST_UNPAID: Final = 5_000
+"""How many unpaid orders of a merchant are counted through to say what they hold: fifty reads."""
+
+
+def held_units(merchant_id: str) -> dict[str, int] | None:
+    """Return by SKU what a merchant's unpaid orders hold; None where there are too many of them to count through."""
+    found = store.unpaid_orders(merchant_id, most=MOST_UNPAID)
+    if found is None:
+        return None
+    held: dict[str, int] = {}
+    for order in found:
+        for sku_id, quantity in order.quantities().items():
+            held[sku_id] = held.get(sku_id, 0) + quantity
+    return held
 
 
 def place(work: UnitOfWork, purchase: Purchase, orders: Sequence[Order]) -> None:

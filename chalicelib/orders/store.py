@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
-from chalicelib.orders.domain import Order, Purchase, PurchaseStatus, Sale
+from chalicelib.orders.domain import Order, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.orders.rows import (
     LINES,
     LinesRow,
@@ -18,6 +18,7 @@ from chalicelib.orders.rows import (
     order_rows,
     purchase_of,
     purchase_row,
+    unpaid_of,
 )
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.work import UnitOfWork
@@ -74,9 +75,10 @@ def load_order(order_id: str, *, consistent: bool = True) -> Order:
     return orders[0]
 
 
-def load_orders(order_ids: Sequence[str]) -> list[Order]:
+def load_orders(order_ids: Sequence[str], *, consistent: bool = False) -> list[Order]:
     """Read orders by id, in that order; one call for up to a hundred (a second for those whose lines stand apart)."""
-    found = reads.get_many((OrderRow, ids.parent_id("pur", order_id), order_id) for order_id in order_ids)
+    keys = [(OrderRow, ids.parent_id("pur", order_id), order_id) for order_id in order_ids]
+    found = reads.get_many(keys, consistent=consistent) if keys else {}
     rows = [
         row
         for order_id in order_ids
@@ -106,6 +108,15 @@ def list_orders(index: str, hash_key: str, *, limit: int, start_key: reads.Raw |
         descending=index != "to_ship",
     )
     return OrderPage(load_orders([item["id"]["S"] for item in page.items]), page.last_key)
+
+
+def unpaid_orders(merchant_id: str, *, most: int) -> list[Order] | None:
+    """Return a merchant's orders that hold stock unpaid, as they are now; None if ``most`` or more may do so."""
+    page = reads.query(OrderRow, unpaid_of(merchant_id), index=OrderRow.to_ship, limit=most)
+    if page.last_key:
+        return None
+    found = load_orders([item["id"]["S"] for item in page.items], consistent=True)
+    return [order for order in found if order.stock is Stock.HELD]
 
 
 def save_purchase(work: UnitOfWork, purchase: Purchase, events: Sequence[Event] = ()) -> None:

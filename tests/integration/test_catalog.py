@@ -21,6 +21,7 @@ from tests.http import call
 from tests.pump import Pump
 
 MER, RIVAL = "mer_" + "a" * 24, "mer_" + "b" * 24
+NOTHING_ORDERED = {"ordered": 0, "held": 0, "sold": 0}
 DRESS = {
     "titles": {"zh": "红色连衣裙", "en": "Red dress"},
     "category_id": "dresses",
@@ -74,7 +75,9 @@ def test_from_draft_to_product_page(token: str) -> None:
     assert sku_id == f"sku_{product_id[4:]}_01"
     path = f"/v1/merchant/products/{product_id}"
     received = call("POST", f"{path}/stock/receipts", {"lines": [{"sku_id": sku_id, "quantity": 5}]}, token=token)
-    assert received.json["items"] == [{"sku_id": sku_id, "available": 5, "received": 5, "written_off": 0, "buckets": 1}]
+    assert received.json["items"] == [
+        {"sku_id": sku_id, "available": 5, **NOTHING_ORDERED, "received": 5, "written_off": 0, "buckets": 1}
+    ]
     listed = call("POST", f"{path}/list", token=token)
     assert (listed.status, listed.json["status"], listed.json["version"]) == (200, "listed", 2)
     Pump().drain()
@@ -311,10 +314,17 @@ def test_stock_by_the_merchants_hand(token: str) -> None:
     assert (refused.status, refused.json["code"], refused.json["available"]) == (409, "not_enough_to_write_off", 7)
     call("POST", f"{path}/write-offs", {"lines": [{"sku_id": first, "quantity": 2}]}, token=token)
     hot = call("PUT", f"{path}/{first}/buckets", {"buckets": 3}, token=token)
-    assert hot.json == {"sku_id": first, "available": 3, "received": 5, "written_off": 2, "buckets": 3}
+    assert hot.json == {
+        "sku_id": first,
+        "available": 3,
+        **NOTHING_ORDERED,
+        "received": 5,
+        "written_off": 2,
+        "buckets": 3,
+    }
     assert call("GET", path, token=token).json["items"] == [
-        {"sku_id": first, "available": 3, "received": 5, "written_off": 2, "buckets": 3},
-        {"sku_id": second, "available": 7, "received": 7, "written_off": 0, "buckets": 1},
+        {"sku_id": first, "available": 3, **NOTHING_ORDERED, "received": 5, "written_off": 2, "buckets": 3},
+        {"sku_id": second, "available": 7, **NOTHING_ORDERED, "received": 7, "written_off": 0, "buckets": 1},
     ]
     assert service.products([made["product_id"]])[made["product_id"]].sku(first).stock_buckets == 3  # type: ignore[union-attr]
     moved = call("GET", f"{path}/{first}/movements?limit=1", token=token).json

@@ -97,7 +97,7 @@ def test_taking_is_all_or_nothing_and_names_every_shortage(cloud: str) -> None:
         {"sku_id": OTHER, "wanted": 2, "available": 1},
     ]
     take({SKU: 3, OTHER: 1})
-    assert service.levels([SKU, OTHER]) == {SKU: Level(0, 3), OTHER: Level(0, 1)}
+    assert service.levels([SKU, OTHER]) == {SKU: Level(0, 3, ordered=3), OTHER: Level(0, 1, ordered=1)}
 
 
 def test_an_ordinary_take_reads_nothing_and_a_hot_one_reads_once(cloud: str) -> None:
@@ -171,7 +171,7 @@ def test_a_wanted_number_no_bucket_has_is_taken_from_several(cloud: str) -> None
     service.set_buckets(SKU, 4)
 
     take({SKU: 7}, {SKU: 4})
-    assert service.level(SKU) == Level(available=1, received=8, buckets=4)
+    assert service.level(SKU) == Level(available=1, received=8, buckets=4, ordered=7)
     with pytest.raises(OutOfStock) as refusal:
         take({SKU: 2}, {SKU: 4})
     assert refusal.value.params["available"] == 1
@@ -245,19 +245,19 @@ def test_units_coming_back_to_a_removed_bucket_are_not_lost(cloud: str) -> None:
     assert service.level(SKU).available == 4
     service.set_buckets(SKU, 2)
     take({SKU: 4}, {SKU: 2})
-    assert service.level(SKU) == Level(available=0, received=4, buckets=2)
+    assert service.level(SKU) == Level(available=0, received=4, buckets=2, ordered=4)
 
 
 def test_setting_the_number_of_units_is_done_once(cloud: str) -> None:
     assert service.set_available(SKU, 5, intent=intent("a")) is not None
     take({SKU: 2})
     service.set_available(SKU, 5, intent=intent("a"))  # The same file again: what was sold stays sold.
-    assert service.level(SKU) == Level(available=3, received=5)
+    assert service.level(SKU) == Level(available=3, received=5, ordered=2)
     service.set_buckets(SKU, 3)
     service.set_available(SKU, 1, intent=intent("b"))
-    assert service.level(SKU) == Level(available=1, received=5, written_off=2, buckets=3)
+    assert service.level(SKU) == Level(available=1, received=5, written_off=2, buckets=3, ordered=2)
     service.set_available(SKU, 9, intent=intent("c"))
-    assert service.level(SKU) == Level(available=9, received=13, written_off=2, buckets=3)
+    assert service.level(SKU) == Level(available=9, received=13, written_off=2, buckets=3, ordered=2)
     assert service.set_available(SKU, 9, intent=intent("d")) is None
 
 
@@ -276,7 +276,7 @@ def test_two_hundred_attempts_in_eight_threads_sell_exactly_fifty_units(cloud: s
     with ThreadPoolExecutor(8) as threads:
         outcomes = Counter(threads.map(buy, range(200)))
     assert outcomes == {"sold": 50, "refused": 150}
-    assert service.level(SKU) == Level(available=0, received=50, buckets=buckets)
+    assert service.level(SKU) == Level(available=0, received=50, buckets=buckets, ordered=50)
 
 
 def test_selling_while_the_buckets_change_keeps_every_unit(cloud: str) -> None:
@@ -293,3 +293,4 @@ def test_selling_while_the_buckets_change_keeps_every_unit(cloud: str) -> None:
         sold = sum(threads.map(buy, range(60)))
     assert sold == 57
     assert service.level(SKU).available == 3
+    assert service.level(SKU).ordered == 57

@@ -159,6 +159,8 @@ class Stock:
     available: int = 0
     received: int = 0
     written_off: int = 0
+    ordered: int = 0
+    """What the stock's own rows count for orders."""
     reserved: int = 0
 
 
@@ -345,6 +347,9 @@ class Oracle:
             commission_bps=doc.get("commission_bps", 0),
         )
         sale.orders[order_id] = seen
+        waits = new.get("to_ship_merchant_id", {}).get("S", "")
+        if waits.startswith("unpaid#") != (seen.stock == "held"):
+            self.broken("stock", f"{order_id} holds stock unpaid, or not, and is listed otherwise", order_id)
         self.units.moved(order_id, seen.status, seen.total, doc)
 
     def _lines(self, order_id: str, text: str) -> None:
@@ -379,7 +384,7 @@ class Oracle:
         for image, sign in ((old, -1), (new, 1)):
             if image is None:
                 continue
-            for name in ("available", "received", "written_off"):
+            for name in ("available", "received", "written_off", "ordered"):
                 if name in image:
                     setattr(seen, name, getattr(seen, name) + sign * int(image[name]["N"]))
         if new is not None and int(new.get("available", {"N": "0"})["N"]) < 0:
@@ -532,6 +537,8 @@ class Oracle:
                 f" != {seen.received} received - {seen.written_off} written off",
                 sku_id,
             )
+        if seen.ordered != seen.reserved:
+            self.broken("stock", f"{seen.ordered} counted as ordered, orders have {seen.reserved}", sku_id)
 
     def _problems(self, sale: Sale) -> Iterator[str]:
         yield from self._sale_problems(sale)
