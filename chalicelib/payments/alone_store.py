@@ -1,4 +1,7 @@
-"""What each operator gave back alone on a day: one counter a currency, moved in the transaction of the refund."""
+"""What was given back by one person alone: counters, moved in the transaction of the refund that they limit.
+
+One counts an operator's day, one what was sent by hand on a purchase.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from datetime import datetime
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.kernel.money import Money
-from chalicelib.payments.domain import DayLimitReached
+from chalicelib.payments.domain import ApprovalNeeded, DayLimitReached
 from chalicelib.runtime import names
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 
 
 class AloneRow(Row):
-    """Key: ``by#`` and the operator; day (UTC) and currency. Lies beside purchases, which never begin so."""
+    """Key: ``by#`` and the operator; day (UTC) and currency. Or ``of#`` and the purchase; ``hand`` and currency.
+
+    Lies beside purchases, which never begin so.
+    """
 
     class Meta:
         table_name = names.table_name("payments")
@@ -43,4 +49,29 @@ def count(work: UnitOfWork, by: str, amount: Money, *, limit: int, now: datetime
         condition=AloneRow.minor.does_not_exist() | (AloneRow.minor <= limit - amount.minor),
         refuse=lambda _: DayLimitReached(limit=limit, currency=amount.currency),
         label="alone",
+    )
+
+
+def count_by_hand(work: UnitOfWork, purchase_id: str, amount: Money, *, before: int, limit: int) -> None:
+    """Count what one person sends by hand on a purchase, under the condition that the limit of the purchase holds.
+
+    Refunds on different payments of a purchase share no other row. ``before`` is what the records say was sent so:
+    the counter begins with it.
+
+    Raises:
+        ApprovalNeeded: at once if it is over the limit by what was read, else from the commit.
+    """
+
+    def refusal(_: object = None) -> ApprovalNeeded:
+        return ApprovalNeeded(limit=limit, currency=amount.currency)
+
+    if before + amount.minor > limit:
+        raise refusal()
+    key = AloneRow(purchase_id=f"of#{purchase_id}", id=f"hand#{amount.currency}")
+    work.update(
+        key,
+        [AloneRow.minor.set((AloneRow.minor | before) + amount.minor)],
+        condition=AloneRow.minor.does_not_exist() | (AloneRow.minor <= limit - amount.minor),
+        refuse=refusal,
+        label="by_hand",
     )

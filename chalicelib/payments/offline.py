@@ -9,7 +9,6 @@ from chalicelib.kernel.errors import IllegalTransition
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import alone_store, domain, events, offline_rules, providers, refund_requests, refunds, store
 from chalicelib.payments.domain import (
-    ApprovalNeeded,
     Payment,
     ProviderSilent,
     Refund,
@@ -97,9 +96,8 @@ def pay(refund_id: str, paid: OfflinePayment, *, intent: Intent) -> tuple[Refund
             intent.check(refund.offline.fingerprint)
             return refund, True
         check_payable(refund, paid)
-        _check_alone(story, refund)
         with UnitOfWork() as work:
-            _count_alone(work, refund, paid.by)
+            _count_alone(work, story, refund, paid.by)
             done = book(work, payment, refund, paid)
         return replace(done, version=done.version + 1), False
 
@@ -116,22 +114,19 @@ def check_payable(refund: Refund, paid: OfflinePayment) -> None:
     offline_rules.check_time(paid, now=clock.now())
 
 
-def _check_alone(story: Story, refund: Refund) -> None:
-    """Refuse what exceeds, with what was paid by hand on the purchase without a second person, what one may do."""
-    alone = sum(
+def by_hand_alone(story: Story, currency: str) -> int:
+    """Return what was paid by hand on the purchase without a second person."""
+    return sum(
         other.amount.minor
         for other in story.refunds
-        if other.offline is not None
-        and not other.offline.approved_by
-        and other.amount.currency == refund.amount.currency
+        if other.offline is not None and not other.offline.approved_by and other.amount.currency == currency
     )
-    limit = refund_requests.approval_limit(refund.amount.currency)
-    if alone + refund.amount.minor > limit:
-        raise ApprovalNeeded(limit=limit, currency=refund.amount.currency)
 
 
-def _count_alone(work: UnitOfWork, refund: Refund, by: str) -> None:
-    """Count it to the day of who pays; not where the same person asked for it alone, and it was counted then."""
+def _count_alone(work: UnitOfWork, story: Story, refund: Refund, by: str) -> None:
+    """Count it to the purchase, and to the day of who pays: not where they asked for it alone, and it was then."""
+    before, limit = by_hand_alone(story, refund.amount.currency), refund_requests.approval_limit(refund.amount.currency)
+    alone_store.count_by_hand(work, refund.purchase_id, refund.amount, before=before, limit=limit)
     if refund.by == by and not refund.approved_by:
         return
     limit = refund_requests.day_limit(refund.amount.currency)

@@ -411,6 +411,43 @@ def test_two_payments_by_hand_at_the_same_moment_do_not_pass_the_day_together(
     assert answers == [(200, ""), (409, "day_limit_reached")]
 
 
+def test_refunds_on_two_payments_of_a_purchase_do_not_pass_its_limit_together(
+    cloud: str, noon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till = Till.open(noon)
+    sale = till.sale()
+    first = till.started(sale)
+    till.sandbox.steer(first, down=("close", "query"))
+    for number in (first, till.started(sale)):
+        till.sandbox.steer(number, down=(), refund="abnormal")
+        till.sandbox.pay(number)
+    till.settle()
+    order = sale.orders[0]
+    body = {
+        "order_id": order.order_id,
+        "amount": {"minor": order.total.minor, "currency": "CNY"},
+        "reason": "broken",
+    }
+    assert till.operate("POST", f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds", body).status == 201
+    till.settle()
+    routes = [f"/v1/operator/refunds/{refund.refund_id}" for refund in story(sale).refunds]
+    assert [till.operate("POST", f"{route}/offline").status for route in routes] == [200, 200]
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE", f"CNY:{2 * order.total.minor - 1}")
+    rivals: list[http.Answer] = []
+
+    def hook(service_name: str, operation: str, params: Any, proceed: Any) -> Any:
+        if operation == "TransactWriteItems" and not rivals:
+            rivals.append(http.Answer(0, None, {}, ""))
+            rivals[0] = till.operate("POST", f"{routes[1]}/paid-offline", PAID)
+        return proceed()
+
+    with aws.hooked(hook):
+        answer = till.operate("POST", f"{routes[0]}/paid-offline", PAID)
+    assert (rivals[0].status, answer.status, answer.json["code"]) == (200, 409, "approval_needed")
+    assert [refund.status for refund in story(sale).refunds] == [RefundStatus.OWED, RefundStatus.PAID_OFFLINE]
+    outbound.install(None)
+
+
 @pytest.mark.parametrize("act", ["offline", "paid-offline", "paid-offline-approvals"])
 def test_the_buyer_as_an_operator_pays_nothing_of_their_own(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, act: str
