@@ -265,7 +265,8 @@ def _open(job: Job) -> Job:
     data = data[skipped:]
     encoding = "utf-8" if skipped else job.options.encoding or csvfile.encoding_of(data)
     final = job.progress.size <= PIECE_BYTES
-    first = next(csvfile.records(data, line=1, final=final, encoding=encoding), None)
+    found = csvfile.records(data, line=1, final=final, encoding=encoding)
+    first = next((record for record in found if not csvcolumns.says_commas(record.cells)), None)
     if first is None:
         faults: tuple[Finding, ...] = (csvfile.finding(1, "", "empty_file"),)
         columns: tuple[str, ...] = ()

@@ -15,11 +15,17 @@ from chalicelib.kernel.money import CURRENCIES, MINOR_DIGITS, Money
 
 MAX_GRAMS: Final = 10_000_000
 _BOOLEANS: Final = {"": None, "true": True, "false": False, "yes": True, "no": False, "1": True, "0": False}
-_BOOLEANS.update({"是": True, "否": False})
+_BOOLEANS.update({"是": True, "否": False, "y": True, "n": False, "on": True, "off": False})
+for _yes, _no in (
+    *(("wahr", "falsch"), ("vrai", "faux"), ("verdadero", "falso"), ("vero", "falso"), ("verdadeiro", "falso")),
+    *(("waar", "onwaar"), ("prawda", "fałsz"), ("истина", "ложь"), ("真", "假")),
+):
+    _BOOLEANS.update({_yes: True, _no: False})  # What a spreadsheet of that language makes of TRUE and FALSE.
 _POLICIES: Final = {"": False, "deny": False, "continue": True}
 _PICTURE: Final = re.compile(links.ADDRESS_OR_PATH)
 _PICTURE_CHARS: Final = 500
-_PRICE: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,4}))?")
+_PRICE: Final = re.compile(r"([0-9]{1,9}|(?=\.[0-9]))(?:\.([0-9]{0,12}))?")
+_OVERSOLD: Final = re.compile(r"-[0-9]{1,8}(?:\.0+)?")
 _WEIGHT: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})[ \u00a0]?([a-z\u4e00-\u9fff]{0,8})")
 _UNITS: Final[Mapping[str, Decimal]] = {
     **dict.fromkeys(("", "g", "gram", "grams", "克"), Decimal(1)),
@@ -83,7 +89,7 @@ class Reader:
         if found is None or len(rest) > digits:
             self.fault(line, column, "bad_price")
             return None
-        minor = int(found.group(1) + rest.ljust(digits, "0"))
+        minor = int((found.group(1) or "0") + rest.ljust(digits, "0"))
         if minor < least:
             self.fault(line, column, "bad_price")
             return None
@@ -98,6 +104,13 @@ class Reader:
             self.fault(line, column, code)
             return None
         return int(text.split(".")[0])
+
+    def units(self, line: Line, column: str) -> int | None:
+        """Return how many there are to sell. Shopify counts on below zero where it sold what was not there."""
+        if _OVERSOLD.fullmatch(line.get(column)):
+            self.note(line, column, "oversold_elsewhere")
+            return 0
+        return self.whole(line, column, "bad_quantity")
 
     def grams(self, line: Line) -> int | None:
         """Return the weight, rounded half up to grams; None if the line does not say it.
@@ -141,7 +154,7 @@ class Reader:
 
     def picture(self, line: Line, column: str) -> str | None:
         """Return a picture's address."""
-        text = links.with_scheme(line.get(column))
+        text = links.escaped(links.with_scheme(line.get(column)))
         if not text:
             return None
         if len(text) > _PICTURE_CHARS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chalicelib.catalog.csvreasons import Finding, finding
+from chalicelib.kernel.text import UNSEEN
 
 REQUIRED: Final = ("Handle", "Title", "Variant Price")
 """A new product needs them. A file that changes products may lack any but a handle (or title) to find them by."""
@@ -92,6 +94,19 @@ _BY_NAME: Final = {name.casefold(): name for name in KNOWN}
 _BY_ALIAS: Final = {name.casefold(): meant for name, meant in ALIASES.items()}
 
 
+_INVISIBLE: Final = re.compile(f"[{UNSEEN}]")
+
+
+def _said(cell: str) -> str:
+    """Return a name as people read it: whatever its case and spaces, without what nobody sees (a second mark)."""
+    return " ".join(_INVISIBLE.sub("", cell).casefold().split())
+
+
+def says_commas(cells: Sequence[str]) -> bool:
+    """Say whether a line only tells spreadsheets (``sep=,``) what is so anyway."""
+    return tuple(cells) == ("sep=", "")
+
+
 def named(cells: Sequence[str], line: int) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     """Return the columns of a header line, in order, by the names we use, and what is wrong with them.
 
@@ -100,10 +115,10 @@ def named(cells: Sequence[str], line: int) -> tuple[tuple[str, ...], tuple[Findi
     """
     if len(cells) > MAX_COLUMNS:
         return (), (finding(line, "", "too_many_columns", most=MAX_COLUMNS),)
-    plain = [_BY_NAME.get(cell.casefold(), cell) for cell in cells]
+    plain = [_BY_NAME.get(_said(cell), cell) for cell in cells]
     columns: list[str] = []
     for place, name in enumerate(plain, start=1):
-        meant = _BY_ALIAS.get(name.casefold(), name)
+        meant = _BY_ALIAS.get(_said(name), name)
         columns.append((name if meant != name and meant in (*plain, *columns) else meant) or f"#{place}")
     faults = [finding(line, name, "column_repeated", value=name) for name in KNOWN if columns.count(name) > 1]
     if faults or not {"Handle", "Title"} & set(columns):

@@ -44,6 +44,8 @@ _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r|\Z)")
 _EMPTY = rb'[ \t]*+(?:""(?!")[ \t]*+)?+'
 _BLANK = re.compile(rb"(?:" + _EMPTY + rb"(?:," + _EMPTY + rb")*+(?:\r\n|\n|\r))++")
 """A run of lines with nothing in them: spreadsheets leave thousands behind."""
+_LOST: Final = "\ufffd"
+"""What a program puts for what it could not read: the text went through a wrong encoding before it came here."""
 BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -135,6 +137,8 @@ def _record(raw: bytes, line: int, lines: int, end: int, encoding: str) -> Recor
         return Record(line, lines, end, problem="bad_encoding", raw=raw)
     except csv.Error:
         return Record(line, lines, end, problem="cell_too_long", raw=raw)
+    if _LOST in text:
+        return Record(line, lines, end, problem="bad_encoding", raw=raw)
     controls: tuple[int, ...] = ()
     if CONTROLS.search(text):
         controls = tuple(place for place, cell in enumerate(cells) if CONTROLS.search(cell))

@@ -19,9 +19,9 @@ from chalicelib.catalog.csvcolumns import VARIANT_COLUMNS
 from chalicelib.catalog.csvfile import Finding, Group, with_the_rest
 from chalicelib.catalog.csvwriter import Writer
 from chalicelib.catalog.domain import (
-    DESCRIPTION_CAP,
     LABEL_CHARS,
     LANGUAGES,
+    MARKUP_CAP,
     MAX_PICTURES,
     MAX_TAGS,
     TAG_CHARS,
@@ -34,6 +34,7 @@ from chalicelib.catalog.domain import (
     Texts,
     Tree,
 )
+from chalicelib.kernel.text import CONTROLS
 
 __all__ = ["Parsed", "Writer", "merged", "read"]
 
@@ -60,6 +61,7 @@ _STATUSES: Final = {
     "archived": Status.UNLISTED,
     "unlisted": Status.UNLISTED,
 }
+_NO_TEXT: Final = re.compile(f"{CONTROLS.pattern}|[\\ud800-\\udfff]")
 _MAX_SPECIFICATIONS: Final = 60
 _NAME_CHARS: Final = 60
 _VALUE_CHARS: Final = 500
@@ -136,8 +138,8 @@ def _description(reader: Reader) -> Texts | None:
         return None
     from chalicelib.catalog.markup import clean  # Readers of products do not need a parser.
 
-    body = reader.text(reader.first, "Body (HTML)", DESCRIPTION_CAP)
-    english = reader.text(reader.first, "Body (en)", DESCRIPTION_CAP)
+    body = reader.text(reader.first, "Body (HTML)", MARKUP_CAP)
+    english = reader.text(reader.first, "Body (en)", MARKUP_CAP)
     for column, html in (("Body (HTML)", body), ("Body (en)", english)):
         if clean(html) != html:
             reader.note(reader.first, column, "description_cleaned")
@@ -233,21 +235,27 @@ def _specifications(reader: Reader) -> tuple[tuple[str, str], ...] | None:
     if not text:
         return ()
     try:
-        found: Any = json.loads(text)
+        found: Any = json.loads(text, object_pairs_hook=list)
     except (ValueError, RecursionError):
         found = None
-    pairs = list(found.items()) if isinstance(found, dict) else found
-    if not isinstance(pairs, list) or len(pairs) > _MAX_SPECIFICATIONS or not all(map(_is_fact, pairs)):
+    if not isinstance(found, list) or len(found) > _MAX_SPECIFICATIONS or not all(map(_is_fact, found)):
         reader.fault(reader.first, "Specifications", "bad_specifications")
         return ()
-    return tuple((name.strip(), value.strip()) for name, value in pairs)
+    return tuple((name.strip(), value.strip()) for name, value in found)
 
 
 def _is_fact(pair: Any) -> bool:
     if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
         return False
     name, value = (one.strip() for one in pair)
+    if not _is_text(name) or not _is_text(value):
+        return False
     return 1 <= len(name) <= _NAME_CHARS and 1 <= len(value) <= _VALUE_CHARS
+
+
+def _is_text(text: str) -> bool:
+    """Say whether what JSON has written with escapes is a text that a cell could hold as well."""
+    return not _NO_TEXT.search(text)
 
 
 def _tags(reader: Reader) -> tuple[str, ...] | None:
@@ -268,7 +276,7 @@ def _split_tags(text: str) -> list[str]:
             found = json.loads(text)
         except (ValueError, RecursionError):
             found = None
-        if isinstance(found, list) and all(isinstance(tag, str) for tag in found):
+        if isinstance(found, list) and all(isinstance(tag, str) and _is_text(tag) for tag in found):
             return found
     return text.split(",")
 

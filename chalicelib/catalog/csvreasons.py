@@ -54,7 +54,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "只能填写 active、draft、archived 或 unlisted。",
     ),
     "bad_kind": ("Only physical, virtual or service.", "只能填写 physical、virtual 或 service。"),
-    "bad_picture": ("A picture is an http(s) address without spaces.", "图片须为不含空格的 http(s) 地址。"),
+    "bad_picture": ("A picture is one http(s) address.", "图片须为一个 http(s) 地址。"),
     "bad_position": ("A position is a whole number.", "图片位置须为整数。"),
     "too_many_pictures": (f"A product has at most {MAX_PICTURES} pictures.", f"每个商品最多 {MAX_PICTURES} 张图片。"),
     "too_many_tags": (f"A product has at most {MAX_TAGS} tags.", f"每个商品最多 {MAX_TAGS} 个标签。"),
@@ -133,6 +133,10 @@ NOTES: Final[Mapping[str, tuple[str, str]]] = {
     "unlisted_hidden": (
         "An unlisted product cannot be bought by its address here: it is hidden.",
         "此处不支持仅凭链接购买，商品已下架。",
+    ),
+    "oversold_elsewhere": (
+        "More was sold elsewhere than there was: nothing is left to sell here.",
+        "原店铺已超卖，此处可售库存为零。",
     ),
     "counted_here": (
         "Units are counted here: it is sold until those it has are gone.",

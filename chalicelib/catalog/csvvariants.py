@@ -36,7 +36,7 @@ def read(reader: Reader) -> Variants:
         if values in skus:
             reader.fault(line, "Option1 Value", "sku_repeated")
         skus[values] = _sku(reader, line, values, old)
-        units = reader.whole(line, "Variant Inventory Qty", "bad_quantity")
+        units = reader.units(line, "Variant Inventory Qty")
         if units is not None:
             stock[values] = units
     kept = reader.known is not None and axes == reader.known.options

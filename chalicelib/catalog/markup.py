@@ -70,8 +70,6 @@ _TOKEN: Final = re.compile(
 alternative looks past the next ``<`` (a comment's search goes on where it ended), so the whole text is read once; but
 for the one of tags with ``<`` in a quoted value, as office programs leave them, which looks at so many short values."""
 _ADDRESS: Final = re.compile(links.ADDRESS_OR_PATH)
-_ESCAPED: Final = ((" ", "%20"), ('"', "%22"), ("'", "%27"), ("<", "%3C"), (">", "%3E"), ("`", "%60"))
-"""What people leave in addresses, as browsers send it."""
 _BREAKS: Final = re.compile(r"[\t\n\r]")
 _CONTROLS_AND_SPACE: Final = "".join(map(chr, range(0x21)))
 
@@ -95,9 +93,7 @@ def link(value: str) -> str | None:
     Absolute over HTTP, relative to the host (``//host``: HTTPS), or a path. Browsers read a backslash as a slash and
     leave line breaks out, so a path that begins with both slashes is another host: nothing with a backslash is kept.
     """
-    text = links.with_scheme(_BREAKS.sub("", value).strip(_CONTROLS_AND_SPACE))
-    for char, escaped in _ESCAPED:
-        text = text.replace(char, escaped)
+    text = links.escaped(links.with_scheme(_BREAKS.sub("", value).strip(_CONTROLS_AND_SPACE)))
     return text if _ADDRESS.fullmatch(text) else None
 
 

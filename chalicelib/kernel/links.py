@@ -20,6 +20,16 @@ ADDRESS_OR_PATH = f"^(?:{_ABSOLUTE}|{_PATH})$"
 """A pattern of absolute addresses and paths."""
 
 
+_ESCAPED = ((" ", "%20"), ('"', "%22"), ("'", "%27"), ("<", "%3C"), (">", "%3E"), ("`", "%60"))
+
+
+def escaped(text: str) -> str:
+    """Return the address with what people leave in addresses as browsers send it."""
+    for char, code in _ESCAPED:
+        text = text.replace(char, code)
+    return text
+
+
 def with_scheme(text: str) -> str:
     """Return the address; one that leaves the scheme to the page (``//host``) gets HTTPS."""
     return "https:" + text if text.startswith("//") else text
