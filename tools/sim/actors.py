@@ -28,18 +28,20 @@ from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
-from tools.sim import audit, holding, strangers
+from tools.sim import audit, holding, parked, strangers
 from tools.sim.bank import BOUNCING
 from tools.sim.complaining import Complaining
 from tools.sim.http import Answer
 from tools.sim.offline import Offline, limits
 from tools.sim.oracle import OPEN, STUCK, Sale
+from tools.sim.parcels import Numbers
+from tools.sim.shortages import Balance
 from tools.sim.world import World
 
 TOKEN_S = 540
 END_SERVED_S = 780
 """A seed's end begins with so long a service: more than anything may stay unknown."""
-ALONE = ("time", "service", "unheard", "made after all")
+ALONE = ("time", "service", "unheard", "made after all", "balance", "refused deadline")
 """What is never done at the same moment as something else."""
 RECENT = 10
 """How many purchases the actors care about most."""
@@ -100,6 +102,9 @@ class Cast:
         """Tracking numbers."""
         self.complaining = Complaining(self)
         self.offline = Offline(self)
+        self.balance = Balance(self)
+        self.refusing = parked.Refusing(self)
+        self.numbers = Numbers(self)
         self._serial = 0
         self._busy: set[Any] = set()
         self.buyers: list[Person] = []
@@ -534,7 +539,7 @@ class Cast:
             ]
         }
         if chosen[0][2] == "physical" or self.rng.random() < 0.05:
-            body |= {"carrier": "shunfeng", "tracking_number": f"SF{self.rng.randrange(10**10):010d}"}
+            body |= self.numbers.given()
         elif self.rng.random() < 0.5:
             self._serial += 1
             body["code"] = f"CODE-{self.rng.randrange(10**6):06d}-{self._serial}"
@@ -949,6 +954,9 @@ class Cast:
                 ("complain", 8, self.complaining.act),
                 ("by hand", 3, self.offline.act),
                 ("made after all", 3, self.offline.go_through_late),
+                ("balance", 2, self.balance.act),
+                ("refused deadline", 0.8, self.refusing.act),
+                ("numbers", 3, self.numbers.act),
                 ("time", 14, self.pass_time),
                 ("service", 0.8, self.be_served),
                 ("unheard", 0.8, self.pay_unheard_in_service),
@@ -977,6 +985,7 @@ class Cast:
         """Before the end: what was broken on purpose is mended, and parcels on their way arrive."""
         self.world.faults.armed = False
         self.world.faults.storm = None
+        self.world.oracle.parked.refused.clear()
         sandbox = self.world.sandbox
         spoilt = ("silent_after", "silent_before", "unsigned", "no_signature", "probe", "broken")
         mended: dict[str, Any] = {word: () for word in spoilt if self.world.bank.knows(word)}
@@ -1001,11 +1010,12 @@ class Cast:
                 self.world.sandbox.settle(number, "succeeded")
         self.complaining.close()
         self.offline.close()
+        self.refusing.close()
 
 
 def run(world: World, steps: int) -> Cast:
     """Play a whole seed: the market, so many steps, and the end."""
-    with limits(world), holding.limits(world):
+    with limits(world), holding.limits(world), parked.refusals(world):
         return _run(world, steps)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from chalicelib import topology
 from chalicelib.complaints.domain import COMPLAINT
 from chalicelib.kernel.events import decode_list
 from chalicelib.kernel.machine import StateMachine
@@ -28,6 +29,9 @@ from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.holding import Holding
 from tools.sim.late import Late
+from tools.sim.parcels import Parcels
+from tools.sim.parked import Parked
+from tools.sim.shortages import Shortages
 from tools.sim.storage import Params, Table
 from tools.sim.units import RefundAsked, Units
 
@@ -190,6 +194,9 @@ class Oracle:
         self.holding = Holding()
         self.strangers = strangers.Strangers()
         self.late = Late()
+        self.shortages = Shortages()
+        self.parked = Parked()
+        self.parcels = Parcels(now)
         self._lines_seen: dict[str, tuple[tuple[int, str], ...]] = {}
         self._quotes: dict[str, str] = {}
         self._dirty_stock: set[str] = set()
@@ -202,6 +209,7 @@ class Oracle:
         self._known_refunds = 0
         self._bank = bank
         self._now = now
+        self._deadlines = {names.table_name(table) for table, _, _ in topology.DUE_TABLES}
         self._tables: dict[str, Callable[[Item | None, Item | None], None]] = {
             names.table_name("orders"): self._order_row,
             names.table_name("payments"): self._payment_row,
@@ -232,6 +240,9 @@ class Oracle:
         old, new = change.get("OldImage"), change.get("NewImage")
         if new is not None and "version" in new:
             self._version(table, old, new)
+            if table.name in self._deadlines:
+                for problem, record_id in self.parked.seen(old, new):
+                    self.broken("parked deadlines", problem, record_id)
         if handler is not None:
             handler(old, new)
 
@@ -294,6 +305,10 @@ class Oracle:
             self._purchase(sale, old, new, moved=moved)
         else:
             self.late.order_moved(record_id, sale.purchase_id, before, new["status"]["S"])
+            if moved and new["status"]["S"] == "delivered":
+                problem = self.parcels.arrived(int(new["due_at"]["N"]) if "due_at" in new else 0)
+                if problem:
+                    self.broken("deadlines", problem, record_id)
             self._order(sale, record_id, new, doc)
 
     def _purchase(self, sale: Sale, old: Item | None, new: Item, *, moved: bool) -> None:
@@ -445,6 +460,10 @@ class Oracle:
             order_id=f"ord_{sale.purchase_id[4:]}_{number:02d}" if number else "",
             there=self._bank.name_there(doc["foreign"]) if doc.get("foreign") else "",
         )
+        paid_by = sale.payments.get(new["payment_id"]["S"])
+        contested = paid_by is not None and bool(paid_by.disputed)
+        for problem in self.shortages.seen(record_id, old, new, doc, self._now(), contested=contested):
+            self.broken("short balances", problem, record_id)
         begun = ("requested", offline.OWED) if old is None else ("requested",)
         if new["status"]["S"] in begun and (old is None or old["status"]["S"] != "requested"):
             self._sent.append((sale.purchase_id, record_id))
@@ -469,12 +488,15 @@ class Oracle:
 
     def _shipment_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
+        if item["order_id"]["S"].startswith("num_") and new is not None:
+            self.parcels.claim(new)
         if item["order_id"]["S"].startswith(("code_", "num_")):
             return
         shipment_id = item["id"]["S"]
         if new is not None:
             self.shipments[shipment_id] = (new["order_id"]["S"], "delivered_ms" in _decode(new["doc"]["S"]))
             self._watch(old, new, shipment_id)
+            self.parcels.shipment(new)
         self._move(PARCEL, old, new, shipment_id)
 
     def _watch(self, old: Item | None, new: Item, shipment_id: str) -> None:
@@ -504,6 +526,7 @@ class Oracle:
             self._check_asked(self.sales[purchase_id], refund_id)
         self._sent.clear()
         self._check_held()
+        self._check_parcels()
         for purchase_id in self._released:
             self._check_released(self.sales[purchase_id])
         self._released.clear()
@@ -514,6 +537,22 @@ class Oracle:
     def _check_held(self) -> None:
         for problem, buyer_id in self.holding.problems(list(self.sales.values()), self._now(), self._units_of):
             self.broken("what is held unpaid", problem, buyer_id)
+
+    def _check_parcels(self) -> None:
+        for problem, shipment_id in self.parcels.check(self._buyer_of, self._paid_s):
+            self.broken("tracking numbers", problem, shipment_id)
+        for problem, record_id in self.parked.impatient():
+            self.broken("parked deadlines", problem, record_id)
+
+    def _buyer_of(self, order_id: str) -> str:
+        return self.sales["pur_" + order_id[4:28]].buyer_id
+
+    def _paid_s(self, order_id: str) -> float:
+        """Return when an order was paid, by the provider's books where they say so; else when it was placed."""
+        sale = self.sales["pur_" + order_id[4:28]]
+        paid_at = getattr(self._bank.order(sale.settled_by), "paid_at", None) if sale.settled_by else None
+        placed_s = sale.placed_at.timestamp() if sale.placed_at is not None else 0.0
+        return max(placed_s, float(paid_at or 0))
 
     def _check_units(self) -> None:
         """Check where units are, and take over what orders hold of each SKU into the stock's equation."""
@@ -681,14 +720,19 @@ class Oracle:
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
                 self.broken("at the end", problem, sale.purchase_id)
-        for problem, buyer_id in self.holding.miscounted(self.sales.values()):
-            self.broken("what is held unpaid", problem, buyer_id)
+        self._check_ended()
         for problem in self._books_problems():
             self.broken("the books", problem)
         for problem in self.strangers.problems(strangers.told_of(self._bank.stand_in)):
             self.broken("money of nobody's", problem)
         for queue, reason, body in dead:
             self.broken("dead letters", f"{queue}: {reason or 'too many receives'}: {body[:160]}", _subject(body))
+
+    def _check_ended(self) -> None:
+        for problem, buyer_id in self.holding.miscounted(self.sales.values()):
+            self.broken("what is held unpaid", problem, buyer_id)
+        for problem, record_id in self.parked.unfinished():
+            self.broken("parked deadlines", problem, record_id)
 
     def _unfinished(self, sale: Sale, excused: Mapping[str, str]) -> Iterator[str]:
         if sale.status == "awaiting_payment":
@@ -707,6 +751,8 @@ class Oracle:
         said = there.state if there is not None else excused.get(refund.payment_id, "")
         if refund.status == "failed" and refund.payment_id in self.console_refunds | self.contested:
             return  # The money that was to go back was gone already, or its bank keeps it from going.
+        if refund.status == "failed" and self.shortages.unfinished(refund_id):
+            yield f"{refund_id} fell short, and was not finished when the balance was back"
         if refund.there and (there is None or (there.amount, there.out_trade_no) != (refund.amount, refund.payment_id)):
             yield f"{refund_id} was taken into the books from {refund.there}, which is {there}"
         if refund.status in ("requested", "pending"):
@@ -805,6 +851,7 @@ class Oracle:
             set(self.untold),
             dict(self._lines_seen),
             self.holding.save(),
+            (self.shortages.save(), self.parked.save(), self.parcels.save()),
         )
 
     def restore(self, saved: Any) -> None:
@@ -822,6 +869,9 @@ class Oracle:
         self._lines_seen = dict(saved[13])
         self.late.forget()
         self.holding.restore(saved[14])
+        self.shortages.restore(saved[15][0])
+        self.parked.restore(saved[15][1])
+        self.parcels.restore(saved[15][2])
         self._dirty_sales.clear()
         self._dirty_stock.clear()
         self._released.clear()

@@ -226,6 +226,8 @@ class Stopwatches:
     def _answers(self, key: Key) -> bool:
         """Say whether the provider answers about everything that this waits for."""
         kind, subject = key
+        if self._oracle.parked.holds_up(_body(subject)):
+            return False  # For a person, who has to mend what refuses its deadline.
         sale = self._oracle.sales["pur_" + _body(subject)]
         if kind == "stock_back":
             attempts = [number for number, payment in sale.payments.items() if payment.status in OPEN]

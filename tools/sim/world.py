@@ -161,6 +161,7 @@ class World:
         """The provider's stand-in."""
         self.hub = Hub(self._hub_push, now=lambda: self.clock.moment)
         self.oracle = Oracle(self.bank, now=lambda: self.clock.moment)
+        self.oracle.parcels.journeys = self.hub.journeys
         self.watches = Stopwatches(self.oracle, self.bank, job_every_s=job_every_s())
         self.storage = Storage(_specs(), now_s=self.now_s, stale=self._is_stale, changed=self._changed)
         self.queues = Queues(
