@@ -82,12 +82,15 @@ class _Memory:
     def __init__(self) -> None:
         self.sold_out: dict[str, datetime] = {}
         self.buckets: dict[str, int] = {}
+        self.gathered: set[str] = set()
+        """SKUs found to have fewer buckets than the caller knew."""
         self.returns = 0
         """Counts units coming back; a zero seen before one of them may be stale and is not remembered."""
 
     def forget(self) -> None:
         self.sold_out.clear()
         self.buckets.clear()
+        self.gathered.clear()
 
     def is_sold_out(self, sku_id: str) -> bool:
         until = self.sold_out.get(sku_id)
@@ -114,6 +117,13 @@ class _Memory:
         if len(self.buckets) >= _REMEMBERED_CAP:
             self.buckets.clear()
         self.buckets[sku_id] = count
+        self.gathered.discard(sku_id)
+
+    def saw_removed(self, sku_id: str) -> None:
+        if len(self.gathered) >= _REMEMBERED_CAP:
+            self.gathered.clear()
+        self.gathered.add(sku_id)
+        self.buckets.pop(sku_id, None)
 
 
 _memory = _Memory()
@@ -257,14 +267,25 @@ def _choose(count: int) -> int:
 
 
 def put_back(work: UnitOfWork, quantities: Mapping[str, int], *, buckets: Mapping[str, int]) -> None:
-    """Add the return of these units to the work: never refused, so the caller's own row must make it happen once.
+    """Add the return of these units to the work; the caller's own row must make it happen once.
 
-    A spread SKU gets each line back into one bucket at random: no read, and over many returns even.
+    A spread SKU gets each line back into one bucket at random: no read, and over many returns even. A bucket that was
+    removed since takes nothing, or nobody would find the units again: that is a ``ConcurrentUpdate`` of the work, and
+    its repeat puts them into the first bucket, which is always there.
     """
     for sku_id, quantity in domain.checked(quantities).items():
         count = max(buckets.get(sku_id, 1), _memory.buckets.get(sku_id, 1))
-        store.add_put_back(work, sku_id, domain.bucket_name(_choose(count) if count > 1 else 0), quantity)
+        number = 0 if count == 1 or sku_id in _memory.gathered else _choose(count)
+        store.add_put_back(work, sku_id, domain.bucket_name(number), quantity, _refuse_return(sku_id))
     work.after_commit(lambda: _memory.came_back(quantities))
+
+
+def _refuse_return(sku_id: str) -> Callable[[Raw | None], Exception]:
+    def refuse(_: Raw | None) -> Exception:
+        _memory.saw_removed(sku_id)
+        return ConcurrentUpdate()
+
+    return refuse
 
 
 def receive(sku_id: str, quantity: int, *, intent: Intent, reason: str = "") -> Movement:

@@ -110,10 +110,11 @@ def add_take(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, refuse: 
     )
 
 
-def add_put_back(work: UnitOfWork, sku_id: str, bucket: str, quantity: int) -> None:
-    """Put units back; a bucket that a rebalancing has removed is made anew."""
+def add_put_back(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, refuse: Refusal) -> None:
+    """Put units back; refused where a rebalancing has removed the bucket. The first one is made anew."""
+    there = _always() if bucket == _FIRST else StockRow.version.exists()
     actions = [StockRow.available.add(quantity), StockRow.ordered.add(-quantity)]
-    _change(work, StockRow(sku_id=sku_id, bucket=bucket), actions, _always(), _never)
+    _change(work, StockRow(sku_id=sku_id, bucket=bucket), actions, there, refuse)
 
 
 def add_receive(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, *, is_first: bool) -> None:

@@ -12,7 +12,8 @@ import pytest
 from chalicelib.inventory import domain, service, store
 from chalicelib.inventory.service import BucketContended, Level, NotEnoughToWriteOff, OutOfStock
 from chalicelib.kernel.errors import IdempotencyKeyReused
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, caches
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -44,8 +45,11 @@ def take(quantities: dict[str, int], buckets: dict[str, int] | None = None) -> N
 
 
 def put_back(quantities: dict[str, int], buckets: dict[str, int] | None = None) -> None:
-    with UnitOfWork() as work:
-        service.put_back(work, quantities, buckets=buckets or {})
+    def attempt() -> None:
+        with UnitOfWork() as work:
+            service.put_back(work, quantities, buckets=buckets or {})
+
+    racing(attempt)
 
 
 def test_receive_and_write_off_once_for_each_intent(cloud: str) -> None:
@@ -237,15 +241,25 @@ def test_units_coming_back_to_a_removed_bucket_are_not_lost(cloud: str) -> None:
     service.set_buckets(SKU, 4)
     take({SKU: 4}, {SKU: 4})
     service.set_buckets(SKU, 1)
-    from chalicelib.runtime import caches
-
     caches.forget_all()
     for _ in range(4):
         put_back({SKU: 1}, {SKU: 4})  # By a caller that still believes in four buckets.
     assert service.level(SKU).available == 4
+    assert (service.left({SKU: 1}), service.levels([SKU])[SKU].available) == ({SKU: 4}, 4)
+    take({SKU: 4}, {SKU: 1})  # Nobody has to spread them again for that.
+    assert service.level(SKU) == Level(available=0, received=4, buckets=1, ordered=4)
+
+
+def test_units_come_back_to_the_buckets_that_are_left(cloud: str) -> None:
+    service.receive(SKU, 8, intent=intent("a"))
+    service.set_buckets(SKU, 8)
+    take({SKU: 8}, {SKU: 8})
     service.set_buckets(SKU, 2)
-    take({SKU: 4}, {SKU: 2})
-    assert service.level(SKU) == Level(available=0, received=4, buckets=2, ordered=4)
+    caches.forget_all()
+    for _ in range(8):
+        put_back({SKU: 1}, {SKU: 8})
+    assert sum(bucket.available for bucket in store.buckets(SKU) if int(bucket.number) < 2) == 8
+    assert len(store.buckets(SKU)) == 2
 
 
 def test_setting_the_number_of_units_is_done_once(cloud: str) -> None:

@@ -41,8 +41,8 @@ def mutant(name: str) -> Callable[[Mutation], Mutation]:
 def _take_unconditionally() -> AbstractContextManager[Any]:
     from chalicelib.inventory import store
 
-    def add_take(work: Any, sku_id: str, bucket: str, quantity: int, _refuse: Any) -> None:
-        store.add_put_back(work, sku_id, bucket, -quantity)
+    def add_take(work: Any, sku_id: str, bucket: str, quantity: int, refuse: Any) -> None:
+        store.add_put_back(work, sku_id, bucket, -quantity, refuse)
 
     return patch.object(store, "add_take", add_take)
 
