@@ -214,7 +214,7 @@ class Account:
 
 
 KEPT_CHANGES = 20
-"""Role changes kept on the account; older ones live in the event log."""
+"""Role changes kept on the account beside those that :func:`_trimmed` needs; older ones live in the event log."""
 
 
 def change_role(account: Account, change: RoleChange) -> Account:
@@ -243,8 +243,24 @@ def change_role(account: Account, change: RoleChange) -> Account:
         account,
         roles=tuple(role for role in Role if role in roles),
         merchant_id=merchant_id,
-        history=(*account.history, change)[-KEPT_CHANGES:],
+        history=_trimmed((*account.history, change)),
     )
+
+
+def _trimmed(history: tuple[RoleChange, ...]) -> tuple[RoleChange, ...]:
+    """Return the latest changes, and of the older ones what nobody may make us forget by changing roles to and fro.
+
+    That is for each merchant when the account last left it, and each time it was made an operator.
+    """
+    left = {change.merchant_id or "": change.number for change in history if not change.gives}
+    kept = history[-KEPT_CHANGES:]
+    older = (
+        change
+        for change in history[:-KEPT_CHANGES]
+        if (change.gives and change.role is Role.OPERATOR)
+        or (not change.gives and change.merchant_id and left[change.merchant_id] == change.number)
+    )
+    return (*older, *kept)
 
 
 def next_change(account: Account) -> int:
@@ -534,6 +550,9 @@ SIGN_IN_BY_PAIR_IN_A_CROWD = Limit("sign-in.pair", attempts=3, window_s=600)
 SIGN_IN_BY_IDENTITY = Limit("sign-in.identity", attempts=50, window_s=600)
 """Failures for one identity from anywhere; then only a device that it signed in from before gets further."""
 SIGN_IN_BY_DEVICE = Limit("sign-in.device", attempts=10, window_s=600)
+"""Failures on one known device from one network: who copied its token elsewhere does not stand in its owner's way."""
+SIGN_IN_BY_DEVICE_ANYWHERE = Limit("sign-in.device-anywhere", attempts=50, window_s=600)
+"""Failures on one known device from anywhere; beyond it counts as a stranger's."""
 FAILED_BY_NETWORK = Limit("sign-in.network", attempts=100, window_s=600)
 REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
 REGISTER_BY_SOURCE = Limit("register.source", attempts=200, window_s=600)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from chalicelib.auth import domain, passwords, store
 from chalicelib.auth.domain import Limit
 from chalicelib.kernel import clock
+from chalicelib.kernel.errors import Throttled
 from chalicelib.runtime.config import setting
 
 
@@ -23,30 +24,49 @@ from chalicelib.runtime.config import setting
 def signing_in(identity_id: str, network: str, device_id: str | None) -> Iterator[Attempt]:
     """Charge one attempt to sign in; it is given back if the block calls :meth:`Attempt.succeeded`.
 
-    A known device is charged alone: no stranger's failures stand in its owner's way. Elsewhere a small limit holds for
-    the identity from this network, and a larger one for the identity from anywhere. A network from which much fails is
-    not closed, since thousands may share it: each identity gets fewer attempts from there.
+    A known device is charged alone: no stranger's failures stand in its owner's way, nor, from another network, those
+    of who copied its token. Beyond its limits it is as good as any other. Elsewhere a small limit holds for the
+    identity from this network, and a larger one for the identity from anywhere. A network from which much fails is not
+    closed, since thousands may share it: each identity gets fewer attempts from there.
 
     Raises:
         Throttled: if a limit is reached; nothing is charged then.
     """
-    if device_id is not None:
-        limits = [(domain.SIGN_IN_BY_DEVICE, f"{identity_id}#{device_id}")]
-    else:
-        crowded = store.counted(_id(domain.FAILED_BY_NETWORK, network)) >= _widened(domain.FAILED_BY_NETWORK).attempts
-        pair = domain.SIGN_IN_BY_PAIR_IN_A_CROWD if crowded else domain.SIGN_IN_BY_PAIR
-        limits = [(pair, f"{identity_id}#{network}"), (domain.SIGN_IN_BY_IDENTITY, identity_id)]
     attempt = Attempt()
     with ExitStack() as charged:
-        for limit, subject in limits:
-            charged.callback(store.give_back, count(limit, subject))
+        known = device_id is not None and _charged_to_device(charged, f"{identity_id}#{device_id}", network)
+        if not known:
+            _charge_stranger(charged, identity_id, network)
         try:
             yield attempt
         finally:
             if not attempt.right:
                 charged.pop_all()  # A failure stays counted.
-                if device_id is None:
+                if not known:
                     store.count_on(_id(domain.FAILED_BY_NETWORK, network), domain.FAILED_BY_NETWORK, now=clock.now())
+
+
+def _charged_to_device(charged: ExitStack, device: str, network: str) -> bool:
+    """Charge a known device; says whether there was room, and charges nothing if not."""
+    limits = [(domain.SIGN_IN_BY_DEVICE, f"{device}#{network}"), (domain.SIGN_IN_BY_DEVICE_ANYWHERE, device)]
+    with ExitStack() as own:
+        try:
+            _charge(own, limits)
+        except Throttled:
+            return False
+        charged.push(own.pop_all())
+    return True
+
+
+def _charge_stranger(charged: ExitStack, identity_id: str, network: str) -> None:
+    crowded = store.counted(_id(domain.FAILED_BY_NETWORK, network)) >= _widened(domain.FAILED_BY_NETWORK).attempts
+    pair = domain.SIGN_IN_BY_PAIR_IN_A_CROWD if crowded else domain.SIGN_IN_BY_PAIR
+    _charge(charged, [(pair, f"{identity_id}#{network}"), (domain.SIGN_IN_BY_IDENTITY, identity_id)])
+
+
+def _charge(charged: ExitStack, limits: list[tuple[Limit, str]]) -> None:
+    for limit, subject in limits:
+        charged.callback(store.give_back, count(limit, subject))
 
 
 class Attempt:

@@ -211,6 +211,33 @@ def test_former_staff_is_a_party_for_half_a_year(cloud: str, noon: clock.Fixed) 
     assert call("PATCH", path, {"status": "suspended"}, token=token(person)).status == 200
 
 
+def test_former_staff_stays_a_party_whatever_happened_to_the_account_since(cloud: str, noon: clock.Fixed) -> None:
+    """A friend at the desk gives and takes another role, alone, until the history is full."""
+    shop, other = people.merchant(), people.merchant()
+    person = people.staff(shop.merchant_id)
+    auth.revoke(person.account_id, Role.MERCHANT_STAFF)
+    for _ in range(30):
+        auth.grant(person.account_id, Role.MERCHANT_STAFF, other.merchant_id)
+        auth.revoke(person.account_id, Role.MERCHANT_STAFF)
+    assert len(auth.me(person.account_id).history) == 21
+    auth.grant(person.account_id, Role.OPERATOR)
+    path = f"/v1/operator/merchants/{shop.merchant_id}"
+    assert told(call("PATCH", path, {"status": "suspended"}, token=token(person))) == (403, "own_affair")
+
+
+def test_a_puppet_stays_a_puppet_whatever_happened_to_the_account_since(cloud: str, noon: clock.Fixed) -> None:
+    ann, ben, eve, shop = people.operator(), people.operator(), people.operator(), people.merchant()
+    puppet = let_in(ann, ben)
+    auth.revoke(puppet.account_id, Role.OPERATOR)
+    for _ in range(11):
+        auth.grant(puppet.account_id, Role.MERCHANT_STAFF, shop.merchant_id)
+        auth.revoke(puppet.account_id, Role.MERCHANT_STAFF)
+    request_id = ask(eve, puppet.account_id).json["request_id"]
+    assert decide(ben, request_id).status == 200
+    asked = ask(ann, people.buyer().account_id).json["request_id"]
+    assert told(decide(puppet, asked)) == (403, "kin_approval")
+
+
 def test_an_operator_may_resign(cloud: str) -> None:
     ann = people.operator()
     path = f"/v1/operator/accounts/{ann.account_id}/roles/operator"

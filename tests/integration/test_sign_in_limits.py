@@ -137,13 +137,23 @@ def test_a_burst_gets_no_more_guesses_than_one_after_the_other(victim: str) -> N
     assert (answers.count("wrong"), answers.count("throttled")) == (10, 10)
 
 
-def test_a_copied_device_token_guesses_no_faster(victim: str, noon: clock.Fixed) -> None:
+def test_a_copied_device_token_guesses_no_faster_and_locks_nobody_out(victim: str, noon: clock.Fixed) -> None:
+    """The thief's failures are counted where the thief is; beyond them a copied token is as good as none."""
     stolen = device(victim)
-    answers = [attempt(victim, WRONG, f"10.9.{number}.1", stolen) for number in range(12)]
-    assert answers == ["wrong"] * 10 + ["throttled"] * 2
-    assert attempt(victim, RIGHT, HOME) == "in"
-    noon.advance(timedelta(minutes=10))
+    assert [attempt(victim, WRONG, CAFE, stolen) for _ in range(22)] == ["wrong"] * 20 + ["throttled"] * 2
+    assert attempt(victim, RIGHT, CAFE) == "throttled"
+    for number in range(40):  # Others close the name to strangers at the same time.
+        attempt(victim, WRONG, f"10.8.{number}.1")
+    assert attempt(victim, RIGHT, ELSEWHERE) == "throttled"
     assert attempt(victim, RIGHT, HOME, stolen) == "in"
+    noon.advance(timedelta(minutes=10))
+    assert attempt(victim, RIGHT, CAFE, stolen) == "in"
+
+
+def test_a_copied_device_token_has_an_end_from_anywhere(victim: str) -> None:
+    stolen = device(victim)
+    answers = [attempt(victim, WRONG, f"10.{number // 5}.1.1", stolen) for number in range(120)]
+    assert answers == ["wrong"] * 100 + ["throttled"] * 20  # 50 as the device, 50 as a stranger.
 
 
 def test_a_device_is_known_for_its_own_account_only(victim: str, noon: clock.Fixed) -> None:
