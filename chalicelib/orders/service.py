@@ -76,6 +76,8 @@ __all__ = [
 
 REFUNDED = "refunded"
 """The note of a change that a refund made."""
+REST_REFUNDED = "rest refunded"
+"""The note of a change by which an order goes on without what was not sent, which is paid back."""
 
 
 def change(*, note: str = "", intent: Intent | None = None, at: datetime | None = None) -> Change:
@@ -355,7 +357,7 @@ def give_up_rest(work: UnitOfWork, order: Order, *, paid: PaidBack | None) -> Or
     Raises:
         IllegalTransition: if it is not partly shipped.
     """
-    shipped = units.without_rest(order, paid, change(note="rest refunded"))
+    shipped = units.without_rest(order, paid, change(note=REST_REFUNDED))
     store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id)])
     return shipped
 

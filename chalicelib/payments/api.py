@@ -443,7 +443,11 @@ def settle_stray(stray_id: str, body: SettleStray, caller: Caller, intent: Inten
     raises=(NotFound,),
 )
 def get_timeline(purchase_id: str) -> TimelineView:
-    """Read all that happened to a purchase and its money, in time order."""
+    """Read all that happened to a purchase and its money, by time, but never what was caused before its cause.
+
+    A provider tells whole seconds by its own clock: its times are shown as they were told, the order heeds what led to
+    what.
+    """
     return TimelineView.of(purchase_id, service.timeline(purchase_id))
 
 

@@ -583,7 +583,7 @@ class HappeningView(Schema):
 
 
 class TimelineView(Schema):
-    """All that happened to a purchase and its money, in time order."""
+    """All that happened to a purchase and its money, by time, but never what was caused before its cause."""
 
     purchase_id: str
     items: list[HappeningView]
