@@ -2,8 +2,8 @@
 
     python -m tools.deploy --stage dev [--alarm-email you@example.org] [--public-url https://api.example.org]
 
-Uses the AWS credentials and region of the environment, as every AWS tool does. The first deployment runs twice: only
-then is the address known under which payment providers and carrier hubs reach the API.
+Uses the AWS credentials of the environment and says which region it took (``tools.place``). The first deployment runs
+twice: only then is the address known under which payment providers and carrier hubs reach the API.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import limits, policies
-from tools import keys, package
+from infra import limits, policies, settings_of
+from tools import keys, package, place
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -197,12 +197,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Deploy from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
+    parser.add_argument("--region", help="AWS region (else AWS_REGION, AWS_DEFAULT_REGION, the profile's)")
     parser.add_argument("--public-url", help="where providers and hubs reach the API, if not at API Gateway's own URL")
     parser.add_argument("--alarm-email", help="who is told of alarms")
     parser.add_argument("--client-address", help="whose word on a client's address counts; see docs/deploy.md")
     parser.add_argument("--storefront-origins", help="comma-separated origins that may upload")
     parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
     parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
+    parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
     parser.add_argument("--out", type=Path, help="folder to build in (.build/<stage>)")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
@@ -210,13 +212,15 @@ def main(arguments: list[str] | None = None) -> int:
     def say(message: str) -> None:
         print(f"{time.perf_counter() - started:6.1f} s  {message}", flush=True)
 
-    import boto3.session
     from botocore.exceptions import BotoCoreError, ClientError
 
-    session = boto3.session.Session()
-    if session.region_name is None or session.get_credentials() is None:
-        print("deploy: set AWS_REGION and AWS credentials (AWS_PROFILE or keys) first", file=sys.stderr)
+    try:
+        found = place.find(options.region)
+    except place.Nowhere as error:
+        print(f"deploy: {error}", file=sys.stderr)
         return 1
+    session = found.session
+    say(f"{options.stage} in {found.said()}")
     wrong = keys.weak(session, options.stage)
     if wrong:
         print("deploy: nothing was done; mend the secrets first:\n  " + "\n  ".join(wrong), file=sys.stderr)
@@ -234,10 +238,11 @@ def main(arguments: list[str] | None = None) -> int:
         if value is not None
     }
     try:
+        settings = settings_of.read(options.stage, options.settings)
         check_pool(session, options.stage)
-        built = package.build(options.stage, options.out, region=session.region_name, say=say)
+        built = package.build(options.stage, options.out, region=found.region, settings=settings, say=say)
         outputs = bring_up(session, built, parameters, say)
-    except (package.PackageError, DeployError, ClientError, BotoCoreError) as error:
+    except (package.PackageError, settings_of.SettingsError, DeployError, ClientError, BotoCoreError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
     print()

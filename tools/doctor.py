@@ -28,6 +28,7 @@ from chalicelib.payments import providers
 from chalicelib.payments.providers._wire import Advice
 from chalicelib.runtime import aws, names, strength
 from chalicelib.runtime.config import config, setting
+from tools import place
 
 NOTIFY_URL_CAP = 255
 """The least of what the providers allow."""
@@ -392,6 +393,18 @@ _MARKS = {Level.ERROR: "✗", Level.WARNING: "!", Level.NOTE: "·"}
 _SOUND = {"en": "nothing to complain of", "zh": "没有发现问题"}
 
 
+def _from_file(path: Path, providers_: list[str]) -> Secret:
+    if len(providers_) != 1:
+        raise ValueError("--file needs exactly one provider")
+    try:
+        secret = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}") from error
+    if not isinstance(secret, dict):
+        raise ValueError(f"{path} is not a JSON object")
+    return secret
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print what was found; 1 if something is wrong."""
     parser = argparse.ArgumentParser(
@@ -403,15 +416,13 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     chosen: list[str] = wanted.providers or names_of_all()
     secret: Secret | None = None
-    if wanted.file:
-        if len(wanted.providers) != 1:
-            parser.error("--file needs exactly one provider")
-        try:
-            secret = json.loads(wanted.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            parser.error(f"{wanted.file} cannot be read: {type(error).__name__}")
-        if not isinstance(secret, dict):
-            parser.error(f"{wanted.file} is not a JSON object")
+    try:
+        if wanted.file:
+            secret = _from_file(wanted.file, wanted.providers)
+        else:
+            print(place.settle() or config().stage, file=sys.stderr)
+    except (ValueError, place.Nowhere) as error:
+        parser.error(str(error))
     counts = dict.fromkeys(Level, 0)
     looked = [(name, examine(name, named=bool(wanted.providers), secret=secret)) for name in chosen]
     if not wanted.providers and not config().is_local:

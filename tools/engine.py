@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -66,16 +66,22 @@ class Engine:
         log: Path | None = None,
         settings: Mapping[str, str] | None = None,
         public_apis: bool = False,
+        functions_keep: Iterable[str] = (),
     ) -> None:
-        """``settings`` are further variables of its environment, which the Lambda functions it runs inherit.
+        """``settings`` are further variables of its environment; the Lambda functions it runs inherit none of them.
 
-        ``public_apis`` lets everybody call the APIs that are deployed there, as everybody may on AWS.
+        ``functions_keep`` names those that functions get all the same (a test's harness). ``public_apis`` lets
+        everybody call the APIs that are deployed there, as everybody may on AWS.
         """
         self.port = free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._log = log
-        self._settings = {"ENGINE_DOOR_PUBLIC_APIS": "1" if public_apis else "", **(settings or {})}
+        self._settings = {
+            "ENGINE_DOOR_PUBLIC_APIS": "1" if public_apis else "",
+            "ENGINE_DOOR_FUNCTIONS_KEEP": ",".join(functions_keep),
+            **(settings or {}),
+        }
         self.secret = self._settings.setdefault("AWS_SECRET_ACCESS_KEY", secret())
         _secrets_of[self.url] = self.secret
         self._process: subprocess.Popen[bytes] | None = None

@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 import re
+import subprocess
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -262,11 +263,42 @@ def _with_secrets_nobody_guesses(
     return credentials
 
 
+RUNTIME_GIVES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "AWS_SECRET_ACCESS_KEY")
+"""What an interpreter needs to run at all, and a function's key; of everything else it has what its stack says."""
+
+
+class _Spawning:
+    """Stands where the engine's Lambda runtime finds ``subprocess``: a function inherits none of our variables.
+
+    The engine hands each function all that it was started with, so that a function would know on a laptop what nobody
+    ever told it on AWS. ``added`` are variables of a test's harness.
+    """
+
+    def __init__(self, real: Any, *, inherited: frozenset[str]) -> None:
+        self._real = real
+        self._inherited = inherited
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def Popen(self, *arguments: Any, **options: Any) -> Any:  # noqa: N802 -- its name there
+        """Start a child with an environment of its own."""
+        if options.get("env") is not None:
+            options["env"] = {
+                name: value
+                for name, value in options["env"].items()
+                if name not in self._inherited or value != os.environ.get(name)
+            }
+        return self._real.Popen(*arguments, **options)
+
+
 def main() -> None:
     """Serve until SIGTERM, as ministack's own command does."""
     secret, port = os.environ["AWS_SECRET_ACCESS_KEY"], os.environ["GATEWAY_PORT"]
     hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
     public = os.environ.pop("ENGINE_DOOR_PUBLIC_APIS", "") == "1"
+    kept = {*RUNTIME_GIVES, *filter(None, os.environ.pop("ENGINE_DOOR_FUNCTIONS_KEEP", "").split(","))}
+    lambda_runtime.subprocess = _Spawning(subprocess, inherited=frozenset(os.environ) - kept)
     lambda_runtime.execution_credentials = _with_secrets_nobody_guesses(lambda_runtime.execution_credentials, secret)
     engine.app = Door(engine.app, secret=secret, hosts=hosts, public_apis=public)
     engine.main()

@@ -25,7 +25,7 @@ from pathlib import Path
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.roles import Role
-from tools import engine
+from tools import engine, place
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ[engine.SECRET_VARIABLE] = given.key.read_text().strip()
         os.environ.update(engine.environment(given.engine))
 
+    else:
+        try:
+            print(place.settle(), file=sys.stderr)
+        except place.Nowhere as error:
+            print(f"grant: {error}", file=sys.stderr)
+            return 1
     from chalicelib.auth import service
     from chalicelib.oversight import service as oversight
     from chalicelib.runtime.config import config

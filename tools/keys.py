@@ -13,13 +13,13 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.runtime import names, strength
 from infra import policies
-from tools import resources
+from tools import key_forms, place, resources
 
 Json = dict[str, Any]
 Ask = Callable[[str], str]
@@ -67,26 +67,67 @@ def weak(session: Any, stage: str) -> list[str]:
 
 def _others() -> list[str]:
     """Return the names that secrets of providers and hubs may have here."""
-    from tools import doctor
-
-    return [f"payments-{name}" for name in doctor.names_of_all()] + ["logistics-kuaidi100"]
+    return list(key_forms.FORMS)
 
 
-def values(given: Mapping[str, str], ask: Ask) -> tuple[dict[str, Json], list[str]]:
-    """Return the secrets that can be created, and the names of those that lack a value."""
-    ready: dict[str, Json] = {}
-    lacking: list[str] = []
+def told(given: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return what ``--set`` gave by secret and field.
+
+    Raises:
+        key_forms.FormError: for what is not ``NAME.FIELD=VALUE``, or names no secret that is given to us.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for part in given:
+        path, equals, value = part.partition("=")
+        secret, dot, field = path.partition(".")
+        if not (equals and dot and field and value):
+            raise key_forms.FormError("--set takes NAME.FIELD=VALUE, such as payments-stripe.secret_key=sk_...")
+        if secret not in key_forms.FORMS:
+            known = ", ".join(key_forms.FORMS)
+            raise key_forms.FormError(f"there is no secret {secret} that one is given; there are {known}")
+        found.setdefault(secret, {})[field] = value
+    return found
+
+
+def ours() -> dict[str, Json]:
+    """Return newly drawn secrets of our own."""
+    found: dict[str, Json] = {}
     for secret, shape in resources.local_secrets().items():
         if secret in OURS:
-            ready[secret] = drawn(shape)
-            while any(strength.weaknesses(secret, ready[secret])):  # One draw in millions looks like typed.
-                ready[secret] = drawn(shape)
-            continue
-        filled = {field: given.get(f"{secret}.{field}") or ask(f"{secret}.{field}") for field in shape}
-        if all(filled.values()):
+            found[secret] = drawn(shape)
+            while any(strength.weaknesses(secret, found[secret])):  # One draw in millions looks like typed.
+                found[secret] = drawn(shape)
+    return found
+
+
+def values(
+    given: Mapping[str, Mapping[str, str]], ask: Ask, *, stage: str = "dev", only: Collection[str] | None = None
+) -> tuple[dict[str, Json], list[str]]:
+    """Return the secrets that can be created, and the names of those of others that were left out.
+
+    ``only`` names those of others to ask about; without it every provider and hub of the stage is.
+
+    Raises:
+        key_forms.FormError: if what was given of one is not all it needs, does not exist, or is weak.
+    """
+    ready = ours()
+    lacking: list[str] = []
+    offered = key_forms.offered(stage)
+    if strangers := sorted(set(given) - set(offered)):
+        raise key_forms.FormError(f"the stage {stage} takes no {', '.join(strangers)}")
+    for secret in offered if only is None else only:
+        filled, empty = key_forms.fill(secret, given.get(secret, {}), ask)
+        if filled is not None:
             ready[secret] = filled
+        elif given.get(secret):
+            raise key_forms.FormError(f"{secret} needs {', '.join(empty)} too")
         else:
             lacking.append(secret)
+    weak_ones = [
+        f"{secret}: {path} {why}" for secret, value in ready.items() for path, why in strength.weaknesses(secret, value)
+    ]
+    if weak_ones:
+        raise key_forms.FormError("; ".join(weak_ones))
     return ready, lacking
 
 
@@ -113,27 +154,35 @@ def main(arguments: list[str] | None = None) -> int:
     """Create from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME.FIELD=VALUE", help="a provider's value")
+    parser.add_argument("--region", help="AWS region (else AWS_REGION, AWS_DEFAULT_REGION, the profile's)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME.FIELD=VALUE", help="a provider's value; @file reads a file"
+    )
     parser.add_argument("--no-questions", action="store_true", help="skip what is not given instead of asking")
     parser.add_argument("--check", action="store_true", help="only say what is missing or weak")
     options = parser.parse_args(arguments)
-
-    import boto3.session
-
-    session = boto3.session.Session()
-    if session.region_name is None or session.get_credentials() is None:
-        print("keys: set AWS_REGION and AWS credentials (AWS_PROFILE or keys) first", file=sys.stderr)
+    try:
+        found = place.find(options.region)
+        print(f"keys: {options.stage} in {found.said()}", file=sys.stderr)
+        return _check(found.session, options.stage) if options.check else _create(found.session, options)
+    except (place.Nowhere, key_forms.FormError) as error:
+        print(f"keys: {error}", file=sys.stderr)
         return 1
+
+
+def _check(session: Any, stage: str) -> int:
+    wrong = weak(session, stage)
+    print("\n".join(wrong) or "The secrets are in order.")
+    return 1 if wrong else 0
+
+
+def _create(session: Any, options: argparse.Namespace) -> int:
     asks = not options.no_questions and sys.stdin.isatty()
 
     def ask(field: str) -> str:
-        return getpass.getpass(f"{field} (empty to leave this provider out): ").strip() if asks else ""
+        return getpass.getpass(f"{field} (empty to leave it out): ").strip() if asks else ""
 
-    if options.check:
-        wrong = weak(session, options.stage)
-        print("\n".join(wrong) or "The secrets are in order.")
-        return 1 if wrong else 0
-    ready, lacking = values(dict(part.split("=", 1) for part in options.set), ask)
+    ready, lacking = values(told(options.set), ask, stage=options.stage)
     created, there = create(session, options.stage, ready)
     for name in created:
         print(f"  created   {name}")

@@ -20,13 +20,13 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import functions, limits, policies, stack
+from infra import functions, limits, policies, settings_of, stack
 
 Json = dict[str, Any]
 ROOT = stack.ROOT
@@ -295,14 +295,18 @@ RESOURCE_SUFFIXES = {".json", ".html", ".css", ".js", ".svg", ".csv"}
 # The template
 
 
-def sam_template(stage: str) -> Json:
-    """Return Chalice's template of a stage, merged with ``infra/<stage>.json`` and finished. Still SAM."""
+def sam_template(stage: str, settings: Mapping[str, str] | None = None) -> Json:
+    """Return Chalice's template of a stage, merged with ``infra/<stage>.json`` and finished. Still SAM.
+
+    Raises:
+        SettingsError: if the stage's settings cannot be used; ``settings`` replaces those of its file.
+    """
     from chalice.package import TemplateDeepMerger
 
     template: Json = TemplateDeepMerger().merge(
         json.loads((ROOT / "infra" / f"{stage}.json").read_text(encoding="utf-8")), _chalice_template(stage)
     )
-    return finish(template, stage)
+    return finish(template, stage, settings_of.read(stage) if settings is None else settings)
 
 
 def _chalice_template(stage: str) -> Json:
@@ -356,7 +360,7 @@ def declared_functions(app: Any) -> set[str]:
     return {handler.name for handler in (*app.pure_lambda_functions, *app.event_sources)}
 
 
-def finish(template: Json, stage: str) -> Json:
+def finish(template: Json, stage: str, settings: Mapping[str, str]) -> Json:
     """Add what neither Chalice nor a merge can say."""
     from chalice.utils import to_cfn_resource_name
 
@@ -364,6 +368,7 @@ def finish(template: Json, stage: str) -> Json:
     lambda_names = {
         _logical(name): f"{names.PROJECT}-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS
     }
+    told = {_logical(name): settings_of.of_function(name, settings) for name in functions.FUNCTIONS}
     consumed = {_logical(name): queue for queue, name in functions.QUEUE_FUNCTIONS.items()}
     for logical, resource in resources.items():
         properties = resource.get("Properties", {})
@@ -372,6 +377,8 @@ def finish(template: Json, stage: str) -> Json:
             properties["FunctionName"] = lambda_names[logical]
             properties["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}}
             properties.pop("Tracing", None)
+            if told[logical]:
+                properties.setdefault("Environment", {}).setdefault("Variables", {}).update(told[logical])
             for source in properties.get("Events", {}).values():
                 if source["Type"] == "SQS":
                     # Chalice never sets it: without it one bad message would bring back its whole batch.
@@ -414,9 +421,15 @@ def cloudformation(template: Json, region: str) -> Json:
 
 
 def build(
-    stage: str, out: Path | None = None, *, platform: str = LAMBDA, region: str = "us-east-1", say: Say = print
+    stage: str,
+    out: Path | None = None,
+    *,
+    platform: str = LAMBDA,
+    region: str = "us-east-1",
+    settings: Mapping[str, str] | None = None,
+    say: Say = print,
 ) -> Package:
-    """Build zip and template of a stage.
+    """Build zip and template of a stage; ``settings`` replaces those of its file (``infra.settings_of``).
 
     Raises:
         PackageError: with what to do.
@@ -429,7 +442,10 @@ def build(
     out = out or BUILD / stage
     out.mkdir(parents=True, exist_ok=True)
     say("template: asking Chalice")
-    sam = sam_template(stage)
+    try:
+        sam = sam_template(stage, settings)
+    except settings_of.SettingsError as error:
+        raise PackageError(str(error)) from error
     template_path = out / "template.json"
     (out / "sam.json").write_text(json.dumps(sam, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
     template_path.write_text(
@@ -463,6 +479,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the zip and the template of a stage.")
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "us-east-1"))
+    parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
     parser.add_argument("--out", type=Path, help="folder to write to (.build/<stage>)")
     parser.add_argument("--platform", default=LAMBDA, choices=(LAMBDA, HOST), help="whose wheels to take")
     parser.add_argument("--lock", action="store_true", help="resolve the packages anew and write infra/constraints.txt")
@@ -477,8 +494,15 @@ def main(arguments: list[str] | None = None) -> int:
             CONSTRAINTS.write_text(lock(), encoding="utf-8")
             say(f"wrote {CONSTRAINTS.relative_to(ROOT)}")
             return 0
-        package = build(options.stage, options.out, platform=options.platform, region=options.region, say=say)
-    except PackageError as error:
+        package = build(
+            options.stage,
+            options.out,
+            platform=options.platform,
+            region=options.region,
+            settings=settings_of.read(options.stage, options.settings),
+            say=say,
+        )
+    except (PackageError, settings_of.SettingsError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
     say("done")

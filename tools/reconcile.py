@@ -17,6 +17,7 @@ from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.money import Money
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Finding, Judged, Run, RunStatus
+from tools import place
 
 WORDS = {
     Finding.MATCH: "fits",
@@ -39,6 +40,11 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="repeat a day that is done")
     parser.add_argument("--all", action="store_true", help="list the lines that fit, too")
     told = parser.parse_args()
+    try:
+        print(place.settle(), file=sys.stderr)
+    except place.Nowhere as error:
+        print(f"reconcile: {error}", file=sys.stderr)
+        return 2
     where = context.Context(request_id=ids.new_id("req"), cause_id="tools.reconcile", actor="operator:shell")
     try:
         with context.use(where):

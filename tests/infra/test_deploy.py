@@ -28,7 +28,7 @@ import pytest
 from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
-from infra import functions, stack
+from infra import functions, settings_of, stack
 from tests.e2e import scenario
 from tools import deploy, engine, keys, package
 from tools.carriers.hub import Hub
@@ -43,6 +43,8 @@ STAGE = "dev"
 ACCOUNT = engine.LOCAL_ACCOUNT  # The engine looks unsigned calls of an API up in its own account only.
 SECRET_KEY = "embedded-engine-of-this-test"
 REGION = "us-east-1"
+HARNESS = ("PYTHONPATH", "BIANDAN_TEST_CLOCK")
+"""All that functions are given here beside what their stack and Lambda give them: the clock that can be moved."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +87,47 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
-    platform = package.LAMBDA if package.host_runs_lambda() else package.HOST
-    return package.build(STAGE, tmp_path_factory.mktemp("package"), platform=platform, say=lambda _: None)
+def secrets() -> dict[str, dict[str, Any]]:
+    """Return the secrets of a stage that uses the stand-ins."""
+    asked = ("payments-sandbox", "logistics-kuaidi100")
+    found, lacking = keys.values({}, lambda name: f"test-{name}", stage=STAGE, only=asked)
+    assert not lacking
+    return found
 
 
 @pytest.fixture(scope="module")
-def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def adjustable() -> clock.Adjustable:
+    return clock.Adjustable()
+
+
+@pytest.fixture(scope="module")
+def stand_ins(secrets: dict[str, dict[str, Any]], adjustable: clock.Adjustable) -> Iterator[standins.StandIns]:
+    found = _stand_ins(secrets, adjustable)
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def built(stand_ins: standins.StandIns, tmp_path_factory: pytest.TempPathFactory) -> package.Package:
+    """The package of a stage whose settings file names the stand-ins: the only way to tell a function anything."""
+    platform = package.LAMBDA if package.host_runs_lambda() else package.HOST
+    folder = tmp_path_factory.mktemp("package")
+    file = folder / "settings.toml"
+    file.write_text("".join(f'{name} = "{url}"\n' for name, url in stand_ins.environment.items()), encoding="utf-8")
+    settings = settings_of.read(STAGE, file)
+    return package.build(STAGE, folder, platform=platform, settings=settings, say=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    built: package.Package,
+    secrets: dict[str, dict[str, Any]],
+    adjustable: clock.Adjustable,
+    stand_ins: standins.StandIns,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("engine")
     log, moved = folder / "engine.log", folder / "clock"
-    adjustable = clock.Adjustable()
-    secrets, lacking = keys.values({}, lambda name: f"test-{name}")
-    assert not lacking
-    stand_ins = _stand_ins(secrets, adjustable)
     opened: dict[str, Any] = {}
     settings = {
         "AUTH": "true",
@@ -105,11 +135,11 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
         "LOG_LEVEL": "INFO",
         "PYTHONPATH": str(Path(__file__).parent / "movable_clock"),
         "BIANDAN_TEST_CLOCK": str(moved),
-        **stand_ins.environment,
+        "BIANDAN_LEAK": "what nobody tells a function",
     }
     try:
         with (
-            engine.Engine(log=log, settings=settings, public_apis=True) as running,
+            engine.Engine(log=log, settings=settings, public_apis=True, functions_keep=HARNESS) as running,
             pytest.MonkeyPatch.context() as patch,
         ):
             patch.delenv("AWS_ENDPOINT_URL", raising=False)  # The test run's own engine.
@@ -130,7 +160,6 @@ def deployed(built: package.Package, tmp_path_factory: pytest.TempPathFactory) -
             url = _address(running.url, outputs)
             yield Deployed(running.url, url, outputs, session, stand_ins, log, moved, adjustable)
     finally:
-        stand_ins.stop()
         for client in opened.values():
             client.close()
 
@@ -383,6 +412,33 @@ def tick(deployed: Deployed) -> Any:
 
 
 # The stack itself
+
+
+def test_a_function_has_the_variables_of_the_template_and_of_lambda_alone(deployed: Deployed) -> None:
+    """Each worker is a process of its own whose parent is the engine: its very environment is read."""
+    tick(deployed)
+    found = environments_of_functions(deployed)
+    assert found
+    allowed = {"BIANDAN_STAGE", "BIANDAN_BUCKET", "BIANDAN_PUBLIC_URL", "BIANDAN_CLIENT_ADDRESS", "BIANDAN_SECRETS"}
+    allowed |= {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL", "BIANDAN_TEST_CLOCK"}
+    for environment in found:
+        ours = {name for name in environment if name.startswith("BIANDAN_")}
+        assert ours <= allowed
+        if environment["AWS_LAMBDA_FUNCTION_NAME"] == f"biandan-{STAGE}-deadlines":
+            assert not ours & {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL"}
+
+
+def environments_of_functions(deployed: Deployed) -> list[dict[str, str]]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            raw = (process / "environ").read_bytes().decode()
+        except OSError:
+            continue
+        environment = dict(part.split("=", 1) for part in raw.split("\0") if "=" in part)
+        if environment.get("BIANDAN_TEST_CLOCK") == str(deployed.moved) and "AWS_LAMBDA_FUNCTION_NAME" in environment:
+            found.append(environment)
+    return found
 
 
 def test_the_roles_are_those_of_the_table_and_forbid_the_rest(deployed: Deployed) -> None:

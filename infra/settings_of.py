@@ -1,0 +1,171 @@
+"""The settings (``BIANDAN_*``) that a stage's functions are told: one reviewed file each, in ``infra/settings/``.
+
+Each setting is known here with what it may say and which functions read it: nobody else is told. Secrets have no place
+among them, and nothing here takes a text that could be one. What the stack itself says (stage, bucket, addresses) is
+not to be set by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.functions import API, FUNCTIONS, Function
+
+FOLDER = Path(__file__).with_name("settings")
+GIVEN = frozenset(
+    {"BIANDAN_STAGE", "BIANDAN_BUCKET", "BIANDAN_PUBLIC_URL", "BIANDAN_SECRETS", "BIANDAN_CLIENT_ADDRESS"}
+)
+"""What the template says itself."""
+LAPTOP_ONLY = frozenset({"BIANDAN_THROTTLE_FACTOR"})
+"""What no stage on AWS may have."""
+
+Check = Callable[[str, str], str]
+"""Stage and value -> what is wrong, or nothing."""
+
+
+class SettingsError(Exception):
+    """A stage's settings cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: what it may say, and who reads it."""
+
+    check: Check
+    readers: Callable[[str, Function], bool]
+
+
+# Who reads them
+
+
+def _pays(_: str, function: Function) -> bool:
+    return "payments-*" in function.secrets
+
+
+def _ships(_: str, function: Function) -> bool:
+    return "logistics-*" in function.secrets
+
+
+def _calls_out(name: str, function: Function) -> bool:
+    return _pays(name, function) or _ships(name, function)
+
+
+def _counts_unpaid(_: str, function: Function) -> bool:
+    return "holds" in function.tables
+
+
+def _is_api(name: str, _: Function) -> bool:
+    return name == API
+
+
+# What they may say
+
+
+def _whole(least: int, most: int) -> Check:
+    def check(_: str, text: str) -> str:
+        fits = text.isascii() and text.isdigit() and least <= int(text[:9]) <= most
+        return "" if fits else f"is no whole number from {least} to {most}"
+
+    return check
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda _, text: "" if text in choices else f"is none of {', '.join(choices)}"
+
+
+def _matches(pattern: str, example: str) -> Check:
+    whole = re.compile(rf"(?:{pattern})(?:,(?:{pattern}))*", re.ASCII)
+    return lambda _, text: "" if whole.fullmatch(text) else f"does not look like {example}"
+
+
+def _address(stage: str, text: str) -> str:
+    """A secret is shown to whom this names: https, but for a machine's own stand-ins in the stage for trying things."""
+    try:
+        parts = urlsplit(text)
+        named = parts.hostname is not None and (parts.port or 1) > 0
+    except ValueError:
+        return "is no address"
+    if not named or parts.username or parts.password or parts.query or parts.fragment or any(map(str.isspace, text)):
+        return "is no plain address"
+    if parts.scheme == "https":
+        return ""
+    stand_in = parts.scheme == "http" and stage != "prod" and parts.hostname in ("127.0.0.1", "localhost")
+    return "" if stand_in else "is not https"
+
+
+_AMOUNTS = _matches(r"[A-Z]{3}:[0-9]{1,12}", "CNY:100000,USD:15000")
+_UNPAID = _matches(
+    r"(?:fresh|known):[0-9]{1,6}/[0-9]{1,6}/[0-9]{1,6}|network:[0-9]{1,6}/[0-9]{1,6}",
+    "fresh:5/200/10,known:20/5000/40,network:100/1000",
+)
+
+SETTINGS: dict[str, Setting] = {
+    "BIANDAN_ALIPAY_URL": Setting(_address, _pays),
+    "BIANDAN_CARRIER_HUB": Setting(_one_of("kuaidi100"), _ships),
+    "BIANDAN_COMPLAINTS": Setting(_matches(r"(?:line|day|month):[0-9]{1,6}", "line:3,day:40,month:120"), _is_api),
+    "BIANDAN_KUAIDI100_URL": Setting(_address, _ships),
+    "BIANDAN_OUTBOUND_TIMEOUT_S": Setting(_whole(1, 10), _calls_out),
+    "BIANDAN_PAYMENT_ASKING_S": Setting(_whole(1, 10), _pays),
+    "BIANDAN_PAYMENT_ATTEMPTS": Setting(_whole(1, 50), _pays),
+    "BIANDAN_PAYMENT_EARLIER_ASKED": Setting(_whole(1, 50), _pays),
+    "BIANDAN_PAYMENT_QUESTIONS_PER_MINUTE": Setting(_whole(1, 60), _pays),
+    "BIANDAN_PAYMENT_TRIES": Setting(_whole(1, 50), _pays),
+    "BIANDAN_QQWALLET": Setting(_one_of("on", "off"), _pays),
+    "BIANDAN_QQWALLET_REFUND_URL": Setting(_address, _pays),
+    "BIANDAN_QQWALLET_URL": Setting(_address, _pays),
+    "BIANDAN_REFUND_ALONE": Setting(_AMOUNTS, _is_api),
+    "BIANDAN_REFUND_ALONE_A_DAY": Setting(_AMOUNTS, _is_api),
+    "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
+    "BIANDAN_STRIPE_URL": Setting(_address, _pays),
+    "BIANDAN_UNPAID_LIMITS": Setting(_UNPAID, _counts_unpaid),
+    "BIANDAN_WECHATPAY_URL": Setting(_address, _pays),
+}
+
+
+def read(stage: str, path: Path | None = None) -> dict[str, str]:
+    """Return a stage's settings from its file, checked.
+
+    Raises:
+        SettingsError: with everything that is wrong.
+    """
+    path = path or FOLDER / f"{stage}.toml"
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path.name} cannot be read: {error}") from error
+    return checked(stage, found)
+
+
+def checked(stage: str, found: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings as texts.
+
+    Raises:
+        SettingsError: with everything that is wrong.
+    """
+    wrong = [f"{name} {why}" for name, value in found.items() if (why := _wrong(stage, name, value))]
+    if wrong:
+        raise SettingsError(f"settings of {stage}: {'; '.join(wrong)}")
+    return {name: str(value) for name, value in sorted(found.items())}
+
+
+def _wrong(stage: str, name: str, value: Any) -> str:
+    if name in GIVEN:
+        return "is said by the stack itself"
+    if name in LAPTOP_ONLY:
+        return "is for laptops only"
+    if name not in SETTINGS:
+        return "is no setting"
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return "is neither a text nor a whole number"
+    return SETTINGS[name].check(stage, str(value))
+
+
+def of_function(name: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a stage's settings that a function reads."""
+    return {setting: value for setting, value in settings.items() if SETTINGS[setting].readers(name, FUNCTIONS[name])}
