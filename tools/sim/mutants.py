@@ -356,7 +356,7 @@ def _lose_events() -> AbstractContextManager[Any]:
 def _swallow_failures() -> AbstractContextManager[Any]:
     from chalicelib.runtime.consume import Consumer
 
-    return patch.object(Consumer, "_later", lambda *_args, **_options: True)
+    return patch.object(Consumer, "_failed", lambda *_args, **_options: True)
 
 
 @mutant("the buyer's phone is logged")
@@ -588,6 +588,13 @@ def _pay_by_hand_twice() -> AbstractContextManager[Any]:
         patch.object(domain, "paid_offline", paid_offline),
         patch.object(offline, "ledger", Again),
     )
+
+
+@mutant("what one person pays by hand is not counted")
+def _count_nothing_by_hand() -> AbstractContextManager[Any]:
+    from chalicelib.payments import alone_store
+
+    return patch.object(alone_store, "count_by_hand", lambda *_, **__: None)
 
 
 @mutant("a buyer may hold without end")

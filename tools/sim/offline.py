@@ -42,6 +42,13 @@ def by_hand(refunds: Iterable[RefundSeen], payment_id: str) -> tuple[int, int]:
     )
 
 
+def miscounted(sale: Sale) -> Iterator[str]:
+    """Yield where a purchase's counter says otherwise than its refunds what one person alone paid by hand."""
+    paid = sum(refund.amount for refund in sale.refunds.values() if refund.alone)
+    if sum(sale.by_hand.values()) != paid:
+        yield f"{paid} were paid by hand by one person, its counter says {sum(sale.by_hand.values())}"
+
+
 def places(payment: PaymentSeen, owed: int, paid: int, *, winning: bool) -> Iterator[tuple[str, int]]:
     """Yield where each captured minor unit must be in the ledger, by account; ``owed`` and ``paid`` are those by hand.
 

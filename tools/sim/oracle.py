@@ -101,6 +101,8 @@ class RefundSeen:
     amount: int
     payment_id: str
     order_id: str
+    alone: bool = False
+    """Whether one person paid it by hand, without a second."""
     there: str = ""
     """What the provider's books call it, where somebody made it in its console and it was taken into ours."""
 
@@ -147,12 +149,15 @@ class Sale:
     """Dispute -> the attempt it is about, and what is held back over it."""
     ledger: dict[tuple[str, str], int] = field(default_factory=dict)
     """Balance by (account, currency)."""
+    by_hand: dict[str, int] = field(default_factory=dict)
+    """What its counter says was paid by hand by one person alone, by currency."""
 
 
 def _copied(sale: Sale) -> Sale:
     made = copy.copy(sale)
     made.orders, made.payments, made.refunds = dict(sale.orders), dict(sale.payments), dict(sale.refunds)
     made.notes, made.disputes, made.ledger = dict(sale.notes), dict(sale.disputes), dict(sale.ledger)
+    made.by_hand = dict(sale.by_hand)
     return made
 
 
@@ -412,6 +417,10 @@ class Oracle:
         record_id = item["id"]["S"]
         if record_id.startswith("alone#"):
             return  # What an operator gave back alone on a day.
+        if record_id.startswith("hand#"):
+            sale = self._sale(item["purchase_id"]["S"].removeprefix("of#"))
+            sale.by_hand[record_id.removeprefix("hand#")] = int(item["minor"]["N"])
+            return
         if record_id.startswith("str_"):
             self._move(STRAY, old, new, record_id)
             self.strangers.seen(item)
@@ -458,6 +467,7 @@ class Oracle:
             amount=int(new["amount_minor"]["N"]),
             payment_id=new["payment_id"]["S"],
             order_id=f"ord_{sale.purchase_id[4:]}_{number:02d}" if number else "",
+            alone=bool(doc.get("offline")) and not doc["offline"].get("approved_by"),
             there=self._bank.name_there(doc["foreign"]) if doc.get("foreign") else "",
         )
         paid_by = sale.payments.get(new["payment_id"]["S"])
@@ -584,6 +594,7 @@ class Oracle:
         yield from self._order_problems(sale)
         yield from self._payment_problems(sale)
         yield from self._ledger_problems(sale)
+        yield from offline.miscounted(sale)
 
     def _sale_problems(self, sale: Sale) -> Iterator[str]:
         winners = [payment_id for payment_id, payment in sale.payments.items() if payment.status in WINNING]
