@@ -100,7 +100,7 @@ def test_another_operator_approves_and_the_refund_goes_out_once(till: Till, seco
     assert (again.json, again.headers["idempotency-replayed"]) == (asked.json, "true")
     assert other.json["code"] == "idempotency_key_reused"
     assert payment(payment_id).reserved == 0
-    listed = till.operate("GET", "/v1/operator/payments?state=approval").json["approvals"]
+    listed = till.operate("GET", "/v1/operator/payments?status=approval").json["approvals"]
     assert [found["approval_id"] for found in listed] == [asked.json["approval_id"]]
 
     path = f"{base(sale)}/refund-approvals/{asked.json['approval_id']}"
@@ -123,7 +123,7 @@ def test_another_operator_approves_and_the_refund_goes_out_once(till: Till, seco
     )  # fmt: skip
     assert (refund.by, refund.approved_by) == (till.operator.account_id, second.account_id)
     assert till.sandbox.orders[payment_id].refunded == 250_000
-    assert till.operate("GET", "/v1/operator/payments?state=approval").json["approvals"] == []
+    assert till.operate("GET", "/v1/operator/payments?status=approval").json["approvals"] == []
 
 
 def test_two_approvals_at_the_same_moment_are_one_refund(
@@ -343,7 +343,7 @@ def quarantined(till: Till) -> tuple[orders.Sale, str, str]:
     till.sandbox.steer(payment_id, notice_amount=999, down=("query",))
     till.sandbox.pay(payment_id)
     till.settle()
-    [found] = till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"]
+    [found] = till.operate("GET", "/v1/operator/payments?status=quarantined").json["quarantined"]
     return sale, payment_id, f"{base(sale)}/quarantined/{found['quarantine_id']}/resolve"
 
 
@@ -359,7 +359,7 @@ def test_a_quarantined_notice_is_resolved_by_the_providers_own_answer(till: Till
     assert (again.json, again.headers["idempotency-replayed"]) == (first.json, "true")
     assert till.operate("POST", path, body).json["code"] == "illegal_transition"
     assert payment(payment_id).status.value == "captured"
-    assert till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"] == []
+    assert till.operate("GET", "/v1/operator/payments?status=quarantined").json["quarantined"] == []
     assert first.json["by"] == till.operator.account_id
 
 
@@ -387,16 +387,16 @@ def test_lists_by_state_and_age(till: Till) -> None:
     till.sandbox.steer(payment_id, refund="abnormal")
     till.sandbox.pay(payment_id)
     till.settle()
-    listed = till.operate("GET", "/v1/operator/payments?state=surplus").json
+    listed = till.operate("GET", "/v1/operator/payments?status=surplus").json
     assert [found["payment_id"] for found in listed["payments"]] == [payment_id]
-    young = till.operate("GET", "/v1/operator/payments?state=refund_abnormal&older_than_s=60").json
+    young = till.operate("GET", "/v1/operator/payments?status=refund_abnormal&older_than_s=60").json
     assert young["refunds"] == []
     till.clock.advance(timedelta(seconds=61))
-    old = till.operate("GET", "/v1/operator/payments?state=refund_abnormal&older_than_s=60").json
+    old = till.operate("GET", "/v1/operator/payments?status=refund_abnormal&older_than_s=60").json
     assert [found["payment_id"] for found in old["refunds"]] == [payment_id]
     till.sandbox.settle(old["refunds"][0]["refund_id"], "succeeded")
     till.settle()
-    assert till.operate("GET", "/v1/operator/payments?state=surplus").json["payments"] == []
+    assert till.operate("GET", "/v1/operator/payments?status=surplus").json["payments"] == []
 
 
 def test_the_whole_story_of_a_purchase_in_time_order(till: Till, second: people.Person) -> None:
@@ -409,7 +409,7 @@ def test_the_whole_story_of_a_purchase_in_time_order(till: Till, second: people.
     till.settle()
     told = till.operate("GET", f"{base(sale)}/story").json["items"]
     assert [found["what"] for found in told] == [
-        "purchase.placed", "purchase.changed", "payment.started", "payment.captured", "order.changed", "ledger.posted",
+        "purchase.placed", "payment.started", "payment.captured", "purchase.changed", "order.changed", "ledger.posted",
         "approval.asked", "approval.approved", "refund.requested", "refund.succeeded", "ledger.posted",
     ]  # fmt: skip
     assert [found["at"] for found in told] == sorted(found["at"] for found in told)
