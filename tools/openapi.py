@@ -294,8 +294,9 @@ def _query_parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
             part.pop("default", None)
             part = choices[0] | part
         parameter: Json = {"name": name, "in": "query", "required": name in required, "schema": part}
-        if "description" in part:
-            parameter["description"] = part.pop("description")
+        for about in ("description", "deprecated"):
+            if about in part:
+                parameter[about] = part.pop(about)
         found.append(parameter)
     return found
 

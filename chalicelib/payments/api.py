@@ -251,9 +251,9 @@ def _reply(adapter: Provider, ack: Ack) -> Reply:
 )
 def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
     """List payments and refunds by what they wait for: a provider's answer, or an operator."""
-    scope = f"payments#{query.state}#{query.older_than_s}#{caller.account_id}"
+    scope = f"payments#{query.wanted}#{query.older_than_s}#{caller.account_id}"
     page = service.list_waiting(
-        query.state,
+        query.wanted,
         limit=query.limit,
         start_key=cursors.unseal(query.cursor, query=scope),
         older_than=timedelta(seconds=query.older_than_s),

@@ -16,7 +16,18 @@ from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
 from chalicelib.payments.service import Happening, Offer, Resolved, Settled
 from chalicelib.payments.stray_rules import Stray
-from chalicelib.runtime.schema import Count, Id, Moment, MoneyView, PageQuery, Schema, Timestamp, WebAddress
+from chalicelib.runtime.schema import (
+    OLD_NAME,
+    Count,
+    Id,
+    Moment,
+    MoneyView,
+    PageQuery,
+    Schema,
+    Timestamp,
+    WebAddress,
+    refuse_both,
+)
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,15}$")]
 
@@ -404,24 +415,41 @@ class RefundLine(Schema):
     quantity: Count
 
 
+Waiting = Literal[
+    "waiting",
+    "quarantined",
+    "refund_failed",
+    "refund_abnormal",
+    "refund_closed",
+    "refund_owed",
+    "surplus",
+    "approval",
+    "disputed",
+    "suspense",
+    "unknown_event",
+]
+
+
 class WaitingQuery(PageQuery):
     """``waiting``: for a provider. The others wait for an operator."""
 
-    state: Literal[
-        "waiting",
-        "quarantined",
-        "refund_failed",
-        "refund_abnormal",
-        "refund_closed",
-        "refund_owed",
-        "surplus",
-        "approval",
-        "disputed",
-        "suspense",
-        "unknown_event",
-    ] = "waiting"
+    status: Waiting = "waiting"
+    state: Annotated[
+        Waiting | None,
+        Field(description="The old name of `status`: send that instead, never both.", json_schema_extra=OLD_NAME),
+    ] = None
     older_than_s: Annotated[int, Field(ge=0, le=10**8)] = 0
     """Only what has waited at least so long."""
+
+    @property
+    def wanted(self) -> Waiting:
+        """Return what is asked for, under either name."""
+        return self.state or self.status
+
+    @model_validator(mode="after")
+    def _by_one_name(self) -> WaitingQuery:
+        refuse_both(self, "status", "state")
+        return self
 
 
 class DayQuery(PageQuery):

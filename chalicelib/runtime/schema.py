@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -99,6 +99,22 @@ class PageQuery(Schema):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+
+OLD_NAME: Final[dict[str, Any]] = {"deprecated": True}
+"""Marks a parameter in the OpenAPI document that has a new name; both are taken for now, but not together."""
+
+
+def refuse_both(sent: Schema, name: str, old: str) -> None:
+    """Refuse a request that says one thing under its name and its old name.
+
+    Raises:
+        PydanticCustomError: if it does, be it the same twice.
+    """
+    if {name, old} <= sent.model_fields_set:
+        from pydantic_core import PydanticCustomError
+
+        raise PydanticCustomError("sent_twice", "send {name} alone: {old} is its old name", {"name": name, "old": old})
 
 
 def errors_of(error: Any) -> list[dict[str, str]]:

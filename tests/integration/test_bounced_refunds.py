@@ -69,7 +69,7 @@ def test_the_books_are_as_before_the_refund_and_an_operator_is_told(till: Till) 
     assert (held.status, held.refunded, held.reserved) == (PaymentStatus.CAPTURED, 0, 1999)
     assert (accounts(sale), noted(sale)) == (before, 0)
     assert cases(till) == [("refund_stuck", "bounced")]
-    listed = till.operate("GET", "/v1/operator/payments?state=refund_closed").json["refunds"]
+    listed = till.operate("GET", "/v1/operator/payments?status=refund_closed").json["refunds"]
     assert [found["refund_id"] for found in listed] == [refund_id]
 
 

@@ -85,7 +85,7 @@ def test_a_lost_dispute_costs_what_it_took_and_nothing_is_refunded_besides(till:
     assert accounts(sale)["disputes:stripe"] == TOTAL
     agree(till, sale, payment_id)
     assert cases(till) == [("dispute", "open")]
-    listed = till.operate("GET", "/v1/operator/payments?state=disputed").json["disputes"]
+    listed = till.operate("GET", "/v1/operator/payments?status=disputed").json["disputes"]
     assert [(found["dispute_id"], found["held"]["minor"]) for found in listed] == [(dispute.dispute_id, TOTAL)]
 
     before = dump.tables()
@@ -97,7 +97,7 @@ def test_a_lost_dispute_costs_what_it_took_and_nothing_is_refunded_besides(till:
     till.settle()
     assert (only(sale).status, only(sale).taken) == (DisputeStatus.LOST, TOTAL)
     assert cases(till) == [("dispute", "lost")]
-    assert till.operate("GET", "/v1/operator/payments?state=disputed").json["disputes"] == []
+    assert till.operate("GET", "/v1/operator/payments?status=disputed").json["disputes"] == []
     agree(till, sale, payment_id)
     told = [item["what"] for item in timeline(till, sale)]
     assert [what for what in told if what.startswith("dispute")] == ["dispute.opened", "dispute.lost"]
@@ -554,7 +554,7 @@ def test_an_order_called_off_during_a_dispute_leaves_what_is_withheld_to_an_oper
         order.order_id,
         f"{disputed // 100}.{disputed % 100:02} CNY",
     )
-    listed = till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"]
+    listed = till.operate("GET", "/v1/operator/payments?status=quarantined").json["quarantined"]
     assert [found["quarantine_id"] for found in listed] == [held.quarantine_id]
 
     till.stand.end_dispute(payment_id, "won")

@@ -234,7 +234,7 @@ def test_an_operator_says_that_a_refund_is_to_be_paid_another_way(desk: Desk, mo
 
     owed = desk.refund(0, 100, offline=True)
     assert (owed.status, owed.json["status"]) == (201, "owed")
-    listed = desk.till.operate("GET", "/v1/operator/payments?state=refund_owed").json["refunds"]
+    listed = desk.till.operate("GET", "/v1/operator/payments?status=refund_owed").json["refunds"]
     assert [refund["refund_id"] for refund in listed] == [owed.json["refund_id"]]
     over = desk.refund(0, 10**6, offline=True)
     assert over.status == 409

@@ -285,7 +285,7 @@ def test_a_genuine_notice_of_another_merchant_is_kept_until_the_provider_answers
     assert held.said["said"] == "it is another merchant's"
     assert held.resolved == ("query: captured 19.99 CNY" if answers else "")
     assert orders.load_purchase(sale.purchase.purchase_id).status == status
-    listed = till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"]
+    listed = till.operate("GET", "/v1/operator/payments?status=quarantined").json["quarantined"]
     assert len(listed) == (0 if answers else 1)
     till.sandbox.steer(payment_id, down=())
     till.wait(timedelta(minutes=3))
@@ -381,7 +381,7 @@ def test_a_notice_that_beats_the_write_waits_and_one_for_nobody_is_kept_for_an_o
         till.pump.drain()
 
     assert till.pump.dead("payment-notices") == []
-    (stray,) = till.operate("GET", "/v1/operator/payments?state=suspense").json["strays"]
+    (stray,) = till.operate("GET", "/v1/operator/payments?status=suspense").json["strays"]
     assert (stray["number"], stray["kind"], stray["said"]["query"]) == (unknown, "claim", "absent")
 
 
@@ -411,7 +411,7 @@ def test_a_notice_with_another_amount_is_quarantined_and_the_query_decides(till:
     assert payment(payment_id).captured == Money(TOTAL)
     (held,) = story(sale).quarantined
     assert (held.why, held.resolved) == ("amount_differs", "query: captured 19.99 CNY")
-    assert till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"] == []
+    assert till.operate("GET", "/v1/operator/payments?status=quarantined").json["quarantined"] == []
 
 
 def test_a_doubted_notice_stays_an_operators_case_while_the_provider_is_silent(till: Till) -> None:
@@ -422,7 +422,7 @@ def test_a_doubted_notice_stays_an_operators_case_while_the_provider_is_silent(t
     till.settle()
 
     assert payment(payment_id).status is PaymentStatus.PENDING
-    listed = till.operate("GET", "/v1/operator/payments?state=quarantined").json["quarantined"]
+    listed = till.operate("GET", "/v1/operator/payments?status=quarantined").json["quarantined"]
     assert [(case["payment_id"], case["why"], case["resolved"]) for case in listed] == [
         (payment_id, "amount_differs", "")
     ]
@@ -738,7 +738,7 @@ def test_a_stuck_refund_waits_for_an_operator_who_tries_again(till: Till, state:
     till.sandbox.steer(payment_id, refund=state)
     refund_id = ask_refund(till, sale, 700).json["refund_id"]
     till.settle()
-    listed = till.operate("GET", f"/v1/operator/payments?state=refund_{state}").json["refunds"]
+    listed = till.operate("GET", f"/v1/operator/payments?status=refund_{state}").json["refunds"]
     assert [(refund["refund_id"], refund["status"]) for refund in listed] == [(refund_id, state)]
     assert payment(payment_id).reserved == 700
 
@@ -753,7 +753,7 @@ def test_a_stuck_refund_waits_for_an_operator_who_tries_again(till: Till, state:
     assert (answer.json["refund_id"] == refund_id) is (state != "closed")
     assert till.sandbox.orders[payment_id].refunded == 700
     assert payment(payment_id).refunded == 700
-    assert till.operate("GET", f"/v1/operator/payments?state=refund_{state}").json["refunds"] == []
+    assert till.operate("GET", f"/v1/operator/payments?status=refund_{state}").json["refunds"] == []
     assert till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry").json["code"] == "illegal_transition"
 
 

@@ -54,7 +54,7 @@ def unknown_of_ours(till: Till) -> str:
 
 
 def strays(till: Till, state: str = "suspense") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = till.operate("GET", f"/v1/operator/payments?state={state}").json["strays"]
+    found: list[dict[str, Any]] = till.operate("GET", f"/v1/operator/payments?status={state}").json["strays"]
     return found
 
 
