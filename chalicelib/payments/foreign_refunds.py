@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.kernel import clock, ids
@@ -43,35 +44,59 @@ def whose(provider: str, number: str) -> str:
     return found.payment_id
 
 
-def note(payment: Payment, number: str, amount: Money | None) -> None:
+def note(payment: Payment, numbers: Sequence[str], amount: Money | None) -> None:
     """Keep that somebody refunded behind our back: the money is gone and our books do not know it yet.
+
+    Notices and bills name one refund, by its two numbers or one of them and not always with its amount: it is kept
+    once, and what the later one says more is added. ``numbers``: the one to ask by first.
 
     Raises:
         RetryLater: if somebody is taking it into the books at this moment: then this is about a refund of ours.
     """
     story = store.load_story(payment.purchase_id)
-    kept = next((kept for kept in story.quarantined if _tells(kept, number, amount)), None)
-    if kept is None:
-        named = {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency} if amount else {}
-        quarantine.put_aside(payment, WHY, refund_id=number, **named)
-    elif not kept.resolved:
-        _renew(kept)
-    if known(store.load_story(payment.purchase_id), payment, number) is not None:
+    numbers = [number for number in numbers if number] or [""]
+    told = [kept for kept in story.quarantined if _tells(kept, payment, numbers)]
+    waiting = next((kept for kept in told if not kept.resolved), None)
+    if waiting is not None:
+        _renew(waiting, _named(numbers, amount))
+    elif not any(amount in (None, _said(kept)) or _said(kept) is None for kept in told):
+        said = _named(numbers, amount)
+        # What contradicts a notice that an operator has closed is another one.
+        about = f"{numbers[-1]} {amount.text()}" if told and amount else numbers[-1]
+        quarantine.put_aside(payment, WHY, about=about, **said)
+    if known(store.load_story(payment.purchase_id), payment, numbers) is not None:
         raise RetryLater("taken into the books meanwhile", delay_s=1)
 
 
-def _renew(kept: Quarantined) -> None:
+def _named(numbers: Sequence[str], amount: Money | None) -> dict[str, str]:
+    """Return what a notice or a bill says of a refund, as it is kept."""
+    said = {"refund_id": numbers[0]}
+    if numbers[-1] != numbers[0]:
+        said["provider_refund_id"] = numbers[-1]
+    if amount is not None:
+        said |= {"amount": amount.text(), "minor": str(amount.minor), "currency": amount.currency}
+    return said
+
+
+def _renew(kept: Quarantined, said: dict[str, str]) -> None:
     """Write a kept notice again because something has happened since: who is booking it has to ask anew."""
+    said = {**said, "refund_id": kept.said["refund_id"]}
+    if said.get("provider_refund_id") == said["refund_id"]:
+        del said["provider_refund_id"]
     try:
         with UnitOfWork() as work:
-            store.save_quarantined(work, kept)
+            store.save_quarantined(work, replace(kept, said={**kept.said, **said}))
     except ConcurrentUpdate as lost:
         raise RetryLater("somebody else handles this notice", delay_s=1) from lost
 
 
-def _tells(kept: Quarantined, number: str, amount: Money | None) -> bool:
-    """Say whether a kept notice says it all: notices and bills name one refund, not always with its amount."""
-    return kept.why == WHY and kept.said.get("refund_id") == number and amount in (None, _said(kept))
+def _numbers(kept: Quarantined) -> set[str]:
+    return {kept.said.get("refund_id", ""), kept.said.get("provider_refund_id", "")} - {""}
+
+
+def _tells(kept: Quarantined, payment: Payment, numbers: Sequence[str]) -> bool:
+    """Say whether a kept notice is about the refund of these numbers."""
+    return kept.why == WHY and kept.payment_id == payment.payment_id and not _numbers(kept).isdisjoint(numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +112,16 @@ class Billed:
     """Whether it says that the money is gone: only then is there something to note."""
 
 
-def note_billed(provider: str, billed: Billed) -> Refund | None:
-    """Return the refund that was taken into the books under one of the numbers; else note it as its notice would.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Whose a refund on a bill is: on which attempt of ours, and as what it was taken into the books."""
+
+    payment_id: str = ""
+    refund: Refund | None = None
+
+
+def note_billed(provider: str, billed: Billed) -> Placed:
+    """Find the refund that was taken into the books under one of the numbers; else note it as its notice would.
 
     Raises:
         UnknownPayment: if it is on an attempt that we do not have.
@@ -98,22 +131,31 @@ def note_billed(provider: str, billed: Billed) -> Refund | None:
     if not payment_id and isinstance(providers.load(provider), Inquirer):
         payment_id = whose(provider, billed.numbers[0])
     if not ids.is_id("pay", payment_id):
-        return None
+        return Placed()
     payment = store.load_payment(payment_id)
     if payment.provider != provider:
+        return Placed()
+    found = known(store.load_story(payment.purchase_id), payment, billed.numbers)
+    if found is None and billed.gone:
+        note(payment, billed.numbers, billed.amount)
+    return Placed(payment_id, found)
+
+
+def known_under(payment_id: str, numbers: Sequence[str]) -> Refund | None:
+    """Return the refund of an attempt that is in the books under one of the numbers; None too if it is none of ours."""
+    if not ids.is_id("pay", payment_id):
         return None
-    for refund in store.load_story(payment.purchase_id).refunds_of(payment_id):
-        if refund.foreign in billed.numbers or refund.provider_refund_id in billed.numbers:
-            return refund
-    if billed.gone:
-        note(payment, billed.numbers[0], billed.amount)
-    return None
+    story = store.load_story(ids.parent_id("pur", payment_id))
+    if all(payment.payment_id != payment_id for payment in story.payments):
+        return None
+    return known(story, story.payment(payment_id), numbers)
 
 
-def known(story: Story, payment: Payment, number: str) -> Refund | None:
-    """Return the payment's refund in our books that a number is of: ours, or the provider's own."""
+def known(story: Story, payment: Payment, numbers: Sequence[str]) -> Refund | None:
+    """Return the payment's refund in our books that one of the numbers is of: ours, or the provider's own."""
+    wanted = {number for number in numbers if number}
     for refund in story.refunds_of(payment.payment_id):
-        if number in (refund.refund_id, refund.foreign, refund.provider_refund_id):
+        if not wanted.isdisjoint((refund.refund_id, refund.foreign, refund.provider_refund_id)):
             return refund
     return None
 
@@ -133,7 +175,7 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
         raise RefundRefused(why="no_foreign_refund", left=0)
     story = store.load_story(quarantined.purchase_id)
     payment = story.payment(quarantined.payment_id)
-    if known(story, payment, number) is not None:
+    if known(story, payment, sorted(_numbers(quarantined))) is not None:
         raise RefundRefused(why="booked", left=0)
     if _maybe_ours(story, payment, quarantined):
         raise RefundRefused(why="refund_under_way", left=0)

@@ -137,9 +137,10 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     number = notice.refund_id or ""
     if not payment.holds_money:  # What goes back was captured, and nobody has told us.
         payment = attempts.ask(payment, close=False, chasing=False)
-    refund = foreign_refunds.known(store.load_story(payment.purchase_id), payment, number)
+    numbers = (number, notice.provider_refund_id or "")
+    refund = foreign_refunds.known(store.load_story(payment.purchase_id), payment, numbers)
     if refund is None:
-        foreign_refunds.note(payment, number, amount)
+        foreign_refunds.note(payment, numbers, amount)
         return
     if proves and notice.refund_outcome in _PROVED:
         report = RefundReport(RefundOutcome(notice.refund_outcome), amount, notice.provider_refund_id, notice.at)

@@ -12,9 +12,15 @@ from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.work import UnitOfWork
 
 
-def put_aside(payment: Payment, why: str, **said: str) -> Quarantined:
-    """Keep what was said, once however often it is said, and raise the alarm."""
+def put_aside(payment: Payment, why: str, *, about: str = "", **said: str) -> Quarantined:
+    """Keep what was said, once however often it is said, and raise the alarm.
+
+    ``about``: the one thing it is about, where not everybody says as much of it.
+    """
     quarantined = _of(payment, why, said)
+    if about:
+        same = "qua_" + ids.digest(payment.payment_id, why, f"about={about}")
+        quarantined = replace(quarantined, quarantine_id=same)
     try:
         with UnitOfWork() as work:
             _add(work, quarantined)

@@ -38,6 +38,7 @@ from chalicelib.payments.domain import (
     UnknownProvider,
 )
 from chalicelib.payments.foreign_refunds import Billed as BilledRefund
+from chalicelib.payments.foreign_refunds import known_under as known_refund
 from chalicelib.payments.foreign_refunds import note_billed as note_foreign_refund
 from chalicelib.payments.intake import (
     Resolution,
@@ -124,6 +125,7 @@ __all__ = [
     "expire_approval",
     "fetch_bill",
     "follow_dispute",
+    "known_refund",
     "left_for",
     "list_waiting",
     "note_billed_money",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import product
 from typing import Final
 
 from chalicelib.kernel import clock, context, ids
@@ -239,6 +240,8 @@ def refund_done(refund_id: str) -> None:
     if record is None or (record.version < 3 and not record.renews and not _was_owed(record)):
         return  # Requested, sent, done: it was never stuck.
     provider = _provider(record)
+    if record.provider_refund_id and not record.foreign:  # A bill may have told of it before we knew its number there.
+        _settle_unknown(record, provider)
     settle(domain.case_id(STUCK, provider, refund_id), "it went through")
     if _was_owed(record):
         settle(domain.case_id(OWED, provider, refund_id), "the buyer has the money")
@@ -246,12 +249,13 @@ def refund_done(refund_id: str) -> None:
 
 
 def _settle_unknown(record: Refund, provider: str) -> None:
-    """Settle the case of a bill's line of a refund made in the provider's console: it is in the books now."""
-    numbers = (record.provider_refund_id or "", record.foreign)
-    subjects = {record.foreign, *(domain.refund_key(Kind.REFUND, one, other) for one, other in {
-        numbers, ("", record.foreign), (record.foreign, ""),
-    })}  # fmt: skip
-    for subject in sorted(subjects):
+    """Settle the case of a bill's line of a refund that was nobody's: it is in the books now.
+
+    A bill names it by its number there, by the one that it was made under, or by both.
+    """
+    theirs = {record.provider_refund_id or "", record.foreign or record.refund_id, ""}
+    subjects = {domain.refund_key(Kind.REFUND, one, other) for one, other in product(theirs, repeat=2)}
+    for subject in sorted(subjects | {record.foreign}):
         settle(domain.case_id(Finding.UNKNOWN_REFUND, provider, subject), f"taken into the books as {record.refund_id}")
 
 

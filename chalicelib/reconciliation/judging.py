@@ -79,15 +79,16 @@ def _adopted(run: Run, line: Line, ours: dict[str, Ours], silence: _Silence) -> 
         return line
     billed = payments.BilledRefund(line.payment_id, numbers, line.money, line.kind is Kind.REFUND and not line.failed)
     try:
-        refund = payments.note_foreign_refund(run.provider, billed)
+        placed = payments.note_foreign_refund(run.provider, billed)
     except (ShopError, RetryLater) as silent:
         silence.times += isinstance(silent, RetryLater)
         log.warning("refund made elsewhere not noted", provider=run.provider, why=_why(silent))
         return line
-    if refund is None:
+    line = replace(line, payment_id=line.payment_id or placed.payment_id)  # Its case names the purchase.
+    if placed.refund is None:
         return line
-    ours.update(_ours([refund.refund_id]))
-    return replace(line, adopted=refund.refund_id)
+    ours.update(_ours([placed.refund.refund_id]))
+    return replace(line, adopted=placed.refund.refund_id)
 
 
 def _why(error: ShopError | RetryLater) -> str:
@@ -183,13 +184,24 @@ def _concluded(run: Run, line: Line, found: Judged, earlier: Judged | None) -> J
         said = _said(line, found)
         if found.finding is Finding.MISSING_HERE and found.ours is None and line.kind is Kind.PAYMENT:
             said["stray_id"] = strays.billed(run.provider, run.day, line, clock.from_epoch_s(line.at_s))
-        return replace(found, case_id=cases.open_for(found.finding, run, subject, said=said, found=found))
+        case_id = cases.open_for(found.finding, run, subject, said=said, found=found)
+        _settle_if_taken_in(line, found, case_id)
+        return replace(found, case_id=case_id)
     if earlier is not None and earlier.case_id:
         cases.settle(earlier.case_id, f"bill of {run.day}")
     if found.ours is not None and found.ours.day and found.ours.day != run.day:
         cases.settle(domain.case_id(Finding.MISSING_THERE, run.provider, found.key), f"bill of {run.day}")
     _post_discount(run, line, found)
     return _with_fee(run, line, found)
+
+
+def _settle_if_taken_in(line: Line, found: Judged, case_id: str) -> None:
+    """Settle the case of a refund made elsewhere that was booked while it was judged: who booked it found no case."""
+    numbers = tuple(number for number in (line.refund_id, line.provider_refund_id) if number)
+    if found.finding is Finding.UNKNOWN_REFUND and line.payment_id and numbers:
+        refund = payments.known_refund(line.payment_id, numbers)
+        if refund is not None:
+            cases.settle(case_id, f"taken into the books as {refund.refund_id}")
 
 
 def _said(line: Line, found: Judged) -> dict[str, str]:

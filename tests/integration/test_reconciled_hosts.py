@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import Any
@@ -11,18 +10,12 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.payments import providers
-from chalicelib.payments.providers import alipay, qqwallet, stripe, wechatpay
 from chalicelib.reconciliation import service
-from chalicelib.reconciliation.domain import Finding, Run, RunStatus
+from chalicelib.reconciliation.domain import Finding
 from chalicelib.runtime import outbound
+from tests.hosts import METHODS, bought, opened, reconciled
 from tests.paying import Till
-from tools.sandbox import alipay as alipay_host
-from tools.sandbox import mount
-from tools.sandbox import qqwallet as qq_host
-from tools.sandbox import stripe as stripe_host
-from tools.sandbox import wechatpay as wechatpay_host
 
-METHODS = {"wechatpay": "native", "alipay": "qr", "qqwallet": "native", "stripe": "checkout"}
 DEFECTS = {
     "wechatpay": ("missing", "extra", "amount", "duplicate", "totals", "cut", "field"),
     "alipay": ("missing", "extra", "amount", "duplicate", "totals", "cut", "field"),
@@ -40,42 +33,10 @@ EXPECTED: dict[str, dict[str, int]] = {
 }
 
 
-@pytest.fixture(params=list(METHODS))
+@pytest.fixture(params=list(DEFECTS))
 def till(request: pytest.FixtureRequest, cloud: str, noon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
-    name = str(request.param)
-    opened = Till.open(noon)
-    now = lambda: clock.now().timestamp()  # noqa: E731
-    stand: Any
-    if name == "wechatpay":
-        stand = wechatpay_host.WechatPay(now=now, platform=[wechatpay_host.public_key()])
-        outbound.install(mount.transport(stand))
-    elif name == "alipay":
-        stand = alipay_host.Alipay(now=now, scanned_at_once=True)
-        outbound.install(mount.transport(stand))
-    elif name == "qqwallet":
-        stand = qq_host.QQWallet(now=now, chance=random.Random(1))
-        outbound.install(mount.by_host(dict.fromkeys(qq_host.HOSTS, stand)))
-    else:
-        stand = stripe_host.Stripe(now=now, chance=random.Random(1))
-        outbound.install(mount.by_host(dict.fromkeys(stripe_host.HOSTS, stand)))
-    module: Any = {"wechatpay": wechatpay, "alipay": alipay, "qqwallet": qqwallet, "stripe": stripe}[name]
-    adapter = module.build(stand.configuration())
-    monkeypatch.setattr(providers, "load", lambda wanted: adapter)
-    monkeypatch.setattr(providers, "offered", lambda wanted: adapter)
-    opened.sandbox = stand
-    yield opened
+    yield opened(str(request.param), noon, monkeypatch)
     outbound.install(None)
-
-
-def bought(till: Till, total: int) -> tuple[Any, str]:
-    provider: Any = providers.load("")
-    sale = till.sale((total,))
-    answer = till.start(sale, provider=provider.name, method=METHODS[provider.name], return_url="https://s.example/")
-    assert (answer.status, answer.json["status"]) == (201, "pending"), answer
-    payment_id = str(answer.json["payment_id"])
-    till.sandbox.pay(payment_id)
-    till.settle()
-    return sale, payment_id
 
 
 def a_day(till: Till) -> Any:
@@ -92,15 +53,6 @@ def a_day(till: Till) -> Any:
     zone = providers.load("").limits.bill_zone
     assert (zone is UTC) == (providers.load("").name == "stripe")
     return clock.now().astimezone(zone).date()
-
-
-def reconciled(till: Till, day: Any, *, again: bool = False) -> Run:
-    provider = providers.load("").name
-    begun, _ = service.begin(provider, day, again=again)
-    till.settle()
-    run = service.get_run(begun.run_id)
-    assert run.status is RunStatus.DONE, run
-    return run
 
 
 def test_every_defect_of_every_shape_of_bill_is_found(till: Till) -> None:
