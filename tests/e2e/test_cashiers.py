@@ -25,6 +25,7 @@ from tools.client import Client, Network
 from tools.dev.server import DevServer
 from tools.lab import ADDRESS
 from tools.sandbox import providers
+from tools.sandbox.stand_in import nobodys
 
 TOTAL = 3000
 PATIENCE_S = 120
@@ -36,6 +37,14 @@ BODIES: dict[str, dict[str, str]] = {
     "qqwallet": {"method": "native"},
     "stripe": {"method": "checkout", "return_url": "https://shop.example/done?session={CHECKOUT_SESSION_ID}"},
 }
+ANSWERS = {
+    "sandbox": "OK",
+    "wechatpay": "",
+    "alipay": "success",
+    "qqwallet": "<xml><return_code>SUCCESS</return_code></xml>",
+    "stripe": '{"received": true}',
+}
+"""What the shop says to a notice that it has kept, in each provider's own words."""
 
 
 @pytest.fixture
@@ -213,3 +222,43 @@ def test_what_a_cashier_cannot_do_it_says(server: DevServer) -> None:
     assert refused("qqwallet", "/control", {"probe": ["notice"]}) == (409, "QQWallet knows no probe")
     assert refused("stripe", "/control", {"charset": "gbk"}) == (409, "Stripe knows no charset")
     assert refused("wechatpay", "/pay/pay_nobody_01", {})[0] == 404
+
+
+def test_what_a_cashier_tells_of_strangers_the_shop_keeps_and_says_so(server: DevServer) -> None:
+    """A number that the shop never gave, an event of a kind that nobody knows: acknowledged, kept, nothing booked."""
+    merchant = people.merchant(freight=800, free_from=None)
+    sku_id = goods.product(merchant.merchant_id, price_minor=2200, stock=100).sku_id
+    strange = {name: Visit(server, name, sku_id) for name in server.cashiers}
+    novel = {name: Visit(server, name, sku_id) for name in server.cashiers}
+    operator = strange["sandbox"]._signed_in(people.operator().token)
+
+    numbers: dict[str, str] = {}
+    for visits, word in ((strange, "other_number"), (novel, "unknown_event")):
+        for name, visit in visits.items():
+            payment_id = visit.start()[0]
+            numbers.setdefault(name, nobodys(payment_id))
+            visit.tell("/control/" + payment_id, {word: True})
+            visit.tell("/pay/" + payment_id)
+    for _ in range(6):  # What may be an attempt of ours that is just being written is waited for.
+        server.advance(timedelta(minutes=2))
+
+    claims, events = strays_of(operator, "suspense"), strays_of(operator, "unknown_event")
+    assert {row["provider"]: row["number"] for row in claims} == numbers
+    assert [row for row in claims if row.get("amount")] == []
+    assert {row["provider"] for row in events} == set(server.cashiers)
+    for name, visit in strange.items():
+        told = visit.state()  # As the page shows it: what was said, and what the shop answered.
+        assert {status for status, _ in told["delivered"]} <= {200, 204}, name
+        assert numbers[name] in json.dumps(told["delivered"]), name
+        assert len(told["answers"]) == len(told["delivered"]), name
+        assert set(told["answers"]) == {ANSWERS[name]}, name
+    # The shop asked by itself and found the money that no notice named rightly.
+    for visit in (*strange.values(), *novel.values()):
+        visit.until(visit.payments, ["captured"])
+        assert visit.clearing() == TOTAL
+
+
+def strays_of(operator: Client, state: str) -> list[dict[str, Any]]:
+    operator.token = people.operator().token
+    found: list[dict[str, Any]] = operator.get(f"/v1/operator/payments?state={state}")["strays"]
+    return found

@@ -62,7 +62,7 @@ def test_every_button_says_in_two_languages_what_it_does() -> None:
     buttons |= {word for group in shared for word in re.findall(r"\w+", group)}
     outcomes = {"succeeded", "pending", "failed", "abnormal", "closed", "refund_then"}
     assert buttons | outcomes == set(told)
-    assert len(buttons) == 46
+    assert len(buttons) == 48
 
 
 def test_a_word_it_does_not_know_is_refused(stand_ins: dict[str, Any]) -> None:
@@ -205,3 +205,11 @@ def test_a_typing_mistake_is_refused_and_breaks_nothing(path: str, body: bytes) 
         assert status in (404, 409), answer
         assert json.loads(answer)["error"]
         assert made.handle("GET", "/state", {}, b"") == before
+
+
+def test_bytes_that_are_no_text_are_refused_by_every_cashier(stand_ins: dict[str, Any]) -> None:
+    paths = ("/gateway.do", "/v1/checkout/sessions", "/v1/orders", "/cgi-bin/pay/qpay_unified_order.cgi", "/pay/x", "/x")
+    for name, stand_in in stand_ins.items():
+        for path in paths:
+            for body in (b"\xff\xfe", "{}".encode("utf-16"), b'{"a": "\xed\xa0\x80"}'):
+                assert stand_in.handle("POST", path, {}, body)[0] < 500, (name, path)

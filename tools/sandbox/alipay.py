@@ -21,7 +21,7 @@ from tools.sandbox import rsa
 from tools.sandbox.core import Answer, Keys, Order, Steering
 from tools.sandbox.dialect import CHINA, Dialect, Movement
 from tools.sandbox.shelf import FILES, Shelf, keep_newest
-from tools.sandbox.stand_in import EVERYBODY_KNOWS
+from tools.sandbox.stand_in import EVERYBODY_KNOWS, NEW_EVENT
 
 RETRIES_S = (240, 600, 600, 3600, 7200, 21600, 54000)
 GATEWAY = "https://openapi.alipay.com/gateway.do"
@@ -154,7 +154,8 @@ class Alipay(Dialect):
                 return self._open(method, path, body)
         with self._lock:
             self._operation, self._number, self._node = "", "", "error_response"
-            form = dict(parse_qsl(url.query if method == "GET" else body.decode(), keep_blank_values=True))
+            text = url.query if method == "GET" else body.decode(errors="replace")
+            form = dict(parse_qsl(text, keep_blank_values=True))
             refusal = self._unauthorised(form, {name.lower(): value for name, value in headers.items()}, method)
             if refusal:
                 self.refusals.append(refusal)
@@ -457,14 +458,14 @@ class Alipay(Dialect):
         amount = content["amount"] if content["kind"] == "payment" else order.paid_amount
         fields = {
             "notify_id": content["notice_id"],
-            "notify_type": "trade_status_sync",
+            "notify_type": NEW_EVENT if steering.unknown_event else "trade_status_sync",
             "notify_time": _china(int(self.now())),
             "charset": charset,
             "version": "1.0",
             "app_id": self.app_id if not steering.other_app else "2019000000000000",
             "auth_app_id": self.app_id,
             "seller_id": content["merchant_id"],
-            "out_trade_no": order.out_trade_no,
+            "out_trade_no": self.worded(content, steering)["out_trade_no"],
             "trade_no": order.transaction_id or f"20260101{order.out_trade_no[-6:]}",
             "subject": "商品 + 100% = & 齐",
             "buyer_id": "2088102534368455",

@@ -489,6 +489,7 @@ class Sandbox(StandIn):
     def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a notice as they go out now: signed afresh at each try."""
         steering = steering or Steering()
+        content = self.worded(content, steering)
         body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
         headers = self._signature(self.keys.webhook_key, body, self.now() - (3600 if steering.stale else 0))
         if steering.tamper:

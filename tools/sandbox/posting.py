@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 
+from tools.sandbox.stand_in import Answered
+
 TIMEOUT_S = 10
 ANSWER_CAP = 1 << 20
 
@@ -35,6 +37,6 @@ def exchange(url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes
         return 0, b""
 
 
-def post(url: str, headers: dict[str, str], body: bytes) -> int:
+def post(url: str, headers: dict[str, str], body: bytes) -> Answered:
     """Post a notice; 0 where no answer came."""
-    return exchange(url, headers, body)[0]
+    return Answered.of(*exchange(url, headers, body))

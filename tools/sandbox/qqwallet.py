@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 from tools.sandbox.core import Answer, Order, Refund, order_of, order_row, refund_row, shelf_of_orders, shelf_of_refunds
 from tools.sandbox.dialect import COUPON_FEN
 from tools.sandbox.shelf import in_hand, newest, of
-from tools.sandbox.stand_in import CERTIFICATE_HEADER, EVERYBODY_KNOWS, StandIn, Steering, fingerprint, pick
+from tools.sandbox.stand_in import CERTIFICATE_HEADER, EVERYBODY_KNOWS, NEW_EVENT, StandIn, Steering, fingerprint, pick
 
 HOSTS = ("qpay.qq.com", "api.qpay.qq.com")
 _CHINA = timezone(timedelta(hours=8))
@@ -430,9 +430,15 @@ class QQWallet(StandIn):
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
+    def worded(self, content: dict[str, Any], steering: Steering) -> dict[str, Any]:
+        """Return what a notice says; its kind is the state it tells."""
+        changed = {name: value for name, value in super().worded(content, steering).items() if name != "kind"}
+        return {**changed, "trade_state": NEW_EVENT} if steering.unknown_event else changed
+
     def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a notice as they go out now. There is no time in it."""
         steering = steering or Steering()
+        content = self.worded(content, steering)
         fields = {
             "mch_id": self.keys.mch_id + ("1" if steering.other_merchant else ""),
             "appid": self.keys.appid + ("1" if steering.other_app else ""),

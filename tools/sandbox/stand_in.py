@@ -33,7 +33,10 @@ from tools.sandbox.shelf import Recent, Shelf
 
 Answer = tuple[int, dict[str, str], bytes]
 Post = Callable[[str, dict[str, str], bytes], int]
-"""Posts a notice; returns the status, or 0 for no answer."""
+"""Posts a notice; returns the status, or 0 for no answer. See :class:`Answered`."""
+NEW_EVENT = "SOMETHING.NEW"
+"""A kind of event that nobody who was written before it knows."""
+ANSWER_SHOWN = 200
 RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 3600)
 """When an unanswered notice is sent again, counted from the send before."""
 SHOWN = 40
@@ -45,6 +48,7 @@ CERTIFICATE_HEADER = "x-client-certificate"
 EVERYBODY_KNOWS = frozenset(
     {
         *("notify", "delay_s", "duplicates", "reorder", "tamper", "other_merchant", "notice_amount"),
+        *("other_number", "unknown_event"),
         *("refund", "refund_then", "refund_after_s", "pay_during_close"),
         *("slow_s", "silent_after", "silent_before", "down", "unsigned", "refuse"),
     }
@@ -67,6 +71,25 @@ def words(target: str) -> list[str]:
 def is_open(target: str) -> bool:
     """Say whether a call is one of people and tests, which nobody signs."""
     return not (parts := words(target)) or parts[0] in _OPEN
+
+
+def nobodys(number: str) -> str:
+    """Return a number in the shape of this one that the shop never gave."""
+    head, *rest = number.split("_")
+    return "_".join([head, *(part[::-1] if len(part) > 3 else part for part in rest)]) if rest else number[::-1]
+
+
+class Answered(int):
+    """The status of an answer to a notice, with what it said."""
+
+    text: str = ""
+
+    @classmethod
+    def of(cls, status: int, body: bytes) -> Answered:
+        """Return the status with the body's beginning."""
+        found = cls(status)
+        found.text = body[: 4 * ANSWER_SHOWN].decode("utf-8", "replace")[:ANSWER_SHOWN]
+        return found
 
 
 class Silence(Exception):
@@ -97,6 +120,10 @@ class Steering:
     """Notices name another app (or carry no number of this shop)."""
     other_mode: bool = False
     """Notices are of the other mode (test, live)."""
+    other_number: bool = False
+    """Notices name an order that the shop never made, in the shape of the one that was paid."""
+    unknown_event: bool = False
+    """Notices are of a kind that nobody knows yet."""
     unknown_key: bool = False
     """Notices are signed with a key that nobody published."""
     notice_amount: int | None = None
@@ -163,6 +190,8 @@ class StandIn(ABC):
     outbox: list[Outgoing] = field(default_factory=list)
     delivered: list[tuple[int, dict[str, Any]]] = field(default_factory=lambda: Recent(500))
     """What was posted last and the status that came back, in order."""
+    answers: list[str] = field(default_factory=lambda: Recent(500))
+    """What the shop said to each of them."""
     bill_defects: tuple[str, ...] = ()
     """Which defects the next bills have."""
     calls: list[str] = field(default_factory=lambda: Recent(5_000))
@@ -388,12 +417,22 @@ class StandIn(ABC):
         for out in due:
             headers, body = self.signed_notice(out.content, out.steering)
             status = post(out.url, headers, body)
-            self.delivered.append((status, out.content))
+            self.delivered.append((int(status), self.worded(out.content, out.steering)))
+            self.answers.append(status.text if isinstance(status, Answered) else "")
             if not 200 <= status < 300 and out.tries < len(self.retries_s):
                 again = replace(out, due=self.now() + self.retries_s[out.tries], tries=out.tries + 1)
                 with self._lock:
                     self.outbox.append(again)
         return len(due)
+
+    def worded(self, content: dict[str, Any], steering: Steering) -> dict[str, Any]:
+        """Return what a notice says of its order and of its kind, as the steering has it."""
+        changed = dict(content)
+        if steering.other_number and "out_trade_no" in content:
+            changed["out_trade_no"] = nobodys(content["out_trade_no"])
+        if steering.unknown_event:
+            changed["kind"] = NEW_EVENT
+        return changed
 
     def _ripen(self) -> None:
         """Let refunds that have been pending for long enough come to the end that was asked for."""
@@ -541,6 +580,7 @@ class StandIn(ABC):
             "disputes": type(self).dispute is not StandIn.dispute,
             "waiting_notices": len(self.outbox),
             "delivered": [[status, content] for status, content in self.delivered[-12:]],
+            "answers": self.answers[-12:],
             "calls": self.calls[-20:],
             "refusals": self.refusals[-10:],
             "neighbours": self.neighbours,

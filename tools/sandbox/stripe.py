@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tools.sandbox.core import Answer
 from tools.sandbox.shelf import Recent, Scroll, Shelf, in_hand, newest, of
-from tools.sandbox.stand_in import EVERYBODY_KNOWS, StandIn, Steering, pick
+from tools.sandbox.stand_in import EVERYBODY_KNOWS, NEW_EVENT, StandIn, Steering, nobodys, pick
 
 HOSTS = ("api.stripe.com",)
 _THREE = frozenset({"kwd", "bhd", "omr", "jod", "tnd"})
@@ -744,10 +744,20 @@ class Stripe(StandIn):
         }
         self._notify(self.keys.webhook_url, number, event)
 
+    def worded(self, content: dict[str, Any], steering: Steering) -> dict[str, Any]:
+        """Return an event as the steering has it: a copy in which things may be changed."""
+        changed: dict[str, Any] = json.loads(json.dumps(content))
+        about = changed["data"]["object"].get("metadata") or {}
+        if steering.other_number and "payment_id" in about:
+            about["payment_id"] = nobodys(about["payment_id"])
+        if steering.unknown_event:
+            changed["type"] = NEW_EVENT.lower()
+        return changed
+
     def signed_notice(self, content: dict[str, Any], steering: Steering | None = None) -> tuple[dict[str, str], bytes]:
         """Return headers and body of an event as they go out now, pretty-printed as Stripe does."""
         steering = steering or Steering()
-        content = json.loads(json.dumps(content))
+        content = self.worded(content, steering)
         if steering.other_merchant:
             content["account"] = "acct_somebody_else"
         if steering.other_app:

@@ -23,7 +23,7 @@ from tools.sandbox import rsa
 from tools.sandbox.core import Answer, Keys, Order, Refund, Steering
 from tools.sandbox.dialect import CHINA, Dialect, Movement
 from tools.sandbox.shelf import FILES, Shelf, keep_newest, of
-from tools.sandbox.stand_in import EVERYBODY_KNOWS
+from tools.sandbox.stand_in import EVERYBODY_KNOWS, NEW_EVENT
 
 WINDOW_S = 300
 RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
@@ -430,11 +430,12 @@ class WechatPay(Dialect):
         """Return headers and body of a notice as they go out now: signed afresh at each try, sealed the same."""
         steering = steering or self.steering(content["out_trade_no"])
         event, kind, plain = self._plain(content, other_app=steering.other_app)
+        plain |= {"out_trade_no": self.worded(content, steering)["out_trade_no"]}
         envelope = {
             "id": content["notice_id"],
             "create_time": _rfc3339(int(self.now())),
             "resource_type": "encrypt-resource",
-            "event_type": event,
+            "event_type": NEW_EVENT if steering.unknown_event else event,
             "summary": "支付成功" if kind == "transaction" else "退款通知",
             "resource": self._sealed(kind, json.dumps(plain, ensure_ascii=False)),
         }
