@@ -208,7 +208,14 @@ def test_a_typing_mistake_is_refused_and_breaks_nothing(path: str, body: bytes) 
 
 
 def test_bytes_that_are_no_text_are_refused_by_every_cashier(stand_ins: dict[str, Any]) -> None:
-    paths = ("/gateway.do", "/v1/checkout/sessions", "/v1/orders", "/cgi-bin/pay/qpay_unified_order.cgi", "/pay/x", "/x")
+    paths = (
+        "/gateway.do",
+        "/v1/checkout/sessions",
+        "/v1/orders",
+        "/cgi-bin/pay/qpay_unified_order.cgi",
+        "/pay/x",
+        "/x",
+    )
     for name, stand_in in stand_ins.items():
         for path in paths:
             for body in (b"\xff\xfe", "{}".encode("utf-16"), b'{"a": "\xed\xa0\x80"}'):

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from tools import private
+from tools.dev import heap
 from tools.dev.server import OURS, DevServer, door, log_to
 from tools.engine import EngineError
 
@@ -22,6 +23,7 @@ def main() -> int:
     """Run until stopped."""
     options = _options()
     os.umask(0o077)
+    heap.keep_small()
     data = None if options.throwaway else Path(options.data)
     if data is not None:
         private.folder(data, OURS)
