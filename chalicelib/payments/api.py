@@ -55,7 +55,7 @@ from chalicelib.payments.schemas import (
     TimelineView,
     WaitingQuery,
 )
-from chalicelib.payments.service import StrayNotFound
+from chalicelib.payments.service import ReturnNeedsTwo, StrayNotFound
 from chalicelib.runtime import cursors, log, metrics, queues
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -427,7 +427,17 @@ def get_stray(stray_id: str) -> StrayView:
     access=Access.OPERATOR,
     body=SettleStray,
     returns=StrayView,
-    raises=(StrayNotFound, IllegalTransition, ProviderSilent, ConcurrentUpdate, IdempotencyKeyReused),
+    raises=(
+        StrayNotFound,
+        IllegalTransition,
+        ReturnNeedsTwo,
+        DayLimitReached,
+        KinApproval,
+        AskerGone,
+        ProviderSilent,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
 )
 def settle_stray(stray_id: str, body: SettleStray, caller: Caller, intent: Intent) -> Reply:
     """Say whose money in suspense is, have the provider asked about it again, or mark an event as seen."""

@@ -67,7 +67,7 @@ from chalicelib.payments.rows import BOOKED_SHARDS
 from chalicelib.payments.shortages import chase_refund
 from chalicelib.payments.starts import Wanted, start_payment
 from chalicelib.payments.store import RecordPage
-from chalicelib.payments.stray_rules import Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
+from chalicelib.payments.stray_rules import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
 from chalicelib.payments.strays import Heard as HeardMoney
 from chalicelib.payments.strays import Settled, take_unknown
 from chalicelib.payments.strays import get as stray
@@ -99,6 +99,7 @@ __all__ = [
     "RefundStatus",
     "Resolution",
     "Resolved",
+    "ReturnNeedsTwo",
     "Settled",
     "Story",
     "Stray",

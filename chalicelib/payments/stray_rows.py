@@ -32,6 +32,7 @@ class _StrayDoc(msgspec.Struct, omit_defaults=True):
     note: str = ""
     intent: str = ""
     fingerprint: str = ""
+    seen_by: str = ""
 
 
 class StrayRow(RecordRow):
@@ -74,6 +75,7 @@ def stray_row(stray: Stray) -> StrayRow:
             note=stray.note,
             intent=stray.intent,
             fingerprint=stray.fingerprint,
+            seen_by=stray.seen_by,
         ),
         version=stray.version,
     )
@@ -101,6 +103,7 @@ def stray_of(row: StrayRow) -> Stray:
         note=doc.note,
         intent=doc.intent,
         fingerprint=doc.fingerprint,
+        seen_by=doc.seen_by,
         version=int(row.version),
     )
 

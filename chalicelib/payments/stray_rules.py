@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
 
@@ -82,6 +82,21 @@ class StrayNotFound(NotFound):
     en, zh = "There is no such record.", "没有该记录。"
 
 
+class ReturnNeedsTwo(Conflict):
+    """One person alone may not take so much out of the books."""
+
+    code = "return_needs_two"
+    en = (
+        "Money of {currency} above {limit} is not taken out of suspense by one person: let another operator look and "
+        "mark it as seen, then say that it was returned."
+    )
+    zh = (
+        "挂账款项（{currency}）超过 {limit} 不能由一人注销："
+        "请先由另一位运营人员核对并标记为“已查看”，再登记为“已退回”。"
+    )
+    shown = ("limit", "currency")
+
+
 @dataclass(frozen=True, slots=True)
 class Stray:
     """One genuine word of a provider that fits nothing of ours; said again, it is the same one."""
@@ -105,6 +120,8 @@ class Stray:
     note: str = ""
     intent: str = ""
     fingerprint: str = ""
+    seen_by: str = ""
+    """Who closed it last without moving its money: the first of two persons where one may not move so much."""
     version: int = 0
 
     @property

@@ -11,15 +11,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.auth import service as auth
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
-from chalicelib.payments import attempts, events, providers, store, stray_rows, stray_rules
-from chalicelib.payments.domain import ProviderSilent, UnknownPayment
+from chalicelib.payments import (
+    alone_store,
+    attempts,
+    events,
+    providers,
+    refund_requests,
+    store,
+    stray_rows,
+    stray_rules,
+)
+from chalicelib.payments.domain import Payment, ProviderSilent, UnknownPayment
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Attempt, Outcome, Report, Tracer
-from chalicelib.payments.stray_rules import Stray, StrayCause, StrayKind, StrayNotFound, StrayStatus
+from chalicelib.payments.stray_rules import ReturnNeedsTwo, Stray, StrayCause, StrayKind, StrayNotFound, StrayStatus
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -115,8 +125,10 @@ def _traced(notice: PaymentNoticed) -> bool:
             payment = store.load_payment(payment_id)
         except UnknownPayment:
             payment = None
-        if payment is not None:  # The notice said it wrongly: it is ours.
-            if not payment.holds_money:
+        if payment is not None and payment.provider == notice.provider:  # The notice said it wrongly: it is ours.
+            if payment.holds_money:  # Perhaps with other money than this.
+                attempts.apply_report(payment, report, given_up=False, chasing=False)
+            else:
                 attempts.ask(payment, close=False, chasing=False, told=True)
             return True
     if report.outcome is not Outcome.CAPTURED:
@@ -259,6 +271,9 @@ def settle(stray_id: str, *, how: Settled, by: str, note: str, intent: Intent) -
     Raises:
         StrayNotFound: if there is none.
         IllegalTransition: if it is settled.
+        ReturnNeedsTwo, DayLimitReached: if one person alone may not say that so much was returned; another one has to
+            mark it as seen before.
+        AskerGone, KinApproval: if who did is no operator any more, or one of the two owes the role to the other.
         ProviderSilent: if the provider was to be asked and does not answer.
         IdempotencyKeyReused: if the key settled it otherwise.
     """
@@ -275,7 +290,7 @@ def settle(stray_id: str, *, how: Settled, by: str, note: str, intent: Intent) -
             case Settled.RETURNED:
                 return _ended(noted, StrayCause.RETURN), False
             case Settled.SEEN:
-                return _ended(noted, StrayCause.CLOSE), False
+                return _ended(replace(noted, seen_by=by), StrayCause.CLOSE), False
 
     return racing(attempt)
 
@@ -283,13 +298,13 @@ def settle(stray_id: str, *, how: Settled, by: str, note: str, intent: Intent) -
 def _asked(stray: Stray) -> Stray:
     """Ask the provider about a stray's number: it is placed where an attempt of ours has it, booked where money is."""
     stray_rules.moved(stray, StrayCause.PLACE, now=clock.now())  # Refused before the provider is bothered.
-    if ids.is_child_id("pay", stray.number):
-        try:
-            payment = attempts.query_now(stray.number)
-        except UnknownPayment:
-            payment = None
-        if payment is not None:
-            return _ended(stray, StrayCause.PLACE) if payment.holds_money else _written(stray, "not captured")
+    payment = _ours(stray)
+    if payment is not None:
+        payment = attempts.query_now(payment.payment_id)
+        if not payment.holds_money:
+            return _written(stray, "not captured")
+        if stray.transaction_id in ("", payment.transaction_id):
+            return _ended(stray, StrayCause.PLACE)
     report = _report_of(stray)
     if report.outcome is Outcome.UNKNOWN:
         raise ProviderSilent(provider=stray.provider)
@@ -305,6 +320,17 @@ def _asked(stray: Stray) -> Stray:
             )
         )
     return _written(stray, report.outcome.value)
+
+
+def _ours(stray: Stray) -> Payment | None:
+    """Return the attempt that has the number of a stray by now, at the provider that told of it."""
+    if not ids.is_child_id("pay", stray.number):
+        return None
+    try:
+        payment = store.load_payment(stray.number)
+    except UnknownPayment:
+        return None
+    return payment if payment.provider == stray.provider else None
 
 
 def _report_of(stray: Stray) -> Report:
@@ -330,6 +356,20 @@ def _ended(stray: Stray, cause: StrayCause) -> Stray:
     fact = events.StraySettled(stray_id=stray.stray_id, provider=stray.provider, how=ended.status.value)
     with UnitOfWork() as work:
         stray_rows.save_stray(work, ended, [fact])
+        if stray.amount is not None and cause is StrayCause.RETURN:
+            _check_by_two(work, stray, stray.amount)
         if stray.amount is not None and ended.status is not StrayStatus.CLOSED:
             _book(work, stray, -stray.amount, ended.status.value)
     return replace(ended, version=ended.version + 1)
+
+
+def _check_by_two(work: UnitOfWork, stray: Stray, amount: Money) -> None:
+    """Let money leave the books by the word of two persons, or of one up to what one may refund alone."""
+    if stray.status is StrayStatus.CLOSED and stray.seen_by not in ("", stray.by):
+        auth.check_second_person(asked_by=stray.seen_by, by=stray.by)
+        return
+    limit = refund_requests.approval_limit(amount.currency)
+    if amount.minor > limit:
+        raise ReturnNeedsTwo(limit=limit, currency=amount.currency)
+    limit = refund_requests.day_limit(amount.currency)
+    alone_store.count(work, stray.by, amount, limit=limit, now=clock.now())

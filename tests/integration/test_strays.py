@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.auth import service as auth
+from chalicelib.auth import store as accounts
+from chalicelib.auth.domain import RoleChange
 from chalicelib.kernel import clock
+from chalicelib.kernel.money import Money
+from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import service as payments
+from chalicelib.payments import store
 from chalicelib.payments.domain import PaymentStatus
 from chalicelib.runtime import aws, metrics, outbound
-from tests import http
+from chalicelib.runtime.db.work import UnitOfWork
+from tests import http, people
 from tests.paying import WEBHOOK, Till, payment
 
 ALIEN = "THEIR_ORDER_77"
@@ -171,6 +179,70 @@ def test_seen_money_stays_in_suspense_and_can_still_be_returned(till: Till) -> N
     assert balances(stray) == {"clearing:sandbox": 1999, "suspense": -1999}
     assert settle(till, stray["stray_id"], "returned").json["status"] == "returned"
     assert balances(stray) == {}
+
+
+def test_much_money_leaves_suspense_by_two(till: Till, noon: clock.Fixed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE", "CNY:1000")
+    stranger(till, ALIEN)
+    till.settle()
+    (stray,) = strays(till)
+    stray_id, booked = stray["stray_id"], balances(stray)
+    path, body = f"/v1/operator/strays/{stray_id}/settle", {"how": "returned"}
+
+    refused = [settle(till, stray_id, "returned")]
+    assert settle(till, stray_id, "seen").status == 200
+    refused.append(settle(till, stray_id, "returned"))  # Nobody is two persons.
+    assert {(answer.status, answer.json["code"]) for answer in refused} == {(409, "return_needs_two")}
+    puppet = people.operator()
+    _let_in_by(puppet.account_id, till.operator.account_id)
+    kin = http.call("POST", path, body, token=puppet.token)
+    assert (kin.status, kin.json["code"]) == (403, "kin_approval")
+    asked = http.call("POST", path, {"how": "query"}, token=people.operator().token)
+    assert (asked.status, asked.json["status"]) == (200, "closed")
+    assert settle(till, stray_id, "returned").json["code"] == "return_needs_two"  # A question is no second word.
+    assert balances(stray) == booked
+
+    assert http.call("POST", path, body, token=people.operator().token).json["status"] == "returned"
+    assert balances(stray) == {}
+
+
+def _let_in_by(account_id: str, sponsor: str) -> None:
+    account = auth.me(account_id)
+    change = RoleChange(1, clock.now(), sponsor, gives=True, role=Role.OPERATOR)
+    with UnitOfWork() as work:
+        work.save(accounts.account_row(replace(account, history=(change,))))
+
+
+def test_money_out_of_suspense_counts_to_the_operators_day(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIANDAN_REFUND_ALONE_A_DAY", "CNY:3000")
+    for number in ("A", "B"):
+        stranger(till, ALIEN + number)
+    till.settle()
+    one, other = strays(till)
+    assert settle(till, one["stray_id"], "returned").status == 200
+    late = settle(till, other["stray_id"], "returned")
+    assert (late.status, late.json["code"]) == (409, "day_limit_reached")
+    assert balances(other) == {"clearing:sandbox": 1999, "suspense": -1999}
+
+
+@pytest.mark.parametrize("changed", [{"provider": "stripe"}, {"transaction_id": "another"}])
+def test_other_money_under_a_number_of_ours_stays_in_suspense(till: Till, changed: dict[str, str]) -> None:
+    """An attempt was paid by now under the number: at another provider, or by another transaction."""
+    sale = till.sale()
+    number = sale.purchase.purchase_id.replace("pur_", "pay_") + "_01"
+    kept = payments.HeardMoney("sandbox", number, Money(1999), "their_tx", clock.now(), {}, confirmed=True)
+    stray_id = payments.note_billed_money(kept).stray_id
+    payment_id = till.started(sale)
+    till.sandbox.pay(payment_id)
+    till.settle()
+    assert payment_id == number
+    with UnitOfWork() as work:
+        store.save_payment(work, replace(payment(number), **changed))  # type: ignore[arg-type]
+
+    till.sandbox.steer(number)
+    answer = settle(till, stray_id, "query")
+    assert (answer.status, answer.json["status"]) == (200, "open")
+    assert balances({"stray_id": stray_id}) == {"clearing:sandbox": 1999, "suspense": -1999}
 
 
 def test_a_silent_provider_leaves_a_stray_as_it_is(till: Till) -> None:
