@@ -14,7 +14,8 @@ _HERE = Path(__file__).parent
 _KEEP = "public, max-age=300"
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
-    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import select
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tools.dev import httpd
 from tools.dev.gateway import Gateway, Router
 from tools.dev.httpd import Request, Response, Server
 
@@ -207,3 +210,45 @@ def test_a_handler_that_fails_is_a_500_and_the_connection_lives(caplog: pytest.L
     assert status(answer) == 500
     assert b"HTTP/1.1 200 OK" in answer
     assert b"broken" not in answer
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nX: ",
+        b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1",
+    ],
+)
+def test_a_request_that_trickles_ends(server: Server, begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "REQUEST_S", 0.5)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(begun)
+        for _ in range(200):
+            if select.select([connection], [], [], 0.05)[0]:
+                break
+            connection.sendall(b"a")
+        assert status(connection.recv(65536)) == 408
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\nHost: x\n\n", b"GET / HTTP/1.1\r\nA: b\nC: d\r\n"])
+def test_a_bare_line_feed_is_refused_at_once(server: Server, head: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(head)
+        assert status(connection.recv(65536)) == 400
+
+
+def test_connections_have_a_limit_and_come_free(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpd, "CONNECTIONS", 3)
+    held = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(3)]
+    for connection in held:
+        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert status(connection.recv(65536)) == 200
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as further:
+        assert status(further.recv(65536)) == 503
+    for connection in held:
+        connection.close()
+    deadline = time.monotonic() + 60
+    while not (answer := ask(server, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 200"):
+        assert time.monotonic() < deadline, answer

@@ -24,6 +24,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]  # No default of the other one's.
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""", answer.body)
     assert 'fetch("openapi.json")' in answer.body
 

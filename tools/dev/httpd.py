@@ -15,22 +15,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from time import time
+from time import monotonic, time
 
 from chalicelib.runtime import log
 from tools.doors import Door
 
 HEAD_CAP = 16 * 1024
 IDLE_S = 75.0
+REQUEST_S = 30.0
+"""How long a request may take to arrive, from its first byte: one that trickles holds a thread for nothing."""
+CONNECTIONS = 512
+"""At once; each has a thread."""
 TRAILERS = 20
 _CODES = {
     403: "forbidden",
+    408: "timed_out",
     413: "too_large",
     415: "unsupported_media_type",
     421: "misdirected_request",
     431: "headers_too_large",
     500: "internal_error",
+    503: "too_many_requests",
 }
+_BARE = re.compile(rb"(?<!\r)\n")
 _TOKEN = re.compile(rb"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -121,7 +128,14 @@ class Server:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(IDLE_S)
             with self._lock:
-                self._connections.add(connection)
+                full = len(self._connections) >= CONNECTIONS
+                if not full:
+                    self._connections.add(connection)
+            if full:
+                with suppress(OSError):
+                    connection.send(_bytes(_refusal(_Refused(503)), close=True, head_only=False))
+                connection.close()
+                continue
             threading.Thread(
                 target=self._serve, args=(connection, address[0]), name=f"{self._name}-connection", daemon=True
             ).start()
@@ -138,6 +152,7 @@ class Server:
                     return
                 if request is None:
                     return
+                connection.settimeout(IDLE_S)
                 close = (request.header("connection") or "").lower() == "close"
                 response = self._answer(request)
                 if response is None:
@@ -198,6 +213,22 @@ class _Stream:
         self._body_cap = body_cap
         self._door = door
         self._buffer = b""
+        self._until = 0.0
+
+    def _receive(self, most: int) -> bytes:
+        """Return the next bytes of a request that has begun.
+
+        Raises:
+            _Refused: if it has been arriving for too long.
+        """
+        left_s = self._until - monotonic()
+        if left_s <= 0:
+            raise _Refused(408)
+        self._connection.settimeout(left_s)
+        try:
+            return self._connection.recv(most)
+        except TimeoutError:
+            raise _Refused(408) from None
 
     def request(self, peer: str) -> Request | None:
         """Return the next request, or None when the peer has closed.
@@ -205,18 +236,9 @@ class _Stream:
         Raises:
             _Refused: if what came is no request we serve.
         """
-        end = self._buffer.find(b"\r\n\r\n")
-        while end < 0:
-            if len(self._buffer) > HEAD_CAP:
-                raise _Refused(431)
-            more = self._connection.recv(65536)
-            if not more:
-                return None
-            self._buffer += more
-            end = self._buffer.find(b"\r\n\r\n")
-        if end > HEAD_CAP:
-            raise _Refused(431)
-        head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+        head = self._whole_head()
+        if head is None:
+            return None
         method, target, headers = _head(head)
         length = _length(headers)
         refusal = self._door.refusal(method, target, headers) if self._door is not None else None
@@ -230,11 +252,33 @@ class _Stream:
         body = self._chunked() if length is None else self._take(length)
         return Request(method, target, headers, body, peer)
 
+    def _whole_head(self) -> bytes | None:
+        """Take a request's line and headers; None when the peer has closed."""
+        self._connection.settimeout(IDLE_S)
+        if not self._buffer:
+            self._buffer = self._connection.recv(65536)
+        self._until = monotonic() + REQUEST_S
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            if not self._buffer:
+                return None
+            if len(self._buffer) > HEAD_CAP:
+                raise _Refused(431)
+            if _BARE.search(self._buffer):
+                raise _Refused(400)
+            more = self._receive(65536)
+            if not more:
+                return None
+            self._buffer += more
+        if end > HEAD_CAP:
+            raise _Refused(431)
+        head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+        return head
+
     def _take(self, length: int) -> bytes:
         if len(self._buffer) < length:
             parts, have = [self._buffer], len(self._buffer)
             while have < length:
-                more = self._connection.recv(min(1 << 20, length - have) if length - have > 65536 else 65536)
+                more = self._receive(min(1 << 20, length - have) if length - have > 65536 else 65536)
                 if not more:
                     raise _Refused(400)
                 parts.append(more)
@@ -247,7 +291,7 @@ class _Stream:
         while (end := self._buffer.find(b"\r\n")) < 0:
             if len(self._buffer) > HEAD_CAP:
                 raise _Refused(400)
-            more = self._connection.recv(65536)
+            more = self._receive(65536)
             if not more:
                 raise _Refused(400)
             self._buffer += more
