@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chalicelib.runtime import transport
+from chalicelib.runtime import retries, transport
 from tools import engine
 
 _running: engine.Engine | None = None
@@ -21,6 +21,7 @@ _numbers = count(1)
 settings.register_profile("biandan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("biandan")
 transport.CONNECT_TIMEOUT_S = transport.READ_TIMEOUT_S = 60  # The engine shares the machine with all the tests.
+retries.LONGEST_S = 120
 
 
 def pytest_configure(config: pytest.Config) -> None:

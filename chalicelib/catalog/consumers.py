@@ -35,4 +35,4 @@ def on_product(event: ProductListed | ProductChanged | ProductUnlisted, _: Envel
 @functions.on_sqs_message(queue=topology.queue_reference("catalog"), batch_size=10, name="catalog")
 def catalog(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the catalog queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

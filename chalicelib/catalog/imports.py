@@ -34,7 +34,7 @@ def catalog_imports(event: SQSEvent) -> dict[str, Any]:
     """Handle one message: a step takes seconds, and ends by itself before its function would be ended."""
     raw = event.to_dict()
     with pace.of(remaining_s=_remaining_s(event.context), receives=_receives(raw)):
-        return consumer.handle(raw)
+        return consumer.handle(raw, event.context)
 
 
 def _remaining_s(context: Any) -> float:

@@ -28,4 +28,4 @@ def time_out(due: Due, envelope: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("checkout"), batch_size=10, name="checkout")
 def checkout(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the checkout queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

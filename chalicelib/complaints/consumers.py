@@ -45,4 +45,4 @@ def on_due(fact: Due, _: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("complaints"), batch_size=10, name="complaints")
 def complaints(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the complaints queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

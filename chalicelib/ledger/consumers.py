@@ -11,8 +11,8 @@ from chalicelib.kernel import context, events
 from chalicelib.kernel.events import Envelope
 from chalicelib.ledger import balances
 from chalicelib.ledger.events import LedgerPosted
-from chalicelib.runtime import log, metrics
-from chalicelib.runtime.consume import Consumer
+from chalicelib.runtime import lifetime, log, metrics
+from chalicelib.runtime.consume import REPORT_S, Consumer
 
 functions = Blueprint(__name__)
 consumer = Consumer("ledger")
@@ -29,7 +29,8 @@ def _count_batch(event: dict[str, Any]) -> bool:
     with context.use(context.Context(request_id="batch", cause_id="batch", actor="queue:ledger")):
         try:
             envelopes = [events.decode(record["body"]) for record in event["Records"]]
-            fresh = balances.count([envelope.event(LedgerPosted) for envelope in envelopes])
+            with lifetime.keeping(REPORT_S):
+                fresh = balances.count([envelope.event(LedgerPosted) for envelope in envelopes])
         except Exception as error:  # One bad message must not hold up the others: each is tried alone.
             log.info("batch not counted as one", kind=type(error).__name__)
             return False
@@ -47,4 +48,5 @@ def _count_batch(event: dict[str, Any]) -> bool:
 def ledger(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the ledger queue."""
     raw = event.to_dict()
-    return {"batchItemFailures": []} if _count_batch(raw) else consumer.handle(raw)
+    with lifetime.of(event.context):
+        return {"batchItemFailures": []} if _count_batch(raw) else consumer.handle(raw, event.context)

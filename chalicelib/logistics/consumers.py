@@ -20,7 +20,7 @@ consumer = Consumer("logistics")
 @functions.on_sqs_message(queue=topology.queue_reference("logistics"), batch_size=10, name="logistics")
 def logistics(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the logistics queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)
 
 
 @consumer.on(ShipmentCreated)

@@ -49,4 +49,4 @@ def refund_bounced(event: RefundBounced, envelope: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("orders"), batch_size=10, name="orders")
 def orders(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the orders queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

@@ -37,4 +37,4 @@ def chase(event: Due, _: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("payments"), batch_size=10, name="payments")
 def payments(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the payments queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

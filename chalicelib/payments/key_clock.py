@@ -10,11 +10,13 @@ functions = Blueprint(__name__)
 
 
 @functions.schedule("rate(1 hour)", name="payment-keys")
-def payment_keys(event: CloudWatchEvent) -> dict[str, str]:  # noqa: ARG001 - Lambda passes it
+def payment_keys(event: CloudWatchEvent) -> dict[str, str]:
     """Fetch the keys that providers sign with."""
     from chalicelib.kernel import clock
     from chalicelib.payments import service
+    from chalicelib.runtime import lifetime
 
     tick = f"payment-keys#{clock.epoch_s(clock.now())}"
-    with context.use(context.Context(request_id=ids.digest(tick), cause_id=tick, actor="job:payment-keys")):
+    where = context.Context(request_id=ids.digest(tick), cause_id=tick, actor="job:payment-keys")
+    with lifetime.of(event.context), lifetime.keeping(1.0), context.use(where):
         return service.refresh_keys()

@@ -36,4 +36,4 @@ def take_notice(event: PaymentNoticed, envelope: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("payment-notices"), batch_size=10, name="payment-notices")
 def payment_notices(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the payment-notices queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

@@ -100,4 +100,4 @@ def due(event: Due, envelope: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("reconciliation"), batch_size=1, name="reconciliation")
 def reconciliation(event: SQSEvent) -> dict[str, Any]:
     """Handle one message: a step takes seconds."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

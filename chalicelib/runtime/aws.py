@@ -11,9 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from chalicelib.runtime import transport
+from chalicelib.kernel.errors import Busy
+from chalicelib.runtime import lifetime, retries, transport
 from chalicelib.runtime.config import config
 
 Params = dict[str, Any]
@@ -24,6 +26,16 @@ _lock = threading.RLock()
 _session: Any = None
 _clients: dict[str, Any] = {}
 _hooks: list[Hook] = []
+
+CONNECT_TIMEOUT_S = 2.0
+READ_TIMEOUT_S = 4.0
+"""Of botocore's clients; it counts from byte to byte."""
+BOTOCORE_S = 12.0
+"""What one attempt of botocore may take: to connect, to begin to answer, to go on, and its pause (2 s at most) before
+the next. With less left none is begun."""
+OURS_TO_REPEAT = ("dynamodb", "dynamodbstreams")
+"""Their callers say what may be done twice (``runtime.db.dynamo``). What we ask of the others may always be: a message
+that is sent twice is handled once, a secret is read, or written under a token."""
 
 
 def session() -> Any:
@@ -46,31 +58,43 @@ def client(service: str) -> Any:
         if service not in _clients:
             from botocore.config import Config as BotoConfig
 
-            _clients[service] = session().create_client(
+            made = session().create_client(
                 service,
                 region_name=config().region,
                 config=BotoConfig(
                     parameter_validation=False,
-                    connect_timeout=2,
-                    read_timeout=5,
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    read_timeout=READ_TIMEOUT_S,
                     max_pool_connections=50,
                     retries={"total_max_attempts": 3, "mode": "standard"},
                     signature_version="s3v4" if service == "s3" else None,  # Newer regions refuse older presigned URLs.
                 ),
             )
+            made.meta.events.register("before-send", _in_time)
+            _clients[service] = made
         return _clients[service]
+
+
+def _in_time(**_: Any) -> None:
+    """Begin no attempt of botocore's that could outlive this invocation."""
+    if lifetime.left_s() < BOTOCORE_S:
+        raise Busy
 
 
 def call(service: str, operation: str, params: Params) -> Answer:
     """Make one API call (``call("sqs", "SendMessage", {...})``) through the hooks.
 
     Raises:
+        Busy: if there is no time left for it, or, but for DynamoDB, if its repeats did not help either.
         botocore.exceptions.ClientError: as the service answers.
     """
 
     def send() -> Answer:
-        if service in transport.TARGETS:
+        if service in OURS_TO_REPEAT:
             return transport.call(service, operation, params)
+        if service in transport.TARGETS:
+            again = partial(transport.call, service, operation, transport.with_token(service, operation, params))
+            return retries.retrying(again, repeatable=True, counted="aws_retries")
         answer: Answer = client(service)._make_api_call(operation, params)
         return answer
 
@@ -107,6 +131,4 @@ def forget_clients() -> None:
 
 def error_code(error: Exception) -> str:
     """Return the service's error code of a ``ClientError``, else an empty string."""
-    response = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
-    return str(code)
+    return retries.code_of(error)

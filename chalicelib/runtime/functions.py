@@ -12,14 +12,18 @@ functions = Blueprint(__name__)
 @functions.lambda_function(name="relay")
 def relay(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Relay committed changes. The stack maps the stream of every table to this one function."""
+    from chalicelib.runtime import lifetime
     from chalicelib.runtime.relay import relay as run
 
-    return run(event)
+    with lifetime.of(context), lifetime.keeping(1.0):
+        return run(event)
 
 
 @functions.schedule("rate(1 minute)", name="deadlines")
 def deadlines(event: CloudWatchEvent) -> dict[str, int]:
     """Find what is due and hand it to the queues."""
+    from chalicelib.runtime import lifetime
     from chalicelib.runtime.deadlines import sweep
 
-    return sweep()
+    with lifetime.of(event.context), lifetime.keeping(1.0):
+        return sweep()

@@ -3,7 +3,8 @@
 botocore spends about 1 ms of CPU on a call (parameter walking, hooks, parsers, retries we do not want), http.client a
 quarter, this a tenth of it, and there is no client to build at cold start (docs/adr/transport.md).
 Everything else goes through botocore. Errors are botocore's own
-``ClientError`` with the same ``response``, so nobody above can tell the difference.
+``ClientError`` with the same ``response``, so nobody above can tell the difference. Every wait has an end that is a
+moment, however the other side trickles: that of the attempt, and of the invocation (``runtime.lifetime``).
 
 Sources: AWS General Reference, "Signature Version 4"; Smithy, "AWS JSON 1.0 protocol".
 """
@@ -21,14 +22,29 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
+from chalicelib.runtime import lifetime
 from chalicelib.runtime.config import config
 
-CONNECT_TIMEOUT_S = 2
-READ_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S: float = 2
+"""For finding, reaching and greeting the other side, TLS included."""
+READ_TIMEOUT_S: float = 5
+"""From the first byte sent to the last one received."""
+SHORTEST_S = 0.05
+"""With less than this left nothing is sent."""
+HEAD_CAP_BYTES = 64 * 1024
+ANSWER_CAP_BYTES = 32 * 1024 * 1024
+"""The longest answer there is, of BatchGetItem, holds 16 MB."""
 POOL_CONNECTIONS = 50
 IDLE_S = 20
 """These services keep an idle connection longer than this."""
@@ -42,10 +58,11 @@ TARGETS = {
 """The services spoken here, with the prefix of their ``X-Amz-Target``."""
 _VERSIONS = {"secretsmanager": "1.1"}
 _SCOPES = {"dynamodbstreams": "dynamodb"}
+_TOKENED = ("CreateSecret", "PutSecretValue", "UpdateSecret")
 _HOSTS = {"dynamodbstreams": "streams.dynamodb"}
 
 _pools: dict[str, list[_Connection]] = {}
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -76,10 +93,22 @@ def call(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]
     checksum = answer_headers.get(b"x-amz-crc32")
     if checksum is not None and int(checksum) != zlib.crc32(content):
         raise ConnectionClosedError(endpoint_url=url)
-    answer: dict[str, Any] = _decode(content) if content else {}
     if status >= 300:
-        raise _error(operation, status, answer)
-    return answer
+        raise _error(operation, status, content)
+    try:
+        return _decode(content) if content else {}
+    except msgspec.DecodeError as error:
+        raise ConnectionClosedError(endpoint_url=url, error=error) from error
+
+
+def with_token(service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the token that an SDK would add; every repeat of the call carries the same.
+
+    Secrets Manager refuses a write without one, and takes a write that is told twice under it as one.
+    """
+    if service != "secretsmanager" or operation not in _TOKENED or "ClientRequestToken" in params:
+        return params
+    return {**params, "ClientRequestToken": str(uuid4())}
 
 
 def forget() -> None:
@@ -152,14 +181,11 @@ def _sign(headers: dict[str, str], body: bytes, service: str) -> None:
 class _Connection:
     """One kept-alive HTTP/1.1 connection. These services answer with a Content-Length; nothing else is read."""
 
-    __slots__ = ("_answers", "_socket", "idle_since")
+    __slots__ = ("_buffer", "_socket", "idle_since")
 
-    def __init__(self, secure: bool, host: str, port: int) -> None:  # noqa: FBT001
-        plain = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S)
-        plain.settimeout(READ_TIMEOUT_S)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = _tls().wrap_socket(plain, server_hostname=host) if secure else plain
-        self._answers = self._socket.makefile("rb")
+    def __init__(self, secure: bool, host: str, port: int, until: float) -> None:  # noqa: FBT001
+        self._socket = _reach(secure, host, port, until)
+        self._buffer = b""
         self.idle_since = time.monotonic()
 
     def is_alive(self) -> bool:
@@ -171,24 +197,104 @@ class _Connection:
         return not waiting.poll(0)  # Readable while nothing was asked means: closed.
 
     def close(self) -> None:
-        self._answers.close()
         self._socket.close()
 
-    def post(self, head: bytes, body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-        """Send one request and read its answer: status, headers (names in lower case), body."""
-        self._socket.sendall(head + body)
-        status_line = self._answers.readline(4096)
-        if not status_line.startswith(b"HTTP/1.1 "):
+    def post(self, request: bytes, until: float) -> _Answer:
+        """Send one request and read its answer.
+
+        Raises:
+            OSError, ValueError: if no whole answer came by ``until``.
+        """
+        self._send(request, until)
+        status_line, *lines = self._head(until).split(b"\r\n")
+        version, _, rest = status_line.partition(b" ")
+        if not version.startswith(b"HTTP/1."):
             raise ConnectionError("no answer")
+        status = int(rest[:3])
         headers: dict[bytes, bytes] = {}
-        while (line := self._answers.readline(16_384)) not in (b"\r\n", b""):
+        for line in lines:
             name, _, value = line.partition(b":")
             headers[name.lower()] = value.strip()
-        length = int(headers[b"content-length"])
-        content = self._answers.read(length)
-        if len(content) != length:
-            raise ConnectionError("half an answer")
-        return int(status_line[9:12]), headers, content
+        length = headers.get(b"content-length")
+        kept = version == b"HTTP/1.1" and headers.get(b"connection", b"").lower() != b"close"
+        if length is None:
+            if status < 300:
+                raise ConnectionError("an answer of unknown length")
+            return _Answer(status, headers, b"", kept=False)  # Something on the way says no; its page says no more.
+        content = self._exactly(int(length), until)
+        return _Answer(status, headers, content, kept=kept and not self._buffer)
+
+    def _send(self, request: bytes, until: float) -> None:
+        waiting = memoryview(request)
+        while waiting:
+            self._socket.settimeout(_left(until))
+            waiting = waiting[self._socket.send(waiting) :]
+
+    def _receive(self, until: float) -> bytes:
+        self._socket.settimeout(_left(until))
+        found = self._socket.recv(65_536)
+        if not found:
+            raise ConnectionError("half an answer" if self._buffer else "no answer")
+        return found
+
+    def _head(self, until: float) -> bytes:
+        while b"\r\n\r\n" not in self._buffer:
+            if len(self._buffer) > HEAD_CAP_BYTES:
+                raise ConnectionError("an endless head")
+            self._buffer += self._receive(until)
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        return head
+
+    def _exactly(self, length: int, until: float) -> bytes:
+        if not 0 <= length <= ANSWER_CAP_BYTES:
+            raise ConnectionError("an answer of impossible length")
+        parts, missing = [self._buffer], length - len(self._buffer)
+        while missing > 0:
+            part = self._receive(until)
+            parts.append(part)
+            missing -= len(part)
+        whole = b"".join(parts)
+        self._buffer = whole[length:]
+        return whole[:length]
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: dict[bytes, bytes]
+    """Names in lower case."""
+    content: bytes
+    kept: bool
+    """Whether the connection may be used again."""
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _reach(secure: bool, host: str, port: int, until: float) -> socket.socket:  # noqa: FBT001
+    """Connect to, and greet, the first of a host's addresses that answers."""
+    refused: OSError = ConnectionError("no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        tried: Any = socket.socket(family, kind, protocol)
+        if secure:  # Before it is connected: whatever fails then, we hold what is to be closed.
+            tried = _tls().wrap_socket(tried, server_hostname=host, do_handshake_on_connect=False)
+        try:
+            tried.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tried.settimeout(_left(until))
+            tried.connect(address)
+            if secure:
+                tried.settimeout(_left(until))
+                tried.do_handshake()
+        except OSError as error:
+            tried.close()
+            refused = error
+        else:
+            reached: socket.socket = tried
+            return reached
+    raise refused
 
 
 @lru_cache(maxsize=1)
@@ -199,42 +305,56 @@ def _tls() -> Any:
 
 
 def _send(url: str, head: bytes, body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+    left_s = lifetime.left_s()
+    if left_s < SHORTEST_S:
+        raise ConnectTimeoutError(endpoint_url=url)
+    now = time.monotonic()
     pool = _pools.setdefault(url, [])
-    connection = None
-    while pool and connection is None:
+    connection = _kept(pool) or _opened(url, now + min(CONNECT_TIMEOUT_S, left_s))
+    try:
+        answer = connection.post(head + body, min(time.monotonic() + READ_TIMEOUT_S, now + left_s))
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, TimeoutError):
+            raise ReadTimeoutError(endpoint_url=url, error=error) from error
+        if isinstance(error, (OSError, ValueError)):
+            raise ConnectionClosedError(endpoint_url=url, error=error) from error
+        raise
+    if not answer.kept or len(pool) >= POOL_CONNECTIONS:
+        connection.close()
+    else:
+        connection.idle_since = time.monotonic()
+        pool.append(connection)
+    return answer.status, answer.headers, answer.content
+
+
+def _kept(pool: list[_Connection]) -> _Connection | None:
+    while pool:
         try:
             candidate = pool.pop()  # Last in, first out: the rest may grow old. list.pop is atomic.
         except IndexError:
             break
         if candidate.is_alive():
-            connection = candidate
-        else:
-            candidate.close()
-    if connection is None:
-        try:
-            parts = urlsplit(url)
-            secure = parts.scheme == "https"
-            connection = _Connection(secure, parts.hostname or "", parts.port or (443 if secure else 80))
-        except OSError as error:
-            raise EndpointConnectionError(endpoint_url=url, error=error) from error
+            return candidate
+        candidate.close()
+    return None
+
+
+def _opened(url: str, until: float) -> _Connection:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
     try:
-        status, headers, content = connection.post(head, body)
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, TimeoutError):
-            raise ReadTimeoutError(endpoint_url=url, error=error) from error
-        if isinstance(error, (OSError, KeyError, ValueError)):
-            raise ConnectionClosedError(endpoint_url=url, error=error) from error
-        raise
-    if headers.get(b"connection", b"").lower() == b"close" or len(pool) >= POOL_CONNECTIONS:
-        connection.close()
-    else:
-        connection.idle_since = time.monotonic()
-        pool.append(connection)
-    return status, headers, content
+        return _Connection(secure, parts.hostname or "", parts.port or (443 if secure else 80), until)
+    except OSError as error:
+        raise EndpointConnectionError(endpoint_url=url, error=error) from error
 
 
-def _error(operation: str, status: int, answer: dict[str, Any]) -> ClientError:
+def _error(operation: str, status: int, content: bytes) -> ClientError:
+    """Return botocore's error. What is no JSON comes from something on the way: its status is all it says."""
+    try:
+        answer = _decode(content) if content else {}
+    except msgspec.DecodeError:
+        answer = {}
     code = str(answer.get("__type", status)).rsplit("#", 1)[-1]
     message = answer.get("message") or answer.get("Message") or ""
     response: Any = {

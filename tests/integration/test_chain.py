@@ -99,7 +99,8 @@ def test_what_fails_for_ever_lands_in_the_dead_letters_with_its_reason(hidden: d
 
     message = record(rung("a"), receives=consume.MAX_RECEIVES)
     undecodable = {**message, "body": '{"id": 3}'}
-    unknown = record(facts.seal(deadlines.Due(kind="x", record_id="x", parent_id="x", due_at_s=1)))
+    due = facts.seal(deadlines.Due(kind="x", record_id="x", parent_id="x", due_at_s=1))
+    unknown = record(due, receives=consume.MAX_RECEIVES)
     wrong_data = {**message, "body": message["body"].replace("bell_id", "horn_id")}
 
     assert consumer.handle({"Records": [message, undecodable, unknown, wrong_data]}) == {"batchItemFailures": []}

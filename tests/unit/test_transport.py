@@ -135,7 +135,7 @@ def test_what_is_not_a_whole_genuine_answer_is_a_closed_connection(at: Any) -> N
             at(url)
             if b"Content-Length: 10" in answer:
                 continue_reading_timeout = 0.2
-                before, transport.READ_TIMEOUT_S = transport.READ_TIMEOUT_S, continue_reading_timeout  # type: ignore[assignment]
+                before, transport.READ_TIMEOUT_S = transport.READ_TIMEOUT_S, continue_reading_timeout
                 try:
                     with pytest.raises((ConnectionClosedError, ReadTimeoutError)):
                         call()

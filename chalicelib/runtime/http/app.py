@@ -14,7 +14,7 @@ from chalice.app import Chalice, Response
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
-from chalicelib.runtime import log, metrics, patience, start
+from chalicelib.runtime import lifetime, log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import client_address, problems
@@ -29,6 +29,11 @@ U+FFFD before we see it: right for JSON and for what providers post, wrong for f
 
 ASKING_S = 13.0
 """The function ends after 20 s: so long may one request wait for others' answers, all together."""
+
+OWN_S = 5.0
+"""What our own work may need when others have answered."""
+ANSWER_S = 1.0
+"""What is kept for the answer: that we are busy is better said than nothing."""
 
 OVERSIGHT = "chalicelib.oversight.service:overseen"
 """What every operator's call goes through, unless an application says otherwise: none does so by leaving it out."""
@@ -116,7 +121,8 @@ class App(Chalice):
                 if caller is not None and route.access is Access.MERCHANT:
                     merchant_id = caller.owned_merchant()
                     self._check_standing(merchant_id, route.operation_id, reads=route.method == "GET")
-                with patience.within(ASKING_S), self._overseen(route, caller, request, path_parameters):
+                asking_s = min(ASKING_S, lifetime.left_s() - OWN_S)
+                with patience.within(asking_s), self._overseen(route, caller, request, path_parameters):
                     status, body, headers = route.serve(request, path_parameters, caller)
             except ShopError as error:
                 status, body, headers = problems.problem(error)
@@ -154,7 +160,7 @@ class App(Chalice):
             actor="anonymous",
             language=language_of(headers_of(event).get("accept-language")),
         )
-        with context.use(where):
+        with context.use(where), lifetime.of(lambda_context), lifetime.keeping(ANSWER_S):
             resource = gateway.get("resourcePath")
             refusal = _not_ready() or (NotFound(what="address") if resource not in self.routes else None)
             if refusal is not None:
