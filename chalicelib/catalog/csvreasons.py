@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.catalog.domain import MAX_PICTURES, MAX_SKUS, MAX_TAGS, TAG_CHARS
+from chalicelib.kernel.texts import Texts
 
-REASONS: Final[Mapping[str, tuple[str, str]]] = {
+REASONS: Final[Mapping[str, Texts]] = {
     "column_missing": ("The file has no column {value}.", "文件缺少 {value} 列。"),
     "column_repeated": ("The column {value} stands there twice.", "列 {value} 重复。"),
     "too_many_columns": ("The file has too many columns (at most {most}).", "列数过多（最多 {most} 列）。"),
@@ -98,7 +99,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Refusals: nothing of the product (or of the rest of the file) was taken."""
 
-NOTES: Final[Mapping[str, tuple[str, str]]] = {
+NOTES: Final[Mapping[str, Texts]] = {
     "column_ignored": ("What this column holds is not kept.", "该列内容未保存。"),
     "title_replaced": (
         "The product was renamed in one language only: its name in the other one was removed.",

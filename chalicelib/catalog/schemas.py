@@ -28,6 +28,7 @@ from chalicelib.catalog.domain import (
 )
 from chalicelib.catalog.jobs import FILE_CAP_BYTES, Job, JobStatus
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.texts import said
 from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, PictureAddress, Schema, Timestamp
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{1,31}$")]
@@ -522,7 +523,7 @@ class ImportView(Schema):
                     column=one.column,
                     line=one.line,
                     lines=one.lines,
-                    reason=NOTES[one.code][language == "zh"],
+                    reason=said(NOTES[one.code], language),
                 )
                 for one in progress.notes
             ],

@@ -11,6 +11,7 @@ from chalicelib.kernel import history
 from chalicelib.kernel.errors import Conflict, ShopError
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.texts import Texts, said
 
 REOPEN_WITHIN = timedelta(days=15)
 COMPLAIN_WITHIN = timedelta(days=30)
@@ -403,53 +404,49 @@ def reopen(complaint: Complaint, entry: Entry) -> Complaint:
     return replace(move(complaint, Cause.REOPEN, entry), reopened=True)
 
 
-_STATUS_TEXTS: Mapping[Status, tuple[str, str]] = {
-    Status.AWAITING_MERCHANT: ("等待商家回复", "Waiting for the merchant's answer"),
-    Status.REFUND_OFFERED: ("商家提出退款，等待买家确认", "The merchant offers a refund; waiting for the buyer"),
-    Status.REMEDY_OFFERED: ("商家提出解决方案，等待买家确认", "The merchant offers a remedy; waiting for the buyer"),
-    Status.REJECTED: ("商家拒绝，等待买家确认或申请平台介入", "Rejected by the merchant; the buyer may escalate"),
-    Status.ESCALATED: ("平台介入处理中", "With the platform for a decision"),
-    Status.OVERDUE: ("平台处理超时，已加急", "With the platform, overdue, urgent"),
-    Status.REFUNDING: ("退款处理中", "The refund is under way"),
-    Status.RESOLVED: ("已解决", "Resolved"),
-    Status.DISMISSED: ("已驳回", "Dismissed"),
-    Status.WITHDRAWN: ("买家已撤诉", "Withdrawn by the buyer"),
+_STATUS_TEXTS: Mapping[Status, Texts] = {
+    Status.AWAITING_MERCHANT: ("Waiting for the merchant's answer", "等待商家回复"),
+    Status.REFUND_OFFERED: ("The merchant offers a refund; waiting for the buyer", "商家提出退款，等待买家确认"),
+    Status.REMEDY_OFFERED: ("The merchant offers a remedy; waiting for the buyer", "商家提出解决方案，等待买家确认"),
+    Status.REJECTED: ("Rejected by the merchant; the buyer may escalate", "商家拒绝，等待买家确认或申请平台介入"),
+    Status.ESCALATED: ("With the platform for a decision", "平台介入处理中"),
+    Status.OVERDUE: ("With the platform, overdue, urgent", "平台处理超时，已加急"),
+    Status.REFUNDING: ("The refund is under way", "退款处理中"),
+    Status.RESOLVED: ("Resolved", "已解决"),
+    Status.DISMISSED: ("Dismissed", "已驳回"),
+    Status.WITHDRAWN: ("Withdrawn by the buyer", "买家已撤诉"),
 }
-_TURN_TEXTS: Mapping[Turn, tuple[str, str]] = {
-    Turn.MERCHANT: ("商家", "the merchant"),
-    Turn.BUYER: ("买家", "the buyer"),
-    Turn.OPERATOR: ("平台", "the platform"),
-    Turn.PLATFORM: ("系统", "the refund"),
-    Turn.NOBODY: ("无", "nobody"),
+_TURN_TEXTS: Mapping[Turn, Texts] = {
+    Turn.MERCHANT: ("the merchant", "商家"),
+    Turn.BUYER: ("the buyer", "买家"),
+    Turn.OPERATOR: ("the platform", "平台"),
+    Turn.PLATFORM: ("the refund", "系统"),
+    Turn.NOBODY: ("nobody", "无"),
 }
-_REASON_TEXTS: Mapping[Reason, tuple[str, str]] = {
-    Reason.NOT_RECEIVED: ("未收到货", "Not received"),
-    Reason.NOT_AS_DESCRIBED: ("与描述不符", "Not as described"),
-    Reason.DAMAGED: ("商品破损", "Damaged"),
-    Reason.WRONG_ITEM: ("发错商品", "Wrong item"),
-    Reason.MISSING_PARTS: ("少件漏发", "Parts missing"),
-    Reason.QUALITY: ("质量问题", "Poor quality"),
-    Reason.COUNTERFEIT: ("假冒商品", "Counterfeit"),
-    Reason.LATE: ("发货或送达太慢", "Late"),
-    Reason.SERVICE: ("服务态度", "Service"),
-    Reason.OTHER: ("其他", "Other"),
+_REASON_TEXTS: Mapping[Reason, Texts] = {
+    Reason.NOT_RECEIVED: ("Not received", "未收到货"),
+    Reason.NOT_AS_DESCRIBED: ("Not as described", "与描述不符"),
+    Reason.DAMAGED: ("Damaged", "商品破损"),
+    Reason.WRONG_ITEM: ("Wrong item", "发错商品"),
+    Reason.MISSING_PARTS: ("Parts missing", "少件漏发"),
+    Reason.QUALITY: ("Poor quality", "质量问题"),
+    Reason.COUNTERFEIT: ("Counterfeit", "假冒商品"),
+    Reason.LATE: ("Late", "发货或送达太慢"),
+    Reason.SERVICE: ("Service", "服务态度"),
+    Reason.OTHER: ("Other", "其他"),
 }
-
-
-def _said(pair: tuple[str, str], language: str) -> str:
-    return pair[0] if language == "zh" else pair[1]
 
 
 def status_text(status: Status, language: str) -> str:
     """Return the state for a person."""
-    return _said(_STATUS_TEXTS[status], language)
+    return said(_STATUS_TEXTS[status], language)
 
 
 def turn_text(turn: Turn, language: str) -> str:
     """Return whose turn it is, for a person."""
-    return _said(_TURN_TEXTS[turn], language)
+    return said(_TURN_TEXTS[turn], language)
 
 
 def reason_text(reason: Reason, language: str) -> str:
     """Return the reason for a person."""
-    return _said(_REASON_TEXTS[reason], language)
+    return said(_REASON_TEXTS[reason], language)

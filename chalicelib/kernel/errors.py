@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-Texts = tuple[str, str]
-"""One text for people, in English and in Chinese; always in this order."""
+from chalicelib.kernel.texts import Texts
 
 OTHERWISE: Final[Texts] = ("for another reason", "其他原因")
 """What a person reads for a word that no table knows: never the word itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from chalicelib.kernel.errors import Texts
+from chalicelib.kernel.texts import Texts
 
 REFUND_REASONS: Final[Mapping[str, Texts]] = {
     "booked": ("it is in the books already", "该笔退款已入账"),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.kernel.texts import Texts, said
 from chalicelib.payments.domain import Payment, PaymentStatus, Refund, RefundStatus
 from chalicelib.payments.stray_rules import Stray, StrayKind, StrayStatus
 
-Words = tuple[str, str]
-"""English, Chinese."""
-
-_PAYMENTS: Mapping[PaymentStatus, Words] = {
+_PAYMENTS: Mapping[PaymentStatus, Texts] = {
     PaymentStatus.STARTED: ("The payment is being prepared.", "正在创建支付。"),
     PaymentStatus.PENDING: ("Waiting for your payment.", "等待付款。"),
     PaymentStatus.CAPTURED: ("Paid.", "已支付。"),
@@ -27,7 +25,7 @@ _PAYMENTS: Mapping[PaymentStatus, Words] = {
     PaymentStatus.RETURNED: ("Your money was returned to where it came from.", "款项已原路退回。"),
 }
 
-_SURPLUS: Mapping[str, Words] = {
+_SURPLUS: Mapping[str, Texts] = {
     "purchase_paid": ("This purchase had been paid before.", "该订单此前已支付，此笔为重复付款。"),
     "purchase_expired": (
         "The time to pay was over, and not everything could be had again.",
@@ -42,7 +40,7 @@ _SURPLUS: Mapping[str, Words] = {
 }
 """Why money that came is not kept, by ``Payment.code``."""
 
-_REFUNDS: Mapping[RefundStatus, Words] = {
+_REFUNDS: Mapping[RefundStatus, Texts] = {
     RefundStatus.REQUESTED: ("The refund is being sent to the payment provider.", "退款申请已提交支付渠道。"),
     RefundStatus.PENDING: ("The provider is returning the money.", "支付渠道退款处理中。"),
     RefundStatus.SUCCEEDED: ("Refunded to where the money came from.", "已原路退款。"),
@@ -53,13 +51,13 @@ _REFUNDS: Mapping[RefundStatus, Words] = {
     RefundStatus.PAID_OFFLINE: ("Paid to you another way.", "已通过其他方式向您付款。"),
     RefundStatus.REPLACED: ("Another refund took its place.", "已由另一笔退款代替。"),
 }
-_LOOKED_AFTER: Words = (
+_LOOKED_AFTER: Texts = (
     "The refund did not go through yet; our staff are looking after it.",
     "退款暂未成功，工作人员正在处理。",
 )
 
 
-_STRAYS: Mapping[StrayKind, Words] = {
+_STRAYS: Mapping[StrayKind, Texts] = {
     StrayKind.MONEY: (
         "Money under a number that is none of ours is in suspense: say whose it is, or return it.",
         "收到无法对应订单的款项，已挂账，请确认归属或退回。",
@@ -70,7 +68,7 @@ _STRAYS: Mapping[StrayKind, Words] = {
     ),
     StrayKind.EVENT: ("An event of a kind that we do not act on.", "收到未识别类型的通知。"),
 }
-_STRAYS_ENDED: Mapping[StrayStatus, Words] = {
+_STRAYS_ENDED: Mapping[StrayStatus, Texts] = {
     StrayStatus.PLACED: ("It was a payment of ours; it is recorded.", "已对应到本店支付并入账。"),
     StrayStatus.RETURNED: ("The money is no longer here.", "款项已退回或转出。"),
     StrayStatus.CLOSED: ("Somebody has looked at it.", "已由工作人员查看。"),
@@ -79,22 +77,18 @@ _STRAYS_ENDED: Mapping[StrayStatus, Words] = {
 
 def of_stray(stray: Stray, language: str) -> str:
     """Return what a genuine word is that fits nothing of ours, and what to do or what became of it."""
-    return _said(_STRAYS_ENDED.get(stray.status, _STRAYS[stray.kind]), language)
+    return said(_STRAYS_ENDED.get(stray.status, _STRAYS[stray.kind]), language)
 
 
 def of_payment(payment: Payment, language: str) -> str:
     """Return where a buyer's money is, and why it goes back if it does."""
-    where = _said(_PAYMENTS[payment.status], language)
+    where = said(_PAYMENTS[payment.status], language)
     why = _SURPLUS.get(payment.code) if payment.status in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED) else None
     if why is None:
         return where
-    return _said(why, language) + ("" if language == "zh" else " ") + where
+    return said(why, language) + ("" if language == "zh" else " ") + where
 
 
 def of_refund(refund: Refund, language: str) -> str:
     """Return where a refund's money is."""
-    return _said(_REFUNDS.get(refund.status, _LOOKED_AFTER), language)
-
-
-def _said(words: Words, language: str) -> str:
-    return words[1] if language == "zh" else words[0]
+    return said(_REFUNDS.get(refund.status, _LOOKED_AFTER), language)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.kernel.texts import Texts
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
     """What it is, and what to do next: English first, then Chinese."""
 
-    what: tuple[str, str]
-    todo: tuple[str, str]
+    what: Texts
+    todo: Texts
 
 
 def of(kind: str, why: str = "", *, healed: bool = False) -> Advice:
@@ -19,11 +21,6 @@ def of(kind: str, why: str = "", *, healed: bool = False) -> Advice:
     if healed:
         return _HEALED
     return _WORDS.get(f"{kind}:{why}") or _WORDS.get(kind) or _OTHERWISE
-
-
-def said(pair: tuple[str, str], language: str) -> str:
-    """Return the words in a language."""
-    return pair[1] if language == "zh" else pair[0]
 
 
 _NOTHING = ("Nothing.", "无需处理。")

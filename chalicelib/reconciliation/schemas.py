@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.kernel import context
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.texts import said
 from chalicelib.reconciliation import advice
 from chalicelib.reconciliation.domain import Case, Finding, Judged, Line, Ours, Run, RunStatus
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
@@ -52,8 +53,8 @@ class ClassView(Schema):
         stakes = {name.partition(" ")[2]: minor for name, minor in run.stakes.items() if name.split(" ")[0] == finding}
         return cls(
             finding=finding,
-            what=advice.said(words.what, language),
-            next=advice.said(words.todo, language),
+            what=said(words.what, language),
+            next=said(words.todo, language),
             count=count,
             at_stake=[MoneyView.of(Money(minor, currency)) for currency, minor in sorted(stakes.items())],
         )
@@ -204,8 +205,8 @@ class JudgedView(Schema):
         return cls(
             finding=found.finding.value,
             why=found.why or None,
-            what=advice.said(words.what, language),
-            next=advice.said(words.todo, language),
+            what=said(words.what, language),
+            next=said(words.todo, language),
             difference=MoneyView.of(found.difference) if found.difference else None,
             healed=found.healed,
             case_id=found.case_id or None,
@@ -277,8 +278,8 @@ class CaseView(Schema):
             purchase_id=case.purchase_id or None,
             opened_at=case.opened_at,
             due_at=case.due_at,
-            what=advice.said(words.what, language),
-            next=advice.said(words.todo, language),
+            what=said(words.what, language),
+            next=said(words.todo, language),
             said=dict(case.said),
             history=[
                 TurnView(status=turn.status, at=turn.at, by=turn.by, how=turn.how or None, note=turn.note or None)

@@ -15,6 +15,7 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
+from chalicelib.kernel.texts import said
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Bill, BillKind, BillLine
@@ -380,7 +381,7 @@ def test_every_kind_of_trouble_says_what_to_do_in_both_languages() -> None:
         words = advice.of(kind)
         assert words is not advice._OTHERWISE, kind
         assert all(words.what + words.todo)
-        assert advice.said(words.what, "zh") != advice.said(words.what, "en")
+        assert said(words.what, "zh") != said(words.what, "en")
     assert advice.of("something new") is advice._OTHERWISE
 
 
