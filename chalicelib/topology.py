@@ -24,6 +24,7 @@ TABLES: dict[str, str] = {
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
     "audit": "chalicelib.oversight.store",
+    "publishing": "chalicelib.publishing.store",
 }
 """Table -> the module whose models describe it; only stores touch it."""
 
@@ -38,12 +39,14 @@ QUEUES: dict[str, str] = {
     "catalog-imports": "chalicelib.catalog.imports",
     "logistics": "chalicelib.logistics.consumers",
     "complaints": "chalicelib.complaints.consumers",
+    "publishing": "chalicelib.publishing.consumers",
 }
 """Queue -> the module whose function consumes it. Every queue has a dead-letter queue."""
 
 SCHEDULES: dict[str, str] = {
     "reconcile": "chalicelib.reconciliation.daily",
     "payment-keys": "chalicelib.payments.key_clock",
+    "published-check": "chalicelib.publishing.nightly",
 }
 """Function that runs by the clock -> the module that declares it; beside the deadline job, which is the runtime's."""
 
@@ -84,9 +87,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "case.closed": (),
     "stock.depleted": ("catalog",),
     "stock.replenished": ("catalog",),
-    "product.listed": ("catalog",),
-    "product.changed": ("catalog",),
-    "product.unlisted": ("catalog",),
+    "product.listed": ("catalog", "publishing"),
+    "product.changed": ("catalog", "publishing"),
+    "product.unlisted": ("catalog", "publishing"),
+    "product.stock_turned": ("publishing",),
+    "categories.changed": ("publishing",),
     "bulk.advanced": ("catalog-imports",),
     "shipment.created": ("logistics",),
     "shipment.progressed": (),
@@ -105,9 +110,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "account.role_granted": (),
     "account.role_revoked": (),
     "session.reused": (),
-    "merchant.created": (),
-    "merchant.suspended": (),
-    "merchant.reinstated": (),
+    "merchant.created": ("publishing",),
+    "merchant.changed": ("publishing",),
+    "merchant.suspended": ("publishing",),
+    "merchant.reinstated": ("publishing",),
+    "shard.marked": ("publishing",),
 }
 
 DERIVED: dict[str, str] = {
@@ -165,6 +172,7 @@ CAPABILITIES = (
     "logistics",
     "complaints",
     "oversight",
+    "publishing",
     "site",
 )
 """Every package of ``chalicelib`` that is a capability, in the order of their tags in the OpenAPI document."""

@@ -33,6 +33,8 @@ class Function:
     """Secrets it writes: what it fetched, never what was given to us."""
     puts: tuple[str, ...] = ()
     """Key prefixes of the bucket that it (or a URL it signs) writes and reads."""
+    publishes: bool = False
+    """Writes the files that everybody may read."""
     consumes: str | None = None
     reads_streams: bool = False
     reads_due: bool = False
@@ -53,6 +55,9 @@ PAYING = {"orders": "rw", "payments": "rw", "ledger": "ra", "holds": "w"}
 
 CAPTURING = {**PAYING, "stock": "rwd", "products": "r", "merchants": "r"}
 """A capture that comes when its purchase has expired takes the whole basket again, if it is still sold."""
+
+SHOWN = {"products": "r", "catalog": "r", "merchants": "r"}
+"""What buyers see follows from these."""
 
 FUNCTIONS: dict[str, Function] = {
     API: Function(
@@ -127,6 +132,15 @@ FUNCTIONS: dict[str, Function] = {
         tables={"shipments": "rw", "orders": "r"},
         secrets=("logistics-*",),
     ),
+    "publishing": Function(
+        # A pass reads up to a hundred products or a thousand cards, and waits for S3 most of its time.
+        memory_mb=512,
+        timeout_s=60,
+        consumes="publishing",
+        tables={"publishing": "rw", **SHOWN},
+        publishes=True,
+    ),
+    "published-check": Function(memory_mb=512, timeout_s=120, tables={"publishing": "rw", **SHOWN}, publishes=True),
     "complaints": Function(
         memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", "stock": "w", **PAYING}
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import topology
-from chalicelib.runtime import names
+from chalicelib.runtime import names, published
 from infra import functions
 from infra.functions import FUNCTIONS, Function
 from tools import resources
@@ -70,6 +70,8 @@ def policy(name: str) -> Json:
         statements.append(_kept_secrets(function))
     if function.puts:
         statements += _bucket(function)
+    if function.publishes:
+        statements += _published()
     return {"Version": "2012-10-17", "Statement": [part for part in statements if part["Resource"]]}
 
 
@@ -171,6 +173,17 @@ def _bucket(function: Function) -> list[Json]:
         ),
         # Without it S3 answers 403, not 404, for an object that was never uploaded.
         _statement("Missing", ["s3:ListBucket"], [att("UploadsBucket", "Arn")]),
+    ]
+
+
+def _published() -> list[Json]:
+    return [
+        _statement(
+            "Published",
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            [sub(f"${{PublishedBucket.Arn}}/{published.ROOT}/*")],
+        ),
+        _statement("PublishedKeys", ["s3:ListBucket"], [att("PublishedBucket", "Arn")]),
     ]
 
 

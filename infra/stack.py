@@ -17,7 +17,7 @@ from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.headers import NOSNIFF
-from infra import functions, limits, payment_alarms, policies, streams
+from infra import edge, functions, limits, payment_alarms, policies, streams
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
@@ -40,6 +40,7 @@ def template(stage: str) -> Json:
         _streams(),
         _queues(stage),
         _bucket(stage),
+        _edge(stage),
         _api(stage),
         _alarms(stage),
         _guards(stage),
@@ -60,6 +61,7 @@ def template(stage: str) -> Json:
                     "Variables": {
                         "BIANDAN_STAGE": {"Ref": "Stage"},
                         "BIANDAN_BUCKET": {"Ref": "UploadsBucket"},
+                        "BIANDAN_PUBLISHED_BUCKET": {"Ref": "PublishedBucket"},
                         "BIANDAN_PUBLIC_URL": {"Ref": "PublicUrl"},
                         "BIANDAN_CLIENT_ADDRESS": {"Ref": "ClientAddress"},
                     }
@@ -69,6 +71,7 @@ def template(stage: str) -> Json:
         "Resources": dict(sorted(found.items())),
         "Outputs": {
             "UploadsBucketName": {"Value": {"Ref": "UploadsBucket"}},
+            "PublishedBucketName": {"Value": {"Ref": "PublishedBucket"}},
             "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
             "RelayDeadQueueUrl": {"Value": {"Ref": dead_resource(RELAY)}},
         },
@@ -297,6 +300,10 @@ def _bucket(stage: str) -> Json:
             },
         },
     }
+
+
+def _edge(stage: str) -> Json:
+    return {"PublishedBucket": _kept(stage, edge.bucket()), "PublishedBucketPolicy": edge.bucket_policy()}
 
 
 # API Gateway's own refusals

@@ -88,6 +88,7 @@ def new_account() -> str:
     os.environ["AWS_ACCESS_KEY_ID"] = account
     aws.session().get_credentials().access_key = account  # Every client of the session signs with this object.
     os.environ["BIANDAN_BUCKET"] = f"biandan-{account}-uploads"  # Names of buckets are the world's, not an account's.
+    os.environ["BIANDAN_PUBLISHED_BUCKET"] = f"biandan-{account}-published"
     config.cache_clear()
     forget_caches()
     resources.create_all(collects=False)  # Tests stand still at moments that are long past by the machine's clock.

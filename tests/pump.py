@@ -59,6 +59,11 @@ class Pump:
                     return len(self.log) - before
         raise AssertionError(f"still moving after {MAX_ROUNDS} rounds: {self.log[-20:]}")
 
+    @property
+    def waits(self) -> bool:
+        """Say whether something is put off until the clock has moved."""
+        return bool(self._waiting or self._delayed)
+
     def due(self) -> int:
         """Run the deadline job, then drain."""
         with aws.hooked(self._hook):

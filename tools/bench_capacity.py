@@ -104,7 +104,7 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
     made = [lab.product(sellers[at % merchant_count][0], stock=1000) for at in range(lines)]
     _remember_terms([merchant_id for merchant_id, _ in sellers])
     shopper = lab.shopper()
-    lab.drain()
+    lab.rest()
     found = Life(lines, merchant_count)
     steps = found.steps
     with _step(lab, steps, "list page"):
@@ -166,10 +166,10 @@ def use_cases(lab: Lab) -> list[Step]:
     made = [lab.product(merchant_id, stock=1000) for _ in range(3)]
     _remember_terms([merchant_id])
     shopper = lab.shopper()
-    lab.drain()
+    lab.rest()
     _accounts(lab, steps)
     _catalog(lab, steps, staff, made[0].product_id)
-    lab.drain()
+    lab.rest()
     with _step(lab, steps, "search one word"):
         shopper.client.get("/v1/search?q=product")
     with _step(lab, steps, "list a category"):

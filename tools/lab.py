@@ -78,6 +78,13 @@ class Lab:
             if not self.pump.drain() and not posted:
                 return
 
+    def rest(self) -> None:
+        """Drain, and wait out the pauses that publishing makes: nothing goes on afterwards."""
+        self.drain()
+        while self.pump.waits:
+            self.time.advance(timedelta(seconds=3))
+            self.drain()
+
     def post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """Deliver a provider's notice to the real route; return the answer's status."""
         return self.deliver(url, headers, body)[0]

@@ -87,7 +87,8 @@ def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None, *, collec
     """
     create_tables(collects=collects)
     create_queues()
-    _tolerate("BucketAlreadyOwnedByYou", "s3", "CreateBucket", {"Bucket": config().bucket})
+    for bucket in (config().bucket, config().published_bucket):
+        _tolerate("BucketAlreadyOwnedByYou", "s3", "CreateBucket", {"Bucket": bucket})
     for name, value in {**local_secrets(), **(extra_secrets or {})}.items():
         _tolerate(
             "ResourceExistsException",

@@ -23,6 +23,7 @@ from chalicelib.catalog.domain import (
     Status,
     Tree,
 )
+from chalicelib.catalog.shown import Shown, list_now, listed_page, product_now, tree_now
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
@@ -41,12 +42,17 @@ __all__ = [
     "Labels",
     "Product",
     "ProductNotFound",
+    "Shown",
     "Sku",
     "SkuDraft",
     "Status",
     "Tree",
+    "list_now",
+    "listed_page",
+    "product_now",
     "product_of",
     "products",
+    "tree_now",
 ]
 
 TREE_KEPT: Final = timedelta(seconds=5)

@@ -27,7 +27,13 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.catalog import domain
 from chalicelib.catalog.domain import Card, Category, Kind, Labels, Product, Sku, Status, Tree
-from chalicelib.catalog.events import ProductChanged, ProductListed, ProductUnlisted
+from chalicelib.catalog.events import (
+    CategoriesChanged,
+    ProductChanged,
+    ProductListed,
+    ProductStockTurned,
+    ProductUnlisted,
+)
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms
 from chalicelib.kernel.errors import AlreadyExists
@@ -379,7 +385,10 @@ def add(work: UnitOfWork, product: Product, tree: Tree, before: Product | None) 
         work.delete(apart, label="body")
 
 
-def _facts(product: Product, before: Product | None) -> list[ProductListed | ProductChanged | ProductUnlisted]:
+_Fact = ProductListed | ProductChanged | ProductUnlisted | ProductStockTurned
+
+
+def _facts(product: Product, before: Product | None) -> list[_Fact]:
     was = before is not None and before.status is Status.LISTED
     now = product.status is Status.LISTED
     about = {"product_id": product.product_id, "merchant_id": product.merchant_id, "revision": product.revision}
@@ -389,6 +398,8 @@ def _facts(product: Product, before: Product | None) -> list[ProductListed | Pro
         return [ProductUnlisted(**about)]  # type: ignore[arg-type]
     if now and before is not None and product.revision != before.revision:
         return [ProductChanged(**about)]  # type: ignore[arg-type]
+    if now and before is not None and [sku.sold_out for sku in product.skus] != [sku.sold_out for sku in before.skus]:
+        return [ProductStockTurned(product.product_id, product.merchant_id, change=product.version + 1)]
     return []
 
 
@@ -452,7 +463,7 @@ def save_tree(tree: Tree) -> Tree:
     """
     row = TreeRow(owner="categories", id="tree", tree=tree.categories, version=tree.version)
     with UnitOfWork() as work:
-        work.save(row, refuse=races.lost)
+        work.save(row, events=[CategoriesChanged(tree.version + 1)], refuse=races.lost)
     return Tree(tree.categories, int(row.version))
 
 

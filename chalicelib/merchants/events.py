@@ -16,6 +16,19 @@ class MerchantCreated(Event, tag="merchant.created", frozen=True):
         return self.merchant_id
 
 
+class MerchantChanged(Event, tag="merchant.changed", frozen=True):
+    """The merchant says something else of itself, or sells on other terms."""
+
+    merchant_id: str
+    change: int
+    """Version of the merchant's row."""
+
+    @property
+    def subject(self) -> str:
+        """Return merchant and version."""
+        return f"{self.merchant_id}#{self.change}"
+
+
 class _StatusChanged(Event, frozen=True):
     merchant_id: str
     change: int

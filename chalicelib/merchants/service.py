@@ -111,8 +111,10 @@ def _change(merchant_id: str, apply: Callable[[Merchant], Merchant]) -> Merchant
     changed = apply(merchant)
     if changed == merchant:
         return merchant
-    told: list[events.MerchantSuspended | events.MerchantReinstated] = []
-    if changed.status is not merchant.status:
+    told: list[events.MerchantChanged | events.MerchantSuspended | events.MerchantReinstated] = []
+    if changed.status is merchant.status:
+        told.append(events.MerchantChanged(merchant_id=merchant_id, change=merchant.version + 1))
+    else:
         kind = events.MerchantSuspended if changed.status is Status.SUSPENDED else events.MerchantReinstated
         told.append(kind(merchant_id=merchant_id, change=changed.status_changes))
     with UnitOfWork() as work:
@@ -154,6 +156,17 @@ def suspended(merchant_ids: Iterable[str]) -> set[str]:
     """Return which of the merchants are suspended: their goods are shown to nobody. Remembered for seconds."""
     found = _terms_of(merchant_ids, keep_s=STANDING_KEEP_S)
     return {merchant_id for merchant_id, terms_ in found.items() if terms_.status == Status.SUSPENDED}
+
+
+def suspended_now(merchant_ids: Iterable[str]) -> set[str]:
+    """Return which of the merchants are suspended, read anew: what is published stays so for long."""
+    found = store.load_many(merchant_ids, consistent=True)
+    return {merchant.merchant_id for merchant in found if merchant.status is Status.SUSPENDED}
+
+
+def load_now(merchant_id: str) -> Merchant | None:
+    """Return a merchant as it is at this moment."""
+    return store.load(merchant_id, consistent=True)
 
 
 def changes() -> int:

@@ -90,9 +90,9 @@ def load(merchant_id: str, *, consistent: bool = False) -> Merchant | None:
     return _merchant(found) if found is not None else None
 
 
-def load_many(merchant_ids: Iterable[str]) -> list[Merchant]:
+def load_many(merchant_ids: Iterable[str], *, consistent: bool = False) -> list[Merchant]:
     """Read those that exist, in one call."""
-    found = reads.get_many([(MerchantRow, merchant_id, None) for merchant_id in merchant_ids])
+    found = reads.get_many([(MerchantRow, merchant_id, None) for merchant_id in merchant_ids], consistent=consistent)
     return [_merchant(cast("MerchantRow", one)) for one in found.values()]
 
 

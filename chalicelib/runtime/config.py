@@ -19,6 +19,8 @@ class Config:
     """Base URL under which providers and hubs reach us, no trailing slash."""
     bucket: str
     """S3 bucket of evidence and other uploads."""
+    published_bucket: str
+    """S3 bucket of what everybody may read, behind the CDN."""
     outbound_timeout_s: float
 
     @property
@@ -39,6 +41,7 @@ def config() -> Config:
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         public_url=os.environ.get("BIANDAN_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         bucket=os.environ.get("BIANDAN_BUCKET", f"biandan-{stage}-uploads"),
+        published_bucket=os.environ.get("BIANDAN_PUBLISHED_BUCKET", f"biandan-{stage}-published"),
         outbound_timeout_s=float(os.environ.get("BIANDAN_OUTBOUND_TIMEOUT_S", "4")),
     )
 

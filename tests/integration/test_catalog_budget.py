@@ -7,6 +7,9 @@ from chalicelib.catalog.domain import Cause, Draft, SkuDraft
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import service as merchants
+from chalicelib.publishing import domain as published_domain
+from chalicelib.publishing import service as publishing
+from chalicelib.publishing import store as publishing_store
 from chalicelib.runtime import caches
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
@@ -97,3 +100,31 @@ def test_what_buyers_read(cloud: str) -> None:
     with measured() as quote:
         service.products([one.product_id for one in made[:10]])
     assert quote.figures == (1, 0, 5)
+
+
+def test_what_publishing_a_changed_price_costs(cloud: str) -> None:
+    """The shard's row: marked, taken, ended; the product and its merchant read anew; and the same for four lists."""
+    mer = people.merchant().merchant_id
+    one = goods.product(mer)
+    shard = published_domain.product_shard(one.product_id)
+    lists = ("all", "category-dresses", "category-clothing", published_domain.merchant_shard(mer))
+    for name in (shard, *lists):
+        publishing_store.mark(name, [one.product_id if name == shard else "*"])
+        while publishing.advance(name, rest_s=0):
+            pass
+    service.change(mer, one.product_id, Draft(skus=(SkuDraft((), Money(1790)),)), revision=2)
+    with measured() as marking:
+        publishing.product_changed(one.product_id)
+    assert marking.figures == (2, 1, 1)
+    with measured() as product:  # Marks four lists before its manifest is swapped.
+        publishing.advance(shard, rest_s=0)
+    assert product.figures == (2 + 2 + 2 + 1 + 4 * 2, 2 + 4, 2 + 2 + 1 + 4)
+    with measured() as again:  # Is marked already: a burst of changes to one product.
+        publishing_store.mark("all", ["*"])
+    assert again.figures == (1, 0, 1)
+    with measured() as first:
+        publishing.advance("all", rest_s=0)
+    assert first.figures == (2 + 2 + 2 + 2, 2, 2 + 2 * 0.5 + 2)
+    with measured() as second:  # Once more, since an index may have been behind its table.
+        publishing.advance("all", rest_s=0)
+    assert second.figures == first.figures

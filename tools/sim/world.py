@@ -7,7 +7,6 @@ are switched, faults injected and the oracle asked. Nothing else can be reached:
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import random
@@ -40,6 +39,7 @@ from tools.sim import http
 from tools.sim.bank import SETTINGS, Bank
 from tools.sim.faults import Crash, Faults
 from tools.sim.http import Answer
+from tools.sim.objects import Objects
 from tools.sim.oracle import Oracle, riders
 from tools.sim.queues import Message, Queues, Secrets
 from tools.sim.stopwatch import Stopwatches
@@ -183,8 +183,8 @@ class World:
         """What verified notices were about that the queue has accepted."""
         self.answers: dict[tuple[str, str], str] = {}
         """(Account, key) -> the id of what a POST with it made."""
-        self.objects: dict[str, bytes] = {}
-        """The bucket."""
+        self.objects = Objects()
+        """Both buckets."""
         self.findings: dict[str, int] = {}
         """What reconciliation found at the end, by class."""
         self.excused: dict[str, str] = {}
@@ -251,14 +251,11 @@ class World:
         return answer
 
     def _bucket(self, operation: str, params: Params) -> Params:
-        """Keep the bucket's objects: all that reconciliation asks of S3."""
-        if operation == "PutObject":
-            body = params["Body"]
-            self.objects[params["Key"]] = body if isinstance(body, bytes) else body.read()
-            return {}
-        if operation == "GetObject" and params["Key"] in self.objects:
-            return {"Body": io.BytesIO(self.objects[params["Key"]])}
-        raise NetworkUsed(f"s3 {operation} {params['Key']}")
+        """Keep the buckets' objects."""
+        try:
+            return self.objects.call(operation, params)
+        except NotImplementedError as error:
+            raise NetworkUsed(str(error)) from error
 
     def _outside(self, request: outbound.Request) -> outbound.Response:
         """Stand in for providers and hubs."""

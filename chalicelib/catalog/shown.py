@@ -1,0 +1,63 @@
+"""What buyers may see at this moment, for whoever publishes it: nothing here is remembered.
+
+Products and merchants are read consistently. Lists come from indexes, which follow their table within moments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chalicelib.catalog import store
+from chalicelib.catalog.domain import Card, Product, Status, Tree
+from chalicelib.merchants import service as merchants
+
+_PAGE: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A list as buyers see it, to the cap. ``partial`` says that it goes on."""
+
+    cards: list[tuple[str, Card]]
+    partial: bool
+
+
+def product_now(product_id: str) -> Product | None:
+    """Return a product that buyers may see, whole; None if they may not."""
+    found = store.page(product_id, consistent=True)
+    if found is None or found.status is not Status.LISTED:
+        return None
+    return None if merchants.suspended_now([found.merchant_id]) else found
+
+
+def tree_now() -> Tree:
+    """Return the tree of categories."""
+    return store.tree(consistent=True)
+
+
+def list_now(of: str, key: str, order: str, *, cap: int, descending: bool) -> Shown:
+    """Return a list: ``of`` and ``order`` name an index (``store.INDEXES``), ``key`` what it is a list of."""
+    cards: list[tuple[str, Card]] = []
+    standing: dict[str, bool] = {}
+    after: dict[str, Any] | None = None
+    while True:
+        page, more = store.entries(store.INDEXES[of, order], key, limit=_PAGE, after=after, descending=descending)
+        strangers = {entry.card.merchant for entry in page} - standing.keys()
+        hidden = merchants.suspended_now(strangers)
+        standing |= {merchant_id: merchant_id in hidden for merchant_id in strangers}
+        for entry in page:
+            if standing[entry.card.merchant]:
+                continue
+            if len(cards) == cap:
+                return Shown(cards, partial=True)
+            cards.append((entry.product_id, entry.card))
+        if not more or not page:
+            return Shown(cards, partial=False)
+        after = page[-1].after
+
+
+def listed_page(after: dict[str, Any] | None, *, limit: int) -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
+    """Return (product, merchant) ids of one page of everything listed, and the key to go on from."""
+    page, more = store.entries(store.INDEXES["all", "new"], "all", limit=limit, after=after, descending=True)
+    return [(one.product_id, one.card.merchant) for one in page], page[-1].after if more and page else None
