@@ -42,6 +42,14 @@ def world(shared_cloud: str) -> World:
     return World.build()
 
 
+OPEN = {"ship_order", "correct_number", "cancel_merchant_order", "reply_to_complaint", "begin_export"}
+"""Written out once more: whoever closes one of these leaves a buyer without his goods, his money or an answer."""
+
+
+def test_what_buyers_wait_for_is_open_by_name() -> None:
+    assert WHILE_SUSPENDED == OPEN
+
+
 def test_the_table_names_routes_that_there_are() -> None:
     assert set(STAFF) >= WHILE_SUSPENDED
     assert {STAFF[name].method for name in WHILE_SUSPENDED} == {"POST"}
