@@ -55,6 +55,8 @@ class Ask:
     raw: bytes | None = None
     body_ids: tuple[str, ...] = ()
     """Fields of the body that name a record of the caller's."""
+    twice: tuple[tuple[str, str], ...] = ()
+    """Parameters that are sent once more."""
 
     def send(self, route: Route, token: str | None, *, key: str | None = None) -> Answer:
         """Make the call."""
@@ -62,7 +64,7 @@ class Ask:
         path = route.path
         for name, value in self.ids.items():
             path = path.replace("{" + name + "}", quote(value, safe=""))
-        query = f"?{urlencode(self.query)}" if self.query else ""
+        query = f"?{urlencode([*self.query.items(), *self.twice])}" if self.query else ""
         headers = {"content-type": route.content_types[0], **self.headers}
         return call(route.method, path + query, self.body, token=token, headers=headers, raw=self.raw, key=key)
 

@@ -47,10 +47,7 @@ def event(
         "headers": headers or {},
         "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
         "queryStringParameters": dict(parse_qsl(parts.query, keep_blank_values=True)) or None,
-        "multiValueQueryStringParameters": {
-            name: [value] for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        }
-        or None,
+        "multiValueQueryStringParameters": _many(parse_qsl(parts.query, keep_blank_values=True)) or None,
         "pathParameters": parameters,
         "stageVariables": None,
         "requestContext": {
@@ -62,6 +59,13 @@ def event(
         "body": base64.b64encode(body).decode() if body else None,
         "isBase64Encoded": bool(body),
     }
+
+
+def _many(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _match(app: App, path: str) -> tuple[str, dict[str, str]]:

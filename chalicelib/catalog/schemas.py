@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chalicelib.catalog.csvreasons import NOTES
 from chalicelib.catalog.domain import (
@@ -31,12 +31,24 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
 from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, PictureAddress, Schema, Timestamp
 
+
+def _legible(text: str) -> str:
+    if "\ufffd" in text:
+        from pydantic_core import PydanticCustomError
+
+        raise PydanticCustomError("bad_encoding", "holds characters that were lost to a wrong encoding")
+    return text
+
+
+_Legible = AfterValidator(_legible)
+"""What is not UTF-8 becomes U+FFFD on its way here: goods are not sold by names that nobody can read."""
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{1,31}$")]
 """A category's id."""
-Short = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-Title = Annotated[str, StringConstraints(max_length=TITLE_CHARS)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=TAG_CHARS)]
-Html = Annotated[str, StringConstraints(max_length=50_000)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=60), _Legible]
+Title = Annotated[str, StringConstraints(max_length=TITLE_CHARS), _Legible]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=TAG_CHARS), _Legible]
+Html = Annotated[str, StringConstraints(max_length=50_000), _Legible]
+Label = Annotated[str, StringConstraints(max_length=LABEL_CHARS), _Legible]
 Handle = Annotated[str, StringConstraints(pattern=r"^[a-z0-9\u0080-\uffff][a-z0-9_\-\u0080-\uffff]{0,199}$")]
 Encoding = Literal[
     "utf-8",
@@ -84,7 +96,7 @@ class Specification(Schema):
     """One line of the table of facts."""
 
     name: Short
-    value: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=500), _Legible]
 
 
 class SkuIn(Schema):
@@ -96,7 +108,7 @@ class SkuIn(Schema):
     compare_at: MoneyView | None = None
     weight_g: Annotated[int, Field(strict=True, ge=0, le=10_000_000)] = 0
     picture: PictureAddress | None = None
-    code: Annotated[str, StringConstraints(max_length=LABEL_CHARS)] = ""
+    code: Label = ""
 
     def draft(self) -> SkuDraft:
         """Return the domain's form."""
@@ -122,7 +134,7 @@ class ChangeProduct(Schema):
     description: Description | None = None
     specifications: Annotated[list[Specification], Field(max_length=60)] | None = None
     pictures: Annotated[list[PictureAddress], Field(max_length=MAX_PICTURES)] | None = None
-    vendor: Annotated[str, StringConstraints(max_length=LABEL_CHARS)] | None = None
+    vendor: Label | None = None
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
 
     def draft(self) -> Draft:

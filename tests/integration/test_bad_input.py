@@ -268,6 +268,9 @@ def _queries(route: Route, ask: Ask) -> Iterator[Case]:
     yield Case("unknown parameter", replace(ask, query={**ask.query, "unknown": MARK}))
     if route.query is None:
         return
+    first = next(iter(route.query.model_json_schema()["properties"]))
+    good = ask.query.get(first, "1")
+    yield Case("a parameter twice", replace(ask, query={**ask.query, first: good}, twice=((first, good),)), (422,))
     for name in route.query.model_json_schema()["properties"]:
         for value in JUNK_QUERY.get(name, ("", "x" * 10_000, "\x00", "中文", MARK)):
             yield Case(f"?{name}={value[:20]!r}", replace(ask, query={**ask.query, name: value}))

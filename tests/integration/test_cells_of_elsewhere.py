@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.catalog.domain import Status
 from chalicelib.inventory import service as inventory
 from tests import goods, people
 from tests.files import MER, imported, notes, product, refusals, text
+from tests.http import call
 
 HEADER = "Handle,Title,Variant Price"
 
@@ -89,6 +92,24 @@ def test_no_in_the_words_of_other_spreadsheets(token: str, word: str) -> None:
 def test_text_that_went_through_a_wrong_encoding_is_not_put_on_sale(token: str, lost: str) -> None:
     job = imported(token, text(f"{HEADER},Vendor", "good,Good,9,", f"bad,{lost},9,", f"worse,Cap,9,{lost}"))
     assert refusals(token, job) == [(3, "", "bad_encoding"), (4, "", "bad_encoding")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"titles": {"en": "Caf\ufffd"}},
+        {"description": {"zh": "\ufffd\ufffd"}},
+        {"tags": ["\ufffd"]},
+        {"vendor": "\ufffd"},
+        {"specifications": [{"name": "a", "value": "\ufffd"}]},
+        {"skus": [{"price": {"minor": 1}, "code": "\ufffd"}]},
+    ],
+)
+def test_no_product_of_the_api_is_lost_text_either(token: str, changes: dict[str, Any]) -> None:
+    """The gateway makes U+FFFD of a body in another encoding; a file could not bring such a product back."""
+    body = {"titles": {"en": "Cap"}, "category_id": "tea", "skus": [{"price": {"minor": 1}}], **changes}
+    answer = call("POST", "/v1/merchant/products", body, token=token)
+    assert (answer.status, {one["code"] for one in answer.json["errors"]}) == (422, {"bad_encoding"})
 
 
 @pytest.mark.parametrize(

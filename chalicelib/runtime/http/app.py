@@ -227,5 +227,8 @@ def _request(event: dict[str, Any], headers: Headers, source_ip: str) -> Request
         headers=headers,
         query=event.get("queryStringParameters") or {},
         body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        repeated=frozenset(
+            name for name, found in (event.get("multiValueQueryStringParameters") or {}).items() if len(found) > 1
+        ),
         source_ip=source_ip,
     )

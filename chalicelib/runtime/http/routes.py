@@ -51,6 +51,8 @@ class Request:
     query: Mapping[str, str]
     body: bytes
     source_ip: str = ""
+    repeated: frozenset[str] = frozenset()
+    """Parameters of the query that came more than once: ``query`` has one of their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Route:
             raise TooLarge(cap_bytes=self.cap_bytes)
         if self.body is not None:
             arguments["body"] = _parse_body(self.body, request.body)
+        if self.access is not Access.PROVIDER:
+            _check_repeats(request.repeated)
         if self.query is not None:
             arguments["query"] = _parse_query(self.query, request.query)
         elif request.query and self.access is not Access.PROVIDER:
@@ -196,6 +200,17 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise Malformed(why="repeated_key")
     return found
+
+
+def _check_repeats(names: frozenset[str]) -> None:
+    """Refuse parameters that came twice: each reader on the way may take another one of them."""
+    if names:
+        raise Invalid(
+            errors=[
+                {"pointer": f"/{name}", "code": "repeated_parameter", "detail": "was sent more than once"}
+                for name in sorted(names)[:20]
+            ]
+        )
 
 
 def _asked(query: Mapping[str, str]) -> str:
