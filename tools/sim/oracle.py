@@ -551,8 +551,6 @@ class Oracle:
     def _check_parcels(self) -> None:
         for problem, shipment_id in self.parcels.check(self._buyer_of, self._paid_s):
             self.broken("tracking numbers", problem, shipment_id)
-        for problem, record_id in self.parked.impatient():
-            self.broken("parked deadlines", problem, record_id)
 
     def _buyer_of(self, order_id: str) -> str:
         return self.sales["pur_" + order_id[4:28]].buyer_id

@@ -26,8 +26,8 @@ KINDS = ("pur", "ord", "pay", "ref", "shp", "cmp")
 """Of which records the simulator refuses deadlines."""
 NEVER_ENDED = "never_ended"
 """The reason where a process died at each try: that needs no refusal."""
-PATIENCE = 80
-"""Refusals of one deadline, at most: eight of a message, and a message a minute until the first of them is parked."""
+PATIENCE_S = 420
+"""Of service: the job's next minute, and eight tries of a message with their back-off, which take 254 s."""
 OPEN = ("open", "escalated")
 
 
@@ -44,7 +44,6 @@ class Parked:
         """Record -> the case about it, and its state."""
         self._was_refused: set[str] = set()
         self._was_parked: set[str] = set()
-        self._refusals: dict[tuple[str, int], int] = {}
 
     def refuse(self, record_id: str) -> None:
         """Have a record's deadlines refused from now on."""
@@ -53,11 +52,7 @@ class Parked:
 
     def refuses(self, due: Due) -> bool:
         """Say whether this deadline is refused now; one that is not the record's (any more) is its function's."""
-        if due.record_id not in self.refused or self.due_at_s.get(due.record_id) != due.due_at_s:
-            return False
-        key = due.record_id, due.due_at_s
-        self._refusals[key] = self._refusals.get(key, 0) + 1
-        return True
+        return due.record_id in self.refused and self.due_at_s.get(due.record_id) == due.due_at_s
 
     def holds_up(self, body: str) -> bool:
         """Say whether something about a purchase waits for a person."""
@@ -88,13 +83,6 @@ class Parked:
         self.parked[record_id] = why
         self._was_parked.add(record_id)
 
-    def impatient(self) -> Iterator[tuple[str, str]]:
-        """Yield deadlines that are told for ever."""
-        for (record_id, _), times in self._refusals.items():
-            if times > PATIENCE:
-                yield f"was refused {times} times and is not parked", record_id
-        self._refusals = {key: times for key, times in self._refusals.items() if times <= PATIENCE}
-
     def unfinished(self) -> Iterator[tuple[str, str]]:
         """Yield what is parked in the end, or was and nobody was told."""
         for record_id, why in self.parked.items():
@@ -111,7 +99,6 @@ class Parked:
         """Go back to a saved state."""
         self.refused, self._was_refused, self._was_parked = (set(each) for each in saved[0])
         self.due_at_s, self.parked, self.cases = dict(saved[1]), dict(saved[2]), dict(saved[3])
-        self._refusals = {}
 
 
 def refusals(world: Any) -> AbstractContextManager[Any]:
@@ -156,10 +143,13 @@ class Refusing:
         self.world.faults.count("deadline_refused")
         self.world.say(f"the deadline of {record_id} is refused from now on", about=record_id)
         self.seen.refuse(record_id)
-        wait_s = self.seen.due_at_s[record_id] - now_s
-        if wait_s > 0:
-            self.world.advance(timedelta(seconds=wait_s))
-        self.world.serve(330)
+        due_at_s = self.seen.due_at_s[record_id]
+        if due_at_s > now_s:
+            self.world.advance(timedelta(seconds=due_at_s - now_s))
+        self.world.serve(PATIENCE_S)
+        if self.seen.due_at_s.get(record_id) == due_at_s:
+            told = f"is refused and told again after {PATIENCE_S} s of service"
+            self.world.oracle.broken("parked deadlines", told, record_id)
         if self.rng.random() < 0.3:
             self.mend(record_id)
 
