@@ -169,7 +169,7 @@ def budget(name: str) -> Json:
             "DependsOn": "AlarmTopicPolicy",
             "Properties": {
                 "Budget": {
-                    "BudgetName": name,
+                    "BudgetName": sub(name),
                     "BudgetType": "COST",
                     "TimeUnit": "MONTHLY",
                     "BudgetLimit": {"Amount": {"Ref": "MonthlyBudgetUsd"}, "Unit": "USD"},

@@ -11,19 +11,26 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from infra import names as installations
+from infra import stack
 from infra.functions import API, FUNCTIONS, Function
 
 FOLDER = Path(__file__).with_name("settings")
-GIVEN = frozenset(
-    {"BIANDAN_STAGE", "BIANDAN_BUCKET", "BIANDAN_PUBLIC_URL", "BIANDAN_SECRETS", "BIANDAN_CLIENT_ADDRESS"}
-)
-"""What the template says itself."""
 LAPTOP_ONLY = frozenset({"BIANDAN_THROTTLE_FACTOR"})
 """What no stage on AWS may have."""
+
+
+@cache
+def given() -> frozenset[str]:
+    """Return the variables that the template says itself."""
+    told = stack.template("dev")["Globals"]["Function"]["Environment"]["Variables"]
+    return frozenset({*told, installations.VARIABLE, "BIANDAN_SECRETS"})
+
 
 Check = Callable[[str, str], str]
 """Stage and value -> what is wrong, or nothing."""
@@ -155,7 +162,7 @@ def checked(stage: str, found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _wrong(stage: str, name: str, value: Any) -> str:
-    if name in GIVEN:
+    if name in given():
         return "is said by the stack itself"
     if name in LAPTOP_ONLY:
         return "is for laptops only"

@@ -17,7 +17,7 @@ from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.headers import NOSNIFF
-from infra import edge, functions, limits, payment_alarms, policies, streams
+from infra import edge, functions, limits, payment_alarms, policies, protection, streams
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
@@ -52,6 +52,7 @@ def template(stage: str) -> Json:
         "Conditions": {
             "HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]},
             **limits.CONDITIONS,
+            **protection.CONDITIONS,
         },
         "Globals": {
             # Without it SAM adds a second API stage called "Stage".
@@ -105,6 +106,7 @@ def _parameters(stage: str) -> Json:
         },
         "AlarmEmail": {"Type": "String", "Default": "", "Description": "Who is told of an alarm; empty for nobody."},
         **limits.parameters(stage),
+        **protection.parameters(stage),
     }
 
 
@@ -123,7 +125,7 @@ def _table(stage: str, table: str, spec: Json) -> Json:
         "AttributeDefinitions": sorted(spec["AttributeDefinitions"], key=lambda a: str(a["AttributeName"])),
         "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-        "DeletionProtectionEnabled": stage == "prod",
+        "DeletionProtectionEnabled": protection.TABLES,
     }
     if spec["GlobalSecondaryIndexes"]:
         properties["GlobalSecondaryIndexes"] = spec["GlobalSecondaryIndexes"]
@@ -134,8 +136,10 @@ def _table(stage: str, table: str, spec: Json) -> Json:
 
 def _kept(stage: str, resource: Json) -> Json:
     """Let what holds data outlive its stack in prod; say in dev, too, that deleting it is meant."""
-    policy = "Retain" if stage == "prod" else "Delete"
-    return {**resource, "DeletionPolicy": policy, "UpdateReplacePolicy": policy}
+    if stage != "prod":
+        return {**resource, "DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}
+    # A creation that fails takes away again what it made, empty as it is: else its fixed names stop every retry.
+    return {**resource, "DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
 def _name(stage: str, thing: str) -> str:
@@ -216,8 +220,8 @@ def _bucket(stage: str) -> Json:
         {
             "Type": "AWS::S3::Bucket",
             "Properties": {
-                # Bucket names are the world's: the account makes ours unique. Functions learn it as BIANDAN_BUCKET.
-                "BucketName": sub(f"{names.PROJECT}-{stage}-uploads-${{AWS::AccountId}}"),
+                # Bucket names are the world's: account and region make ours unique. Functions are told it.
+                "BucketName": sub(f"{names.PROJECT}-{stage}-uploads-${{AWS::AccountId}}-${{AWS::Region}}"),
                 "BucketEncryption": {
                     "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
                 },
@@ -370,7 +374,8 @@ def _gateway_response(kind: str) -> Json:
 
 
 def _guards(stage: str) -> Json:
-    return {**limits.budget(_name(stage, "month")), **limits.firewall(stage, _name(stage, "firewall"))}
+    month = f"{_name(stage, 'month')}-${{AWS::Region}}"  # Budgets are the account's, in no region.
+    return {**limits.budget(month), **limits.firewall(stage, _name(stage, "firewall"))}
 
 
 # Alarms

@@ -13,29 +13,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from chalicelib.runtime import names
-from infra import limits, policies, settings_of
-from tools import keys, package, place
+from infra import limits, policies, protection, settings_of
+from infra.names import BadLabel, installation, stack_name
+from tools import keys, package, place, release, smoke
+from tools.release_errors import DeployError
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
 
 POLL_S = 3.0
-TIMEOUT_S = 1800.0
-DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
-
-
-class DeployError(Exception):
-    """The stack could not be brought up; the message holds CloudFormation's reasons."""
-
-
-def stack_name(stage: str) -> str:
-    """Return the stack's name."""
-    return f"{names.PROJECT}-{stage}"
 
 
 def code_bucket(session: Any) -> str:
@@ -82,10 +75,18 @@ def upload(session: Any, built: package.Package, say: Say) -> tuple[str, str]:
     s3 = session.client("s3")
     say(f"uploading {built.zip_bytes / 1e6:.1f} MB to s3://{bucket}/{built.key}")
     s3.put_object(Bucket=bucket, Key=built.key, Body=built.zip_path.read_bytes())
-    key = f"{names.PROJECT}/{built.stage}-{int(time.time())}.json"
+    key = f"{names.PROJECT}/{built.installation}-{int(time.time())}.json"
     s3.put_object(Bucket=bucket, Key=key, Body=built.template_path.read_bytes())
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}).split("?")[0]
-    return bucket, url
+    return bucket, template_url(session, s3.meta.endpoint_url, bucket, key)
+
+
+def template_url(session: Any, endpoint: str, bucket: str, key: str) -> str:
+    """Return where CloudFormation finds a template: on the region's own host, which opt-in regions insist on."""
+    partition = session.get_partition_for_region(session.region_name)
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    if not str(urlsplit(endpoint).hostname).endswith(suffix):
+        return f"{endpoint.rstrip('/')}/{bucket}/{key}"  # The embedded engine, or whatever else stands there.
+    return f"https://{bucket}.s3.{session.region_name}.{suffix}/{key}"
 
 
 def gateway_address(outputs: Mapping[str, str]) -> str:
@@ -93,110 +94,86 @@ def gateway_address(outputs: Mapping[str, str]) -> str:
     return outputs["EndpointURL"].rstrip("/")
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a release is made."""
+
+    may_lose: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    go_on: Callable[[Sequence[release.Change]], bool] = field(default=lambda _: True)
+    poll_s: float = POLL_S
+    address_of: Callable[[Mapping[str, str]], str] = gateway_address
+
+
 def bring_up(
-    session: Any,
-    built: package.Package,
-    parameters: Mapping[str, str],
-    say: Say = print,
-    *,
-    poll_s: float = POLL_S,
-    address_of: Callable[[Mapping[str, str]], str] = gateway_address,
+    session: Any, built: package.Package, parameters: Mapping[str, str], say: Say = print, how: How | None = None
 ) -> dict[str, str]:
     """Create or update the stack of a package; returns its outputs.
+
+    The first time it takes two steps: only then is the API's address known, and only what stands is protected.
 
     Raises:
         DeployError: with CloudFormation's reasons.
     """
+    how = how or How()
+    cloudformation = session.client("cloudformation")
     bucket, url = upload(session, built, say)
-    wanted = {"CodeBucket": bucket, "CodeKey": built.key, **parameters}
-    outputs = apply(session, built.stage, url, wanted, say, poll_s=poll_s)
-    if not _public_url(session, built.stage):
-        address = address_of(outputs)
-        say(f"telling the functions their address, {address}")
-        outputs = apply(session, built.stage, url, {**wanted, "PublicUrl": address}, say, poll_s=poll_s)
+    stack = release.Stack(cloudformation, stack_name(built.installation), say, poll_s=how.poll_s)
+    is_new = stack.status() not in release.SETTLED | {"UPDATE_ROLLBACK_FAILED"}
+    given = {"CodeBucket": bucket, "CodeKey": built.key, **parameters}
+    if is_new:
+        given[protection.PARAMETER] = "off"
+    outputs = release.apply(cloudformation, _wanted(built, url, given, how), say, poll_s=how.poll_s)
+    after = _afterwards(stack.parameters(), built.stage, outputs, how)
+    if after:
+        say("telling the stack " + ", ".join(f"{name} {value}" for name, value in sorted(after.items())))
+        outputs = release.apply(cloudformation, _wanted(built, url, {**given, **after}, how), say, poll_s=how.poll_s)
+    if built.stage == "prod":
+        cloudformation.update_termination_protection(StackName=stack.name, EnableTerminationProtection=True)
     return outputs
 
 
-def apply(
-    session: Any, stage: str, url: str, wanted: Mapping[str, str], say: Say, *, poll_s: float = POLL_S
-) -> dict[str, str]:
-    """Create or update the stack once and wait; parameters that are not given keep their values."""
-    cloudformation = session.client("cloudformation")
-    name = stack_name(stage)
-    before = _describe(cloudformation, name)
-    given: list[Json] = [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(wanted.items())]
-    if before is not None:
-        kept = {parameter["ParameterKey"] for parameter in before.get("Parameters", [])} - set(wanted)
-        given += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept)]
-    common = {
-        "StackName": name,
-        "TemplateURL": url,
-        "Parameters": given,
-        "Capabilities": ["CAPABILITY_IAM"],
-        "Tags": [{"Key": "project", "Value": names.PROJECT}, {"Key": "stage", "Value": stage}],
-    }
-    say(f"{'creating' if before is None else 'updating'} stack {name}")
-    try:
-        if before is None:
-            cloudformation.create_stack(**common, OnFailure="ROLLBACK", EnableTerminationProtection=stage == "prod")
-        else:
-            cloudformation.update_stack(**common)
-    except cloudformation.exceptions.ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise DeployError(str(error)) from error
-        say("nothing to change")
-    return _wait(cloudformation, name, say, poll_s)
-
-
-def _wait(cloudformation: Any, name: str, say: Say, poll_s: float) -> dict[str, str]:
-    deadline = time.monotonic() + TIMEOUT_S
-    last = ""
-    while time.monotonic() < deadline:
-        found = _describe(cloudformation, name)
-        if found is None:
-            raise DeployError(f"stack {name} is gone")
-        status = str(found["StackStatus"])
-        if status != last:
-            say(f"stack {name}: {status}")
-            last = status
-        if status in DONE:
-            return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-        if not status.endswith("_IN_PROGRESS"):
-            raise DeployError(f"stack {name} ended as {status}: {'; '.join(_reasons(cloudformation, name))}")
-        time.sleep(poll_s)
-    raise DeployError(f"stack {name} was not done within {TIMEOUT_S / 60:.0f} minutes")
-
-
-def _reasons(cloudformation: Any, name: str) -> list[str]:
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return [
-        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
-        for event in reversed(events)
-        if event["ResourceStatus"].endswith("_FAILED")
-    ][:5]
-
-
-def _describe(cloudformation: Any, name: str) -> Json | None:
-    try:
-        found: Json = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except cloudformation.exceptions.ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        return None
-    return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
-
-
-def _public_url(session: Any, stage: str) -> str:
-    found = _describe(session.client("cloudformation"), stack_name(stage)) or {}
-    return next(
-        (str(p.get("ParameterValue", "")) for p in found.get("Parameters", []) if p["ParameterKey"] == "PublicUrl"), ""
+def _wanted(built: package.Package, url: str, parameters: Mapping[str, str], how: How) -> release.Wanted:
+    return release.Wanted(
+        name=stack_name(built.installation),
+        url=url,
+        template=json.loads(built.template_path.read_text(encoding="utf-8")),
+        parameters=parameters,
+        tags={"project": names.PROJECT, "stage": built.stage, "installation": built.installation},
+        may_lose=how.may_lose,
+        skip=how.skip,
+        go_on=how.go_on,
     )
+
+
+def _afterwards(told: Mapping[str, str], stage: str, outputs: Mapping[str, str], how: How) -> dict[str, str]:
+    """Return the parameters that can only be right once the stack stands, where they are not."""
+    found = {} if told.get("PublicUrl") else {"PublicUrl": how.address_of(outputs)}
+    if told.get(protection.PARAMETER) != protection.default(stage):
+        found[protection.PARAMETER] = protection.default(stage)
+    return found
+
+
+def asking(changes: Sequence[release.Change]) -> bool:
+    """Ask whoever sits there, where something is replaced or removed; nobody is asked where nobody sits."""
+    if not sys.stdin.isatty() or not any(change.action in ("Replace", "Remove") for change in changes):
+        return True
+    return input("Replace and remove these? (yes/no) ").strip().lower() == "yes"
+
+
+def only_show(_: Sequence[release.Change]) -> bool:
+    """Go no further than showing."""
+    return False
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Deploy from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
+    parser.add_argument("--label", default="", help="tells this installation from others of the stage")
+    parser.add_argument("--plan", action="store_true", help="show what would change, and do nothing")
+    parser.add_argument("--may-lose", action="append", default=[], metavar="RESOURCE", help="its data may be lost")
+    parser.add_argument("--skip-resource", action="append", default=[], metavar="NAME", help="see docs/upgrading.md")
     parser.add_argument("--region", help="AWS region (else AWS_REGION, AWS_DEFAULT_REGION, the profile's)")
     parser.add_argument("--public-url", help="where providers and hubs reach the API, if not at API Gateway's own URL")
     parser.add_argument("--alarm-email", help="who is told of alarms")
@@ -221,7 +198,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     session = found.session
     say(f"{options.stage} in {found.said()}")
-    wrong = keys.weak(session, options.stage)
+    try:
+        installed = installation(options.stage, options.label)
+    except BadLabel as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return 1
+    wrong = keys.weak(session, installed)
     if wrong:
         print("deploy: nothing was done; mend the secrets first:\n  " + "\n  ".join(wrong), file=sys.stderr)
         return 1
@@ -240,16 +222,26 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = settings_of.read(options.stage, options.settings)
         check_pool(session, options.stage)
-        built = package.build(options.stage, options.out, region=found.region, settings=settings, say=say)
-        outputs = bring_up(session, built, parameters, say)
+        built = package.build(
+            options.stage, options.out, region=found.region, settings=settings, label=options.label, say=say
+        )
+        how = How(
+            may_lose=tuple(options.may_lose),
+            skip=tuple(options.skip_resource),
+            go_on=only_show if options.plan else asking,
+        )
+        outputs = bring_up(session, built, parameters, say, how)
     except (package.PackageError, settings_of.SettingsError, DeployError, ClientError, BotoCoreError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
+    well = smoke.report(gateway_address(outputs), orders=options.stage == "dev", say=say)
     print()
     for key, value in sorted(outputs.items()):
         print(f"  {key:<20} {value}")
-    print(json.dumps({"stage": options.stage, "url": outputs["EndpointURL"], "sha256": built.sha256}))
-    return 0
+    print(json.dumps({"stage": options.stage, "url": outputs["EndpointURL"], "sha256": built.sha256, "works": well}))
+    if not well:
+        print("deploy: the stack stands, but does not work; see above, and make doctor", file=sys.stderr)
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

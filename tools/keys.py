@@ -19,6 +19,7 @@ from typing import Any
 
 from chalicelib.runtime import names, strength
 from infra import policies
+from infra.names import BadLabel, installation
 from tools import key_forms, place, resources
 
 Json = dict[str, Any]
@@ -27,9 +28,9 @@ Ask = Callable[[str], str]
 OURS = strength.OURS
 
 
-def full_name(stage: str, secret: str) -> str:
+def full_name(installed: str, secret: str) -> str:
     """Return the name in Secrets Manager."""
-    return f"{names.PROJECT}/{stage}/{secret}"
+    return f"{names.PROJECT}/{installed}/{secret}"
 
 
 def drawn(shape: Any, field: str = "") -> Any:
@@ -154,6 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Create from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
+    parser.add_argument("--label", default="", help="of the installation, where a stage has more than one")
     parser.add_argument("--region", help="AWS region (else AWS_REGION, AWS_DEFAULT_REGION, the profile's)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME.FIELD=VALUE", help="a provider's value; @file reads a file"
@@ -164,32 +166,33 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         found = place.find(options.region)
         print(f"keys: {options.stage} in {found.said()}", file=sys.stderr)
-        return _check(found.session, options.stage) if options.check else _create(found.session, options)
-    except (place.Nowhere, key_forms.FormError) as error:
+        installed = installation(options.stage, options.label)
+        return _check(found.session, installed) if options.check else _create(found.session, installed, options)
+    except (place.Nowhere, key_forms.FormError, BadLabel) as error:
         print(f"keys: {error}", file=sys.stderr)
         return 1
 
 
-def _check(session: Any, stage: str) -> int:
-    wrong = weak(session, stage)
+def _check(session: Any, installed: str) -> int:
+    wrong = weak(session, installed)
     print("\n".join(wrong) or "The secrets are in order.")
     return 1 if wrong else 0
 
 
-def _create(session: Any, options: argparse.Namespace) -> int:
+def _create(session: Any, installed: str, options: argparse.Namespace) -> int:
     asks = not options.no_questions and sys.stdin.isatty()
 
     def ask(field: str) -> str:
         return getpass.getpass(f"{field} (empty to leave it out): ").strip() if asks else ""
 
     ready, lacking = values(told(options.set), ask, stage=options.stage)
-    created, there = create(session, options.stage, ready)
+    created, there = create(session, installed, ready)
     for name in created:
         print(f"  created   {name}")
     for name in there:
         print(f"  was there {name}")
     for secret in lacking:
-        print(f"  left out  {full_name(options.stage, secret)}: it can be created later")
+        print(f"  left out  {full_name(installed, secret)}: it can be created later")
     print(json.dumps({"stage": options.stage, "created": created, "there": there, "left_out": lacking}))
     return 0
 

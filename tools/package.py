@@ -27,6 +27,7 @@ from typing import Any
 
 from chalicelib.runtime import names
 from infra import functions, limits, policies, settings_of, stack
+from infra import names as installations
 
 Json = dict[str, Any]
 ROOT = stack.ROOT
@@ -62,12 +63,18 @@ class Package:
     """What was built."""
 
     stage: str
+    label: str
     zip_path: Path
     template_path: Path
     sha256: str
     zip_bytes: int
     unzipped_bytes: int
     files: int
+
+    @property
+    def installation(self) -> str:
+        """Return what it is to be called on AWS."""
+        return installations.installation(self.stage, self.label)
 
     @property
     def key(self) -> str:
@@ -427,9 +434,12 @@ def build(
     platform: str = LAMBDA,
     region: str = "us-east-1",
     settings: Mapping[str, str] | None = None,
+    label: str = "",
     say: Say = print,
 ) -> Package:
     """Build zip and template of a stage; ``settings`` replaces those of its file (``infra.settings_of``).
+
+    ``label`` tells this installation from others of the stage (``infra.names``).
 
     Raises:
         PackageError: with what to do.
@@ -443,8 +453,8 @@ def build(
     out.mkdir(parents=True, exist_ok=True)
     say("template: asking Chalice")
     try:
-        sam = sam_template(stage, settings)
-    except settings_of.SettingsError as error:
+        sam = installations.labelled(sam_template(stage, settings), stage, label)
+    except (settings_of.SettingsError, installations.BadLabel) as error:
         raise PackageError(str(error)) from error
     template_path = out / "template.json"
     (out / "sam.json").write_text(json.dumps(sam, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
@@ -454,7 +464,7 @@ def build(
     zip_path = out / "code.zip"
     files, unzipped = build_zip(zip_path, platform, say)
     digest = hashlib.sha256(zip_path.read_bytes()).hexdigest()
-    return Package(stage, zip_path, template_path, digest, zip_path.stat().st_size, unzipped, files)
+    return Package(stage, label, zip_path, template_path, digest, zip_path.stat().st_size, unzipped, files)
 
 
 def host_runs_lambda() -> bool:

@@ -8,6 +8,7 @@ Metering, fault injection and the simulator are hooks. A hook is called around e
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def client(service: str) -> Any:
                     read_timeout=READ_TIMEOUT_S,
                     max_pool_connections=50,
                     retries={"total_max_attempts": 3, "mode": "standard"},
-                    signature_version="s3v4" if service == "s3" else None,  # Newer regions refuse older presigned URLs.
+                    **(_for_s3() if service == "s3" else {}),
                 ),
             )
             made.meta.events.register("before-send", _in_time)
@@ -79,6 +80,19 @@ def _in_time(**_: Any) -> None:
     """Begin no attempt of botocore's that could outlive this invocation."""
     if lifetime.left_s() < BOTOCORE_S:
         raise Busy
+
+
+def _for_s3() -> Params:
+    """Return how S3 is spoken to: what is signed for a browser names the bucket's own host in its own region.
+
+    The global host answers for the oldest regions only: elsewhere a signed address would be refused, or redirected to
+    where its signature does not count. The embedded engine, at an address of this machine, has no hosts for buckets.
+    """
+    elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return {
+        "signature_version": "s3v4",  # Newer regions refuse older ones.
+        "s3": {"addressing_style": "path" if elsewhere else "virtual", "us_east_1_regional_endpoint": "regional"},
+    }
 
 
 def call(service: str, operation: str, params: Params) -> Answer:

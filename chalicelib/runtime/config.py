@@ -14,6 +14,8 @@ class Config:
     """What an installation is told. No secrets here: those come by name from Secrets Manager (``runtime.secrets``)."""
 
     stage: str
+    installation: str
+    """The stage, with a label where an account and region hold more than one of it: part of every name."""
     region: str
     public_url: str
     """Base URL under which providers and hubs reach us, no trailing slash."""
@@ -36,12 +38,14 @@ class Config:
 def config() -> Config:
     """Return the configuration of this process."""
     stage = os.environ.get("BIANDAN_STAGE", LOCAL)
+    installation = os.environ.get("BIANDAN_INSTALLATION", stage)
     return Config(
         stage=stage,
+        installation=installation,
         region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         public_url=os.environ.get("BIANDAN_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
-        bucket=os.environ.get("BIANDAN_BUCKET", f"biandan-{stage}-uploads"),
-        published_bucket=os.environ.get("BIANDAN_PUBLISHED_BUCKET", f"biandan-{stage}-published"),
+        bucket=os.environ.get("BIANDAN_BUCKET", f"biandan-{installation}-uploads"),
+        published_bucket=os.environ.get("BIANDAN_PUBLISHED_BUCKET", f"biandan-{installation}-published"),
         outbound_timeout_s=float(os.environ.get("BIANDAN_OUTBOUND_TIMEOUT_S", "4")),
     )
 

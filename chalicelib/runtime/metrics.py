@@ -42,7 +42,7 @@ def flush(function: str) -> None:
                 }
             ],
         },
-        "stage": config().stage,
+        "stage": config().installation,
         "function": function,
         "request_id": context.current().request_id,
         **{name: value for name, (value, _) in pending.items()},

@@ -60,6 +60,16 @@ _VERSIONS = {"secretsmanager": "1.1"}
 _SCOPES = {"dynamodbstreams": "dynamodb"}
 _TOKENED = ("CreateSecret", "PutSecretValue", "UpdateSecret")
 _HOSTS = {"dynamodbstreams": "streams.dynamodb"}
+_SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isof-": "csp.hci.ic.gov",
+}
+"""Where a partition of AWS has a domain of its own, by how its regions' names begin."""
 
 _pools: dict[str, list[_Connection]] = {}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -128,7 +138,7 @@ def _endpoint(service: str, region: str) -> tuple[str, str]:
 
 
 def _public_endpoint(service: str, region: str) -> str:
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    suffix = next((suffix for prefix, suffix in _SUFFIXES.items() if region.startswith(prefix)), "amazonaws.com")
     return f"https://{_HOSTS.get(service, service)}.{region}.{suffix}"
 
 

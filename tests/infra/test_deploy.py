@@ -30,7 +30,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from infra import functions, settings_of, stack
 from tests.e2e import scenario
-from tools import deploy, engine, keys, package
+from tools import deploy, engine, keys, package, smoke
 from tools.carriers.hub import Hub
 from tools.client import Network
 from tools.dev import standins
@@ -153,8 +153,7 @@ def deployed(
                 # The engine knows no budgets.
                 {"AlarmEmail": "", "StorefrontOrigins": "*", "MonthlyBudgetUsd": "0"},
                 say=lambda _: None,
-                poll_s=0.2,
-                address_of=lambda found: _address(running.url, found),
+                how=deploy.How(poll_s=0.2, address_of=lambda found: _address(running.url, found)),
             )
             gateway_responses(session, built, outputs["RestAPIId"])
             url = _address(running.url, outputs)
@@ -419,8 +418,7 @@ def test_a_function_has_the_variables_of_the_template_and_of_lambda_alone(deploy
     tick(deployed)
     found = environments_of_functions(deployed)
     assert found
-    allowed = {"BIANDAN_STAGE", "BIANDAN_BUCKET", "BIANDAN_PUBLIC_URL", "BIANDAN_CLIENT_ADDRESS", "BIANDAN_SECRETS"}
-    allowed |= {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL", "BIANDAN_TEST_CLOCK"}
+    allowed = settings_of.given() | {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL", "BIANDAN_TEST_CLOCK"}
     for environment in found:
         ours = {name for name in environment if name.startswith("BIANDAN_")}
         assert ours <= allowed
@@ -458,10 +456,11 @@ def test_the_roles_are_those_of_the_table_and_forbid_the_rest(deployed: Deployed
 
 def test_deploying_the_same_again_changes_nothing(deployed: Deployed, built: package.Package) -> None:
     said: list[str] = []
-    outputs = deploy.bring_up(deployed.session, built, {}, say=said.append, poll_s=0.2)
+    outputs = deploy.bring_up(deployed.session, built, {}, say=said.append, how=deploy.How(poll_s=0.2))
 
     assert outputs == deployed.outputs
     assert not [line for line in said if "telling" in line]
+    assert "nothing to change" in said
 
 
 def seeded(deployed: Deployed) -> list[dict[str, str]]:
@@ -554,6 +553,12 @@ def test_main_job_through_the_deployed_stack(deployed: Deployed, held_queue: Cal
     for queue in (*topology.QUEUES, functions.RELAY):
         dead = sqs.receive_message(QueueUrl=deployed.queue_url(f"{queue}-dead"), MessageAttributeNames=["All"])
         assert dead.get("Messages", []) == []
+
+
+def test_the_smoke_test_of_a_release_finds_all_well_and_sells_nothing(deployed: Deployed) -> None:
+    said: list[str] = []
+    assert smoke.report(deployed.url, orders=True, say=said.append)
+    assert said == ["  ✓ it is up", "  ✓ its keys are there", "  ✓ it reads", "  ✓ it sells"]
 
 
 def test_no_function_was_refused_by_its_role(deployed: Deployed) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra import functions, policies, settings_of
-from infra.settings_of import GIVEN, LAPTOP_ONLY, SETTINGS, SettingsError
+from infra.settings_of import LAPTOP_ONLY, SETTINGS, SettingsError
 from tools import package
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def test_every_setting_the_code_reads_is_known_and_none_beside() -> None:
     texts = (path.read_text(encoding="utf-8") for path in (ROOT / "chalicelib").rglob("*.py"))
     read = {name for text in texts for name in re.findall(r"[\"'`](BIANDAN_[A-Z0-9_]+)[\"'`]", text)}
-    assert read == GIVEN | LAPTOP_ONLY | set(SETTINGS)
+    assert read == settings_of.given() | LAPTOP_ONLY | set(SETTINGS)
 
 
 @pytest.mark.parametrize("stage", policies.STAGES)

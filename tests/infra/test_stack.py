@@ -17,7 +17,7 @@ from chalicelib.ledger import domain as ledger_domain
 from chalicelib.ledger import store as ledger_store
 from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
-from infra import functions, policies, stack
+from infra import functions, policies, protection, stack
 from tests import permissions
 from tools import package, resources
 
@@ -66,14 +66,17 @@ def test_tables_are_those_of_the_models_under_the_codes_own_names(template: Json
 
 
 def test_prod_outlives_its_stack_and_dev_does_not() -> None:
-    for stage, policy, protected in (("prod", "Retain", True), ("dev", "Delete", False)):
+    """In prod only a creation that fails takes away what it made: what has a fixed name stops every retry."""
+    prod, dev = ("prod", "RetainExceptOnCreate", "Retain", "on"), ("dev", "Delete", "Delete", "off")
+    for stage, deleted, replaced, protected in (prod, dev):
         found = stack.template(stage)["Resources"].values()
         holding = [part for part in found if part.get("Type") in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
         assert len(holding) == len(topology.TABLES) + 2  # And both buckets.
-        assert {part["DeletionPolicy"] for part in holding} == {policy}
-        assert {part["UpdateReplacePolicy"] for part in holding} == {policy}
+        assert {part["DeletionPolicy"] for part in holding} == {deleted}
+        assert {part["UpdateReplacePolicy"] for part in holding} == {replaced}
         tables = [part["Properties"] for part in holding if part["Type"] == "AWS::DynamoDB::Table"]
-        assert {table["DeletionProtectionEnabled"] for table in tables} == {protected}
+        assert all(table["DeletionProtectionEnabled"] == protection.TABLES for table in tables)
+        assert stack.template(stage)["Parameters"][protection.PARAMETER]["Default"] == protected
 
 
 def test_every_table_streams_to_the_one_relay(template: Json) -> None:
