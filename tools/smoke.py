@@ -1,6 +1,6 @@
 """Asks a stage that was just deployed whether it works: it is up, its keys are there, it reads, and in dev it sells.
 
-The order of ``dev`` is placed and called off again at once, so nothing stays sold. Nothing here needs credentials of AWS.
+The order of ``dev`` is placed and called off again at once, so nothing stays sold. It needs no credentials of AWS.
 """
 
 from __future__ import annotations
