@@ -11,7 +11,7 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy generate check format \
+.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy replay generate check format \
 	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-standins \
 	bench-webhook clean
 
@@ -48,6 +48,9 @@ secrets: venv ## create what is missing of a stage's secrets on AWS (STAGE=dev o
 
 deploy: venv ## package a stage and bring its stack up on AWS (STAGE=dev or prod; see docs/deploy.md)
 	@$(RUN) tools.deploy $(ARGS)
+
+replay: venv ## send again the changes that a stage's relay had to give up (STAGE=dev or prod; ARGS=--list only looks)
+	@$(RUN) tools.replay $(ARGS)
 
 generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies from the code
 	@$(RUN) tools.generate $(ARGS)

@@ -1,4 +1,4 @@
-"""Alarms about what payments count themselves: the metrics that functions write into their logs."""
+"""Alarms about what functions count themselves: the metrics that they write into their logs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ ALARMS: tuple[tuple[str, str, str, str], ...] = (
         "providers_silent_at_expiry",
         "payments",
         "A provider does not say what became of payments whose time is over: their stock stays held.",
+    ),
+    (
+        "changes-laid-aside",
+        "changes_laid_aside",
+        "relay",
+        "The relay could not read a change and laid it aside in the bucket: mend the cause, then replay it.",
     ),
     (
         "money-in-suspense",

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib import topology
 from chalicelib.runtime import names, published
+from chalicelib.runtime.laid_aside import PREFIX
 from infra import functions
 from infra.functions import FUNCTIONS, Function
 from tools import resources
@@ -61,7 +62,7 @@ def policy(name: str) -> Json:
     tables = resources.table_specs()
     statements = [_logs(name), *_tables(function, tables), *_queues(function)]
     if function.reads_streams:
-        statements.append(_streams(tables))
+        statements += [_streams(tables), *_laid_aside()]
     if function.reads_due:
         statements.append(_due(tables))
     if function.secrets:
@@ -116,8 +117,6 @@ def _queues(function: Function) -> list[Json]:
         actions = ["ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"]
         statements.append(_statement("Consume", [f"sqs:{action}" for action in actions], [own]))
         sends += [own, att(dead_resource(function.consumes), "Arn")]  # A message that waits long goes on afresh.
-    if function.reads_streams:
-        sends.append(att(dead_resource("relay"), "Arn"))
     if sends:
         statements.append(_statement("Send", ["sqs:GetQueueUrl", "sqs:SendMessage"], sends))
     return statements
@@ -130,6 +129,14 @@ def _streams(tables: dict[str, Json]) -> Json:
         [f"dynamodb:{action}" for action in actions],
         [att(table_resource(table), "StreamArn") for table in sorted(tables)],
     )
+
+
+def _laid_aside() -> list[Json]:
+    """Changes that cannot be relayed are written down, by the function or by Lambda in its name, and never read."""
+    return [
+        _statement("LaidAside", ["s3:PutObject"], [sub(f"${{UploadsBucket.Arn}}/{PREFIX}*")]),
+        _statement("LaidAsideWhere", ["s3:ListBucket"], [att("UploadsBucket", "Arn")]),
+    ]
 
 
 def _due(tables: dict[str, Json]) -> Json:

@@ -17,7 +17,7 @@ from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.headers import NOSNIFF
-from infra import edge, functions, limits, payment_alarms, policies, protection, streams
+from infra import edge, functions, limits, lost_changes, payment_alarms, policies, protection, streams
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
@@ -74,7 +74,6 @@ def template(stage: str) -> Json:
             "UploadsBucketName": {"Value": {"Ref": "UploadsBucket"}},
             "PublishedBucketName": {"Value": {"Ref": "PublishedBucket"}},
             "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
-            "RelayDeadQueueUrl": {"Value": {"Ref": dead_resource(RELAY)}},
         },
     }
 
@@ -162,10 +161,7 @@ def _streams() -> Json:
                         {"Pattern": json.dumps(pattern, separators=(",", ":"))} for pattern in streams.patterns(table)
                     ]
                 },
-                # An outage of SQS is outlived; a record that can never be relayed blocks its shard no longer than this.
-                "MaximumRetryAttempts": 100,
-                "MaximumRecordAgeInSeconds": 6 * 60 * 60,
-                "DestinationConfig": {"OnFailure": {"Destination": att(dead_resource(RELAY), "Arn")}},
+                **lost_changes.retries(),
             },
         }
         for table in resources.table_specs()
@@ -176,7 +172,7 @@ def _streams() -> Json:
 
 
 def _queues(stage: str) -> Json:
-    found: Json = {dead_resource(RELAY): _dead(stage, RELAY)}
+    found: Json = {}
     for queue in topology.QUEUES:
         found[dead_resource(queue)] = _dead(stage, queue)
         found[queue_resource(queue)] = {
@@ -256,6 +252,7 @@ def _bucket(stage: str) -> Json:
                             "Prefix": "evidence/incoming/",
                             "ExpirationInDays": 2,
                         },
+                        *lost_changes.lifecycle(),
                         {
                             "Id": "bulk-files",
                             "Status": "Enabled",
@@ -455,6 +452,16 @@ def _alarms(stage: str) -> Json:
                 above=10,
                 minutes=5,
             )
+    for name, metric, statistic, meaning, above in lost_changes.ALARMS:
+        found[f"{topology.resource_name(name)}Alarm"] = _alarm(
+            stage,
+            name,
+            meaning,
+            metric=("AWS/Lambda", metric, statistic),
+            dimensions={"FunctionName": {"Ref": topology.resource_name(RELAY)}},
+            above=above,
+            minutes=5,
+        )
     for name, metric, function, meaning in payment_alarms.ALARMS:
         found[f"{topology.resource_name(name)}Alarm"] = _alarm(
             stage,
@@ -465,7 +472,7 @@ def _alarms(stage: str) -> Json:
             above=0,
             minutes=5,
         )
-    for queue in (*topology.QUEUES, RELAY):
+    for queue in topology.QUEUES:
         found[f"{topology.resource_name(queue)}DeadAlarm"] = _alarm(
             stage,
             f"{queue}-dead",

@@ -62,4 +62,4 @@ def on_marked(event: ShardMarked, _: Envelope) -> None:
 @functions.on_sqs_message(queue=topology.queue_reference("publishing"), batch_size=5, name="publishing")
 def publishing(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the publishing queue."""
-    return consumer.handle(event.to_dict())
+    return consumer.handle(event.to_dict(), event.context)

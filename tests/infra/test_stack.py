@@ -90,9 +90,9 @@ def test_every_table_streams_to_the_one_relay(template: Json) -> None:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["BisectBatchOnFunctionError"] is True
         assert mapping["StartingPosition"] == "TRIM_HORIZON"
-        assert mapping["MaximumRetryAttempts"] > 0
-        assert mapping["MaximumRecordAgeInSeconds"] < stack.DAY_S
-        assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == policies.att("RelayDeadQueue", "Arn")
+        assert mapping["MaximumRetryAttempts"] == -1  # However long SQS is down,
+        assert 12 * 3600 <= mapping["MaximumRecordAgeInSeconds"] <= stack.DAY_S - 4 * 3600  # and before it is trimmed.
+        assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == policies.att("UploadsBucket", "Arn")
 
 
 def test_every_queue_has_dead_letters_and_hides_messages_long_enough(template: Json, stage: str) -> None:
@@ -116,10 +116,12 @@ def test_every_dead_letter_rings(template: Json) -> None:
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     watched = {json.dumps(alarm["Dimensions"][0]["Value"]) for alarm in alarms if alarm["Dimensions"]}
 
-    for queue in (*topology.QUEUES, functions.RELAY):
+    for queue in topology.QUEUES:
         assert json.dumps(policies.att(policies.dead_resource(queue), "QueueName")) in watched
     assert {alarm["MetricName"] for alarm in alarms} >= {
         "IteratorAge",
+        "DestinationDeliveryFailures",
+        "changes_laid_aside",
         "5XXError",
         "Throttles",
         "ApproximateAgeOfOldestMessage",
