@@ -77,7 +77,7 @@ def run_out(noon: Any, *, buckets: int = 1, attempts: int = 1, stock: int = 3, c
     if cancel:
         assert who.post(f"/v1/purchases/{purchase['purchase_id']}/cancel").status == 200
     else:
-        till.wait(timedelta(minutes=32))
+        till.wait(timedelta(minutes=32), step=timedelta(minutes=1))
     found = Late(till, who, places, made, sale, started[0])
     assert found.now().purchase.status == ("cancelled" if cancel else "expired")
     assert found.available() == [stock, stock]
