@@ -23,6 +23,9 @@ from chalicelib.orders.rows import (
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.work import UnitOfWork
 
+_PAGE = 200
+"""So many rows a read at most, where a list is read through to its end."""
+
 
 def load_sale(purchase_id: str) -> Sale:
     """Read a purchase and its orders, consistently, in one Query.
@@ -112,10 +115,19 @@ def list_orders(index: str, hash_key: str, *, limit: int, start_key: reads.Raw |
 
 def unpaid_orders(merchant_id: str, *, most: int) -> list[Order] | None:
     """Return a merchant's orders that hold stock unpaid, as they are now; None if ``most`` or more may do so."""
-    page = reads.query(OrderRow, unpaid_of(merchant_id), index=OrderRow.to_ship, limit=most)
-    if page.last_key:
-        return None
-    found = load_orders([item["id"]["S"] for item in page.items], consistent=True)
+    ids: list[str] = []
+    start_key: reads.Raw | None = None
+    while True:
+        page = reads.query(
+            OrderRow, unpaid_of(merchant_id), index=OrderRow.to_ship, limit=min(most, _PAGE), start_key=start_key
+        )
+        ids += [item["id"]["S"] for item in page.items]
+        start_key = page.last_key
+        if start_key is None:
+            break
+        if len(ids) >= most:
+            return None
+    found = load_orders(ids, consistent=True)
     return [order for order in found if order.stock is Stock.HELD]
 
 

@@ -142,7 +142,7 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     if refund is None:
         foreign_refunds.note(payment, numbers, amount)
         return
-    if proves and notice.refund_outcome in _PROVED:
+    if proves and notice.refund_outcome in _PROVED and amount in (None, refund.amount):
         report = RefundReport(RefundOutcome(notice.refund_outcome), amount, notice.provider_refund_id, notice.at)
     else:
         adapter = providers.load(payment.provider)
@@ -159,14 +159,16 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
 def _must_wait(refund: Refund, *, dead: bool) -> bool:
     """Say whether a word about a refund must wait while the provider is silent.
 
-    Nobody else would ask; or it says that the number is ``dead``, and a success that is older may still be on its way.
+    Nobody else would ask; or it says what is not believed (that the number is ``dead``, another amount), and a success
+    that is older may still be on its way.
     """
     return dead or refund.status in _NOBODY_ASKS
 
 
 _PROVED = (RefundOutcome.SUCCEEDED, RefundOutcome.PENDING)
-"""What a notice's word is enough for. One that a number is dead or stuck may be long past and would lead to paying
-again under another number: that is asked about."""
+"""What a notice's word is enough for, with the amount we asked for. One that a number is dead or stuck may be long past
+and would lead to paying again under another number, and one with another amount would end in an operator's hands: these
+are asked about."""
 _NOBODY_ASKS = (RefundStatus.SUCCEEDED, RefundStatus.ABNORMAL, RefundStatus.FAILED)
 """States that may still change and have no deadline: a notice is the only word that they did."""
 

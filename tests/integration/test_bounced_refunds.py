@@ -286,3 +286,36 @@ def test_a_success_told_again_leaves_the_case_of_what_came_back_open(till: Till)
     service.retry_refund(refund_id)
     till.settle()
     assert cases(till) == []
+
+
+@pytest.mark.parametrize("wrong", [{"amount": 1}, {"currency": "USD"}])
+def test_another_amount_in_a_notice_of_a_refund_only_makes_us_ask(
+    till: Till, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    sale, payment_id = till.paid((1999,))
+    told = till.sandbox._notify
+    monkeypatch.setattr(till.sandbox, "_notify", lambda url, number, said: told(url, number, {**said, **wrong}))
+    till.sandbox.steer(payment_id, refund="pending")
+    refund_id = give_back(till, sale, 700)
+    assert refund_of(sale, refund_id).status is RefundStatus.PENDING
+
+    till.sandbox.settle(refund_id, "succeeded")
+    till.settle()
+
+    assert refund_of(sale, refund_id).status is RefundStatus.SUCCEEDED
+    assert (payment(payment_id).refunded, noted(sale)) == (700, 700)
+    assert cases(till) == []
+    assert [content["kind"] for _, content in till.sandbox.delivered][-1] == "refund"
+
+
+def test_a_refund_of_another_amount_is_stuck_once_the_provider_itself_says_so(till: Till) -> None:
+    sale, payment_id = till.paid((1999,))
+    till.sandbox.steer(payment_id, refund="pending")
+    refund_id = give_back(till, sale, 700)
+    till.sandbox.refunds[refund_id].amount = 699
+
+    till.sandbox.settle(refund_id, "succeeded")
+    till.settle()
+
+    assert refund_of(sale, refund_id).status is RefundStatus.ABNORMAL
+    assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
