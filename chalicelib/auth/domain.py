@@ -81,8 +81,16 @@ class BadAddress(Invalid):
     """The address cannot be delivered to as it is."""
 
     code = "bad_address"
-    en, zh = "The address is not valid: {field}.", "地址不正确：{field}。"
+    en, zh = "The address is not valid: look at {field}.", "地址不正确，请检查{field}。"
     shown = ("field",)
+    words = {  # noqa: RUF012
+        "field": {
+            "phone": ("the phone number", "手机号"),
+            "province": ("the province", "省份"),
+            "postcode": ("the postcode", "邮编"),
+            "": ("what was filled in", "所填内容"),
+        }
+    }
 
 
 class AddressBookFull(Conflict):

@@ -215,6 +215,12 @@ class PhoneNeeded(ShopError):
     en = "{carrier} needs the last four digits of the sender's or the recipient's phone."
     zh = "{carrier} 需要寄件人或收件人手机号后四位。"
     shown = ("carrier",)
+    words = {  # noqa: RUF012
+        "carrier": {
+            **{code: (carrier.en, carrier.zh) for code, carrier in CARRIERS.items()},
+            "": ("This carrier", "该快递公司"),
+        }
+    }
 
 
 class TrackingNumberUsed(Conflict):

@@ -15,8 +15,16 @@ class BadTerms(Invalid):
     """Freight and commission stay within bounds."""
 
     code = "bad_terms"
-    en, zh = "The terms are not valid: {field}.", "条款不正确：{field}。"
+    en, zh = "The terms are not valid: look at {field}.", "条款不正确，请检查{field}。"
     shown = ("field",)
+    words = {  # noqa: RUF012
+        "field": {
+            "freight": ("the freight", "运费"),
+            "free_freight_from": ("from which amount on freight is free", "包邮金额"),
+            "commission_bps": ("the commission", "佣金比例"),
+            "": ("what was filled in", "所填内容"),
+        }
+    }
 
 
 class MerchantSuspended(ShopError):

@@ -222,7 +222,7 @@ class MethodNotOffered(Conflict):
     """The provider does not offer this method or currency."""
 
     code, status = "method_not_offered", 422
-    en, zh = "{provider} does not offer {what}.", "{provider} 不支持 {what}。"
+    en, zh = "The payment provider does not offer this method or currency.", "该支付渠道不支持此支付方式或币种。"
     shown = ("provider", "what")
 
 
@@ -264,7 +264,7 @@ class ProviderSilent(Conflict):
     """The provider was asked and gave no answer that can be trusted."""
 
     code, status = "provider_silent", 502
-    en, zh = "{provider} does not answer; ask again later.", "{provider} 暂无应答，请稍后再试。"
+    en, zh = "The payment provider does not answer; ask again later.", "支付渠道暂无应答，请稍后再试。"
     shown = ("provider",)
     retry_after_s = 60
 

@@ -32,7 +32,7 @@ class DayNotOver(Conflict):
     """The provider's day is still running."""
 
     code, status = "day_not_over", 422
-    en, zh = "{day} is not over for {provider}.", "{provider} 的账单日 {day} 尚未结束。"
+    en, zh = "{day} is not over yet by the provider's clock.", "按支付渠道的时间，账单日 {day} 尚未结束。"
     shown = ("provider", "day")
 
 

@@ -19,7 +19,24 @@ from chalicelib.payments.ports import RefundOutcome
 
 ROOT = Path(chalicelib.__file__).parent
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
-CODELIKE = {"why", "rule", "kind", "about", "state", "cause", "machine", "status", "reason", "code"}
+CODELIKE = {
+    "why",
+    "rule",
+    "kind",
+    "about",
+    "state",
+    "cause",
+    "machine",
+    "status",
+    "reason",
+    "code",
+    "field",
+    "what",
+    "carrier",
+}
+CODELIKE |= {"provider"}
+ECHOED = {"UnknownProvider", "UnknownCarrier"}
+"""They repeat what the caller sent, which nobody knows."""
 
 
 def _tree(error: type[ShopError]) -> Iterator[type[ShopError]]:
@@ -82,7 +99,7 @@ def test_no_sentence_shows_a_word_for_machines() -> None:
     for error in _errors().values():
         for text in (error.en, error.zh):
             shown = {name for _, name, _, _ in Formatter().parse(text) if name}
-            assert shown & CODELIKE <= set(error.words), error
+            assert shown & CODELIKE <= set(error.words) or error.__name__ in ECHOED, error
 
 
 def test_every_table_is_in_english_and_then_in_chinese() -> None:
@@ -91,7 +108,7 @@ def test_every_table_is_in_english_and_then_in_chinese() -> None:
             for word, (en, zh) in table.items():
                 assert en.isascii(), (error, word)
                 assert en, (error, word)
-                assert word == "SKU" or not zh.isascii(), (error, word)
+                assert word in ("SKU", "ems") or not zh.isascii(), (error, word)
                 assert not CODE.search(en), (error, word)
 
 
