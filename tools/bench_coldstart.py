@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         found = measure(folder, options.runs, running.url)
         size = code.stat().st_size
     table, figures, kept = report(found)
-    print(f"Cold start from the packaged zip ({size / 1e6:.1f} MB), Python {package.python_tag()}, ", end="")
+    print(f"Cold start from the packaged zip ({size / 1e6:.1f} MB), Python {package.this_interpreter().tag}, ", end="")
     print(f"medians of {options.runs} interleaved runs\n")
     print(table)
     print()

@@ -182,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
     parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
     parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
+    parser.add_argument("--python", help="the interpreter to package for, if not the newest that Lambda supports")
     parser.add_argument("--out", type=Path, help="folder to build in (.build/<stage>)")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
@@ -223,7 +224,13 @@ def main(arguments: list[str] | None = None) -> int:
         settings = settings_of.read(options.stage, options.settings)
         check_pool(session, options.stage)
         built = package.build(
-            options.stage, options.out, region=found.region, settings=settings, label=options.label, say=say
+            options.stage,
+            options.out,
+            region=found.region,
+            settings=settings,
+            label=options.label,
+            python=options.python,
+            say=say,
         )
         how = How(
             may_lose=tuple(options.may_lose),

@@ -22,12 +22,15 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import functions, limits, policies, settings_of, stack
+from infra import functions, limits, policies, runtimes, settings_of, stack
 from infra import names as installations
+from tools import interpreters
+from tools.interpreters import Interpreter
 
 Json = dict[str, Any]
 ROOT = stack.ROOT
@@ -38,8 +41,6 @@ SERVICES = ("dynamodb", "s3", "secretsmanager", "sqs", "sts")
 """What the functions call. Nothing else of botocore's data ships; add a service here when one is called."""
 DATA_FILES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
-GLIBC_MINOR = {(3, 11): 26, (3, 12): 34, (3, 13): 34, (3, 14): 34}
-"""Lambda's glibc (2.x) by Python version: Amazon Linux 2 up to 3.11, Amazon Linux 2023 after."""
 LAMBDA = "lambda"
 HOST = "host"
 TASK_ROOT = "/var/task"
@@ -85,27 +86,27 @@ class Package:
 # Dependencies
 
 
-def python_tag() -> str:
-    """Return the minor version the zip is for: that of this interpreter, whose byte code it carries."""
-    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+def this_interpreter() -> Interpreter:
+    """Return the interpreter that runs us."""
+    found = interpreters.ask(sys.executable)
+    if found is None:
+        raise PackageError(f"{sys.executable} is no CPython")
+    return found
 
 
-def _pip_platform(platform: str) -> list[str]:
+def _pip_platform(platform: str, python: Interpreter) -> list[str]:
     if platform == HOST:
         return []
-    minor = GLIBC_MINOR.get(sys.version_info[:2])
-    if minor is None:
-        raise PackageError(f"Lambda has no Python {python_tag()} that we know of; use 3.11 to 3.14")
-    tags = [f"manylinux_2_{number}_x86_64" for number in range(minor, 4, -1)]
+    tags = [f"manylinux_2_{number}_x86_64" for number in range(python.runtime.glibc_minor, 4, -1)]
     tags += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
     return [
-        "--implementation", "cp", "--python-version", python_tag(), "--abi", f"cp{python_tag().replace('.', '')}",
+        "--implementation", "cp", "--python-version", python.tag, "--abi", f"cp{python.tag.replace('.', '')}",
         "--abi", "abi3", "--abi", "none",
         *(part for tag in tags for part in ("--platform", tag)),
     ]  # fmt: skip
 
 
-def dependencies(platform: str, say: Say) -> Path:
+def dependencies(platform: str, say: Say, python: Interpreter) -> Path:
     """Return a folder with the trimmed and compiled packages, from ``.build`` if nothing changed."""
     wanted = hashlib.sha256(
         b"\n".join(
@@ -114,7 +115,7 @@ def dependencies(platform: str, say: Say) -> Path:
                 CONSTRAINTS.read_bytes(),
                 Path(__file__).read_bytes(),
                 platform.encode(),
-                sys.version.encode(),
+                python.build.encode(),
             ]
         )
     ).hexdigest()[:16]
@@ -125,13 +126,13 @@ def dependencies(platform: str, say: Say) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         raw, tree = Path(scratch) / "raw", Path(scratch) / "tree"
-        say(f"packages: installing for {platform} (Python {python_tag()})")
-        install(raw, platform)
+        say(f"packages: installing for {platform} (Python {python.tag})")
+        install(raw, platform, python)
         say("packages: trimming and compiling")
         for source in _files(raw):
             _take(source, raw, tree)
         _chalice(tree)
-        compile_tree(tree)
+        compile_tree(tree, python)
         try:
             tree.rename(folder)
         except OSError:  # Another build was faster.
@@ -140,7 +141,7 @@ def dependencies(platform: str, say: Say) -> Path:
     return folder
 
 
-def install(target: Path, platform: str, *, constrained: bool = True) -> None:
+def install(target: Path, platform: str, python: Interpreter, *, constrained: bool = True) -> None:
     """Install ``requirements.txt`` as wheels into a folder.
 
     Raises:
@@ -148,7 +149,8 @@ def install(target: Path, platform: str, *, constrained: bool = True) -> None:
     """
     command = [
         sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-        "--only-binary=:all:", "--target", str(target), "-r", str(ROOT / "requirements.txt"), *_pip_platform(platform),
+        "--only-binary=:all:", "--target", str(target), "-r", str(ROOT / "requirements.txt"),
+        *_pip_platform(platform, python),
     ]  # fmt: skip
     if constrained and platform == LAMBDA:
         command += ["-c", str(CONSTRAINTS)]
@@ -160,7 +162,7 @@ def install(target: Path, platform: str, *, constrained: bool = True) -> None:
 def lock() -> str:
     """Return ``infra/constraints.txt``: every package of the zip at the version that resolves for Lambda now."""
     with tempfile.TemporaryDirectory() as scratch:
-        install(Path(scratch), LAMBDA, constrained=False)
+        install(Path(scratch), LAMBDA, this_interpreter(), constrained=False)
         found = sorted(
             "{}=={}".format(*folder.name.removesuffix(".dist-info").rsplit("-", 1))
             for folder in Path(scratch).glob("*.dist-info")
@@ -246,11 +248,11 @@ for path in sorted(root.rglob("*.py")):
 """
 
 
-def compile_tree(tree: Path) -> None:
+def compile_tree(tree: Path, python: Interpreter) -> None:
     """Compile every module of a folder, in a fresh process: byte code depends on what else is interned."""
     environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
     done = subprocess.run(
-        [sys.executable, "-S", "-c", _COMPILE, str(tree), TASK_ROOT],
+        [python.path, "-S", "-c", _COMPILE, str(tree), TASK_ROOT],
         check=False, capture_output=True, text=True, env=environment,
     )  # fmt: skip
     if done.returncode != 0:
@@ -260,9 +262,12 @@ def compile_tree(tree: Path) -> None:
 # The zip
 
 
-def build_zip(target: Path, platform: str = LAMBDA, say: Say = print) -> tuple[int, int]:
+def build_zip(
+    target: Path, platform: str = LAMBDA, say: Say = print, python: Interpreter | None = None
+) -> tuple[int, int]:
     """Write the finished zip; returns how many files and bytes it unpacks to."""
-    packages = dependencies(platform, say)
+    python = python or this_interpreter()
+    packages = dependencies(platform, say, python)
     with tempfile.TemporaryDirectory() as scratch:
         own = Path(scratch)
         shutil.copyfile(ROOT / "app.py", own / "app.py")
@@ -276,7 +281,7 @@ def build_zip(target: Path, platform: str = LAMBDA, say: Say = print) -> tuple[i
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, copy)
         say("zip: compiling our own")
-        compile_tree(own)
+        compile_tree(own, python)
         entries = {path.relative_to(folder).as_posix(): path for folder in (packages, own) for path in _files(folder)}
         say(f"zip: packing {len(entries)} files")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -435,17 +440,20 @@ def build(
     region: str = "us-east-1",
     settings: Mapping[str, str] | None = None,
     label: str = "",
+    python: str | None = None,
     say: Say = print,
 ) -> Package:
     """Build zip and template of a stage; ``settings`` replaces those of its file (``infra.settings_of``).
 
-    ``label`` tells this installation from others of the stage (``infra.names``).
+    ``label`` tells this installation from others of the stage (``infra.names``). It is built for the newest Python on
+    this machine that Lambda supports (``tools.interpreters``), or for ``python``; for the host it is the one that runs.
 
     Raises:
         PackageError: with what to do.
     """
     if stage not in policies.STAGES:
         raise PackageError(f"there is no stage {stage}; stages are {', '.join(policies.STAGES)}")
+    interpreter = _interpreter(platform, python, say)
     stale = stack.drift()
     if stale:
         raise PackageError(f"{', '.join(stale)} differ from the code: run `make generate` and look at the change")
@@ -456,15 +464,36 @@ def build(
         sam = installations.labelled(sam_template(stage, settings), stage, label)
     except (settings_of.SettingsError, installations.BadLabel) as error:
         raise PackageError(str(error)) from error
+    _set_runtime(sam, interpreter)
     template_path = out / "template.json"
     (out / "sam.json").write_text(json.dumps(sam, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
     template_path.write_text(
         json.dumps(cloudformation(sam, region), indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8"
     )
     zip_path = out / "code.zip"
-    files, unzipped = build_zip(zip_path, platform, say)
+    files, unzipped = build_zip(zip_path, platform, say, interpreter)
     digest = hashlib.sha256(zip_path.read_bytes()).hexdigest()
     return Package(stage, label, zip_path, template_path, digest, zip_path.stat().st_size, unzipped, files)
+
+
+def _interpreter(platform: str, named: str | None, say: Say) -> Interpreter:
+    if platform == HOST:
+        return this_interpreter()
+    try:
+        found = interpreters.chosen(named)
+    except runtimes.Unsupported as error:
+        raise PackageError(str(error)) from error
+    say(f"runtime: {found.runtime.said()} ({found.path})")
+    soon = runtimes.warning(found.runtime, datetime.now(UTC).date())
+    if soon:
+        say(f"runtime: {soon}")
+    return found
+
+
+def _set_runtime(template: Json, python: Interpreter) -> None:
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["Runtime"] = f"python{python.tag}"  # Chalice names that of the Python that runs it.
 
 
 def host_runs_lambda() -> bool:
@@ -492,6 +521,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
     parser.add_argument("--out", type=Path, help="folder to write to (.build/<stage>)")
     parser.add_argument("--platform", default=LAMBDA, choices=(LAMBDA, HOST), help="whose wheels to take")
+    parser.add_argument("--python", help="the interpreter to package for, if not the newest that Lambda supports")
     parser.add_argument("--lock", action="store_true", help="resolve the packages anew and write infra/constraints.txt")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
@@ -510,6 +540,7 @@ def main(arguments: list[str] | None = None) -> int:
             platform=options.platform,
             region=options.region,
             settings=settings_of.read(options.stage, options.settings),
+            python=options.python,
             say=say,
         )
     except (PackageError, settings_of.SettingsError) as error:

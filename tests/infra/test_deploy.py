@@ -115,7 +115,7 @@ def built(stand_ins: standins.StandIns, tmp_path_factory: pytest.TempPathFactory
     file = folder / "settings.toml"
     file.write_text("".join(f'{name} = "{url}"\n' for name, url in stand_ins.environment.items()), encoding="utf-8")
     settings = settings_of.read(STAGE, file)
-    return package.build(STAGE, folder, platform=platform, settings=settings, say=lambda _: None)
+    return package.build(STAGE, folder, platform=platform, settings=settings, python=sys.executable, say=lambda _: None)
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def test_the_same_source_gives_the_same_bytes(code: Path, tmp_path: Path) -> Non
 def test_compiling_the_packages_again_gives_the_same_bytes(unpacked: Path, tmp_path: Path) -> None:
     copy = tmp_path / "tree"
     shutil.copytree(unpacked, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    package.compile_tree(copy)
+    package.compile_tree(copy, package.this_interpreter())
 
     before = {path.relative_to(unpacked): digest(path) for path in unpacked.rglob("*.pyc")}
     assert before == {path.relative_to(copy): digest(path) for path in copy.rglob("*.pyc")}
