@@ -24,6 +24,7 @@ from chalicelib.kernel.events import Envelope
 from chalicelib.runtime import aws, laid_aside, names, queues, relay
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db import dynamo
+from infra.names import VARIABLE, installation, stack_name
 
 Say = Callable[[str], None]
 
@@ -125,6 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Replay from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"))
+    parser.add_argument("--label", default="", help="of a second installation of the stage; see docs/deploy.md")
     parser.add_argument("--bucket", help="the stage's bucket; without it, the stack is asked")
     parser.add_argument("--list", action="store_true", help="only say what there is")
     parser.add_argument("--tables", help="comma-separated tables whose rows to read instead of the files")
@@ -133,7 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.tables and (options.since is None or options.since.tzinfo is None):
         parser.error("--tables takes --since with a time zone, 2026-11-29T08:00:00Z")
-    os.environ["BIANDAN_STAGE"] = options.stage
+    installed = installation(options.stage, options.label)
+    os.environ.update({"BIANDAN_STAGE": options.stage, VARIABLE: installed})
     from tools import place
 
     try:
@@ -141,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     except place.Nowhere as error:
         print(f"replay: {error}", file=sys.stderr)
         return 1
-    os.environ["BIANDAN_BUCKET"] = options.bucket or _bucket(options.stage)
+    os.environ["BIANDAN_BUCKET"] = options.bucket or _bucket(installed)
     config.cache_clear()
     if options.tables:
         return _tables(options)
@@ -163,13 +166,11 @@ def _tables(options: argparse.Namespace) -> int:
     return 0
 
 
-def _bucket(stage: str) -> str:
-    """Return the bucket as the stage's stack names it."""
+def _bucket(installed: str) -> str:
+    """Return the bucket as the installation's stack names it."""
     import boto3
 
-    from infra.names import stack_name
-
-    stacks = boto3.client("cloudformation").describe_stacks(StackName=stack_name(stage))["Stacks"]
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=stack_name(installed))["Stacks"]
     return next(str(one["OutputValue"]) for one in stacks[0]["Outputs"] if one["OutputKey"] == "UploadsBucketName")
 
 
