@@ -11,8 +11,8 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy replay generate check format \
-	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-standins \
+.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy replay republish generate check format \
+	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-publish bench-standins \
 	bench-webhook clean
 
 help: ## print this
@@ -67,6 +67,12 @@ check: venv ## ruff, mypy (strict), conflict markers and drift of everything gen
 format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
+
+republish: venv ## publish what buyers browse anew from the tables, going on where it was left (ARGS="--back all:41" goes back)
+	@$(RUN) tools.republish $(ARGS)
+
+bench-publish: venv ## how late a change is published, and what a burst of changes writes (ARGS="--changes 1000 --burst 10000")
+	@$(RUN) tools.bench_publish $(ARGS)
 
 doctor: venv-local ## say what is missing or wrong in the payment providers' set-up (ARGS="wechatpay" for one)
 	@$(RUN) tools.doctor $(ARGS)

@@ -15,9 +15,10 @@ from typing import Any
 
 from chalicelib import topology
 from chalicelib.runtime import names
+from chalicelib.runtime.http import cors as origins
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.headers import NOSNIFF
-from infra import edge, functions, limits, lost_changes, payment_alarms, policies, protection, streams
+from infra import cors, edge, functions, limits, lost_changes, payment_alarms, policies, protection, streams
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
@@ -53,6 +54,7 @@ def template(stage: str) -> Json:
             "HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]},
             **limits.CONDITIONS,
             **protection.CONDITIONS,
+            **edge.CONDITIONS,
         },
         "Globals": {
             # Without it SAM adds a second API stage called "Stage".
@@ -64,7 +66,8 @@ def template(stage: str) -> Json:
                         "BIANDAN_BUCKET": {"Ref": "UploadsBucket"},
                         "BIANDAN_PUBLISHED_BUCKET": {"Ref": "PublishedBucket"},
                         "BIANDAN_PUBLIC_URL": {"Ref": "PublicUrl"},
-                        "BIANDAN_CLIENT_ADDRESS": {"Ref": "ClientAddress"},
+                        "BIANDAN_CLIENT_ADDRESS": edge.CLIENT_ADDRESS,
+                        "BIANDAN_ORIGINS": cors.ORIGINS,
                     }
                 }
             },
@@ -73,6 +76,7 @@ def template(stage: str) -> Json:
         "Outputs": {
             "UploadsBucketName": {"Value": {"Ref": "UploadsBucket"}},
             "PublishedBucketName": {"Value": {"Ref": "PublishedBucket"}},
+            **edge.OUTPUTS,
             "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
         },
     }
@@ -101,9 +105,11 @@ def _parameters(stage: str) -> Json:
         "StorefrontOrigins": {
             "Type": "CommaDelimitedList",
             "Default": "*",
-            "Description": "Origins from which a browser may upload to a presigned URL.",
+            "AllowedPattern": rf"^(\*|{origins.ORIGIN})$",
+            "Description": "Origins whose pages may call the API and upload to a presigned URL; * for every page.",
         },
         "AlarmEmail": {"Type": "String", "Default": "", "Description": "Who is told of an alarm; empty for nobody."},
+        **edge.PARAMETERS,
         **limits.parameters(stage),
         **protection.parameters(stage),
     }
@@ -304,7 +310,11 @@ def _bucket(stage: str) -> Json:
 
 
 def _edge(stage: str) -> Json:
-    return {"PublishedBucket": _kept(stage, edge.bucket()), "PublishedBucketPolicy": edge.bucket_policy()}
+    return {
+        "PublishedBucket": _kept(stage, edge.bucket()),
+        "PublishedBucketPolicy": edge.bucket_policy(),
+        **edge.cdn(stage, lambda bucket: _kept(stage, bucket)),
+    }
 
 
 # API Gateway's own refusals
@@ -342,6 +352,7 @@ def _api(stage: str) -> Json:
                 "MethodSettings": limits.method_settings(stage),
                 "DefinitionBody": {
                     "info": {"title": name},
+                    "paths": {**cors.paths(), **edge.missing_path()},
                     GATEWAY_RESPONSES: {kind: _gateway_response(kind) for kind in REFUSALS},
                 },
             }

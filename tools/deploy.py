@@ -166,8 +166,23 @@ def only_show(_: Sequence[release.Change]) -> bool:
     return False
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Deploy from the command line."""
+def _parameters(options: argparse.Namespace) -> dict[str, str]:
+    """Return the stack's parameters that were given; the others stay as they are."""
+    given = {
+        "PublicUrl": options.public_url,
+        "AlarmEmail": options.alarm_email,
+        "ClientAddress": options.client_address,
+        "StorefrontOrigins": options.storefront_origins,
+        "Cdn": options.cdn,
+        "CdnDomain": options.cdn_domain,
+        "CdnCertificateArn": options.cdn_certificate,
+        "MonthlyBudgetUsd": options.monthly_budget,
+        "Firewall": options.firewall,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stage", default=os.environ.get("STAGE", "dev"), choices=policies.STAGES)
     parser.add_argument("--label", default="", help="tells this installation from others of the stage")
@@ -178,13 +193,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--public-url", help="where providers and hubs reach the API, if not at API Gateway's own URL")
     parser.add_argument("--alarm-email", help="who is told of alarms")
     parser.add_argument("--client-address", help="whose word on a client's address counts; see docs/deploy.md")
-    parser.add_argument("--storefront-origins", help="comma-separated origins that may upload")
+    parser.add_argument("--storefront-origins", help="comma-separated origins whose pages may call the API and upload")
+    parser.add_argument("--cdn", choices=["off", "on"], help="CloudFront before the published files and the API")
+    parser.add_argument("--cdn-domain", help="the shop's own domain, for the CDN")
+    parser.add_argument("--cdn-certificate", help="ARN of its ACM certificate, in us-east-1")
     parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
     parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
     parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
     parser.add_argument("--python", help="the interpreter to package for, if not the newest that Lambda supports")
     parser.add_argument("--out", type=Path, help="folder to build in (.build/<stage>)")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Deploy from the command line."""
+    options = _parser().parse_args(arguments)
     started = time.perf_counter()
 
     def say(message: str) -> None:
@@ -208,18 +231,6 @@ def main(arguments: list[str] | None = None) -> int:
     if wrong:
         print("deploy: nothing was done; mend the secrets first:\n  " + "\n  ".join(wrong), file=sys.stderr)
         return 1
-    parameters = {
-        key: value
-        for key, value in {
-            "PublicUrl": options.public_url,
-            "AlarmEmail": options.alarm_email,
-            "ClientAddress": options.client_address,
-            "StorefrontOrigins": options.storefront_origins,
-            "MonthlyBudgetUsd": options.monthly_budget,
-            "Firewall": options.firewall,
-        }.items()
-        if value is not None
-    }
     try:
         settings = settings_of.read(options.stage, options.settings)
         check_pool(session, options.stage)
@@ -237,7 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
             skip=tuple(options.skip_resource),
             go_on=only_show if options.plan else asking,
         )
-        outputs = bring_up(session, built, parameters, say, how)
+        outputs = bring_up(session, built, _parameters(options), say, how)
     except (package.PackageError, settings_of.SettingsError, DeployError, ClientError, BotoCoreError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1

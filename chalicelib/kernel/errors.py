@@ -114,6 +114,7 @@ class NotFound(ShopError):
             "contact": ("contact", "联系方式"),
             "evidence": ("evidence", "凭证"),
             "job": ("job", "任务"),
+            "manifest": ("published version", "已发布的版本"),
             "merchant": ("merchant", "商家"),
             "order": ("order", "订单"),
             "order line": ("order line", "订单行"),

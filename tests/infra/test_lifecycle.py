@@ -51,7 +51,7 @@ def expires_after_days(stage: str, key: str) -> int | None:
 
 @contextmanager
 def keys_written() -> Iterator[set[str]]:
-    """Collect the keys of all objects that calls put."""
+    """Collect the keys of all objects that calls put into the bucket of uploads."""
     seen: set[str] = set()
 
     def hook(service: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:

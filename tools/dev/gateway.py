@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
+from chalicelib.runtime.http import cors
 from chalicelib.runtime.http.headers import NOSNIFF
 from tools.dev.httpd import Request, Response
 
@@ -75,18 +76,19 @@ class Gateway:
     ) -> None:
         self._function = function
         self._binary_types = frozenset(binary_types)
-        self._router = Router(resources)
+        self._resources = frozenset(resources)
+        self._router = Router(self._resources)
         self._slots = threading.BoundedSemaphore(CONCURRENCY)
         self._watch = watch
 
     def __call__(self, request: Request) -> Response:
         """Serve one request."""
-        head = len(request.method) + len(request.target) + sum(len(n) + len(v) for n, v in request.headers)
-        if head > HEADERS_CAP:
-            return _message(431, "Request Header Fields Too Large")
-        if len(request.body) * 4 / 3 > LAMBDA_CAP:
-            return _message(413, "Request Too Long")
+        refused = _too_large(request)
+        if refused is not None:
+            return refused
         event = self.event(request)
+        if request.method == "OPTIONS" and event["resource"] in self._resources:  # No function is asked.
+            return Response(204, list(cors.preflight(request.header("origin")).items()))
         if not self._slots.acquire(timeout=TIMEOUT_S):
             return _message(429, "Too Many Requests")
         started = time.perf_counter()
@@ -153,6 +155,15 @@ class Gateway:
         if (request.header("content-type") or "").split(";")[0].strip().lower() in self._binary_types:
             return base64.b64encode(request.body).decode(), True
         return request.body.decode(errors="replace"), False
+
+
+def _too_large(request: Request) -> Response | None:
+    head = len(request.method) + len(request.target) + sum(len(n) + len(v) for n, v in request.headers)
+    if head > HEADERS_CAP:
+        return _message(431, "Request Header Fields Too Large")
+    if len(request.body) * 4 / 3 > LAMBDA_CAP:
+        return _message(413, "Request Too Long")
+    return None
 
 
 class Context:

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from chalicelib.kernel import clock
-from chalicelib.runtime import aws, caches, config, log
+from chalicelib.runtime import aws, caches, config, log, published
+from chalicelib.runtime.http import cors
 from tools import engine, private, resources, routing
-from tools.dev import standins
+from tools.dev import edge, standins
 from tools.dev.control import Control
 from tools.dev.gateway import PAYLOAD_CAP, Gateway
 from tools.dev.httpd import Request, Response, Server
@@ -45,7 +46,7 @@ def door(names: Sequence[str] = (), origins: Sequence[str] = ()) -> Door:
         names=tuple(names),
         origins=tuple(origins),
         orders=lambda target: target.startswith("/_dev/"),
-        shared=lambda target: target.startswith("/v1/"),
+        shared=lambda target: target.startswith("/v1/") or edge.serves(target),
         pictures=lambda target: target.startswith("/_dev/pictures/"),
     )
 
@@ -101,12 +102,15 @@ class DevServer:
         control = Control(pump=pump, record=self.trail, adjustable=self.adjustable, info=self.info)
 
         def serve(request: Request) -> Response:
+            if edge.serves(request.target):
+                return edge.serve(request)
             return control(request) if request.target.startswith("/_dev/") else gateway(request)
 
         server = Server(serve, port=self.port, body_cap=PAYLOAD_CAP, name="api", door=self.door)
         self._stops.append(server.stop)
         self.url = server.url
-        self._environment({"BIANDAN_PUBLIC_URL": self.url})
+        # The door says which pages may call; to those, as much as on AWS with every origin allowed.
+        self._environment({"BIANDAN_PUBLIC_URL": self.url, cors.SETTING: os.environ.get(cors.SETTING, cors.EVERY)})
         resources.create_all()
         stand_ins.start(self.url)
         self._stops.append(stand_ins.stop)
@@ -118,6 +122,9 @@ class DevServer:
             from tools import seed
 
             self.accounts = seed.ensure(remembered=self._path("accounts.json"), say=self.say)
+            from tools import republish
+
+            republish.ensure(self.say)
         pump.start()
         self._stops.append(pump.stop)
         server.start()
@@ -205,6 +212,7 @@ class DevServer:
         return {
             "api": self.url,
             "docs": f"{self.url}/docs",
+            "published": f"{self.url}/{published.ROOT}/current/site.json",
             "sandbox": self.sandbox_url,
             "cashiers": self.cashiers,
             "carrier": self.carrier_url,

@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
 from chalicelib.runtime import lifetime, log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
-from chalicelib.runtime.http import client_address, problems
+from chalicelib.runtime.http import client_address, cors, problems
 from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Standing, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
@@ -171,6 +171,7 @@ class App(Chalice):
                 self._reshape(answer)
             headers = answer.setdefault("headers", {})
             headers["X-Request-Id"] = request_id
+            self._share(headers, headers_of(event).get("origin"))
             headers.update(NOSNIFF)  # Here, where refusals of Chalice's and faults pass too.
             log.info(
                 "request",
@@ -181,6 +182,14 @@ class App(Chalice):
             )
             metrics.flush("api")
         return answer
+
+    @staticmethod
+    def _share(headers: dict[str, str], origin: str | None) -> None:
+        """Let pages of the configured origins read the answer, refusals too; with a setting nobody can read, none."""
+        try:
+            cors.add_to(headers, origin)
+        except Misconfigured as error:
+            log.error("misconfigured", why=str(error))
 
     @staticmethod
     def _reshape(answer: dict[str, Any]) -> None:
