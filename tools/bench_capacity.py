@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tools import metering, tables
+from tools import cost, metering, tables
 from tools.lab import ADDRESS, Lab, Shopper, alone
 
 BUDGET = Path(__file__).resolve().parent.parent / "docs" / "budget.md"
 CASES: tuple[tuple[int, int], ...] = ((1, 1), (2, 1), (5, 1), (10, 1), (2, 2))
 """Lines and merchants of the lives that are measured."""
 BETWEEN = timedelta(seconds=5)
-WRITE_USD, READ_USD = 0.625e-6, 0.125e-6
-"""On-demand price of a write and a read unit, us-east-1."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,8 @@ class Life:
     @property
     def usd_per_thousand(self) -> float:
         """Return what DynamoDB asks for a thousand such lives."""
-        return 1000 * (self.total[1] * WRITE_USD + self.total[2] * READ_USD)
+        usd = cost.prices()["usd"]
+        return float(1000 * (self.total[1] * usd["write_unit"] + self.total[2] * usd["read_unit"]))
 
 
 @contextmanager
