@@ -233,7 +233,7 @@ def test_a_request_that_trickles_ends(server: Server, begun: bytes, monkeypatch:
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\nHost: x\n\n", b"GET / HTTP/1.1\r\nA: b\nC: d\r\n"])
 def test_a_bare_line_feed_is_refused_at_once(server: Server, head: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(head)
         assert status(connection.recv(65536)) == 400
 
