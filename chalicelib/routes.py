@@ -132,6 +132,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "chalicelib.payments.api",
         ("application/json",),
     ),
+    ("POST", "/v1/operator/refunds/{refund_id}/to-card", "chalicelib.payments.api", ("application/json",)),
+    ("POST", "/v1/operator/refunds/{refund_id}/to-card-approvals", "chalicelib.payments.api", ("application/json",)),
     ("GET", "/v1/operator/purchases/{purchase_id}/ledger", "chalicelib.ledger.api", ("application/json",)),
     ("GET", "/v1/operator/ledger/balances", "chalicelib.ledger.api", ("application/json",)),
     ("GET", "/v1/operator/ledger/accounts/{account}/days", "chalicelib.ledger.api", ("application/json",)),

@@ -322,6 +322,20 @@ class World:
         payments.send_refund(refund_id)  # The provider never heard of this capture: it refuses.
         return refund_id
 
+    def abnormal_refund(self) -> str:
+        """Make a refund that the payer's bank did not take."""
+        sale = self.placed()
+        payment_id = self.started(sale)
+        self.sandbox.steer(payment_id, refund="abnormal")
+        transaction = self.sandbox.pay(payment_id).transaction_id
+        money = sale.purchase.total
+        payments.record_capture(payment_id, amount=money, transaction_id=transaction, at=clock.now(), confirmed=True)
+        path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds"
+        body = {"order_id": sale.orders[0].order_id, "amount": MONEY, "reason": "kindness"}
+        refund_id = str(call("POST", path, body, token=self.operator.token).json["refund_id"])
+        payments.send_refund(refund_id)
+        return refund_id
+
     def owed_refund(self) -> str:
         """Make a refund that an operator has to pay another way."""
         refund_id = self.stuck_refund()
@@ -333,6 +347,7 @@ _days = count(2)
 OPERATOR = {"role": "operator", "reason": "She joins the desk."}
 MONEY = {"minor": 100, "currency": "CNY"}
 PAID_OFFLINE = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-01T10:00:00Z", "note": "by transfer"}
+CARD = {"bank_type": "ICBC_DEBIT", "bank_account": "6222020200112230", "real_name": "王五"}
 _numbers = count(1_000_000_000)
 
 
@@ -589,6 +604,8 @@ ENTRIES: dict[str, Make] = {
     "take_refund_offline": _of(World.stuck_refund, "refund_id"),
     "note_paid_offline": _of(World.owed_refund, "refund_id", PAID_OFFLINE),
     "ask_paid_offline_approval": _of(World.owed_refund, "refund_id", PAID_OFFLINE),
+    "send_refund_to_card": _of(World.abnormal_refund, "refund_id", CARD),
+    "ask_to_card_approval": _of(World.abnormal_refund, "refund_id", CARD),
     "get_ledger": _read_purchase,
     "ask_refund_approval": _refund,
     "approve_refund": lambda world: Ask(ids=world.approval(), body={"note": "fine"}),

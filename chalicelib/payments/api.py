@@ -48,11 +48,13 @@ from chalicelib.payments.schemas import (
     RefundRecordView,
     RequestRefund,
     ResolveQuarantined,
+    SendToCard,
     SettleStray,
     StartPayment,
     StoryView,
     StrayView,
     TimelineView,
+    ToCard,
     WaitingQuery,
 )
 from chalicelib.payments.service import ReturnNeedsTwo, StrayNotFound
@@ -536,4 +538,44 @@ def ask_paid_offline_approval(refund_id: str, body: PayOffline, caller: Caller, 
     """Ask another operator to confirm that an owed refund was paid by hand; decided like the approval of a refund."""
     paid = body.payment(caller.account_id)
     approval, replayed = service.ask_to_settle(refund_id, paid, by=caller.account_id, intent=intent)
+    return Reply(ApprovalView.of(approval), 201, _replayed(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/refunds/{refund_id}/to-card",
+    access=Access.OPERATOR,
+    body=SendToCard,
+    returns=RefundRecordView,
+    raises=(
+        NotFound,
+        IllegalTransition,
+        ProviderSilent,
+        RefundRefused,
+        ApprovalNeeded,
+        DayLimitReached,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
+)
+def send_refund_to_card(refund_id: str, body: SendToCard, caller: Caller, intent: Intent) -> Reply:
+    """Have the provider send an abnormal refund to another card of the buyer's. The card is not kept."""
+    refund, replayed = service.send_to_card(
+        refund_id, body.card(), by=caller.account_id, approval_id=body.approval_id or "", intent=intent
+    )
+    return Reply(RefundRecordView.of(refund), 200, _replayed(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/refunds/{refund_id}/to-card-approvals",
+    access=Access.OPERATOR,
+    body=ToCard,
+    returns=ApprovalView,
+    status=201,
+    raises=(NotFound, IllegalTransition, RefundRefused, ConcurrentUpdate, IdempotencyKeyReused),
+)
+def ask_to_card_approval(refund_id: str, body: ToCard, caller: Caller, intent: Intent) -> Reply:
+    """Ask another operator whether an abnormal refund may go to this card; decided like the approval of a refund."""
+    approval, replayed = service.ask_for_card(refund_id, body.card(), by=caller.account_id, intent=intent)
     return Reply(ApprovalView.of(approval), 201, _replayed(replayed))

@@ -102,10 +102,10 @@ def ask_approval(purchase_id: str, wish: Wish, *, by: str, intent: Intent) -> tu
         since=now,
         fingerprint=intent.fingerprint,
     )
-    return _keep(approval, intent)
+    return keep(approval, intent)
 
 
-def _keep(approval: Approval, intent: Intent) -> tuple[Approval, bool]:
+def keep(approval: Approval, intent: Intent) -> tuple[Approval, bool]:
     """Write a new approval; returns it, or the one that the same request wrote at this moment."""
     try:
         with UnitOfWork() as work:
@@ -135,7 +135,7 @@ def ask_to_settle(refund_id: str, paid: OfflinePayment, *, by: str, intent: Inte
         intent.check(known.fingerprint)
         return known, True
     offline.check_payable(refund, paid)
-    return _keep(replace(about(refund, approval_id, by=by, intent=intent), offline=paid), intent)
+    return keep(replace(about(refund, approval_id, by=by, intent=intent), offline=paid), intent)
 
 
 def about(refund: Refund, approval_id: str, *, by: str, intent: Intent) -> Approval:

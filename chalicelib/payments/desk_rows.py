@@ -104,6 +104,7 @@ class _ApprovalDoc(msgspec.Struct, omit_defaults=True):
     settles: str = ""
     offline: OfflineDoc | None = None
     payee: str = ""
+    payee_mark: str = ""
 
 
 class ApprovalRow(RecordRow):
@@ -152,6 +153,7 @@ def approval_row(approval: Approval) -> ApprovalRow:
             settles=approval.settles,
             offline=OfflineDoc.of(approval.offline),
             payee=approval.payee,
+            payee_mark=approval.payee_mark,
         ),
         version=approval.version,
     )
@@ -189,6 +191,7 @@ def approval_of(row: ApprovalRow) -> Approval:
         settles=doc.settles,
         offline=doc.offline.payment() if doc.offline else None,
         payee=doc.payee,
+        payee_mark=doc.payee_mark,
         version=int(row.version),
     )
 

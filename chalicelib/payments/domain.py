@@ -16,6 +16,7 @@ from chalicelib.payments import polling
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Attempt, Instruction, Limits, RefundOutcome
+from chalicelib.payments.redirect_rules import Redirect
 from chalicelib.payments.refund_reasons import REFUND_REASONS
 from chalicelib.payments.stray_rules import Stray
 
@@ -139,6 +140,8 @@ class RefundCause(StrEnum):
     WITHHOLD = "withhold"
     """The provider takes no refund for this payment any more, or an operator gave up on it."""
     PAY_OFFLINE = "pay_offline"
+    REDIRECT = "redirect"
+    """An operator has the provider send it to another card."""
 
 
 _ANSWERS = {
@@ -161,6 +164,7 @@ REFUND = StateMachine(
         RefundStatus.PENDING: {RefundCause.CHASE: RefundStatus.PENDING, **_ANSWERS},
         RefundStatus.ABNORMAL: {
             RefundCause.RETRY: RefundStatus.REQUESTED,
+            RefundCause.REDIRECT: RefundStatus.PENDING,
             RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
             RefundCause.CLOSE: RefundStatus.CLOSED,
             RefundCause.WITHHOLD: RefundStatus.OWED,
@@ -395,7 +399,9 @@ class Approval:
     offline: OfflinePayment | None = None
     """How the refund it settles was paid."""
     payee: str = ""
-    """Where the refund it settles is sent instead, in few words: never a whole card number."""
+    """The card that the refund it settles may be sent to, in few words."""
+    payee_mark: str = ""
+    """By which that very card is known again."""
     version: int = 0
 
     @property
@@ -455,6 +461,8 @@ class Refund:
     """The provider never hears of it: it was owed from the beginning."""
     offline: OfflinePayment | None = None
     """How it was paid back, where that was done by hand."""
+    redirect: Redirect | None = None
+    """That it was sent to another card, the last time."""
     version: int = 0
 
     @property
@@ -730,6 +738,7 @@ def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         shorts=0,
         unsent=False,
         offline=None,
+        redirect=None,
         version=0,
     )
 

@@ -97,7 +97,7 @@ def pay(refund_id: str, paid: OfflinePayment, *, intent: Intent) -> tuple[Refund
             return refund, True
         check_payable(refund, paid)
         with UnitOfWork() as work:
-            _count_alone(work, story, refund, paid.by)
+            count_alone(work, story, refund, paid.by)
             done = book(work, payment, refund, paid)
         return replace(done, version=done.version + 1), False
 
@@ -115,15 +115,16 @@ def check_payable(refund: Refund, paid: OfflinePayment) -> None:
 
 
 def by_hand_alone(story: Story, currency: str) -> int:
-    """Return what was paid by hand on the purchase without a second person."""
+    """Return what was paid by hand, or sent to another card, on the purchase without a second person."""
     return sum(
         other.amount.minor
         for other in story.refunds
-        if other.offline is not None and not other.offline.approved_by and other.amount.currency == currency
+        if other.amount.currency == currency
+        and any(way is not None and not way.approved_by for way in (other.offline, other.redirect))
     )
 
 
-def _count_alone(work: UnitOfWork, story: Story, refund: Refund, by: str) -> None:
+def count_alone(work: UnitOfWork, story: Story, refund: Refund, by: str) -> None:
     """Count it to the purchase, and to the day of who pays: not where they asked for it alone, and it was then."""
     before, limit = by_hand_alone(story, refund.amount.currency), refund_requests.approval_limit(refund.amount.currency)
     alone_store.count_by_hand(work, refund.purchase_id, refund.amount, before=before, limit=limit)

@@ -418,6 +418,22 @@ class Inquirer(Protocol):
 
 
 @runtime_checkable
+class Redirector(Protocol):
+    """What an adapter can do besides, whose provider sends a refund to another card if the payer's own is dead."""
+
+    def refund_abnormal(
+        self,
+        refund: RefundOrder,
+        provider_refund_id: str,
+        *,
+        bank_type: str = "",
+        bank_account: str = "",
+        real_name: str = "",
+    ) -> RefundReport:
+        """Send an abnormal refund to the card; unknown where it was not accepted: a question tells how it stands."""
+
+
+@runtime_checkable
 class Tracer(Protocol):
     """What an adapter can do besides, where money may come that bears no number of ours."""
 

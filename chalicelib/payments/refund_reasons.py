@@ -15,6 +15,8 @@ REFUND_REASONS: Final[Mapping[str, Texts]] = {
     "more_than_line": ("it is more than is left of the order line", "超过该订单行的剩余可退金额"),
     "more_than_order": ("it is more than is left of the order", "超过该订单的剩余可退金额"),
     "more_units_than_bought": ("it is more units than are left to refund", "超过剩余可退件数"),
+    "no_other_card": ("the provider sends no refund to another card", "该支付渠道不支持退至其他银行卡"),
+    "other_card_approved": ("no second person agreed to this card", "该银行卡未经第二人批准"),
     "no_foreign_refund": ("the notice tells of no refund made elsewhere", "该通知与外部退款无关"),
     "no_order": ("the order is none of this purchase", "该订单不属于此笔购买"),
     "not_captured": ("no money was received for it", "尚未收到款项"),

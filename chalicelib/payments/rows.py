@@ -18,6 +18,7 @@ from chalicelib.payments.domain import (
 )
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action, Instruction, Outcome
+from chalicelib.payments.redirect_rules import Redirect
 from chalicelib.runtime import names
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, due_time, region
 
@@ -256,6 +257,29 @@ class OfflineDoc(msgspec.Struct, omit_defaults=True):
         )
 
 
+class RedirectDoc(msgspec.Struct, omit_defaults=True):
+    """That a refund was sent to another card, as rows keep it."""
+
+    payee: str
+    by: str
+    at_ms: int
+    approved_by: str = ""
+    intent: str = ""
+    fingerprint: str = ""
+
+    @classmethod
+    def of(cls, sent: Redirect | None) -> RedirectDoc | None:
+        """Return the kept form."""
+        if sent is None:
+            return None
+        return cls(sent.payee, sent.by, epoch_ms(sent.at), sent.approved_by, sent.intent, sent.fingerprint)
+
+    def redirect(self) -> Redirect:
+        """Return what it keeps."""
+        at = from_epoch_ms(self.at_ms)
+        return Redirect(self.payee, self.by, at, self.approved_by, self.intent, self.fingerprint)
+
+
 class _RefundDoc(msgspec.Struct, omit_defaults=True):
     reason: str
     cause: str
@@ -282,6 +306,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     shorts: int = 0
     unsent: bool = False
     offline: OfflineDoc | None = None
+    redirect: RedirectDoc | None = None
 
 
 class RefundRow(RecordRow):
@@ -337,6 +362,7 @@ def refund_row(refund: Refund) -> RefundRow:
             shorts=refund.shorts,
             unsent=refund.unsent,
             offline=OfflineDoc.of(refund.offline),
+            redirect=RedirectDoc.of(refund.redirect),
         ),
         version=refund.version,
     )
@@ -379,6 +405,7 @@ def refund_of(row: RefundRow) -> Refund:
         shorts=doc.shorts,
         unsent=doc.unsent,
         offline=doc.offline.payment() if doc.offline else None,
+        redirect=doc.redirect.redirect() if doc.redirect else None,
         booked_on=_booked_on(row),
         version=int(row.version),
     )

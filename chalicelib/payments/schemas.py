@@ -14,6 +14,7 @@ from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
 from chalicelib.payments.offline_rules import OfflinePayment
 from chalicelib.payments.ports import Action
+from chalicelib.payments.redirect_rules import Card, Redirect
 from chalicelib.payments.service import Happening, Offer, Resolved, Settled
 from chalicelib.payments.stray_rules import Stray
 from chalicelib.runtime.schema import (
@@ -259,6 +260,20 @@ class OfflinePaymentView(Schema):
         )
 
 
+class RedirectView(Schema):
+    """That a refund was sent to another card of the buyer's: its bank and the last four digits."""
+
+    payee: str
+    at: Timestamp
+    by: str
+    approved_by: str | None = None
+
+    @classmethod
+    def of(cls, sent: Redirect) -> RedirectView:
+        """Return the wire form."""
+        return cls(payee=sent.payee, at=sent.at, by=sent.by, approved_by=sent.approved_by or None)
+
+
 class RefundRecordView(RefundView):
     """One refund as operators see it."""
 
@@ -281,6 +296,8 @@ class RefundRecordView(RefundView):
     bounced_at: Timestamp | None = None
     offline: OfflinePaymentView | None = None
     """How it was paid, where the provider could not give it back."""
+    redirect: RedirectView | None = None
+    """Which other card it was sent to, the last time."""
     version: int
 
     @classmethod
@@ -302,6 +319,7 @@ class RefundRecordView(RefundView):
             foreign_number=refund.foreign or None,
             bounced_at=refund.bounced_at,
             offline=OfflinePaymentView.of(refund.offline) if refund.offline else None,
+            redirect=RedirectView.of(refund.redirect) if refund.redirect else None,
             version=refund.version,
         )
 
@@ -503,10 +521,29 @@ class PayOffline(Schema):
         return OfflinePayment(reference=self.reference, paid_at=self.paid_at, note=self.note, by=by)
 
 
+class ToCard(Schema):
+    """The buyer's other card: the provider's word for its bank, its number and its holder. Sent on, never kept."""
+
+    bank_type: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{1,31}$")]
+    bank_account: Annotated[str, StringConstraints(pattern=r"^[0-9]{8,32}$")]
+    real_name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+
+    def card(self) -> Card:
+        """Return it."""
+        return Card(self.bank_type, self.bank_account, self.real_name)
+
+
+class SendToCard(ToCard):
+    """Where an abnormal refund is sent; above the limits of one person with the approval of this very card."""
+
+    approval_id: Id | None = None
+
+
 class ApprovalView(Schema):
     """A refund above what one operator may give back alone: approving it requests the refund.
 
-    With ``settles``, what is to become of a refund that there is: approving it books that it was paid ``offline``.
+    With ``settles``, what is to become of a refund that there is: approving it books that it was paid ``offline``, or
+    allows one of the two to send it to the card that ``payee`` tells of.
     """
 
     approval_id: str
@@ -525,6 +562,7 @@ class ApprovalView(Schema):
     refund_id: str | None = None
     settles: str | None = None
     offline: OfflinePaymentView | None = None
+    payee: str | None = None
 
     @classmethod
     def of(cls, approval: Approval) -> ApprovalView:
@@ -546,6 +584,7 @@ class ApprovalView(Schema):
             refund_id=approval.refund_id,
             settles=approval.settles or None,
             offline=OfflinePaymentView.of(approval.offline) if approval.offline else None,
+            payee=approval.payee or None,
         )
 
 

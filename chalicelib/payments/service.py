@@ -54,6 +54,8 @@ from chalicelib.payments.offers import Offer, offers
 from chalicelib.payments.offline import pay as pay_offline
 from chalicelib.payments.offline import withhold as withhold_refund
 from chalicelib.payments.offline_rules import OfflinePayment
+from chalicelib.payments.redirects import ask_for_card
+from chalicelib.payments.redirects import to_card as send_to_card
 from chalicelib.payments.refund_requests import (
     approval_limit,
     left_for,
@@ -111,6 +113,7 @@ __all__ = [
     "Wanted",
     "approval_limit",
     "ask_approval",
+    "ask_for_card",
     "ask_to_settle",
     "billing_day",
     "billing_providers",
@@ -148,6 +151,7 @@ __all__ = [
     "resolve_quarantined",
     "retry_refund",
     "send_refund",
+    "send_to_card",
     "settle_stray",
     "start_payment",
     "story",

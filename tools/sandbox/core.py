@@ -151,6 +151,10 @@ class Sandbox(StandIn):
                 refund = self.refunds.get(number)
                 order_no = refund.out_trade_no if refund else number
                 return self._operate("query_refund", order_no, lambda: self._query_refund(number))
+            case ("POST", ["refunds", number, "card"]):
+                refund = self.refunds.get(number)
+                order_no = refund.out_trade_no if refund else number
+                return self._operate("refund", order_no, lambda: self._to_card(number, content))
             case ("GET", ["bills", day]):
                 return self._operate("bill", day, lambda: self._day_bill(day))
             case _:
@@ -247,6 +251,16 @@ class Sandbox(StandIn):
     def _query_refund(self, number: str) -> tuple[int, dict[str, Any]]:
         refund = self.refunds.get(number)
         return (200, self._refund_view(refund)) if refund else (404, {"code": "REFUND_NOT_EXIST"})
+
+    def _to_card(self, number: str, content: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Send an abnormal refund to the card that is named: it is under way again."""
+        refund = self.refunds.get(number)
+        if refund is None or refund.refund_id != content.get("refund_id"):
+            return 404, {"code": "REFUND_NOT_EXIST"}
+        if refund.state != "abnormal" or not all(content.get(name) for name in ("bank_account", "real_name")):
+            return 400, {"code": "NOT_ABNORMAL" if refund.state != "abnormal" else "NO_CARD"}
+        self._settle(refund, "pending")
+        return 200, self._refund_view(refund)
 
     def _settle(self, refund: Refund, state: str) -> None:
         refund.state = state

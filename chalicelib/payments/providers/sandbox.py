@@ -159,6 +159,21 @@ class Sandbox:
             return RefundReport(RefundOutcome.FAILED, code=_code(answer))
         return _refund_answer(status, answer, refund.refund_id)
 
+    def refund_abnormal(
+        self,
+        refund: RefundOrder,
+        provider_refund_id: str,
+        *,
+        bank_type: str = "",
+        bank_account: str = "",
+        real_name: str = "",
+    ) -> RefundReport:
+        """Send an abnormal refund to another card."""
+        card = {"bank_type": bank_type, "bank_account": bank_account, "real_name": real_name}
+        wanted = {"refund_id": provider_refund_id, **card}
+        status, answer = self._call("POST", f"/v1/refunds/{refund.refund_id}/card", wanted)
+        return _refund_answer(status, answer, refund.refund_id)
+
     def query_refund(self, refund: RefundOrder) -> RefundReport:
         """Ask what became of the refund."""
         status, answer = self._call("GET", f"/v1/refunds/{refund.refund_id}")
