@@ -74,8 +74,8 @@ republish: venv ## publish what buyers browse anew from the tables, going on whe
 bench-publish: venv ## how late a change is published, and what a burst of changes writes (ARGS="--changes 1000 --burst 10000")
 	@$(RUN) tools.bench_publish $(ARGS)
 
-doctor: venv-local ## say what is missing or wrong in the payment providers' set-up (ARGS="wechatpay" for one)
-	@$(RUN) tools.doctor $(ARGS)
+doctor: venv-local ## say what is wrong in the payment providers' set-up (ARGS="wechatpay" for one), or of a deployed stage (STAGE=dev)
+	@$(RUN) $(if $(STAGE),tools.stage_doctor,tools.doctor) $(ARGS)
 
 sandbox: venv-local ## run the payment providers' stand-ins alone (make dev has them too)
 	@exec $(RUN) tools.sandbox $(ARGS)
