@@ -8,27 +8,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-Words = tuple[str, str]
-"""Chinese, English."""
+from chalicelib.kernel.texts import Texts
 
-CATEGORIES: tuple[tuple[str, str | None, Words], ...] = (
+CATEGORIES: tuple[tuple[str, str | None, Texts], ...] = (
     # Id, parent, name.
-    ("tea", None, ("茶", "Tea")),
-    ("tea-leaves", "tea", ("茶叶", "Tea leaves")),
-    ("tea-ware", "tea", ("茶具", "Tea ware")),
-    ("clothing", None, ("服饰", "Clothing")),
-    ("clothing-tops", "clothing", ("上装", "Tops")),
-    ("clothing-bags", "clothing", ("箱包", "Bags")),
-    ("home", None, ("家居", "Home")),
-    ("home-kitchen", "home", ("厨具", "Kitchen")),
-    ("home-lighting", "home", ("灯具", "Lighting")),
-    ("books", None, ("图书文具", "Books and stationery")),
-    ("books-paper", "books", ("纸本", "Paper goods")),
-    ("books-digital", "books", ("电子书", "E-books")),
-    ("digital", None, ("数码", "Electronics")),
-    ("digital-accessories", "digital", ("配件", "Accessories")),
-    ("digital-vouchers", "digital", ("卡券", "Vouchers")),
-    ("services", None, ("到家服务", "Home services")),
+    ("tea", None, ("Tea", "茶")),
+    ("tea-leaves", "tea", ("Tea leaves", "茶叶")),
+    ("tea-ware", "tea", ("Tea ware", "茶具")),
+    ("clothing", None, ("Clothing", "服饰")),
+    ("clothing-tops", "clothing", ("Tops", "上装")),
+    ("clothing-bags", "clothing", ("Bags", "箱包")),
+    ("home", None, ("Home", "家居")),
+    ("home-kitchen", "home", ("Kitchen", "厨具")),
+    ("home-lighting", "home", ("Lighting", "灯具")),
+    ("books", None, ("Books and stationery", "图书文具")),
+    ("books-paper", "books", ("Paper goods", "纸本")),
+    ("books-digital", "books", ("E-books", "电子书")),
+    ("digital", None, ("Electronics", "数码")),
+    ("digital-accessories", "digital", ("Accessories", "配件")),
+    ("digital-vouchers", "digital", ("Vouchers", "卡券")),
+    ("services", None, ("Home services", "到家服务")),
 )
 
 
@@ -45,8 +44,8 @@ class Line:
     """One product. ``minor`` is the price of its first SKU."""
 
     handle: str
-    title: Words
-    about: Words
+    title: Texts
+    about: Texts
     category: str
     kind: str
     icon: str
@@ -69,8 +68,8 @@ class Shop:
     """A merchant and what it sells."""
 
     key: str
-    name: Words
-    about: Words
+    name: Texts
+    about: Texts
     freight_minor: int
     free_from_minor: int | None
     commission_bps: int
@@ -87,27 +86,27 @@ _LENGTH = Axis("Length", (("1 m", 0), ("2 m", 900)))
 
 def _mountain_tea() -> Iterator[Line]:
     leaves = (
-        ("longjing", "龙井", "Longjing", 6800),
-        ("biluochun", "碧螺春", "Biluochun", 7200),
-        ("maofeng", "毛峰", "Maofeng", 5200),
-        ("tieguanyin", "铁观音", "Tieguanyin", 5600),
-        ("dahongpao", "大红袍", "Dahongpao", 9800),
-        ("puer", "普洱熟茶", "Ripe Pu'er", 4600),
-        ("keemun", "祁门红茶", "Keemun black tea", 4900),
-        ("jasmine", "茉莉花茶", "Jasmine tea", 3800),
+        ("longjing", "Longjing", "龙井", 6800),
+        ("biluochun", "Biluochun", "碧螺春", 7200),
+        ("maofeng", "Maofeng", "毛峰", 5200),
+        ("tieguanyin", "Tieguanyin", "铁观音", 5600),
+        ("dahongpao", "Dahongpao", "大红袍", 9800),
+        ("puer", "Ripe Pu'er", "普洱熟茶", 4600),
+        ("keemun", "Keemun black tea", "祁门红茶", 4900),
+        ("jasmine", "Jasmine tea", "茉莉花茶", 3800),
     )
     harvests = (
-        ("mingqian", "明前", "first-flush", 3000, "三月下旬采摘", "picked in late March"),
-        ("yuqian", "雨前", "spring", 1200, "谷雨前采摘", "picked before the April rains"),
-        ("qiu", "秋", "autumn", 0, "秋季采摘", "picked in autumn"),
+        ("mingqian", "first-flush", "明前", 3000, "picked in late March", "三月下旬采摘"),
+        ("yuqian", "spring", "雨前", 1200, "picked before the April rains", "谷雨前采摘"),
+        ("qiu", "autumn", "秋", 0, "picked in autumn", "秋季采摘"),
     )
-    for (key, zh, en, minor), (harvest, zh_h, en_h, extra, when_zh, when_en) in product(leaves, harvests):
+    for (key, en, zh, minor), (harvest, en_h, zh_h, extra, when_en, when_zh) in product(leaves, harvests):
         yield Line(
             handle=f"{key}-{harvest}",
-            title=(f"{zh_h}{zh}", f"{en}, {en_h}"),
+            title=(f"{en}, {en_h}", f"{zh_h}{zh}"),
             about=(
-                f"{when_zh}，小锅炒制，每批不超过二十公斤。",
                 f"{en}, {when_en}, fired in small pans, twenty kilos a batch.",
+                f"{when_zh}，小锅炒制，每批不超过二十公斤。",
             ),
             category="tea-leaves",
             kind="physical",
@@ -118,22 +117,22 @@ def _mountain_tea() -> Iterator[Line]:
             facts=(("Storage", "cool, dry, sealed"), ("Shelf life", "18 months")),
         )
     wares = (
-        ("gaiwan", "盖碗", "gaiwan", 8800),
-        ("teapot", "茶壶", "teapot", 15800),
-        ("cup", "品茗杯", "tasting cup", 2800),
-        ("pitcher", "公道杯", "fairness pitcher", 5800),
+        ("gaiwan", "gaiwan", "盖碗", 8800),
+        ("teapot", "teapot", "茶壶", 15800),
+        ("cup", "tasting cup", "品茗杯", 2800),
+        ("pitcher", "fairness pitcher", "公道杯", 5800),
     )
     clays = (
-        ("celadon", "青瓷", "Celadon", 0),
-        ("rough", "粗陶", "Stoneware", -800),
-        ("white", "甜白釉", "Sweet-white", 2600),
-        ("glass", "玻璃", "Glass", -1200),
+        ("celadon", "Celadon", "青瓷", 0),
+        ("rough", "Stoneware", "粗陶", -800),
+        ("white", "Sweet-white", "甜白釉", 2600),
+        ("glass", "Glass", "玻璃", -1200),
     )
-    for (key, zh, en, minor), (clay, zh_c, en_c, extra) in product(wares, clays):
+    for (key, en, zh, minor), (clay, en_c, zh_c, extra) in product(wares, clays):
         yield Line(
             handle=f"{clay}-{key}",
-            title=(f"{zh_c}{zh}", f"{en_c} {en}"),
-            about=(f"{zh_c}手工{zh}，每只略有不同。", f"A {en} made by hand; no two are quite alike."),
+            title=(f"{en_c} {en}", f"{zh_c}{zh}"),
+            about=(f"A {en} made by hand; no two are quite alike.", f"{zh_c}手工{zh}，每只略有不同。"),
             category="tea-ware",
             kind="physical",
             icon="cup",
@@ -146,24 +145,24 @@ def _mountain_tea() -> Iterator[Line]:
 
 def _thread_and_needle() -> Iterator[Line]:
     cuts = (
-        ("shirt", "衬衫", "shirt", "shirt", 16900),
-        ("tee", "T恤", "T-shirt", "shirt", 7900),
-        ("jacket", "外套", "jacket", "shirt", 32900),
-        ("jumper", "毛衣", "jumper", "shirt", 25900),
-        ("vest", "马甲", "vest", "shirt", 13900),
+        ("shirt", "shirt", "shirt", "衬衫", 16900),
+        ("tee", "shirt", "T-shirt", "T恤", 7900),
+        ("jacket", "shirt", "jacket", "外套", 32900),
+        ("jumper", "shirt", "jumper", "毛衣", 25900),
+        ("vest", "shirt", "vest", "马甲", 13900),
     )
     cloths = (
-        ("linen", "亚麻", "Linen", 2000),
-        ("cotton", "纯棉", "Cotton", 0),
-        ("hemp", "苎麻", "Ramie", 3000),
-        ("wool", "羊毛", "Wool", 6000),
-        ("denim", "牛仔", "Denim", 1000),
+        ("linen", "Linen", "亚麻", 2000),
+        ("cotton", "Cotton", "纯棉", 0),
+        ("hemp", "Ramie", "苎麻", 3000),
+        ("wool", "Wool", "羊毛", 6000),
+        ("denim", "Denim", "牛仔", 1000),
     )
-    for (key, zh, en, icon, minor), (cloth, zh_c, en_c, extra) in product(cuts, cloths):
+    for (key, icon, en, zh, minor), (cloth, en_c, zh_c, extra) in product(cuts, cloths):
         yield Line(
             handle=f"{cloth}-{key}",
-            title=(f"{zh_c}{zh}", f"{en_c} {en}"),
-            about=(f"宽松版型的{zh_c}{zh}，成衣水洗。", f"A loosely cut {en_c.lower()} {en}, washed before sale."),
+            title=(f"{en_c} {en}", f"{zh_c}{zh}"),
+            about=(f"A loosely cut {en_c.lower()} {en}, washed before sale.", f"宽松版型的{zh_c}{zh}，成衣水洗。"),
             category="clothing-tops",
             kind="physical",
             icon=icon,
@@ -174,15 +173,15 @@ def _thread_and_needle() -> Iterator[Line]:
             facts=(("Material", f"100% {en_c.lower()}"), ("Care", "30 °C, line dry")),
         )
     bags = (
-        ("tote", "托特包", "tote bag", 9900),
-        ("satchel", "斜挎包", "satchel", 14900),
-        ("pouch", "收纳包", "pouch", 4900),
+        ("tote", "tote bag", "托特包", 9900),
+        ("satchel", "satchel", "斜挎包", 14900),
+        ("pouch", "pouch", "收纳包", 4900),
     )
-    for (key, zh, en, minor), (cloth, zh_c, en_c, extra) in product(bags, cloths[:4]):
+    for (key, en, zh, minor), (cloth, en_c, zh_c, extra) in product(bags, cloths[:4]):
         yield Line(
             handle=f"{cloth}-{key}",
-            title=(f"{zh_c}{zh}", f"{en_c} {en}"),
-            about=(f"{zh_c}{zh}，内袋可放水杯。", f"A {en_c.lower()} {en} with a pocket for a bottle."),
+            title=(f"{en_c} {en}", f"{zh_c}{zh}"),
+            about=(f"A {en_c.lower()} {en} with a pocket for a bottle.", f"{zh_c}{zh}，内袋可放水杯。"),
             category="clothing-bags",
             kind="physical",
             icon="bag",
@@ -195,23 +194,23 @@ def _thread_and_needle() -> Iterator[Line]:
 
 def _full_grain_kitchen() -> Iterator[Line]:
     pans = (
-        ("pan", "平底锅", "frying pan", 19900),
-        ("wok", "炒锅", "wok", 23900),
-        ("pot", "汤锅", "stock pot", 26900),
-        ("steamer", "蒸笼", "steamer", 8900),
+        ("pan", "frying pan", "平底锅", 19900),
+        ("wok", "wok", "炒锅", 23900),
+        ("pot", "stock pot", "汤锅", 26900),
+        ("steamer", "steamer", "蒸笼", 8900),
     )
     metals = (
-        ("iron", "铸铁", "Cast-iron", 0),
-        ("steel", "精钢", "Carbon-steel", 2000),
-        ("clad", "三层钢", "Clad-steel", 8000),
+        ("iron", "Cast-iron", "铸铁", 0),
+        ("steel", "Carbon-steel", "精钢", 2000),
+        ("clad", "Clad-steel", "三层钢", 8000),
     )
-    for (key, zh, en, minor), (metal, zh_m, en_m, extra) in product(pans, metals):
+    for (key, en, zh, minor), (metal, en_m, zh_m, extra) in product(pans, metals):
         yield Line(
             handle=f"{metal}-{key}",
-            title=(f"{zh_m}{zh}", f"{en_m} {en}"),
+            title=(f"{en_m} {en}", f"{zh_m}{zh}"),
             about=(
-                f"{zh_m}{zh}，开锅即用，燃气与电磁炉通用。",
                 f"A {en_m.lower()} {en}, seasoned, for gas and induction.",
+                f"{zh_m}{zh}，开锅即用，燃气与电磁炉通用。",
             ),
             category="home-kitchen",
             kind="physical",
@@ -223,21 +222,21 @@ def _full_grain_kitchen() -> Iterator[Line]:
             facts=(("Hob", "gas, induction, ceramic"),),
         )
     tools = (
-        ("cleaver", "菜刀", "cleaver", 15900),
-        ("board", "砧板", "cutting board", 8900),
-        ("spatula", "锅铲", "spatula", 2900),
-        ("ladle", "汤勺", "ladle", 2900),
-        ("chopsticks", "筷子", "chopsticks", 1900),
-        ("bowl", "饭碗", "rice bowl", 2200),
+        ("cleaver", "cleaver", "菜刀", 15900),
+        ("board", "cutting board", "砧板", 8900),
+        ("spatula", "spatula", "锅铲", 2900),
+        ("ladle", "ladle", "汤勺", 2900),
+        ("chopsticks", "chopsticks", "筷子", 1900),
+        ("bowl", "rice bowl", "饭碗", 2200),
     )
-    woods = (("walnut", "胡桃木", "Walnut", 2000), ("bamboo", "竹", "Bamboo", 0), ("beech", "榉木", "Beech", 800))
-    for (key, zh, en, minor), (wood, zh_w, en_w, extra) in product(tools, woods):
+    woods = (("walnut", "Walnut", "胡桃木", 2000), ("bamboo", "Bamboo", "竹", 0), ("beech", "Beech", "榉木", 800))
+    for (key, en, zh, minor), (wood, en_w, zh_w, extra) in product(tools, woods):
         yield Line(
             handle=f"{wood}-{key}",
-            title=(f"{zh_w}{zh}", f"{en_w} {en}"),
+            title=(f"{en_w} {en}", f"{zh_w}{zh}"),
             about=(
-                f"{zh_w}{zh}，表面只涂食用油。",
                 f"A {en} of {en_w.lower()}, finished with nothing but food-grade oil.",
+                f"{zh_w}{zh}，表面只涂食用油。",
             ),
             category="home-kitchen",
             kind="physical",
@@ -247,20 +246,20 @@ def _full_grain_kitchen() -> Iterator[Line]:
             stock=80,
         )
     lamps = (
-        ("desk", "台灯", "desk lamp", 16900),
-        ("floor", "落地灯", "floor lamp", 35900),
-        ("night", "小夜灯", "night light", 4900),
+        ("desk", "desk lamp", "台灯", 16900),
+        ("floor", "floor lamp", "落地灯", 35900),
+        ("night", "night light", "小夜灯", 4900),
     )
     shades = (
-        ("paper", "宣纸", "Paper-shade", 0),
-        ("linen", "亚麻罩", "Linen-shade", 1500),
-        ("brass", "黄铜", "Brass", 6000),
+        ("paper", "Paper-shade", "宣纸", 0),
+        ("linen", "Linen-shade", "亚麻罩", 1500),
+        ("brass", "Brass", "黄铜", 6000),
     )
-    for (key, zh, en, minor), (shade, zh_s, en_s, extra) in product(lamps, shades):
+    for (key, en, zh, minor), (shade, en_s, zh_s, extra) in product(lamps, shades):
         yield Line(
             handle=f"{shade}-{key}",
-            title=(f"{zh_s}{zh}", f"{en_s} {en}"),
-            about=(f"暖光{zh}，可调亮度。", f"A dimmable {en} with warm light."),
+            title=(f"{en_s} {en}", f"{zh_s}{zh}"),
+            about=(f"A dimmable {en} with warm light.", f"暖光{zh}，可调亮度。"),
             category="home-lighting",
             kind="physical",
             icon="lamp",
@@ -273,22 +272,22 @@ def _full_grain_kitchen() -> Iterator[Line]:
 
 def _lamplight_books() -> Iterator[Line]:
     papers = (
-        ("notebook", "笔记本", "notebook", 3900),
-        ("diary", "手账", "diary", 5900),
-        ("sketchbook", "速写本", "sketchbook", 4900),
-        ("letter-set", "信笺套装", "letter set", 2900),
+        ("notebook", "notebook", "笔记本", 3900),
+        ("diary", "diary", "手账", 5900),
+        ("sketchbook", "sketchbook", "速写本", 4900),
+        ("letter-set", "letter set", "信笺套装", 2900),
     )
     covers = (
-        ("cloth", "布面", "Cloth-bound", 1000),
-        ("kraft", "牛皮纸", "Kraft", 0),
-        ("silk", "宋锦", "Brocade", 3000),
-        ("leather", "植鞣革", "Leather", 8000),
+        ("cloth", "Cloth-bound", "布面", 1000),
+        ("kraft", "Kraft", "牛皮纸", 0),
+        ("silk", "Brocade", "宋锦", 3000),
+        ("leather", "Leather", "植鞣革", 8000),
     )
-    for (key, zh, en, minor), (cover, zh_c, en_c, extra) in product(papers, covers):
+    for (key, en, zh, minor), (cover, en_c, zh_c, extra) in product(papers, covers):
         yield Line(
             handle=f"{cover}-{key}",
-            title=(f"{zh_c}{zh}", f"{en_c} {en}"),
-            about=(f"{zh_c}{zh}，道林纸，可平摊。", f"A {en_c.lower()} {en} of cream paper that lies flat."),
+            title=(f"{en_c} {en}", f"{zh_c}{zh}"),
+            about=(f"A {en_c.lower()} {en} of cream paper that lies flat.", f"{zh_c}{zh}，道林纸，可平摊。"),
             category="books-paper",
             kind="physical",
             icon="book",
@@ -298,25 +297,25 @@ def _lamplight_books() -> Iterator[Line]:
             stock=45,
         )
     subjects = (
-        ("tea", "茶", "tea"),
-        ("cooking", "家常菜", "home cooking"),
-        ("gardens", "园林", "gardens"),
-        ("calligraphy", "书法", "calligraphy"),
-        ("walking", "徒步", "walking"),
-        ("astronomy", "观星", "stargazing"),
-        ("repair", "修缮", "mending"),
-        ("bread", "面包", "bread"),
+        ("tea", "tea", "茶"),
+        ("cooking", "home cooking", "家常菜"),
+        ("gardens", "gardens", "园林"),
+        ("calligraphy", "calligraphy", "书法"),
+        ("walking", "walking", "徒步"),
+        ("astronomy", "stargazing", "观星"),
+        ("repair", "mending", "修缮"),
+        ("bread", "bread", "面包"),
     )
     kinds = (
-        ("handbook", "手册", "handbook", 2900, "一册讲清楚。", "All of it in one volume."),
-        ("journal", "随笔", "journal", 1900, "作者十年的笔记。", "Ten years of the author's notes."),
-        ("course", "入门课", "beginner's course", 4900, "十二讲，附练习。", "Twelve lessons with exercises."),
+        ("handbook", "handbook", "手册", 2900, "All of it in one volume.", "一册讲清楚。"),
+        ("journal", "journal", "随笔", 1900, "Ten years of the author's notes.", "作者十年的笔记。"),
+        ("course", "beginner's course", "入门课", 4900, "Twelve lessons with exercises.", "十二讲，附练习。"),
     )
-    for (key, zh, en), (kind, zh_k, en_k, minor, text_zh, text_en) in product(subjects, kinds):
+    for (key, en, zh), (kind, en_k, zh_k, minor, text_en, text_zh) in product(subjects, kinds):
         yield Line(
             handle=f"{key}-{kind}",
-            title=(f"{zh}{zh_k}（电子书）", f"A {en_k} of {en} (e-book)"),
-            about=(text_zh, text_en),
+            title=(f"A {en_k} of {en} (e-book)", f"{zh}{zh_k}（电子书）"),
+            about=(text_en, text_zh),
             category="books-digital",
             kind="virtual",
             icon="book",
@@ -328,24 +327,24 @@ def _lamplight_books() -> Iterator[Line]:
 
 def _digital_harbour() -> Iterator[Line]:
     goods = (
-        ("case", "手机壳", "phone case", "phone", 4900, "digital-accessories"),
-        ("stand", "手机支架", "phone stand", "phone", 3900, "digital-accessories"),
-        ("cable", "数据线", "charging cable", "phone", 2900, "digital-accessories"),
-        ("charger", "充电器", "charger", "phone", 8900, "digital-accessories"),
-        ("earphones", "耳机", "earphones", "phone", 15900, "digital-accessories"),
-        ("power-bank", "充电宝", "power bank", "phone", 12900, "digital-accessories"),
+        ("case", "phone", "phone case", "手机壳", 4900, "digital-accessories"),
+        ("stand", "phone", "phone stand", "手机支架", 3900, "digital-accessories"),
+        ("cable", "phone", "charging cable", "数据线", 2900, "digital-accessories"),
+        ("charger", "phone", "charger", "充电器", 8900, "digital-accessories"),
+        ("earphones", "phone", "earphones", "耳机", 15900, "digital-accessories"),
+        ("power-bank", "phone", "power bank", "充电宝", 12900, "digital-accessories"),
     )
     makes = (
-        ("slim", "轻薄", "Slim", 0),
-        ("tough", "防摔", "Tough", 1500),
-        ("fast", "快充", "Fast", 2500),
-        ("travel", "旅行", "Travel", 1000),
+        ("slim", "Slim", "轻薄", 0),
+        ("tough", "Tough", "防摔", 1500),
+        ("fast", "Fast", "快充", 2500),
+        ("travel", "Travel", "旅行", 1000),
     )
-    for (key, zh, en, icon, minor, category), (make, zh_m, en_m, extra) in product(goods, makes):
+    for (key, icon, en, zh, minor, category), (make, en_m, zh_m, extra) in product(goods, makes):
         yield Line(
             handle=f"{make}-{key}",
-            title=(f"{zh_m}{zh}", f"{en_m} {en}"),
-            about=(f"{zh_m}款{zh}，两年质保。", f"A {en_m.lower()} {en} with two years of warranty."),
+            title=(f"{en_m} {en}", f"{zh_m}{zh}"),
+            about=(f"A {en_m.lower()} {en} with two years of warranty.", f"{zh_m}款{zh}，两年质保。"),
             category=category,
             kind="physical",
             icon=icon,
@@ -355,18 +354,18 @@ def _digital_harbour() -> Iterator[Line]:
             stock=70,
         )
     vouchers = (
-        ("cinema", "电影票", "cinema", (3900, 7600)),
-        ("coffee", "咖啡", "coffee", (2000, 5000)),
-        ("music", "音乐会员", "music", (1500, 16800)),
-        ("cloud", "网盘会员", "cloud storage", (1200, 12800)),
-        ("bakery", "面包房", "bakery", (3000, 10000)),
+        ("cinema", "cinema", "电影票", (3900, 7600)),
+        ("coffee", "coffee", "咖啡", (2000, 5000)),
+        ("music", "music", "音乐会员", (1500, 16800)),
+        ("cloud", "cloud storage", "网盘会员", (1200, 12800)),
+        ("bakery", "bakery", "面包房", (3000, 10000)),
     )
-    for key, zh, en, amounts in vouchers:
+    for key, en, zh, amounts in vouchers:
         for number, minor in enumerate(amounts, 1):
             yield Line(
                 handle=f"{key}-voucher-{number}",
-                title=(f"{zh}电子券 {minor // 100} 元", f"{en.capitalize()} voucher, {minor // 100} yuan"),
-                about=("付款后发送券码，一年内有效。", "The code is sent once it is paid; valid for a year."),
+                title=(f"{en.capitalize()} voucher, {minor // 100} yuan", f"{zh}电子券 {minor // 100} 元"),
+                about=("The code is sent once it is paid; valid for a year.", "付款后发送券码，一年内有效。"),
                 category="digital-vouchers",
                 kind="virtual",
                 icon="ticket",
@@ -377,22 +376,22 @@ def _digital_harbour() -> Iterator[Line]:
 
 def _neighbours() -> Iterator[Line]:
     jobs = (
-        ("cleaning", "保洁", "cleaning", 12000),
-        ("air-con", "空调清洗", "air-conditioner cleaning", 9900),
-        ("locks", "换锁", "lock fitting", 18000),
-        ("plumbing", "水管维修", "plumbing", 15000),
-        ("furniture", "家具安装", "furniture assembly", 8000),
-        ("moving", "小件搬运", "small removals", 16000),
+        ("cleaning", "cleaning", "保洁", 12000),
+        ("air-con", "air-conditioner cleaning", "空调清洗", 9900),
+        ("locks", "lock fitting", "换锁", 18000),
+        ("plumbing", "plumbing", "水管维修", 15000),
+        ("furniture", "furniture assembly", "家具安装", 8000),
+        ("moving", "small removals", "小件搬运", 16000),
     )
     lengths = Axis("Hours", (("2 h", 0), ("4 h", 9000), ("8 h", 24000)))
-    times = (("weekday", "工作日", "weekday", 0), ("weekend", "周末", "weekend", 3000))
-    for (key, zh, en, minor), (when, zh_w, en_w, extra) in product(jobs, times):
+    times = (("weekday", "weekday", "工作日", 0), ("weekend", "weekend", "周末", 3000))
+    for (key, en, zh, minor), (when, en_w, zh_w, extra) in product(jobs, times):
         yield Line(
             handle=f"{key}-{when}",
-            title=(f"{zh}上门服务（{zh_w}）", f"{en.capitalize()} at home, {en_w}"),
+            title=(f"{en.capitalize()} at home, {en_w}", f"{zh}上门服务（{zh_w}）"),
             about=(
-                "持证师傅上门，先验收后付尾款。",
                 "A licensed worker comes to you; you check the work before it counts as done.",
+                "持证师傅上门，先验收后付尾款。",
             ),
             category="services",
             kind="service",
@@ -404,16 +403,16 @@ def _neighbours() -> Iterator[Line]:
 
 
 SHOPS: tuple[Shop, ...] = (
-    Shop("tea", ("山间茶事", "Mountain Tea House"), ("福建武夷山的一家茶庄。", "A tea house in the Wuyi hills."),
+    Shop("tea", ("Mountain Tea House", "山间茶事"), ("A tea house in the Wuyi hills.", "福建武夷山的一家茶庄。"),
          800, 19900, 300, tuple(_mountain_tea())),
-    Shop("thread", ("一针一线", "Thread and Needle"), ("小批量天然面料服饰。", "Clothes of natural cloth, in small runs."),
+    Shop("thread", ("Thread and Needle", "一针一线"), ("Clothes of natural cloth, in small runs.", "小批量天然面料服饰。"),
          1000, 29900, 500, tuple(_thread_and_needle())),
-    Shop("kitchen", ("小满厨房", "Full Grain Kitchen"), ("厨房与灯下的器物。", "Things for the kitchen and the lamp-lit table."),
+    Shop("kitchen", ("Full Grain Kitchen", "小满厨房"), ("Things for the kitchen and the lamp-lit table.", "厨房与灯下的器物。"),
          1200, 39900, 400, tuple(_full_grain_kitchen())),
-    Shop("books", ("灯下书房", "Lamplight Books"), ("纸本与电子书。", "Paper, and books without paper."),
+    Shop("books", ("Lamplight Books", "灯下书房"), ("Paper, and books without paper.", "纸本与电子书。"),
          600, 9900, 300, tuple(_lamplight_books())),
-    Shop("harbour", ("数码港", "Digital Harbour"), ("配件与卡券。", "Accessories and vouchers."),
+    Shop("harbour", ("Digital Harbour", "数码港"), ("Accessories and vouchers.", "配件与卡券。"),
          500, 9900, 600, tuple(_digital_harbour())),
-    Shop("neighbours", ("邻里到家", "Neighbours at Home"), ("社区上门服务。", "Services at your door."),
+    Shop("neighbours", ("Neighbours at Home", "邻里到家"), ("Services at your door.", "社区上门服务。"),
          0, None, 800, tuple(_neighbours())),
 )  # fmt: skip

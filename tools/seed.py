@@ -80,7 +80,7 @@ def _categories() -> None:
     if tree.categories:
         return
     wanted = [
-        catalog_domain.Category(category_id, {"zh": name[0], "en": name[1]}, parent_id=parent)
+        catalog_domain.Category(category_id, {"zh": name[1], "en": name[0]}, parent_id=parent)
         for category_id, parent, name in goods.CATEGORIES
     ]
     catalog.set_categories(wanted, version=tree.version)
@@ -89,12 +89,12 @@ def _categories() -> None:
 def _merchant(shop: goods.Shop) -> str:
     created, _ = merchants.create(
         merchants.NewMerchant(
-            name=f"{shop.name[0]} {shop.name[1]}",
+            name=f"{shop.name[1]} {shop.name[0]}",
             contact=merchants.Contact(person="Demo"),
             freight=Money(shop.freight_minor),
             free_freight_from=Money(shop.free_from_minor) if shop.free_from_minor is not None else None,
             commission_bps=shop.commission_bps,
-            description=f"{shop.about[0]} {shop.about[1]}",
+            description=f"{shop.about[1]} {shop.about[0]}",
         ),
         intent=system_intent(f"seed#{VERSION}#merchant#{shop.key}"),
     )
@@ -109,7 +109,7 @@ def _wanted() -> list[tuple[str, str, str | None]]:
     return [
         ("operator", "operator@biandan.example", None),
         ("operator", "colleague@biandan.example", None),
-        *((shop.name[1], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS),
+        *((shop.name[0], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS),
         ("buyer", "mei@biandan.example", None),
         ("buyer", "li@biandan.example", None),
     ]
@@ -135,10 +135,10 @@ def _people(merchant_ids: dict[str, str], passwords: dict[str, str]) -> Accounts
 
 def _product(merchant_id: str, shop: goods.Shop, line: goods.Line) -> int:
     name = f"seed#{VERSION}#{shop.key}#{line.handle}"
-    picture = pictures.address(line.icon, line.title[1])
+    picture = pictures.address(line.icon, line.title[0])
     compare = len(line.handle) % 5 == 0  # One in five is on sale.
     draft = catalog_domain.Draft(
-        titles={"zh": line.title[0], "en": line.title[1]},
+        titles={"zh": line.title[1], "en": line.title[0]},
         kind=catalog_domain.Kind(line.kind),
         category_id=line.category,
         options=tuple(axis.name for axis in line.axes),
@@ -152,7 +152,7 @@ def _product(merchant_id: str, shop: goods.Shop, line: goods.Line) -> int:
             )
             for number, (options, minor) in enumerate(line.variants(), 1)
         ),
-        description={"zh": line.about[0], "en": line.about[1]},
+        description={"zh": line.about[1], "en": line.about[0]},
         specifications=line.facts,
         pictures=(picture,),
     )

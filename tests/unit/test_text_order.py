@@ -13,10 +13,10 @@ import pytest
 import chalicelib
 from chalicelib.kernel.texts import said
 
-ROOT = Path(chalicelib.__file__).parent
+ROOT = Path(chalicelib.__file__).parent.parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-FOREIGN = {"cells.get"}
-"""Calls that read others' columns: their names are no texts of ours."""
+FOREIGN = {"cells.get", "Stage", "PaymentOrder"}
+"""Calls that read others' columns or hold one text among words for machines: no pair of ours stands in them."""
 
 
 def pairs(source: str) -> Iterator[tuple[int, str, str]]:
@@ -52,7 +52,7 @@ def _chosen(source: str) -> Iterator[int]:
                 yield node.lineno
 
 
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = sorted(path for area in ("chalicelib", "tools", "infra") for path in (ROOT / area).rglob("*.py"))
 
 
 def test_every_pair_is_in_english_and_then_in_chinese() -> None:
@@ -63,7 +63,7 @@ def test_every_pair_is_in_english_and_then_in_chinese() -> None:
             if CHINESE.search(first):
                 swapped.append(f"{path.relative_to(ROOT)}:{line}: {first!r}, {second!r}")
     assert swapped == []
-    assert found > 300
+    assert found > 500
 
 
 def test_no_language_is_chosen_between_two_literals_beside_the_pairs() -> None:

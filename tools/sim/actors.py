@@ -136,7 +136,8 @@ class Cast:
 
     def _buyer(self, number: int) -> None:
         person = self._person(Role.BUYER)
-        street, phone = f"秘密街{number}{number}7号", f"+861380013{number:04d}"
+        street = f"秘密街{number}{number}7号"
+        phone = f"+861380013{number:04d}"
         answer = self.world.call(
             "POST",
             "/v1/me/addresses",
