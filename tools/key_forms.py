@@ -93,7 +93,7 @@ def fill(secret: str, given: Mapping[str, str], ask: Ask) -> tuple[Json | None, 
     Raises:
         FormError: for a value of a field that there is not, or of a file that cannot be read.
     """
-    _refuse_strangers(secret, given)
+    refuse_strangers(secret, given)
     found: dict[str, str] = {}
     empty: list[str] = []
     for number, field in enumerate(FORMS[secret]):
@@ -108,7 +108,12 @@ def fill(secret: str, given: Mapping[str, str], ask: Ask) -> tuple[Json | None, 
     return (None if empty else built({path: read(text) for path, text in found.items()})), empty
 
 
-def _refuse_strangers(secret: str, given: Mapping[str, str]) -> None:
+def refuse_strangers(secret: str, given: Mapping[str, str]) -> None:
+    """Refuse fields that a secret does not have.
+
+    Raises:
+        FormError: with their names, and those that there are.
+    """
     known = {_any(field.path) for field in FORMS[secret]}
     strangers = sorted(path for path in given if _any(path) not in known)
     if strangers:

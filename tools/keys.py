@@ -1,7 +1,8 @@
 """Creates the secrets of a stage in Secrets Manager: ``python -m tools.keys --stage dev``.
 
 Our own keys are drawn at random; what a provider or hub gives you is asked for, or passed with ``--set``.
-What exists is never overwritten. No value is ever part of a template, a file or a log.
+What exists is overwritten only by ``--change`` and ``--rotate`` (``tools.key_rotation``). No value is ever part of a
+template, a file or a log.
 """
 
 from __future__ import annotations
@@ -161,16 +162,39 @@ def main(arguments: list[str] | None = None) -> int:
         "--set", action="append", default=[], metavar="NAME.FIELD=VALUE", help="a provider's value; @file reads a file"
     )
     parser.add_argument("--no-questions", action="store_true", help="skip what is not given instead of asking")
+    parser.add_argument("--rotate", metavar="NAME.FIELD", help="do the next safe step of changing a key of ours")
+    parser.add_argument(
+        "--change", action="append", default=[], metavar="NAME.FIELD=VALUE", help="a new value in a secret that exists"
+    )
     parser.add_argument("--check", action="store_true", help="only say what is missing or weak")
     options = parser.parse_args(arguments)
     try:
         found = place.find(options.region)
         print(f"keys: {options.stage} in {found.said()}", file=sys.stderr)
         installed = installation(options.stage, options.label)
-        return _check(found.session, installed) if options.check else _create(found.session, installed, options)
+        return _do(found.session, installed, options)
     except (place.Nowhere, key_forms.FormError, BadLabel) as error:
         print(f"keys: {error}", file=sys.stderr)
         return 1
+
+
+def _do(session: Any, installed: str, options: argparse.Namespace) -> int:
+    from tools import key_rotation
+
+    if options.check:
+        return _check(session, installed)
+    if options.change:
+        for name in key_rotation.change(session, installed, told(options.change)):
+            print(f"  changed   {name}")
+        return 0
+    if options.rotate:
+        try:
+            print(key_rotation.rotate(session, installed, options.rotate, datetime.now(UTC)))
+        except key_rotation.NotYet as error:
+            print(f"keys: {error}", file=sys.stderr)
+            return 1
+        return 0
+    return _create(session, installed, options)
 
 
 def _check(session: Any, installed: str) -> int:

@@ -192,11 +192,15 @@ def _address(engine_url: str, outputs: Any) -> str:
 def fit_engine(built: package.Package) -> None:
     """Change the two things in the template where the engine differs from AWS."""
     template = json.loads(built.template_path.read_text(encoding="utf-8"))
-    # It is called over plain HTTP on this machine.
-    rule = template["Resources"].pop("UploadsBucketPolicy")
-    assert rule["Properties"]["PolicyDocument"]["Statement"][0]["Condition"] == {
-        "Bool": {"aws:SecureTransport": "false"}
-    }
+    # It is called over plain HTTP on this machine, which the policy of every bucket refuses.
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    for name, resource in list(template["Resources"].items()):
+        if resource["Type"] == "AWS::S3::BucketPolicy":
+            document = resource["Properties"]["PolicyDocument"]
+            assert plain in [statement.get("Condition") for statement in document["Statement"]], name
+            document["Statement"] = [one for one in document["Statement"] if one.get("Condition") != plain]
+            if not document["Statement"]:
+                del template["Resources"][name]
     # It demands sqs:SendMessageBatch, which AWS does not know: there sqs:SendMessage covers both.
     for resource in template["Resources"].values():
         for policy in resource.get("Properties", {}).get("Policies", []):
