@@ -16,9 +16,18 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import cors as origins
-from chalicelib.runtime.http import problems
-from chalicelib.runtime.http.headers import NOSNIFF
-from infra import cors, edge, functions, limits, lost_changes, payment_alarms, policies, protection, streams
+from infra import (
+    cors,
+    edge,
+    functions,
+    limits,
+    lost_changes,
+    payment_alarms,
+    policies,
+    protection,
+    refusals,
+    streams,
+)
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
@@ -319,28 +328,6 @@ def _edge(stage: str) -> Json:
 
 # API Gateway's own refusals
 
-GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
-REFUSALS: dict[str, tuple[int, str, str]] = {
-    # Gateway response type -> status, code, detail in both languages: the gateway does not read Accept-Language.
-    "DEFAULT_4XX": (400, "invalid_request", "The request was refused. 请求被拒绝。"),
-    "DEFAULT_5XX": (500, "internal_error", "Something went wrong on our side. 服务器内部错误。"),
-    # What the gateway says when no route matches.
-    "MISSING_AUTHENTICATION_TOKEN": (404, "not_found", "There is no such address. 地址不存在。"),
-    "RESOURCE_NOT_FOUND": (404, "not_found", "There is no such address. 地址不存在。"),
-    "INVALID_SIGNATURE": (
-        401,
-        "unauthenticated",
-        "Send a valid access token. 请携带有效的访问令牌。",
-    ),
-    "REQUEST_TOO_LARGE": (413, "too_large", "The body is too large. 请求内容过大。"),
-    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type", "This content type is not accepted. 不支持该内容类型。"),
-    "THROTTLED": (429, "too_many_requests", "Too many requests; wait a moment. 请求过于频繁，请稍后再试。"),
-    "QUOTA_EXCEEDED": (429, "too_many_requests", "Too many requests; wait a moment. 请求过于频繁，请稍后再试。"),
-    "WAF_FILTERED": (403, "forbidden", "The request was refused. 请求被拒绝。"),
-    "INTEGRATION_FAILURE": (502, "internal_error", "Something went wrong on our side. 服务器内部错误。"),
-    "INTEGRATION_TIMEOUT": (504, "timeout", "It took too long; ask for the result again. 处理超时，请稍后查询结果。"),
-}
-
 
 def _api(stage: str) -> Json:
     """Add to the API that Chalice describes: part of its document, so that a change is deployed like any other."""
@@ -353,28 +340,10 @@ def _api(stage: str) -> Json:
                 "DefinitionBody": {
                     "info": {"title": name},
                     "paths": {**cors.paths(), **edge.missing_path()},
-                    GATEWAY_RESPONSES: {kind: _gateway_response(kind) for kind in REFUSALS},
+                    refusals.EXTENSION: refusals.responses(),
                 },
             }
         }
-    }
-
-
-def _gateway_response(kind: str) -> Json:
-    status, code, detail = REFUSALS[kind]
-    parameters = {
-        "gatewayresponse.header.Content-Type": f"'{problems.CONTENT_TYPE}'",
-        "gatewayresponse.header.Cache-Control": "'no-store'",
-        **{f"gatewayresponse.header.{name}": f"'{value}'" for name, value in NOSNIFF.items()},
-    }
-    if status == 429:
-        parameters["gatewayresponse.header.Retry-After"] = "'1'"
-    document = json.loads(problems.document(status, code, detail))
-    document["request_id"] = "$context.requestId"
-    return {
-        "statusCode": str(status),
-        "responseParameters": parameters,
-        "responseTemplates": {"application/json": json.dumps(document, ensure_ascii=False, separators=(",", ":"))},
     }
 
 

@@ -28,7 +28,7 @@ import pytest
 from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
-from infra import functions, settings_of, stack
+from infra import functions, refusals, settings_of
 from tests.e2e import scenario
 from tools import deploy, engine, keys, package, smoke
 from tools.carriers.hub import Hub
@@ -214,7 +214,7 @@ def gateway_responses(session: Any, built: package.Package, api_id: str) -> None
     """Put the template's gateway responses: the engine does not read them from the API's document, AWS does."""
     template = json.loads(built.template_path.read_text(encoding="utf-8"))
     gateway = session.client("apigateway")
-    for kind, response in template["Resources"]["RestAPI"]["Properties"]["Body"][stack.GATEWAY_RESPONSES].items():
+    for kind, response in template["Resources"]["RestAPI"]["Properties"]["Body"][refusals.EXTENSION].items():
         gateway.put_gateway_response(restApiId=api_id, responseType=kind, **response)
     deployment = gateway.create_deployment(restApiId=api_id)
     gateway.update_stage(

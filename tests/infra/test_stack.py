@@ -17,7 +17,7 @@ from chalicelib.ledger import domain as ledger_domain
 from chalicelib.ledger import store as ledger_store
 from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
-from infra import functions, policies, protection, stack
+from infra import functions, policies, protection, refusals, stack
 from tests import permissions
 from tools import package, resources
 
@@ -146,7 +146,7 @@ def test_the_bucket_is_private_encrypted_and_tls_only(template: Json) -> None:
 
 
 def test_the_gateways_refusals_take_our_shape(template: Json) -> None:
-    document = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"][stack.GATEWAY_RESPONSES]
+    document = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"][refusals.EXTENSION]
 
     for kind, response in document.items():
         problem = json.loads(response["responseTemplates"]["application/json"])

@@ -136,8 +136,9 @@ def test_the_event_is_api_gateways() -> None:
     assert event["queryStringParameters"] == {"q": "茶", "e": ""}
     assert event["multiValueQueryStringParameters"] == {"q": ["1", "茶"], "e": [""]}
     kind = "Text/CSV; charset=big5"
-    assert event["headers"] == {"x-many": "2", "content-type": kind}
-    assert event["multiValueHeaders"] == {"x-many": ["1", "2"], "content-type": [kind]}
+    forwarded = {"x-forwarded-for": "10.0.0.1", "x-forwarded-port": "443", "x-forwarded-proto": "https"}
+    assert event["headers"] == {"x-many": "2", "content-type": kind, **forwarded}
+    assert event["multiValueHeaders"]["x-many"] == ["1", "2"]
     assert (event["body"], event["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
     assert event["requestContext"]["identity"]["sourceIp"] == "10.0.0.1"
     assert (response.status, response.body) == (201, b"\xff")
@@ -160,7 +161,7 @@ def test_lambdas_limits_hold() -> None:
     gateway = Gateway(large, ["/"])
 
     assert gateway(Request("GET", "/", [], b"", "")).status == 502
-    assert gateway(Request("POST", "/", [], b"x" * (5 * 1024 * 1024), "")).status == 413
+    assert gateway(Request("POST", "/", [], b"x" * (6 * 1024 * 1024), "")).status == 413
 
 
 def test_a_function_that_raises_is_a_bad_gateway() -> None:

@@ -1,4 +1,9 @@
-"""API Gateway in front of Lambda, as a REST API with proxy integration is: event shape, limits and their answers."""
+"""API Gateway in front of Lambda, as a REST API with proxy integration is: event shape, limits and their answers.
+
+Where AWS differs from what one would expect, this differs in the same way: a method or a path that there is not never
+reaches the function, ``WWW-Authenticate`` comes out under another name, a body is UTF-8 or lost unless its type is
+declared binary, ``X-Forwarded-For`` ends with whoever connected, and sizes count as JSON (docs/deploy.md).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,14 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 from chalicelib.runtime.http import cors
 from chalicelib.runtime.http.headers import NOSNIFF
+from infra import refusals
 from tools.dev.httpd import Request, Response
 
 PAYLOAD_CAP = 10 * 1024 * 1024
@@ -21,6 +27,10 @@ LAMBDA_CAP = 6 * 1024 * 1024
 """Lambda's limit for a synchronous event and for its answer."""
 HEADERS_CAP = 10_240
 """API Gateway's limit for the request line and all headers together."""
+REMAPPED = {"www-authenticate", "date", "server", "connection", "content-md5"}
+"""Of an answer; they come out as ``x-amzn-Remapped-...``. (API Gateway, "Important notes", REST APIs.)"""
+OTHERS = {"transfer-encoding", "content-length", "keep-alive"}
+"""Of an answer; the gateway's own business."""
 TIMEOUT_S = 29.0
 CONCURRENCY = 64
 
@@ -64,7 +74,11 @@ class Router:
 
 
 class Gateway:
-    """Turns an HTTP request into a proxy event, calls the function, and turns its answer into a response."""
+    """Turns an HTTP request into a proxy event, calls the function, and turns its answer into a response.
+
+    ``resources`` with their methods, as the application has them, or without, for any. With a ``stage`` everything
+    lies under its name, as at API Gateway's own address.
+    """
 
     def __init__(
         self,
@@ -73,48 +87,78 @@ class Gateway:
         *,
         binary_types: Iterable[str] = (),
         watch: Watch | None = None,
+        stage: str = "",
     ) -> None:
         self._function = function
         self._binary_types = frozenset(binary_types)
-        self._resources = frozenset(resources)
-        self._router = Router(self._resources)
+        self._methods = resources if isinstance(resources, Mapping) else {}
+        self._router = Router(resources)
         self._slots = threading.BoundedSemaphore(CONCURRENCY)
         self._watch = watch
+        self._prefix = f"/{stage}" if stage else ""
 
     def __call__(self, request: Request) -> Response:
         """Serve one request."""
-        refused = _too_large(request)
+        refused = self._refused(request)
         if refused is not None:
             return refused
-        event = self.event(request)
-        if request.method == "OPTIONS" and event["resource"] in self._resources:  # No function is asked.
+        if request.method == "OPTIONS":  # No function is asked.
             return Response(204, list(cors.preflight(request.header("origin")).items()))
+        event = self.event(request)
+        if _size(event) > LAMBDA_CAP:
+            return _refusal("REQUEST_TOO_LARGE")
+        return self._served(event)
+
+    def _refused(self, request: Request) -> Response | None:
+        """Return what the gateway answers by itself."""
+        head = len(request.method) + len(request.target) + sum(len(n) + len(v) for n, v in request.headers)
+        if head > HEADERS_CAP:
+            return _message(431, "Request Header Fields Too Large")
+        if len(request.body) > PAYLOAD_CAP:
+            return _refusal("REQUEST_TOO_LARGE")
+        resource, _ = self._router.find(self._path(request) or "")
+        if resource is None or not self._takes(resource, request.method):
+            return _refusal("MISSING_AUTHENTICATION_TOKEN")
+        return None
+
+    def _served(self, event: dict[str, Any]) -> Response:
         if not self._slots.acquire(timeout=TIMEOUT_S):
-            return _message(429, "Too Many Requests")
+            return _refusal("THROTTLED")
         started = time.perf_counter()
         try:
             answer = self._function(event, Context())
         except Exception:
-            return _message(502, "Internal server error")
+            return _refusal("INTEGRATION_FAILURE")
         finally:
             self._slots.release()
         took_s = time.perf_counter() - started
         if self._watch is not None:
             self._watch(event, answer, took_s)
         if took_s > TIMEOUT_S:
-            return _message(504, "Endpoint request timed out")
+            return _refusal("INTEGRATION_TIMEOUT")
         return response_of(answer)
+
+    def _takes(self, resource: str, method: str) -> bool:
+        return method == "OPTIONS" or resource not in self._methods or method in self._methods[resource]
+
+    def _path(self, request: Request) -> str | None:
+        """Return the path behind the stage, None where it is not under it."""
+        path = urlsplit(request.target).path
+        return path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else None
 
     def event(self, request: Request) -> dict[str, Any]:
         """Return the version 1 proxy event."""
         parts = urlsplit(request.target)
-        path = unquote(parts.path)
-        resource, parameters = self._router.find(parts.path)
+        raw_path = self._path(request) or "/"
+        path = unquote(raw_path)
+        resource, parameters = self._router.find(raw_path)
         headers: dict[str, str] = {}
         many_headers: dict[str, list[str]] = {}
         for name, value in request.headers:
             headers[name] = value
             many_headers.setdefault(name, []).append(value)
+        for name, value in _forwarded(request).items():
+            headers[name], many_headers[name] = value, [value]
         query = parse_qsl(parts.query, keep_blank_values=True)
         many_query: dict[str, list[str]] = {}
         for name, value in query:
@@ -134,9 +178,9 @@ class Gateway:
             "requestContext": {
                 "accountId": "000000000000",
                 "apiId": "local",
-                "stage": "local",
+                "stage": self._prefix[1:] or "local",
                 "protocol": "HTTP/1.1",
-                "path": path,
+                "path": self._prefix + path,
                 "resourcePath": resource or path,
                 "httpMethod": request.method,
                 "requestId": request_id,
@@ -157,15 +201,6 @@ class Gateway:
         return request.body.decode(errors="replace"), False
 
 
-def _too_large(request: Request) -> Response | None:
-    head = len(request.method) + len(request.target) + sum(len(n) + len(v) for n, v in request.headers)
-    if head > HEADERS_CAP:
-        return _message(431, "Request Header Fields Too Large")
-    if len(request.body) * 4 / 3 > LAMBDA_CAP:
-        return _message(413, "Request Too Long")
-    return None
-
-
 class Context:
     """The little of Lambda's context object that code may look at."""
 
@@ -178,16 +213,42 @@ class Context:
         return int(TIMEOUT_S * 1000)
 
 
+def _forwarded(request: Request) -> dict[str, str]:
+    """Return what the gateway says of the connection: whoever connected is the last of those it was forwarded for."""
+    before = [value for name, value in request.headers if name == "x-forwarded-for"]
+    return {
+        "x-forwarded-for": ", ".join([*before, request.peer]),
+        "x-forwarded-port": "443",
+        "x-forwarded-proto": "https",
+    }
+
+
+def _size(document: dict[str, Any]) -> int:
+    """Return how long Lambda finds it: as JSON, in which quotes and line ends count twice."""
+    return len(json.dumps(document, ensure_ascii=False, default=str).encode(errors="replace"))
+
+
 def response_of(answer: dict[str, Any]) -> Response:
     """Return the HTTP response of a function's answer."""
     text = answer.get("body") or ""
     body = base64.b64decode(text) if answer.get("isBase64Encoded") else str(text).encode()
-    if len(body) > LAMBDA_CAP:
-        return _message(502, "Internal server error")
-    headers = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
+    if _size(answer) > LAMBDA_CAP:
+        return _refusal("INTEGRATION_FAILURE")
+    found = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
     for name, values in (answer.get("multiValueHeaders") or {}).items():
-        headers.extend((name, str(value)) for value in values)
+        found.extend((name, str(value)) for value in values)
+    headers = [
+        (f"x-amzn-Remapped-{name}" if name.lower() in REMAPPED else name, value)
+        for name, value in found
+        if name.lower() not in OTHERS
+    ]
     return Response(int(answer["statusCode"]), headers, body)
+
+
+def _refusal(kind: str) -> Response:
+    """Answer as API Gateway itself does, in the shape that the stack gives it."""
+    text = refusals.document(kind, str(uuid4()))
+    return Response(refusals.REFUSALS[kind][0], list(refusals.headers(kind).items()), text.encode())
 
 
 def _message(status: int, message: str) -> Response:
@@ -204,4 +265,4 @@ def _message(status: int, message: str) -> Response:
     return Response(status, headers, json.dumps(document).encode())
 
 
-_CODES = {413: "too_large", 429: "too_many_requests", 431: "headers_too_large", 504: "timed_out"}
+_CODES = {431: "headers_too_large"}

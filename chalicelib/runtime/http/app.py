@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
 from chalicelib.runtime import lifetime, log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
-from chalicelib.runtime.http import client_address, cors, problems
+from chalicelib.runtime.http import client_address, cors, locations, problems
 from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Standing, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
@@ -172,6 +172,7 @@ class App(Chalice):
             headers = answer.setdefault("headers", {})
             headers["X-Request-Id"] = request_id
             self._share(headers, headers_of(event).get("origin"))
+            locations.complete(event, headers)
             headers.update(NOSNIFF)  # Here, where refusals of Chalice's and faults pass too.
             log.info(
                 "request",

@@ -65,6 +65,15 @@ def client_of(event: dict[str, Any], headers: Headers, *, signed: bool) -> str:
     return found
 
 
+def is_behind_cdn() -> bool:
+    """Say whether callers reach us through a CDN, at its addresses.
+
+    Raises:
+        Misconfigured: as :func:`client_of`.
+    """
+    return _rule(setting(SETTING)) is not None
+
+
 @lru_cache(maxsize=4)
 def _rule(text: str) -> _Rule | None:
     kind, _, value = text.strip().partition(":")
