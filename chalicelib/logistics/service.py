@@ -13,7 +13,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, ShopError, TooLarge
 from chalicelib.kernel.events import Event
-from chalicelib.logistics import claims, domain, number_store, store
+from chalicelib.logistics import claims, domain, journeys, number_store, store
 from chalicelib.logistics.carriers import CARRIERS, needs_phone
 from chalicelib.logistics.domain import Shipment, Snapshot, Watch
 from chalicelib.logistics.events import (
@@ -276,9 +276,14 @@ def track(shipment_id: str, snapshot: Snapshot) -> Shipment:
     if snapshot.report is domain.Report.ABORTED:
         log.warning("hub gave up", shipment_id=shipment_id, why=snapshot.why)
         metrics.count("tracking_aborted")
-    return _change(
-        shipment_id, lambda found: domain.follow(_since_paid(found), snapshot, now=clock.now()), first=shipment
-    )
+    return _change(shipment_id, lambda found: _follow(_since_paid(found), snapshot), first=shipment)
+
+
+def _follow(shipment: Shipment, snapshot: Snapshot) -> Shipment:
+    if journeys.had_others(shipment, snapshot):
+        log.warning("another parcel travelled under the number", shipment_id=shipment.shipment_id)
+        metrics.count("tracking_numbers_in_use_before")
+    return domain.follow(shipment, journeys.own(shipment, snapshot), now=clock.now())
 
 
 def _since_paid(shipment: Shipment) -> Shipment:
