@@ -9,53 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tools import cost, metering, tables
+from tools import bench_capacity_money, cost, tables
+from tools.capacity_steps import Step, measuring
 from tools.lab import ADDRESS, Lab, Shopper, alone
 
 BUDGET = Path(__file__).resolve().parent.parent / "docs" / "budget.md"
 CASES: tuple[tuple[int, int], ...] = ((1, 1), (2, 1), (5, 1), (10, 1), (2, 2))
 """Lines and merchants of the lives that are measured."""
-BETWEEN = timedelta(seconds=5)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step used."""
-
-    name: str
-    calls: int
-    write_units: float
-    read_units: float
-    index_units: float
-    sends: int
-    """Calls that send to SQS."""
-    operations: tuple[str, ...]
-
-    @classmethod
-    def of(cls, name: str, meter: metering.Meter) -> Step:
-        """Return a finished meter's figures."""
-        return cls(
-            name,
-            meter.calls,
-            meter.write_units,
-            meter.read_units,
-            meter.index_units,
-            sum(count for operation, count in meter.sqs.items() if operation.startswith("Send")),
-            tuple(meter.operations()),
-        )
-
-    @property
-    def figures(self) -> tuple[int, float, float]:
-        """Return calls, write units, read units."""
-        return self.calls, self.write_units, self.read_units
 
 
 @dataclass
@@ -84,14 +50,6 @@ class Life:
         return float(1000 * (self.total[1] * usd["write_unit"] + self.total[2] * usd["read_unit"]))
 
 
-@contextmanager
-def _step(lab: Lab, steps: list[Step], name: str) -> Iterator[None]:
-    lab.time.advance(BETWEEN)  # Deadlines then move as they do in life.
-    with metering.measured() as meter:
-        yield
-    steps.append(Step.of(name, meter))
-
-
 def warm_up(lab: Lab) -> None:
     """Live one whole life unmeasured: what a process remembers (secrets, terms, queue addresses) is then there."""
     life(lab, 1, 1)
@@ -106,38 +64,38 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
     lab.rest()
     found = Life(lines, merchant_count)
     steps = found.steps
-    with _step(lab, steps, "list page"):
+    with measuring(lab, steps, "list page"):
         shopper.client.get("/v1/products?limit=20")
-    with _step(lab, steps, "product pages"):
+    with measuring(lab, steps, "product pages"):
         for product in made:
             shopper.client.get(f"/v1/products/{product.product_id}")
-    with _step(lab, steps, "cart changes"):
+    with measuring(lab, steps, "cart changes"):
         lab.fill(shopper, [product.sku_id for product in made])
-    with _step(lab, steps, "quote"):
+    with measuring(lab, steps, "quote"):
         quote = lab.quote(shopper)
-    with _step(lab, steps, "place"):
+    with measuring(lab, steps, "place"):
         purchase = lab.place(shopper, quote)
     _settle(lab, steps, "place: events")
-    with _step(lab, steps, "start payment"):
+    with measuring(lab, steps, "start payment"):
         payment_id = lab.start_payment(shopper, purchase["purchase_id"])
     lab.sandbox.pay(payment_id)
-    with _step(lab, steps, "paid (notice)"):
+    with measuring(lab, steps, "paid (notice)"):
         lab.drain()
     orders = shopper.client.get(f"/v1/purchases/{purchase['purchase_id']}")["orders"]
     staff = dict(sellers)
     numbers = []
-    with _step(lab, steps, "ship"):
+    with measuring(lab, steps, "ship"):
         numbers += [lab.ship(staff[order["merchant_id"]], order) for order in orders]
     _settle(lab, steps, "ship: subscribe")
-    with _step(lab, steps, "tracking push, delivered"):
+    with measuring(lab, steps, "tracking push, delivered"):
         for number in numbers:
             lab.hub.advance(number, "signed")
         lab.drain()
-    with _step(lab, steps, "confirm receipt"):
+    with measuring(lab, steps, "confirm receipt"):
         for order in orders:
             shopper.client.expect(200, "POST", f"/v1/orders/{order['order_id']}/confirm", {})
     _settle(lab, steps, "confirm: events")
-    with _step(lab, steps, "order page"):
+    with measuring(lab, steps, "order page"):
         for order in orders:
             shopper.client.get(f"/v1/orders/{order['order_id']}")
     found.steps = [step for step in steps if step.calls or ":" not in step.name]
@@ -145,7 +103,7 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
 
 
 def _settle(lab: Lab, steps: list[Step], name: str) -> None:
-    with _step(lab, steps, name):
+    with measuring(lab, steps, name):
         lab.drain()
 
 
@@ -169,9 +127,9 @@ def use_cases(lab: Lab) -> list[Step]:
     _accounts(lab, steps)
     _catalog(lab, steps, staff, made[0].product_id)
     lab.rest()
-    with _step(lab, steps, "search one word"):
+    with measuring(lab, steps, "search one word"):
         shopper.client.get("/v1/search?q=product")
-    with _step(lab, steps, "list a category"):
+    with measuring(lab, steps, "list a category"):
         shopper.client.get("/v1/products?category=dresses&limit=20")
     skus = [made[0].sku_id, made[1].sku_id]
     _unpaid(lab, steps, shopper, merchant_id, skus)
@@ -183,13 +141,13 @@ def use_cases(lab: Lab) -> list[Step]:
 def _accounts(lab: Lab, steps: list[Step]) -> None:
     client = lab.client()
     identity, password = f"{uuid4().hex[:12]}@example.com", "a-long-enough-password"
-    with _step(lab, steps, "register"):
+    with measuring(lab, steps, "register"):
         client.register(identity, password)
-    with _step(lab, steps, "sign in"):
+    with measuring(lab, steps, "sign in"):
         client.sign_in(identity, password)
-    with _step(lab, steps, "read me"):
+    with measuring(lab, steps, "read me"):
         client.get("/v1/me")
-    with _step(lab, steps, "add an address"):
+    with measuring(lab, steps, "add an address"):
         client.expect(201, "POST", "/v1/me/addresses", ADDRESS)
     lab.drain()
 
@@ -203,14 +161,14 @@ def _catalog(lab: Lab, steps: list[Step], staff: Any, like: str) -> None:
             {"options": [size], "price": {"minor": 1990, "currency": "CNY"}, "weight_g": 200} for size in ("S", "M")
         ],
     }
-    with _step(lab, steps, "create a product (2 SKUs)"):
+    with measuring(lab, steps, "create a product (2 SKUs)"):
         made = staff.expect(201, "POST", "/v1/merchant/products", body)
     items = [{"sku_id": sku["sku_id"], "quantity": 10} for sku in made["skus"]]
-    with _step(lab, steps, "receive stock (2 SKUs)"):
+    with measuring(lab, steps, "receive stock (2 SKUs)"):
         staff.expect(200, "POST", f"/v1/merchant/products/{made['product_id']}/stock/receipts", {"lines": items})
-    with _step(lab, steps, "list the product"):
+    with measuring(lab, steps, "list the product"):
         staff.expect(200, "POST", f"/v1/merchant/products/{made['product_id']}/list")
-    with _step(lab, steps, "read stock of a product"):
+    with measuring(lab, steps, "read stock of a product"):
         staff.get(f"/v1/merchant/products/{like}/stock")
 
 
@@ -219,7 +177,7 @@ def _unpaid(lab: Lab, steps: list[Step], shopper: Shopper, merchant_id: str, sku
     lab.place(shopper, lab.quote(shopper))
     lab.drain()
     lab.time.advance(timedelta(minutes=31))
-    with _step(lab, steps, "expire an unpaid purchase (2 lines; deadline job and consumer)"):
+    with measuring(lab, steps, "expire an unpaid purchase (2 lines; deadline job and consumer)"):
         lab.pump.due()
         lab.drain()
     shopper.client.token = _token(shopper)
@@ -227,7 +185,7 @@ def _unpaid(lab: Lab, steps: list[Step], shopper: Shopper, merchant_id: str, sku
     lab.fill(shopper, skus)
     purchase = lab.place(shopper, lab.quote(shopper))
     lab.drain()
-    with _step(lab, steps, "cancel an unpaid purchase (2 lines)"):
+    with measuring(lab, steps, "cancel an unpaid purchase (2 lines)"):
         shopper.client.expect(200, "POST", f"/v1/purchases/{purchase['purchase_id']}/cancel", {})
     lab.drain()
 
@@ -251,15 +209,15 @@ def _lists(lab: Lab, steps: list[Step], shopper: Shopper, staff: Any, skus: list
     for _ in range(3):
         purchase = _paid(lab, shopper, skus)
     staff.token = _staff_token(purchase["orders"][0]["merchant_id"])
-    with _step(lab, steps, "read the cart"):
+    with measuring(lab, steps, "read the cart"):
         shopper.client.get("/v1/cart")
-    with _step(lab, steps, "list a buyer's orders"):
+    with measuring(lab, steps, "list a buyer's orders"):
         shopper.client.get("/v1/orders?limit=20")
-    with _step(lab, steps, "list a merchant's orders to ship"):
+    with measuring(lab, steps, "list a merchant's orders to ship"):
         staff.get("/v1/merchant/orders?view=to_ship&limit=20")
-    with _step(lab, steps, "read a purchase with its orders"):
+    with measuring(lab, steps, "read a purchase with its orders"):
         shopper.client.get(f"/v1/purchases/{purchase['purchase_id']}")
-    with _step(lab, steps, "cancel a paid order (2 lines; refunded by itself)"):
+    with measuring(lab, steps, "cancel a paid order (2 lines; refunded by itself)"):
         shopper.client.expect(200, "POST", f"/v1/orders/{purchase['order_ids'][0]}/cancel", {})
         lab.drain()
 
@@ -273,15 +231,15 @@ def _staff_token(merchant_id: str) -> str:
 def _complaint(lab: Lab, steps: list[Step], shopper: Shopper, staff: Any, skus: list[str]) -> None:
     order = _paid(lab, shopper, skus)["orders"][0]
     filing = {"order_id": order["order_id"], "line_id": "1", "reason": "damaged", "text": "A crack."}
-    with _step(lab, steps, "file a complaint"):
+    with measuring(lab, steps, "file a complaint"):
         complaint = shopper.client.expect(201, "POST", "/v1/complaints", filing)
     lab.drain()
     path = f"/v1/merchant/complaints/{complaint['complaint_id']}/reply"
     answer = {"answer": "refund", "amount": {"minor": 100, "currency": "CNY"}, "text": "Sorry."}
-    with _step(lab, steps, "answer a complaint"):
+    with measuring(lab, steps, "answer a complaint"):
         staff.expect(200, "POST", path, answer)
     lab.drain()
-    with _step(lab, steps, "accept the offer (refunded, resolved)"):
+    with measuring(lab, steps, "accept the offer (refunded, resolved)"):
         shopper.client.expect(200, "POST", f"/v1/complaints/{complaint['complaint_id']}/accept", {})
         lab.drain()
 
@@ -364,7 +322,7 @@ def main() -> int:
     with alone() as lab:
         warm_up(lab)
         lives = [life(lab, lines, merchants) for lines, merchants in CASES]
-        singles = use_cases(lab)
+        singles = [*use_cases(lab), *bench_capacity_money.use_cases(lab)]
     text = report(lives, singles)
     print(text)
     if options.write:
