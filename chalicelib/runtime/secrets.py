@@ -15,6 +15,9 @@ KEEP_S = 300
 
 _NOT_THERE = ("ResourceNotFoundException", "InvalidRequestException")
 """The second is said of one that is scheduled for deletion."""
+_REFUSED = ("AccessDeniedException", "AccessDenied")
+"""Of a name that a policy allows in full only, six characters at its end included, AWS says this when there is no such
+secret: it does not tell whether there is. So it is said here as what it is most often."""
 MISSED_S = 10
 """For so long one that was not there is not asked for again: a stranger may not make us ask at will."""
 
@@ -38,22 +41,29 @@ def secret(name: str) -> dict[str, Any]:
         return held[1]
     full_name = names.secret_name(name)
     if time.monotonic() < _missing.get(name, 0.0):
-        raise NotThere(why=f"secret {full_name} does not exist")
+        raise _not_there(full_name)
     try:
         answer = aws.call("secretsmanager", "GetSecretValue", {"SecretId": full_name})
         value = json.loads(answer["SecretString"])
     except (KeyError, ValueError) as error:
         raise Misconfigured(why=f"secret {full_name} is not a JSON object") from error
     except Exception as error:
-        if aws.error_code(error) not in _NOT_THERE:
+        code = aws.error_code(error)
+        if code not in (*_NOT_THERE, *_REFUSED):
             raise
         _missing[name] = time.monotonic() + MISSED_S
-        raise NotThere(why=f"secret {full_name} does not exist") from error
+        raise _not_there(full_name, refused=code in _REFUSED) from error
     if not isinstance(value, dict):
         raise Misconfigured(why=f"secret {full_name} is not a JSON object")
     _refuse_weak(name, full_name, value)
     _cache[name] = (time.monotonic(), value)
     return value
+
+
+def _not_there(full_name: str, *, refused: bool = False) -> Misconfigured:
+    if refused:
+        return Misconfigured(why=f"secret {full_name} does not exist, or this function's policy does not name it")
+    return NotThere(why=f"secret {full_name} does not exist")
 
 
 def _refuse_weak(name: str, full_name: str, value: dict[str, Any]) -> None:
