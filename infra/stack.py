@@ -253,8 +253,16 @@ def _bucket(stage: str) -> Json:
                         }
                     ]
                 },
+                # What was overwritten or deleted by mistake can be had back for thirty days.
+                "VersioningConfiguration": {"Status": "Enabled"},
                 "LifecycleConfiguration": {
                     "Rules": [
+                        {
+                            "Id": "versions-before",
+                            "Status": "Enabled",
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+                            "ExpiredObjectDeleteMarker": True,
+                        },
                         {
                             "Id": "abandoned-uploads",
                             "Status": "Enabled",

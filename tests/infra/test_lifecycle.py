@@ -135,3 +135,12 @@ def test_every_rule_is_of_a_place_that_is_written() -> None:
 
     for rule in rules("prod"):
         assert any(place.startswith(rule.get("Prefix", "")) for place in places), rule["Id"]
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_what_was_overwritten_or_deleted_can_be_had_back_for_thirty_days_and_no_longer(stage: str) -> None:
+    bucket = stack.template(stage)["Resources"]["UploadsBucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    old = [rule for rule in rules(stage) if "NoncurrentVersionExpiration" in rule]
+    assert [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in old] == [30]
+    assert all("Prefix" not in rule for rule in old), "it holds for every key"
