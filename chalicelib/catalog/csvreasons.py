@@ -99,6 +99,18 @@ REASONS: Final[Mapping[str, Texts]] = {
 }
 """Refusals: nothing of the product (or of the rest of the file) was taken."""
 
+FAILURES: Final[Mapping[str, Texts]] = {
+    "column_missing": ("A column is missing without which no product can be made.", "文件缺少新建商品所需的列。"),
+    "column_repeated": ("A column stands there twice.", "文件中有重复的列。"),
+    "too_many_columns": ("The file has too many columns.", "文件列数过多。"),
+    "cell_too_long": ("The header holds a text that is too long.", "表头内容过长。"),
+    "merchant_suspended": (
+        "The merchant was suspended meanwhile; what was imported before stays.",
+        "商家已被暂停经营，导入终止；此前已导入的商品保留。",
+    ),
+}
+"""Why an import ended early, where it is no line's reason, or the line's names what only the line knows."""
+
 NOTES: Final[Mapping[str, Texts]] = {
     "column_ignored": ("What this column holds is not kept.", "该列内容未保存。"),
     "title_replaced": (
@@ -157,6 +169,14 @@ NOTES: Final[Mapping[str, Texts]] = {
     ),
 }
 """What a merchant should know of a product that was taken."""
+
+
+_ENDED: Final[Texts] = ("The import ended early; its report says where.", "导入提前终止，详见报告。")
+
+
+def failure_texts(code: str) -> Texts:
+    """Return why an import ended early, without what only a line knows."""
+    return FAILURES.get(code) or REASONS.get(code, _ENDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from chalicelib.catalog.csvreasons import NOTES
+from chalicelib.catalog.csvreasons import NOTES, failure_texts
 from chalicelib.catalog.domain import (
     LABEL_CHARS,
     MAX_AXES,
@@ -508,6 +508,8 @@ class ImportView(Schema):
     lines_refused: int
     notes: list[NoteView]
     failure: str | None = None
+    failure_text: str | None = None
+    """Why it ended early, for people, in the caller's language."""
     upload: UploadView | None = None
     report_url: str | None = None
 
@@ -540,6 +542,7 @@ class ImportView(Schema):
                 for one in progress.notes
             ],
             failure=progress.failure or None,
+            failure_text=said(failure_texts(progress.failure), language) if progress.failure else None,
             upload=upload,
             report_url=report_url,
         )

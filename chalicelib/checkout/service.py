@@ -428,9 +428,9 @@ def _time_out(order: Order) -> None:
     elif any(order.kept().values()):
         _give_up_rest(order)
     elif order.status is OrderStatus.PAID and order.unshipped():
-        _cancel_paid(order, OrderCause.MERCHANT_SILENT, intent=None, note="not shipped in time")
+        _cancel_paid(order, OrderCause.MERCHANT_SILENT, intent=None, note=orders.NOT_SHIPPED)
     else:
-        _cancel_paid(order, OrderCause.NOTHING_LEFT, intent=None, note="nothing left to send")
+        _cancel_paid(order, OrderCause.NOTHING_LEFT, intent=None, note=orders.NOTHING_LEFT)
 
 
 def _give_up_rest(order: Order) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from chalicelib.kernel import context
+from chalicelib.kernel.texts import Texts, said
+from chalicelib.orders import words
 from chalicelib.orders.domain import Change, Contact, Order, OrderStatus, Purchase, PurchaseStatus, Sale
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
 
@@ -30,8 +32,11 @@ class ChangeView(Schema):
     """One entry of an order's history."""
 
     status: str
+    text: str
+    """What happened, for people, in the caller's language."""
     at: Timestamp
     note: str | None = None
+    """The reason that somebody gave, the shipment, or a word for machines."""
 
 
 class ParcelView(Schema):
@@ -80,6 +85,8 @@ class OrderView(Schema):
     merchant_id: str
     merchant_name: str
     status: str
+    status_text: str
+    """In the caller's language."""
     lines: list[LineView]
     goods: MoneyView
     freight: MoneyView
@@ -108,6 +115,7 @@ class OrderView(Schema):
             merchant_id=order.merchant_id,
             merchant_name=order.merchant_name,
             status=order.status.value,
+            status_text=_said(words.ORDERS[order.status]),
             lines=[
                 LineView(
                     line_id=line.line_id,
@@ -140,18 +148,28 @@ class OrderView(Schema):
                 for parcel in order.parcels
             ],
             given_up=order.given_up(),
-            history=_history(OrderStatus.PLACED, order.placed_at, order.history),
+            history=_history(
+                ChangeView(status=OrderStatus.PLACED, text=_said(words.ORDERS[OrderStatus.PLACED]), at=order.placed_at),
+                order.history,
+                words.of_order_changes(order.history),
+            ),
             contact=ContactView.of(contact) if contact else None,
         )
 
 
-def _history(first: str, at: datetime, changes: Sequence[Change]) -> list[ChangeView]:
+def _history(placed: ChangeView, history: Sequence[Change], texts: Iterable[Texts]) -> list[ChangeView]:
     """Return the placement, which is kept as a time of its own, and all that changed since."""
-    return [ChangeView(status=first, at=at), *map(_change, changes)]
+    return [
+        placed,
+        *(
+            ChangeView(status=change.status, text=_said(text), at=change.at, note=change.note or None)
+            for change, text in zip(history, texts, strict=True)
+        ),
+    ]
 
 
-def _change(change: Change) -> ChangeView:
-    return ChangeView(status=change.status, at=change.at, note=change.note or None)
+def _said(texts: Texts) -> str:
+    return said(texts, context.current().language)
 
 
 class PurchaseView(Schema):
@@ -160,6 +178,8 @@ class PurchaseView(Schema):
     purchase_id: str
     number: str
     status: str
+    status_text: str
+    """In the caller's language."""
     total: MoneyView
     placed_at: Timestamp
     due_at: Timestamp | None = None
@@ -176,13 +196,22 @@ class PurchaseView(Schema):
             purchase_id=purchase.purchase_id,
             number=purchase.number,
             status=purchase.status.value,
+            status_text=_said(words.PURCHASES[purchase.status]),
             total=MoneyView.of(purchase.total),
             placed_at=purchase.placed_at,
             due_at=purchase.due_at,
             order_ids=list(purchase.order_ids),
             settled_by=purchase.settled_by,
             contact=ContactView.of(purchase.contact) if purchase.contact else None,
-            history=_history(PurchaseStatus.AWAITING_PAYMENT, purchase.placed_at, purchase.history),
+            history=_history(
+                ChangeView(
+                    status=PurchaseStatus.AWAITING_PAYMENT,
+                    text=_said(words.PURCHASES[PurchaseStatus.AWAITING_PAYMENT]),
+                    at=purchase.placed_at,
+                ),
+                purchase.history,
+                (words.PURCHASES[PurchaseStatus(change.status)] for change in purchase.history),
+            ),
             orders=[OrderView.of(order) for order in sale.orders] if sale else None,
         )
 

@@ -41,12 +41,17 @@ from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.store import OrderPage
 from chalicelib.orders.units import PaidBack, freed
+from chalicelib.orders.words import CALLED_OFF, DEADLINE, EXPIRED, NOT_SHIPPED, NOTHING_LEFT, REFUNDED, REST_REFUNDED
 from chalicelib.runtime.db import witness
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
 
 __all__ = [
+    "NOTHING_LEFT",
+    "NOT_SHIPPED",
+    "REFUNDED",
+    "REST_REFUNDED",
     "Change",
     "Contact",
     "Line",
@@ -72,12 +77,6 @@ __all__ = [
     "remembered",
     "standing",
 ]
-
-
-REFUNDED = "refunded"
-"""The note of a change that a refund made."""
-REST_REFUNDED = "rest refunded"
-"""The note of a change by which an order goes on without what was not sent, which is paid back."""
 
 
 def change(*, note: str = "", intent: Intent | None = None, at: datetime | None = None) -> Change:
@@ -288,7 +287,7 @@ def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | Non
     Raises:
         IllegalTransition: if it no longer waits for money.
     """
-    why = "expired" if expired else "cancelled"
+    why = EXPIRED if expired else CALLED_OFF
     ended = domain.release(sale, expired=expired, change=change(note=why, intent=intent))
     kind = events.PurchaseExpired if expired else events.PurchaseCancelled
     store.save_purchase(work, ended.purchase, [kind(purchase_id=ended.purchase.purchase_id)])
@@ -484,7 +483,7 @@ def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
 def confirm_by_deadline(order: Order) -> Order:
     """Confirm receipt because the time for it ran out; a no-op where it no longer applies."""
     try:
-        return _complete(order, change(note="deadline", intent=system_intent(f"confirm#{order.order_id}")))
+        return _complete(order, change(note=DEADLINE, intent=system_intent(f"confirm#{order.order_id}")))
     except IllegalTransition:
         return order
 

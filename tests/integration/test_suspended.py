@@ -117,6 +117,7 @@ def test_an_import_that_runs_ends_at_its_next_step(cloud: str) -> None:
     )
     shown = call("GET", f"/v1/merchant/imports/{import_id}", token=shop.token)
     assert (shown.status, shown.json["failure"]) == (200, "merchant_suspended")
+    assert shown.json["failure_text"] == "The merchant was suspended meanwhile; what was imported before stays."
 
 
 def lists(merchant_id: str, text: str) -> list[str]:
