@@ -450,7 +450,7 @@ def _alarms(stage: str) -> Json:
             above=above,
             minutes=5,
         )
-    for name, metric, function, meaning in payment_alarms.ALARMS:
+    for name, metric, function, meaning in (*payment_alarms.ALARMS, *edge.ALARMS):
         found[f"{topology.resource_name(name)}Alarm"] = _alarm(
             stage,
             name,

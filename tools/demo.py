@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from chalicelib.publishing import domain
 from tests.e2e import scenario
 from tools.client import Failed
 
@@ -28,6 +29,7 @@ def main() -> int:
         return 1
     started = time.monotonic()
     try:
+        _browse(base_url)
         scenario.play(
             base_url,
             info["sandbox"],
@@ -42,6 +44,31 @@ def main() -> int:
         return 1
     print(f"\nEverything was as expected, in {time.monotonic() - started:.1f} s.")
     return 0
+
+
+def _browse(base_url: str) -> None:
+    """Look around as a storefront does: in published files, which no function answers."""
+    read = 0
+    before = json.loads(_fetch(f"{base_url}/_dev/"))["function_calls"]
+
+    def get(path: str) -> Any:
+        nonlocal read
+        read += 1
+        return json.loads(_fetch(f"{base_url}/published/{path}.json"))
+
+    (tree,) = get("current/site")["files"]["categories"]
+    categories = get(f"files/site/{tree}")["categories"]
+    pages = get("current/all")["files"]["newest"]
+    cards = [card for page in pages[:2] for card in get(f"files/all/{page}")["items"]]
+    shard = domain.product_shard(cards[0]["product_id"])
+    (name,) = get(f"current/{shard}")["files"][cards[0]["product_id"]]
+    title = get(f"files/{shard}/{name}")["titles"]["en"]
+    calls = json.loads(_fetch(f"{base_url}/_dev/"))["function_calls"] - before
+    if calls:
+        raise Failed(f"browsing published files called the API's function {calls} times")
+    print("A storefront looks around in published files")
+    print(f"  {len(categories)} categories, {len(cards)} products on two of {len(pages)} pages, then {title!r}")
+    print(f"  {read} files were read, and no function was called\n")
 
 
 def _remembered() -> str:

@@ -6,21 +6,25 @@ Products and merchants are read consistently. Lists come from indexes, which fol
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from chalicelib.catalog import store
 from chalicelib.catalog.domain import Card, Product, Status, Tree
 from chalicelib.merchants import service as merchants
 
-_PAGE: Final = 250
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A list as buyers see it, to the cap. ``partial`` says that it goes on."""
+    """A list as buyers see it, to the cap: ids, cards and their places. ``partial`` says that it goes on."""
 
     cards: list[tuple[str, Card]]
     partial: bool
+    listed_ms: dict[str, int]
+    """When each product was first listed, for lists in that order."""
+
+    def cheapest_first(self) -> list[tuple[str, Card]]:
+        """Return a whole list of the newest in the order of the price index, which need not be asked then."""
+        return sorted(self.cards, key=lambda entry: store.price_place(entry[1].minor, self.listed_ms[entry[0]]))
 
 
 def product_now(product_id: str) -> Product | None:
@@ -39,10 +43,11 @@ def tree_now() -> Tree:
 def list_now(of: str, key: str, order: str, *, cap: int, descending: bool) -> Shown:
     """Return a list: ``of`` and ``order`` name an index (``store.INDEXES``), ``key`` what it is a list of."""
     cards: list[tuple[str, Card]] = []
+    listed_ms: dict[str, int] = {}
     standing: dict[str, bool] = {}
     after: dict[str, Any] | None = None
     while True:
-        page, more = store.entries(store.INDEXES[of, order], key, limit=_PAGE, after=after, descending=descending)
+        page, more = store.entries(store.INDEXES[of, order], key, limit=cap + 1, after=after, descending=descending)
         strangers = {entry.card.merchant for entry in page} - standing.keys()
         hidden = merchants.suspended_now(strangers)
         standing |= {merchant_id: merchant_id in hidden for merchant_id in strangers}
@@ -50,10 +55,12 @@ def list_now(of: str, key: str, order: str, *, cap: int, descending: bool) -> Sh
             if standing[entry.card.merchant]:
                 continue
             if len(cards) == cap:
-                return Shown(cards, partial=True)
+                return Shown(cards, partial=True, listed_ms=listed_ms)
             cards.append((entry.product_id, entry.card))
+            if "sort_new" in entry.after:
+                listed_ms[entry.product_id] = int(entry.after["sort_new"]["N"])
         if not more or not page:
-            return Shown(cards, partial=False)
+            return Shown(cards, partial=False, listed_ms=listed_ms)
         after = page[-1].after
 
 

@@ -237,8 +237,13 @@ def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | 
         row.list_category = product.category_id
         row.list_merchant = product.merchant_id
         row.sort_new = listed_ms
-        row.sort_price = f"{product.price_from.minor:012d}#{10**13 - listed_ms:013d}"
+        row.sort_price = price_place(product.price_from.minor, listed_ms)
     return row
+
+
+def price_place(minor: int, listed_ms: int) -> str:
+    """Return where a product stands in lists by price: of two at one price the newer one first."""
+    return f"{minor:012d}#{10**13 - listed_ms:013d}"
 
 
 def _has_many_tags(labels: Labels) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from chalicelib.catalog import service as catalog
 from chalicelib.merchants import service as merchants
 from chalicelib.publishing import domain
 
 Files = dict[str, list[bytes | str]]
-ORDERS: Final = ((domain.NEWEST, "new", True), (domain.CHEAPEST, "price", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +44,22 @@ def merchant(merchant_id: str) -> bytes | None:
 
 
 def lists_of(shard: str) -> Lists:
-    """Return the lists of a shard in every order. Dearest first is cheapest first from its end, if that is whole."""
+    """Return the lists of a shard in every order. One that is whole in one order is whole in all: it is asked once."""
     of, key = _index(shard)
-    files: Files = {}
-    partial = []
-    for name, order, descending in ORDERS:
-        found = catalog.list_now(of, key, order, cap=domain.LIST_CAP, descending=descending)
-        files[name] = _pages(found)
-        if found.partial:
-            partial.append(name)
-        if name == domain.CHEAPEST:
-            if found.partial:
-                found = catalog.list_now(of, key, order, cap=domain.LIST_CAP, descending=True)
-                partial.append(domain.DEAREST)
-            else:
-                found = catalog.Shown(found.cards[::-1], partial=False)
-            files[domain.DEAREST] = _pages(found)
-    return Lists(files, tuple(partial))
+    newest = catalog.list_now(of, key, "new", cap=domain.LIST_CAP, descending=True)
+    if newest.partial:
+        by_price = catalog.list_now(of, key, "price", cap=domain.LIST_CAP, descending=False)
+        from_the_end = catalog.list_now(of, key, "price", cap=domain.LIST_CAP, descending=True)
+        cheapest, dearest = by_price.cards, from_the_end.cards
+    else:
+        cheapest = newest.cheapest_first()
+        dearest = cheapest[::-1]
+    parts = _parts([*newest.cards, *(cheapest + dearest if newest.partial else [])])
+    files: Files = {
+        order: _pages(cards, parts)
+        for order, cards in ((domain.NEWEST, newest.cards), (domain.CHEAPEST, cheapest), (domain.DEAREST, dearest))
+    }
+    return Lists(files, tuple(files) if newest.partial else ())
 
 
 def _index(shard: str) -> tuple[str, str]:
@@ -74,10 +72,16 @@ def _index(shard: str) -> tuple[str, str]:
     return ("category" if known is not None and known.parent_id else "top"), category_id
 
 
-def _pages(shown: catalog.Shown) -> list[bytes | str]:
-    from chalicelib.catalog.schemas import CardPage, CardView
+def _parts(cards: Iterable[tuple[str, catalog.Card]]) -> dict[str, bytes]:
+    """Return each card's JSON, by product: a card stands in every order."""
+    from chalicelib.catalog.schemas import CardView
 
-    cards = [(product_id, CardView.of(product_id, card)) for product_id, card in shown.cards]
-    return [
-        CardPage.model_construct(items=page).model_dump_json(exclude_none=True).encode() for page in domain.pages(cards)
-    ]
+    return {
+        product_id: CardView.of(product_id, card).model_dump_json(exclude_none=True).encode()
+        for product_id, card in dict(cards).items()
+    }
+
+
+def _pages(cards: Iterable[tuple[str, catalog.Card]], parts: Mapping[str, bytes]) -> list[bytes | str]:
+    entries = [(product_id, parts[product_id]) for product_id, _ in cards]
+    return [b'{"items":[' + b",".join(page) + b"]}" for page in domain.pages(entries)]

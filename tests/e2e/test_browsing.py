@@ -68,7 +68,7 @@ def test_a_whole_session_of_browsing_calls_no_function(server: DevServer) -> Non
         return sum("reconciliation" not in entry.text for entry in ran)
 
     server.pump.settle(60)
-    before = functions_called()
+    before, api_calls = functions_called(), server.gateway.calls
     reader = Reader(server.url)
     tree = reader.file("site", reader.manifest("site")["categories"][0])
     seen: set[str] = set()
@@ -91,6 +91,7 @@ def test_a_whole_session_of_browsing_calls_no_function(server: DevServer) -> Non
     assert len(seen) >= 10
     assert reader.fetched > 40
     assert functions_called() - before == 0
+    assert server.gateway.calls - api_calls == 0
 
 
 def test_every_listed_product_of_a_new_installation_is_published(server: DevServer) -> None:

@@ -96,6 +96,8 @@ class Gateway:
         self._slots = threading.BoundedSemaphore(CONCURRENCY)
         self._watch = watch
         self._prefix = f"/{stage}" if stage else ""
+        self.calls = 0
+        """How often the function was called."""
 
     def __call__(self, request: Request) -> Response:
         """Serve one request."""
@@ -125,6 +127,7 @@ class Gateway:
         if not self._slots.acquire(timeout=TIMEOUT_S):
             return _refusal("THROTTLED")
         started = time.perf_counter()
+        self.calls += 1
         try:
             answer = self._function(event, Context())
         except Exception:

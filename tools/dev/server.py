@@ -74,6 +74,7 @@ class DevServer:
     trail: Trail = field(default_factory=Trail)
     adjustable: clock.Adjustable = field(default_factory=clock.Adjustable)
     pump: Pump = field(init=False)
+    gateway: Gateway = field(init=False)
     _engine_pid: int = 0
     _stops: list[Callable[[], None]] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ class DevServer:
             positions=self._path("positions.json"),
             others_quiet=lambda: stand_ins.quiet,
         )
-        gateway = self._gateway()
+        gateway = self.gateway = self._gateway()
         control = Control(pump=pump, record=self.trail, adjustable=self.adjustable, info=self.info)
 
         def serve(request: Request) -> Response:
@@ -217,6 +218,7 @@ class DevServer:
             "cashiers": self.cashiers,
             "carrier": self.carrier_url,
             "engine": self.engine_url,
+            "function_calls": self.gateway.calls,
             "pids": {"server": os.getpid(), "engine": self._engine_pid},
             "accounts": self.accounts,
         }
