@@ -24,7 +24,7 @@ from chalicelib.payments.dispute_rules import DISPUTE
 from chalicelib.payments.domain import PAYMENT, REFUND
 from chalicelib.payments.stray_rules import STRAY
 from chalicelib.runtime import names
-from tools.sim import offline, strangers
+from tools.sim import offline, strangers, to_card
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.holding import Holding
@@ -105,6 +105,8 @@ class RefundSeen:
     """Whether one person paid it by hand, without a second."""
     there: str = ""
     """What the provider's books call it, where somebody made it in its console and it was taken into ours."""
+    to_cards: tuple[to_card.Sent, ...] = ()
+    """Each time that it was sent to another card."""
 
 
 @dataclass(frozen=True)
@@ -469,6 +471,7 @@ class Oracle:
             order_id=f"ord_{sale.purchase_id[4:]}_{number:02d}" if number else "",
             alone=bool(doc.get("offline")) and not doc["offline"].get("approved_by"),
             there=self._bank.name_there(doc["foreign"]) if doc.get("foreign") else "",
+            to_cards=to_card.sent(sale.refunds.get(record_id), doc),
         )
         paid_by = sale.payments.get(new["payment_id"]["S"])
         contested = paid_by is not None and bool(paid_by.disputed)

@@ -1,0 +1,34 @@
+"""Known bugs of refunds that are sent to a card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+Bug = Callable[[], AbstractContextManager[Any]]
+
+
+def _count_none() -> AbstractContextManager[Any]:
+    from chalicelib.payments import redirects
+
+    return patch.object(redirects, "offline", SimpleNamespace(count_alone=lambda *_: None))
+
+
+def _write_none() -> AbstractContextManager[Any]:
+    from chalicelib.payments import redirects
+
+    def written(record: Any, **changes: Any) -> Any:
+        changes.pop("redirect", None)
+        return replace(record, **changes)
+
+    return patch.object(redirects, "replace", written)
+
+
+BUGS: dict[str, Bug] = {
+    "what one person sends to a card is not counted": _count_none,
+    "the provider hears of a card that is not written": _write_none,
+}
