@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.runtime import names, published
+from chalicelib.runtime import published
 from chalicelib.runtime.http import client_address
 from infra.policies import att, sub
 
@@ -185,42 +185,46 @@ def missing_path() -> Json:
     }
 
 
-def cdn(stage: str, kept: Callable[[Json], Json]) -> Json:
+def cdn(kept: Callable[[Json], Json]) -> Json:
     """Return the distribution and what belongs to it; all of it only where the parameter ``Cdn`` is on."""
-    name = f"{names.PROJECT}-{stage}"
     found = {
         "CdnAccess": {
             "Type": "AWS::CloudFront::OriginAccessControl",
             "Properties": {
                 "OriginAccessControlConfig": {
-                    # Named by the stack, so that an account may have several.
-                    "Name": sub("${AWS::StackName}-published"),
+                    # Names of CloudFront count in all regions: by stack and region an account may have several.
+                    "Name": sub("${AWS::StackName}-${AWS::Region}-published"),
                     "OriginAccessControlOriginType": "s3",
                     "SigningBehavior": "always",
                     "SigningProtocol": "sigv4",
                 }
             },
         },
-        "CdnFilesCache": _cache(sub("${AWS::StackName}-files"), most_s=31_536_000, queries=False, headers=()),
-        "CdnBrowsedCache": _cache(
-            sub("${AWS::StackName}-browsed"), most_s=60, queries=True, headers=("Accept-Language", "Origin")
+        "CdnFilesCache": _cache(
+            sub("${AWS::StackName}-${AWS::Region}-files"), most_s=31_536_000, queries=False, headers=()
         ),
-        "CdnFilesHeaders": _headers(sub("${AWS::StackName}-files"), shared=True),
-        "CdnApiHeaders": _headers(sub("${AWS::StackName}-api"), shared=False),
+        "CdnBrowsedCache": _cache(
+            sub("${AWS::StackName}-${AWS::Region}-browsed"),
+            most_s=60,
+            queries=True,
+            headers=("Accept-Language", "Origin"),
+        ),
+        "CdnFilesHeaders": _headers(sub("${AWS::StackName}-${AWS::Region}-files"), shared=True),
+        "CdnApiHeaders": _headers(sub("${AWS::StackName}-${AWS::Region}-api"), shared=False),
         "CdnLogsBucket": kept(_logs_bucket()),
         "CdnLogsBucketPolicy": _tls_only("CdnLogsBucket"),
         "CdnDistribution": {
             "Type": "AWS::CloudFront::Distribution",
-            "Properties": {"DistributionConfig": _distribution(name)},
+            "Properties": {"DistributionConfig": _distribution()},
         },
     }
     return {logical: {"Condition": "HasCdn", **resource} for logical, resource in found.items()}
 
 
-def _distribution(name: str) -> Json:
+def _distribution() -> Json:
     return {
         "Enabled": True,
-        "Comment": name,
+        "Comment": sub("${AWS::StackName}"),
         "HttpVersion": "http2and3",
         "IPV6Enabled": True,
         "PriceClass": "PriceClass_200",

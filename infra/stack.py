@@ -330,7 +330,7 @@ def _edge(stage: str) -> Json:
     return {
         "PublishedBucket": _kept(stage, edge.bucket()),
         "PublishedBucketPolicy": edge.bucket_policy(),
-        **edge.cdn(stage, lambda bucket: _kept(stage, bucket)),
+        **edge.cdn(lambda bucket: _kept(stage, bucket)),
     }
 
 
