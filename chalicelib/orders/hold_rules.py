@@ -39,6 +39,9 @@ FRESH = Limits(purchases=5, units=200, called_off=10)
 KNOWN = Limits(purchases=20, units=5000, called_off=40)
 NETWORK = Limits(purchases=100, units=1000)
 """All fresh accounts behind one address together, in a window of a day."""
+CALLED_OFF_TIMES = 5
+"""So many times the units of a network may be called off there in a day: ever new accounts could hold them all, call
+them off before they run out, and hold them again."""
 DEFAULTS: Mapping[str, Limits] = {"fresh": FRESH, "known": KNOWN, "network": NETWORK}
 
 

@@ -13,7 +13,15 @@ from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
-from chalicelib.orders.hold_rules import NETWORK_WINDOW_S, Hold, Holds, HoldState, Limits, TooManyUnpaidHere
+from chalicelib.orders.hold_rules import (
+    CALLED_OFF_TIMES,
+    NETWORK_WINDOW_S,
+    Hold,
+    Holds,
+    HoldState,
+    Limits,
+    TooManyUnpaidHere,
+)
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.races import lost
@@ -37,6 +45,7 @@ class HoldRow(Row):
     paid = NumberAttribute(null=True)
     purchases = NumberAttribute(null=True)
     units = NumberAttribute(null=True)
+    called_off = NumberAttribute(null=True)
     ttl = TTLAttribute(null=True)
 
 
@@ -121,28 +130,40 @@ def count(work: UnitOfWork, holder: str, units: int, limits: Limits) -> None:
     work.update_raw(
         HoldRow(holder=holder),
         "SET #ttl = :ttl ADD purchases :one, units :units",
-        condition="attribute_not_exists(units) OR (units <= :room AND purchases < :most)",
-        names={"#ttl": "ttl"},
+        condition=(
+            "(attribute_not_exists(units) OR (units <= :room AND purchases < :most))"
+            " AND (attribute_not_exists(#off) OR #off < :off)"
+        ),
+        names={"#ttl": "ttl", "#off": "called_off"},
         values={
             ":ttl": _days_ttl(),
             ":one": {"N": "1"},
             ":units": {"N": str(units)},
             ":room": {"N": str(limits.units - units)},
             ":most": {"N": str(limits.purchases)},
+            ":off": {"N": str(limits.units * CALLED_OFF_TIMES)},
         },
         refuse=lambda _: TooManyUnpaidHere(wait_s=wait_s),
         label="holds of a network",
     )
 
 
-def uncount(work: UnitOfWork, holder: str, units: int) -> None:
-    """Take one purchase off a network's row again; one whose day is over is never looked at, and TTL collects it."""
+def uncount(work: UnitOfWork, holder: str, units: int, *, called_off: bool = False) -> None:
+    """Take one purchase off a network's row again; one whose day is over is never looked at, and TTL collects it.
+
+    The units of one that was ``called_off`` count there from now on.
+    """
     work.update_raw(
         HoldRow(holder=holder),
-        "SET #ttl = :ttl ADD purchases :one, units :units",
+        "SET #ttl = :ttl ADD purchases :one, units :units, #off :off",
         condition=_ALWAYS,
-        names={"#ttl": "ttl"},
-        values={":ttl": _days_ttl(), ":one": {"N": "-1"}, ":units": {"N": str(-units)}},
+        names={"#ttl": "ttl", "#off": "called_off"},
+        values={
+            ":ttl": _days_ttl(),
+            ":one": {"N": "-1"},
+            ":units": {"N": str(-units)},
+            ":off": {"N": str(units if called_off else 0)},
+        },
         refuse=lost,
         label="holds of a network",
     )

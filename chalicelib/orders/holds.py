@@ -84,7 +84,7 @@ def called_off(work: UnitOfWork, sale: Sale) -> None:
     purchase = sale.purchase
     hold_store.mark(work, purchase.buyer_id, purchase.purchase_id, HoldState.CALLED_OFF)
     if purchase.network:
-        hold_store.uncount(work, purchase.network, sale.units)
+        hold_store.uncount(work, purchase.network, sale.units, called_off=True)
 
 
 def network_row(network: str) -> str:

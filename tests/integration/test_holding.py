@@ -302,6 +302,26 @@ def test_a_networks_count_goes_down_once_when_paid_or_called_off(
     assert counted() == left
 
 
+@pytest.mark.parametrize("units", [3, 6])
+def test_ever_new_accounts_do_not_hold_and_call_off_without_end(cloud: str, noon: Any, few: None, units: int) -> None:
+    sku_id = shop().product(stock=100).sku_id
+    most = hold_rules.limits_of(FEW)["network"].units * hold_rules.CALLED_OFF_TIMES
+    answers = []
+    for _ in range(most // units + 3):
+        who = buyer()
+        answers.append(ordered(who, sku_id, units))
+        if answers[-1].status == 201:
+            assert who.post(f"/v1/purchases/{answers[-1].json['purchase_id']}/cancel").status == 200
+
+    passed = -(-most // units)
+    assert [answer.status for answer in answers] == [201] * passed + [429] * (len(answers) - passed)
+    assert answers[-1].json["code"] == "too_many_unpaid_here"
+    assert available(sku_id) == 100
+    assert ordered(buyer(), sku_id, 1, source_ip="198.51.100.2").status == 201
+    noon.advance(timedelta(days=1))
+    assert ordered(buyer(), sku_id, units).status == 201
+
+
 # --- the rules --------------------------------------------------------------------------------------------------------
 
 START = datetime(2026, 11, 22, 4, tzinfo=UTC)
