@@ -41,7 +41,17 @@ from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.store import OrderPage
 from chalicelib.orders.units import PaidBack, freed
-from chalicelib.orders.words import CALLED_OFF, DEADLINE, EXPIRED, NOT_SHIPPED, NOTHING_LEFT, REFUNDED, REST_REFUNDED
+from chalicelib.orders.words import (
+    CALLED_OFF,
+    DEADLINE,
+    EXPIRED,
+    NOT_SHIPPED,
+    NOTHING_LEFT,
+    REFUNDED,
+    REST_REFUNDED,
+    of_order_changes,
+)
+from chalicelib.orders.words import PURCHASES as PURCHASE_TEXTS
 from chalicelib.runtime.db import witness
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -50,6 +60,7 @@ from chalicelib.runtime.intents import Intent, system_intent
 __all__ = [
     "NOTHING_LEFT",
     "NOT_SHIPPED",
+    "PURCHASE_TEXTS",
     "REFUNDED",
     "REST_REFUNDED",
     "Change",
@@ -74,6 +85,7 @@ __all__ = [
     "TooManyUnpaidUnits",
     "check_units",
     "freed",
+    "of_order_changes",
     "remembered",
     "standing",
 ]

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.kernel import context
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.texts import said
 from chalicelib.payments import words
 from chalicelib.payments.dispute_rules import Dispute
 from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
@@ -62,6 +63,8 @@ class RefundView(Schema):
     """In the caller's language."""
     amount: MoneyView
     reason: str
+    reason_text: str
+    """Why it goes back, in the caller's language; an operator's own words as they are."""
     requested_at: Timestamp
     since: Timestamp
     reference: str | None = None
@@ -78,6 +81,7 @@ class RefundView(Schema):
             status_text=words.of_refund(refund, context.current().language),
             amount=MoneyView.of(refund.amount),
             reason=refund.reason,
+            reason_text=words.why_back(refund, context.current().language),
             requested_at=refund.requested_at,
             since=refund.since,
             reference=refund.offline.reference if refund.offline else None,
@@ -642,6 +646,8 @@ class HappeningView(Schema):
 
     at: Timestamp
     what: str
+    text: str
+    """What it is, for people, in the caller's language."""
     record_id: str
     status: str | None = None
     amount: MoneyView | None = None
@@ -664,6 +670,7 @@ class TimelineView(Schema):
                 HappeningView(
                     at=each.at,
                     what=each.what,
+                    text=said(each.texts, context.current().language),
                     record_id=each.record_id,
                     status=each.status or None,
                     amount=MoneyView.of(each.amount) if each.amount else None,

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.texts import Texts
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.payments import domain, store
 from chalicelib.payments.dispute_rules import DISPUTE
 from chalicelib.payments.domain import REFUND, Approval, Payment, PaymentStatus, Refund, Story
 from chalicelib.payments.story_order import Told, in_order
+from chalicelib.payments.story_words import HAPPENINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,13 @@ class Happening:
     amount: Money | None = None
     by: str = ""
     note: str = ""
+    told_as: Texts | None = None
+    """In words, where its kind alone does not say it."""
+
+    @property
+    def texts(self) -> Texts:
+        """Return what it is, for people."""
+        return self.told_as or HAPPENINGS[self.what]
 
 
 PLACED = "purchase.placed"
@@ -73,7 +82,10 @@ def _of_purchase(purchase: orders.Purchase) -> Iterator[Told[Happening]]:
     placed = Happening(purchase.placed_at, PLACED, number, amount=purchase.total)
     yield Told(placed, placed.at, PLACED)
     for change in purchase.history:
-        happened = Happening(change.at, "purchase.changed", number, change.status, by=change.by, note=change.note)
+        texts = orders.PURCHASE_TEXTS[orders.PurchaseStatus(change.status)]
+        happened = Happening(
+            change.at, "purchase.changed", number, change.status, by=change.by, note=change.note, told_as=texts
+        )
         name = f"{number} {change.status}"
         paid_by = (f"captured {purchase.settled_by}",) if change.status == orders.PurchaseStatus.PAID else ()
         yield _told(happened, name, before, *paid_by)
@@ -83,8 +95,11 @@ def _of_purchase(purchase: orders.Purchase) -> Iterator[Told[Happening]]:
 def _of_order(order: orders.Order, story: Story) -> Iterator[Told[Happening]]:
     """Yield an order's changes: each after the last, and after what its purchase or a refund did to it."""
     number, before = order.order_id, PLACED
-    for count, change in enumerate(order.history):
-        happened = Happening(change.at, "order.changed", number, change.status, by=change.by, note=change.note)
+    texts = orders.of_order_changes(order.history)
+    for count, (change, told_as) in enumerate(zip(order.history, texts, strict=True)):
+        happened = Happening(
+            change.at, "order.changed", number, change.status, by=change.by, note=change.note, told_as=told_as
+        )
         why = change.note if change.status == orders.OrderStatus.CANCELLED else change.status
         causes = [f"{order.purchase_id} {why}"]
         if change.note == orders.REFUNDED:

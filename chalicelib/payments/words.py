@@ -51,6 +51,13 @@ _REFUNDS: Mapping[RefundStatus, Texts] = {
     RefundStatus.PAID_OFFLINE: ("Paid to you another way.", "已通过其他方式向您付款。"),
     RefundStatus.REPLACED: ("Another refund took its place.", "已由另一笔退款代替。"),
 }
+_WHY_BACK: Mapping[str, Texts] = {
+    "cancel": ("The order was called off.", "订单已取消。"),
+    "rest": ("Some of the order is not sent.", "部分商品不再发货。"),
+}
+"""Why money goes back by itself, by ``Refund.reason``."""
+_COMPLAINT: Texts = ("A complaint was granted.", "投诉已成立。")
+_CONSOLE: Texts = ("It was given back at the payment provider.", "已在支付渠道后台退款。")
 _LOOKED_AFTER: Texts = (
     "The refund did not go through yet; our staff are looking after it.",
     "退款暂未成功，工作人员正在处理。",
@@ -86,9 +93,19 @@ def of_payment(payment: Payment, language: str) -> str:
     why = _SURPLUS.get(payment.code) if payment.status in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED) else None
     if why is None:
         return where
-    return said(why, language) + ("" if language == "zh" else " ") + where
+    return said(why, language) + ("" if language.startswith("zh") else " ") + where
 
 
 def of_refund(refund: Refund, language: str) -> str:
     """Return where a refund's money is."""
     return said(_REFUNDS.get(refund.status, _LOOKED_AFTER), language)
+
+
+def why_back(refund: Refund, language: str) -> str:
+    """Return why money goes back: an operator's own words as they are."""
+    if refund.about:
+        return said(_COMPLAINT, language)
+    if refund.foreign:
+        return said(_CONSOLE, language)
+    texts = None if refund.by else _WHY_BACK.get(refund.reason) or _SURPLUS.get(refund.reason)
+    return said(texts, language) if texts else refund.reason

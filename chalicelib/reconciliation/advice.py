@@ -224,8 +224,8 @@ _WORDS: Mapping[str, Advice] = {
     "bill_missing": Advice(
         ("The provider's bill did not come for a day.", "服务商账单一整天未能获取。"),
         (
-            "See why (`why`), mend the access, then repeat the day.",
-            "根据原因（why）恢复访问权限后，重新对账。",
+            "See the reason given, mend the access, then repeat the day.",
+            "根据所列原因恢复访问权限后，重新对账。",
         ),
     ),
     "deadline_parked": Advice(
@@ -235,10 +235,10 @@ _WORDS: Mapping[str, Advice] = {
         ),
         (
             (
-                "See why it was refused (`why`) and mend that, then resolve the case as corrected: it is tried again. "
+                "See the reason given and mend that, then resolve the case as corrected: it is tried again. "
                 "Any change of the record does the same."
             ),
-            "查看被拒原因（why）并排除后，以“已更正”结案，系统将再次处理；该记录有任何变更时也会重试。",
+            "查看所列被拒原因并排除后，以“已更正”结案，系统将再次处理；该记录有任何变更时也会重试。",
         ),
     ),
     "refund_owed": Advice(

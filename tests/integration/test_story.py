@@ -26,3 +26,11 @@ def test_the_story_begins_with_the_purchase_and_pays_what_was_started(cloud: str
     captured = next(item for item in items if item["what"] == "payment.captured")
     assert (captured["record_id"], captured["at"][-5:]) == (payment_id, ".000Z")
     assert captured["at"] < items[0]["at"]
+    assert [item["text"] for item in items] == [
+        "The purchase was placed",
+        "A payment was begun",
+        "The money came",
+        "Paid",
+        "Paid; waiting for the merchant to ship it",
+        "It was booked",
+    ]
