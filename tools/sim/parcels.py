@@ -112,8 +112,8 @@ class Parcels:
             yield "was delivered before it was shipped"
         if parcel.delivered_ms / 1000 > self._now().timestamp() + 61:
             yield "will have been delivered"
-        journey = self.journeys.get(parcel.typed)
-        signed = [_moment(scan) for scan in (journey.scans if journey else ()) if scan["statusCode"] == SIGNED]
+        written = [journey for number, journey in self.journeys.items() if _plain(number) == parcel.tracked[1]]
+        signed = [_moment(scan) for journey in written for scan in journey.scans if scan["statusCode"] == SIGNED]
         if not any(moment >= since_s for moment in signed):
             yield f"is delivered, and nobody signed for {parcel.typed} since its order was paid"
 
