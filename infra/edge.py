@@ -93,14 +93,6 @@ def _tls_only(bucket_name: str) -> Json:
 
 # The CDN: both origins under one name
 
-ALARMS: tuple[tuple[str, str, str, str], ...] = (
-    (
-        "published-stale",
-        "published_stale",
-        "published-check",
-        "Published files differed from the tables and were healed: facts got lost, see publishing's dead letters.",
-    ),
-)
 PARAMETERS: Json = {
     "Cdn": {
         "Type": "String",

@@ -14,23 +14,6 @@ from infra.policies import att
 Json = dict[str, Any]
 
 KEPT_DAYS = 30
-ALARMS: tuple[tuple[str, str, str, str, int], ...] = (
-    # Name, metric of Lambda's, statistic, what it means, above which value.
-    (
-        "relay-losing",
-        "IteratorAge",
-        "Maximum",
-        "Changes wait for the relay for twelve hours: after twenty they go to the bucket, and must be replayed.",
-        12 * 60 * 60 * 1000,
-    ),
-    (
-        "relay-not-kept",
-        "DestinationDeliveryFailures",
-        "Sum",
-        "Changes that were given up could not be written to the bucket: they are in the stream for a few hours more.",
-        0,
-    ),
-)
 
 
 def retries() -> Json:

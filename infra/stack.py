@@ -17,18 +17,18 @@ from chalicelib import topology
 from chalicelib.runtime import names
 from chalicelib.runtime.http import cors as origins
 from infra import (
+    alarms,
     cors,
     edge,
     functions,
     limits,
     lost_changes,
-    payment_alarms,
     policies,
     protection,
     refusals,
     streams,
 )
-from infra.functions import DEADLINES, FUNCTIONS, RELAY
+from infra.functions import FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
 from tools import resources
 
@@ -367,142 +367,14 @@ def _guards(stage: str) -> Json:
 
 
 def _alarms(stage: str) -> Json:
-    found: Json = {
+    return {
         "AlarmTopic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": _name(stage, "alarms")}},
         "AlarmSubscription": {
             "Type": "AWS::SNS::Subscription",
             "Condition": "HasAlarmEmail",
             "Properties": {"TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}},
         },
-        "RelayLateAlarm": _alarm(
-            stage,
-            "relay-late",
-            "Changes wait for the relay: events, and all that hangs on them, come late.",
-            metric=("AWS/Lambda", "IteratorAge", "Maximum"),
-            dimensions={"FunctionName": {"Ref": topology.resource_name(RELAY)}},
-            above=60_000,
-            minutes=3,
-        ),
-        "ApiFaultsAlarm": _alarm(
-            stage,
-            "api-faults",
-            "The API answers 5xx.",
-            metric=("AWS/ApiGateway", "5XXError", "Sum"),
-            dimensions={"ApiName": _name(stage, "api"), "Stage": "api"},
-            above=4,
-            minutes=5,
-        ),
-        "ThrottledAlarm": _alarm(
-            stage,
-            "throttled",
-            "Lambda throttles functions of this account and region: ask for a higher concurrency.",
-            metric=("AWS/Lambda", "Throttles", "Sum"),
-            dimensions={},
-            above=0,
-            minutes=5,
-        ),
-        "NoticesLateAlarm": _alarm(
-            stage,
-            "payment-notices-late",
-            "A payment notice has waited for two minutes: buyers see unpaid orders they have paid.",
-            metric=("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum"),
-            dimensions={"QueueName": att(queue_resource("payment-notices"), "QueueName")},
-            above=120,
-            minutes=1,
-        ),
-        "ClockStoppedAlarm": _alarm(
-            stage,
-            "clock-stopped",
-            "The deadline job does not run: unpaid orders keep their stock, complaints do not escalate.",
-            metric=("AWS/Lambda", "Invocations", "Sum"),
-            dimensions={"FunctionName": {"Ref": topology.resource_name(DEADLINES)}},
-            below=1,
-            minutes=5,
-        ),
-        "ClockFailsAlarm": _alarm(
-            stage,
-            "clock-fails",
-            "The deadline job fails.",
-            metric=("AWS/Lambda", "Errors", "Sum"),
-            dimensions={"FunctionName": {"Ref": topology.resource_name(DEADLINES)}},
-            above=1,
-            minutes=5,
-        ),
-    }
-    for table in ("stock", "orders"):
-        if table in resources.table_specs():
-            found[f"{topology.resource_name(table)}ThrottledAlarm"] = _alarm(
-                stage,
-                f"{table}-throttled",
-                f"DynamoDB throttles writes to {table}: a hot key, or a table that grows faster than on-demand scales.",
-                metric=("AWS/DynamoDB", "WriteThrottleEvents", "Sum"),
-                dimensions={"TableName": {"Ref": table_resource(table)}},
-                above=10,
-                minutes=5,
-            )
-    for name, metric, statistic, meaning, above in lost_changes.ALARMS:
-        found[f"{topology.resource_name(name)}Alarm"] = _alarm(
-            stage,
-            name,
-            meaning,
-            metric=("AWS/Lambda", metric, statistic),
-            dimensions={"FunctionName": {"Ref": topology.resource_name(RELAY)}},
-            above=above,
-            minutes=5,
-        )
-    for name, metric, function, meaning in (*payment_alarms.ALARMS, *edge.ALARMS):
-        found[f"{topology.resource_name(name)}Alarm"] = _alarm(
-            stage,
-            name,
-            meaning,
-            metric=(payment_alarms.NAMESPACE, metric, "Sum"),
-            dimensions={"stage": stage, "function": function},
-            above=0,
-            minutes=5,
-        )
-    for queue in topology.QUEUES:
-        found[f"{topology.resource_name(queue)}DeadAlarm"] = _alarm(
-            stage,
-            f"{queue}-dead",
-            f"Messages gave up in {queue}: read the reason attribute, mend the cause, send them again.",
-            metric=("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"),
-            dimensions={"QueueName": att(dead_resource(queue), "QueueName")},
-            above=0,
-            minutes=5,
-        )
-    return found
-
-
-def _alarm(
-    stage: str,
-    name: str,
-    description: str,
-    *,
-    metric: tuple[str, str, str],
-    dimensions: Json,
-    minutes: int,
-    above: int | None = None,
-    below: int | None = None,
-) -> Json:
-    namespace, metric_name, statistic = metric
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmName": _name(stage, name),
-            "AlarmDescription": description,
-            "Namespace": namespace,
-            "MetricName": metric_name,
-            "Statistic": statistic,
-            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
-            "Period": minutes * 60,
-            "EvaluationPeriods": 1,
-            "Threshold": above if above is not None else below,
-            "ComparisonOperator": "GreaterThanThreshold" if above is not None else "LessThanThreshold",
-            # No clock is bad news; no dead letters are good news.
-            "TreatMissingData": "notBreaching" if above is not None else "breaching",
-            "AlarmActions": [{"Ref": "AlarmTopic"}],
-            "OKActions": [{"Ref": "AlarmTopic"}],
-        },
+        **alarms.resources(stage),
     }
 
 

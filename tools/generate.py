@@ -20,6 +20,7 @@ from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.runtime.consume import Consumer
+from infra import alarms
 from tools import cost, known_values, openapi, routing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +43,7 @@ def outputs() -> dict[str, str]:
         "docs/events.md": events_text(modules),
         "docs/states.md": states_text(modules),
         "README.md": readme_text(modules),
-        "docs/deploy.md": cost.written(ROOT / "docs" / "deploy.md"),
+        "docs/deploy.md": alarms.written(cost.written(ROOT / "docs" / "deploy.md")),
     }
 
 

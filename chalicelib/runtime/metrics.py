@@ -37,7 +37,8 @@ def flush(function: str) -> None:
             "CloudWatchMetrics": [
                 {
                     "Namespace": "Biandan",
-                    "Dimensions": [["stage", "function"]],
+                    # Whichever function counts: an alarm on one would not hear another, and each pair is paid for.
+                    "Dimensions": [["stage"]],
                     "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in pending.items()],
                 }
             ],

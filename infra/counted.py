@@ -1,0 +1,204 @@
+"""What becomes of each metric that our code counts: it rings, or it is only drawn on the dashboard.
+
+A test reads every ``metrics.count(...)`` of the code and wants each name here, once: whoever counts something new says
+whether anybody must be woken by it. All of them are counted per installation, whichever function counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NAMESPACE = "Biandan"
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A metric that rings: more than ``above`` of it within ``minutes``."""
+
+    name: str
+    """The alarm's."""
+    means: str
+    do: str
+    above: int = 0
+    minutes: int = 5
+
+
+RINGING: dict[str, Ringing] = {
+    "refunds_stuck": Ringing(
+        "refund-stuck",
+        "A provider refused a refund, or answered what no program may decide: the buyer waits for money.",
+        "`GET /v1/operator/payments?status=refund_failed` (and `refund_abnormal`): ask again, try again, "
+        "send it to another card, or pay it by hand",
+    ),
+    "refunds_owed": Ringing(
+        "refund-owed",
+        "A provider says for good that it will not pay a refund back: we owe it.",
+        "`GET /v1/operator/payments?status=refund_owed`: pay it by hand; the ledger holds it as owed until then",
+    ),
+    "refunds_short": Ringing(
+        "refund-short",
+        "Our balance at a provider does not cover a refund; it is tried again by itself.",
+        "put money into the balance there, or let captures fill it",
+    ),
+    "refunds_bounced": Ringing(
+        "refund-came-back",
+        "A refund that had succeeded came back: the buyer's card or account is closed.",
+        "as for a refund that is stuck; ask the buyer where to send it",
+    ),
+    "payments_quarantined": Ringing(
+        "payment-quarantined",
+        "A provider says of a payment what cannot be (amount, currency, order): it was kept apart.",
+        "`GET /v1/operator/payments?status=quarantined`: compare it with the provider's own page, then resolve it",
+    ),
+    "payments_unclear_at_expiry": Ringing(
+        "payment-unclear-at-expiry",
+        "The time of purchases is over and nobody knows whether they were paid: their stock stays held.",
+        "see whether the provider is down; the question is asked again by itself",
+        above=5,
+        minutes=15,
+    ),
+    "providers_silent_at_expiry": Ringing(
+        "provider-silent-at-expiry",
+        "A provider does not say what became of payments whose time is over: their stock stays held.",
+        "look at the provider's status page and at its secret; once it answers, all goes on by itself",
+    ),
+    "money_in_suspense": Ringing(
+        "money-in-suspense",
+        "Money came under a number that is none of ours: see the list of suspense.",
+        "`GET /v1/operator/payments?status=suspense`: find whose it is, or send it back (payments.md)",
+    ),
+    "notices_unknown_key": Ringing(
+        "payment-key-unknown",
+        "Notices come under a key we do not hold: refresh the provider's keys, or configure the new one.",
+        "keys that can be fetched are, every hour; put one that cannot into the provider's secret. "
+        "Such notices are refused, and told again",
+    ),
+    "payment_keys_failed": Ringing(
+        "payment-keys-failed",
+        "A provider's keys could not be fetched or kept: what we hold will end.",
+        "the function's log says why; its secret `biandan/<stage>/payments-<provider>-fetched` must exist",
+    ),
+    "notices_forged": Ringing(
+        "notices-forged",
+        "Many notices with a wrong signature: somebody forges, or the secret we hold is not the provider's.",
+        "compare the secret with the provider's page; while it is wrong, payments are found by asking, later",
+        above=10,
+        minutes=15,
+    ),
+    "bills_missing": Ringing(
+        "bill-missing",
+        "A provider's bill of a day did not come, however often it was asked for: that day is not reconciled.",
+        "download it there and give it to `tools.reconcile` (reconciliation.md)",
+    ),
+    "cases_escalated": Ringing(
+        "case-escalated",
+        "Nobody acted on a case of reconciliation in its time.",
+        "`GET /v1/operator/cases`: money of ours and of the provider's differ",
+    ),
+    "deadlines_parked": Ringing(
+        "deadline-parked",
+        "What is due was refused for good and taken off the clock: nothing happens to it by itself any more.",
+        "its case and the log line say why; mend the cause, then resolve the case as corrected: it is tried again",
+    ),
+    "unknown_deadlines": Ringing(
+        "deadline-unknown",
+        "Something is due of a kind that this release does not know.",
+        "for minutes during a release: nothing; else a newer release was taken back: deploy it again",
+        above=20,
+        minutes=30,
+    ),
+    "changes_laid_aside": Ringing(
+        "changes-laid-aside",
+        "The relay could not read a change and laid it aside in the bucket: mend the cause, then replay it.",
+        "usually an event type of a release that was taken back: deploy the release that knows it, then "
+        "`make replay STAGE=...`; nothing behind the change waits meanwhile",
+    ),
+    "complaints_missed_by_platform": Ringing(
+        "complaint-refund-late",
+        "The refund of a decided complaint is not done after days.",
+        "look the complaint's refund up under `GET /v1/operator/payments`",
+    ),
+    "complaints_missed_by_operator": Ringing(
+        "complaint-late",
+        "An operator let the time for deciding a complaint go by.",
+        "`GET /v1/operator/complaints`: decide it; the law names the days",
+    ),
+    "tracking_subscription_refused": Ringing(
+        "tracking-refused",
+        "A hub refuses for good to watch parcels: orders will not see their delivery.",
+        "the log line has the hub's code: a wrong key, an empty account, or a carrier it does not know",
+    ),
+    "weak_secrets": Ringing(
+        "secret-weak",
+        "A function found a secret that is empty, a default, or known to all, and left its provider out.",
+        "`make secrets ARGS=--check` says which; replace it",
+    ),
+    "sign_ins_refused": Ringing(
+        "sign-ins-refused",
+        "Very many wrong passwords: somebody tries them out.",
+        "accounts and networks are limited by themselves; switch the firewall on (What bounds a flood)",
+        above=500,
+    ),
+    "published_stale": Ringing(
+        "published-stale",
+        "The nightly check found published files that were not what the tables say, and mended those it looked at.",
+        "it looks at a sample: `make republish STAGE=...` mends all; then look for dead letters of `publishing`",
+    ),
+}
+"""Metric -> its alarm."""
+
+DRAWN: dict[str, tuple[str, ...]] = {
+    # Title on the dashboard -> metrics. Why nobody is woken by them: they are what a shop does every day, or another
+    # alarm rings when they matter (5xx, dead letters, a late relay, a late queue).
+    "Sales": (
+        "purchases_placed",
+        "purchases_expired",
+        "payments_captured",
+        "payments_late_honoured",
+        "payments_surplus",
+        "orders_cancelled",
+        "out_of_stock",
+    ),
+    "Refunds and disputes": (
+        "refunds_succeeded",
+        "refunds_paid_offline",
+        "disputes_lost",
+        "disputes_moved",
+        "complaints_missed_by_merchant",
+        "complaints_missed_by_buyer",
+        "complaints_missed_by_nobody",
+    ),
+    "Notices and bills": (
+        "payments_checked",
+        "notices_foreign",
+        "notices_refused",
+        "notices_unknown_event",
+        "cases_opened",
+        "reconciliation_cases",
+        "ledger_entries_counted",
+    ),
+    "People": ("accounts_registered", "sessions_reused", "own_affairs", "refused"),
+    "Parcels": (
+        "tracking_asked",
+        "tracking_aborted",
+        "tracking_foreign_numbers",
+        "tracking_numbers_contested",
+        "tracking_numbers_in_use_before",
+        "tracking_subscription_later",
+    ),
+    "Published files": ("files_published", "files_swept", "published_checked"),
+    "Work that came again": (
+        "lost_races",
+        "dynamodb_retries",
+        "aws_retries",
+        "consumer_failures",
+        "messages_put_off",
+        "dead_letters",
+        "unknown_events",
+        "unhandled_errors",
+        "events_relayed",
+        "relay_failures",
+        "changes_not_understood",
+    ),
+}
+"""What is only drawn, by the graph it stands in."""
