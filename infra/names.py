@@ -47,7 +47,7 @@ def labelled(template: Json, stage: str, label: str) -> Json:
     if not label:
         return template
     installed = installation(stage, label)
-    own = re.compile(rf"\b{names.PROJECT}([-/])({re.escape(stage)}|\$\{{Stage\}})(?=[-/])")
+    own = re.compile(rf"\b{names.PROJECT}([-/])({re.escape(stage)}|\$\{{Stage\}})(?![A-Za-z0-9])")
     renamed: Json = _renamed(template, own, label)
     variables = renamed["Globals"]["Function"]["Environment"]["Variables"]
     variables[VARIABLE] = installed
