@@ -56,6 +56,8 @@ def labelled(template: Json, stage: str, label: str) -> Json:
             for dimension in resource["Properties"].get("Dimensions", []):
                 if dimension["Name"] == "stage":
                     dimension["Value"] = installed
+        if resource["Type"] == "AWS::CloudWatch::Dashboard":
+            resource["Properties"]["DashboardBody"]["Fn::Sub"][1]["Installation"] = installed
     return renamed
 
 

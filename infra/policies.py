@@ -25,6 +25,9 @@ BATCH = ("dynamodb:BatchWriteItem",)
 ACTIONS = {"r": READ, "a": ADD, "w": WRITE, "d": DELETE, "b": BATCH}
 DUE_INDEX = "due"
 STAGES = ("dev", "prod")
+LOGS_KEPT_DAYS = {"dev": 14, "prod": 365}
+"""Network logs are kept for six months at least (CN-CSL-23-1), which are up to 184 days. CloudWatch knows 180 and then
+365, so prod keeps them for a year; they hold no payload."""
 
 
 def table_resource(table: str) -> str:
@@ -219,7 +222,7 @@ def chalice_config() -> Json:
             stage: {
                 # Chalice's word for the first segment of the URL; a custom domain hides it.
                 "api_gateway_stage": "api",
-                "log_retention_in_days": 90 if stage == "prod" else 14,
+                "log_retention_in_days": LOGS_KEPT_DAYS[stage],
                 "lambda_functions": {
                     name: {
                         "iam_policy_file": policy_file(name),

@@ -26,6 +26,7 @@ from infra import (
     policies,
     protection,
     refusals,
+    seen,
     streams,
 )
 from infra.functions import FUNCTIONS, RELAY
@@ -53,6 +54,7 @@ def template(stage: str) -> Json:
         _edge(stage),
         _api(stage),
         _alarms(stage),
+        seen.resources(stage),
         _guards(stage),
     ):
         found.update(part)
@@ -62,6 +64,7 @@ def template(stage: str) -> Json:
         "Conditions": {
             "HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]},
             **limits.CONDITIONS,
+            **seen.CONDITIONS,
             **protection.CONDITIONS,
             **edge.CONDITIONS,
         },
@@ -118,6 +121,7 @@ def _parameters(stage: str) -> Json:
             "Description": "Origins whose pages may call the API and upload to a presigned URL; * for every page.",
         },
         "AlarmEmail": {"Type": "String", "Default": "", "Description": "Who is told of an alarm; empty for nobody."},
+        **seen.PARAMETERS,
         **edge.PARAMETERS,
         **limits.parameters(stage),
         **protection.parameters(stage),
@@ -345,6 +349,8 @@ def _api(stage: str) -> Json:
             "Properties": {
                 "Name": name,
                 "MethodSettings": limits.method_settings(stage),
+                "AccessLogSetting": seen.access_log_setting(),
+                "TracingEnabled": seen.TRACED_API,
                 "DefinitionBody": {
                     "info": {"title": name},
                     "paths": {**cors.paths(), **edge.missing_path()},

@@ -99,7 +99,7 @@ def of_thousand(told: Json, found: Life) -> list[Line]:
     api_gb, work_gb = FUNCTIONS[API].memory_mb / 1024, FUNCTIONS["orders"].memory_mb / 1024
     runs = 2 * messages
     requests = 3 * messages
-    logged = (calls + runs) * use["log_bytes_a_call"] / 1e9
+    logged = ((calls + runs) * use["log_bytes_a_call"] + calls * use["access_log_bytes_a_call"]) / 1e9
     return [
         Line("API Gateway", f"{calls:,} calls", calls * usd["api_call"]),
         Line(
@@ -118,7 +118,11 @@ def of_thousand(told: Json, found: Life) -> list[Line]:
             1000 * (found.writes * usd["write_unit"] + found.reads * usd["read_unit"]),
         ),
         Line("SQS", f"{requests:,.0f} requests: send, receive, delete", requests * usd["sqs_request"]),
-        Line("CloudWatch Logs", f"{logged * 1000:.0f} MB", logged * usd["log_gb"]),
+        Line(
+            "CloudWatch Logs",
+            f"{logged * 1000:.0f} MB, access log included",
+            logged * usd["log_gb"],
+        ),
     ]
 
 
@@ -128,6 +132,7 @@ def idle(told: Json, template: Json) -> list[Line]:
     month = use["month_s"]
     polls = len(topology.QUEUES) * use["polls_at_once"] * month / use["poll_s"]
     alarms = sum(part.get("Type") == "AWS::CloudWatch::Alarm" for part in template["Resources"].values())
+    dashboards = sum(part.get("Type") == "AWS::CloudWatch::Dashboard" for part in template["Resources"].values())
     secrets = len(strength.OURS) + use["providers"] + use["hubs"]
     runs = {name: month / every_s for name, every_s in schedules().items()}
     gb_s = sum(times * use["scheduled_ms"] / 1000 * FUNCTIONS[name].memory_mb / 1024 for name, times in runs.items())
@@ -144,6 +149,11 @@ def idle(told: Json, template: Json) -> list[Line]:
             "alarms",
             f"{alarms}, the first {free['alarms']} of an account free",
             max(0, alarms - free["alarms"]) * usd["alarm_month"],
+        ),
+        Line(
+            "dashboard",
+            f"{dashboards} of more than 50 metrics",
+            dashboards * usd["dashboard_month"],
         ),
         Line("secrets", f"{secrets} (each provider adds one)", secrets * usd["secret_month"]),
         Line(

@@ -178,6 +178,7 @@ def _parameters(options: argparse.Namespace) -> dict[str, str]:
         "CdnCertificateArn": options.cdn_certificate,
         "MonthlyBudgetUsd": options.monthly_budget,
         "Firewall": options.firewall,
+        "Tracing": options.tracing,
     }
     return {key: value for key, value in given.items() if value is not None}
 
@@ -199,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cdn-certificate", help="ARN of its ACM certificate, in us-east-1")
     parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
     parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
+    parser.add_argument("--tracing", choices=["on", "off"], help="whether X-Ray traces the API and the functions")
     parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
     parser.add_argument("--python", help="the interpreter to package for, if not the newest that Lambda supports")
     parser.add_argument("--out", type=Path, help="folder to build in (.build/<stage>)")

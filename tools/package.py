@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import functions, limits, policies, runtimes, settings_of, stack
+from infra import functions, limits, policies, runtimes, seen, settings_of, stack
 from infra import names as installations
 from tools import interpreters
 from tools.interpreters import Interpreter
@@ -388,7 +388,7 @@ def finish(template: Json, stage: str, settings: Mapping[str, str]) -> Json:
             # Chalice does not name functions; our policies name their log groups.
             properties["FunctionName"] = lambda_names[logical]
             properties["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}}
-            properties.pop("Tracing", None)
+            properties["Tracing"] = seen.TRACED_FUNCTION
             if told[logical]:
                 properties.setdefault("Environment", {}).setdefault("Variables", {}).update(told[logical])
             for source in properties.get("Events", {}).values():

@@ -68,3 +68,18 @@ def test_a_document_without_a_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.md").write_text("nothing", encoding="utf-8")
     with pytest.raises(cost.CostError, match=r"x\.md has no place"):
         cost.written(tmp_path / "x.md")
+
+
+def test_what_the_decision_about_the_gateway_says_is_what_the_prices_say() -> None:
+    """See docs/adr/gateway.md: it is decided anew when either price or the calls of an order change."""
+    told = cost.prices()
+    found = cost.life(cost.BUDGET.read_text(encoding="utf-8"), told["assumed"]["lines"], told["assumed"]["merchants"])
+    browsing = 1 + told["assumed"]["lines"]  # The list page, and each product's.
+    rows = re.findall(r"\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", _adr(), re.MULTILINE)
+    for calls, row in zip((found.http_calls, found.http_calls - browsing), rows, strict=True):
+        rest, http = (1000 * calls * told["usd"][price] for price in ("api_call", "http_api_call"))
+        assert tuple(map(float, row)) == pytest.approx((rest, http, rest - http))
+
+
+def _adr() -> str:
+    return (ROOT / "docs" / "adr" / "gateway.md").read_text(encoding="utf-8")

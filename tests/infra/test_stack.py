@@ -277,11 +277,15 @@ def test_the_finished_templates_are_clean(stage: str, tmp_path: Path) -> None:
         f"biandan-{stage}-{functions.lambda_name(name)}" for name in functions.FUNCTIONS
     }
     assert len({json.dumps(found["Role"]) for found in lambdas.values()}) == len(lambdas)
+    assert len(finished["Resources"]) < 450  # AWS takes 500,
+    assert len(json.dumps(finished)) < 900_000  # and 1 MB.
     groups = {
         found["LogGroupName"]: found["RetentionInDays"] for found in of_type(finished, "AWS::Logs::LogGroup").values()
     }
-    assert set(groups) == {f"/aws/lambda/{found['FunctionName']}" for found in lambdas.values()}
-    assert set(groups.values()) == {90 if stage == "prod" else 14}
+    ours = {f"/aws/lambda/{found['FunctionName']}" for found in lambdas.values()}
+    assert set(groups) == ours | {f"/aws/apigateway/biandan-{stage}-api"}
+    # Network logs are kept for six months, which have up to 184 days; CloudWatch knows 180, and then 365.
+    assert set(groups.values()) == {365 if stage == "prod" else 14}
     queues = [
         mapping
         for mapping in of_type(finished, "AWS::Lambda::EventSourceMapping").values()
