@@ -239,6 +239,14 @@ def test_a_bare_line_feed_is_refused_at_once(server: Server, head: bytes) -> Non
         assert status(connection.recv(65536)) == 400
 
 
+def served(server: Server) -> bool:
+    """Ask once. A connection too many is told so and closed: what is still being sent to it is answered by a reset."""
+    try:
+        return status(ask(server, b"GET / HTTP/1.1\r\n\r\n")) == 200
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
 def test_connections_have_a_limit_and_come_free(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpd, "CONNECTIONS", 3)
     held = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(3)]
@@ -251,5 +259,5 @@ def test_connections_have_a_limit_and_come_free(server: Server, monkeypatch: pyt
     for connection in held:
         connection.close()
     deadline = time.monotonic() + 60
-    while not (answer := ask(server, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 200"):
-        assert time.monotonic() < deadline, answer
+    while not served(server):
+        assert time.monotonic() < deadline
