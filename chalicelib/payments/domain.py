@@ -117,7 +117,7 @@ class RefundStatus(StrEnum):
     CLOSED = "closed"
     """The number is dead, nothing moved, the reservation still stands: an operator renews it."""
     REPLACED = "replaced"
-    """Closed, and another number took over its reservation."""
+    """Closed or failed, and another number took over its reservation."""
     OWED = "owed"
     """The provider cannot give it back: it is booked as owed to the buyer, an operator pays it another way."""
     PAID_OFFLINE = "paid_offline"
@@ -174,6 +174,7 @@ REFUND = StateMachine(
             RefundCause.SUCCEED: RefundStatus.SUCCEEDED,
             RefundCause.CLOSE: RefundStatus.CLOSED,
             RefundCause.WITHHOLD: RefundStatus.OWED,
+            RefundCause.REPLACE: RefundStatus.REPLACED,
         },
         RefundStatus.CLOSED: {RefundCause.REPLACE: RefundStatus.REPLACED},
         RefundStatus.SUCCEEDED: {RefundCause.BOUNCE: RefundStatus.CLOSED},
@@ -449,6 +450,8 @@ class Refund:
     """The closed number whose money this one carries."""
     origin: str = ""
     """The first number of a refund that was renewed."""
+    replaces: tuple[str, ...] = ()
+    """Further numbers whose money it carries: one made at the provider took the place of several."""
     foreign: str = ""
     """Its number at the provider where it was made there, behind our back, and taken into the books afterwards."""
     past: tuple[tuple[RefundStatus, datetime], ...] = ()
@@ -733,6 +736,7 @@ def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         renews=refund.refund_id,
         origin=refund.origin or refund.refund_id,
         past=(),
+        replaces=(),
         foreign="",
         bounced_at=None,
         shorts=0,

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
 from chalicelib.kernel.money import Money
-from chalicelib.payments import billing, domain, providers, quarantine, refund_requests, refunds, store
+from chalicelib.payments import billing, domain, providers, quarantine, refund_requests, refunds, store, taken_over
 from chalicelib.payments.domain import (
     REFUND,
     Payment,
+    PaymentStatus,
     ProviderSilent,
     Quarantined,
     Refund,
@@ -20,7 +21,6 @@ from chalicelib.payments.domain import (
     RefundStatus,
     Story,
 )
-from chalicelib.payments.paid_back import tally
 from chalicelib.payments.ports import NO_LIMIT, Inquirer, Limits, RefundOutcome
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -163,7 +163,8 @@ def known(story: Story, payment: Payment, numbers: Sequence[str]) -> Refund | No
 def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, by: str) -> Refund:
     """Take what a quarantined notice tells of into the books, as a refund that has gone through.
 
-    The provider is asked: only what it says now is booked, against what is left of the payment and the order.
+    The provider is asked: only what it says now is booked, against what is left of the payment and the order. Refunds
+    of ours that hold this money and did not go through give way. Surplus money is no order's, whatever is named.
 
     Raises:
         RefundRefused: if it is no such notice, is booked already, may be a refund of ours that is under way, did not
@@ -186,13 +187,21 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     if report.outcome is not RefundOutcome.SUCCEEDED:
         raise RefundRefused(why=f"refund_{report.outcome.value}", left=0)
     now = clock.now()
-    reserved = domain.reserve(payment, report.amount, limits=_NO_LIMITS, earlier=0, now=now)
-    refund_requests.within_order(story, quarantined.purchase_id, order_id, report.amount)
+    surplus = payment.status in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED)
+    order = None if surplus else refund_requests.order_of(quarantined.purchase_id, order_id)
+    giving = taken_over.in_the_way(story, payment, order, report.amount)
+    taken_over.check_dead(payment, giving)
+    before, story = story, taken_over.without(story, giving, now=now)
+    freed = replace(payment, reserved=payment.reserved - giving.freed)
+    reserved = domain.reserve(freed, report.amount, limits=_NO_LIMITS, earlier=0, now=now)
+    reserved = replace(reserved, reserved=reserved.reserved + giving.rest)
+    if order is not None:
+        refund_requests.within_order(story, quarantined.purchase_id, order_id, report.amount, order)
     refund = Refund(
         refund_id=domain.next_refund_id(story, quarantined.purchase_id),
         purchase_id=quarantined.purchase_id,
         payment_id=payment.payment_id,
-        order_id=order_id,
+        order_id=order.order_id if order else None,
         amount=report.amount,
         status=REFUND.initial,
         reason="made at the provider",
@@ -203,11 +212,15 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
         by=by,
         foreign=number,
     )
+    refund = taken_over.heir(refund, giving)
     done = domain.moved(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)
     done = replace(done, booked_on=billing.booked_on(payment.provider, report.at or now))
     refunds.give_back(work, story, reserved, done)
-    order = refund_requests.order_of(quarantined.purchase_id, order_id)
-    refund_requests.note_on_order(work, order, tally(order, story.refunds), done)
+    after = replace(story, refunds=(*story.refunds, done))
+    rest = taken_over.rest_of(after, giving, by=by, now=now)
+    taken_over.write(work, before, after, reserved, rest)
+    if order is not None:
+        taken_over.note_on_order(work, order, story.refunds, done, giving=giving, rest=rest)
     return done
 
 

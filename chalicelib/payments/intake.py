@@ -222,6 +222,7 @@ def _resolved(work: UnitOfWork, quarantined: Quarantined, how: Resolution, *, by
             return f"{answer}, refund {refunds.query_refund_now(refund_id).status.value}"
         case Resolved.ADOPT:
             refund = foreign_refunds.adopt(work, quarantined, order_id=how.order_id, by=by)
-            return f"adopted: {refund.refund_id}"
+            gave_way = [number for number in (refund.renews, *refund.replaces) if number]
+            return f"adopted: {refund.refund_id}" + (f" in place of {', '.join(gave_way)}" if gave_way else "")
         case Resolved.SEEN:
             return "seen"

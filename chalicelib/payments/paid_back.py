@@ -107,9 +107,14 @@ def tally(order: Order, refunds: Iterable[Refund], *, start: Tally | None = None
         made.units, made.beyond = dict(start.units), dict(start.beyond)
         made.compensation = dict(start.compensation)
     standing = [one for one in refunds if one.order_id == order.order_id and one.status is not RefundStatus.REPLACED]
-    for refund in sorted(standing, key=lambda one: ids.child_number(one.origin or one.refund_id)):
+    for refund in sorted(standing, key=_turn):
         made.add(refund)
     return made
+
+
+def _turn(refund: Refund) -> tuple[bool, int]:
+    """Return when a refund is counted: money of the console's before what was asked for anew beside it."""
+    return not refund.foreign or bool(refund.origin), ids.child_number(refund.origin or refund.refund_id)
 
 
 def units_for(made: Tally, line: Line, amount: Money, *, most: int) -> int:

@@ -300,6 +300,7 @@ class _RefundDoc(msgspec.Struct, omit_defaults=True):
     about: str = ""
     renews: str = ""
     origin: str = ""
+    replaces: tuple[str, ...] = ()
     foreign: str = ""
     bounced_ms: int = 0
     past: tuple[tuple[str, int], ...] = ()
@@ -356,6 +357,7 @@ def refund_row(refund: Refund) -> RefundRow:
             about=refund.about,
             renews=refund.renews,
             origin=refund.origin,
+            replaces=refund.replaces,
             foreign=refund.foreign,
             past=tuple((status.value, epoch_ms(moment)) for status, moment in refund.past),
             bounced_ms=epoch_ms_or_none(refund.bounced_at) or 0,
@@ -399,6 +401,7 @@ def refund_of(row: RefundRow) -> Refund:
         about=doc.about,
         renews=doc.renews,
         origin=doc.origin,
+        replaces=doc.replaces,
         foreign=doc.foreign,
         past=tuple((RefundStatus(status), from_epoch_ms(ms)) for status, ms in doc.past),
         bounced_at=from_epoch_ms_or_none(doc.bounced_ms),

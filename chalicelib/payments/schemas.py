@@ -600,7 +600,8 @@ class DecideApproval(Schema):
 
 class ResolveQuarantined(Schema):
     """``query`` asks the provider about the payment and records what it says; ``adopt`` takes a refund made in the
-    provider's console into the books, as one of ``order_id``; ``seen`` only closes the notice.
+    provider's console into the books, as one of ``order_id``, in place of refunds of ours that were refused because of
+    it; ``seen`` only closes the notice.
     """
 
     how: Resolved

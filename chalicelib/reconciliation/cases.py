@@ -261,6 +261,8 @@ def _settle_unknown(record: Refund, provider: str) -> None:
 
 def _settle_earlier(record: Refund, provider: str, note: str) -> None:
     """Settle the cases of the closed numbers whose money this refund carries."""
+    for also in record.replaces:
+        settle(domain.case_id(STUCK, provider, also), note)
     earlier = record.renews
     while earlier:
         settle(domain.case_id(STUCK, provider, earlier), note)
