@@ -26,6 +26,11 @@ def till(request: pytest.FixtureRequest, cloud: str, noon: Any, monkeypatch: pyt
     outbound.install(None)
 
 
+@pytest.fixture
+def sandbox(cloud: str, noon: Any, monkeypatch: pytest.MonkeyPatch) -> Till:
+    return opened("sandbox", noon, monkeypatch)
+
+
 def refused(till: Till, there: int, *ours: int) -> tuple[Sale, str]:
     """Return a purchase refunded in the console, and then by us, who were refused."""
     sale, payment_id = bought(till, TOTAL)
@@ -157,3 +162,70 @@ def test_adopted_twice_at_once_it_is_booked_once(till: Till, monkeypatch: pytest
     assert (adopt(till, sale, one).status, inside) == (409, [200])
     assert [each.status for each in story(sale).refunds] == [RefundStatus.REPLACED, RefundStatus.SUCCEEDED]
     all_is_back(till, sale, payment_id)
+
+
+def test_one_that_came_back_gives_way(sandbox: Till) -> None:
+    sale, payment_id = bought(sandbox, TOTAL)
+    body = {"payment_id": payment_id, "order_id": sale.orders[0].order_id, "reason": "x"}
+    body["amount"] = {"minor": TOTAL, "currency": "CNY"}
+    path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds"
+    number = sandbox.operate("POST", path, body).json["refund_id"]
+    sandbox.settle()
+    sandbox.sandbox.settle(number, "closed")
+    sandbox.settle()
+    assert [one.status for one in story(sale).refunds] == [RefundStatus.CLOSED]
+    sandbox.sandbox.console_refund(payment_id, TOTAL)
+    sandbox.settle()
+    a_day_later(sandbox)
+    (one,) = kept(sale)
+    assert adopt(sandbox, sale, one).status == 200
+    assert [each.status for each in story(sale).refunds] == [RefundStatus.REPLACED, RefundStatus.SUCCEEDED]
+    held, order = payment(payment_id), orders.load_order(sale.orders[0].order_id)
+    assert (held.status, held.refunded, held.reserved) == (PaymentStatus.REFUNDED, TOTAL, TOTAL)
+    assert (order.refunded.minor, order.refunding) == (TOTAL, ())
+
+
+def test_surplus_money_made_back_there_is_no_orders(sandbox: Till) -> None:
+    sale = sandbox.sale((TOTAL,))
+    payment_id = sandbox.started(sale)
+    sandbox.expire(sale)
+    sandbox.sandbox.steer(payment_id, refund="failed")
+    sandbox.sandbox.pay(payment_id)
+    sandbox.settle()
+    (dead,) = story(sale).refunds
+    assert (dead.status, dead.order_id) == (RefundStatus.FAILED, None)
+    sandbox.sandbox.console_refund(payment_id, TOTAL)
+    sandbox.settle()
+    (one,) = kept(sale)
+    answer = adopt(sandbox, sale, one)
+    assert answer.status == 200, answer.body
+    made, gone = story(sale).refunds
+    assert (gone.status, made.status, made.order_id) == (RefundStatus.REPLACED, RefundStatus.SUCCEEDED, None)
+    assert (payment(payment_id).status, accounts(sale)) == (PaymentStatus.RETURNED, {})
+    assert orders.load_order(sale.orders[0].order_id).refunded.minor == 0
+
+
+@pytest.mark.parametrize("there", [TOTAL, 300])
+def test_its_units_are_given_up_once(sandbox: Till, there: int) -> None:
+    sale, payment_id = bought(sandbox, TOTAL)
+    order = orders.load_order(sale.orders[0].order_id)
+    sandbox.sandbox.console_refund(payment_id, there)
+    sandbox.settle()
+    lines = [{"line_id": line.line_id, "quantity": line.quantity} for line in order.lines]
+    body = {"payment_id": payment_id, "order_id": order.order_id, "reason": "x", "lines": lines}
+    path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds"
+    answer = sandbox.operate("POST", path, body)
+    assert answer.status == 201, answer.body
+    sandbox.settle()
+    ended = orders.load_order(order.order_id)
+    (one,) = kept(sale)
+    assert adopt(sandbox, sale, one).status == 200
+    sandbox.wait(timedelta(minutes=5))
+    after = orders.load_order(order.order_id)
+    assert (after.refunded_units, after.never_left) == (ended.refunded_units, ended.never_left)
+    assert (after.status, after.stock) == (ended.status, ended.stock)
+    assert (after.refunded.minor, after.refunding) == (TOTAL, ())
+    standing = [each for each in story(sale).refunds if each.status is not RefundStatus.REPLACED]
+    (heir,) = [each for each in standing if each.lines]
+    assert heir.lines == tuple((line.line_id, line.quantity) for line in order.lines)
+    assert accounts(sale) == {}
