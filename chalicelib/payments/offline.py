@@ -44,6 +44,7 @@ def withhold(refund_id: str, *, by: str) -> Refund:
     def give_up() -> Refund:
         story, payment, refund = refunds.load_refund(refund_id)
         now = clock.now()
+        refund_requests.check_not_sending(refund)
         with UnitOfWork() as work:
             refund_requests.hold_uncontested(work, payment)
             if refund.status is RefundStatus.CLOSED:

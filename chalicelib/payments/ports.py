@@ -162,6 +162,8 @@ class RefundReport:
     provider_refund_id: str | None = None
     at: datetime | None = None
     code: str = ""
+    refused: bool = False
+    """It said that it does not take what it was asked for: that does not happen later either."""
 
     @property
     def is_short(self) -> bool:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+SENDING = timedelta(seconds=60)
+"""How long whoever sends a refund to a card may take: longer than any request lives. Nobody else disposes of it."""
+STARTING = timedelta(seconds=25)
+"""How long after it was written the call may begin: it is over before the others' turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +43,13 @@ class Redirect:
     """The second person, above the limit."""
     intent: str = ""
     fingerprint: str = ""
+    over: bool = False
+    """The provider answered that it does not take it: what was sent does not come later."""
+
+    def under_way(self, now: datetime) -> bool:
+        """Say whether the call that tells the provider of the card may still come."""
+        return not self.over and now - self.at < SENDING
+
+    def may_start(self, written: Redirect | None, now: datetime) -> bool:
+        """Say whether the provider may be told of this card, given what is written now."""
+        return written is not None and written.intent == self.intent and now - self.at < STARTING

@@ -22,7 +22,9 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
     """Send an abnormal refund to another card; returns it and whether the same request sent it before.
 
     That it is sent is written before the provider hears of it, so that nobody sends it a second time meanwhile; where
-    it did not take it, the refund is abnormal again. The card is not kept: the clock asks, and never sends it again.
+    it did not take it, the refund is abnormal again. The provider is told of the card that is written, or of none: who
+    comes too late to the call leaves it, and until then nobody else disposes of the refund. The card is not kept: the
+    clock asks, and never sends it again.
 
     Raises:
         NotFound: if there is no such refund, or no such approval.
@@ -40,6 +42,7 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
         if refund.redirect is not None and refund.redirect.intent == intent.token:
             intent.check(refund.redirect.fingerprint)
             return refund, True
+        refund_requests.check_not_sending(refund)
         now = clock.now()
         sent = domain.moved(refund, RefundCause.REDIRECT, now=now, code=refund.code)
         approved_by = _approved_by(refund, approval_id, by=by, card=card)
@@ -132,7 +135,11 @@ def _approved_by(refund: Refund, approval_id: str, *, by: str, card: Card) -> st
 
 
 def _tell_provider(refund: Refund, card: Card) -> Refund:
-    _, payment, _ = refunds.load_refund(refund.refund_id)
+    _, payment, written = refunds.load_refund(refund.refund_id)
+    told = refund.redirect
+    if told is None or written.status is not refund.status or not told.may_start(written.redirect, clock.now()):
+        log.error("too late to send a refund to a card", refund_id=refund.refund_id)
+        return written
     order = refunds.order_of(payment, refund)
     report = _way(payment).refund_abnormal(
         order,
@@ -142,6 +149,19 @@ def _tell_provider(refund: Refund, card: Card) -> Refund:
         real_name=card.holder,
     )
     log.info("refund sent to another card", refund_id=refund.refund_id, outcome=report.outcome.value, code=report.code)
+    refused = report.refused
     if report.outcome is RefundOutcome.UNKNOWN:  # Refused, or lost: how it stands tells which.
         report = providers.load(payment.provider).query_refund(order)
-    return refunds.apply_answer(refund.refund_id, report)
+    after = refunds.apply_answer(refund.refund_id, report)
+    return racing(lambda: _end(refund.refund_id, told)) if refused else after
+
+
+def _end(refund_id: str, told: Redirect) -> Refund:
+    """Note that the provider does not take the card: another one may be named at once."""
+    _, _, refund = refunds.load_refund(refund_id)
+    if refund.redirect is None or refund.redirect.intent != told.intent or refund.redirect.over:
+        return refund
+    ended = replace(refund, redirect=replace(refund.redirect, over=True))
+    with UnitOfWork() as work:
+        store.save_refund(work, ended)
+    return replace(ended, version=ended.version + 1)

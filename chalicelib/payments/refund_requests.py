@@ -365,13 +365,14 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
     Raises:
         NotFound: if there is no such refund.
         IllegalTransition: if it is not stuck.
-        RefundRefused: if the payer's bank took the money meanwhile, or it needs a new number and the provider takes
-            none for this payment any more.
+        RefundRefused: if the payer's bank took the money meanwhile, it is being sent to a card, or it needs a new
+            number and the provider takes none for this payment any more.
     """
 
     def retry() -> Refund:
         story_, payment, refund = refunds.load_refund(refund_id)
         now = clock.now()
+        check_not_sending(refund)
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
                 again = replace(domain.moved(refund, RefundCause.RETRY, now=now), retried_by=by, shorts=0)
@@ -390,6 +391,17 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
         return result
 
     return racing(retry)
+
+
+def check_not_sending(refund: Refund) -> None:
+    """Check that nobody is about to have the provider send it to a card.
+
+    Raises:
+        RefundRefused: if the call may still come.
+    """
+    stuck, sending = refund.status in domain.STUCK, refund.redirect
+    if stuck and sending is not None and sending.under_way(clock.now()):
+        raise RefundRefused(why="refund_under_way", left=0)
 
 
 def hold_uncontested(work: UnitOfWork, payment: Payment) -> None:

@@ -266,18 +266,20 @@ class RedirectDoc(msgspec.Struct, omit_defaults=True):
     approved_by: str = ""
     intent: str = ""
     fingerprint: str = ""
+    over: bool = False
 
     @classmethod
     def of(cls, sent: Redirect | None) -> RedirectDoc | None:
         """Return the kept form."""
         if sent is None:
             return None
-        return cls(sent.payee, sent.by, epoch_ms(sent.at), sent.approved_by, sent.intent, sent.fingerprint)
+        at_ms = epoch_ms(sent.at)
+        return cls(sent.payee, sent.by, at_ms, sent.approved_by, sent.intent, sent.fingerprint, sent.over)
 
     def redirect(self) -> Redirect:
         """Return what it keeps."""
         at = from_epoch_ms(self.at_ms)
-        return Redirect(self.payee, self.by, at, self.approved_by, self.intent, self.fingerprint)
+        return Redirect(self.payee, self.by, at, self.approved_by, self.intent, self.fingerprint, self.over)
 
 
 class _RefundDoc(msgspec.Struct, omit_defaults=True):

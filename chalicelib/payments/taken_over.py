@@ -77,6 +77,7 @@ def check_dead(payment: Payment, giving: GivingWay) -> None:
     """
     adapter = providers.load(payment.provider)
     for refund in giving.refunds:
+        refund_requests.check_not_sending(refund)
         report = adapter.query_refund(refunds.order_of(payment, refund))
         if report.outcome in _NOT_THROUGH:
             continue

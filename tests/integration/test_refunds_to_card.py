@@ -12,6 +12,7 @@ import pytest
 from chalicelib.auth import service as auth
 from chalicelib.kernel.roles import Role
 from chalicelib.orders.service import Sale
+from chalicelib.payments import redirects
 from chalicelib.payments.domain import Refund, RefundStatus
 from chalicelib.runtime import aws, outbound
 from tests import dump, http, people
@@ -136,6 +137,58 @@ def test_two_operators_at_the_same_moment_send_it_once(till: Till, sent: list[di
         answer = till.operate("POST", f"{route}/to-card", CARD)
     assert (rivals[0].status, answer.status, answer.json["code"]) == (200, 409, "illegal_transition")
     assert len(sent) == 1
+
+
+def test_who_comes_late_to_the_call_does_not_send_another_card_than_is_written(
+    till: Till, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale, route = abnormal(till)
+    stopped: list[tuple[Any, ...]] = []
+    tell = redirects._tell_provider
+
+    def stops(refund: Refund, card: Any) -> Refund:
+        stopped.append((refund, card))
+        monkeypatch.setattr(redirects, "_tell_provider", tell)
+        raise TimeoutError
+
+    monkeypatch.setattr(redirects, "_tell_provider", stops)
+    assert till.operate("POST", f"{route}/to-card", CARD).status == 500
+    assert till.operate("POST", f"{route}/query", {}).json["status"] == "abnormal"
+    other = {**CARD, "bank_account": "6222020200119999"}
+    for act, body in (("to-card", other), ("retry", {}), ("offline", {})):
+        before = dump.tables("oversight")
+        answer = till.operate("POST", f"{route}/{act}", body)
+        assert refused(answer) == (409, "refund_refused", "refund_under_way"), act
+        assert dump.differences(before, dump.tables("oversight")) == []
+    till.clock.advance(timedelta(seconds=61))
+    assert till.operate("POST", f"{route}/to-card", other).json["status"] == "pending"
+    tell(*stopped[0])
+    assert (len(sent), the(sale).status) == (1, RefundStatus.PENDING)
+    redirect = the(sale).redirect
+    assert redirect is not None
+    assert redirect.payee == "ICBC_DEBIT **9999"
+    assert redirect.intent != stopped[0][0].redirect.intent
+    assert stopped[0][0].redirect.at < redirect.at
+
+
+def test_who_comes_late_to_the_call_sends_nothing_that_was_paid_by_hand(
+    till: Till, sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale, route = abnormal(till)
+    stopped: list[tuple[Any, ...]] = []
+    tell = redirects._tell_provider
+
+    def stops(refund: Refund, card: Any) -> Refund:
+        stopped.append((refund, card))
+        raise TimeoutError
+
+    monkeypatch.setattr(redirects, "_tell_provider", stops)
+    assert till.operate("POST", f"{route}/to-card", CARD).status == 500
+    assert till.operate("POST", f"{route}/query", {}).json["status"] == "abnormal"
+    till.clock.advance(timedelta(seconds=61))
+    assert till.operate("POST", f"{route}/offline", {}).json["status"] == "owed"
+    tell(*stopped[0])
+    assert (sent, the(sale).status) == ([], RefundStatus.OWED)
 
 
 @pytest.mark.parametrize(

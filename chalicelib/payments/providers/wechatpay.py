@@ -300,7 +300,8 @@ class WechatPay:
         answer = self._call("POST", path, wanted, sealed_for=serial)
         if answer.status in _OK:
             return _wechatpay_words.refund_answer(refund, answer.data)
-        return ports.RefundReport(RefundOutcome.UNKNOWN, code=answer.code)
+        refused = answer.refused and answer.status not in (401, 429) and answer.code not in _ASK_AGAIN
+        return ports.RefundReport(RefundOutcome.UNKNOWN, code=answer.code, refused=refused)
 
     def bill_parts(self, day: date, place: str = "") -> Iterator[Bill]:  # noqa: ARG002 - the file is fetched whole
         """Fetch the trade bill of a China day and yield it; an empty part if nothing was traded.
