@@ -220,10 +220,10 @@ def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
 
 
 def _start_of(table: str) -> str | None:
-    streams = aws.call("dynamodbstreams", "ListStreams", {"TableName": names.table_name(table)})["Streams"]
-    if not streams:
+    """Return where a table's stream begins. ListStreams walks through the tables of every account of the engine."""
+    arn = aws.call("dynamodb", "DescribeTable", {"TableName": names.table_name(table)})["Table"].get("LatestStreamArn")
+    if arn is None:
         return None
-    arn = streams[0]["StreamArn"]
     shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
     answer = aws.call(
         "dynamodbstreams",
