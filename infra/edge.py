@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.runtime import published
 from chalicelib.runtime.http import client_address
+from infra import buckets
 from infra.policies import att, sub
 
 Json = dict[str, Any]
@@ -18,16 +19,7 @@ def bucket() -> Json:
         "Type": "AWS::S3::Bucket",
         "Properties": {
             # Without a name of ours: CloudFormation makes one up that the world does not have yet.
-            "BucketEncryption": {
-                "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-            },
-            "PublicAccessBlockConfiguration": {
-                "BlockPublicAcls": True,
-                "BlockPublicPolicy": True,
-                "IgnorePublicAcls": True,
-                "RestrictPublicBuckets": True,
-            },
-            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            **buckets.private(),
             "LifecycleConfiguration": {
                 "Rules": [
                     {
@@ -347,12 +339,13 @@ def _headers(name: Json, *, shared: bool) -> Json:
 
 
 def _logs_bucket() -> Json:
-    found = bucket()
-    found["Properties"] |= {
-        # CloudFront delivers its logs by an ACL; no other way writes them without a stream that costs by the line.
-        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]},
-        "LifecycleConfiguration": {
-            "Rules": [{"Id": "logs-end", "Status": "Enabled", "ExpirationInDays": LOGS_KEPT_DAYS}]
+    return {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {
+            # CloudFront delivers its logs by an ACL; no other way writes them without a stream that costs by the line.
+            **buckets.private("BucketOwnerPreferred"),
+            "LifecycleConfiguration": {
+                "Rules": [{"Id": "logs-end", "Status": "Enabled", "ExpirationInDays": LOGS_KEPT_DAYS}]
+            },
         },
     }
-    return found

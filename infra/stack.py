@@ -18,6 +18,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.http import cors as origins
 from infra import (
     alarms,
+    buckets,
     cors,
     edge,
     functions,
@@ -237,16 +238,7 @@ def _bucket(stage: str) -> Json:
             "Properties": {
                 # Bucket names are the world's: account and region make ours unique. Functions are told it.
                 "BucketName": sub(f"{names.PROJECT}-{stage}-uploads-${{AWS::AccountId}}-${{AWS::Region}}"),
-                "BucketEncryption": {
-                    "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-                },
-                "PublicAccessBlockConfiguration": {
-                    "BlockPublicAcls": True,
-                    "BlockPublicPolicy": True,
-                    "IgnorePublicAcls": True,
-                    "RestrictPublicBuckets": True,
-                },
-                "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+                **buckets.private(),
                 "CorsConfiguration": {
                     "CorsRules": [
                         {
