@@ -19,6 +19,7 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, deadlines, names, queues, relay
 from infra import streams
+from tools import resources
 
 MAX_ROUNDS = 200
 _FOREVER_S = 43_200
@@ -220,14 +221,11 @@ def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
 
 
 def _start_of(table: str) -> str | None:
-    """Return where a table's stream begins. ListStreams walks through the tables of every account of the engine."""
-    arn = aws.call("dynamodb", "DescribeTable", {"TableName": names.table_name(table)})["Table"].get("LatestStreamArn")
-    if arn is None:
-        return None
-    shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
-    answer = aws.call(
-        "dynamodbstreams",
-        "GetShardIterator",
-        {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"},
-    )
-    return str(answer["ShardIterator"])
+    found = resources.stream_of(names.table_name(table))
+    return start_of(*found) if found is not None else None
+
+
+def start_of(arn: str, shard: str) -> str:
+    """Return the place at which a stream's shard begins."""
+    params = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+    return str(aws.call("dynamodbstreams", "GetShardIterator", params)["ShardIterator"])

@@ -115,6 +115,18 @@ def create_tables(*, collects: bool = True) -> None:
             )
 
 
+def stream_of(table_name: str) -> tuple[str, str] | None:
+    """Return the ARN of a table's stream and its only shard; None where it has none.
+
+    The table says so itself: the engine's ListStreams walks through the tables of every account.
+    """
+    arn = aws.call("dynamodb", "DescribeTable", {"TableName": table_name})["Table"].get("LatestStreamArn")
+    if arn is None:
+        return None
+    shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
+    return arn, shards[0]["ShardId"]
+
+
 def create_queues() -> None:
     """Create the queues that are missing, each with its dead letters."""
     for queue in topology.QUEUES:

@@ -18,7 +18,8 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from infra import functions, limits, policies, stack, streams
 from tests import goods, people
-from tools import package
+from tests.pump import start_of
+from tools import package, resources
 
 Json = dict[str, Any]
 
@@ -158,10 +159,9 @@ def test_every_stream_has_its_filter_as_the_pumps_apply_it(stage: str) -> None:
 def changes(table: str) -> list[Json]:
     """Return all that the stream of a table tells."""
     name = names.table_name(table)
-    arn = aws.call("dynamodbstreams", "ListStreams", {"TableName": name})["Streams"][0]["StreamArn"]
-    shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
-    start = {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-    at = aws.call("dynamodbstreams", "GetShardIterator", start)["ShardIterator"]
+    stream = resources.stream_of(name)
+    assert stream is not None
+    at = start_of(*stream)
     found: list[Json] = []
     while True:
         answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": at, "Limit": 100})

@@ -21,7 +21,7 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, queues
 from infra import streams
-from tools import private
+from tools import private, resources
 from tools.dev import functions
 from tools.dev.trail import Trail
 
@@ -252,12 +252,11 @@ class Pump:
             records = records[numbers.index(failed[0]["itemIdentifier"]) :]
 
     def _iterator(self, table: str) -> tuple[str, str] | None:
-        found = aws.call("dynamodbstreams", "ListStreams", {"TableName": table})["Streams"]
-        if not found:
+        found = resources.stream_of(table)
+        if found is None:
             return None
-        arn = found[0]["StreamArn"]
-        shards = aws.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn})["StreamDescription"]["Shards"]
-        params = {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": self._from}
+        arn, shard = found
+        params = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": self._from}
         if table in self._positions:
             after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._positions[table]}
             try:
