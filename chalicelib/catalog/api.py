@@ -47,6 +47,7 @@ from chalicelib.catalog.search import NothingToSearch
 from chalicelib.inventory.service import BadQuantity, Level, NotEnoughToWriteOff
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition, TooLarge
+from chalicelib.kernel.texts import said
 from chalicelib.merchants import service as merchants
 from chalicelib.orders import service as orders
 from chalicelib.runtime import cursors
@@ -494,9 +495,11 @@ def list_refusals(import_id: str, query: PageQuery, caller: Caller) -> RefusalPa
     bound = f"refusals {merchant_id} {import_id}"
     part, entry = cursors.unseal(query.cursor, query=bound) or (0, 0)
     found, last = bulk.refusals(job, limit=query.limit, after=(part, entry))
-    zh = context.current().language == "zh"
+    language = context.current().language
     items = [
-        RefusalView.model_construct(line=one.line, column=one.column, code=one.code, reason=one.zh if zh else one.en)
+        RefusalView.model_construct(
+            line=one.line, column=one.column, code=one.code, reason=said((one.en, one.zh), language)
+        )
         for one in found
     ]
     return RefusalPage.model_construct(items=items, next_cursor=cursors.seal(last, query=bound))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from chalicelib.kernel.texts import Texts
+from chalicelib.kernel.texts import Texts, said
 
 OTHERWISE: Final[Texts] = ("for another reason", "其他原因")
 """What a person reads for a word that no table knows: never the word itself."""
@@ -37,15 +37,14 @@ class ShopError(Exception):
 
     def detail(self, language: str = "en") -> str:
         """Return the sentence for a person, ``zh`` or ``en``."""
-        chinese = language.startswith("zh")
-        template = self.zh if chinese else self.en
-        said = {
-            name: table.get(str(self.params[name]), table.get("", OTHERWISE))[chinese]
+        template = said((self.en, self.zh), language)
+        words = {
+            name: said(table.get(str(self.params[name]), table.get("", OTHERWISE)), language)
             for name, table in self.words.items()
             if name in self.params
         }
         try:
-            return template.format(**{**self.params, **said})
+            return template.format(**{**self.params, **words})
         except (KeyError, IndexError):
             return template
 

@@ -172,7 +172,7 @@ class PaymentMethodsView(Schema):
         language = context.current().language
 
         def title(en: str, zh: str) -> dict[str, Any]:
-            return {"title": zh if language == "zh" else en, "titles": {"en": en, "zh": zh}}
+            return {"title": said((en, zh), language), "titles": {"en": en, "zh": zh}}
 
         return cls(
             items=[

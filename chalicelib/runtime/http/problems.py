@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import ShopError, Throttled, Unauthenticated
+from chalicelib.kernel.texts import said
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "https://biandan.example/problems/"
@@ -70,4 +71,4 @@ def from_chalice(status: int, body: Any) -> tuple[int, str, Headers] | None:
         body["Code"], ("internal_error", "Something went wrong on our side.", "服务器内部错误。")
     )
     language = context.current().language
-    return status, document(status, code, zh if language == "zh" else en), _headers(language)
+    return status, document(status, code, said((en, zh), language)), _headers(language)
