@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +14,10 @@ from chalicelib.runtime.db.rows import Row
 
 R = TypeVar("R", bound=Row)
 Raw = dict[str, Any]
+Wanted = tuple[type[Row], str, str | None]
+"""A row to read: its kind, hash key and range key."""
+Key = tuple[str, str, str | None]
+"""Table, hash key and range key."""
 BATCH_KEYS = 100
 """BatchGetItem's limit."""
 
@@ -33,9 +37,7 @@ def get_raw(kind: type[R], hash_key: str, range_key: str | None = None, *, consi
     return item
 
 
-def get_many(
-    wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool = False
-) -> dict[tuple[str, str | None], Row]:
+def get_many(wanted: Iterable[Wanted], *, consistent: bool = False) -> dict[tuple[str, str | None], Row]:
     """Read many rows, of any tables, a hundred a call. Returns them by (hash key, range key); missing ones are absent.
 
     Duplicate keys are asked for once.
@@ -43,33 +45,40 @@ def get_many(
     return {key: kind.from_raw_data(item) for key, (kind, item) in _get_many(wanted, consistent=consistent).items()}
 
 
-def get_many_raw(
-    wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool = False
-) -> dict[tuple[str, str | None], Raw]:
+def get_many_raw(wanted: Iterable[Wanted], *, consistent: bool = False) -> dict[tuple[str, str | None], Raw]:
     """Read many rows' raw attributes, as :func:`get_many`."""
     return {key: item for key, (_, item) in _get_many(wanted, consistent=consistent).items()}
 
 
-def _get_many(
-    wanted: Iterable[tuple[type[Row], str, str | None]], *, consistent: bool
-) -> dict[tuple[str, str | None], tuple[type[Row], Raw]]:
-    kinds: dict[tuple[str, str, str | None], type[Row]] = {}
+def _get_many(wanted: Iterable[Wanted], *, consistent: bool) -> dict[tuple[str, str | None], tuple[type[Row], Raw]]:
+    kinds: dict[Key, type[Row]] = {}
     for kind, hash_key, range_key in wanted:
         kinds[(kind.Meta.table_name, hash_key, range_key)] = kind
+    found = get_keys(kinds, strong={table for table, _, _ in kinds} if consistent else ())
+    return {key[1:]: (kinds[key], item) for key, item in found.items()}
+
+
+def get_keys(kinds: Mapping[Key, type[Row]], *, strong: Collection[str] = ()) -> dict[Key, Raw]:
+    """Read rows of any tables by table and key, a hundred a call; those of the tables ``strong`` consistently.
+
+    What DynamoDB leaves unprocessed is asked for again.
+
+    Raises:
+        Busy: if something stayed unprocessed, or throttled, to the last attempt.
+    """
     tables = {table: kind for (table, _, _), kind in kinds.items()}
-    found: dict[tuple[str, str | None], tuple[type[Row], Raw]] = {}
+    found: dict[Key, Raw] = {}
     pending = list(kinds)
     for start in range(0, len(pending), BATCH_KEYS):
         request: dict[str, dict[str, Any]] = {}
         for table, hash_key, range_key in pending[start : start + BATCH_KEYS]:
-            part = request.setdefault(table, {"Keys": [], **({"ConsistentRead": True} if consistent else {})})
+            part = request.setdefault(table, {"Keys": [], **({"ConsistentRead": True} if table in strong else {})})
             part["Keys"].append(_key(kinds[(table, hash_key, range_key)], hash_key, range_key))
         for attempt in range(dynamo.ATTEMPTS):
             answer = dynamo.call("BatchGetItem", {"RequestItems": request})
             for table, items in answer.get("Responses", {}).items():
                 for item in items:
-                    hash_key, range_key = _key_values(tables[table], item)
-                    found[(hash_key, range_key)] = (kinds[(table, hash_key, range_key)], item)
+                    found[(table, *_key_values(tables[table], item))] = item
             request = answer.get("UnprocessedKeys") or {}
             if not request:
                 break
