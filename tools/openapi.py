@@ -34,6 +34,7 @@ from chalicelib.runtime.http.client_address import WentAround
 from chalicelib.runtime.http.routes import MissingIdempotencyKey, Route
 from chalicelib.runtime.schema import Problem
 from tools import routing
+from tools.checks.version import version
 
 Json = dict[str, Any]
 
@@ -109,7 +110,13 @@ def document() -> Json:
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "info": {"title": "Biandan", "version": "1", "description": DESCRIPTION, "license": {"name": "MIT"}},
+        "info": {
+            "title": "Biandan",
+            "version": version(),
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "x-generated": "Written by `make generate` from the routes' declarations; do not edit.",
         "servers": [{"url": "/", "description": "where this document is served"}],
         "tags": [_tag(name) for name in topology.CAPABILITIES if any(route.tag == name for route in routes)]
         + [_tag(name) for name in sorted({route.tag for route in routes} - set(topology.CAPABILITIES))],
