@@ -194,7 +194,7 @@ def block() -> str:
     template = stack.template(STAGE)
     firewall = told["usd"]["firewall_month"] + use["firewall_rules"] * told["usd"]["firewall_rule_month"]
     begun = (
-        f"List prices of `{told['region']}` in US dollars as of {told['looked_up']}, without free tiers unless named "
+        f"List prices of `{told['region']}` in US dollars as of {told['looked_up']}, without free tiers unless named\n"
         "(`infra/prices.toml`). Look at today's price pages before you decide something by them."
     )
     ordered = (

@@ -22,6 +22,7 @@ from chalicelib.kernel.machine import StateMachine
 from chalicelib.runtime.consume import Consumer
 from infra import alarms
 from tools import cost, known_values, openapi, routing
+from tools.checks import decisions
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUTES_DOC = (
@@ -43,6 +44,7 @@ def outputs() -> dict[str, str]:
         "docs/events.md": events_text(modules),
         "docs/states.md": states_text(modules),
         "README.md": readme_text(modules),
+        decisions.INDEX: decisions.index_text(),
         "docs/deploy.md": alarms.written(cost.written(ROOT / "docs" / "deploy.md")),
     }
 

@@ -1,7 +1,7 @@
 """A lean way to the services every function needs, DynamoDB, SQS and secrets: their JSON protocol, sent directly.
 
 botocore spends about 1 ms of CPU on a call (parameter walking, hooks, parsers, retries we do not want), http.client a
-quarter, this a tenth of it, and there is no client to build at cold start (docs/adr/transport.md).
+quarter, this a tenth of it, and there is no client to build at cold start (docs/adr/0016-transport.md).
 Everything else goes through botocore. Errors are botocore's own
 ``ClientError`` with the same ``response``, so nobody above can tell the difference. Every wait has an end that is a
 moment, however the other side trickles: that of the attempt, and of the invocation (``runtime.lifetime``).

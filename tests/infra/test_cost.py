@@ -71,7 +71,7 @@ def test_a_document_without_a_place_is_told(tmp_path: Path) -> None:
 
 
 def test_what_the_decision_about_the_gateway_says_is_what_the_prices_say() -> None:
-    """See docs/adr/gateway.md: it is decided anew when either price or the calls of an order change."""
+    """See docs/adr/0031-gateway.md: it is decided anew when either price or the calls of an order change."""
     told = cost.prices()
     found = cost.life(cost.BUDGET.read_text(encoding="utf-8"), told["assumed"]["lines"], told["assumed"]["merchants"])
     browsing = 1 + told["assumed"]["lines"]  # The list page, and each product's.
@@ -82,4 +82,4 @@ def test_what_the_decision_about_the_gateway_says_is_what_the_prices_say() -> No
 
 
 def _adr() -> str:
-    return (ROOT / "docs" / "adr" / "gateway.md").read_text(encoding="utf-8")
+    return (ROOT / "docs" / "adr" / "0031-gateway.md").read_text(encoding="utf-8")
