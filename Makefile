@@ -56,8 +56,9 @@ generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies
 	@$(RUN) tools.generate $(ARGS)
 	@$(RUN) infra.stack
 
-check: venv ## ruff, mypy (strict), conflict markers and drift of everything generated
+check: venv ## ruff, mypy (strict), conflict markers, long lines and drift of everything generated
 	@$(RUN) tools.markers
+	@$(RUN) tools.checks.wrapped
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
