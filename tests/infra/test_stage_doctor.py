@@ -5,19 +5,39 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3.session
 import pytest
 
+from infra import runtimes
 from tools import keys, stage_doctor
 from tools.stage_doctor import Stage
 
 URL = "http://127.0.0.1:1"
 TARGET = {"Id": "1", "Arn": "arn:aws:lambda:us-east-1:000000000000:function:f"}
 MINUTE = {"ScheduleExpression": "rate(1 minute)", "State": "ENABLED", "Targets": [TARGET]}
-RULE = {"Type": "AWS::Events::Rule", "Properties": MINUTE}
-TEMPLATE = {"Parameters": {"PublicUrl": {"Type": "String", "Default": URL}}, "Resources": {"Minute": RULE}}
+RULE: dict[str, Any] = {"Type": "AWS::Events::Rule", "Properties": MINUTE}
+QUEUE = "arn:aws:sqs:us-east-1:${AWS::AccountId}:biandan-local-orders"
+WORKER: dict[str, Any] = {
+    "Type": "AWS::Lambda::Function",
+    "Properties": {
+        "FunctionName": "biandan-local-orders",
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/any"},
+        "Code": {"ZipFile": "def handler(event, context): return None"},
+    },
+}
+FEED: dict[str, Any] = {
+    "Type": "AWS::Lambda::EventSourceMapping",
+    "Properties": {"FunctionName": {"Ref": "Orders"}, "EventSourceArn": {"Fn::Sub": QUEUE}},
+}
+TEMPLATE: dict[str, Any] = {
+    "Parameters": {"PublicUrl": {"Type": "String", "Default": URL}},
+    "Resources": {"Minute": RULE, "Orders": WORKER, "OrdersFeed": FEED},
+}
 
 
 class Session:
@@ -93,6 +113,80 @@ def test_a_schedule_that_was_switched_off_is_named(stage: Stage) -> None:
     rule = next(stage.resources("AWS::Events::Rule")).rsplit("/", 1)[-1]
     stage.client("events").disable_rule(Name=rule)
     assert wrong(stage) == {"schedules": [f"the schedule {rule} is DISABLED"]}
+
+
+def feed(stage: Stage) -> dict[str, Any]:
+    found = stage.client("lambda").list_event_source_mappings(FunctionName="biandan-local-orders")
+    [mapping] = found["EventSourceMappings"]
+    return dict(mapping)
+
+
+def test_a_queue_that_no_longer_feeds_its_function_is_named(stage: Stage) -> None:
+    arn = feed(stage)["EventSourceArn"]
+    stage.client("lambda").update_event_source_mapping(UUID=feed(stage)["UUID"], Enabled=False)
+    assert wrong(stage) == {"feeds": [f"biandan-local-orders is not fed: {arn} is Disabled"]}
+
+
+class Told:
+    """A client that says of every mapping what AWS says of one that goes wrong."""
+
+    def __init__(self, real: Any, **told: str) -> None:
+        self._real, self._told = real, told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def list_event_source_mappings(self, **asked: Any) -> Any:
+        found = self._real.list_event_source_mappings(**asked)["EventSourceMappings"]
+        return {"EventSourceMappings": [{**one, **self._told} for one in found]}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"LastProcessingResult": "PROBLEM: Function call failed"}, "PROBLEM: Function call failed"),
+        ({"State": "Disabling"}, "biandan-local-orders is Disabling"),
+        ({"State": "Enabling", "LastProcessingResult": "No records processed"}, ""),
+        ({"State": "Enabled", "LastProcessingResult": "OK"}, ""),
+    ],
+)
+def test_what_a_feed_says_of_itself_is_told_if_it_is_wrong(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, told: dict[str, str], words: str
+) -> None:
+    real = stage.session.client
+
+    def client(service: str) -> Any:
+        return Told(real(service), **told) if service == "lambda" else real(service)
+
+    monkeypatch.setattr(stage.session, "client", client)
+    found = wrong(stage)
+    if not words:
+        assert found == {}
+        return
+    assert list(found) == ["feeds"]
+    [line] = found["feeds"]
+    assert line.startswith("biandan-local-orders is not fed: ")
+    assert line.endswith(words)
+
+
+def test_a_runtime_that_ends_soon_is_told_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two functions of one runtime are one thing to do."""
+    today = datetime.now(UTC).date()
+    ending = runtimes.Runtime((3, 13), 34, today + timedelta(days=30), today + timedelta(days=90))
+    monkeypatch.setitem(runtimes.RUNTIMES, (3, 13), ending)
+    stage.client("cloudformation").update_stack(
+        StackName="biandan-local",
+        TemplateBody=json.dumps({**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "Ledger": another()}}),
+    )
+    stage.client("cloudformation").get_waiter("stack_update_complete").wait(
+        StackName="biandan-local", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    assert wrong(stage) == {"feeds": [runtimes.warning(ending, today)]}
+
+
+def another() -> dict[str, Any]:
+    properties: dict[str, Any] = {**WORKER["Properties"], "FunctionName": "biandan-local-ledger"}
+    return {**WORKER, "Properties": properties}
 
 
 def test_dead_letters_and_missing_queues_are_named(stage: Stage) -> None:
