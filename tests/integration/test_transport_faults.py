@@ -238,9 +238,9 @@ def test_a_silence_ends_before_the_invocation_does(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(retries, "LONGEST_S", 30)
     for call in CALLS.values():
         began = time.monotonic()
-        with standing_in(faulty.hang), pytest.raises(Busy), lifetime.of(Lambda(1.0)), lifetime.keeping(0.5):
+        with standing_in(faulty.hang), pytest.raises(Busy), lifetime.of(Lambda(0.8)), lifetime.keeping(0.5):
             call()
-        assert 0.2 < time.monotonic() - began < 0.5 + SLACK_S
+        assert 0.1 < time.monotonic() - began < 0.3 + SLACK_S
 
 
 def test_with_no_time_left_nothing_is_sent() -> None:
@@ -279,7 +279,7 @@ class Rung(Event, frozen=True, tag="bell.rung"):
 @pytest.mark.parametrize("fault", ["hangs", "trickles", "half an answer", "503 of HTML", "throttled", "reset"])
 def test_a_batch_ends_before_its_function_while_all_of_aws_is_ill(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """DynamoDB, and SQS which should be told how it ended: whatever is not finished comes again, nothing else does."""
-    for name, seconds in (("OWN_S", 0.4), ("BEGIN_S", 0.5), ("REPORT_S", 0.4), ("ANSWER_S", 0.1)):
+    for name, seconds in (("OWN_S", 0.2), ("BEGIN_S", 0.3), ("REPORT_S", 0.4), ("ANSWER_S", 0.1)):
         monkeypatch.setattr(consume, name, seconds)
     consumer = Consumer("orders")
 
@@ -297,7 +297,7 @@ def test_a_batch_ends_before_its_function_while_all_of_aws_is_ill(fault: str, mo
         }
         for bell_id in ("easy", *(f"hard{number}" for number in range(9)))
     ]
-    limit = Lambda(2.5)
+    limit = Lambda(1.5)
     with standing_in(FAULTS[fault]):
         result = consumer.handle({"Records": records}, limit)
     assert limit.get_remaining_time_in_millis() > 0
@@ -312,7 +312,7 @@ def test_a_caller_hears_in_time_that_we_are_busy(fault: str, monkeypatch: pytest
     monkeypatch.setattr(retries, "LONGEST_S", 30)
     with standing_in(faulty.answer({})):
         http.application()(http.event("GET", PRODUCT), None)  # Imports what it needs.
-    limit = Lambda(2.0)
+    limit = Lambda(1.0)
     with standing_in(FAULTS[fault]):
         answer = http.application()(http.event("GET", PRODUCT), limit)
     assert limit.get_remaining_time_in_millis() > 0
