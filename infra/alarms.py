@@ -25,6 +25,22 @@ LATE_ELSEWHERE_S = 30 * 60
 HOT_TABLES = ("stock", "orders")
 SLOW_MS = 3_000
 
+FEW: Mapping[str, tuple[str, ...]] = {
+    "dev": (
+        "api-faults",
+        "changes-laid-aside",
+        "clock-stopped",
+        "dead-letters",
+        "deadline-parked",
+        "functions-fail",
+        "relay-late",
+        "secret-weak",
+        "throttled",
+    )
+}
+"""Stage -> the alarms that it has, where that is not all of them. Each costs by the month, also while nothing happens;
+the first ten of an account cost nothing. ``make doctor`` says the rest of a stage for trying things."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -82,7 +98,11 @@ class Alarm:
 
 def alarms(stage: str) -> list[Alarm]:
     """Return every alarm of a stage."""
-    found = [*_relay(), *_clock(), *_api(stage), *_functions(), *_queues(), *_tables(), *_counted(stage)]
+    if stage in FEW:
+        found = [*_relay(), *_clock(), *_api(stage), *_counted(stage), *_instead(stage)]
+        found = [alarm for alarm in found if alarm.name in FEW[stage]]
+    else:
+        found = [*_relay(), *_clock(), *_api(stage), *_functions(), *_queues(), *_tables(), *_counted(stage)]
     return sorted(found, key=lambda alarm: alarm.logical)
 
 
@@ -221,6 +241,22 @@ def _counted(stage: str) -> Iterator[Alarm]:
         )  # fmt: skip
 
 
+def _instead(stage: str) -> Iterator[Alarm]:
+    """One alarm each for what has one a function or a queue where there are all of them."""
+    yield _lambda(
+        None, "functions-fail", "Errors",
+        "Functions of this account die: no time or memory left, a start that fails, or an error nobody caught.",
+        "the dashboards of Lambda say which; its log has `Task timed out`, `Runtime exited` or a trace",
+        above=2, minutes=5,
+    )  # fmt: skip
+    yield Alarm(
+        "dead-letters",
+        "Messages gave up.",
+        "`make doctor` says in which queue; read its `reason`, mend the cause, start a redrive in SQS's console",
+        counted.NAMESPACE, "dead_letters", "Sum", {"stage": stage}, above=0, minutes=5,
+    )  # fmt: skip
+
+
 # The table in the documents
 
 BEGIN, END = "<!-- begin: alarms -->", "<!-- end: alarms -->"
@@ -229,9 +265,11 @@ BEGIN, END = "<!-- begin: alarms -->", "<!-- end: alarms -->"
 def table() -> str:
     """Return what each alarm means and what to do, as Markdown: one row an alarm, or a family of them."""
     rows: dict[str, Alarm] = {}
-    for alarm in alarms("prod"):
+    for alarm in (*alarms("prod"), *_instead("dev")):
         rows.setdefault(alarm.family or alarm.name, alarm)
-    lines = ["| alarm | rings | means | do |", "|---|---|---|---|"]
+    few = ", ".join(f"`{name}`" for name in FEW["dev"])
+    lines = [f"`dev` has {len(FEW['dev'])} of them, which cost nothing: {few}.", ""]
+    lines += ["| alarm | rings | means | do |", "|---|---|---|---|"]
     for name, alarm in sorted(rows.items()):
         lines.append(f"| `{name}` | {_when(alarm)} | {_meaning(name, alarm)} | {alarm.do} |")
     return "\n".join(lines)

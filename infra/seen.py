@@ -57,7 +57,7 @@ def access_log_setting() -> Json:
 
 def resources(stage: str) -> Json:
     """Return the resources of all three."""
-    return {**_access_logs(stage), **_tracing(), **_dashboard(stage)}
+    return {**_access_logs(stage), **_tracing(), **(_dashboard(stage) if stage in DRAWN_IN else {})}
 
 
 def _access_logs(stage: str) -> Json:
@@ -133,6 +133,8 @@ def role_resource(name: str) -> str:
 
 # The dashboard
 
+DRAWN_IN = ("prod",)
+"""The stages with a dashboard: one of more than fifty metrics costs by the month, looked at or not."""
 WIDTH, HEIGHT, ACROSS = 8, 6, 3
 Metric = list[Any]
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRICES = ROOT / "infra" / "prices.toml"
 BUDGET = ROOT / "docs" / "budget.md"
 BEGIN, END = "<!-- begin: cost -->", "<!-- end: cost -->"
-STAGE = "prod"
+STAGES = ("prod", "dev")
 
 HTTP_CALLS = {
     "list page": "one",
@@ -152,7 +152,7 @@ def idle(told: Json, template: Json) -> list[Line]:
         ),
         Line(
             "dashboard",
-            f"{dashboards} of more than 50 metrics",
+            f"{dashboards} of more than 50 metrics" if dashboards else "none",
             dashboards * usd["dashboard_month"],
         ),
         Line("secrets", f"{secrets} (each provider adds one)", secrets * usd["secret_month"]),
@@ -191,7 +191,6 @@ def block() -> str:
     told = prices()
     use = told["assumed"]
     order = life(BUDGET.read_text(encoding="utf-8"), use["lines"], use["merchants"])
-    template = stack.template(STAGE)
     firewall = told["usd"]["firewall_month"] + use["firewall_rules"] * told["usd"]["firewall_rule_month"]
     begun = (
         f"List prices of `{told['region']}` in US dollars as of {told['looked_up']}, without free tiers unless named\n"
@@ -204,13 +203,19 @@ def block() -> str:
     a_million = told["usd"]["firewall_call"] * 1e6
     parts = [
         begun,
-        f"**Idle, a month**, counted from the stack of `{STAGE}`:",
-        _table(idle(told, template)),
+        *_idle_of(told),
         f"The firewall, where it is on: {firewall:.2f}, and {a_million:.2f} a million calls.",
         ordered,
         _table(of_thousand(told, order)),
     ]
     return "\n\n".join(parts)
+
+
+def _idle_of(told: Json) -> list[str]:
+    found = []
+    for stage in STAGES:
+        found += [f"**Idle, a month**, counted from the stack of `{stage}`:", _table(idle(told, stack.template(stage)))]
+    return found
 
 
 def _table(lines: list[Line]) -> str:

@@ -17,6 +17,7 @@ from chalicelib.kernel import clock
 from chalicelib.logistics.ports import Subscribed
 from chalicelib.runtime import metrics
 from infra import alarms, counted, functions, policies, stack
+from tools import cost
 
 ROOT = Path(__file__).parents[2]
 SPELLED: dict[str, set[str]] = {
@@ -89,7 +90,12 @@ def test_alarms_hear_the_very_dimensions_under_which_functions_count(
     assert line["function"] == "some-function"
     heard = [alarm for alarm in alarms.alarms(stage) if alarm.namespace == counted.NAMESPACE]
     assert {alarm.namespace for alarm in heard} == {told["Namespace"]}
-    assert {alarm.metric for alarm in heard} == {metric["Name"] for metric in told["Metrics"]} == set(counted.RINGING)
+    told_names = {metric["Name"] for metric in told["Metrics"]}
+    assert told_names == set(counted.RINGING)
+    if stage in alarms.FEW:
+        assert {alarm.metric for alarm in heard} <= {*told_names, "dead_letters"}
+    else:
+        assert {alarm.metric for alarm in heard} == told_names
     assert all([set(alarm.dimensions)] == [set(names) for names in told["Dimensions"]] for alarm in heard)
 
 
@@ -110,6 +116,16 @@ def test_every_function_rings_when_it_dies() -> None:
         if (alarm.namespace, alarm.metric) == ("AWS/Lambda", "Errors")
     }
     assert watched == {json.dumps({"Ref": alarms.function_resource(name)}) for name in functions.FUNCTIONS}
+
+
+def test_a_stage_for_trying_things_rings_of_everything_in_as_many_alarms_as_cost_nothing() -> None:
+    few = alarms.alarms("dev")
+    assert {alarm.name for alarm in few} == set(alarms.FEW["dev"])
+    assert len(few) <= cost.prices()["free"]["alarms"]
+    everywhere = [alarm for alarm in few if alarm.namespace == "AWS/Lambda" and not alarm.dimensions]
+    assert {alarm.metric for alarm in everywhere} == {"Errors", "Throttles"}, "of every function"
+    assert "dead_letters" in {alarm.metric for alarm in few}, "of every queue"
+    assert "prod" not in alarms.FEW
 
 
 @pytest.mark.parametrize("stage", policies.STAGES)
@@ -133,7 +149,7 @@ def test_the_documents_say_of_each_what_it_means_and_what_to_do() -> None:
     text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     assert alarms.written(text) == text, "run `make generate`"
     rows = re.findall(r"^\| `([^`]+)` \|", alarms.table(), re.MULTILINE)
-    assert set(rows) == {alarm.family or alarm.name for alarm in alarms.alarms("prod")}
+    assert set(rows) == {alarm.family or alarm.name for stage in policies.STAGES for alarm in alarms.alarms(stage)}
     assert len(rows) == len(set(rows))
 
 

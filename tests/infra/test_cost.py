@@ -57,6 +57,16 @@ def test_idle_is_counted_from_the_stack() -> None:
     assert cost.schedules()["deadlines"] == 60
 
 
+def test_a_stage_for_trying_things_idles_for_secrets_and_the_polling_of_its_queues() -> None:
+    dev = {line.what: line.usd for line in cost.idle(cost.prices(), stack.template("dev"))}
+    prod = {line.what: line.usd for line in cost.idle(cost.prices(), stack.template("prod"))}
+    assert (dev["alarms"], dev["dashboard"]) == (0, 0)
+    assert prod["alarms"] > 0 < prod["dashboard"]
+    rest = sum(usd for what, usd in dev.items() if what not in ("SQS, polled by Lambda", "secrets"))
+    assert rest < 0.15
+    assert "counted from the stack of `dev`" in cost.block()
+
+
 def test_prices_stand_in_one_place_alone() -> None:
     amounts = ("0.625e-6", "0.125e-6", "3.50 per million", "3.5e-6", "0.0000166667")
     for path in [*(ROOT / "tools").rglob("*.py"), *(ROOT / "docs").glob("*.md")]:

@@ -40,13 +40,17 @@ def test_the_dashboard_fits_its_grid_and_what_aws_takes(stage: str) -> None:
     assert all(len(widget["properties"]["metrics"]) <= 100 for widget in widgets)  # CloudWatch takes 500.
 
 
-def test_the_dashboard_of_a_labelled_installation_draws_that_one(sam: Json, stage: str) -> None:
-    labelled = names.labelled(sam, stage, "blue")["Resources"]["Dashboard"]["Properties"]
+def test_the_dashboard_of_a_labelled_installation_draws_that_one() -> None:
+    labelled = names.labelled(package.sam_template("prod"), "prod", "blue")["Resources"]["Dashboard"]["Properties"]
     text, values = labelled["DashboardBody"]["Fn::Sub"]
-    assert values == {"Installation": f"{stage}-blue"}
-    assert f"biandan-{stage}-blue-api" in text
-    assert f"biandan-{stage}-api" not in text
-    assert labelled["DashboardName"] == {"Fn::Sub": f"biandan-{stage}-blue-${{AWS::Region}}"}
+    assert values == {"Installation": "prod-blue"}
+    assert "biandan-prod-blue-api" in text
+    assert "biandan-prod-api" not in text
+    assert labelled["DashboardName"] == {"Fn::Sub": "biandan-prod-blue-${AWS::Region}"}
+
+
+def test_a_stage_for_trying_things_has_no_dashboard_to_pay_for(sam: Json, stage: str) -> None:
+    assert ("Dashboard" in sam["Resources"]) is (stage in seen.DRAWN_IN) is (stage == "prod")
 
 
 def test_an_access_log_says_nothing_of_a_person_and_no_query(finished: Json, stage: str) -> None:

@@ -112,8 +112,8 @@ def test_every_queue_has_dead_letters_and_hides_messages_long_enough(template: J
         assert dead["MessageRetentionPeriod"] > found["MessageRetentionPeriod"]
 
 
-def test_every_dead_letter_rings(template: Json) -> None:
-    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+def test_every_dead_letter_rings() -> None:
+    alarms = of_type(stack.template("prod"), "AWS::CloudWatch::Alarm").values()
     watched = {json.dumps(alarm["Dimensions"][0]["Value"]) for alarm in alarms if alarm["Dimensions"]}
 
     for queue in topology.QUEUES:
