@@ -62,6 +62,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/merchant/exports", "chalicelib.catalog.api", ("application/json",)),
     ("GET", "/v1/merchant/exports/{export_id}", "chalicelib.catalog.api", ("application/json",)),
     ("GET", "/v1/cart", "chalicelib.cart.api", ("application/json",)),
+    ("PATCH", "/v1/cart", "chalicelib.cart.api", ("application/json",)),
     ("PUT", "/v1/cart/lines/{sku_id}", "chalicelib.cart.api", ("application/json",)),
     ("DELETE", "/v1/cart/lines/{sku_id}", "chalicelib.cart.api", ("application/json",)),
     ("POST", "/v1/cart/merge", "chalicelib.cart.api", ("application/json",)),

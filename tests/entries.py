@@ -567,6 +567,7 @@ ENTRIES: dict[str, Make] = {
     "get_export": _of(lambda world: world.job("export"), "export_id"),
     # cart, checkout
     "get_cart": lambda world: Ask(headers={"x-cart-token": world.guest_cart()}),
+    "change_cart": lambda world: Ask(body={"lines": [{"sku_id": world.listed.sku_id, "quantity": 2}]}),
     "set_cart_line": lambda world: Ask(ids={"sku_id": world.listed.sku_id}, body={"quantity": 2}),
     "remove_cart_line": lambda world: Ask(
         ids={"sku_id": world.listed.sku_id}, headers={"x-cart-token": world.guest_cart()}

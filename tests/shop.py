@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.cart import service as carts
+from chalicelib.runtime.db.races import racing
 from tests import goods, people
 from tests.http import Answer, call
 
@@ -32,6 +34,11 @@ class Buyer:
         answer = call("PUT", f"/v1/cart/lines/{sku_id}", {"quantity": quantity}, token=self.token)
         assert answer.status == 200, answer.body
         return answer
+
+    def fill(self, *lines: tuple[str, int]) -> Answer:
+        """Set several lines of the cart at a time."""
+        body = {"lines": [{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in lines]}
+        return call("PATCH", "/v1/cart", body, token=self.token)
 
     def quote(self, **more: Any) -> Answer:
         """Ask for a quote of the cart."""
@@ -96,3 +103,13 @@ def shop(**wanted: Any) -> Shop:
     """Return a new merchant with staff."""
     merchant = people.merchant(**wanted)
     return Shop(merchant.merchant_id, people.staff(merchant.merchant_id).token)
+
+
+def keep(account_id: str, sku_id: str, quantity: int) -> None:
+    """Leave a SKU in a buyer's cart, whether it is on sale or not: it was when it was put in."""
+
+    def attempt() -> None:
+        cart = carts.load(account_id)
+        carts.write(cart, {**cart.lines, sku_id: quantity})
+
+    racing(attempt)

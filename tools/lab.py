@@ -135,8 +135,8 @@ class Lab:
 
     def fill(self, shopper: Shopper, sku_ids: list[str], quantity: int = 1) -> None:
         """Put SKUs into the cart."""
-        for sku_id in sku_ids:
-            shopper.client.expect(200, "PUT", f"/v1/cart/lines/{sku_id}", {"quantity": quantity})
+        lines = [{"sku_id": sku_id, "quantity": quantity} for sku_id in sku_ids]
+        shopper.client.expect(200, "PATCH", "/v1/cart", {"lines": lines})
 
     def quote(self, shopper: Shopper) -> str:
         """Ask what the cart costs."""

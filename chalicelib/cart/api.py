@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.cart import goods, service
-from chalicelib.cart.schemas import CartLine, CartView, MergeCart, SetQuantity
-from chalicelib.cart.service import BadCartToken, CartChanged, CartFull, TooManyCarts
-from chalicelib.kernel import context
-from chalicelib.kernel.errors import NotFound
+from chalicelib.cart.schemas import CartLine, CartView, ChangeCart, MergeCart, SetQuantity, changes_of
+from chalicelib.cart.service import BadCartToken, CartChanged, CartFull, NoSuchSku, TooManyCarts
+from chalicelib.kernel import context, ids
+from chalicelib.kernel.errors import Busy, NotFound
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Request, Routes
 from chalicelib.runtime.schema import MoneyView
@@ -27,7 +27,7 @@ def get_cart(caller: Caller | None, request: Request) -> CartView:
     Of a SKU that is not on sale (any more) it says only that.
     """
     cart = service.load(_owner(caller, request))
-    found = goods.on_sale(cart.lines)
+    found = goods.on_sale(cart.lines, goods.lookup(cart.lines).read())
     language = context.current().language
     lines = []
     for sku_id, quantity in cart.lines.items():
@@ -51,22 +51,43 @@ def get_cart(caller: Caller | None, request: Request) -> CartView:
     return CartView(lines=lines, version=cart.version)
 
 
+def _change(changes: dict[str, int], caller: Caller | None, request: Request) -> CartView:
+    token = request.headers.get("x-cart-token")
+    if caller is None and token is None:
+        cart, begun = service.begin(changes, source_ip=request.source_ip)
+        return CartView.of(cart, begun)
+    return CartView.of(service.change(caller.account_id if caller else None, token, changes))
+
+
+@routes.route(
+    "PATCH",
+    "/v1/cart",
+    access=Access.OPTIONAL,
+    body=ChangeCart,
+    returns=CartView,
+    raises=(Busy, CartFull, BadCartToken, NoSuchSku, TooManyCarts),
+)
+def change_cart(body: ChangeCart, caller: Caller | None, request: Request) -> CartView:
+    """Set several lines of the cart at a time, all or none of them; a quantity of 0 takes a SKU out.
+
+    A refusal names the SKUs it is about. A guest without a token gets a new cart and its token.
+    """
+    return _change(changes_of(body.lines), caller, request)
+
+
 @routes.route(
     "PUT",
     "/v1/cart/lines/{sku_id}",
     access=Access.OPTIONAL,
     body=SetQuantity,
     returns=CartView,
-    raises=(CartFull, BadCartToken, NotFound, TooManyCarts),
+    raises=(Busy, CartFull, BadCartToken, NoSuchSku, NotFound, TooManyCarts),
 )
 def set_cart_line(sku_id: str, body: SetQuantity, caller: Caller | None, request: Request) -> CartView:
     """Set how many units of a SKU the cart holds. A guest without a token gets a new cart and its token."""
-    token = request.headers.get("x-cart-token")
-    if caller is None and token is None:
-        cart, begun = service.begin(sku_id, body.quantity, source_ip=request.source_ip)
-        return CartView.of(cart, begun)
-    account_id = caller.account_id if caller else None
-    return CartView.of(service.put(account_id, token, sku_id, body.quantity))
+    if not ids.is_child_id("sku", sku_id):
+        raise NotFound(what="SKU")
+    return _change({sku_id: body.quantity}, caller, request)
 
 
 @routes.route(

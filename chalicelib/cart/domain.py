@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from chalicelib.kernel.errors import Conflict, ShopError
+from chalicelib.kernel.errors import Conflict, NotFound, ShopError
 
 MAX_LINES = 90
 """A checkout is one transaction of at most a hundred rows: lines, orders, purchase and cart together."""
@@ -34,6 +36,16 @@ class CartFull(Conflict):
     shown = ("cap",)
 
 
+class NoSuchSku(NotFound):
+    """No such SKU is on sale: a draft's looks like one that never was."""
+
+    en, zh = "There is no such SKU.", "商品规格不存在。"
+    shown: ClassVar[tuple[str, ...]] = ("what", "sku_ids")
+
+    def __init__(self, sku_ids: list[str]) -> None:
+        super().__init__(what="SKU", sku_ids=sku_ids)
+
+
 class CartChanged(Conflict):
     """The cart is not as it was when it was quoted."""
 
@@ -49,3 +61,15 @@ class Cart:
     owner_id: str
     lines: dict[str, int] = field(default_factory=dict)
     version: int = 0
+
+
+def changed(lines: Mapping[str, int], changes: Mapping[str, int]) -> dict[str, int]:
+    """Return a cart's lines with some set anew; a quantity of 0 takes one out, whether it was in or not.
+
+    Raises:
+        CartFull: if they are too many then.
+    """
+    after = {sku_id: quantity for sku_id, quantity in {**lines, **changes}.items() if quantity}
+    if len(after) > MAX_LINES and len(after) > len(lines):
+        raise CartFull(cap=MAX_LINES)
+    return after

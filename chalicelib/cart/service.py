@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from chalicelib.cart import goods, store, tokens
-from chalicelib.cart.domain import MAX_LINES, MAX_QUANTITY, Cart, CartChanged, CartFull, TooManyCarts
+from chalicelib.cart import domain, goods, store, tokens
+from chalicelib.cart.domain import MAX_LINES, MAX_QUANTITY, Cart, CartChanged, CartFull, NoSuchSku, TooManyCarts
+from chalicelib.catalog.service import Product
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import Invalid, NotFound
+from chalicelib.kernel.errors import Busy, Invalid, NotFound
 from chalicelib.runtime import networks
+from chalicelib.runtime.db.lookups import Lookup, together
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["MAX_LINES", "Cart", "CartChanged", "CartFull", "TooManyCarts"]
+__all__ = ["MAX_LINES", "Cart", "CartChanged", "CartFull", "NoSuchSku", "TooManyCarts"]
 
 GUEST_KEEP_S = 30 * 86400
-_RACES = 5
 
 
 class BadCartToken(Invalid):
@@ -27,7 +29,7 @@ class BadCartToken(Invalid):
 def owner_of(*, account_id: str | None, guest_token: str | None) -> str:
     """Return whose cart is meant: the account's, else the guest's (a digest: the table holds no usable token).
 
-    A token that we did not give out leads to no cart; only :func:`put` could make one, and looks.
+    A token that we did not give out leads to no cart; only :func:`change` could make one, and looks.
 
     Raises:
         BadCartToken: if a token of the wrong shape was sent.
@@ -44,47 +46,79 @@ def load(owner_id: str) -> Cart:
     return store.load(owner_id)
 
 
-def put(account_id: str | None, guest_token: str | None, sku_id: str, quantity: int) -> Cart:
-    """Set how many units of a SKU on sale a cart holds. Whether so many can be had is said by the quote.
+def lookup(account_id: str, *, consistent: bool = True) -> Lookup[Cart]:
+    """Say how the cart of an account is read, for whoever reads more in the same call."""
+    return store.lookup(account_id, consistent=consistent)
+
+
+def change(account_id: str | None, guest_token: str | None, changes: Mapping[str, int]) -> Cart:
+    """Set how many units of some SKUs on sale a cart holds, all or none; 0 takes a SKU out, on sale or not.
+
+    Whether so many can be had is said by the quote. One call reads the cart and all products, one writes the cart,
+    a new one too.
 
     Raises:
-        NotFound: if no such SKU is on sale: a draft's looks like one that never was.
+        NoSuchSku: naming those that are not on sale.
         BadCartToken: if the guest's token is none that we gave out.
         CartFull: if no further SKU fits.
+        Busy: if the cart kept changing.
     """
     owner_id = owner_of(account_id=account_id, guest_token=guest_token)
     if account_id is None and not tokens.is_ours(guest_token or ""):
         raise BadCartToken
-    _check_on_sale(sku_id)
-    return set_quantity(owner_id, sku_id, quantity)
+    looks = iter((False,))  # A stale cart costs half, and is noticed where it is written: then it is read for sure.
+
+    def attempt() -> Cart:
+        cart, products = together(store.lookup(owner_id, consistent=next(looks, True)), goods.lookup(_put_in(changes)))
+        return write(cart, changed(cart, changes, products))
+
+    return racing(attempt, otherwise=Busy)
 
 
-def set_quantity(owner_id: str, sku_id: str, quantity: int) -> Cart:
-    """Set how many units of a SKU the cart holds, whatever the SKU is: :func:`put` has looked.
-
-    Raises:
-        CartFull: if no further SKU fits.
-    """
-    return store.set_quantity(owner_id, sku_id, quantity, keep_s=_keep_s(owner_id))
-
-
-def begin(sku_id: str, quantity: int, *, source_ip: str) -> tuple[Cart, str]:
-    """Begin a guest's cart with its first line; returns it and its token.
+def begin(changes: Mapping[str, int], *, source_ip: str) -> tuple[Cart, str]:
+    """Begin a guest's cart with its first lines; returns it and its token.
 
     Raises:
-        NotFound: if no such SKU is on sale.
+        NoSuchSku: naming those that are not on sale.
+        CartFull: if they are too many.
         TooManyCarts: if this network began too many of late.
     """
-    _check_on_sale(sku_id)
-    store.count_begun(networks.mark(source_ip, "carts"))
     token = tokens.new()
-    owner_id = owner_of(account_id=None, guest_token=token)
-    return set_quantity(owner_id, sku_id, quantity), token
+    new = Cart(owner_of(account_id=None, guest_token=token))
+    lines = changed(new, changes, goods.lookup(_put_in(changes)).read())
+    store.count_begun(networks.mark(source_ip, "carts"))
+    return write(new, lines), token
 
 
-def _check_on_sale(sku_id: str) -> None:
-    if not ids.is_child_id("sku", sku_id) or sku_id not in goods.on_sale([sku_id]):
-        raise NotFound(what="SKU")
+def changed(cart: Cart, changes: Mapping[str, int], products: Mapping[str, Product]) -> dict[str, int]:
+    """Return what a cart would hold after changes; ``products`` are those of all that is put in.
+
+    Raises:
+        NoSuchSku: naming those that are not on sale.
+        CartFull: if no further SKU fits.
+    """
+    wanted = _put_in(changes)
+    on_sale = goods.on_sale(wanted, products)
+    missing = [sku_id for sku_id in changes if sku_id in wanted and sku_id not in on_sale]
+    if missing:
+        raise NoSuchSku(missing)
+    return domain.changed(cart.lines, changes)
+
+
+def write(cart: Cart, lines: Mapping[str, int]) -> Cart:
+    """Write what :func:`changed` returned, if the cart still is as it was read.
+
+    Raises:
+        ConcurrentUpdate: if it is not: read it again.
+    """
+    if not lines and not cart.version:
+        return cart  # Nothing was taken out of nothing.
+    with UnitOfWork() as work:
+        return store.write(work, cart, lines, keep_s=_keep_s(cart.owner_id))
+
+
+def _put_in(changes: Mapping[str, int]) -> list[str]:
+    return [sku_id for sku_id, quantity in changes.items() if quantity]
 
 
 def remove(owner_id: str, sku_id: str) -> Cart:
@@ -109,7 +143,8 @@ def merge_guest(account_id: str, guest_token: str) -> Cart:
         CartChanged: if both kept changing.
     """
     guest_id = owner_of(account_id=None, guest_token=guest_token)
-    for _ in range(_RACES):
+
+    def pour() -> Cart:
         guest, own = store.load(guest_id), store.load(account_id)
         if not guest.version:
             return own
@@ -118,14 +153,12 @@ def merge_guest(account_id: str, guest_token: str) -> Cart:
             lines[sku_id] = min(MAX_QUANTITY, max(quantity, lines.get(sku_id, 0)))
         if len(lines) > MAX_LINES:
             raise CartFull(cap=MAX_LINES)
-        try:
-            with UnitOfWork() as work:
-                store.replace(work, own, lines)
-                store.delete(work, guest)
-        except CartChanged:
-            continue
-        return Cart(account_id, dict(sorted(lines.items())), own.version + 1)
-    raise CartChanged
+        with UnitOfWork() as work:
+            after = store.write(work, own, lines)
+            store.delete(work, guest)
+        return after
+
+    return racing(pour, otherwise=CartChanged)
 
 
 def take_out(work: UnitOfWork, account_id: str, sku_ids: Iterable[str], *, version: int) -> None:

@@ -1,8 +1,8 @@
-"""One row a cart: a map of SKU to quantity, changed by one conditional update that needs no read before it."""
+"""One row a cart: a map of SKU to quantity, written whole on the version that was read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
@@ -10,23 +10,20 @@ from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 from chalicelib.cart.domain import (
     BEGUN_BY_NETWORK,
     BEGUN_WINDOW_S,
-    MAX_LINES,
     Cart,
     CartChanged,
-    CartFull,
     TooManyCarts,
 )
 from chalicelib.kernel import clock, ids
 from chalicelib.runtime import aws, names
-from chalicelib.runtime.db import dynamo, reads
+from chalicelib.runtime.db import dynamo, races, reads
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 
-_RACES = 5
-
 
 class CartRow(Row):
-    """Key: owner_id. ``lines`` is a native map, so that one quantity changes without reading the others."""
+    """Key: owner_id. ``lines`` is a native map, so that single SKUs are taken out of it without a read."""
 
     class Meta:
         table_name = names.table_name("carts")
@@ -42,60 +39,45 @@ def load(owner_id: str) -> Cart:
     return _cart(owner_id, raw)
 
 
-def set_quantity(owner_id: str, sku_id: str, quantity: int, *, keep_s: int | None) -> Cart:
-    """Set one SKU's quantity: one call, or two for the first line of a new cart.
+def lookup(owner_id: str, *, consistent: bool) -> Lookup[Cart]:
+    """Say how a cart is read; :func:`write` refuses what was worked out from one that was not the newest."""
+    return Lookup.of(
+        [(CartRow, owner_id, None)],
+        lambda found: _cart(owner_id, found.raw(CartRow, owner_id)),
+        consistent=consistent,
+    )
 
-    Raises:
-        CartFull: if no further SKU fits.
+
+def write(work: UnitOfWork, cart: Cart, lines: Mapping[str, int], *, keep_s: int | None = None) -> Cart:
+    """Write a whole cart, a new one too, if it still is the version that was read; returns what it is then.
+
+    Refused as ``ConcurrentUpdate``. ``keep_s`` lets a cart go when nobody has touched it for so long.
     """
-    params: dict[str, Any] = {
-        "TableName": CartRow.Meta.table_name,
-        "Key": {"owner_id": {"S": owner_id}},
-        "UpdateExpression": "SET #lines.#sku = :quantity" + _expiry(keep_s) + " ADD version :one",
-        "ConditionExpression": "attribute_exists(#lines) AND (attribute_exists(#lines.#sku) OR size(#lines) < :cap)",
-        "ExpressionAttributeNames": {"#lines": "lines", "#sku": sku_id, **_expiry_names(keep_s)},
-        "ExpressionAttributeValues": {
-            ":quantity": {"N": str(quantity)},
-            ":cap": {"N": str(MAX_LINES)},
-            ":one": {"N": "1"},
-            **_expiry_values(keep_s),
-        },
-        "ReturnValues": "ALL_NEW",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    version = cart.version + 1
+    values: dict[str, Any] = {
+        ":lines": {"M": {sku_id: {"N": str(quantity)} for sku_id, quantity in lines.items()}},
+        ":next": {"N": str(version)},
     }
-    for _ in range(_RACES):
-        try:
-            return _cart(owner_id, dynamo.call("UpdateItem", params)["Attributes"])
-        except Exception as error:
-            if aws.error_code(error) != "ConditionalCheckFailedException":
-                raise
-            if getattr(error, "response", {}).get("Item"):
-                raise CartFull(cap=MAX_LINES) from error
-        created = _create(owner_id, {sku_id: quantity}, keep_s=keep_s)
-        if created is not None:
-            return created
-    raise CartFull(cap=MAX_LINES)
-
-
-def _create(owner_id: str, lines: dict[str, int], *, keep_s: int | None) -> Cart | None:
-    item: dict[str, Any] = {
-        "owner_id": {"S": owner_id},
-        "lines": {"M": {sku_id: {"N": str(quantity)} for sku_id, quantity in lines.items()}},
-        "version": {"N": "1"},
-        **({"ttl": {"N": str(clock.epoch_s(clock.now()) + keep_s)}} if keep_s is not None else {}),
-    }
-    params = {
-        "TableName": CartRow.Meta.table_name,
-        "Item": item,
-        "ConditionExpression": "attribute_not_exists(owner_id)",
-    }
-    try:
-        dynamo.call("PutItem", params)
-    except Exception as error:
-        if aws.error_code(error) != "ConditionalCheckFailedException":
-            raise
-        return None  # A rival created it first: change that one.
-    return _cart(owner_id, item)
+    names_ = {"#lines": "lines", "#version": "version"}
+    condition = "attribute_not_exists(#version)"
+    if cart.version:
+        condition = "#version = :version"
+        values[":version"] = {"N": str(cart.version)}
+    expression = "SET #lines = :lines, #version = :next"
+    if keep_s is not None:
+        expression += ", #ttl = :ttl"
+        names_["#ttl"] = "ttl"
+        values[":ttl"] = {"N": str(clock.epoch_s(clock.now()) + keep_s)}
+    work.update_raw(
+        CartRow(owner_id=cart.owner_id),
+        expression,
+        condition=condition,
+        names=names_,
+        values=values,
+        refuse=races.lost,
+        label="cart",
+    )
+    return Cart(cart.owner_id, dict(sorted(lines.items())), version)
 
 
 def count_begun(network: str) -> None:
@@ -146,28 +128,6 @@ def remove(owner_id: str, sku_id: str) -> Cart:
         return Cart(owner_id)
 
 
-def replace(work: UnitOfWork, cart: Cart, lines: dict[str, int]) -> None:
-    """Write a whole cart in a work, if it still is the version that was read."""
-    names_ = {"#lines": "lines", "#version": "version"}
-    values: dict[str, Any] = {
-        ":lines": {"M": {sku_id: {"N": str(quantity)} for sku_id, quantity in lines.items()}},
-        ":next": {"N": str(cart.version + 1)},
-    }
-    condition = "attribute_not_exists(#version)"
-    if cart.version:
-        condition = "#version = :version"
-        values[":version"] = {"N": str(cart.version)}
-    work.update_raw(
-        CartRow(owner_id=cart.owner_id),
-        "SET #lines = :lines, #version = :next",
-        condition=condition,
-        names=names_,
-        values=values,
-        refuse=_changed,
-        label="cart",
-    )
-
-
 def take_out(work: UnitOfWork, owner_id: str, sku_ids: Iterable[str], *, version: int) -> None:
     """Take the ordered SKUs out in the order's own work, if the cart still is the version that was quoted."""
     names_ = {"#lines": "lines", "#version": "version"}
@@ -188,7 +148,7 @@ def take_out(work: UnitOfWork, owner_id: str, sku_ids: Iterable[str], *, version
 
 def delete(work: UnitOfWork, cart: Cart) -> None:
     """Delete a cart in a work, if it still is the version that was read."""
-    work.delete(CartRow(owner_id=cart.owner_id, version=cart.version), refuse=_changed, label="guest cart")
+    work.delete(CartRow(owner_id=cart.owner_id, version=cart.version), refuse=races.lost, label="guest cart")
 
 
 def _changed(item: reads.Raw | None) -> Exception:
@@ -200,15 +160,3 @@ def _cart(owner_id: str, raw: reads.Raw | None) -> Cart:
         return Cart(owner_id)
     lines = {sku_id: int(value["N"]) for sku_id, value in sorted(raw.get("lines", {}).get("M", {}).items())}
     return Cart(owner_id, lines, int(raw["version"]["N"]))
-
-
-def _expiry(keep_s: int | None) -> str:
-    return ", #ttl = :ttl" if keep_s is not None else ""
-
-
-def _expiry_names(keep_s: int | None) -> dict[str, str]:
-    return {"#ttl": "ttl"} if keep_s is not None else {}
-
-
-def _expiry_values(keep_s: int | None) -> dict[str, Any]:
-    return {":ttl": {"N": str(clock.epoch_s(clock.now()) + keep_s)}} if keep_s is not None else {}

@@ -163,7 +163,7 @@ def search(text: str, *, limit: int, after: str | None) -> Found:
         raise NothingToSearch
     places, on = _intersect(asked.tokens, after, limit)
     ids = [place.split("#", 1)[1] for place in places]
-    products = store.heads(ids)
+    products = store.heads(ids).read()
     hidden = merchants.suspended(product.merchant_id for product in products.values())
     hits = []
     for product_id in ids:

@@ -100,7 +100,7 @@ class NotFound(ShopError):
 
     code, status = "not_found", 404
     en, zh = "There is no such {what}.", "{what}不存在。"
-    shown = ("what",)
+    shown: ClassVar[tuple[str, ...]] = ("what",)
     words = {  # noqa: RUF012
         "what": {
             "": ("record", "记录"),

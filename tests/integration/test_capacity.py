@@ -14,7 +14,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (1, 1): {
         "list page": (2, 0, 1.5),
         "product pages": (2, 0, 1),
-        "cart changes": (3, 2, 0.5),
+        "cart changes": (2, 1, 1),
         "quote": (4, 0, 3),
         "place": (3, 16, 1.5),
         "start payment": (4, 6, 2),
@@ -28,7 +28,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (2, 1): {
         "list page": (2, 0, 1.5),
         "product pages": (3, 0, 1.5),
-        "cart changes": (5, 3, 1),
+        "cart changes": (2, 1, 1.5),
         "quote": (4, 0, 4),
         "place": (3, 18, 2),
         "start payment": (4, 6, 2),
@@ -42,7 +42,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (5, 1): {
         "list page": (2, 0, 1.5),
         "product pages": (6, 0, 3),
-        "cart changes": (11, 6, 2.5),
+        "cart changes": (2, 1, 3),
         "quote": (4, 0, 7),
         "place": (3, 26, 3.5),
         "start payment": (4, 6, 2),
@@ -56,7 +56,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (10, 1): {
         "list page": (2, 0, 1.5),
         "product pages": (11, 0, 5.5),
-        "cart changes": (21, 11, 5),
+        "cart changes": (2, 1, 5.5),
         "quote": (4, 0, 12),
         "place": (3, 36, 6),
         "start payment": (4, 6, 2),
@@ -70,7 +70,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     (2, 2): {
         "list page": (2, 0, 2),
         "product pages": (4, 0, 2),
-        "cart changes": (5, 3, 1),
+        "cart changes": (2, 1, 1.5),
         "quote": (4, 0, 4),
         "place": (3, 23, 2),
         "start payment": (4, 6, 2),

@@ -20,7 +20,7 @@ from chalicelib.runtime.db import dynamo
 from tests import people
 from tests.http import call
 from tests.pump import Pump
-from tests.shop import buyer, shop
+from tests.shop import buyer, keep, shop
 
 
 def available(sku_id: str) -> int:
@@ -233,7 +233,7 @@ def test_what_cannot_be_ordered_is_said_before_anything_is_written(cloud: str) -
     theirs = call("POST", "/v1/quotes", {"address_id": foreign.address_id}, token=who.token)
     assert theirs.status == 404
     ghost = "sku_" + "0" * 24 + "_01"
-    carts.set_quantity(who.account_id, ghost, 1)  # Put in while it was on sale.
+    keep(who.account_id, ghost, 1)  # Put in while it was on sale.
     gone = who.quote()
     assert (gone.status, gone.json["code"], gone.json["sku_ids"]) == (409, "not_for_sale", [ghost])
     chosen = who.quote(sku_ids=[sku])
@@ -279,9 +279,7 @@ def test_a_guests_cart_is_poured_into_the_buyers_once(cloud: str) -> None:
 
 
 def test_a_cart_has_a_most_of_lines(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.cart import store
-
-    monkeypatch.setattr(store, "MAX_LINES", 2)
+    monkeypatch.setattr("chalicelib.cart.domain.MAX_LINES", 2)
     who = buyer()
     skus = shop().product(skus=3).sku_ids
     who.put(skus[0])
@@ -396,10 +394,7 @@ def test_cancelling_an_unpaid_purchase_frees_its_stock_once(cloud: str) -> None:
 
 def test_a_cart_changed_between_two_writes_is_not_lost(cloud: str) -> None:
     who = buyer()
-    threads = [
-        threading.Thread(target=carts.set_quantity, args=(who.account_id, f"sku_{'0' * 23}{n}_01", n + 1))
-        for n in range(8)
-    ]
+    threads = [threading.Thread(target=keep, args=(who.account_id, f"sku_{'0' * 23}{n}_01", n + 1)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

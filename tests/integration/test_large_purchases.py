@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.cart import service as carts
 from chalicelib.checkout import domain
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory import store as inventory_store
@@ -17,7 +16,7 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.intents import system_intent
 from tests.paying import Till
 from tests.pump import Pump
-from tests.shop import Buyer, Shop, buyer, shop
+from tests.shop import Buyer, Shop, buyer, keep, shop
 
 SHAPES = [(5, 90), (20, 75), (1, 90), (19, 76)]
 """Merchants and SKUs: the case that was found, and the largest that fit."""
@@ -32,7 +31,7 @@ def fill(who: Buyer, merchants: int, skus: int, **wanted: Any) -> tuple[list[Sho
         count = skus // merchants + (number < skus % merchants)
         sku_ids += place.product(skus=count, title="名" * 20, title_en="Name " * 8, **wanted).sku_ids
     for sku_id in sku_ids:
-        carts.set_quantity(who.account_id, sku_id, 1)
+        keep(who.account_id, sku_id, 1)
     return places, sku_ids
 
 
@@ -139,7 +138,7 @@ def test_a_full_cart_of_hot_goods_is_ordered_to_the_last_unit(cloud: str, bucket
     places, sku_ids = fill(who, 5, 90)
     spread_out(places, wanted, buckets, some=3)
     for sku_id in sku_ids[:3]:
-        carts.set_quantity(who.account_id, sku_id, wanted)
+        keep(who.account_id, sku_id, wanted)
 
     placed = who.place()
 
@@ -154,7 +153,7 @@ def test_units_are_moved_only_where_rows_are_short(cloud: str) -> None:
     who = buyer()
     places, sku_ids = fill(who, 1, 3)
     spread_out(places, 40, 20, some=1)
-    carts.set_quantity(who.account_id, sku_ids[0], 39)
+    keep(who.account_id, sku_ids[0], 39)
     layouts = {bucket.layout for bucket in inventory_store.buckets(sku_ids[0])}
 
     assert who.place().status == 201
@@ -168,8 +167,8 @@ def test_hot_goods_that_are_short_say_so_and_stay_where_they_are(cloud: str) -> 
     who = buyer()
     places, sku_ids = fill(who, 5, 90)
     spread_out(places, 40, 20, some=2)
-    carts.set_quantity(who.account_id, sku_ids[0], 41)
-    carts.set_quantity(who.account_id, sku_ids[1], 40)
+    keep(who.account_id, sku_ids[0], 41)
+    keep(who.account_id, sku_ids[1], 40)
 
     refused = who.place()
 
@@ -184,7 +183,7 @@ def test_a_rival_who_empties_the_gathered_bucket_changes_nothing_but_the_answer(
     who, rival = buyer(), buyer()
     places, sku_ids = fill(who, 5, 90)
     spread_out(places, 40, 20, some=1)
-    carts.set_quantity(who.account_id, sku_ids[0], 40)
+    keep(who.account_id, sku_ids[0], 40)
     quote = who.quote().json["quote"]
     done: list[int] = []
 
