@@ -17,7 +17,7 @@ TABLES: dict[str, str] = {
     "carts": "chalicelib.cart.store",
     "orders": "chalicelib.orders.rows",
     "holds": "chalicelib.orders.hold_store",
-    "payments": "chalicelib.payments.rows",
+    "payments": "chalicelib.payments.store.rows",
     "ledger": "chalicelib.ledger.store",
     "balances": "chalicelib.ledger.store",
     "reconciliations": "chalicelib.reconciliation.store",
@@ -32,7 +32,7 @@ QUEUES: dict[str, str] = {
     "checkout": "chalicelib.checkout.consumers",
     "orders": "chalicelib.orders.consumers",
     "payments": "chalicelib.payments.consumers",
-    "payment-notices": "chalicelib.payments.notices",
+    "payment-notices": "chalicelib.payments.webhooks.consumer",
     "ledger": "chalicelib.ledger.consumers",
     "reconciliation": "chalicelib.reconciliation.consumers",
     "catalog": "chalicelib.catalog.consumers",
@@ -45,7 +45,7 @@ QUEUES: dict[str, str] = {
 
 SCHEDULES: dict[str, str] = {
     "reconcile": "chalicelib.reconciliation.daily",
-    "payment-keys": "chalicelib.payments.key_clock",
+    "payment-keys": "chalicelib.payments.keys.schedule",
     "published-check": "chalicelib.publishing.nightly",
 }
 """Function that runs by the clock -> the module that declares it; beside the deadline job, which is the runtime's."""

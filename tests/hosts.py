@@ -9,7 +9,10 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.payments import providers
-from chalicelib.payments.providers import alipay, qqwallet, stripe, wechatpay
+from chalicelib.payments.providers.alipay import adapter as alipay
+from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.stripe import adapter as stripe
+from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Run, RunStatus
 from chalicelib.runtime import outbound

@@ -18,8 +18,10 @@ from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
-from chalicelib.payments import service, store
-from chalicelib.payments.domain import Payment, Story
+from chalicelib.payments import service
+from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.story import Story
+from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests import http, people

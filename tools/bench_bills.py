@@ -176,7 +176,11 @@ def _measure(form: str, lines: int, file: str) -> dict[str, Any]:
 
     from chalicelib.kernel import clock
     from chalicelib.payments import providers
-    from chalicelib.payments.providers import _bills, alipay, qqwallet, stripe, wechatpay
+    from chalicelib.payments.providers._shared import bills
+    from chalicelib.payments.providers.alipay import adapter as alipay
+    from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+    from chalicelib.payments.providers.stripe import adapter as stripe
+    from chalicelib.payments.providers.wechatpay import adapter as wechatpay
     from chalicelib.reconciliation import domain, runs
     from chalicelib.runtime import aws, outbound
 
@@ -184,7 +188,7 @@ def _measure(form: str, lines: int, file: str) -> dict[str, Any]:
 
     def copy(into: Any) -> bool:
         with Path(file).open("rb") as bill:
-            while chunk := bill.read(_bills.CHUNK_BYTES):
+            while chunk := bill.read(bills.CHUNK_BYTES):
                 into.write(chunk)
         return True
 
@@ -193,12 +197,12 @@ def _measure(form: str, lines: int, file: str) -> dict[str, Any]:
         return outbound.Response(200, {}, b"")
 
     def fetched(_self: Any, _day: Any, into: Any) -> bool:
-        return copy(into) and (form != "wechatpay" or bool(_bills.sha1(into)))
+        return copy(into) and (form != "wechatpay" or bool(bills.sha1(into)))
 
     for module, name, made in (
         (wechatpay.WechatPay, "_fetch_bill", fetched),
         (alipay.Alipay, "_fetch_bill", fetched),
-        (_bills, "download", copied),
+        (bills, "download", copied),
         (providers, "load", lambda name: told[name]),
     ):
         setattr(module, name, made)

@@ -27,7 +27,7 @@ from uuid import uuid4
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import PaymentOrder
-from chalicelib.payments.providers.sandbox import Configuration, Sandbox, build
+from chalicelib.payments.providers.sandbox.adapter import Configuration, Sandbox, build
 from tools import bench_http, engine, tables
 from tools.client import Client, Network
 from tools.dev import standins

@@ -220,7 +220,7 @@ def _machines(modules: list[Any]) -> list[tuple[str, StateMachine[Any, Any]]]:
     machines: dict[int, tuple[str, StateMachine[Any, Any]]] = {}
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, StateMachine) and (id(value) not in machines or module.__name__.endswith(".domain")):
+            if isinstance(value, StateMachine) and (id(value) not in machines or ".domain" in module.__name__):
                 machines[id(value)] = (module.__name__, value)
     order = {name: number for number, name in enumerate(topology.CAPABILITIES)}
     return sorted(machines.values(), key=lambda entry: (order.get(entry[0].split(".")[1], 99), entry[1].name))

@@ -10,20 +10,19 @@ from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, Ill
 from chalicelib.kernel.events import seal
 from chalicelib.kernel.second_person import AskerGone, KinApproval, OwnApproval
 from chalicelib.payments import providers, service
-from chalicelib.payments.domain import (
+from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
+from chalicelib.payments.domain.offline import PaidInFuture
+from chalicelib.payments.domain.payment import (
     AlreadyPaid,
-    ApprovalNeeded,
-    DayLimitReached,
     MethodNotOffered,
     ProviderSilent,
-    RefundRefused,
     TooManyPayments,
     TooManyTries,
     UnknownPayment,
     UnknownProvider,
 )
+from chalicelib.payments.domain.refund import RefundRefused
 from chalicelib.payments.events import PaymentNoticed
-from chalicelib.payments.offline_rules import PaidInFuture
 from chalicelib.payments.ports import (
     Ack,
     BadSignature,

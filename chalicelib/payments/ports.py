@@ -23,7 +23,7 @@ from typing import Protocol, runtime_checkable
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import Bill
+from chalicelib.payments.domain.bill import Bill
 
 NO_LIMIT = timedelta(days=365 * 100)
 
@@ -293,7 +293,7 @@ class ForeignNotice(NoticeRefused):
     ``notice_id`` where it names an attempt's number; ``ours`` where the money, if it speaks of any, is on our account.
 
     One that names a number of ours, or speaks of our account, is kept and the provider is asked; see
-    ``payments.intake`` and ``payments.strays``.
+    ``webhooks.apply`` and ``unmatched.record``.
     """
 
     code, status = "foreign_notice", 403

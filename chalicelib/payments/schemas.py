@@ -10,14 +10,18 @@ from pydantic import Field, StringConstraints, model_validator
 from chalicelib.kernel import context
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
-from chalicelib.payments import words
-from chalicelib.payments.dispute_rules import Dispute
-from chalicelib.payments.domain import Approval, Payment, Quarantined, Refund, Story, Wish
-from chalicelib.payments.offline_rules import OfflinePayment
+from chalicelib.payments.domain import buyer_texts
+from chalicelib.payments.domain.approval import Approval
+from chalicelib.payments.domain.dispute import Dispute
+from chalicelib.payments.domain.offline import OfflinePayment
+from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.redirect import Card, Redirect
+from chalicelib.payments.domain.refund import Refund
+from chalicelib.payments.domain.refund_request import Wish
+from chalicelib.payments.domain.story import Quarantined, Story
+from chalicelib.payments.domain.unmatched import Stray
 from chalicelib.payments.ports import Action
-from chalicelib.payments.redirect_rules import Card, Redirect
 from chalicelib.payments.service import Happening, Offer, Resolved, Settled
-from chalicelib.payments.stray_rules import Stray
 from chalicelib.runtime.schema import (
     OLD_NAME,
     Count,
@@ -78,10 +82,10 @@ class RefundView(Schema):
             payment_id=refund.payment_id,
             order_id=refund.order_id,
             status=refund.status.value,
-            status_text=words.of_refund(refund, context.current().language),
+            status_text=buyer_texts.of_refund(refund, context.current().language),
             amount=MoneyView.of(refund.amount),
             reason=refund.reason,
-            reason_text=words.why_back(refund, context.current().language),
+            reason_text=buyer_texts.why_back(refund, context.current().language),
             requested_at=refund.requested_at,
             since=refund.since,
             reference=refund.offline.reference if refund.offline else None,
@@ -119,7 +123,7 @@ class PaymentView(Schema):
             provider=payment.provider,
             method=payment.method,
             status=payment.status.value,
-            status_text=words.of_payment(payment, context.current().language),
+            status_text=buyer_texts.of_payment(payment, context.current().language),
             amount=MoneyView.of(payment.amount),
             captured=MoneyView.of(payment.captured) if payment.captured else None,
             refunded=MoneyView.of(Money(payment.refunded, currency)),
@@ -382,7 +386,7 @@ class StrayView(Schema):
             stray_id=stray.stray_id,
             kind=stray.kind.value,
             status=stray.status.value,
-            status_text=words.of_stray(stray, context.current().language),
+            status_text=buyer_texts.of_stray(stray, context.current().language),
             provider=stray.provider,
             number=stray.number,
             amount=MoneyView.of(stray.amount) if stray.amount else None,

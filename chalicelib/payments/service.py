@@ -7,40 +7,57 @@ from datetime import date, timedelta
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
 from chalicelib.orders import service as orders
-from chalicelib.payments import disputes, store
-from chalicelib.payments.approvals import (
+from chalicelib.payments.attempts.check import check
+from chalicelib.payments.attempts.conclude import conclude_attempts
+from chalicelib.payments.attempts.methods import Offer, offers
+from chalicelib.payments.attempts.poll import chase, query_now, record_capture
+from chalicelib.payments.attempts.start import Wanted, start_payment
+from chalicelib.payments.disputes import follow
+from chalicelib.payments.disputes.follow import dispute
+from chalicelib.payments.disputes.follow import follow as follow_dispute
+from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
+from chalicelib.payments.domain.bill import BOOKED_SHARDS, Bill, BillKind, BillLine, BillUnavailable
+from chalicelib.payments.domain.dispute import Dispute, DisputeStatus, dispute_id
+from chalicelib.payments.domain.offline import OfflinePayment
+from chalicelib.payments.domain.payment import AlreadyPaid, Payment, PaymentStatus, UnknownPayment, UnknownProvider
+from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
+from chalicelib.payments.domain.story import Conclusion, Story
+from chalicelib.payments.domain.unmatched import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
+from chalicelib.payments.keys.refresh import refresh as refresh_keys
+from chalicelib.payments.refunds.approve import (
     ask_approval,
     ask_to_settle,
     decide_approval,
     expire_approval,
     refund_by_operator,
 )
-from chalicelib.payments.attempts import chase, query_now, record_capture
-from chalicelib.payments.billing import billing_day, billing_providers, booked, fetch_bill, records
-from chalicelib.payments.bills import Bill, BillKind, BillLine, BillUnavailable
-from chalicelib.payments.checks import check
-from chalicelib.payments.conclusions import conclude_attempts
-from chalicelib.payments.dispute_rules import Dispute, DisputeStatus, dispute_id
-from chalicelib.payments.disputes import dispute
-from chalicelib.payments.disputes import follow as follow_dispute
-from chalicelib.payments.domain import (
-    AlreadyPaid,
-    ApprovalNeeded,
-    Conclusion,
-    DayLimitReached,
-    Payment,
-    PaymentStatus,
-    Refund,
-    RefundRefused,
-    RefundStatus,
-    Story,
-    UnknownPayment,
-    UnknownProvider,
+from chalicelib.payments.refunds.execute import query_refund_now, send_refund
+from chalicelib.payments.refunds.external import Billed as BilledRefund
+from chalicelib.payments.refunds.external import known_under as known_refund
+from chalicelib.payments.refunds.external import note_billed as note_foreign_refund
+from chalicelib.payments.refunds.offline import pay as pay_offline
+from chalicelib.payments.refunds.offline import withhold as withhold_refund
+from chalicelib.payments.refunds.request import (
+    approval_limit,
+    left_for,
+    request_refund,
+    request_rest,
+    retry_refund,
+    worth_unsent,
 )
-from chalicelib.payments.foreign_refunds import Billed as BilledRefund
-from chalicelib.payments.foreign_refunds import known_under as known_refund
-from chalicelib.payments.foreign_refunds import note_billed as note_foreign_refund
-from chalicelib.payments.intake import (
+from chalicelib.payments.refunds.retry import chase_refund
+from chalicelib.payments.refunds.to_card import ask_for_card
+from chalicelib.payments.refunds.to_card import to_card as send_to_card
+from chalicelib.payments.reviews.timeline import Happening, timeline
+from chalicelib.payments.statements.fetch import billing_day, billing_providers, booked, fetch_bill, records
+from chalicelib.payments.store import records as store
+from chalicelib.payments.store.records import RecordPage
+from chalicelib.payments.unmatched.record import Heard as HeardMoney
+from chalicelib.payments.unmatched.record import Settled, take_unknown
+from chalicelib.payments.unmatched.record import get as stray
+from chalicelib.payments.unmatched.record import note_billed as note_billed_money
+from chalicelib.payments.unmatched.record import settle as settle_stray
+from chalicelib.payments.webhooks.apply import (
     Resolution,
     Resolved,
     noticed,
@@ -49,33 +66,6 @@ from chalicelib.payments.intake import (
     resolve_quarantined,
     take_notice,
 )
-from chalicelib.payments.key_refresh import refresh as refresh_keys
-from chalicelib.payments.offers import Offer, offers
-from chalicelib.payments.offline import pay as pay_offline
-from chalicelib.payments.offline import withhold as withhold_refund
-from chalicelib.payments.offline_rules import OfflinePayment
-from chalicelib.payments.redirects import ask_for_card
-from chalicelib.payments.redirects import to_card as send_to_card
-from chalicelib.payments.refund_requests import (
-    approval_limit,
-    left_for,
-    request_refund,
-    request_rest,
-    retry_refund,
-    worth_unsent,
-)
-from chalicelib.payments.refunds import query_refund_now, send_refund
-from chalicelib.payments.rows import BOOKED_SHARDS
-from chalicelib.payments.shortages import chase_refund
-from chalicelib.payments.starts import Wanted, start_payment
-from chalicelib.payments.store import RecordPage
-from chalicelib.payments.stray_rules import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
-from chalicelib.payments.strays import Heard as HeardMoney
-from chalicelib.payments.strays import Settled, take_unknown
-from chalicelib.payments.strays import get as stray
-from chalicelib.payments.strays import note_billed as note_billed_money
-from chalicelib.payments.strays import settle as settle_stray
-from chalicelib.payments.timeline import Happening, timeline
 
 __all__ = [
     "BOOKED_SHARDS",
@@ -173,7 +163,7 @@ def query_by_operator(payment_id: str) -> Payment:
         ProviderSilent: if it gives no answer that can be trusted.
     """
     payment = query_now(payment_id)
-    disputes.ask_again(payment)
+    follow.ask_again(payment)
     return store.load_payment(payment_id)
 
 

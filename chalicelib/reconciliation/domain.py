@@ -115,7 +115,7 @@ CASES = frozenset(Finding) - FITS - {Finding.OTHER}
 
 
 class Kind(StrEnum):
-    """What a line is about; the words are those of ``payments.bills``."""
+    """What a line is about; the words are those of ``payments.domain.bill``."""
 
     PAYMENT = "payment"
     REFUND = "refund"

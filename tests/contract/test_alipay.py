@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import Bill, BillKind, BillUnavailable
+from chalicelib.payments.domain.bill import Bill, BillKind, BillUnavailable
 from chalicelib.payments.ports import (
     Action,
     Attempt,
@@ -20,7 +20,7 @@ from chalicelib.payments.ports import (
     Outcome,
     RefundOutcome,
 )
-from chalicelib.payments.providers import alipay
+from chalicelib.payments.providers.alipay import adapter as alipay
 from chalicelib.runtime import outbound
 from tests.contract.counter import Counter
 from tools.sandbox.alipay import Alipay, certified_key, plain_key

@@ -29,7 +29,9 @@ from chalicelib.payments.ports import (
     UnknownKey,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import _alipay_wire, _keys, _wire, alipay
+from chalicelib.payments.providers._shared import reading, rsa_keys
+from chalicelib.payments.providers.alipay import adapter as alipay
+from chalicelib.payments.providers.alipay import wire as alipay_wire
 from tests.contract.recorded import at, names, vectors
 from tools.sandbox import alipay as other_end
 from tools.sandbox import rsa
@@ -124,8 +126,8 @@ def test_other_families_sign_their_sign_type_and_are_refused_here(vector: Any) -
     """They come to other addresses; the key is right, so only the family's rule tells them apart."""
     with pytest.raises(BadSignature):
         alipay.verify({}, _form(vector["params"]), configuration=_of(vector))
-    key = _keys.verify_key(vector["public_key_pem"])
-    form = _alipay_wire.read_form(_form(vector["params"]))
+    key = rsa_keys.verify_key(vector["public_key_pem"])
+    form = alipay_wire.read_form(_form(vector["params"]))
     message = b"&".join(name + b"=" + value for name, value in sorted(form.items()) if name != b"sign")
     assert key.verify(message, base64.b64decode(form[b"sign"])) is vector["expect"]
 
@@ -133,22 +135,22 @@ def test_other_families_sign_their_sign_type_and_are_refused_here(vector: Any) -
 # --- replies that Alipay made -----------------------------------------------------------------------------------------
 
 
-def _keys_of(vector: Any) -> _alipay_wire.Settings:
-    return _alipay_wire.settings(_told(alipay_keys=[{"pem": vector["public_key_pem"]}]))
+def _keys_of(vector: Any) -> alipay_wire.Settings:
+    return alipay_wire.settings(_told(alipay_keys=[{"pem": vector["public_key_pem"]}]))
 
 
 def test_a_genuine_reply_is_verified_over_its_exact_characters() -> None:
     (vector,) = vectors(FILE, "response")
     raw = vector["raw"].encode()
 
-    node = _alipay_wire.read_reply(_keys_of(vector), "alipay.open.file.upload", raw)
+    node = alipay_wire.read_reply(_keys_of(vector), "alipay.open.file.upload", raw)
 
     assert node["file_id"] == "CAxAToWB1JsAAAAAAAAAAAAADgSLAQBr"
     for changed in (raw.replace(b'":"10000"', b'": "10000"'), raw.replace(b"Success", b"success")):
         with pytest.raises(BadSignature):
-            _alipay_wire.read_reply(_keys_of(vector), "alipay.open.file.upload", changed)
+            alipay_wire.read_reply(_keys_of(vector), "alipay.open.file.upload", changed)
     with pytest.raises(UnreadableNotice):
-        _alipay_wire.read_reply(_keys_of(vector), METHOD, raw)
+        alipay_wire.read_reply(_keys_of(vector), METHOD, raw)
 
 
 def test_a_genuine_content_verifies_wherever_it_stands() -> None:
@@ -159,7 +161,7 @@ def test_a_genuine_content_verifies_wherever_it_stands() -> None:
         f'{{"sign":"{sign}","alipay_trade_pay_response":{content}}}',
         f' {{ "sign" : "{sign}" ,\r\n\t"alipay_trade_pay_response" : {content} }} ',
     ):
-        node = _alipay_wire.read_reply(_keys_of(vector), "alipay.trade.pay", raw.encode())
+        node = alipay_wire.read_reply(_keys_of(vector), "alipay.trade.pay", raw.encode())
         assert node["trade_no"] == "2019082922001432790585537960"
 
 
@@ -179,9 +181,9 @@ def _signed_reply(node: str, *, seed: str = "alipay platform 1", more: str = "",
     ],
 )
 def test_texts_inside_do_not_move_the_cut(node: str) -> None:
-    told = _alipay_wire.settings(_told())
+    told = alipay_wire.settings(_told())
 
-    assert _alipay_wire.read_reply(told, METHOD, _signed_reply(node)) == json.loads(node)
+    assert alipay_wire.read_reply(told, METHOD, _signed_reply(node)) == json.loads(node)
 
 
 @pytest.mark.parametrize(
@@ -213,27 +215,27 @@ def test_texts_inside_do_not_move_the_cut(node: str) -> None:
 )
 def test_replies_that_are_not_signed_whole_are_not_known(raw: bytes) -> None:
     with pytest.raises(NoticeRefused):
-        _alipay_wire.read_reply(_alipay_wire.settings(_told()), METHOD, raw)
+        alipay_wire.read_reply(alipay_wire.settings(_told()), METHOD, raw)
 
 
 def test_gateway_errors_count_when_signed_and_gbk_replies_are_read_in_their_charset() -> None:
-    told = _alipay_wire.settings(_told())
+    told = alipay_wire.settings(_told())
     raw = _signed_reply('{"code":"40002","sub_code":"isv.x"}', name="error_response")
-    assert _alipay_wire.read_reply(told, METHOD, raw)["sub_code"] == "isv.x"
+    assert alipay_wire.read_reply(told, METHOD, raw)["sub_code"] == "isv.x"
 
     node = '{"code":"10000","subject":"商品"}'
     signature = rsa.sign("alipay platform 1", node.encode("gbk"))
     raw = f'{{"alipay_trade_query_response":{node},"sign":"{signature}"}}'.encode("gbk")
-    assert _alipay_wire.read_reply(told, METHOD, raw, "text/html;charset=GBK")["subject"] == "商品"
+    assert alipay_wire.read_reply(told, METHOD, raw, "text/html;charset=GBK")["subject"] == "商品"
     with pytest.raises(UnreadableNotice):
-        _alipay_wire.read_reply(told, METHOD, raw, "text/html;charset=utf-8")
+        alipay_wire.read_reply(told, METHOD, raw, "text/html;charset=utf-8")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace"))))
 def test_any_reply_is_a_typed_refusal(raw: bytes) -> None:
     with pytest.raises(NoticeRefused):
-        _alipay_wire.read_reply(_alipay_wire.settings(_told()), METHOD, raw)
+        alipay_wire.read_reply(alipay_wire.settings(_told()), METHOD, raw)
 
 
 _JSON = st.recursive(
@@ -248,7 +250,7 @@ _JSON = st.recursive(
 def test_cut_members_are_the_exact_substrings(members: dict[str, Any], ascii_only: bool, indent: Any) -> None:
     text = json.dumps(members, ensure_ascii=ascii_only, indent=indent)
 
-    cut = _alipay_wire.cut_reply(text)
+    cut = alipay_wire.cut_reply(text)
 
     assert {name: value for name, (value, _) in cut.items()} == members
     for value, raw in cut.values():
@@ -263,19 +265,19 @@ def test_cut_members_are_the_exact_substrings(members: dict[str, Any], ascii_onl
 def test_certificate_numbers_are_as_recorded() -> None:
     (vector,) = vectors(FILE, "cert_sn")
 
-    assert _keys.verify_key(vector["app_cert_pem"]).sn == vector["app_cert_sn"]
-    assert _keys.root_sn(vector["root_cert_pem"]) == vector["alipay_root_cert_sn"]
-    key = _keys.verify_key(vector["alipay_cert_pem"])
+    assert rsa_keys.verify_key(vector["app_cert_pem"]).sn == vector["app_cert_sn"]
+    assert rsa_keys.root_sn(vector["root_cert_pem"]) == vector["alipay_root_cert_sn"]
+    key = rsa_keys.verify_key(vector["alipay_cert_pem"])
     assert key.sn == vector["alipay_cert_sn"]
-    assert key.key == _keys.verify_key(vector["alipay_public_key_b64"]).key
+    assert key.key == rsa_keys.verify_key(vector["alipay_public_key_b64"]).key
 
 
 def test_certificate_mode_names_both_numbers_and_signs_them() -> None:
     sandbox = other_end.Alipay(certificates=True, signing=[other_end.certified_key()])
-    told = _alipay_wire.settings(sandbox.configuration())
+    told = alipay_wire.settings(sandbox.configuration())
 
     with at(NOW):
-        signed = _alipay_wire.parameters(told, METHOD, {"out_trade_no": "x"})
+        signed = alipay_wire.parameters(told, METHOD, {"out_trade_no": "x"})
 
     assert signed["app_cert_sn"] == other_end.certificate_sn(sandbox._app_certificate())
     assert len(signed["alipay_root_cert_sn"].split("_")) == 2
@@ -291,35 +293,35 @@ def _check_request(sandbox: other_end.Alipay, signed: dict[str, str]) -> None:
 
 def test_requests_are_signed_over_raw_values_with_their_sign_type_in_china_time() -> None:
     sandbox = other_end.Alipay()
-    told = _alipay_wire.settings(sandbox.configuration())
+    told = alipay_wire.settings(sandbox.configuration())
 
     with at(NOW):
-        signed = _alipay_wire.parameters(told, METHOD, {"subject": "商品 + 100%=&", "n": "1"}, notify_url="https://a/b")
+        signed = alipay_wire.parameters(told, METHOD, {"subject": "商品 + 100%=&", "n": "1"}, notify_url="https://a/b")
 
     assert signed["timestamp"] == "2025-10-09 16:53:20"
     assert signed["biz_content"] == '{"subject":"商品 + 100%=&","n":"1"}'
     assert signed["sign_type"] == "RSA2"
     assert list(signed)[-1] == "sign"
     _check_request(sandbox, signed)
-    assert dict(parse_qsl(_alipay_wire.encoded(signed), keep_blank_values=True)) == signed
+    assert dict(parse_qsl(alipay_wire.encoded(signed), keep_blank_values=True)) == signed
 
 
 def test_the_certificate_of_a_message_chooses_the_key_and_its_dates_count() -> None:
     first, second = other_end.certified_key(1), other_end.certified_key(2)
     sandbox = other_end.Alipay(certificates=True, signing=[first, second])
-    told = _alipay_wire.settings(sandbox.configuration())
+    told = alipay_wire.settings(sandbox.configuration())
     node = '{"code":"10000"}'
 
     with at(NOW):
         for key in (first, second):
             raw = _signed_reply(node, seed=key.seed, more=f',"alipay_cert_sn":"{key.sn}"')
-            assert _alipay_wire.read_reply(told, METHOD, raw)["code"] == "10000"
+            assert alipay_wire.read_reply(told, METHOD, raw)["code"] == "10000"
         crossed = _signed_reply(node, seed=first.seed, more=f',"alipay_cert_sn":"{second.sn}"')
         with pytest.raises(BadSignature):
-            _alipay_wire.read_reply(told, METHOD, crossed)
+            alipay_wire.read_reply(told, METHOD, crossed)
     late = _signed_reply(node, seed=first.seed, more=f',"alipay_cert_sn":"{first.sn}"')
     with at(datetime(2030, 1, 1, tzinfo=UTC).timestamp()), pytest.raises(UnknownKey):
-        _alipay_wire.read_reply(told, METHOD, late)
+        alipay_wire.read_reply(told, METHOD, late)
 
 
 # --- notices that we make and sign here -------------------------------------------------------------------------------
@@ -455,7 +457,7 @@ def test_what_is_added_or_repeated_is_refused(raw: bytes) -> None:
 
 
 def test_a_huge_body_is_refused_before_any_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_alipay_wire, "check", lambda *_: pytest.fail("checked"))
+    monkeypatch.setattr(alipay_wire, "check", lambda *_: pytest.fail("checked"))
 
     with pytest.raises(UnreadableNotice):
         alipay.verify({}, b"a=" + b"x" * (256 * 1024), configuration=_told())
@@ -503,12 +505,12 @@ def test_acknowledgements_are_exactly_success_or_fail() -> None:
 
 @pytest.mark.parametrize("minor", [1, 10, 99, 100, 8800, 10_000_000_000])
 def test_yuan_and_fen_are_each_other(minor: int) -> None:
-    assert _wire.fen(_wire.yuan(minor)) == minor
+    assert reading.fen(reading.yuan(minor)) == minor
 
 
 def test_a_negative_amount_is_not_written_as_another() -> None:
     with pytest.raises(ValueError, match="negative"):  # A floor division would make -1.99 of a fen.
-        _wire.yuan(-1)
+        reading.yuan(-1)
 
 
 @pytest.mark.parametrize(
@@ -536,7 +538,7 @@ def test_keys_may_be_the_bare_base64_of_the_console() -> None:
     bare = "".join(rsa.private_pem("alipay app 1").splitlines()[1:-1])
     public = "".join(rsa.public_pem("alipay platform 1").splitlines()[1:-1])
 
-    told = _alipay_wire.settings(_told(app_keys=[{"pem": bare}], alipay_keys=[{"pem": public}]))
+    told = alipay_wire.settings(_told(app_keys=[{"pem": bare}], alipay_keys=[{"pem": public}]))
 
-    _check_request(other_end.Alipay(), _alipay_wire.parameters(told, METHOD, {}))
+    _check_request(other_end.Alipay(), alipay_wire.parameters(told, METHOD, {}))
     assert alipay.diagnose(_told()) == ()

@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import Bill, BillKind, BillUnavailable, whole
-from chalicelib.payments.providers import _bills
+from chalicelib.payments.domain.bill import Bill, BillKind, BillUnavailable, whole
+from chalicelib.payments.providers._shared import bills
 from chalicelib.runtime import outbound
 from tests.contract.recorded import vectors
 
 
 def read_alipay(archive: bytes) -> Bill:
-    return whole(_bills.alipay_parts(io.BytesIO(archive)))
+    return whole(bills.alipay_parts(io.BytesIO(archive)))
 
 
 def read_wechatpay(text: bytes) -> Bill:
-    return whole(_bills.wechatpay_parts(io.BytesIO(text)))
+    return whole(bills.wechatpay_parts(io.BytesIO(text)))
 
 
 HEADER = "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,订单金额（元）,服务费（元）,退款批次号/请求号"
@@ -104,10 +104,10 @@ BOMBS = {
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bills, "UNPACKED_CAP_BYTES", 8000)
-    monkeypatch.setattr(_bills, "LINE_CAP_BYTES", 4000)
-    monkeypatch.setattr(_bills, "LINES_CAP", 3000)
-    monkeypatch.setattr(_bills, "DIRECTORY_CAP_BYTES", 500)
+    monkeypatch.setattr(bills, "UNPACKED_CAP_BYTES", 8000)
+    monkeypatch.setattr(bills, "LINE_CAP_BYTES", 4000)
+    monkeypatch.setattr(bills, "LINES_CAP", 3000)
+    monkeypatch.setattr(bills, "DIRECTORY_CAP_BYTES", 500)
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -121,7 +121,7 @@ def test_a_bomb_and_a_cut_file_are_refused_in_words(small: None, name: str) -> N
 def test_a_checksum_of_a_bomb_is_refused_as_well(small: None, name: str) -> None:
     make, said = BOMBS[name]
     with pytest.raises(BillUnavailable, match=said):
-        _bills.sha1(io.BytesIO(make()))
+        bills.sha1(io.BytesIO(make()))
 
 
 @pytest.mark.parametrize(
@@ -146,22 +146,22 @@ def test_an_archive_that_is_a_bomb_is_refused_in_words(small: None, files: dict[
 
 
 def test_a_file_that_is_too_long_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bills, "DOWNLOAD_CAP_BYTES", 99)
+    monkeypatch.setattr(bills, "DOWNLOAD_CAP_BYTES", 99)
     outbound.install(lambda _: outbound.Response(200, {}, b"x" * 100))
-    with _bills.spool() as file, pytest.raises(BillUnavailable, match="larger than 0 MiB"):
-        _bills.download("GET", "https://bills.example/", headers={}, into=file)
+    with bills.spool() as file, pytest.raises(BillUnavailable, match="larger than 0 MiB"):
+        bills.download("GET", "https://bills.example/", headers={}, into=file)
     outbound.install(lambda _: outbound.Response(200, {}, b"x" * 99))
-    with _bills.spool() as file:
+    with bills.spool() as file:
         for _ in range(2):  # Another try begins anew.
-            assert _bills.download("GET", "https://bills.example/", headers={}, into=file).body == b""
-        assert b"".join(_bills.chunks(file)) == b"x" * 99
+            assert bills.download("GET", "https://bills.example/", headers={}, into=file).body == b""
+        assert b"".join(bills.chunks(file)) == b"x" * 99
     outbound.install(None)
 
 
 def test_a_long_bill_comes_in_parts_that_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bills, "PART_LINES", 7)
+    monkeypatch.setattr(bills, "PART_LINES", 7)
     archive = packed(*(row(n) for n in range(20)), row(20, amount="x"))
-    parts = list(_bills.alipay_parts(io.BytesIO(archive)))
+    parts = list(bills.alipay_parts(io.BytesIO(archive)))
     assert [len(part.lines) for part in parts] == [7, 7, 6, 0]
     assert [part.defects for part in parts] == [
         (),
@@ -172,7 +172,7 @@ def test_a_long_bill_comes_in_parts_that_add_up(monkeypatch: pytest.MonkeyPatch)
     assert [line.line for part in parts for line in part.lines] == [*range(3, 23)]
     (vector,) = vectors("wechatpay_v3_public.json", "bill_csv")
     text = vector["csv"].encode()
-    sizes = [len(part.lines) for part in _bills.wechatpay_parts(io.BytesIO(gzip.compress(text)))]
+    sizes = [len(part.lines) for part in bills.wechatpay_parts(io.BytesIO(gzip.compress(text)))]
     assert sizes == [7, 7, 7, 7, 7, 7, 3]
     assert read_wechatpay(gzip.compress(text)) == read_wechatpay(text)
 

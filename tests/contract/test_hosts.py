@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import BillKind, BillUnavailable
+from chalicelib.payments.domain.bill import BillKind, BillUnavailable
 from chalicelib.payments.ports import (
     Ack,
     Action,
@@ -30,7 +30,8 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     StaleNotice,
 )
-from chalicelib.payments.providers import qqwallet, stripe
+from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.stripe import adapter as stripe
 from chalicelib.runtime import outbound
 from tools.sandbox import mount
 from tools.sandbox import qqwallet as qq_host

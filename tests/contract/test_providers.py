@@ -1,4 +1,4 @@
-"""Every adapter keeps the port's rules: finds all modules of ``payments/providers`` and runs the same cases on each."""
+"""Every adapter keeps the port's rules: finds all folders of ``payments/providers`` and runs the same cases on each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from chalicelib.runtime import aws, outbound
 from tests.contract.stands import Stand
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(providers.__path__) if module.name[0] != "_")
-"""Modules that begin with an underscore are parts of adapters."""
+"""What begins with an underscore is what adapters share."""
 VECTORS = Path(__file__).parent / "vectors"
 AMOUNT = Money(1999)
 
@@ -109,7 +109,7 @@ def refund(of: Attempt, amount: int = 700, *, number: int = 1, before: int = 0) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_loaded_by_its_name_and_says_what_it_can(name: str) -> None:
-    provider: Provider = import_module(f"{providers.__name__}.{name}").build()
+    provider: Provider = import_module(f"{providers.__name__}.{name}.adapter").build()
     assert provider.name == name
     assert provider.methods
     assert all(len(currency) == 3 and currency.isupper() for currency in provider.currencies)
@@ -121,7 +121,9 @@ def test_it_is_loaded_by_its_name_and_says_what_it_can(name: str) -> None:
 
 def test_what_may_be_priced_is_what_some_provider_takes() -> None:
     """A currency that entered a price and that nobody takes could be put into a cart and never be paid."""
-    taken = {code for name in NAMES for code in import_module(f"{providers.__name__}.{name}").build().currencies}
+    taken = {
+        code for name in NAMES for code in import_module(f"{providers.__name__}.{name}.adapter").build().currencies
+    }
     assert taken == CURRENCIES
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import Bill, BillUnavailable, whole
+from chalicelib.payments.domain.bill import Bill, BillUnavailable, whole
 from chalicelib.payments.ports import (
     Attempt,
     BadSignature,
@@ -33,8 +33,8 @@ from chalicelib.payments.ports import (
     RefundOutcome,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import qqwallet
-from chalicelib.payments.providers.qqwallet import MD5, Configuration, parse, read_bill, render, sign
+from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.qqwallet.adapter import MD5, Configuration, parse, read_bill, render, sign
 from chalicelib.runtime import outbound
 from tools.sandbox import mount
 from tools.sandbox import qqwallet as qq_host

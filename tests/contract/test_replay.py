@@ -18,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import BadSignature, IgnoredNotice, NoticeRefused, Outcome, StaleNotice, lower
-from chalicelib.payments.providers import alipay, qqwallet, stripe, wechatpay
+from chalicelib.payments.providers.alipay import adapter as alipay
+from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.stripe import adapter as stripe
+from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from tests.contract.recorded import vectors
 
 ROOT = Path(__file__).parents[2]

@@ -29,7 +29,11 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
 from chalicelib.payments.ports import Action, Attempt, Outcome, PaymentOrder, RefundOrder, RefundOutcome
-from chalicelib.payments.providers import _alipay_wire, _keys, _wechatpay_wire, alipay, wechatpay
+from chalicelib.payments.providers._shared import rsa_keys
+from chalicelib.payments.providers.alipay import adapter as alipay
+from chalicelib.payments.providers.alipay import wire as alipay_wire
+from chalicelib.payments.providers.wechatpay import adapter as wechatpay
+from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 from chalicelib.runtime import outbound
 from tests.contract.recorded import vectors
 from tools.sandbox import rsa
@@ -314,7 +318,7 @@ def test_wechat_notices_made_by_others_are_read_by_us(wechat: Side) -> None:
 def test_wechat_sealed_fields_open_on_both_sides(wechat: Side) -> None:
     stand, settings = wechat.stand, wechat.adapter.settings
     key = rsa.private_key(stand.platform[0].seed)
-    sealed, serial = _wechatpay_wire.seal(settings, "王梅 6222 0001")
+    sealed, serial = wechatpay_wire.seal(settings, "王梅 6222 0001")
     assert serial == stand.platform[0].serial
     assert wechat_utils.rsa_decrypt(sealed, key) == "王梅 6222 0001"
     with pytest.raises(ValueError, match=r"."):
@@ -333,12 +337,12 @@ def test_wechat_answers_are_verified_alike(wechat: Side) -> None:
         for _ in range(4):
             _, headers, body = stand._sign(status, {"code": "好"})
             lowered = {name.lower(): value for name, value in headers.items()}
-            _wechatpay_wire.authenticate(wechat.adapter.settings, lowered, body)
+            wechatpay_wire.authenticate(wechat.adapter.settings, lowered, body)
             assert client._core._verify_signature(headers, body.decode())
             for wrong in ((body + b" "), b"{}"):
                 assert not client._core._verify_signature(headers, wrong.decode())
                 with pytest.raises(ports.BadSignature):
-                    _wechatpay_wire.authenticate(wechat.adapter.settings, lowered, wrong)
+                    wechatpay_wire.authenticate(wechat.adapter.settings, lowered, wrong)
 
 
 # --- WeChat Pay: the SDK's client at the stand-in ---------------------------------------------------------------------
@@ -507,14 +511,14 @@ def test_alipay_certificate_numbers_are_the_sdks() -> None:
     (recorded,) = vectors("alipay_public.json", "cert_sn")
     stand = alipay_stand("certificate")
     client = alipay_client(stand)
-    settings = _alipay_wire.settings(stand.configuration())
+    settings = alipay_wire.settings(stand.configuration())
     assert (settings.app_cert_sn, settings.root_cert_sn) == (client.app_cert_sn, client.alipay_root_cert_sn)
     assert settings.root_cert_sn.count("_") == 1
     sdk = alipay_sdk.DCAliPay
     for pem in (recorded["app_cert_pem"], recorded["alipay_cert_pem"], stand.signing[0].pem):
-        assert _keys.verify_key(pem).sn == sdk.get_cert_sn(pem)
-    assert _keys.root_sn(recorded["root_cert_pem"]) == sdk.get_root_cert_sn(recorded["root_cert_pem"])
-    assert _keys.verify_key(recorded["app_cert_pem"]).sn != sdk.get_cert_sn(recorded["alipay_cert_pem"])
+        assert rsa_keys.verify_key(pem).sn == sdk.get_cert_sn(pem)
+    assert rsa_keys.root_sn(recorded["root_cert_pem"]) == sdk.get_root_cert_sn(recorded["root_cert_pem"])
+    assert rsa_keys.verify_key(recorded["app_cert_pem"]).sn != sdk.get_cert_sn(recorded["alipay_cert_pem"])
 
 
 @pytest.mark.parametrize("method", ["page", "wap", "app"])
@@ -568,10 +572,10 @@ def test_alipay_takes_our_signature_of_every_call(ali: Side) -> None:
 
 def answers(ali: Side, method: str, content: dict[str, Any]) -> tuple[bytes, dict[str, Any], str]:
     """Return an answer of the stand-in as it came, as we read it, and the name of its node."""
-    form = _alipay_wire.parameters(ali.adapter.settings, method, content)
+    form = alipay_wire.parameters(ali.adapter.settings, method, content)
     headers = {"content-type": "application/x-www-form-urlencoded;charset=utf-8"}
-    _, _, body = ali.stand.handle("POST", "/gateway.do", headers, _alipay_wire.encoded(form).encode())
-    node = _alipay_wire.read_reply(ali.adapter.settings, method, body)
+    _, _, body = ali.stand.handle("POST", "/gateway.do", headers, alipay_wire.encoded(form).encode())
+    node = alipay_wire.read_reply(ali.adapter.settings, method, body)
     return body, node, method.replace(".", "_") + "_response"
 
 
@@ -591,7 +595,7 @@ def test_alipay_answers_are_verified_alike(ali: Side) -> None:
         with pytest.raises(AliPayValidationError):
             client._verify_and_return_sync_response(wrong.decode(), name)
         with pytest.raises(ports.BadSignature):
-            _alipay_wire.read_reply(ali.adapter.settings, "alipay.trade.query", wrong)
+            alipay_wire.read_reply(ali.adapter.settings, "alipay.trade.query", wrong)
     assert len(seen) >= 5
 
 
@@ -647,7 +651,7 @@ def test_alipay_notices_signed_by_the_sdk_are_read_by_us(ali: Side) -> None:
     def posted(signed: dict[str, str], **more: str) -> bytes:
         sign = dict(parse_qsl(platform.sign_data(dict(signed))))["sign"]
         told = {**signed, **more, "sign_type": "RSA2", "sign": sign}
-        return _alipay_wire.encoded(told).encode()
+        return alipay_wire.encoded(told).encode()
 
     for sent in (posted(fields, **number), posted({**fields, **number})):
         told = ali.adapter.verify({}, sent)

@@ -24,7 +24,7 @@ from stripe.params.checkout import SessionCreateParams
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import MINOR_DIGITS, Money
-from chalicelib.payments.bills import BillKind, BillUnavailable
+from chalicelib.payments.domain.bill import BillKind, BillUnavailable
 from chalicelib.payments.ports import (
     Attempt,
     BadSignature,
@@ -41,9 +41,11 @@ from chalicelib.payments.ports import (
     StaleNotice,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import _stripe_wire, _stripe_words, stripe
-from chalicelib.payments.providers._stripe_wire import Configuration
-from chalicelib.payments.providers._stripe_words import to_stripe
+from chalicelib.payments.providers.stripe import adapter as stripe
+from chalicelib.payments.providers.stripe import codes as stripe_codes
+from chalicelib.payments.providers.stripe import wire as stripe_wire
+from chalicelib.payments.providers.stripe.codes import to_stripe
+from chalicelib.payments.providers.stripe.wire import Configuration
 from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
 from tools.sandbox import mount
@@ -145,7 +147,7 @@ def test_recorded_events(vector: dict[str, Any]) -> None:
     body, headers = vector["payload"].encode(), {"Stripe-Signature": vector["header"]}
     stamp = datetime.fromtimestamp(vector["timestamp"], UTC)
     with clock.use(clock.Fixed(stamp)):
-        assert _stripe_wire.authentic(vector["header"], body, told.webhook_secrets) == stamp
+        assert stripe_wire.authentic(vector["header"], body, told.webhook_secrets) == stamp
         assert refused(body, headers, told) is IgnoredNotice  # An invoice item: genuine, nothing to us.
         assert refused(body + b" ", headers, told) is BadSignature
     assert refused(body, headers, told) is StaleNotice
@@ -157,7 +159,7 @@ def test_recorded_macs(vector: dict[str, Any]) -> None:
     assert hmac.digest(vector["secret"].encode(), body, "sha256").hex() == vector["hex"]
     # The adapter's message has the time before the body: as a vector, with an empty time it would be ".body".
     mark = hmac.digest(vector["secret"].encode(), b"1." + body, "sha256").hex()
-    assert _stripe_wire.authentic(f"t=1,v1={mark}", body, [vector["secret"]]) == datetime.fromtimestamp(1, UTC)
+    assert stripe_wire.authentic(f"t=1,v1={mark}", body, [vector["secret"]]) == datetime.fromtimestamp(1, UTC)
 
 
 @pytest.mark.parametrize("text", next(v for v in VECTORS if v["kind"] == "bad_headers")["headers"])
@@ -250,7 +252,7 @@ def test_the_signature_agrees_with_stripes_own_package(body: bytes, secret: str,
     except UnicodeDecodeError:
         return
     mark = oracle.WebhookSignature._compute_signature(f"{stamp}.{text}", secret)
-    assert _stripe_wire.authentic(f"t={stamp},v1={mark}", body, [secret]) == datetime.fromtimestamp(stamp, UTC)
+    assert stripe_wire.authentic(f"t={stamp},v1={mark}", body, [secret]) == datetime.fromtimestamp(stamp, UTC)
 
 
 HEADERS = st.lists(
@@ -342,7 +344,7 @@ JSON = st.recursive(
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])  # The machine may be busy.
 @given(
-    st.sampled_from(sorted(_stripe_words.KINDS)),
+    st.sampled_from(sorted(stripe_codes.KINDS)),
     st.sampled_from([INTENT, SESSION, BACK, DISPUTE]),
     st.dictionaries(st.sampled_from(sorted({*INTENT, *SESSION, *BACK, *DISPUTE})), JSON, max_size=3),
     st.dictionaries(
@@ -507,8 +509,8 @@ def test_the_kinds_exist_in_stripes_own_package() -> None:
     from stripe.params import WebhookEndpointCreateParams
 
     listed = str(WebhookEndpointCreateParams.__annotations__["enabled_events"])
-    assert all(f"'{kind}'" in listed for kind in _stripe_words.KINDS), [
-        k for k in _stripe_words.KINDS if f"'{k}'" not in listed
+    assert all(f"'{kind}'" in listed for kind in stripe_codes.KINDS), [
+        k for k in stripe_codes.KINDS if f"'{k}'" not in listed
     ]
 
 
@@ -621,13 +623,13 @@ def test_a_refund_as_it_is_asked_for(wire: Wire) -> None:
 
 def test_the_version_is_that_of_the_package_we_compare_with(wire: Wire) -> None:
     stripe.build(TOLD).query(ATTEMPT)
-    assert wire.sent[0].headers["Stripe-Version"] == _stripe_wire.API_VERSION == oracle.api_version
+    assert wire.sent[0].headers["Stripe-Version"] == stripe_wire.API_VERSION == oracle.api_version
 
 
 def test_brackets_as_the_package_writes_them() -> None:
     from stripe._encode import _api_encode
 
-    ours = _stripe_words.session_form(order(), 1990, "https://shop.example/")
+    ours = stripe_codes.session_form(order(), 1990, "https://shop.example/")
     nested: dict[str, Any] = {
         "mode": "payment",
         "line_items": [
@@ -936,8 +938,8 @@ def test_what_stripe_takes(amount: Money, minor: int | None) -> None:
 
 
 def test_every_currency_has_the_same_smallest_unit_here_and_there() -> None:
-    for currency in _stripe_words.CURRENCIES:
-        assert MINOR_DIGITS.get(currency, 2) == _stripe_words.stripe_digits(currency), currency
+    for currency in stripe_codes.CURRENCIES:
+        assert MINOR_DIGITS.get(currency, 2) == stripe_codes.stripe_digits(currency), currency
 
 
 # --- the stand-in, where Stripe is unlike others ----------------------------------------------------------------------
@@ -1241,10 +1243,10 @@ def test_only_prod_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIANDAN_STAGE", "prod")
     config.cache_clear()
     try:
-        told = _stripe_wire.configuration_from({"secret_key": "sk_live_1", "webhook_secrets": ["whsec_1"]})
+        told = stripe_wire.configuration_from({"secret_key": "sk_live_1", "webhook_secrets": ["whsec_1"]})
         assert told.livemode is True
         with pytest.raises(Misconfigured):
-            _stripe_wire.configuration_from({"secret_key": "sk_test_1", "webhook_secrets": ["whsec_1"]})
+            stripe_wire.configuration_from({"secret_key": "sk_test_1", "webhook_secrets": ["whsec_1"]})
     finally:
         monkeypatch.undo()
         config.cache_clear()

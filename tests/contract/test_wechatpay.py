@@ -13,7 +13,7 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
-from chalicelib.payments.bills import Bill, BillKind, BillUnavailable
+from chalicelib.payments.domain.bill import Bill, BillKind, BillUnavailable
 from chalicelib.payments.ports import (
     Action,
     Attempt,
@@ -22,7 +22,7 @@ from chalicelib.payments.ports import (
     Outcome,
     RefundOutcome,
 )
-from chalicelib.payments.providers import wechatpay
+from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from chalicelib.runtime import outbound
 from tests.contract.counter import Counter
 from tools.sandbox import rsa
@@ -255,9 +255,9 @@ def test_answers_about_somebody_else_are_unknown(shop: Shop) -> None:
         path = f"/v3/pay/transactions/out-trade-no/{first.payment_id}?mchid=1900000109"
         if "refund" in request.url:
             path = f"/v3/refund/domestic/refunds/{shop.refund(first, 1).refund_id}"
-        from chalicelib.payments.providers import _wechatpay_wire
+        from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 
-        header = _wechatpay_wire.authorization(shop.adapter.settings, "GET", path, b"")
+        header = wechatpay_wire.authorization(shop.adapter.settings, "GET", path, b"")
         return inner(outbound.Request("GET", "https://h" + path, {**request.headers, "Authorization": header}, b"", 1))
 
     outbound.install(mixed)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
-from chalicelib.payments.bills import BillKind, whole
+from chalicelib.payments.domain.bill import BillKind, whole
 from chalicelib.payments.ports import (
     BadSignature,
     ForeignNotice,
@@ -31,7 +31,9 @@ from chalicelib.payments.ports import (
     UnknownKey,
     UnreadableNotice,
 )
-from chalicelib.payments.providers import _bills, _keys, _wechatpay_wire, wechatpay
+from chalicelib.payments.providers._shared import bills, rsa_keys
+from chalicelib.payments.providers.wechatpay import adapter as wechatpay
+from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 from tests.contract.recorded import at, names, vectors
 from tools.sandbox import rsa
 from tools.sandbox import wechatpay as other_end
@@ -48,8 +50,8 @@ def _openssl_sign(pem: str, message: str) -> str:
     return base64.b64encode(key.sign(message.encode(), PKCS1v15(), hashes.SHA256())).decode()
 
 
-def _settings(**changes: Any) -> _wechatpay_wire.Settings:
-    return _wechatpay_wire.settings(other_end.WechatPay().configuration(**changes))
+def _settings(**changes: Any) -> wechatpay_wire.Settings:
+    return wechatpay_wire.settings(other_end.WechatPay().configuration(**changes))
 
 
 def _platform(vector: Any) -> list[dict[str, str]]:
@@ -64,7 +66,7 @@ def test_requests_are_signed_as_recorded(vector: Any) -> None:
         mchid=vector["mchid"], merchant_keys=[{"serial": vector["serial_no"], "pem": vector["private_key_pem"]}]
     )
 
-    header = _wechatpay_wire.authorization(
+    header = wechatpay_wire.authorization(
         told,
         vector["method"],
         vector["url"],
@@ -91,7 +93,7 @@ def test_requests_are_signed_as_a_second_implementation_does(method: str, path: 
     pem = rsa.private_pem("wechatpay merchant 1")
     expected = _openssl_sign(pem, f"{method}\n{path}\n1554208460\nN0NCE\n{body}\n")
 
-    header = _wechatpay_wire.authorization(
+    header = wechatpay_wire.authorization(
         _settings(), method, path, body.encode(), timestamp="1554208460", nonce_str="N0NCE"
     )
 
@@ -100,7 +102,7 @@ def test_requests_are_signed_as_a_second_implementation_does(method: str, path: 
 
 @pytest.mark.parametrize("vector", vectors(FILE, "pay_sign"), ids=names(vectors(FILE, "pay_sign")))
 def test_clients_get_the_recorded_signature(vector: Any) -> None:
-    signed = _wechatpay_wire.pay_sign(
+    signed = wechatpay_wire.pay_sign(
         vector["private_key_pem"], vector["appid"], vector["timestamp"], vector["nonce"], vector["line4"]
     )
 
@@ -109,19 +111,19 @@ def test_clients_get_the_recorded_signature(vector: Any) -> None:
 
 @pytest.mark.parametrize("vector", vectors(FILE, "raw_sign"), ids=names(vectors(FILE, "raw_sign")))
 def test_raw_signatures(vector: Any) -> None:
-    assert _keys.sign(vector["private_key_pem"], vector["message"].encode()) == vector["signature"]
+    assert rsa_keys.sign(vector["private_key_pem"], vector["message"].encode()) == vector["signature"]
 
 
 @pytest.mark.parametrize("vector", vectors(FILE, "raw_verify"), ids=names(vectors(FILE, "raw_verify")))
 def test_raw_verification(vector: Any) -> None:
-    key = _keys.verify_key(vector.get("certificate_pem") or vector["public_key_pem"])
+    key = rsa_keys.verify_key(vector.get("certificate_pem") or vector["public_key_pem"])
 
     assert key.verify(vector["message"].encode(), base64.b64decode(vector["signature"])) is vector["expect"]
     if "serial" in vector:
         assert key.serial == vector["serial"]
 
 
-def _genuine() -> tuple[_wechatpay_wire.Settings, dict[str, str], bytes, int]:
+def _genuine() -> tuple[wechatpay_wire.Settings, dict[str, str], bytes, int]:
     """A reply that WeChat Pay itself signed."""
     (vector,) = vectors(FILE, "message_verify")
     headers = {
@@ -136,8 +138,8 @@ def _genuine() -> tuple[_wechatpay_wire.Settings, dict[str, str], bytes, int]:
 def test_a_genuine_message_is_accepted_at_its_time() -> None:
     told, headers, body, when = _genuine()
     with at(when):
-        _wechatpay_wire.authenticate(told, headers, body)
-        _wechatpay_wire.authenticate(told, {**headers, "wechatpay-signature-type": _wechatpay_wire.SCHEME}, body)
+        wechatpay_wire.authenticate(told, headers, body)
+        wechatpay_wire.authenticate(told, {**headers, "wechatpay-signature-type": wechatpay_wire.SCHEME}, body)
 
 
 @pytest.mark.parametrize(("away", "stale"), [(-301, True), (-300, False), (0, False), (300, False), (300.5, True)])
@@ -146,9 +148,9 @@ def test_the_window_is_300_seconds_both_ways(away: float, *, stale: bool) -> Non
     with at(when + away):
         if stale:
             with pytest.raises(StaleNotice):
-                _wechatpay_wire.authenticate(told, headers, body)
+                wechatpay_wire.authenticate(told, headers, body)
         else:
-            _wechatpay_wire.authenticate(told, headers, body)
+            wechatpay_wire.authenticate(told, headers, body)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_what_is_missing_or_changed_is_refused(changes: dict[str, str | None], r
     changed = {name: value for name, value in {**headers, **changes}.items() if value is not None}
 
     with at(when), pytest.raises(refusal) as caught:
-        _wechatpay_wire.authenticate(told, changed, body)
+        wechatpay_wire.authenticate(told, changed, body)
     assert type(caught.value) is refusal
 
 
@@ -191,19 +193,19 @@ def test_signature_probes_do_not_verify_with_or_without_their_prefix() -> None:
     with at(when):
         for probe in (f"WECHATPAY/SIGNTEST/{genuine}", f"WECHATPAY/SIGNTEST/{genuine[19:]}"):
             with pytest.raises(BadSignature):
-                _wechatpay_wire.authenticate(told, {**headers, "wechatpay-signature": probe}, body)
+                wechatpay_wire.authenticate(told, {**headers, "wechatpay-signature": probe}, body)
 
 
 def test_no_line_of_the_body_can_be_moved_into_a_header() -> None:
     """What is signed is lines; a nonce with a line break in it would take the body's first line."""
     body = b'{"ours":1}\n{"theirs":2}'
-    told = _wechatpay_wire.settings(other_end.WechatPay().configuration())
+    told = wechatpay_wire.settings(other_end.WechatPay().configuration())
     headers = _signed(body)
     with at(NOW):
-        _wechatpay_wire.authenticate(told, headers, body)
+        wechatpay_wire.authenticate(told, headers, body)
         for moved, rest in (("n0nce\n" + '{"ours":1}', b'{"theirs":2}'), ("n0nce\r", body)):
             with pytest.raises(BadSignature, match="wechatpay-nonce"):
-                _wechatpay_wire.authenticate(told, {**headers, "wechatpay-nonce": moved}, rest)
+                wechatpay_wire.authenticate(told, {**headers, "wechatpay-nonce": moved}, rest)
 
 
 @pytest.mark.parametrize("change", [b" ", b"\n", b"\xef\xbb\xbf"])
@@ -212,14 +214,14 @@ def test_every_byte_of_the_body_counts(change: bytes) -> None:
     with at(when):
         for changed in (body + change, change + body, body.replace(b":", b": ", 1)):
             with pytest.raises(BadSignature):
-                _wechatpay_wire.authenticate(told, headers, changed)
+                wechatpay_wire.authenticate(told, headers, changed)
 
 
 @pytest.mark.parametrize("vector", vectors(FILE, "aead"), ids=names(vectors(FILE, "aead")))
 def test_sealed_texts_open(vector: Any) -> None:
     resource = {"algorithm": "AEAD_AES_256_GCM", **{n: vector[n] for n in ("nonce", "associated_data", "ciphertext")}}
 
-    assert _wechatpay_wire.open_resource((b"x" * 32, vector["key"].encode()), resource) == vector["plaintext"].encode()
+    assert wechatpay_wire.open_resource((b"x" * 32, vector["key"].encode()), resource) == vector["plaintext"].encode()
 
 
 def test_malformed_sealed_texts_are_refused() -> None:
@@ -232,18 +234,18 @@ def test_malformed_sealed_texts_are_refused() -> None:
             "associated_data": vector["associated_data"],
         }
         with pytest.raises(UnreadableNotice):
-            _wechatpay_wire.open_resource((vector["key"].encode(),), resource)
+            wechatpay_wire.open_resource((vector["key"].encode(),), resource)
 
 
 @pytest.mark.parametrize(
     "vector", vectors(FILE, "certificates_response"), ids=names(vectors(FILE, "certificates_response"))
 )
 def test_downloaded_certificates_open(vector: Any) -> None:
-    found = _wechatpay_wire.platform_certificates((vector["apiv3_key"].encode(),), vector["body"].encode())
+    found = wechatpay_wire.platform_certificates((vector["apiv3_key"].encode(),), vector["body"].encode())
 
     assert sorted(found) == vector["serials"]
     with pytest.raises(UnreadableNotice):
-        _wechatpay_wire.platform_certificates((b"x" * 32,), vector["body"].encode())
+        wechatpay_wire.platform_certificates((b"x" * 32,), vector["body"].encode())
 
 
 def _recorded_notice() -> tuple[dict[str, Any], Any]:
@@ -265,7 +267,7 @@ def test_a_recorded_notice_of_another_kind_is_acknowledged_and_ignored(spelling:
     with at(vector["now"]), pytest.raises(IgnoredNotice):
         wechatpay.verify(headers, vector["body"].encode(), configuration=told)
     resource = json.loads(vector["body"])["resource"]
-    opened = _wechatpay_wire.open_resource((vector["apiv3_key"].encode(),), resource)
+    opened = wechatpay_wire.open_resource((vector["apiv3_key"].encode(),), resource)
     assert opened.decode() == vector["plaintext"]
 
 
@@ -301,7 +303,7 @@ def test_short_apiv3_keys_are_for_the_local_stage(monkeypatch: pytest.MonkeyPatc
 def test_the_recorded_bill_is_read_to_the_fen() -> None:
     (vector,) = vectors(FILE, "bill_csv")
 
-    bill = whole(_bills.wechatpay_parts(io.BytesIO(vector["csv"].encode())))
+    bill = whole(bills.wechatpay_parts(io.BytesIO(vector["csv"].encode())))
 
     assert len(bill.lines) == 45
     assert bill.defects == ()
@@ -455,7 +457,7 @@ def test_genuine_but_unreadable_or_foreign(envelope: Any, refusal: type[NoticeRe
 
 
 def test_a_huge_body_is_refused_before_any_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_wechatpay_wire, "authenticate", lambda *_: pytest.fail("authenticated"))
+    monkeypatch.setattr(wechatpay_wire, "authenticate", lambda *_: pytest.fail("authenticated"))
 
     with pytest.raises(UnreadableNotice):
         wechatpay.build(other_end.WechatPay().configuration()).verify({}, b" " * (256 * 1024 + 1))

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.orders import service as orders
 from chalicelib.payments import service
-from chalicelib.payments.domain import RefundStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.runtime import aws, outbound
 from tests.paying import Till, accounts, payment, story
 

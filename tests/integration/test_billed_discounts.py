@@ -13,9 +13,11 @@ import pytest
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import service as payments
-from chalicelib.payments.bills import Bill, BillKind, BillLine, whole
-from chalicelib.payments.providers import _bills, _stripe_words, qqwallet
-from chalicelib.payments.providers import sandbox as sandbox_provider
+from chalicelib.payments.domain.bill import Bill, BillKind, BillLine, whole
+from chalicelib.payments.providers._shared import bills
+from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.sandbox import adapter as sandbox_provider
+from chalicelib.payments.providers.stripe import codes as stripe_codes
 from chalicelib.reconciliation import domain
 from chalicelib.reconciliation.domain import Finding, Kind, Line, Ours
 from chalicelib.runtime import outbound
@@ -41,7 +43,7 @@ def wechatpay(*rows: dict[str, str], totals: tuple[str, ...]) -> Bill:
             "`" + ",`".join(totals),
         ]
     )
-    return whole(_bills.wechatpay_parts(io.BytesIO(b"\xef\xbb\xbf" + text.encode())))
+    return whole(bills.wechatpay_parts(io.BytesIO(b"\xef\xbb\xbf" + text.encode())))
 
 
 PAID = {
@@ -88,7 +90,7 @@ def alipay(*rows: str) -> Bill:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("details.csv", "\r\n".join(lines).encode("gb18030"))
     file.seek(0)
-    return whole(_bills.alipay_parts(file))
+    return whole(bills.alipay_parts(file))
 
 
 def test_alipays_bill_says_what_the_seller_gets() -> None:
@@ -132,7 +134,7 @@ def test_stripes_own_amount_is_what_it_settles_where_the_currency_is_the_same(
         "created": 1_700_000_000,
         "source": {"id": "ch_1", "object": "charge", "amount": 10000, "currency": "cny", "payment_intent": "pi_1"},
     }
-    (line,) = _stripe_words.bill_part([item], 0, "").lines
+    (line,) = stripe_codes.bill_part([item], 0, "").lines
     assert (line.amount, line.settled, line.borne) == (Money(10000), settled, None)
 
 

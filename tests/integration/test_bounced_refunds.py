@@ -11,8 +11,10 @@ import pytest
 from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.payments import refunds, service
-from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus
+from chalicelib.payments import service
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import Refund, RefundStatus
+from chalicelib.payments.refunds import execute
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.runtime import outbound
 from tests import dump, http, people
@@ -197,7 +199,7 @@ def test_told_ten_times_and_by_two_at_the_same_moment_it_comes_back_once(
     sale, payment_id = till.paid()
     refund_id = give_back(till, sale, 700)
     till.sandbox.steer(payment_id, duplicates=10)
-    real: Callable[..., Refund] = refunds._bounce
+    real: Callable[..., Refund] = execute._bounce
     rivals: list[RefundStatus] = []
 
     def bounce(*args: Any, **more: Any) -> Refund:
@@ -206,7 +208,7 @@ def test_told_ten_times_and_by_two_at_the_same_moment_it_comes_back_once(
             rivals.append(service.query_refund_now(refund_id).status)
         return real(*args, **more)
 
-    monkeypatch.setattr(refunds, "_bounce", bounce)
+    monkeypatch.setattr(execute, "_bounce", bounce)
     till.sandbox.settle(refund_id, "closed")
     till.settle()
     assert rivals[1] is RefundStatus.CLOSED

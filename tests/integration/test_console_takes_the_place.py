@@ -11,9 +11,12 @@ import pytest
 
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
-from chalicelib.payments import providers, refund_requests, taken_over
-from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus
+from chalicelib.payments import providers
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import Refund, RefundStatus
 from chalicelib.payments.ports import RefundOutcome
+from chalicelib.payments.refunds import request as refund_requests
+from chalicelib.payments.refunds import superseded
 from chalicelib.runtime import outbound
 from tests.hosts import METHODS, bought, opened
 from tests.integration.test_console_refunds import TOTAL, a_day_later, adopt, cases, kept
@@ -129,7 +132,7 @@ def test_none_gives_way_that_the_provider_does_not_say_is_dead(
 def test_a_retry_that_was_faster_is_not_replaced(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale, payment_id = refused(till, TOTAL, TOTAL)
     (dead,), (one,) = story(sale).refunds, kept(sale)
-    check = taken_over.check_dead
+    check = superseded.check_dead
     tried: list[Refund] = []
 
     def slow(*args: Any) -> None:
@@ -137,7 +140,7 @@ def test_a_retry_that_was_faster_is_not_replaced(till: Till, monkeypatch: pytest
         if not tried:
             tried.append(refund_requests.retry_refund(dead.refund_id))
 
-    monkeypatch.setattr(taken_over, "check_dead", slow)
+    monkeypatch.setattr(superseded, "check_dead", slow)
     assert adopt(till, sale, one, settle=False).status == 409
     assert [each.status for each in story(sale).refunds] == [RefundStatus.REQUESTED]
     till.settle()
@@ -149,7 +152,7 @@ def test_a_retry_that_was_faster_is_not_replaced(till: Till, monkeypatch: pytest
 def test_adopted_twice_at_once_it_is_booked_once(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale, payment_id = refused(till, TOTAL, TOTAL)
     (one,) = kept(sale)
-    check = taken_over.check_dead
+    check = superseded.check_dead
     inside: list[int] = []
 
     def slow(*args: Any) -> None:
@@ -158,7 +161,7 @@ def test_adopted_twice_at_once_it_is_booked_once(till: Till, monkeypatch: pytest
             inside.append(0)
             inside[0] = adopt(till, sale, one, settle=False).status
 
-    monkeypatch.setattr(taken_over, "check_dead", slow)
+    monkeypatch.setattr(superseded, "check_dead", slow)
     assert (adopt(till, sale, one).status, inside) == (409, [200])
     assert [each.status for each in story(sale).refunds] == [RefundStatus.REPLACED, RefundStatus.SUCCEEDED]
     all_is_back(till, sale, payment_id)

@@ -12,9 +12,14 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.payments import disputes, domain, quarantine, refund_requests, store
-from chalicelib.payments.dispute_rules import DISPUTE, Dispute, DisputeCause, DisputeStatus
-from chalicelib.payments.domain import Payment, PaymentStatus, RefundStatus
+from chalicelib.payments.disputes import follow
+from chalicelib.payments.domain import reservation
+from chalicelib.payments.domain.dispute import DISPUTE, Dispute, DisputeCause, DisputeStatus
+from chalicelib.payments.domain.payment import Payment, PaymentStatus
+from chalicelib.payments.domain.refund import RefundStatus
+from chalicelib.payments.refunds import request as refund_requests
+from chalicelib.payments.reviews import quarantine
+from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests import dump, http, people
@@ -159,17 +164,17 @@ def test_two_at_the_same_moment_book_one_withdrawal(till: Shop, monkeypatch: pyt
     sale, payment_id = till.paid((TOTAL,))
     number = till.stand.dispute(payment_id)["id"]
     till.stand.outbox.clear()
-    real = disputes._record
+    real = follow._record
     rivals: list[Dispute | None] = []
 
     def record(*args: Any) -> Dispute:
         if not rivals:
             rivals.append(None)
-            rivals.append(disputes.follow("stripe", number))
+            rivals.append(follow.follow("stripe", number))
         return real(*args)
 
-    monkeypatch.setattr(disputes, "_record", record)
-    disputes.follow("stripe", number)
+    monkeypatch.setattr(follow, "_record", record)
+    follow.follow("stripe", number)
     assert (only(sale).taken, only(sale).moves, payment(payment_id).disputed) == (TOTAL, 1, TOTAL)
     entries = [entry.entry_id for entry in ledger.entries(sale.purchase.purchase_id)]
     assert entries.count(f"dispute.moved#{only(sale).dispute_id}#1") == 1
@@ -214,7 +219,7 @@ def test_what_is_left_beside_a_dispute_is_refunded_again(till: Shop) -> None:
 def test_a_dispute_in_the_moment_of_a_renewal_comes_first(till: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     sale, payment_id = till.paid((TOTAL,))
     refund_id = bounced(till, sale, 700)
-    real = domain.check_uncontested
+    real = reservation.check_uncontested
     rivals: list[str] = []
 
     def check(held: Payment) -> None:
@@ -223,7 +228,7 @@ def test_a_dispute_in_the_moment_of_a_renewal_comes_first(till: Shop, monkeypatc
             rivals.append(till.stand.dispute(payment_id)["id"])
             till.settle()
 
-    monkeypatch.setattr(domain, "check_uncontested", check)
+    monkeypatch.setattr(reservation, "check_uncontested", check)
     refused = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry", {})
     assert (refused.status, refused.json["why"]) == (409, "disputed")
     assert [refund.refund_id for refund in story(sale).refunds] == [refund_id]
@@ -234,7 +239,7 @@ def test_an_older_answer_never_replaces_a_newer_one(till: Shop, monkeypatch: pyt
     sale, payment_id = till.paid((TOTAL,))
     number = till.stand.dispute(payment_id)["id"]
     till.settle()
-    real = disputes._ask
+    real = follow._ask
     asked: list[str] = []
 
     def ask(provider: str, name: str) -> Any:
@@ -245,8 +250,8 @@ def test_an_older_answer_never_replaces_a_newer_one(till: Shop, monkeypatch: pyt
             till.settle()
         return report
 
-    monkeypatch.setattr(disputes, "_ask", ask)
-    disputes.follow("stripe", number)
+    monkeypatch.setattr(follow, "_ask", ask)
+    follow.follow("stripe", number)
     assert (only(sale).status, payment(payment_id).disputed) == (DisputeStatus.WON, 0)
     agree(till, sale, payment_id)
 
@@ -282,7 +287,7 @@ def test_another_shops_dispute_leaves_no_trace(till: Shop) -> None:
     assert intent is not None
     intent["metadata"] = {"order": "7"}
     till.settle()
-    assert disputes.follow("stripe", number) is None
+    assert follow.follow("stripe", number) is None
     assert dump.differences(before, dump.tables()) == []
 
 

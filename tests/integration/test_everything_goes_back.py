@@ -17,7 +17,8 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service as payments
-from chalicelib.payments.domain import RefundRefused, RefundStatus, Wish
+from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
+from chalicelib.payments.domain.refund_request import Wish
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent

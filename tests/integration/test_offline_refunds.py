@@ -17,9 +17,12 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus, Sale
-from chalicelib.payments import providers, refunds, service
-from chalicelib.payments.domain import PaymentStatus, Refund, RefundStatus, Story
+from chalicelib.payments import providers, service
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import Refund, RefundStatus
+from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
+from chalicelib.payments.refunds import execute
 from chalicelib.runtime import aws, outbound
 from tests import dump, goods, http, people, shop
 from tests.paying import Till, accounts, payment, story
@@ -188,10 +191,10 @@ def test_all_orders_of_a_large_purchase_end_although_every_ordinary_number_is_us
 
 
 def test_an_operators_wishes_leave_numbers_for_what_ends_orders(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.payments import domain
+    from chalicelib.payments.domain import refund_numbers
 
     limited(monkeypatch, Limits(max_refunds=10**6))
-    monkeypatch.setattr(domain, "RESERVED_NUMBERS", ids.MAX_CHILDREN - 101)
+    monkeypatch.setattr(refund_numbers, "RESERVED_NUMBERS", ids.MAX_CHILDREN - 101)
     for _ in range(61):
         assert desk.refund(0, 1).status == 201
     assert desk.refund(0, 1).json["why"] == "too_many_refunds"
@@ -323,7 +326,7 @@ def test_a_provider_that_counts_what_went_back_is_not_told_of_what_was_paid_by_h
     desk.till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/paid-offline", PAID)
     assert desk.cancel(1).status == 200
     (through,) = desk.refunds(1)
-    told = refunds.order_of(payment(desk.payment_id), through)
+    told = execute.order_of(payment(desk.payment_id), through)
     assert told.refunded_before.minor == 0
     desk.till.settle()
     assert desk.refunds(1)[0].status is RefundStatus.SUCCEEDED

@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 from chalicelib.kernel.money import Money, split_minor
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
-from chalicelib.payments import approvals, domain, providers, refund_requests, service
-from chalicelib.payments.domain import RefundRefused, RefundStatus, Sold, Wish
+from chalicelib.payments import providers, service
+from chalicelib.payments.domain import refund as refund_rules
+from chalicelib.payments.domain import refund_request
+from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
+from chalicelib.payments.domain.refund_request import Sold, Wish
 from chalicelib.payments.ports import Limits
+from chalicelib.payments.refunds import approve
+from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.runtime import outbound
 from tests import http, people
 from tests.paying import Till, accounts, payment, story
@@ -132,7 +137,7 @@ def test_two_approvals_at_the_same_moment_are_one_refund(
     sale, payment_id = till.paid((300_000,))
     path = f"{base(sale)}/refund-approvals/{ask(till, sale, 250_000).json['approval_id']}/approve"
     third = people.operator()
-    real = approvals._request_approved
+    real = approve._request_approved
     rivals: list[Any] = []
 
     def requesting(*args: Any) -> str:
@@ -142,7 +147,7 @@ def test_two_approvals_at_the_same_moment_are_one_refund(
             rivals.append(as_second(third, path))
         return found
 
-    monkeypatch.setattr(approvals, "_request_approved", requesting)
+    monkeypatch.setattr(approve, "_request_approved", requesting)
     answer = as_second(second, path)
     till.settle()
     assert (rivals[1].status, answer.status, answer.json["code"]) == (200, 409, "illegal_transition")
@@ -196,24 +201,24 @@ def test_refunding_lines_in_any_order_returns_exactly_what_was_paid(data: st.Dat
     sold = Sold({str(n): (count, minor) for n, (count, minor) in enumerate(zip(counts, charged, strict=True))},
                 freight, total)  # fmt: skip
     units = data.draw(st.permutations([str(n) for n, count in enumerate(counts) for _ in range(count)] + ["freight"]))
-    made: list[domain.Refund] = []
+    made: list[refund_rules.Refund] = []
     while units:
         size = data.draw(st.integers(1, len(units)))
         part, units = units[:size], units[size:]
         lines = tuple((unit, part.count(unit)) for unit in dict.fromkeys(part) if unit != "freight")
         wished = Wish("ord", "r", lines=lines, freight="freight" in part)
-        made.append(refund_of(domain.worth(sold, wished, made), wished))
+        made.append(refund_of(refund_request.worth(sold, wished, made), wished))
         assert made[-1].amount.minor >= 0
     assert sum(refund.amount.minor for refund in made) == total.minor
     for line in sold.lines:
         with pytest.raises(RefundRefused):
-            domain.worth(sold, Wish("ord", "r", lines=((line, 1),)), made)
+            refund_request.worth(sold, Wish("ord", "r", lines=((line, 1),)), made)
     with pytest.raises(RefundRefused):
-        domain.worth(sold, Wish("ord", "r", freight=True), made)
+        refund_request.worth(sold, Wish("ord", "r", freight=True), made)
 
 
-def refund_of(amount: Money, wished: Wish) -> domain.Refund:
-    return domain.Refund(
+def refund_of(amount: Money, wished: Wish) -> refund_rules.Refund:
+    return refund_rules.Refund(
         "ref", "pur", "pay", "ord", amount, RefundStatus.SUCCEEDED, "r", "c", NOW, None, NOW,
         lines=wished.lines, freight=wished.freight,
     )  # fmt: skip

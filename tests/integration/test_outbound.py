@@ -19,7 +19,7 @@ import pytest
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import Action, Attempt, Outcome, PaymentOrder
-from chalicelib.payments.providers.sandbox import Configuration, Sandbox, build
+from chalicelib.payments.providers.sandbox.adapter import Configuration, Sandbox, build
 from chalicelib.runtime import outbound
 from tools.sandbox.core import Keys
 from tools.sandbox.server import Server

@@ -14,8 +14,8 @@ from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
-from chalicelib.payments import polling
-from chalicelib.payments.domain import PaymentStatus
+from chalicelib.payments.domain import polling
+from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.runtime import outbound
 from chalicelib.runtime.consume import ASKING_S
 from chalicelib.runtime.deadlines import Due

@@ -14,9 +14,15 @@ from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
-from chalicelib.payments import providers, refund_requests, refunds, service, starts, store
-from chalicelib.payments.domain import Conclusion, PaymentStatus, RefundRefused, RefundStatus
+from chalicelib.payments import providers, service
+from chalicelib.payments.attempts import start
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
+from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.ports import Limits
+from chalicelib.payments.refunds import execute
+from chalicelib.payments.refunds import request as refund_requests
+from chalicelib.payments.store import records as store
 from chalicelib.runtime import aws, outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests import dump, http, people
@@ -80,7 +86,7 @@ def test_the_same_request_again_is_the_same_attempt_and_another_body_is_refused(
 
 def test_two_same_requests_at_the_same_moment_start_one_attempt(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale = till.sale()
-    real = starts._write_start
+    real = start._write_start
     rivals: list[http.Answer] = []
 
     def racing(*args: Any) -> Any:
@@ -89,7 +95,7 @@ def test_two_same_requests_at_the_same_moment_start_one_attempt(till: Till, monk
             rivals.append(till.start(sale, key="key-00000001"))
         return real(*args)
 
-    monkeypatch.setattr(starts, "_write_start", racing)
+    monkeypatch.setattr(start, "_write_start", racing)
     answer = till.start(sale, key="key-00000001")
 
     assert answer.json == rivals[1].json
@@ -822,7 +828,7 @@ def test_two_refunds_at_the_same_moment_take_turns(till: Till, monkeypatch: pyte
     sale, payment_id = till.paid()
     slowly(monkeypatch, refund_interval=timedelta(seconds=60))
     first, second = (str(ask_refund(till, sale, amount).json["refund_id"]) for amount in (100, 200))
-    real = refunds._take_turn
+    real = execute._take_turn
     rivals: list[Any] = []
 
     def take_turn(*args: Any) -> Any:
@@ -831,7 +837,7 @@ def test_two_refunds_at_the_same_moment_take_turns(till: Till, monkeypatch: pyte
             rivals.append(service.send_refund(second).status)
         return real(*args)
 
-    monkeypatch.setattr(refunds, "_take_turn", take_turn)
+    monkeypatch.setattr(execute, "_take_turn", take_turn)
     with pytest.raises(RetryLater) as waits:
         service.send_refund(first)
     assert (rivals[1], waits.value.delay_s) == (RefundStatus.SUCCEEDED, 1)

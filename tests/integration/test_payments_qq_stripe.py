@@ -13,7 +13,8 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
-from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.runtime import outbound
 from tests import http, people
 from tests.paying import Till, accounts, payment, story

@@ -15,7 +15,8 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import providers
-from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.payments.ports import Attempt, Outcome, PaymentOrder
 from chalicelib.runtime import aws, names, outbound, secrets
 from tests import http, people
@@ -288,7 +289,7 @@ def test_the_stand_ins_serve_over_http_with_a_page_for_people(till: RealTill) ->
     try:
         address = {"wechatpay": {"url": server.url}, "alipay": {"gateway": f"{server.url}/gateway.do"}}[till.provider]
         told = till.sandbox.configuration(**address)
-        adapter = import_module(f"{providers.__name__}.{till.provider}").build(told)
+        adapter = import_module(f"{providers.__name__}.{till.provider}.adapter").build(told)
         method = "native" if till.provider == "wechatpay" else "qr"
         now = clock.now()
         wanted = PaymentOrder(

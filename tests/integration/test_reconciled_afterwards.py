@@ -13,10 +13,10 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
-from chalicelib.payments import disputes
 from chalicelib.payments import service as payments
-from chalicelib.payments.dispute_rules import DisputeStatus
-from chalicelib.payments.domain import RefundStatus
+from chalicelib.payments.disputes import follow
+from chalicelib.payments.domain.dispute import DisputeStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.payments.service import Bill, BillKind, BillLine
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
@@ -204,7 +204,7 @@ def test_while_the_provider_is_silent_a_dispute_is_a_case_and_stays_one(till: Sh
     reconcile(till, again=True)
     assert cases() == [case]
     till.stand.steer(down=())
-    disputes.follow("stripe", number)
+    follow.follow("stripe", number)
     till.settle()
     [told] = cases()
     assert (told.case_id, told.said["status"]) == (case.case_id, "open")

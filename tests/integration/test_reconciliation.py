@@ -17,7 +17,8 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import service as payments
-from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.reconciliation import cases as cases_
 from chalicelib.reconciliation import daily, domain, files, judging, runs, service, store
 from chalicelib.reconciliation.domain import CaseStatus, Finding, RunStatus

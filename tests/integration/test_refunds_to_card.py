@@ -12,8 +12,8 @@ import pytest
 from chalicelib.auth import service as auth
 from chalicelib.kernel.roles import Role
 from chalicelib.orders.service import Sale
-from chalicelib.payments import redirects
-from chalicelib.payments.domain import Refund, RefundStatus
+from chalicelib.payments.domain.refund import Refund, RefundStatus
+from chalicelib.payments.refunds import to_card
 from chalicelib.runtime import aws, outbound
 from tests import dump, http, people
 from tests.hosts import bought, opened
@@ -144,14 +144,14 @@ def test_who_comes_late_to_the_call_does_not_send_another_card_than_is_written(
 ) -> None:
     sale, route = abnormal(till)
     stopped: list[tuple[Any, ...]] = []
-    tell = redirects._tell_provider
+    tell = to_card._tell_provider
 
     def stops(refund: Refund, card: Any) -> Refund:
         stopped.append((refund, card))
-        monkeypatch.setattr(redirects, "_tell_provider", tell)
+        monkeypatch.setattr(to_card, "_tell_provider", tell)
         raise TimeoutError
 
-    monkeypatch.setattr(redirects, "_tell_provider", stops)
+    monkeypatch.setattr(to_card, "_tell_provider", stops)
     assert till.operate("POST", f"{route}/to-card", CARD).status == 500
     assert till.operate("POST", f"{route}/query", {}).json["status"] == "abnormal"
     other = {**CARD, "bank_account": "6222020200119999"}
@@ -176,13 +176,13 @@ def test_who_comes_late_to_the_call_sends_nothing_that_was_paid_by_hand(
 ) -> None:
     sale, route = abnormal(till)
     stopped: list[tuple[Any, ...]] = []
-    tell = redirects._tell_provider
+    tell = to_card._tell_provider
 
     def stops(refund: Refund, card: Any) -> Refund:
         stopped.append((refund, card))
         raise TimeoutError
 
-    monkeypatch.setattr(redirects, "_tell_provider", stops)
+    monkeypatch.setattr(to_card, "_tell_provider", stops)
     assert till.operate("POST", f"{route}/to-card", CARD).status == 500
     assert till.operate("POST", f"{route}/query", {}).json["status"] == "abnormal"
     till.clock.advance(timedelta(seconds=61))

@@ -10,9 +10,9 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.orders.service import Sale
-from chalicelib.payments import store
-from chalicelib.payments.domain import SHORT_WAITS, Refund, RefundStatus
+from chalicelib.payments.domain.refund import SHORT_WAITS, Refund, RefundStatus
 from chalicelib.payments.ports import RefundOutcome, RefundReport
+from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests.paying import Till, payment, story

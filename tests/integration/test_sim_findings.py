@@ -13,10 +13,11 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus, PurchaseStatus
 from chalicelib.payments import service as payments
-from chalicelib.payments.domain import PaymentStatus, RefundStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import CloseOutcome
-from chalicelib.payments.providers.sandbox import Sandbox as Adapter
+from chalicelib.payments.providers.sandbox.adapter import Sandbox as Adapter
 from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent

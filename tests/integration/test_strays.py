@@ -19,8 +19,8 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import service as payments
-from chalicelib.payments import store
-from chalicelib.payments.domain import PaymentStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.store import records as store
 from chalicelib.runtime import aws, metrics, outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests import http, people

@@ -15,7 +15,7 @@ from chalicelib.kernel.errors import Busy, Conflict
 from chalicelib.kernel.events import Envelope, Event
 from chalicelib.orders.service import Sale
 from chalicelib.payments import consumers as payment_consumers
-from chalicelib.payments.domain import RefundStatus
+from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.payments.events import RefundRequested
 from chalicelib.runtime import aws, consume, deadlines, lifetime, names, outbound, patience, queues
 from chalicelib.runtime.consume import Consumer

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel import clock
-from chalicelib.payments import key_refresh
-from chalicelib.payments.domain import PaymentStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.keys import refresh
 from chalicelib.runtime import metrics, outbound, secrets
 from infra import functions, policies
 from tests import http, people
@@ -135,8 +135,8 @@ def test_the_clock_fetches_certificates_into_a_secret_of_their_own(cloud: str, n
     headers["content-type"] = "application/json"
     assert post(till, "wechatpay", headers, body).status == 503
 
-    assert key_refresh.refresh()["wechatpay"] == "fetched"
-    assert key_refresh.refresh()["wechatpay"] == "kept"
+    assert refresh.refresh()["wechatpay"] == "fetched"
+    assert refresh.refresh()["wechatpay"] == "kept"
 
     assert post(till, "wechatpay", headers, body).status == 204
     till.pump.drain()
@@ -150,16 +150,16 @@ def test_keys_that_cannot_be_fetched_or_kept_raise_an_alarm_and_change_nothing(
     cloud: str, noon: Any, counted: list[str]
 ) -> None:
     fetching(cloud, noon)
-    assert key_refresh.refresh()["wechatpay"] == "failed"  # Nobody made the secret.
+    assert refresh.refresh()["wechatpay"] == "failed"  # Nobody made the secret.
     outbound.install(lambda request: outbound.Response(200, {}, b'{"data":[]}'))
-    assert key_refresh.refresh()["wechatpay"] == "failed"  # Nobody signed it.
+    assert refresh.refresh()["wechatpay"] == "failed"  # Nobody signed it.
     assert counted.count("payment_keys_failed") == 2
     outbound.install(None)
 
 
 def test_a_merchant_of_public_keys_fetches_nothing(till: Till) -> None:
     calls = list(till.sandbox.calls)
-    assert key_refresh.refresh()["wechatpay"] == "not wanted"
+    assert refresh.refresh()["wechatpay"] == "not wanted"
     assert till.sandbox.calls == calls
 
 

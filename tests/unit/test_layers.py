@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chalicelib"
 
 LAYERS = ("domain", "events", "ports", "store", "service", "schemas", "api", "providers")
-"""Files with a rule of their own. ``rows``, ``<what>_rows`` and ``<what>_store`` belong to the store, a file that
-declares Lambda functions is a consumer, the rest help the service."""
+"""Files with a rule of their own, and folders: all that lies in ``domain/`` is of that layer. ``rows``,
+``<what>_rows`` and ``<what>_store`` belong to the store, a file that declares Lambda functions is a consumer, the rest
+help the service."""
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("checkout.domain", "catalog.domain"): "checkout composes others; its pure rules work on their types",
@@ -64,10 +65,37 @@ def layer(module: str) -> str:
     """Return the layer of a capability's module."""
     if f"chalicelib.{module}" in topology.FUNCTION_MODULES:
         return "consumers"
-    name = module.split(".")[1] if "." in module else "package"
-    if name.rsplit("_", maxsplit=1)[-1] in ("rows", "store"):
+    first, last = module.split(".")[1] if "." in module else "package", module.rsplit(".", maxsplit=1)[-1]
+    if first.rsplit("_", maxsplit=1)[-1] in ("rows", "store"):
         return "store"
-    return name if name in LAYERS or name == "package" else "helper"
+    if last in ("api", "schemas"):
+        return last
+    return first if first in LAYERS or first == "package" else "helper"
+
+
+WINGS: dict[str, dict[str, set[str]]] = {
+    "payments": {
+        "statements": {"providers", "store"},
+        "reviews": {"store"},
+        "refunds": {"providers", "reviews", "statements", "store"},
+        "attempts": {"providers", "refunds", "reviews", "statements", "store"},
+        "disputes": {"attempts", "providers", "reviews", "store"},
+        "unmatched": {"attempts", "providers", "refunds", "store"},
+        "webhooks": {"attempts", "disputes", "providers", "refunds", "reviews", "store", "unmatched"},
+        "keys": {"providers"},
+        "providers": set(),
+        "store": set(),
+    },
+}
+"""Of a capability with folders: each folder, or wing -> those it needs, exactly. All may need ``domain``, which needs
+none. Routes, wire models and consumers reach the wings through the capability's ``service`` as everybody does."""
+
+
+def wing(module: str) -> str:
+    """Return the folder of its capability that a module lies in; empty for a file beside the folders."""
+    parts = module.split(".")
+    is_folder = len(parts) > 1 and parts[0] in WINGS and (PACKAGE / parts[0] / parts[1]).is_dir()
+    return parts[1] if is_folder else ""
 
 
 @cache
@@ -123,6 +151,30 @@ _OWN = {
 }
 
 
+def may_enter(module: str, other: str) -> bool:
+    """Say whether the table of wings allows an import within one capability."""
+    mine, theirs = wing(module), wing(other)
+    if not theirs or theirs == "domain" or layer(module) == "service":
+        return True
+    if layer(module) in ("api", "schemas", "consumers"):
+        return layer(other) == "schemas" or (layer(module) == "api" and other == f"{capability(module)}.providers")
+    if mine == theirs:
+        return mine != "providers" or may_share(module, other)
+    return theirs in WINGS[capability(module) or ""].get(mine, set()) and is_front(other)
+
+
+def may_share(module: str, other: str) -> bool:
+    """Say whether one part of the adapters may import another: its own provider's, or what all have in common."""
+    mine, theirs = module.split(".")[2:3], other.split(".")[2:3]
+    return theirs in (mine, ["_shared"])
+
+
+def is_front(module: str) -> bool:
+    """Say whether a module may be imported from outside its wing: no row, and no adapter by its name."""
+    parts = module.split(".")
+    return not parts[-1].endswith("rows") and (parts[1] != "providers" or len(parts) == 2)
+
+
 def _may_use_runtime(kind: str, other: str) -> bool:
     if kind in ("domain", "events", "ports", "package"):
         return False
@@ -150,6 +202,54 @@ def test_every_file_keeps_to_its_layer() -> None:
         if not may_import(module, other) and (module, other) not in EXCEPTIONS
     ]
     assert wrong == []
+
+
+def test_every_wing_needs_what_its_table_says_and_no_more() -> None:
+    inside = [pair for pair in edges() if pair[0].split(".")[0] in WINGS and capability(pair[1]) == capability(pair[0])]
+    wrong = [f"{module} may not import {other}" for module, other in inside if not may_enter(module, other)]
+    assert wrong == []
+    for name, table in WINGS.items():
+        needs: dict[str, set[str]] = {one: set() for one in table}
+        for module, other in inside:
+            apart = wing(other) not in ("", "domain", wing(module)) and layer(module) not in (
+                "api",
+                "schemas",
+                "consumers",
+            )
+            if module.startswith(f"{name}.") and wing(module) in table and apart:
+                needs[wing(module)].add(wing(other))
+        assert needs == table
+        folders = {path.name for path in (PACKAGE / name).iterdir() if (path / "__init__.py").exists()}
+        assert folders == {"domain", *table}, "a new wing says here what it needs"
+        done: set[str] = set()
+        while ready := {one for one, others in table.items() if one not in done and others <= done}:
+            done |= ready
+        assert done == set(table), "wings do not need each other in circles"
+
+
+@pytest.mark.parametrize(
+    ("module", "other"),
+    [
+        ("payments.domain.payment", "runtime.log"),
+        ("payments.domain.payment", "payments.store.records"),
+        ("payments.domain.payment", "orders.service"),
+        ("payments.store.records", "payments.refunds.request"),
+        ("payments.refunds.request", "payments.store.rows"),
+        ("payments.refunds.request", "payments.attempts.poll"),
+        ("payments.refunds.request", "payments.providers.alipay.adapter"),
+        ("payments.providers.alipay.adapter", "payments.providers.stripe.codes"),
+        ("payments.providers._shared.bills", "payments.providers.alipay.adapter"),
+        ("payments.providers.alipay.adapter", "payments.store.records"),
+        ("payments.webhooks.consumer", "payments.webhooks.apply"),
+        ("payments.schemas", "payments.store.records"),
+        ("checkout.service", "payments.refunds.request"),
+        ("checkout.service", "payments.domain.payment"),
+    ],
+)
+def test_what_the_rules_of_the_wings_refuse(module: str, other: str) -> None:
+    assert {module, other} <= set(modules())
+    inside = capability(module) == capability(other)
+    assert not may_import(module, other) or (inside and not may_enter(module, other))
 
 
 def test_every_exception_is_still_needed() -> None:

@@ -7,18 +7,12 @@ import pytest
 
 from chalicelib.kernel.errors import IllegalTransition
 from chalicelib.kernel.money import Money
-from chalicelib.payments import domain, polling
-from chalicelib.payments.domain import (
-    PAYMENT,
-    REFUND,
-    Payment,
-    PaymentStatus,
-    Refund,
-    RefundCause,
-    RefundRefused,
-    RefundStatus,
-    Story,
-)
+from chalicelib.payments.domain import payment as payment_rules
+from chalicelib.payments.domain import polling, refund_numbers, reservation
+from chalicelib.payments.domain import refund as refund_rules
+from chalicelib.payments.domain.payment import PAYMENT, Payment, PaymentStatus
+from chalicelib.payments.domain.refund import REFUND, Refund, RefundCause, RefundRefused, RefundStatus
+from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -38,7 +32,7 @@ started = Payment(
     intent="i",
     fingerprint="f",
 )
-captured = domain.captured(started, amount=Money(1000), transaction_id="t", at=NOON)
+captured = payment_rules.captured(started, amount=Money(1000), transaction_id="t", at=NOON)
 
 
 def refund(number: int, amount: int = 1) -> Refund:
@@ -59,10 +53,10 @@ def refund(number: int, amount: int = 1) -> Refund:
 
 def test_reservations_add_up_to_the_capture_and_no_further() -> None:
     limits = Limits()
-    once = domain.reserve(captured, Money(600), limits=limits, earlier=0, now=NOON)
-    assert domain.reserve(once, Money(400), limits=limits, earlier=1, now=NOON).reserved == 1000
+    once = reservation.reserve(captured, Money(600), limits=limits, earlier=0, now=NOON)
+    assert reservation.reserve(once, Money(400), limits=limits, earlier=1, now=NOON).reserved == 1000
     with pytest.raises(RefundRefused) as refused:
-        domain.reserve(once, Money(401), limits=limits, earlier=1, now=NOON)
+        reservation.reserve(once, Money(401), limits=limits, earlier=1, now=NOON)
     assert refused.value.members() == {"why": "more_than_captured", "left": 400}
 
 
@@ -80,10 +74,10 @@ def test_what_the_provider_would_refuse_is_refused_before_the_call(
 ) -> None:
     limits = Limits(refund_window=timedelta(days=365), max_refunds=50)
     with pytest.raises(RefundRefused) as refused:
-        domain.reserve(captured, amount, limits=limits, earlier=earlier, now=NOON + after)
+        reservation.reserve(captured, amount, limits=limits, earlier=earlier, now=NOON + after)
     assert refused.value.params["why"] == why
     with pytest.raises(RefundRefused):
-        domain.reserve(started, Money(1), limits=limits, earlier=0, now=NOON)
+        reservation.reserve(started, Money(1), limits=limits, earlier=0, now=NOON)
 
 
 def test_money_is_taken_once_whatever_the_state() -> None:
@@ -91,9 +85,11 @@ def test_money_is_taken_once_whatever_the_state() -> None:
         attempt = replace(started, status=status)
         if attempt.holds_money:
             with pytest.raises(IllegalTransition):
-                domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON)
+                payment_rules.captured(attempt, amount=Money(1), transaction_id="t", at=NOON)
         else:
-            assert domain.captured(attempt, amount=Money(1), transaction_id="t", at=NOON, surplus="late").holds_money
+            assert payment_rules.captured(
+                attempt, amount=Money(1), transaction_id="t", at=NOON, surplus="late"
+            ).holds_money
     assert not any(PAYMENT.is_terminal(status) for status in PaymentStatus)
     assert [status for status in RefundStatus if REFUND.is_terminal(status)] == ["replaced", "paid_offline"]
 
@@ -102,17 +98,17 @@ def test_only_a_refund_that_came_back_leads_out_of_what_went_back() -> None:
     assert dict(PAYMENT.edges[PaymentStatus.REFUNDED]) == {"refill": "captured"}
     assert dict(PAYMENT.edges[PaymentStatus.RETURNED]) == {"refill": "surplus"}
     assert dict(REFUND.edges[RefundStatus.SUCCEEDED]) == {"bounce": "closed"}
-    whole = domain.gone_back(replace(captured, reserved=1000), Money(1000), now=NOON)
-    part = domain.gone_back(replace(captured, reserved=1000), Money(400), now=NOON)
+    whole = payment_rules.gone_back(replace(captured, reserved=1000), Money(1000), now=NOON)
+    part = payment_rules.gone_back(replace(captured, reserved=1000), Money(400), now=NOON)
     for payment, amount, left in ((whole, 1000, 0), (whole, 400, 600), (part, 400, 0)):
-        back = domain.came_back(payment, Money(amount))
+        back = payment_rules.came_back(payment, Money(amount))
         assert (back.status, back.refunded, back.reserved) == (PaymentStatus.CAPTURED, left, 1000)
 
 
 def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:
     attempt, now, gaps = started, NOON, []
     for _ in range(26):
-        attempt = domain.chased(attempt, now=attempt.due_at or now, heard=True)
+        attempt = payment_rules.chased(attempt, now=attempt.due_at or now, heard=True)
         assert attempt.due_at is not None
         gaps.append(attempt.due_at - NOON)
     seconds = [int(gap.total_seconds()) for gap in gaps]
@@ -139,8 +135,8 @@ def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes
     attempt, now = replace(started, expires_at=NOON), NOON + timedelta(hours=1)
     missed_run_of_the_job = timedelta(minutes=1)
     for _ in range(20):
-        attempt = domain.chased(attempt, now=now, heard=False)
-        refund = domain.moved(refund, RefundCause.CHASE, now=now)
+        attempt = payment_rules.chased(attempt, now=now, heard=False)
+        refund = refund_rules.moved(refund, RefundCause.CHASE, now=now)
         for due_at in (attempt.due_at, refund.due_at):
             assert due_at is not None
             assert due_at - now + missed_run_of_the_job <= timedelta(minutes=10)
@@ -148,18 +144,18 @@ def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes
 
 
 def test_refund_numbers_count_up_and_surplus_ones_count_down() -> None:
-    assert domain.surplus_refund_id(f"pay_{BODY}_01") == f"ref_{BODY}_99"
-    assert domain.surplus_refund_id(f"pay_{BODY}_40") == f"ref_{BODY}_60"
+    assert refund_numbers.surplus_refund_id(f"pay_{BODY}_01") == f"ref_{BODY}_99"
+    assert refund_numbers.surplus_refund_id(f"pay_{BODY}_40") == f"ref_{BODY}_60"
     used = Story(refunds=(refund(1), refund(3), refund(99), refund(60)))
-    assert domain.next_refund_id(used, started.purchase_id) == f"ref_{BODY}_04"
+    assert refund_numbers.next_refund_id(used, started.purchase_id) == f"ref_{BODY}_04"
     beyond = Story(refunds=(refund(59), refund(60)))
-    assert domain.next_refund_id(beyond, started.purchase_id) == f"ref_{BODY}_100"
+    assert refund_numbers.next_refund_id(beyond, started.purchase_id) == f"ref_{BODY}_100"
     last = Story(refunds=(refund(899), refund(60)))
-    assert domain.next_refund_id(last, started.purchase_id) == f"ref_{BODY}_900"
+    assert refund_numbers.next_refund_id(last, started.purchase_id) == f"ref_{BODY}_900"
     with pytest.raises(RefundRefused):
-        domain.next_refund_id(last, started.purchase_id, wished=True)
+        refund_numbers.next_refund_id(last, started.purchase_id, wished=True)
     with pytest.raises(RefundRefused):
-        domain.next_refund_id(Story(refunds=(refund(999),)), started.purchase_id)
+        refund_numbers.next_refund_id(Story(refunds=(refund(999),)), started.purchase_id)
 
 
 def test_only_a_number_that_did_not_go_through_is_replaced() -> None:

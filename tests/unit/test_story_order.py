@@ -14,9 +14,11 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger.domain import Entry, Posting
 from chalicelib.orders.domain import Change, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.orders.service import REFUNDED
-from chalicelib.payments.domain import Payment, PaymentStatus, Quarantined, Refund, RefundStatus, Story
-from chalicelib.payments.story_order import Told, in_order
-from chalicelib.payments.timeline import Happening, told
+from chalicelib.payments.domain.payment import Payment, PaymentStatus
+from chalicelib.payments.domain.refund import Refund, RefundStatus
+from chalicelib.payments.domain.story import Quarantined, Story
+from chalicelib.payments.domain.timeline_order import Told, in_order
+from chalicelib.payments.reviews.timeline import Happening, told
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PURCHASE, ORDER, PAYMENT, REFUND = "pur_a", "ord_a_01", "pay_a_01", "ref_a_01"

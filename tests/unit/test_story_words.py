@@ -11,10 +11,12 @@ import pytest
 import chalicelib
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
-from chalicelib.payments import story_words, words
-from chalicelib.payments.dispute_rules import DISPUTE, DisputeStatus
-from chalicelib.payments.domain import APPROVAL, REFUND, ApprovalStatus, PaymentStatus, Refund, RefundStatus
-from chalicelib.payments.stray_rules import StrayKind
+from chalicelib.payments.domain import buyer_texts, timeline_texts
+from chalicelib.payments.domain.approval import APPROVAL, ApprovalStatus
+from chalicelib.payments.domain.dispute import DISPUTE, DisputeStatus
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.refund import REFUND, Refund, RefundStatus
+from chalicelib.payments.domain.unmatched import StrayKind
 from chalicelib.reconciliation.advice import _WORDS
 
 ROOT = Path(chalicelib.__file__).parent
@@ -30,20 +32,27 @@ KINDS = {
 def test_every_kind_of_happening_has_words() -> None:
     literal = {
         node.value
-        for node in ast.walk(ast.parse((ROOT / "payments" / "timeline.py").read_text()))
+        for node in ast.walk(ast.parse((ROOT / "payments" / "reviews" / "timeline.py").read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"[a-z]+\.[a-z]+", node.value)
     }
     of_their_own = {"purchase.changed", "order.changed"}
     assert literal > of_their_own
-    assert set(story_words.HAPPENINGS) == (literal - of_their_own) | KINDS | {"refund.bounced"}
+    assert set(timeline_texts.HAPPENINGS) == (literal - of_their_own) | KINDS | {"refund.bounced"}
 
 
 def test_no_table_of_payments_has_a_word_for_machines() -> None:
-    assert set(words._PAYMENTS) == set(PaymentStatus)
-    assert set(words._STRAYS) == set(StrayKind)
-    tables = (story_words.HAPPENINGS, words._PAYMENTS, words._SURPLUS, words._REFUNDS, words._WHY_BACK, words._STRAYS)
+    assert set(buyer_texts._PAYMENTS) == set(PaymentStatus)
+    assert set(buyer_texts._STRAYS) == set(StrayKind)
+    tables = (
+        timeline_texts.HAPPENINGS,
+        buyer_texts._PAYMENTS,
+        buyer_texts._SURPLUS,
+        buyer_texts._REFUNDS,
+        buyer_texts._WHY_BACK,
+        buyer_texts._STRAYS,
+    )
     for en, zh in (pair for table in tables for pair in table.values()):
         assert en.isascii()
         assert CHINESE.search(zh)
@@ -84,7 +93,7 @@ def refund(reason: str, **more: str) -> Refund:
     ],
 )
 def test_a_refund_says_why_in_words(found: Refund, en: str, zh: str) -> None:
-    assert (words.why_back(found, "en"), words.why_back(found, "zh-CN")) == (en, zh)
+    assert (buyer_texts.why_back(found, "en"), buyer_texts.why_back(found, "zh-CN")) == (en, zh)
 
 
 def test_an_operator_s_advice_names_no_field() -> None:

@@ -1,4 +1,4 @@
-"""The sandbox provider: orders, refunds and notices in the HTTP shapes of ``payments/providers/sandbox.py``.
+"""The sandbox provider: orders, refunds and notices in the HTTP shapes of ``payments/providers/sandbox/adapter.py``.
 
 Signed calls (see the adapter): ``POST /v1/orders``, ``GET /v1/orders/{no}``, ``POST /v1/orders/{no}/close``,
 ``POST /v1/refunds``, ``GET /v1/refunds/{no}``, ``GET /v1/bills/{day}``. What people and tests tell it stands in

@@ -99,16 +99,16 @@ def _expire_blindly() -> AbstractContextManager[Any]:
 
 @mutant("a silent provider counts as closed")
 def _silence_is_closed() -> AbstractContextManager[Any]:
-    from chalicelib.payments import attempts
+    from chalicelib.payments.attempts import poll
     from chalicelib.payments.ports import Outcome, Report
 
-    real = attempts._close  # noqa: SLF001
+    real = poll._close  # noqa: SLF001
 
     def close(adapter: Any, payment: Any) -> tuple[Report, bool]:
         report, given_up = real(adapter, payment)
         return (Report(Outcome.CLOSED) if report.outcome is Outcome.UNKNOWN else report), given_up
 
-    return patch.object(attempts, "_close", close)
+    return patch.object(poll, "_close", close)
 
 
 @mutant("a notice is acknowledged before it is durable")
@@ -129,7 +129,7 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
 def _ask_seldom() -> AbstractContextManager[Any]:
     from datetime import timedelta
 
-    from chalicelib.payments import polling
+    from chalicelib.payments.domain import polling
 
     return patch.object(polling, "EVERY", timedelta(seconds=300))
 
@@ -143,24 +143,25 @@ def _drop_unknown() -> AbstractContextManager[Any]:
 
 @mutant("money of nobody's is booked at every notice")
 def _book_strays_twice() -> AbstractContextManager[Any]:
-    from chalicelib.payments import stray_rules
+    from chalicelib.payments.domain import unmatched as unmatched_rules
 
-    real, count = stray_rules.stray_id, iter(range(10**6))
+    real, count = unmatched_rules.stray_id, iter(range(10**6))
 
     def stray_id(provider: str, number: str, _transaction_id: str = "") -> str:
         return real(provider, number, str(next(count)))
 
-    return patch.object(stray_rules, "stray_id", stray_id)
+    return patch.object(unmatched_rules, "stray_id", stray_id)
 
 
 @mutant("a capture is booked at every notice")
 def _capture_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import clock, ids
     from chalicelib.ledger import service as ledger
-    from chalicelib.payments import attempts, store
+    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.store import records as store
     from chalicelib.runtime.db.work import UnitOfWork
 
-    real = attempts.record_capture
+    real = poll.record_capture
 
     def record_capture(payment_id: str, **facts: Any) -> Any:
         payment = store.load_payment(payment_id)
@@ -175,47 +176,47 @@ def _capture_twice() -> AbstractContextManager[Any]:
                 )
         return real(payment_id, **facts)
 
-    return patch.object(attempts, "record_capture", record_capture)
+    return patch.object(poll, "record_capture", record_capture)
 
 
 @mutant("a notice's amount is believed")
 def _believe_notices() -> AbstractContextManager[Any]:
-    from chalicelib.payments import attempts
+    from chalicelib.payments.attempts import poll
 
-    real = attempts.record_capture
+    real = poll.record_capture
 
     def record_capture(payment_id: str, **facts: Any) -> Any:
         return real(payment_id, **{**facts, "confirmed": True})
 
-    return patch.object(attempts, "record_capture", record_capture)
+    return patch.object(poll, "record_capture", record_capture)
 
 
 @mutant("a capture after expiry is dropped")
 def _drop_late_money() -> AbstractContextManager[Any]:
     from chalicelib.orders import service as orders
-    from chalicelib.payments import attempts
+    from chalicelib.payments.attempts import poll
 
-    real = attempts._record  # noqa: SLF001
+    real = poll._record  # noqa: SLF001
 
     def record(payment: Any, amount: Any, transaction_id: str, at: Any) -> Any:
         if orders.load_purchase(payment.purchase_id).status in ("expired", "cancelled"):
             return payment
         return real(payment, amount, transaction_id, at)
 
-    return patch.object(attempts, "_record", record)
+    return patch.object(poll, "_record", record)
 
 
 @mutant("late money revives its purchase without taking its stock")
 def _revive_for_nothing() -> AbstractContextManager[Any]:
-    from chalicelib.payments import late
+    from chalicelib.payments.attempts import late_payment
 
-    return patch.object(late, "take_again", lambda *_: None)
+    return patch.object(late_payment, "take_again", lambda *_: None)
 
 
 @mutant("late money takes of each thing one unit")
 def _take_a_part() -> AbstractContextManager[Any]:
     from chalicelib.inventory import service
-    from chalicelib.payments import late
+    from chalicelib.payments.attempts import late_payment
 
     class Partial:
         placing = staticmethod(service.placing)
@@ -224,23 +225,23 @@ def _take_a_part() -> AbstractContextManager[Any]:
         def take(work: Any, quantities: Any, **how: Any) -> None:
             service.take(work, dict.fromkeys(quantities, 1), **how)
 
-    return patch.object(late, "inventory", Partial)
+    return patch.object(late_payment, "inventory", Partial)
 
 
 @mutant("late money goes back although everything is free")
 def _never_honour_late() -> AbstractContextManager[Any]:
     from chalicelib.kernel.errors import Conflict
-    from chalicelib.payments import attempts
+    from chalicelib.payments.attempts import poll
 
     def honour_late(*_: Any) -> Any:
         raise Conflict
 
-    return patch.object(attempts, "_honour_late", honour_late)
+    return patch.object(poll, "_honour_late", honour_late)
 
 
 @mutant("surplus money is kept")
 def _keep_surplus() -> AbstractContextManager[Any]:
-    from chalicelib.payments import refund_requests
+    from chalicelib.payments.refunds import request as refund_requests
 
     real = refund_requests.write_request
 
@@ -254,9 +255,9 @@ def _keep_surplus() -> AbstractContextManager[Any]:
 @mutant("a refund gets a new number when it is sent again")
 def _renew_numbers() -> AbstractContextManager[Any]:
     from chalicelib.kernel import ids
-    from chalicelib.payments import refunds
+    from chalicelib.payments.refunds import execute
 
-    real = refunds.order_of
+    real = execute.order_of
 
     def refund_order(payment: Any, refund: Any) -> Any:
         order = real(payment, refund)
@@ -265,12 +266,13 @@ def _renew_numbers() -> AbstractContextManager[Any]:
         number = (ids.child_number(order.refund_id) + refund.chases) % 100
         return replace(order, refund_id=ids.child_id("ref", order.refund_id, number))
 
-    return patch.object(refunds, "order_of", refund_order)
+    return patch.object(execute, "order_of", refund_order)
 
 
 @mutant("refunds are not held against what was captured")
 def _refund_freely() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain, refund_requests
+    from chalicelib.payments.domain import reservation
+    from chalicelib.payments.refunds import request as refund_requests
 
     def reserve(payment: Any, amount: Any, **_: Any) -> Any:
         return replace(payment, reserved=payment.reserved + amount.minor)
@@ -278,7 +280,7 @@ def _refund_freely() -> AbstractContextManager[Any]:
     @contextmanager
     def both() -> Iterator[None]:
         free = patch.object(refund_requests, "within_order", lambda *_: None)
-        with patch.object(domain, "hold", reserve), free:
+        with patch.object(reservation, "hold", reserve), free:
             yield
 
     return both()
@@ -387,43 +389,44 @@ def _sleep_through() -> AbstractContextManager[Any]:
 def _wait_ever_longer() -> AbstractContextManager[Any]:
     from datetime import timedelta
 
-    from chalicelib.payments import polling
+    from chalicelib.payments.domain import polling
 
     return patch.object(polling, "refund_wait", lambda chases: timedelta(seconds=30 * 2 ** min(chases, 16)))
 
 
 @mutant("a surplus is sent back only when somebody asks about it again")
 def _return_at_leisure() -> AbstractContextManager[Any]:
-    from chalicelib.payments import refunds
     from chalicelib.payments.ports import RefundOutcome, RefundReport
+    from chalicelib.payments.refunds import execute
 
-    real = refunds._send  # noqa: SLF001
+    real = execute._send  # noqa: SLF001
 
     def send(payment: Any, refund: Any) -> Any:
         if refund.order_id is None and refund.chases < 2:
-            return refunds.apply_answer(refund.refund_id, RefundReport(RefundOutcome.UNKNOWN))
+            return execute.apply_answer(refund.refund_id, RefundReport(RefundOutcome.UNKNOWN))
         return real(payment, refund)
 
-    return patch.object(refunds, "_send", send)
+    return patch.object(execute, "_send", send)
 
 
 @mutant("nobody asks about an attempt once the buyer has its link")
 def _rely_on_notices() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain
+    from chalicelib.payments.domain import payment as payment_rules
 
-    real = domain.answered
-    return patch.object(domain, "answered", lambda *given: replace(real(*given), due_at=None))
+    real = payment_rules.answered
+    return patch.object(payment_rules, "answered", lambda *given: replace(real(*given), due_at=None))
 
 
 @mutant("a word that a refund failed is believed without asking")
 def _believe_failures() -> AbstractContextManager[Any]:
-    from chalicelib.payments import intake, refunds
     from chalicelib.payments.ports import RefundOutcome
+    from chalicelib.payments.refunds import execute
+    from chalicelib.payments.webhooks import apply
 
     def ask_again(refund_id: str) -> Any:
-        return refunds._bounce(*refunds.load_refund(refund_id), code="said")  # noqa: SLF001
+        return execute._bounce(*execute.load_refund(refund_id), code="said")  # noqa: SLF001
 
-    return _both(patch.object(intake, "_PROVED", tuple(RefundOutcome)), patch.object(refunds, "_ask_again", ask_again))
+    return _both(patch.object(apply, "_PROVED", tuple(RefundOutcome)), patch.object(execute, "_ask_again", ask_again))
 
 
 @contextmanager
@@ -436,26 +439,27 @@ def _both(*patches: AbstractContextManager[Any]) -> Iterator[None]:
 
 @mutant("a word that a refund came back is dropped when the provider is silent")
 def _drop_failures() -> AbstractContextManager[Any]:
-    from chalicelib.payments import intake, refunds
-    from chalicelib.payments.domain import ProviderSilent
+    from chalicelib.payments.domain.payment import ProviderSilent
+    from chalicelib.payments.refunds import execute
+    from chalicelib.payments.webhooks import apply
 
-    real = refunds._ask_again  # noqa: SLF001
+    real = execute._ask_again  # noqa: SLF001
 
     def ask_again(refund_id: str) -> Any:
         try:
             return real(refund_id)
         except ProviderSilent:
-            return refunds.load_refund(refund_id)[2]
+            return execute.load_refund(refund_id)[2]
 
     return _both(
-        patch.object(intake, "_must_wait", lambda *_, **__: False), patch.object(refunds, "_ask_again", ask_again)
+        patch.object(apply, "_must_wait", lambda *_, **__: False), patch.object(execute, "_ask_again", ask_again)
     )
 
 
 @mutant("a refund that came back leaves the ledger as it was")
 def _keep_bounces_off_the_books() -> AbstractContextManager[Any]:
     from chalicelib.ledger import service as ledger
-    from chalicelib.payments import refunds
+    from chalicelib.payments.refunds import execute
 
     class Forgetful:
         surplus_postings, refund_postings, Share = ledger.surplus_postings, ledger.refund_postings, ledger.Share
@@ -465,32 +469,33 @@ def _keep_bounces_off_the_books() -> AbstractContextManager[Any]:
             if not facts["entry_id"].startswith("refund.bounced#"):
                 ledger.post(work, **facts)
 
-    return patch.object(refunds, "ledger", Forgetful)
+    return patch.object(execute, "ledger", Forgetful)
 
 
 @mutant("contested money can be refunded")
 def _refund_contested() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain
+    from chalicelib.payments.domain import reservation
 
-    real = domain.hold
+    real = reservation.hold
 
     def hold(payment: Any, amount: Any) -> Any:
         return replace(real(replace(payment, disputed=0), amount), disputed=payment.disputed)
 
-    return patch.object(domain, "hold", hold)
+    return patch.object(reservation, "hold", hold)
 
 
 @mutant("a refund is asked for again though its money is contested")
 def _renew_contested() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain
+    from chalicelib.payments.domain import reservation
 
-    return patch.object(domain, "check_uncontested", lambda _payment: None)
+    return patch.object(reservation, "check_uncontested", lambda _payment: None)
 
 
 @mutant("adoption books what the notice said without asking")
 def _adopt_blindly() -> AbstractContextManager[Any]:
-    from chalicelib.payments import foreign_refunds, providers
+    from chalicelib.payments import providers
     from chalicelib.payments.ports import RefundOutcome, RefundReport
+    from chalicelib.payments.refunds import external
 
     class Believed:
         @staticmethod
@@ -506,14 +511,15 @@ def _adopt_blindly() -> AbstractContextManager[Any]:
         def query_refund(order: Any) -> RefundReport:
             return RefundReport(RefundOutcome.SUCCEEDED, order.amount)
 
-    return patch.object(foreign_refunds, "providers", Believed)
+    return patch.object(external, "providers", Believed)
 
 
 @mutant("a genuine notice of others is kept and nobody asks")
 def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
-    from chalicelib.payments import attempts, quarantine
+    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.reviews import quarantine
 
-    real = attempts.doubt
+    real = poll.doubt
 
     def doubt(payment: Any, why: str, **said: str) -> Any:
         if why != "foreign_notice":
@@ -521,13 +527,13 @@ def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
         quarantine.put_aside(payment, why, **said)
         return payment
 
-    return patch.object(attempts, "doubt", doubt)
+    return patch.object(poll, "doubt", doubt)
 
 
 @mutant("units that were paid back are sent and paid back again")
 def _pay_units_twice() -> AbstractContextManager[Any]:
     from chalicelib.orders import units
-    from chalicelib.payments import refund_requests
+    from chalicelib.payments.refunds import request as refund_requests
 
     def owed_for(made: Any, wanted: Any) -> Any:
         lines = [line for line in made.order.lines if wanted.get(line.line_id)]
@@ -556,7 +562,7 @@ def _confirm_over_complaints() -> AbstractContextManager[Any]:
 
 @mutant("an owed refund does not reserve its money")
 def _owe_unreserved() -> AbstractContextManager[Any]:
-    from chalicelib.payments import refund_requests
+    from chalicelib.payments.refunds import request as refund_requests
 
     real = refund_requests._write  # noqa: SLF001
 
@@ -571,7 +577,8 @@ def _owe_unreserved() -> AbstractContextManager[Any]:
 def _pay_by_hand_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import ids
     from chalicelib.ledger import service as ledger
-    from chalicelib.payments import domain, offline
+    from chalicelib.payments.domain import refund as refund_rules
+    from chalicelib.payments.refunds import offline
 
     class Again:
         offline_postings = ledger.offline_postings
@@ -581,20 +588,20 @@ def _pay_by_hand_twice() -> AbstractContextManager[Any]:
             ledger.post(work, entry_id=f"{entry_id}#{ids.random_bytes(4).hex()}", **facts)
 
     def paid_offline(refund: Any, paid: Any, *, now: Any) -> Any:
-        return replace(refund, status=domain.RefundStatus.PAID_OFFLINE, offline=paid, since=now)
+        return replace(refund, status=refund_rules.RefundStatus.PAID_OFFLINE, offline=paid, since=now)
 
     return _both(
         patch.object(offline, "check_payable", lambda *_: None),
-        patch.object(domain, "paid_offline", paid_offline),
+        patch.object(refund_rules, "paid_offline", paid_offline),
         patch.object(offline, "ledger", Again),
     )
 
 
 @mutant("what one person pays by hand is not counted")
 def _count_nothing_by_hand() -> AbstractContextManager[Any]:
-    from chalicelib.payments import alone_store
+    from chalicelib.payments.store import operator_limits
 
-    return patch.object(alone_store, "count_by_hand", lambda *_, **__: None)
+    return patch.object(operator_limits, "count_by_hand", lambda *_, **__: None)
 
 
 @mutant("a buyer may hold without end")

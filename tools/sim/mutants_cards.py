@@ -13,19 +13,19 @@ Bug = Callable[[], AbstractContextManager[Any]]
 
 
 def _count_none() -> AbstractContextManager[Any]:
-    from chalicelib.payments import redirects
+    from chalicelib.payments.refunds import to_card
 
-    return patch.object(redirects, "offline", SimpleNamespace(count_alone=lambda *_: None))
+    return patch.object(to_card, "offline", SimpleNamespace(count_alone=lambda *_: None))
 
 
 def _write_none() -> AbstractContextManager[Any]:
-    from chalicelib.payments import redirects
+    from chalicelib.payments.refunds import to_card
 
     def written(record: Any, **changes: Any) -> Any:
         changes.pop("redirect", None)
         return replace(record, **changes)
 
-    return patch.object(redirects, "replace", written)
+    return patch.object(to_card, "replace", written)
 
 
 BUGS: dict[str, Bug] = {

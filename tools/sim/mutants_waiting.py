@@ -23,16 +23,16 @@ def _bug(name: str) -> Callable[[Bug], Bug]:
 
 @_bug("a refund that fell short waits for a person at once")
 def _never_try_again() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain
+    from chalicelib.payments.domain import refund as refund_rules
 
-    return patch.object(domain, "fell_short", lambda refund, **_: refund)
+    return patch.object(refund_rules, "fell_short", lambda refund, **_: refund)
 
 
 @_bug("a refund that falls short twice is given up")
 def _try_again_once() -> AbstractContextManager[Any]:
-    from chalicelib.payments import domain
+    from chalicelib.payments.domain import refund as refund_rules
 
-    return patch.object(domain, "SHORT_WAITS", domain.SHORT_WAITS[:1])
+    return patch.object(refund_rules, "SHORT_WAITS", refund_rules.SHORT_WAITS[:1])
 
 
 @_bug("a refused deadline is a dead letter each minute")

@@ -20,9 +20,10 @@ from chalicelib.kernel.events import decode_list
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.logistics.domain import PARCEL, WATCH
 from chalicelib.orders.domain import ORDER, PURCHASE
-from chalicelib.payments.dispute_rules import DISPUTE
-from chalicelib.payments.domain import PAYMENT, REFUND
-from chalicelib.payments.stray_rules import STRAY
+from chalicelib.payments.domain.dispute import DISPUTE
+from chalicelib.payments.domain.payment import PAYMENT
+from chalicelib.payments.domain.refund import REFUND
+from chalicelib.payments.domain.unmatched import STRAY
 from chalicelib.runtime import names
 from tools.sim import offline, strangers, to_card
 from tools.sim.bank import Bank

@@ -1,4 +1,4 @@
-"""One adapter a file, named as the provider is in addresses: ``build(configuration=None) -> ports.Provider``."""
+"""A folder each, named as the provider is in addresses; its ``adapter.py`` has ``build(configuration=None)``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from chalicelib.kernel.errors import Misconfigured
-from chalicelib.payments.domain import UnknownProvider
+from chalicelib.payments.domain.payment import UnknownProvider
 from chalicelib.payments.ports import Provider
 from chalicelib.runtime import caches, log, secrets, start
 from chalicelib.runtime.config import LOCAL, config
@@ -76,7 +76,7 @@ def notify_url(name: str) -> str:
 
 @cache
 def _built(name: str) -> Provider:
-    provider: Provider = import_module(f"{__name__}.{name}").build()
+    provider: Provider = import_module(f"{__name__}.{name}.adapter").build()
     return provider
 
 

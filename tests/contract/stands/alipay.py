@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chalicelib.payments import ports
-from chalicelib.payments.providers import alipay
+from chalicelib.payments.providers.alipay import adapter as alipay
 from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
 from tools.sandbox.alipay import Alipay

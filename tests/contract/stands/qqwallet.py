@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
-from chalicelib.payments.providers import qqwallet
+from chalicelib.payments.providers.qqwallet import adapter as qqwallet
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
 from tools.sandbox import mount

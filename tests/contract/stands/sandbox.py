@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
-from chalicelib.payments.providers.sandbox import Configuration, build
+from chalicelib.payments.providers.sandbox.adapter import Configuration, build
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
 from tools.sandbox.core import Sandbox, Steering

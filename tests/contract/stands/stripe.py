@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
-from chalicelib.payments.providers import stripe
+from chalicelib.payments.providers.stripe import adapter as stripe
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
 from tools.sandbox import mount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.payments import ports
-from chalicelib.payments.providers import wechatpay
+from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
 from tools.sandbox.stand_in import Steering

@@ -1,0 +1,1 @@
+"""Attempts to pay: started, asked about, closed, and what becomes of the money that comes."""

@@ -1,0 +1,1 @@
+"""What payments are, and the rules they follow: types, state tables, texts. Pure: no clock, no storage, no provider."""

@@ -1,0 +1,1 @@
+"""The keys that providers sign with, fetched by the clock."""

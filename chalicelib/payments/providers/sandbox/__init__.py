@@ -1,0 +1,1 @@
+"""The sandbox: no real money moves."""

@@ -1,0 +1,491 @@
+"""What Stripe's words mean: sessions, intents, refunds, disputes, events and bill lines, in the port's terms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from chalicelib.kernel import clock
+from chalicelib.kernel.money import Money
+from chalicelib.payments.domain.bill import Bill, BillKind, BillLine
+from chalicelib.payments.ports import (
+    Action,
+    Attempt,
+    DisputePhase,
+    DisputeReport,
+    ForeignNotice,
+    ForeignRefund,
+    IgnoredNotice,
+    Instruction,
+    Notice,
+    Outcome,
+    PaymentOrder,
+    RefundOrder,
+    RefundOutcome,
+    RefundReport,
+    Report,
+)
+from chalicelib.payments.providers.stripe import wire as stripe_wire
+
+SESSION_AT_LEAST = timedelta(minutes=40)
+"""Stripe wants 30 minutes when it hears of the session; ten more let a lost creation be repeated unchanged."""
+SESSION_AT_MOST = timedelta(hours=23, minutes=50)
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+# fmt: off
+_ZERO_DECIMALS = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+})
+_THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+_TWO_DECIMALS = frozenset({
+    "AED", "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "IDR", "ILS", "INR", "MOP", "MXN",
+    "MYR", "NOK", "NZD", "PHP", "PLN", "QAR", "RON", "SAR", "SEK", "SGD", "THB", "TWD", "USD", "ZAR",
+})
+# fmt: on
+CURRENCIES = _TWO_DECIMALS | {"JPY", "KRW", "VND"} | _THREE_DECIMALS
+"""Those whose smallest unit is the same for Stripe and for ``kernel.money``; a test compares. ISK, HUF and UGX, which
+Stripe treats as special cases, are left out on purpose."""
+
+
+def to_stripe(amount: Money) -> int | None:
+    """Return the amount in Stripe's smallest unit, ``None`` if Stripe cannot take it.
+
+    Zero-decimal currencies go in whole units, three-decimal ones in thousandths that are multiples of ten.
+    Source: docs.stripe.com/currencies.
+    """
+    if amount.currency not in CURRENCIES or amount.minor < 1 or amount.minor > 99_999_999_999:
+        return None
+    if amount.currency in _THREE_DECIMALS and amount.minor % 10:
+        return None
+    return amount.minor
+
+
+def stripe_digits(currency: str) -> int:
+    """Return how many decimals Stripe's smallest unit of a currency has."""
+    return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+
+
+def _money(minor: object, currency: object, *, least: int = 1) -> Money:
+    if not isinstance(currency, str) or not re.fullmatch(r"[a-z]{3}", currency):
+        raise ValueError("not a currency")
+    if isinstance(minor, bool) or not isinstance(minor, int) or not least <= minor < 10**13:
+        raise ValueError("not an amount")
+    return Money(minor, currency.upper())
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+EXPANSIONS: dict[str, dict[str, str]] = {
+    "checkout.session": {"expand[]": "payment_intent.latest_charge"},
+    "payment_intent": {"expand[]": "latest_charge"},
+}
+ABANDONED = {"cancellation_reason": "abandoned"}
+
+
+def session_form(payment: PaymentOrder, minor: int, return_url: str) -> dict[str, str]:
+    """Return what creates a Checkout Session."""
+    price = "line_items[0][price_data]"
+    ends = min(max(payment.expires_at, payment.created_at + SESSION_AT_LEAST), payment.created_at + SESSION_AT_MOST)
+    return {
+        "mode": "payment",
+        f"{price}[currency]": payment.amount.currency.lower(),
+        f"{price}[unit_amount]": str(minor),
+        f"{price}[product_data][name]": _line(payment.description) or payment.payment_id,
+        "line_items[0][quantity]": "1",
+        "client_reference_id": payment.payment_id,
+        "metadata[payment_id]": payment.payment_id,
+        "payment_intent_data[metadata][payment_id]": payment.payment_id,
+        "success_url": return_url,
+        "cancel_url": return_url,
+        "expires_at": str(clock.epoch_s(ends)),
+    }
+
+
+def intent_form(payment: PaymentOrder, minor: int) -> dict[str, str]:
+    """Return what creates a PaymentIntent."""
+    return {
+        "amount": str(minor),
+        "currency": payment.amount.currency.lower(),
+        "automatic_payment_methods[enabled]": "true",
+        "description": _line(payment.description) or payment.payment_id,
+        "metadata[payment_id]": payment.payment_id,
+    }
+
+
+def _line(text: str) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return printable.encode("utf-8", "ignore").decode().strip()[:250]
+
+
+def path(reference: str) -> str | None:
+    """Return the path of a session or an intent by its id, ``None`` for what is neither."""
+    if not re.fullmatch(r"(cs|pi)_[0-9A-Za-z_]{1,250}", reference):
+        return None
+    folder = "checkout/sessions" if reference.startswith("cs_") else "payment_intents"
+    return f"/v1/{folder}/{quote(reference)}"
+
+
+def path_of(found: Mapping[str, Any]) -> str:
+    """Return the path of a session or an intent that Stripe showed."""
+    return path(str(found.get("id"))) or "/v1/payment_intents/none"
+
+
+def with_reference(attempt: Attempt, reference: str) -> Attempt:
+    """Return the attempt with the id under which Stripe has it."""
+    return Attempt(
+        attempt.payment_id, attempt.amount, attempt.created_at, attempt.method, reference, attempt.transaction_id
+    )
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+_INTENT_STATES = {
+    "succeeded": Outcome.CAPTURED,
+    "canceled": Outcome.CLOSED,
+    "requires_payment_method": Outcome.PENDING,
+    "requires_confirmation": Outcome.PENDING,
+    "requires_action": Outcome.PENDING,
+    "requires_capture": Outcome.PENDING,
+    "processing": Outcome.PENDING,
+}
+_REFUND_STATES = {
+    "pending": RefundOutcome.PENDING,
+    "requires_action": RefundOutcome.PENDING,
+    "succeeded": RefundOutcome.SUCCEEDED,
+    "failed": RefundOutcome.CLOSED,  # That refund is dead for ever, the money is back with us.
+    "canceled": RefundOutcome.CLOSED,
+}
+MOST_TELLING = (
+    RefundOutcome.SUCCEEDED,
+    RefundOutcome.PENDING,
+    RefundOutcome.UNKNOWN,
+    RefundOutcome.CLOSED,
+)
+ID = re.compile(r"[0-9A-Za-z_]{1,255}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise ValueError("not an id")
+    return value
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else clock.from_epoch_s(_seconds(value))
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 253_402_300_800:
+        raise ValueError("not a time")
+    return value
+
+
+def expanded(value: object) -> Mapping[str, Any] | None:
+    """Return an object that Stripe showed in place of its id, None for an id alone."""
+    return value if isinstance(value, dict) else None
+
+
+def metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what we wrote on an object."""
+    return expanded(item.get("metadata")) or {}
+
+
+def our_payment(item: Mapping[str, Any]) -> str:
+    """Return our payment number on a session, an intent, a charge or a refund; empty if it is none of this shop's."""
+    return _number(item, "payment_id")
+
+
+def _number(item: Mapping[str, Any], name: str) -> str:
+    """Return one of our numbers; empty if there is none.
+
+    It need not be of our shape: whoever wrote it named us, and what we do not know is told further on, by the number.
+    """
+    number = metadata(item).get(name)
+    return number if isinstance(number, str) and len(number) <= 128 and number.isprintable() else ""
+
+
+def instruction(content: Mapping[str, Any], method: str, told: stripe_wire.Configuration) -> Instruction:
+    """Return what the buyer's client must do with a created session or intent."""
+    reference, url, secret = content.get("id"), content.get("url"), content.get("client_secret")
+    if not isinstance(reference, str) or path(reference) is None:
+        return Instruction(Outcome.UNKNOWN, code="unreadable")
+    if method == "checkout":
+        if not isinstance(url, str) or not url.startswith(("https://", told.base_url)):
+            return Instruction(Outcome.UNKNOWN, reference=reference, code="unreadable")
+        return Instruction(Outcome.PENDING, Action.REDIRECT, url=url, reference=reference)
+    if not isinstance(secret, str) or not secret:
+        return Instruction(Outcome.UNKNOWN, reference=reference, code="unreadable")
+    params = {"client_secret": secret, "publishable_key": told.publishable_key}
+    return Instruction(Outcome.PENDING, Action.PARAMS, params=params, reference=reference)
+
+
+def report(found: Mapping[str, Any]) -> Report:
+    """Return what a session or an intent says of the attempt."""
+    try:
+        return _session_report(found) if found.get("object") == "checkout.session" else _intent_report(found)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return Report(Outcome.UNKNOWN, code="unreadable")
+
+
+def _session_report(session: Mapping[str, Any]) -> Report:
+    intent = expanded(session.get("payment_intent"))
+    if session.get("payment_status") == "paid":
+        if intent is not None:
+            return _intent_report(intent)
+        return Report(
+            Outcome.CAPTURED,
+            _money(session["amount_total"], session["currency"]),
+            _text(session["payment_intent"]),
+        )
+    if session["status"] == "expired":
+        return Report(Outcome.CLOSED, code="expired")
+    if session["status"] == "open":
+        return Report(Outcome.PENDING)
+    if session["status"] != "complete" or intent is None:
+        return Report(Outcome.UNKNOWN, code="unreadable")
+    return _intent_report(intent)  # A method that takes its time: the intent decides.
+
+
+def _intent_report(intent: Mapping[str, Any]) -> Report:
+    outcome = _INTENT_STATES.get(intent["status"], Outcome.UNKNOWN)
+    if outcome is not Outcome.CAPTURED:
+        return Report(outcome, code=stripe_wire.word(intent["status"]))
+    charge = expanded(intent.get("latest_charge")) or {}
+    return Report(
+        outcome,
+        _money(intent["amount_received"], intent["currency"]),
+        _text(intent["id"]),
+        at=_moment(charge.get("created")),
+    )
+
+
+def refund_report(item: Mapping[str, Any], refund: RefundOrder) -> RefundReport:
+    """Return what a refund says, if it is of the amount that was asked for."""
+    try:
+        report = _refund_fields(item)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return RefundReport(RefundOutcome.UNKNOWN, code="unreadable")
+    if report.amount != refund.amount:
+        return RefundReport(RefundOutcome.UNKNOWN, code="other_amount")
+    return report
+
+
+def _refund_fields(item: Mapping[str, Any]) -> RefundReport:
+    status = item["status"]
+    return RefundReport(
+        _REFUND_STATES.get(status, RefundOutcome.UNKNOWN),
+        _money(item["amount"], item["currency"]),
+        _text(item["id"]),
+        at=_moment(item["created"]) if status == "succeeded" else None,
+        code=stripe_wire.word(item.get("failure_reason") or ("" if status in ("succeeded", "pending") else status)),
+    )
+
+
+_DISPUTE_PHASES = {
+    "warning_needs_response": DisputePhase.OPEN,
+    "warning_under_review": DisputePhase.OPEN,
+    "needs_response": DisputePhase.OPEN,
+    "under_review": DisputePhase.OPEN,
+    "warning_closed": DisputePhase.ENDED,
+    "prevented": DisputePhase.ENDED,
+    "won": DisputePhase.WON,
+    "lost": DisputePhase.LOST,
+}
+"""Source: docs.stripe.com/api/disputes/object. A ``warning`` is an inquiry: no money has moved."""
+
+
+def dispute_report(thing: Mapping[str, Any]) -> DisputeReport:
+    """Read a dispute. Its balance transactions say whether Stripe holds the money: they end below zero while it does.
+
+    They are in the account's currency; the amount itself is in the payment's.
+    """
+    moved = thing["balance_transactions"]
+    details = expanded(thing.get("evidence_details")) or {}
+    return DisputeReport(
+        number=_text(thing["id"]),
+        payment_id=our_payment(expanded(thing.get("payment_intent")) or {}),
+        phase=_DISPUTE_PHASES[thing["status"]],
+        amount=_money(thing["amount"], thing["currency"]),
+        taken=sum(int(each["amount"]) for each in moved) < 0,
+        reason=stripe_wire.word(thing.get("reason")),
+        answer_by=_moment(details.get("due_by")),
+        opened_at=_moment(thing["created"]),
+    )
+
+
+def foreign_refund(thing: Mapping[str, Any]) -> ForeignRefund:
+    """Read a refund that was made in the dashboard; its intent says whose payment it is on."""
+    return ForeignRefund(our_payment(expanded(thing.get("payment_intent")) or {}), _refund_fields(thing))
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+def notice(event: Mapping[str, Any], account: str) -> Notice:
+    """Read an event.
+
+    Raises:
+        NoticeRefused: if it is not for us, or nothing to act on.
+        ValueError: or its like, if a field is missing or wrong.
+    """
+    kind, thing = event["type"], event["data"]["object"]
+    if not isinstance(kind, str) or not isinstance(thing, dict):
+        raise ValueError("type or object")
+    handler = KINDS.get(kind)
+    if handler is None:
+        told = {} if kind in _ECHOES else {"event": kind[:64], "notice_id": _text(event["id"])}
+        raise IgnoredNotice(why="we do not act on this kind", payment_id=our_payment(thing), **told)
+    if (event.get("account") or "") != account:  # Whoever owns another could name our numbers and pay itself.
+        raise ForeignNotice(why="it is another account's", payment_id=our_payment(thing), notice_id=_text(event["id"]))
+    family = kind.rpartition(".")[0]
+    if thing.get("object") != _OBJECTS.get(family, family):
+        raise ValueError("the object is of another kind than the event")
+    return handler(_text(event["id"]), kind, thing, _moment(event["created"]))
+
+
+Handler = Callable[[str, str, Mapping[str, Any], "datetime | None"], Notice]
+_OBJECTS = {"charge.dispute": "dispute", "charge.refund": "refund"}
+
+
+def _payment_of(thing: Mapping[str, Any], notice_id: str = "", kind: str = "") -> str:
+    """Return our number on a thing.
+
+    Raises:
+        IgnoredNotice: if it bears none: money is traced all the same where its notice and kind are given.
+    """
+    payment_id = our_payment(thing)
+    if not payment_id:
+        intent = thing.get("payment_intent") if thing.get("object") == "checkout.session" else thing.get("id")
+        traced = {"event": kind, "notice_id": notice_id, "trace": intent} if kind and isinstance(intent, str) else {}
+        raise IgnoredNotice(why="it is of no payment of this shop", **traced)
+    return payment_id
+
+
+def _intent_ended(notice_id: str, kind: str, intent: Mapping[str, Any], at: datetime | None) -> Notice:
+    payment_id = _payment_of(intent, *((notice_id, kind) if kind.endswith("succeeded") else ()))
+    report = _intent_report(intent)
+    expected = Outcome.CAPTURED if kind.endswith("succeeded") else Outcome.CLOSED
+    if report.outcome is not expected:
+        raise ValueError("the event and its object disagree")
+    return Notice(
+        notice_id, payment_id, Report(expected, report.amount, report.transaction_id, report.at or at, report.code)
+    )
+
+
+def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: datetime | None) -> Notice:
+    paid = session.get("payment_status") == "paid" and not kind.endswith("expired")
+    payment_id = _payment_of(session, *((notice_id, kind) if paid else ()))
+    report = _session_report(session)
+    if kind.endswith("expired"):
+        if report.outcome is not Outcome.CLOSED:
+            raise ValueError("the event and its object disagree")
+        return Notice(notice_id, payment_id, report)
+    if session.get("payment_status") != "paid":
+        raise IgnoredNotice(why="completed, but nobody has paid yet")
+    return Notice(notice_id, payment_id, Report(report.outcome, report.amount, report.transaction_id, report.at or at))
+
+
+def _refund_moved(notice_id: str, _kind: str, thing: Mapping[str, Any], at: datetime | None) -> Notice:
+    payment_id, refund_id = our_payment(thing), _number(thing, "refund_id")
+    report = _refund_fields(thing)
+    if not payment_id or not refund_id:  # Made in the dashboard: the intent knows whose it is.
+        payment_id, refund_id = "", _text(thing["id"])
+    moment = at if report.outcome is RefundOutcome.SUCCEEDED else None
+    told = RefundReport(report.outcome, report.amount, report.provider_refund_id, moment, report.code)
+    return Notice(notice_id, payment_id, refund_id=refund_id, refund_report=told)
+
+
+def _disputed(notice_id: str, _kind: str, thing: Mapping[str, Any], _at: datetime | None) -> Notice:
+    _money(thing["amount"], thing["currency"])
+    return Notice(notice_id, "", dispute=_text(thing["id"]))
+
+
+KINDS: dict[str, Handler] = {
+    "payment_intent.succeeded": _intent_ended,
+    "payment_intent.canceled": _intent_ended,
+    "checkout.session.completed": _session_ended,
+    "checkout.session.async_payment_succeeded": _session_ended,
+    "checkout.session.expired": _session_ended,
+    "refund.created": _refund_moved,
+    "refund.updated": _refund_moved,
+    "refund.failed": _refund_moved,
+    "charge.refund.updated": _refund_moved,
+    "charge.dispute.created": _disputed,
+    "charge.dispute.updated": _disputed,
+    "charge.dispute.closed": _disputed,
+    "charge.dispute.funds_withdrawn": _disputed,
+    "charge.dispute.funds_reinstated": _disputed,
+}
+"""Events we act on. ``payment_failed`` and ``processing`` change nothing (a failed try precedes a success), and
+``charge.refunded`` counts cumulatively what the ``refund.*`` events say one by one."""
+
+
+_ECHOES = frozenset(
+    {
+        *("payment_intent.created", "payment_intent.processing", "payment_intent.requires_action"),
+        *("payment_intent.payment_failed", "payment_intent.amount_capturable_updated"),
+        *("checkout.session.async_payment_failed", "charge.pending", "charge.succeeded", "charge.captured"),
+        *("charge.updated", "charge.failed", "charge.expired", "charge.refunded"),
+    }
+)
+"""Known kinds that only repeat, or come before, what others tell: acknowledged, and not kept."""
+
+
+# --- bill -------------------------------------------------------------------------------------------------------------
+
+_LINES = {
+    "charge": BillKind.PAYMENT,
+    "payment": BillKind.PAYMENT,
+    "refund": BillKind.REFUND,
+    "payment_refund": BillKind.REFUND,
+    "refund_failure": BillKind.REFUND_RETURNED,
+}
+"""A slow method is booked as a ``payment`` while it is pending. What takes it back when it fails is a
+``payment_failure_refund``: of no refund, since nobody had paid.
+Source: docs.stripe.com/reports/balance-transaction-types."""
+
+
+def bill_part(items: Sequence[Mapping[str, Any]], before: int, last: str) -> Bill:
+    """Read a page of balance transactions that so many came before; ``last`` is its last one's id if more follow."""
+    lines: list[BillLine] = []
+    defects: list[str] = []
+    for row, item in enumerate(items, start=before + 1):
+        try:
+            lines.append(_bill_line(item, row))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            defects.append(f"line {row}: cannot be read")
+    return Bill(tuple(lines), defects=tuple(defects), place=f"{before + len(items)}:{last}" if last else "")
+
+
+def _bill_line(item: Mapping[str, Any], row: int) -> BillLine:
+    """Read a balance transaction. The source's amount is what the payer saw; the transaction's own is what we get."""
+    kind = _LINES.get(item["type"], BillKind.OTHER)
+    source = expanded(item.get("source")) or {}
+    if source.get("object") == "dispute":
+        kind = BillKind.DISPUTE
+    ours = our_payment(source)
+    fee = item.get("fee")
+    own = _text(source["id"]) if source else _text(item["id"])
+    intent = own if kind is BillKind.OTHER else source.get("payment_intent") or source.get("charge") or own
+    refund = kind in (BillKind.REFUND, BillKind.REFUND_RETURNED)
+    shown = source if "amount" in source and "currency" in source else item
+    moves = kind in (BillKind.PAYMENT, BillKind.REFUND) and item["currency"] == shown["currency"]
+    return BillLine(
+        kind=kind,
+        payment_id=ours,
+        transaction_id=_text(intent),
+        amount=_money(abs(shown["amount"]), shown["currency"], least=0 if kind is BillKind.OTHER else 1),
+        fee_text=f"{fee} {stripe_wire.word(item['currency']).upper()}" if isinstance(fee, int) and fee else "",
+        at=clock.from_epoch_s(_seconds(item["created"])),
+        status=stripe_wire.word(source.get("status") or item.get("status")),
+        refund_id=_number(source, "refund_id") if refund else "",
+        provider_refund_id=own if refund else "",
+        dispute=own if kind is BillKind.DISPUTE else "",
+        given_back=kind is BillKind.DISPUTE and item["amount"] > 0,
+        settled=_money(abs(item["amount"]), item["currency"], least=0) if moves else None,
+        line=row,
+    )

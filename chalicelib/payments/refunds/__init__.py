@@ -1,0 +1,1 @@
+"""Money that goes back: asked for, approved, sent, answered, and what is done where the provider cannot."""

@@ -1,0 +1,1 @@
+"""What reconciliation needs: providers' bills, and what should be on them."""

@@ -1,0 +1,1 @@
+"""Every row of the table ``payments`` and what it means. Nobody else knows one."""

@@ -1,0 +1,1 @@
+"""Money and words of a provider that fit nothing of ours."""

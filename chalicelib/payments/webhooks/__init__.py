@@ -1,0 +1,1 @@
+"""What providers tell us: received and made durable first, applied from a queue afterwards."""
