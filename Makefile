@@ -56,7 +56,7 @@ generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies
 	@$(RUN) tools.generate $(ARGS)
 	@$(RUN) infra.stack
 
-check: venv ## ruff, mypy (strict), conflict markers, long lines and drift of everything generated
+check: venv ## ruff, mypy (strict), markers, long lines, drift of what is generated, breaks since the last release
 	@$(RUN) tools.markers
 	@$(RUN) tools.checks.wrapped
 	@$(BIN)/ruff check
@@ -64,6 +64,7 @@ check: venv ## ruff, mypy (strict), conflict markers, long lines and drift of ev
 	@$(BIN)/mypy
 	@$(RUN) tools.generate --check
 	@$(RUN) infra.stack --check
+	@$(RUN) tools.checks.compat
 
 format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
