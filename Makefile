@@ -23,16 +23,16 @@ help: ## print this
 	@echo "Needs Python 3.11 or newer and the package index (or its cache); no AWS account, no Docker."
 
 venv: ## make .venv and install what all commands need (each does this by itself)
-	@tools/venv.sh $(VENV) dev
+	@tools/dev/venv.sh $(VENV) dev
 
 venv-local:
-	@tools/venv.sh $(VENV) local
+	@tools/dev/venv.sh $(VENV) local
 
 dev: venv-local ## start everything on this machine: engine, tables, queues, seed, API, pumps, sandbox, carrier
 	@exec $(RUN) tools.dev $(ARGS)
 
 demo: venv-local ## play the main job over HTTP against the running server, step by step
-	@exec $(RUN) tools.demo $(ARGS)
+	@exec $(RUN) tools.dev.demo $(ARGS)
 
 test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
@@ -41,23 +41,23 @@ test-deploy: venv ## only the test that packages, deploys and plays the main job
 	@$(BIN)/pytest -m deploy $(ARGS)
 
 package: venv ## write the finished zip and template of a stage to .build/ (STAGE=dev or prod)
-	@$(RUN) tools.package $(ARGS)
+	@$(RUN) tools.release.package $(ARGS)
 
 secrets: venv ## create what is missing of a stage's secrets on AWS (STAGE=dev or prod; see docs/deploy.md)
-	@$(RUN) tools.keys $(ARGS)
+	@$(RUN) tools.release.keys $(ARGS)
 
 deploy: venv ## package a stage and bring its stack up on AWS (STAGE=dev or prod; see docs/deploy.md)
-	@$(RUN) tools.deploy $(ARGS)
+	@$(RUN) tools.release.deploy $(ARGS)
 
 replay: venv ## send again the changes that a stage's relay had to give up (STAGE=dev or prod; ARGS=--list only looks)
-	@$(RUN) tools.replay $(ARGS)
+	@$(RUN) tools.operate.replay $(ARGS)
 
 generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies from the code
 	@$(RUN) tools.generate $(ARGS)
 	@$(RUN) infra.stack
 
 check: venv ## ruff, mypy (strict), markers, long lines, drift of what is generated, breaks since the last release
-	@$(RUN) tools.markers
+	@$(RUN) tools.checks.markers
 	@$(RUN) tools.checks.wrapped
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -71,16 +71,16 @@ format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff format
 
 republish: venv ## publish what buyers browse anew from the tables, going on where it was left (ARGS="--back all:41" goes back)
-	@$(RUN) tools.republish $(ARGS)
+	@$(RUN) tools.operate.republish $(ARGS)
 
 bench-publish: venv ## how late a change is published, and what a burst of changes writes (ARGS="--changes 1000 --burst 10000")
-	@$(RUN) tools.bench_publish $(ARGS)
+	@$(RUN) tools.bench.publish $(ARGS)
 
 doctor: venv-local ## say what is wrong in the payment providers' set-up (ARGS="wechatpay" for one), or of a deployed stage (STAGE=dev)
-	@$(RUN) $(if $(STAGE),tools.stage_doctor,tools.doctor) $(ARGS)
+	@$(RUN) $(if $(STAGE),tools.operate.stage_doctor,tools.operate.doctor) $(ARGS)
 
 sandbox: venv-local ## run the payment providers' stand-ins alone (make dev has them too)
-	@exec $(RUN) tools.sandbox $(ARGS)
+	@exec $(RUN) tools.fakes.sandbox $(ARGS)
 
 sim: venv ## play SEEDS=1000 seeds of the simulator (STEPS=1000 each); ARGS="--seed X --story" replays one
 	@$(RUN) tools.sim --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
@@ -92,25 +92,25 @@ sim-mutants: venv ## put known bugs in, one at a time, and show that the simulat
 	@$(RUN) tools.sim.mutants $(ARGS)
 
 bench-bills: venv ## seconds and memory of reading a bill of 200,000 lines of each provider
-	@$(RUN) tools.bench_bills $(ARGS)
+	@$(RUN) tools.bench.bills $(ARGS)
 
 bench-capacity: venv ## DynamoDB calls and units of each use case and of the whole life of an order
-	@$(RUN) tools.bench_capacity $(ARGS)
+	@$(RUN) tools.bench.capacity $(ARGS)
 
 bench-coldstart: venv ## import time and memory of each function from the packaged zip
-	@$(RUN) tools.bench_coldstart $(ARGS)
+	@$(RUN) tools.bench.coldstart $(ARGS)
 
 bench-contention: venv ## 200 buyers race for 50 units
-	@$(RUN) tools.bench_contention $(ARGS)
+	@$(RUN) tools.bench.contention $(ARGS)
 
 bench-standins: venv ## CPU of a click at the cashier and memory at 1,000, 5,000 and 10,000 orders (ARGS=--whole: a whole dev server)
-	@$(RUN) tools.bench_standins $(ARGS)
+	@$(RUN) tools.bench.standins $(ARGS)
 
 bench-http: venv ## orders and reads a second over HTTP, latencies, CPU per order and per read
-	@$(RUN) tools.bench_http $(ARGS)
+	@$(RUN) tools.bench.http $(ARGS)
 
 bench-webhook: venv-local ## how long a provider's notice takes to be verified and durable, and its CPU
-	@$(RUN) tools.bench_webhook $(ARGS)
+	@$(RUN) tools.bench.webhook $(ARGS)
 
 clean: ## remove what was made here: .venv, .build, .biandan (the dev server's data) and caches
 	@rm -rf $(VENV) .build .biandan .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -268,7 +268,7 @@ def table() -> str:
     for alarm in (*alarms("prod"), *_instead("dev")):
         rows.setdefault(alarm.family or alarm.name, alarm)
     few = ", ".join(f"`{name}`" for name in FEW["dev"])
-    lines = [f"`dev` has {len(FEW['dev'])} of them, which cost nothing: {few}.", ""]
+    lines = [f"`dev` has {len(FEW['dev'])} of them, which cost nothing:", f"{few}.", ""]
     lines += ["| alarm | rings | means | do |", "|---|---|---|---|"]
     for name, alarm in sorted(rows.items()):
         lines.append(f"| `{name}` | {_when(alarm)} | {_meaning(name, alarm)} | {alarm.do} |")

@@ -88,7 +88,7 @@ RINGING: dict[str, Ringing] = {
     "bills_missing": Ringing(
         "bill-missing",
         "A provider's bill of a day did not come, however often it was asked for: that day is not reconciled.",
-        "download it there and give it to `tools.reconcile` (reconciliation.md)",
+        "download it there and give it to `tools.operate.reconcile` (reconciliation.md)",
     ),
     "cases_escalated": Ringing(
         "case-escalated",

@@ -2,7 +2,7 @@
 
 Least privilege is a table that people read: a function that needs one thing more gets one word more here, then
 ``make generate``. A denied call names the function, the action and the table in the test that records calls
-(``tests/permissions.py``) and in the deploy test, where the engine evaluates the very roles of the stack.
+(``tests/support/permissions.py``) and in the deploy test, where the engine evaluates the very roles of the stack.
 """
 
 from __future__ import annotations

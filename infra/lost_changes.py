@@ -1,7 +1,7 @@
 """What keeps a change that the relay cannot pass on: retries without end, then a copy in the bucket, and who is told.
 
 A stream keeps a record for 24 hours. An outage of SQS is waited for; before a record would be gone, Lambda writes it,
-whole, into the bucket, which no outage of a queue touches. ``tools.replay`` sends what lies there.
+whole, into the bucket, which no outage of a queue touches. ``tools.operate.replay`` sends what lies there.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from chalicelib.runtime import names, published
 from chalicelib.runtime.laid_aside import PREFIX
 from infra import functions
 from infra.functions import FUNCTIONS, Function
-from tools import resources
+from tools.fakes import resources
 
 Json = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """Whether tables refuse to be deleted: in ``prod`` always, but while the stack is created for the first time.
 
-A creation that fails must be able to take its empty tables away again, else nobody can retry it. ``tools.deploy``
-creates with ``Protection`` off and switches it on as soon as the stack stands.
+A creation that fails must be able to take its empty tables away again, else nobody can retry it.
+``tools.release.deploy`` creates with ``Protection`` off and switches it on as soon as the stack stands.
 """
 
 from __future__ import annotations

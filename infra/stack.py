@@ -2,7 +2,7 @@
 
 One merge template a stage (``infra/dev.json``, ``infra/prod.json``), one policy a function and Chalice's configuration
 (``.chalice/``). Tables come from the PynamoDB models, queues from ``topology``, names from ``runtime.names``. What
-Chalice makes itself (functions, roles, API, schedule, queue mappings) is finished by ``tools.package``.
+Chalice makes itself (functions, roles, API, schedule, queue mappings) is finished by ``tools.release.package``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from infra import (
 )
 from infra.functions import FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
-from tools import resources
+from tools.fakes import resources
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent

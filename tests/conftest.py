@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from chalicelib.runtime import retries, transport
-from tools import engine
+from tools.fakes import engine
 
 _running: engine.Engine | None = None
 _numbers = count(1)
@@ -50,14 +50,14 @@ def fresh_process_state() -> Iterator[None]:
     yield
     clock.install(None)
     ids.install_entropy(None)
-    os.environ.pop("BIANDAN_COMPLAINTS", None)  # What ``tests.entries`` widened.
+    os.environ.pop("BIANDAN_COMPLAINTS", None)  # What ``tests.support.entries`` widened.
 
 
 @pytest.fixture(autouse=True)
 def least_privilege() -> Iterator[None]:
     """Fail a test in which a function called what its policy does not allow."""
     from chalicelib.runtime import aws
-    from tests import permissions
+    from tests.support import permissions
 
     recorder = permissions.Recorder()
     with aws.hooked(recorder):
@@ -81,7 +81,7 @@ def new_account() -> str:
     """Switch to an account that nobody used, and create everything in it."""
     from chalicelib.runtime import aws
     from chalicelib.runtime.config import config
-    from tools import resources
+    from tools.fakes import resources
 
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     account = f"2{worker:03d}{next(_numbers):08d}"

@@ -1,7 +1,8 @@
 """Changes that could not be relayed, as files in the bucket: written by Lambda, or by the relay, in Lambda's own form.
 
 Lambda writes ``aws/lambda/<mapping>/<shard>/<day>/...``: a JSON document with the whole event as text in ``payload``.
-The relay lays aside what it cannot read, so that nothing behind it has to wait. ``tools.replay`` sends both again.
+The relay lays aside what it cannot read, so that nothing behind it has to wait. ``tools.operate.replay`` sends both
+again.
 
 Source: AWS Lambda Developer Guide, "Retain discarded records for a DynamoDB event source".
 """

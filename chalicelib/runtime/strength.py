@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.runtime.known_values import KNOWN
 
 OURS = ("http", "auth", "checkout")
-"""Secrets that nobody but us has to know: drawn at random (``tools.keys``), so they must look like it."""
+"""Secrets that nobody but us has to know: drawn at random (``tools.release.keys``), so they must look like it."""
 
 REQUIRED = {"http": ("cursor_key",), "auth": ("signing_keys", "pepper"), "checkout": ("quote_key",)}
 

@@ -18,7 +18,7 @@ from chalicelib.payments.ports import (
     RefundOrder,
 )
 from chalicelib.runtime import outbound
-from tools.sandbox.mount import transport
+from tools.fakes.sandbox.mount import transport
 
 
 class Counter:

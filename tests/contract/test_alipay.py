@@ -23,7 +23,7 @@ from chalicelib.payments.ports import (
 from chalicelib.payments.providers.alipay import adapter as alipay
 from chalicelib.runtime import outbound
 from tests.contract.counter import Counter
-from tools.sandbox.alipay import Alipay, certified_key, plain_key
+from tools.fakes.sandbox.alipay import Alipay, certified_key, plain_key
 
 HOOK = "https://shop.example/v1/webhooks/payments/alipay"
 

@@ -33,8 +33,8 @@ from chalicelib.payments.providers._shared import reading, rsa_keys
 from chalicelib.payments.providers.alipay import adapter as alipay
 from chalicelib.payments.providers.alipay import wire as alipay_wire
 from tests.contract.recorded import at, names, vectors
-from tools.sandbox import alipay as other_end
-from tools.sandbox import rsa
+from tools.fakes.sandbox import alipay as other_end
+from tools.fakes.sandbox import rsa
 
 pytestmark = pytest.mark.usefixtures("no_network")
 

@@ -33,9 +33,9 @@ from chalicelib.payments.ports import (
 from chalicelib.payments.providers.qqwallet import adapter as qqwallet
 from chalicelib.payments.providers.stripe import adapter as stripe
 from chalicelib.runtime import outbound
-from tools.sandbox import mount
-from tools.sandbox import qqwallet as qq_host
-from tools.sandbox import stripe as stripe_host
+from tools.fakes.sandbox import mount
+from tools.fakes.sandbox import qqwallet as qq_host
+from tools.fakes.sandbox import stripe as stripe_host
 
 BODY = "0123456789abcdefghjkmnpq"
 PAYMENT, REFUND, REFUND_2 = f"pay_{BODY}_01", f"ref_{BODY}_01", f"ref_{BODY}_02"

@@ -36,8 +36,8 @@ from chalicelib.payments.ports import (
 from chalicelib.payments.providers.qqwallet import adapter as qqwallet
 from chalicelib.payments.providers.qqwallet.adapter import MD5, Configuration, parse, read_bill, render, sign
 from chalicelib.runtime import outbound
-from tools.sandbox import mount
-from tools.sandbox import qqwallet as qq_host
+from tools.fakes.sandbox import mount
+from tools.fakes.sandbox import qqwallet as qq_host
 
 VECTORS = json.loads((Path(__file__).parent / "vectors/qq_wallet_public.json").read_text("utf-8"))["vectors"]
 PAYMENT, REFUND = "pay_0123456789abcdefghjkmnpq_01", "ref_0123456789abcdefghjkmnpq_01"

@@ -36,13 +36,13 @@ from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 from chalicelib.runtime import outbound
 from tests.contract.recorded import vectors
-from tools.sandbox import rsa
-from tools.sandbox.alipay import Alipay, certified_key
-from tools.sandbox.mount import transport
-from tools.sandbox.server import Server
-from tools.sandbox.stand_in import Steering
-from tools.sandbox.stripe import Stripe
-from tools.sandbox.wechatpay import WechatPay, certificate, public_key
+from tools.fakes.sandbox import rsa
+from tools.fakes.sandbox.alipay import Alipay, certified_key
+from tools.fakes.sandbox.mount import transport
+from tools.fakes.sandbox.server import Server
+from tools.fakes.sandbox.stand_in import Steering
+from tools.fakes.sandbox.stripe import Stripe
+from tools.fakes.sandbox.wechatpay import WechatPay, certificate, public_key
 
 # python-alipay-sdk reads certificates through what pyOpenSSL wants to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:X509.*deprecated:DeprecationWarning")

@@ -48,9 +48,9 @@ from chalicelib.payments.providers.stripe.codes import to_stripe
 from chalicelib.payments.providers.stripe.wire import Configuration
 from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
-from tools.sandbox import mount
-from tools.sandbox import stripe as stripe_host
-from tools.sandbox.stand_in import Steering
+from tools.fakes.sandbox import mount
+from tools.fakes.sandbox import stripe as stripe_host
+from tools.fakes.sandbox.stand_in import Steering
 
 VECTORS = json.loads((Path(__file__).parent / "vectors/stripe_public.json").read_text("utf-8"))["vectors"]
 BODY = "0123456789abcdefghjkmnpq"

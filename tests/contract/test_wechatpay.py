@@ -25,8 +25,8 @@ from chalicelib.payments.ports import (
 from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from chalicelib.runtime import outbound
 from tests.contract.counter import Counter
-from tools.sandbox import rsa
-from tools.sandbox.wechatpay import WechatPay, certificate, public_key
+from tools.fakes.sandbox import rsa
+from tools.fakes.sandbox.wechatpay import WechatPay, certificate, public_key
 
 HOOK = "https://shop.example/v1/webhooks/payments/wechatpay"
 

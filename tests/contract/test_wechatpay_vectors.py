@@ -35,8 +35,8 @@ from chalicelib.payments.providers._shared import bills, rsa_keys
 from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 from tests.contract.recorded import at, names, vectors
-from tools.sandbox import rsa
-from tools.sandbox import wechatpay as other_end
+from tools.fakes.sandbox import rsa
+from tools.fakes.sandbox import wechatpay as other_end
 
 pytestmark = pytest.mark.usefixtures("no_network")
 

@@ -26,11 +26,11 @@ from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.runtime import aws, names, secrets
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tools.client import Answer
-from tools.lab import Lab, Shopper
-from tools.sandbox import providers
-from tools.sandbox.wechatpay import certificate
+from tests.support import goods, people
+from tools.bench.lab import Lab, Shopper
+from tools.fakes.sandbox import providers
+from tools.fakes.sandbox.wechatpay import certificate
+from tools.shared.client import Answer
 
 NOW = timedelta()
 GOODS, FREIGHT, STOCK = 2200, 800, 1000

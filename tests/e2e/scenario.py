@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from tools.client import Client, Network
+from tools.shared.client import Client, Network
 
 Json = Any
 PATIENCE_S = 120.0
@@ -49,7 +49,7 @@ def play(
     say: Callable[[str], None] = lambda _: None,
     explain: Callable[[str], str] | None = None,
 ) -> Played:
-    """Play everything. ``accounts`` are those that ``tools.seed`` made; ``advance`` lets the server's time pass."""
+    """Play everything. ``accounts`` are those that ``tools.dev.seed`` made; ``advance`` lets the server's time pass."""
     game = Game(base_url, sandbox_url, carrier_url, list(accounts), advance, say)
     try:
         return _play(game, explain)

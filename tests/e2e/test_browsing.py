@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.publishing import domain
 from chalicelib.runtime.config import config
-from tests.http import call
+from tests.support.http import call
 from tools.dev.server import DevServer
 
 

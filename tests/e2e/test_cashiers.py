@@ -19,13 +19,13 @@ from chalicelib.kernel import ids
 from chalicelib.ledger import service as ledger
 from chalicelib.runtime import log
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
 from tests.e2e.scenario import post
-from tools.client import Client, Network
+from tests.support import goods, people
+from tools.bench.lab import ADDRESS
 from tools.dev.server import DevServer
-from tools.lab import ADDRESS
-from tools.sandbox import providers
-from tools.sandbox.stand_in import nobodys
+from tools.fakes.sandbox import providers
+from tools.fakes.sandbox.stand_in import nobodys
+from tools.shared.client import Client, Network
 
 TOTAL = 3000
 PATIENCE_S = 120

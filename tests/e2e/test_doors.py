@@ -12,8 +12,8 @@ import pytest
 
 from chalicelib.runtime import log
 from tools.dev.server import DevServer
-from tools.sandbox import providers
-from tools.sandbox.server import Server
+from tools.fakes.sandbox import providers
+from tools.fakes.sandbox.server import Server
 
 Headers = dict[str, str | list[str]]
 STRANGERS: dict[str, Headers] = {

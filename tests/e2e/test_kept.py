@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from tests.e2e import scenario
-from tools.bench_http import buy_once
-from tools.client import Client, Network
-from tools.engine import free_port
+from tools.bench.http import buy_once
+from tools.fakes.engine import free_port
+from tools.shared.client import Client, Network
 
 
 def run(folder: Path, port: int) -> tuple[subprocess.Popen[str], str]:

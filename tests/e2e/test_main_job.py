@@ -12,11 +12,10 @@ import pytest
 
 from chalicelib.runtime import aws, queues
 from tests.e2e import scenario
-from tools import goods, seed
-from tools.client import Client, InProcess
-from tools.dev import control
+from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
+from tools.shared.client import Client, InProcess
 
 
 @pytest.fixture

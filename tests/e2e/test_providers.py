@@ -16,7 +16,7 @@ from chalicelib import topology
 from chalicelib.catalog.domain import Cause
 from chalicelib.runtime import aws, log, names, queues
 from tests.e2e.desk import FREIGHT, NOW, STOCK, TOTAL, WAYS, Customer, Desk, Scenario, Steps, paid_accounts, play
-from tools import lab
+from tools.bench import lab
 
 CHASED = timedelta(seconds=31)
 """By then a silent attempt or refund has been asked about once."""

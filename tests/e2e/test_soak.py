@@ -26,7 +26,9 @@ from chalicelib.runtime import log
 from tests.e2e import desk
 from tests.e2e.desk import FREIGHT, STOCK, TOTAL, WAYS, Customer, Desk, Scenario, Steps, side_by_side
 from tests.e2e.test_providers import CHASED, EXPIRED
-from tools import client, lab, reconcile
+from tools.bench import lab
+from tools.operate import reconcile
+from tools.shared import client
 
 ORDERS = int(os.environ.get("SOAK_ORDERS", "12"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))

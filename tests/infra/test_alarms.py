@@ -17,7 +17,7 @@ from chalicelib.kernel import clock
 from chalicelib.logistics.ports import Subscribed
 from chalicelib.runtime import metrics
 from infra import alarms, counted, functions, policies, stack
-from tools import cost
+from tools.generate import cost
 
 ROOT = Path(__file__).parents[2]
 SPELLED: dict[str, set[str]] = {

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import topology
 from infra import stack
-from tools import cost
+from tools.generate import cost
 
 ROOT = Path(__file__).parents[2]
 

@@ -30,12 +30,13 @@ from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from infra import functions, refusals, settings_of
 from tests.e2e import scenario
-from tools import deploy, engine, keys, package, smoke
-from tools.carriers.hub import Hub
-from tools.client import Network
 from tools.dev import standins
-from tools.sandbox import posting
-from tools.sandbox.core import Keys, Sandbox
+from tools.fakes import engine
+from tools.fakes.carriers.hub import Hub
+from tools.fakes.sandbox import posting
+from tools.fakes.sandbox.core import Keys, Sandbox
+from tools.release import deploy, keys, package, smoke
+from tools.shared.client import Network
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy")]  # One stack for all of them.
 
@@ -473,7 +474,7 @@ def seeded(deployed: Deployed) -> list[dict[str, str]]:
         [
             sys.executable,
             "-c",
-            "import json, tools.seed; print(json.dumps(tools.seed.ensure(say=lambda _: None)))",
+            "import json, tools.dev.seed; print(json.dumps(tools.dev.seed.ensure(say=lambda _: None)))",
         ],
         cwd=package.ROOT,
         env={**os.environ, **engine.environment(deployed.engine_url, stage=STAGE), "BIANDAN_THROTTLE_FACTOR": "100"},

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.routes import ROUTES
 from chalicelib.runtime.http import cors as said
 from infra import cors, edge, policies, stack
-from tools import package
+from tools.release import package
 
 Json = dict[str, Any]
 

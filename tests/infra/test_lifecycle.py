@@ -21,8 +21,8 @@ from chalicelib.runtime import aws, laid_aside
 from chalicelib.runtime.config import config
 from chalicelib.runtime.intents import system_intent
 from infra import stack
-from tests import goods, people
-from tests.pump import Pump
+from tests.support import goods, people
+from tests.support.pump import Pump
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
 WRITERS = {"catalog/files.py", "complaints/evidence.py", "reconciliation/files.py", "runtime/laid_aside.py"}

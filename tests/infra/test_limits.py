@@ -17,9 +17,10 @@ from chalicelib.runtime import aws, names, relay
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from infra import functions, limits, policies, stack, streams
-from tests import goods, people
-from tests.pump import start_of
-from tools import package, resources
+from tests.support import goods, people
+from tests.support.pump import start_of
+from tools.fakes import resources
+from tools.release import package
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.config import config
 from infra import names as installations
 from infra import policies, stack
-from tools import package
+from tools.release import package
 
 Json = dict[str, Any]
 LABEL = "blue"

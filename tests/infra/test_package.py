@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra import functions
-from tools import package
+from tools.release import package
 
 pytestmark = pytest.mark.xdist_group("package")
 

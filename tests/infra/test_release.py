@@ -13,9 +13,9 @@ import pytest
 
 from infra import names as installations
 from infra import stack
-from tools import release
-from tools.release_errors import DeployError
-from tools.release_indexes import TooManyIndexes
+from tools.release import changes as release
+from tools.release.errors import DeployError
+from tools.release.indexes import TooManyIndexes
 
 Json = dict[str, Any]
 NAME = "biandan-prod"

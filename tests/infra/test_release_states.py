@@ -10,8 +10,9 @@ import boto3.session
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tools import deploy, release
-from tools.release_errors import DeployError
+from tools.release import changes as release
+from tools.release import deploy
+from tools.release.errors import DeployError
 
 NAME = "biandan-prod"
 ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/biandan-prod/1"

@@ -10,7 +10,7 @@ import pytest
 
 from infra import runtimes
 from infra.runtimes import RUNTIMES, Unsupported
-from tools import interpreters, package
+from tools.release import interpreters, package
 
 NOW = date(2026, 11, 29)
 AFTER_3_11 = date(2027, 7, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra import counted, functions, names, policies, seen
-from tools import package
+from tools.release import package
 
 Json = dict[str, Any]
 

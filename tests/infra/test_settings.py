@@ -11,7 +11,7 @@ import pytest
 
 from infra import functions, policies, settings_of
 from infra.settings_of import LAPTOP_ONLY, SETTINGS, SettingsError
-from tools import package
+from tools.release import package
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,8 +18,9 @@ from chalicelib.ledger import store as ledger_store
 from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from infra import functions, policies, protection, refusals, stack
-from tests import permissions
-from tools import package, resources
+from tests.support import permissions
+from tools.fakes import resources
+from tools.release import package
 
 Json = dict[str, Any]
 

@@ -12,8 +12,9 @@ import boto3.session
 import pytest
 
 from infra import runtimes
-from tools import keys, stage_doctor
-from tools.stage_doctor import Stage
+from tools.operate import stage_doctor
+from tools.operate.stage_doctor import Stage
+from tools.release import keys
 
 URL = "http://127.0.0.1:1"
 TARGET = {"Id": "1", "Arn": "arn:aws:lambda:us-east-1:000000000000:function:f"}

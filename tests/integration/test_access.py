@@ -1,6 +1,6 @@
 """Nobody reaches what is not theirs (P17): every declared route, asked by everybody about everybody's records.
 
-The matrix is generated from the declarations; ``tests/entries.py`` says for each route how its owner succeeds.
+The matrix is generated from the declarations; ``tests/support/entries.py`` says for each route how its owner succeeds.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from chalicelib.kernel.roles import Role
 from chalicelib.runtime import aws
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Route
-from tests import dump, people
-from tests.entries import ENTRIES, Ask, World, expired_token, forged_tokens
-from tests.entries import ghost as ghost_of
-from tests.http import Answer
-from tools.routing import declared
+from tests.support import dump, people
+from tests.support.entries import ENTRIES, Ask, World, expired_token, forged_tokens
+from tests.support.entries import ghost as ghost_of
+from tests.support.http import Answer
+from tools.generate.routing import declared
 
 ROUTES = {route.operation_id: route for _, route in declared()}
 GUARDED = [name for name, route in ROUTES.items() if route.access not in (Access.PUBLIC, Access.PROVIDER)]

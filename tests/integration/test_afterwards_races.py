@@ -12,7 +12,7 @@ from chalicelib.orders import service as orders
 from chalicelib.payments import service
 from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.runtime import aws, outbound
-from tests.paying import Till, accounts, payment, story
+from tests.support.paying import Till, accounts, payment, story
 
 TOTAL = 1999
 WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")

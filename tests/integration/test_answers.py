@@ -9,10 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from chalicelib.runtime.http.access import Access
-from tests.entries import ENTRIES, World
-from tests.http import Answer, call
 from tests.integration.test_access import OWNER, ROUTES
-from tools import openapi
+from tests.support.entries import ENTRIES, World
+from tests.support.http import Answer, call
+from tools.generate import openapi
 
 
 @pytest.fixture(scope="module")

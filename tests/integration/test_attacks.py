@@ -19,10 +19,10 @@ from chalicelib.payments import service as payments
 from chalicelib.runtime import aws, names
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.schema import PageQuery
-from tests import dump
-from tests.entries import ENTRIES, World, of_few_accounts, parcel
-from tests.http import Answer, call
 from tests.integration.test_access import OWNER, ROUTES, STRANGER
+from tests.support import dump
+from tests.support.entries import ENTRIES, World, of_few_accounts, parcel
+from tests.support.http import Answer, call
 
 RIVALS = 4
 LISTS = [name for name, route in ROUTES.items() if route.query is not None and issubclass(route.query, PageQuery)]

@@ -23,9 +23,9 @@ from chalicelib.kernel.roles import Role
 from chalicelib.runtime import aws, names, relay, secrets
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import system_intent
-from tests import people
-from tests.http import Answer, call
-from tests.pump import Pump
+from tests.support import people
+from tests.support.http import Answer, call
+from tests.support.pump import Pump
 
 ADA = {"identity": "Ada@Example.com", "password": "correct horse battery"}
 HOME = {
@@ -650,7 +650,7 @@ def test_a_rival_grant_is_given_once_and_no_staff_is_operator(cloud: str, monkey
 
 
 def test_the_first_operator_comes_from_the_command_line(cloud: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from tools import grant
+    from tools.operate import grant
 
     account_id = register().json["account_id"]
     assert grant.main(["ada@example.com", "operator"]) == 0

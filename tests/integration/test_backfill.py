@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.kernel import events as facts
 from chalicelib.runtime import aws, names, relay
-from tools import backfill
-from tools.backfill import BackfillError, Fill, Note
+from tools.operate import backfill
+from tools.operate.backfill import BackfillError, Fill, Note
 
 FILL = Fill("audit", "channel", {"S": "web"})
 ROWS = 60

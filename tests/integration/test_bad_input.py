@@ -1,6 +1,6 @@
 """Every entrance answers bad input with a clear problem and leaves no trace: generated from the OpenAPI document.
 
-Each case takes the request with which the route's owner succeeds (``tests/entries.py``) and spoils one thing.
+Each case takes the request with which the route's owner succeeds (``tests/support/entries.py``) and spoils one thing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import pytest
 from chalicelib.runtime import aws
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Route
-from tests import dump
-from tests.entries import ENTRIES, Ask, World
-from tests.http import Answer
 from tests.integration.test_access import OWNER, ROUTES
-from tools import openapi
+from tests.support import dump
+from tests.support.entries import ENTRIES, Ask, World
+from tests.support.http import Answer
+from tools.generate import openapi
 
 MARK = "Zaphod13900139000"
 """Put into whatever is refused: no problem may say it again."""

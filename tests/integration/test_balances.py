@@ -15,7 +15,7 @@ from chalicelib.ledger import balances, consumers, events, service
 from chalicelib.ledger.events import LedgerPosted
 from chalicelib.orders.service import Sale
 from chalicelib.runtime import outbound
-from tests.paying import Till
+from tests.support.paying import Till
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 

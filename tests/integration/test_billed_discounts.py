@@ -21,7 +21,7 @@ from chalicelib.payments.providers.stripe import codes as stripe_codes
 from chalicelib.reconciliation import domain
 from chalicelib.reconciliation.domain import Finding, Kind, Line, Ours
 from chalicelib.runtime import outbound
-from tests.paying import Till, accounts, story
+from tests.support.paying import Till, accounts, story
 
 DAY = "2026-11-22"
 WECHATPAY_COLUMNS = (

@@ -17,8 +17,8 @@ from chalicelib.payments.domain.refund import Refund, RefundStatus
 from chalicelib.payments.refunds import execute
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.runtime import outbound
-from tests import dump, http, people
-from tests.paying import Till, accounts, payment, story
+from tests.support import dump, http, people
+from tests.support.paying import Till, accounts, payment, story
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from chalicelib.kernel.errors import TooLarge
 from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tests.http import call
-from tests.pump import Pump
+from tests.support import goods, people
+from tests.support.http import call
+from tests.support.pump import Pump
 
 MER, RIVAL = "mer_" + "a" * 24, "mer_" + "b" * 24
 HEADER = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,Type,Published"

@@ -12,10 +12,10 @@ from chalicelib.catalog import store
 from chalicelib.catalog.domain import Status
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel.money import Money
-from tests import dump, goods, people
-from tests.files import FULL, MER, exported, imported, product, refusals, send, stripped, text
-from tests.http import call
-from tests.pump import Pump
+from tests.support import dump, goods, people
+from tests.support.files import FULL, MER, exported, imported, product, refusals, send, stripped, text
+from tests.support.http import call
+from tests.support.pump import Pump
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from chalicelib.catalog.domain import Draft, Kind, SkuDraft, Status
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel.money import Money
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tests.files import MER, fetched, imported, notes, product, refusals, text
-from tests.http import call
+from tests.support import goods, people
+from tests.support.files import MER, fetched, imported, notes, product, refusals, text
+from tests.support.http import call
 
 
 @pytest.fixture

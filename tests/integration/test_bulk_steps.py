@@ -15,10 +15,10 @@ from chalicelib.catalog.jobs import JobKind
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel.money import Money
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tests.files import FULL, MER, exported, imported, product, refusals, send, stripped, text
-from tests.http import call
-from tests.pump import Pump
+from tests.support import goods, people
+from tests.support.files import FULL, MER, exported, imported, product, refusals, send, stripped, text
+from tests.support.http import call
+from tests.support.pump import Pump
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools import bench_capacity
-from tools.lab import Lab, opened
+from tools.bench import capacity as bench_capacity
+from tools.bench.lab import Lab, opened
 
 LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
     # (lines, merchants): each step's calls, write units, read units.

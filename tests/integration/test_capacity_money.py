@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools import bench_capacity, bench_capacity_money
-from tools.lab import Lab, opened
+from tools.bench import capacity as bench_capacity
+from tools.bench import capacity_money as bench_capacity_money
+from tools.bench.lab import Lab, opened
 
 FIGURES: dict[str, tuple[int, float, float]] = {
     # Each use case's calls, write units, read units.

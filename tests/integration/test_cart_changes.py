@@ -11,11 +11,11 @@ import pytest
 from chalicelib.cart import service as carts
 from chalicelib.kernel.errors import Busy
 from chalicelib.runtime import aws
-from tests import dump
-from tests.http import Answer, call
 from tests.integration.test_carts import GHOST, HIDDEN, forged, rows
-from tests.shop import buyer, shop
-from tools import metering
+from tests.support import dump
+from tests.support.http import Answer, call
+from tests.support.shop import buyer, shop
+from tools.bench import metering
 
 Proceed = Callable[[], dict[str, Any]]
 

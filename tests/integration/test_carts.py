@@ -16,9 +16,9 @@ from chalicelib.kernel.money import Money
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime import networks
 from chalicelib.runtime.intents import system_intent
-from tests import dump, goods, http
-from tests.http import Answer, call
-from tests.shop import Shop, buyer, shop
+from tests.support import dump, goods, http
+from tests.support.http import Answer, call
+from tests.support.shop import Shop, buyer, shop
 
 GHOST = "sku_" + "0" * 24 + "_01"
 

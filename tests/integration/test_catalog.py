@@ -16,9 +16,9 @@ from chalicelib.kernel.errors import AlreadyExists, IdempotencyKeyReused
 from chalicelib.runtime import aws, caches
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tests.http import call
-from tests.pump import Pump
+from tests.support import goods, people
+from tests.support.http import call
+from tests.support.pump import Pump
 
 MER, RIVAL = "mer_" + "a" * 24, "mer_" + "b" * 24
 NOTHING_ORDERED = {"ordered": 0, "held": 0, "sold": 0}

@@ -13,9 +13,9 @@ from chalicelib.publishing import store as publishing_store
 from chalicelib.runtime import caches
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tests.http import call
-from tools.metering import measured
+from tests.support import goods, people
+from tests.support.http import call
+from tools.bench.metering import measured
 
 MER = "mer_" + "a" * 24
 

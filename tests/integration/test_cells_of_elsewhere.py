@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.catalog.domain import Status
 from chalicelib.inventory import service as inventory
-from tests import goods, people
-from tests.files import MER, imported, notes, product, refusals, text
-from tests.http import call
+from tests.support import goods, people
+from tests.support.files import MER, imported, notes, product, refusals, text
+from tests.support.http import call
 
 HEADER = "Handle,Title,Variant Price"
 

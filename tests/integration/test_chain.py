@@ -16,7 +16,7 @@ from chalicelib.kernel.errors import Busy, Conflict, RetryLater
 from chalicelib.kernel.events import Envelope, Event
 from chalicelib.runtime import aws, consume, deadlines, names, queues, relay
 from chalicelib.runtime.consume import Consumer
-from tests.shop import buyer, shop
+from tests.support.shop import buyer, shop
 
 
 class Rung(Event, frozen=True, tag="bell.rung"):
@@ -266,7 +266,7 @@ def test_a_deadline_is_sent_ahead_and_delayed_until_it_is_due(cloud: str, noon: 
 
 
 def test_every_record_with_a_deadline_has_a_kind_and_every_due_table_an_index() -> None:
-    from tools import resources
+    from tools.fakes import resources
 
     with_index = {
         table

@@ -17,10 +17,10 @@ from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.runtime import aws
 from chalicelib.runtime.db import dynamo
-from tests import people
-from tests.http import call
-from tests.pump import Pump
-from tests.shop import buyer, keep, shop
+from tests.support import people
+from tests.support.http import call
+from tests.support.pump import Pump
+from tests.support.shop import buyer, keep, shop
 
 
 def available(sku_id: str) -> int:

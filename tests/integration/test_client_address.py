@@ -13,8 +13,8 @@ from chalicelib.runtime.http import client_address
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.app import App
 from chalicelib.runtime.http.routes import Reply, Request, Routes
-from tests.http import call, event
-from tests.shop import shop
+from tests.support.http import call, event
+from tests.support.shop import shop
 
 KEY = "local-origin-key"
 EDGE = "130.176.0.9"

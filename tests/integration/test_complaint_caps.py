@@ -10,10 +10,10 @@ import pytest
 
 from chalicelib.complaints import limits, store
 from chalicelib.complaints.domain import Status
-from tests import people
-from tests.dump import tables
-from tests.http import Answer, call
-from tests.paying import Till
+from tests.support import people
+from tests.support.dump import tables
+from tests.support.http import Answer, call
+from tests.support.paying import Till
 
 
 @pytest.fixture

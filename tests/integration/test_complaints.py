@@ -22,10 +22,10 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
-from tests import people, sales
-from tests.http import Answer, call
-from tests.paying import Till, accounts, story
-from tools import metering
+from tests.support import people, sales
+from tests.support.http import Answer, call
+from tests.support.paying import Till, accounts, story
+from tools.bench import metering
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
 FILING = {"reason": "damaged", "text": "The pot arrived broken."}

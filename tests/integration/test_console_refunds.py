@@ -17,8 +17,8 @@ from chalicelib.reconciliation import cases as cases_of
 from chalicelib.reconciliation import judging, service
 from chalicelib.reconciliation.domain import CaseStatus
 from chalicelib.runtime import outbound
-from tests.hosts import METHODS, bought, opened, reconciled
-from tests.paying import Till, accounts, payment, story
+from tests.support.hosts import METHODS, bought, opened, reconciled
+from tests.support.paying import Till, accounts, payment, story
 
 TOTAL, BACK = 2000, 300
 TELLS = ("wechatpay", "alipay", "stripe", "sandbox")

@@ -18,9 +18,9 @@ from chalicelib.payments.ports import RefundOutcome
 from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.refunds import superseded
 from chalicelib.runtime import outbound
-from tests.hosts import METHODS, bought, opened
 from tests.integration.test_console_refunds import TOTAL, a_day_later, adopt, cases, kept
-from tests.paying import Till, accounts, payment, story
+from tests.support.hosts import METHODS, bought, opened
+from tests.support.paying import Till, accounts, payment, story
 
 
 @pytest.fixture(params=list(METHODS))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools import bench_contention
-from tools.lab import Lab, opened
+from tools.bench import contention as bench_contention
+from tools.bench.lab import Lab, opened
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.runtime.http import cors
-from tests.http import application, call
-from tests.shop import shop
+from tests.support.http import application, call
+from tests.support.shop import shop
 from tools.dev.gateway import Gateway
-from tools.dev.httpd import Request, Response
+from tools.shared.httpd import Request, Response
 
 SHOP, EVIL = "https://shop.example", "https://evil.example"
 

@@ -9,8 +9,8 @@ import pytest
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime.schema import MoneyView
-from tests import dump, goods, people
-from tests.http import call
+from tests.support import dump, goods, people
+from tests.support.http import call
 
 NOBODY_TAKES = ("RMB", "ABC", "XAU", "XXX", "ISK", "BTC")
 

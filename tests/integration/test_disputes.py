@@ -22,10 +22,10 @@ from chalicelib.payments.reviews import quarantine
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import dump, http, people
-from tests.paying import Till, accounts, payment, story
-from tools import resources
-from tools.sandbox import mount, stripe
+from tests.support import dump, http, people
+from tests.support.paying import Till, accounts, payment, story
+from tools.fakes import resources
+from tools.fakes.sandbox import mount, stripe
 
 TOTAL = 1999
 

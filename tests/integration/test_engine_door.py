@@ -21,7 +21,7 @@ from botocore.credentials import Credentials
 from chalicelib.runtime import aws
 from chalicelib.runtime.config import config
 from tests.e2e import scenario
-from tools import engine
+from tools.fakes import engine
 
 LIST_TABLES = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.ListTables"}
 FORGED = "AWS4-HMAC-SHA256 Credential=200000000001/20261129/us-east-1/dynamodb/aws4_request, SignedHeaders=host, "

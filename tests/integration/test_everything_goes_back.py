@@ -22,8 +22,8 @@ from chalicelib.payments.domain.refund_request import Wish
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
-from tests import sales
-from tests.paying import Till, accounts, payment, story
+from tests.support import sales
+from tests.support.paying import Till, accounts, payment, story
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from chalicelib.catalog.api import IMPORT_BODY_CAP_BYTES
 from chalicelib.runtime.http import client_address
 from infra import refusals
-from tests import http
-from tests.shop import buyer, shop
+from tests.support import http
+from tests.support.shop import buyer, shop
 from tools.dev.gateway import LAMBDA_CAP, PAYLOAD_CAP, Gateway
-from tools.dev.httpd import Request, Response
+from tools.shared.httpd import Request, Response
 
 Seen = list[dict[str, Any]]
 

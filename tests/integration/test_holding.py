@@ -18,11 +18,11 @@ from chalicelib.orders import hold_rules, hold_store, holds
 from chalicelib.orders import service as orders
 from chalicelib.orders.hold_rules import Hold, Holds, HoldState, Limits
 from chalicelib.payments import service as payments
-from tests import dump, http, people
-from tests.http import Answer
-from tests.paying import Till
-from tests.pump import Pump
-from tests.shop import Buyer, buyer, shop
+from tests.support import dump, http, people
+from tests.support.http import Answer
+from tests.support.paying import Till
+from tests.support.pump import Pump
+from tests.support.shop import Buyer, buyer, shop
 
 FEW = "fresh:2/6/3,known:3/50/5,network:4/12"
 

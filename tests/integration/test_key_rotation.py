@@ -11,8 +11,8 @@ import boto3.session
 import pytest
 
 from chalicelib.runtime import strength
-from tools import key_forms, key_rotation, keys
-from tools.key_rotation import NotYet
+from tools.release import key_forms, key_rotation, keys
+from tools.release.key_rotation import NotYet
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 INSTALLED = "rotating"

@@ -14,9 +14,9 @@ from chalicelib.inventory import store as inventory_store
 from chalicelib.orders import service as orders
 from chalicelib.runtime import aws
 from chalicelib.runtime.intents import system_intent
-from tests.paying import Till
-from tests.pump import Pump
-from tests.shop import Buyer, Shop, buyer, keep, shop
+from tests.support.paying import Till
+from tests.support.pump import Pump
+from tests.support.shop import Buyer, Shop, buyer, keep, shop
 
 SHAPES = [(5, 90), (20, 75), (1, 90), (19, 76)]
 """Merchants and SKUs: the case that was found, and the largest that fit."""

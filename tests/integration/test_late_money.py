@@ -19,10 +19,10 @@ from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.runtime import aws
 from chalicelib.runtime.intents import system_intent
-from tests import goods, people
-from tests.http import call
-from tests.paying import Till, accounts, payment, story
-from tests.shop import Buyer, Shop, buyer, shop
+from tests.support import goods, people
+from tests.support.http import call
+from tests.support.paying import Till, accounts, payment, story
+from tests.support.shop import Buyer, Shop, buyer, shop
 
 
 @dataclass
@@ -85,7 +85,7 @@ def run_out(noon: Any, *, buckets: int = 1, attempts: int = 1, stock: int = 3, c
 
 
 def _address() -> dict[str, str]:
-    from tests.shop import ADDRESS
+    from tests.support.shop import ADDRESS
 
     return ADDRESS
 

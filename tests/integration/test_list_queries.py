@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.paying import Till
+from tests.support.paying import Till
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -18,11 +18,11 @@ from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Contact, Order, OrderStatus
 from chalicelib.runtime import aws, names, outbound, queues
-from tests import people, sales
-from tests.http import Answer, call
-from tests.pump import Pump
-from tools import metering
-from tools.carriers.hub import Hub
+from tests.support import people, sales
+from tests.support.http import Answer, call
+from tests.support.pump import Pump
+from tools.bench import metering
+from tools.fakes.carriers.hub import Hub
 
 NUMBER = "SF1234567890"
 

@@ -11,10 +11,10 @@ from chalicelib.catalog import domain, service, words
 from chalicelib.catalog.domain import BadProduct, Draft, SkuDraft
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
-from tests import dump, goods
-from tests import shop as shops
-from tests.http import call
-from tests.pump import Pump
+from tests.support import dump, goods
+from tests.support import shop as shops
+from tests.support.http import call
+from tests.support.pump import Pump
 
 ZH = "2026新款秋冬季韩版宽松显瘦中长款加厚羊毛呢子大衣女装双排扣西装领纯手工零羊绒外套高级感气质通勤百搭学院风小个子"
 EN = "Handmade wool coat with lapel collar"

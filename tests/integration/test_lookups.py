@@ -14,7 +14,7 @@ from chalicelib.runtime.db import dynamo, lookups
 from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.rows import Row
 from chalicelib.runtime.db.work import UnitOfWork
-from tools import metering
+from tools.bench import metering
 
 Proceed = Callable[[], dict[str, Any]]
 

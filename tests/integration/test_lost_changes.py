@@ -15,11 +15,11 @@ from chalicelib.kernel import events as facts
 from chalicelib.runtime import aws, laid_aside, names, queues, relay
 from chalicelib.runtime.config import config
 from infra import streams
-from tests.goods import Made
-from tests.http import call
-from tests.pump import Pump, _start_of
-from tests.shop import shop
-from tools import replay
+from tests.support.goods import Made
+from tests.support.http import call
+from tests.support.pump import Pump, _start_of
+from tests.support.shop import shop
+from tools.operate import replay
 
 LAMBDA = "aws/lambda/7f0e4b4e-0000-4000-8000-000000000001/shardId-0001/2026/11/22/2026-11-22T04.00.00-b5a0.json"
 

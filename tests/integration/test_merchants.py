@@ -11,8 +11,8 @@ from chalicelib.kernel.money import Money
 from chalicelib.merchants import domain, service
 from chalicelib.merchants.service import Terms
 from chalicelib.runtime import aws, names, relay
-from tests import people
-from tests.http import call
+from tests.support import people
+from tests.support.http import call
 
 TEA = {
     "name": "Tea House 茶庄",

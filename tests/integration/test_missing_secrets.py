@@ -13,7 +13,7 @@ from chalicelib.kernel.errors import Misconfigured
 from chalicelib.runtime import aws, caches, log, secrets
 from chalicelib.runtime.config import config
 from chalicelib.runtime.strength import OURS
-from tests import http
+from tests.support import http
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import execute
 from chalicelib.runtime import aws, outbound
-from tests import dump, goods, http, people, shop
-from tests.paying import Till, accounts, payment, story
+from tests.support import dump, goods, http, people, shop
+from tests.support.paying import Till, accounts, payment, story
 
 PAID = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-22T03:00:00Z", "note": "by transfer"}
 

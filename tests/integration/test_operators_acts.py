@@ -22,10 +22,10 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Route
-from tests import dump, people, sales
-from tests.entries import ENTRIES, World
-from tests.http import Answer, call
 from tests.integration.test_access import ROUTES
+from tests.support import dump, people, sales
+from tests.support.entries import ENTRIES, World
+from tests.support.http import Answer, call
 
 OPERATORS = [route for route in ROUTES.values() if route.access is Access.OPERATOR]
 ACTS = [route for route in OPERATORS if route.method != "GET"]

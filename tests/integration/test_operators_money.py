@@ -24,8 +24,8 @@ from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import approve
 from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.runtime import outbound
-from tests import http, people
-from tests.paying import Till, accounts, payment, story
+from tests.support import http, people
+from tests.support.paying import Till, accounts, payment, story
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 
@@ -227,7 +227,7 @@ def refund_of(amount: Money, wished: Wish) -> refund_rules.Refund:
 @pytest.fixture
 def three(till: Till, monkeypatch: pytest.MonkeyPatch) -> orders.Sale:
     """A paid order of three units for 10.00, two for 0.05, and 6.00 freight."""
-    import tests.paying as paying
+    import tests.support.paying as paying
 
     def lines(total: int) -> Any:
         one = real(total)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.checkout import service as checkout
-from tests import people
-from tests.http import call
-from tests.shop import Buyer, buyer, shop
+from tests.support import people
+from tests.support.http import call
+from tests.support.shop import Buyer, buyer, shop
 
 
 def read(who: Buyer, path: str, accept: str) -> Any:

@@ -21,8 +21,8 @@ from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import Action, Attempt, Outcome, PaymentOrder
 from chalicelib.payments.providers.sandbox.adapter import Configuration, Sandbox, build
 from chalicelib.runtime import outbound
-from tools.sandbox.core import Keys
-from tools.sandbox.server import Server
+from tools.fakes.sandbox.core import Keys
+from tools.fakes.sandbox.server import Server
 
 
 @pytest.fixture

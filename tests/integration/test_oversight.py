@@ -16,10 +16,10 @@ from chalicelib.kernel.roles import Role
 from chalicelib.oversight import service as oversight
 from chalicelib.runtime import aws, names, outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import dump, people
-from tests.http import Answer, call
-from tests.paying import Till, story
-from tools import metering
+from tests.support import dump, people
+from tests.support.http import Answer, call
+from tests.support.paying import Till, story
+from tools.bench import metering
 
 WANTED = {"role": "operator", "reason": "She joins the desk."}
 
@@ -350,7 +350,7 @@ def test_a_line_is_never_written_over(cloud: str, noon: clock.Fixed) -> None:
 
 
 def test_the_first_operators_come_from_outside_and_are_in_the_audit_too(cloud: str) -> None:
-    from tools import grant
+    from tools.operate import grant
 
     ann, ben = people.buyer(), people.buyer()
     assert [grant.main([person.account_id, "operator"]) for person in (ann, ben)] == [0, 0]
@@ -362,7 +362,7 @@ def test_the_first_operators_come_from_outside_and_are_in_the_audit_too(cloud: s
 
 
 def test_seeds_have_a_second_person() -> None:
-    from tools import seed
+    from tools.dev import seed
 
     assert sum(role == "operator" for role, _, _ in seed._wanted()) == 2
 

@@ -20,8 +20,8 @@ from chalicelib.runtime import aws, consume, deadlines, names, outbound, parking
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.deadlines import Due
-from tests.paying import Till
-from tests.pump import function_of
+from tests.support.paying import Till
+from tests.support.pump import function_of
 
 
 class Never(Conflict):

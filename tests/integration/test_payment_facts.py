@@ -22,7 +22,7 @@ from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests.paying import Till, accounts, payment, story
+from tests.support.paying import Till, accounts, payment, story
 
 TOTAL = 1999
 FACTS = (

@@ -11,10 +11,10 @@ import pytest
 from chalicelib.payments.attempts import poll
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.runtime import aws, caches, outbound
-from tests import http, people
-from tests.paying import Till, payment
-from tools import resources
-from tools.sandbox.wechatpay import WechatPay
+from tests.support import http, people
+from tests.support.paying import Till, payment
+from tools.fakes import resources
+from tools.fakes.sandbox.wechatpay import WechatPay
 
 METHODS = "/v1/payment-methods"
 

@@ -19,9 +19,9 @@ from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.runtime import outbound
 from chalicelib.runtime.consume import ASKING_S
 from chalicelib.runtime.deadlines import Due
-from tests import http, people
-from tests.paying import Till, payment, story
-from tools.sandbox.mount import transport
+from tests.support import http, people
+from tests.support.paying import Till, payment, story
+from tools.fakes.sandbox.mount import transport
 
 SILENCE = ("create", "query", "close")
 

@@ -25,8 +25,8 @@ from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import aws, outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import dump, http, people
-from tests.paying import WEBHOOK, Till, accounts, payment, story
+from tests.support import dump, http, people
+from tests.support.paying import WEBHOOK, Till, accounts, payment, story
 
 TOTAL = 1999
 

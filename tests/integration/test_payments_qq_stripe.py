@@ -16,10 +16,10 @@ from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.runtime import outbound
-from tests import http, people
-from tests.paying import Till, accounts, payment, story
-from tools import resources
-from tools.sandbox import mount, qqwallet, stripe
+from tests.support import http, people
+from tests.support.paying import Till, accounts, payment, story
+from tools.fakes import resources
+from tools.fakes.sandbox import mount, qqwallet, stripe
 
 TOTAL = 1999
 

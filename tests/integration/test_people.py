@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from chalicelib.auth import service as auth
 from chalicelib.merchants import service as merchants
-from tests import people
+from tests.support import people
 
 
 def test_people_have_accounts_and_tokens_that_verify(cloud: str) -> None:

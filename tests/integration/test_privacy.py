@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.runtime import aws, log
-from tests import dump, goods, people, sales
-from tests.entries import PASSWORD, parcel
-from tests.http import call
-from tests.paying import Till
-from tests.pump import Pump
+from tests.support import dump, goods, people, sales
+from tests.support.entries import PASSWORD, parcel
+from tests.support.http import call
+from tests.support.paying import Till
+from tests.support.pump import Pump
 
 RECIPIENT, PHONE, STREET, EMAIL = "欧阳若曦测试", "13957180001", "翠苑九区幢七单元", "ruoxi.test@example.com"
 NICKNAME, NOTE, OPENID = "若曦小号", "门口的石狮子旁", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"

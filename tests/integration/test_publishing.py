@@ -20,10 +20,10 @@ from chalicelib.runtime import aws, caches, published
 from chalicelib.runtime.config import config
 from chalicelib.runtime.intents import system_intent
 from chalicelib.runtime.published import Contents
-from tests import goods
-from tests.http import call
-from tests.pump import Pump
-from tests.shop import Shop, buyer, shop
+from tests.support import goods
+from tests.support.http import call
+from tests.support.pump import Pump
+from tests.support.shop import Shop, buyer, shop
 
 
 def tick(name: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from chalicelib.kernel.money import MAX_MINOR, MAX_TOTAL_MINOR, Money
 from chalicelib.merchants import service as merchants
 from chalicelib.orders import service as orders
 from chalicelib.runtime.intents import system_intent
-from tests import goods
-from tests.http import call
-from tests.shop import Buyer, Shop, buyer, shop
+from tests.support import goods
+from tests.support.http import call
+from tests.support.shop import Buyer, Shop, buyer, shop
 
 CASE_12 = (("JPY", 9900), ("JPY", 1), ("USD", 9900), ("KWD", 10**6))
 

@@ -19,13 +19,13 @@ from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.refund import RefundStatus
 from chalicelib.payments.ports import Attempt, Outcome, PaymentOrder
 from chalicelib.runtime import aws, names, outbound, secrets
-from tests import http, people
-from tests.paying import Till, accounts, payment, story
-from tools import resources
-from tools.sandbox.alipay import Alipay, certified_key, plain_key
-from tools.sandbox.mount import transport
-from tools.sandbox.server import Server
-from tools.sandbox.wechatpay import WechatPay, certificate, public_key
+from tests.support import http, people
+from tests.support.paying import Till, accounts, payment, story
+from tools.fakes import resources
+from tools.fakes.sandbox.alipay import Alipay, certified_key, plain_key
+from tools.fakes.sandbox.mount import transport
+from tools.fakes.sandbox.server import Server
+from tools.fakes.sandbox.wechatpay import WechatPay, certificate, public_key
 
 
 def _now() -> float:

@@ -21,10 +21,10 @@ from chalicelib.payments.service import Bill, BillKind, BillLine
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
 from chalicelib.runtime import outbound
-from tests import http, people
-from tests.paying import Till, accounts, payment, story
-from tools import resources
-from tools.sandbox import mount, stripe
+from tests.support import http, people
+from tests.support.paying import Till, accounts, payment, story
+from tools.fakes import resources
+from tools.fakes.sandbox import mount, stripe
 
 DAY = date(2026, 11, 22)
 TOTAL = 1999

@@ -13,8 +13,8 @@ from chalicelib.payments import providers
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Finding
 from chalicelib.runtime import outbound
-from tests.hosts import METHODS, bought, opened, reconciled
-from tests.paying import Till
+from tests.support.hosts import METHODS, bought, opened, reconciled
+from tests.support.paying import Till
 
 DEFECTS = {
     "wechatpay": ("missing", "extra", "amount", "duplicate", "totals", "cut", "field"),

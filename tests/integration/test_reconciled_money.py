@@ -22,8 +22,8 @@ from chalicelib.payments.service import Bill, BillKind, BillLine
 from chalicelib.reconciliation import advice, files, judging, runs, service
 from chalicelib.reconciliation.domain import Case, CaseStatus, Finding, Judged, Run, RunStatus
 from chalicelib.runtime import outbound
-from tests import http, people
-from tests.paying import Till, payment
+from tests.support import http, people
+from tests.support.paying import Till, payment
 
 FIRST, SECOND, THIRD = (date(2026, 11, day) for day in (22, 23, 24))
 

@@ -23,7 +23,7 @@ from chalicelib.reconciliation import cases as cases_
 from chalicelib.reconciliation import daily, domain, files, judging, runs, service, store
 from chalicelib.reconciliation.domain import CaseStatus, Finding, RunStatus
 from chalicelib.runtime import outbound
-from tests.paying import Till, payment, story
+from tests.support.paying import Till, payment, story
 
 DAY = "2026-11-22"
 TICK: dict[str, Any] = {
@@ -474,7 +474,7 @@ def test_the_report_is_downloaded_as_csv_and_runs_no_formula(till: Till) -> None
 
 
 def test_nobody_but_operators_sees_any_of_it(till: Till) -> None:
-    from tests import http
+    from tests.support import http
 
     for method, path in (
         ("GET", "/v1/operator/cases"),

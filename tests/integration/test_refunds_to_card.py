@@ -15,9 +15,9 @@ from chalicelib.orders.service import Sale
 from chalicelib.payments.domain.refund import Refund, RefundStatus
 from chalicelib.payments.refunds import to_card
 from chalicelib.runtime import aws, outbound
-from tests import dump, http, people
-from tests.hosts import bought, opened
-from tests.paying import Till, accounts, payment, story
+from tests.support import dump, http, people
+from tests.support.hosts import bought, opened
+from tests.support.paying import Till, accounts, payment, story
 
 TOTAL, BACK = 2000, 500
 CARD = {"bank_type": "ICBC_DEBIT", "bank_account": "6222020200112230", "real_name": "王五"}

@@ -1,6 +1,6 @@
 """A repeated POST is safe everywhere (P16): every idempotent route, repeated, reworded, raced and under a used key.
 
-Generated from the declarations; ``tests/entries.py`` says how each route succeeds.
+Generated from the declarations; ``tests/support/entries.py`` says how each route succeeds.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import pytest
 
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime.http.routes import Route
-from tests import dump, people
-from tests.entries import ENTRIES, Ask, World
-from tests.http import Answer
 from tests.integration.test_access import OWNER, ROUTES
+from tests.support import dump, people
+from tests.support.entries import ENTRIES, Ask, World
+from tests.support.http import Answer
 
 IDEMPOTENT = [name for name, route in ROUTES.items() if route.idempotent]
 RIVALS = 3

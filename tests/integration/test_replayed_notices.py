@@ -13,13 +13,13 @@ from chalicelib.kernel import clock
 from chalicelib.orders import service as orders
 from chalicelib.payments import providers
 from chalicelib.runtime import aws, names
-from tests import dump
-from tests.http import call
 from tests.integration.test_attacks import RIVALS, together
 from tests.integration.test_real_providers import STAND_INS
-from tests.paying import Till
-from tools import resources
-from tools.sandbox import qqwallet, stripe
+from tests.support import dump
+from tests.support.http import call
+from tests.support.paying import Till
+from tools.fakes import resources
+from tools.fakes.sandbox import qqwallet, stripe
 
 
 def said(till: Till) -> tuple[str, dict[str, str], bytes]:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from chalicelib.catalog import markup
-from tests import goods, people
-from tests.files import exported, fetched, imported, notes, product, refusals
-from tests.http import call
+from tests.support import goods, people
+from tests.support.files import exported, fetched, imported, notes, product, refusals
+from tests.support.http import call
 
 FOLDER = Path(__file__).parents[1] / "shopify"
 SHOPS = sorted(path.name for path in FOLDER.glob("*.csv"))

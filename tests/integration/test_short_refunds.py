@@ -15,7 +15,7 @@ from chalicelib.payments.ports import RefundOutcome, RefundReport
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests.paying import Till, payment, story
+from tests.support.paying import Till, payment, story
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from chalicelib.auth import devices, domain, passwords, service
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import Throttled
 from chalicelib.runtime.intents import system_intent
-from tests.http import call
+from tests.support.http import call
 
 RIGHT, WRONG = "correct horse battery", "wrong horse battery"
 HOME, CAFE, ELSEWHERE = "192.0.2.1", "198.51.100.7", "203.0.113.9"

@@ -21,8 +21,8 @@ from chalicelib.payments.providers.sandbox.adapter import Sandbox as Adapter
 from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
-from tests import http, people, shop
-from tests.paying import Till, payment, story
+from tests.support import http, people, shop
+from tests.support.paying import Till, payment, story
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.runtime import aws, names
-from tests.shop import shop
-from tools import smoke
-from tools.client import InProcess, Sender
+from tests.support.shop import shop
+from tools.release import smoke
+from tools.shared.client import InProcess, Sender
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
-from tests import people, shop
-from tests.paying import Till
+from tests.support import people, shop
+from tests.support.paying import Till
 
 STOCK = 20
 

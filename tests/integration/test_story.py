@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.paying import Till
+from tests.support.paying import Till
 
 
 def test_the_story_begins_with_the_purchase_and_pays_what_was_started(cloud: str, noon: Any) -> None:

@@ -23,8 +23,8 @@ from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import aws, metrics, outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import http, people
-from tests.paying import WEBHOOK, Till, payment
+from tests.support import http, people
+from tests.support.paying import WEBHOOK, Till, payment
 
 ALIEN = "THEIR_ORDER_77"
 

@@ -17,13 +17,13 @@ from chalicelib.merchants.service import Status
 from chalicelib.merchants.standing import WHILE_SUSPENDED
 from chalicelib.runtime import aws
 from chalicelib.runtime.http.access import Access
-from tests import dump, goods, people
-from tests import shop as shops
-from tests.entries import ENTRIES, World
-from tests.http import call
-from tests.pump import Pump
-from tools import metering
-from tools.routing import declared
+from tests.support import dump, goods, people
+from tests.support import shop as shops
+from tests.support.entries import ENTRIES, World
+from tests.support.http import call
+from tests.support.pump import Pump
+from tools.bench import metering
+from tools.generate.routing import declared
 
 STAFF = {route.operation_id: route for _, route in declared() if route.access is Access.MERCHANT}
 CLOSED = {name: route for name, route in STAFF.items() if route.method != "GET" and name not in WHILE_SUSPENDED}

@@ -21,7 +21,7 @@ from chalicelib.runtime import aws, consume, deadlines, lifetime, names, outboun
 from chalicelib.runtime.consume import Consumer
 from infra.functions import FUNCTIONS
 from infra.stack import MAX_RECEIVES
-from tests.paying import Till, story
+from tests.support.paying import Till, story
 
 
 class Rung(Event, frozen=True, tag="bell.rung"):

@@ -17,9 +17,9 @@ from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import people, sales
-from tests.http import Answer, call
 from tests.integration.test_logistics import NUMBER, World, hub, world
+from tests.support import people, sales
+from tests.support.http import Answer, call
 
 __all__ = ["hub", "world"]
 

@@ -25,8 +25,8 @@ from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import app as http_app
 from infra.functions import API, DEADLINES, FUNCTIONS, RELAY
-from tests import faulty, http
-from tests.faulty import Act, Faulty
+from tests.support import faulty, http
+from tests.support.faulty import Act, Faulty
 
 
 def _written(module: Any, name: str) -> float:

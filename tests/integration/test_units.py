@@ -18,9 +18,9 @@ from chalicelib.orders import rows, store
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Order
 from chalicelib.runtime.db.work import UnitOfWork
-from tests import people, shop
-from tests.http import Answer, call
-from tests.paying import Till, accounts, story
+from tests.support import people, shop
+from tests.support.http import Answer, call
+from tests.support.paying import Till, accounts, story
 
 STOCK = 20
 UNIT = 1000

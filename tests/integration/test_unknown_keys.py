@@ -13,13 +13,13 @@ from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.keys import refresh
 from chalicelib.runtime import metrics, outbound, secrets
 from infra import functions, policies
-from tests import http, people
-from tests.paying import Till, payment
-from tools import resources
-from tools.sandbox import wechatpay as other_end
-from tools.sandbox.alipay import Alipay, certified_key
-from tools.sandbox.mount import transport
-from tools.sandbox.stand_in import Steering
+from tests.support import http, people
+from tests.support.paying import Till, payment
+from tools.fakes import resources
+from tools.fakes.sandbox import wechatpay as other_end
+from tools.fakes.sandbox.alipay import Alipay, certified_key
+from tools.fakes.sandbox.mount import transport
+from tools.fakes.sandbox.stand_in import Steering
 
 
 def opened(noon: Any, name: str, sandbox: Any, **changes: Any) -> Till:

@@ -15,9 +15,9 @@ from chalicelib.kernel import ids
 from chalicelib.runtime import aws
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db import reads
-from tests import dump, people
-from tests.http import Answer, call
-from tests.people import Person
+from tests.support import dump, people
+from tests.support.http import Answer, call
+from tests.support.people import Person
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
 COMPLAINTS = [f"cmp_{number:024d}" for number in range(12)]

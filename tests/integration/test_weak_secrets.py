@@ -19,9 +19,11 @@ from chalicelib.runtime import aws, caches, log, names, secrets, strength
 from chalicelib.runtime.config import config
 from chalicelib.runtime.strength import OURS, weaknesses
 from infra import functions, policies
-from tests.http import call
-from tools import deploy, doctor, keys, package, resources
-from tools.sandbox import providers
+from tests.support.http import call
+from tools.fakes import resources
+from tools.fakes.sandbox import providers
+from tools.operate import doctor
+from tools.release import deploy, keys, package
 
 ROOT = Path(__file__).parents[2]
 DRAWN = "p3Zk9vQxT1mWc7Jb0hRyLs5dNfGaU2eViXo8KtMqEwA"

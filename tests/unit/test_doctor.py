@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, names
 from chalicelib.runtime.config import config
-from tools import doctor
-from tools.doctor import Level, examine
-from tools.sandbox import alipay, rsa, wechatpay
+from tools.fakes.sandbox import alipay, rsa, wechatpay
+from tools.operate import doctor
+from tools.operate.doctor import Level, examine
 
 START = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 

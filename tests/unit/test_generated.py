@@ -11,7 +11,8 @@ from openapi_spec_validator import validate
 
 from chalicelib import topology
 from chalicelib.kernel.errors import ShopError
-from tools import generate, openapi, routing
+from tools.generate import openapi, routing
+from tools.generate import pages as generate
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import re
 import subprocess
 
 from infra import stack
-from tools import generate
 from tools.checks.version import ROOT, version
+from tools.generate import pages as generate
 
 _PARTLY = {"README.md", "docs/deploy.md"}
 """Written by people but for one part between two marks."""

@@ -19,7 +19,7 @@ from chalicelib.runtime.http.languages import language_of
 from chalicelib.runtime.http.routes import Reply, Request, Routes
 from chalicelib.runtime.intents import Intent
 from chalicelib.runtime.schema import MoneyView, Schema
-from tests.http import event
+from tests.support.http import event
 
 routes = Routes("test")
 THIS = __name__

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tools.dev import httpd
 from tools.dev.gateway import Gateway, Router
-from tools.dev.httpd import Request, Response, Server
+from tools.shared import httpd
+from tools.shared.httpd import Request, Response, Server
 
 CAP = 1000
 

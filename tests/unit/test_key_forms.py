@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from chalicelib.logistics import providers as hubs
 from chalicelib.payments import providers
 from tests.unit.test_doctor import QQ, Stage, stage
-from tools import doctor, key_forms, keys
+from tools.operate import doctor
+from tools.release import key_forms, keys
 
 __all__ = ["stage"]
 

@@ -101,7 +101,7 @@ def test_a_picture_names_its_scheme() -> None:
 
 def test_every_address_of_the_api_is_one_of_these() -> None:
     """A field that takes an address of its own kind would be none of these patterns."""
-    from tools.openapi import document
+    from tools.generate.openapi import document
 
     known = {links.ADDRESS, links.ADDRESS_OR_PATH}
     patterns = set(re.findall(r'"pattern":\s*"((?:[^"\\]|\\.)*)"', json.dumps(document())))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import markers
-from tools.package import ROOT
+from tools.checks import markers
+from tools.release.package import ROOT
 
 OURS, THEIRS, MIDDLE, BASE = "<" * 7, ">" * 7, "=" * 7, "|" * 7
 
@@ -42,7 +42,7 @@ def test_files_of_all_kinds_are_looked_through(tmp_path: Path) -> None:
 
 def test_the_check_fails_on_a_file_that_was_not_even_added(tmp_path: Path) -> None:
     def check() -> int:
-        command = [sys.executable, "-m", "tools.markers"]
+        command = [sys.executable, "-m", "tools.checks.markers"]
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         return subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True).returncode
 
@@ -55,5 +55,5 @@ def test_the_check_fails_on_a_file_that_was_not_even_added(tmp_path: Path) -> No
 
 def test_this_repository_has_none() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert "tools.markers" in makefile.split("\ncheck:", 1)[1].split("\n\n", 1)[0]
+    assert "tools.checks.markers" in makefile.split("\ncheck:", 1)[1].split("\n\n", 1)[0]
     assert list(markers.marked(path for path in ROOT.glob("*/**/*.py"))) == []

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.unit.test_shelf import MANY, filled
-from tools import private
-from tools.carriers.hub import Hub
 from tools.dev import memory
-from tools.sandbox import providers
+from tools.fakes.carriers.hub import Hub
+from tools.fakes.sandbox import providers
+from tools.shared import private
 
 MOMENT = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 

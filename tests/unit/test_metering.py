@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.runtime import aws, names
-from tools import metering
+from tools.bench import metering
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import deploy, keys, place
+from tools.release import deploy, keys
+from tools.shared import place
 
 KEYS = {"AWS_ACCESS_KEY_ID": "100000000000", "AWS_SECRET_ACCESS_KEY": "one of a test"}
 

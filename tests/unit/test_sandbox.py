@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tools.sandbox import cashier, providers
-from tools.sandbox.core import Order, Sandbox
-from tools.sandbox.stand_in import Steering
+from tools.fakes.sandbox import cashier, providers
+from tools.fakes.sandbox.core import Order, Sandbox
+from tools.fakes.sandbox.stand_in import Steering
 
 DOC = Path(__file__).parents[2] / "docs" / "sandbox.md"
 NUMBERS = ("pay_0123456789abcdefghjkmnpq_01", "pay_0123456789abcdefghjkmnpq_02")

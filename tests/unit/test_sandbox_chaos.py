@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tools.sandbox import chaos
-from tools.sandbox.alipay import Alipay
-from tools.sandbox.chaos import FAULTS, compatible
-from tools.sandbox.core import Sandbox
-from tools.sandbox.qqwallet import QQWallet
-from tools.sandbox.stand_in import StandIn, Steering
-from tools.sandbox.stripe import Stripe
-from tools.sandbox.wechatpay import WechatPay
+from tools.fakes.sandbox import chaos
+from tools.fakes.sandbox.alipay import Alipay
+from tools.fakes.sandbox.chaos import FAULTS, compatible
+from tools.fakes.sandbox.core import Sandbox
+from tools.fakes.sandbox.qqwallet import QQWallet
+from tools.fakes.sandbox.stand_in import StandIn, Steering
+from tools.fakes.sandbox.stripe import Stripe
+from tools.fakes.sandbox.wechatpay import WechatPay
 
 KINDS: list[type[StandIn]] = [Sandbox, WechatPay, Alipay, QQWallet, Stripe]
 NUMBERS = [f"pay_{number:024d}_01" for number in range(400)]

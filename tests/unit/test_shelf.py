@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.sandbox import providers, shelf
-from tools.sandbox.core import Order, Refund
-from tools.sandbox.shelf import AT_ONCE, IN_HAND, Recent, Scroll, Shelf
-from tools.sandbox.stand_in import SHOWN, Steering
+from tools.fakes.sandbox import providers, shelf
+from tools.fakes.sandbox.core import Order, Refund
+from tools.fakes.sandbox.shelf import AT_ONCE, IN_HAND, Recent, Scroll, Shelf
+from tools.fakes.sandbox.stand_in import SHOWN, Steering
 
 MANY = 3 * IN_HAND
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC).timestamp()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from tests.http import call
+from tests.support.http import call
 
 
 def test_the_document_is_served_and_may_be_kept() -> None:

@@ -11,10 +11,10 @@ import sys
 import threading
 from pathlib import Path
 
-from tools import private
 from tools.dev import heap
 from tools.dev.server import OURS, DevServer, door, log_to
-from tools.engine import EngineError
+from tools.fakes.engine import EngineError
+from tools.shared import private
 
 DATA = Path(".biandan")
 

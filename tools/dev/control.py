@@ -12,8 +12,8 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, names, queues
 from tools.dev import pictures, trail
-from tools.dev.httpd import Request, Response
 from tools.dev.pump import Pump
+from tools.shared.httpd import Request, Response
 
 JSON = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
 TEXT = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]

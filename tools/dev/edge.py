@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.runtime import aws, published
 from chalicelib.runtime.config import config
 from infra import edge
-from tools.dev.httpd import Request, Response
+from tools.shared.httpd import Request, Response
 
 _KEY = re.compile(rf"/({published.ROOT}/[a-z]+/[a-z0-9_-]+(/[a-z0-9_-]+)?\.json)(\?.*)?")
 HEADERS = [(n, v) for n, v in edge.SECURITY_HEADERS.items() if n != "Strict-Transport-Security"]

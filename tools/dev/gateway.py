@@ -19,7 +19,7 @@ from uuid import uuid4
 from chalicelib.runtime.http import cors
 from chalicelib.runtime.http.headers import NOSNIFF
 from infra import refusals
-from tools.dev.httpd import Request, Response
+from tools.shared.httpd import Request, Response
 
 PAYLOAD_CAP = 10 * 1024 * 1024
 """API Gateway's payload limit."""

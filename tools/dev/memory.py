@@ -9,10 +9,10 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from tools import private
-from tools.carriers.hub import Hub, Journey
-from tools.sandbox.shelf import Scroll, Shelf
-from tools.sandbox.stand_in import StandIn
+from tools.fakes.carriers.hub import Hub, Journey
+from tools.fakes.sandbox.shelf import Scroll, Shelf
+from tools.fakes.sandbox.stand_in import StandIn
+from tools.shared import private
 
 GIVEN = ("now", "chance", "base_url", "neighbours", "when_rotated", "_lock", "_pace")
 """What a stand-in is given anew at each start; all else it remembers."""

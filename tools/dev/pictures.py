@@ -6,7 +6,7 @@ import hashlib
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from tools.dev.httpd import Response
+from tools.shared.httpd import Response
 
 _ICONS = {
     # A few strokes for each kind of goods, on a canvas of 200 x 200.

@@ -21,9 +21,10 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, queues
 from infra import streams
-from tools import private, resources
 from tools.dev import functions
 from tools.dev.trail import Trail
+from tools.fakes import resources
+from tools.shared import private
 
 LOOK_S = 1.0
 LOOK_AT_STREAMS_S = 10.0

@@ -17,14 +17,16 @@ from typing import Any, Self
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, config, log, published
 from chalicelib.runtime.http import cors
-from tools import engine, private, resources, routing
 from tools.dev import edge, standins
 from tools.dev.control import Control
 from tools.dev.gateway import PAYLOAD_CAP, Gateway
-from tools.dev.httpd import Request, Response, Server
 from tools.dev.pump import Pump
 from tools.dev.trail import Trail
-from tools.doors import Door
+from tools.fakes import engine, resources
+from tools.generate import routing
+from tools.shared import private
+from tools.shared.doors import Door
+from tools.shared.httpd import Request, Response, Server
 
 OURS = (
     *("accounts.json", "clock.json", "dev.log", "engine.key", "engine.log", "lock", "positions.json"),
@@ -41,7 +43,7 @@ def quiet(_: str) -> None:
 
 
 def door(names: Sequence[str] = (), origins: Sequence[str] = ()) -> Door:
-    """Return whom the API's server answers; see ``tools.doors`` for what may be added."""
+    """Return whom the API's server answers; see ``tools.shared.doors`` for what may be added."""
     return Door(
         names=tuple(names),
         origins=tuple(origins),
@@ -120,10 +122,10 @@ class DevServer:
         self.sandbox_url, self.carrier_url = stand_ins.sandbox_url, stand_ins.carrier_url
         self._environment(stand_ins.environment)
         if self.seed:
-            from tools import seed
+            from tools.dev import seed
 
             self.accounts = seed.ensure(remembered=self._path("accounts.json"), say=self.say)
-            from tools import republish
+            from tools.operate import republish
 
             republish.ensure(self.say)
         pump.start()

@@ -12,16 +12,16 @@ from urllib.parse import urlsplit
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, outbound, secrets
-from tools.carriers.hub import Hub, UnknownNumber
 from tools.dev import memory
-from tools.dev.httpd import Request, Response, Server
 from tools.dev.trail import Trail
-from tools.doors import Door
-from tools.sandbox import providers
-from tools.sandbox.core import Sandbox
-from tools.sandbox.posting import exchange, post
-from tools.sandbox.server import door
-from tools.sandbox.stand_in import CERTIFICATE_HEADER, SHOWN, Silence, StandIn, fingerprint
+from tools.fakes.carriers.hub import Hub, UnknownNumber
+from tools.fakes.sandbox import providers
+from tools.fakes.sandbox.core import Sandbox
+from tools.fakes.sandbox.posting import exchange, post
+from tools.fakes.sandbox.server import door
+from tools.fakes.sandbox.stand_in import CERTIFICATE_HEADER, SHOWN, Silence, StandIn, fingerprint
+from tools.shared.doors import Door
+from tools.shared.httpd import Request, Response, Server
 
 CAP = 1 << 20
 TICK_S = 0.02

@@ -1,4 +1,4 @@
-"""The payment provider of one seed: a stand-in of ``tools/sandbox``, its books, and how people reach it.
+"""The payment provider of one seed: a stand-in of ``tools/fakes/sandbox``, its books, and how people reach it.
 
 Most seeds are played with the sandbox provider; the others with a real adapter, against the stand-in that speaks its
 protocol. Keys are fixed, ids and nonces come from the seed: a run replays to the byte.
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chalicelib.runtime import outbound
-from tools.sandbox import providers
-from tools.sandbox.alipay import Alipay
-from tools.sandbox.core import Sandbox
-from tools.sandbox.mount import transport
-from tools.sandbox.qqwallet import QQWallet
-from tools.sandbox.stand_in import Outgoing
-from tools.sandbox.stripe import Stripe
-from tools.sandbox.wechatpay import WechatPay
+from tools.fakes.sandbox import providers
+from tools.fakes.sandbox.alipay import Alipay
+from tools.fakes.sandbox.core import Sandbox
+from tools.fakes.sandbox.mount import transport
+from tools.fakes.sandbox.qqwallet import QQWallet
+from tools.fakes.sandbox.stand_in import Outgoing
+from tools.fakes.sandbox.stripe import Stripe
+from tools.fakes.sandbox.wechatpay import WechatPay
 
 SHARES = {"sandbox": 60, "wechatpay": 10, "alipay": 10, "qqwallet": 10, "stripe": 10}
 """Of a hundred seeds. A signature of a real provider takes as long as five calls of ours."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tools.carriers.hub import CHINA
+from tools.fakes.carriers.hub import CHINA
 
 if TYPE_CHECKING:
     from tools.sim.actors import Cast

@@ -16,7 +16,7 @@ from tools.sim.storage import Answer, Params, failure
 VISIBILITY_S = 60.0
 """Of a queue that nobody says otherwise about."""
 MAX_RECEIVES = 10
-"""The queues' redrive policy (tools/resources.py, infra/)."""
+"""The queues' redrive policy (tools/fakes/resources.py, infra/)."""
 MAX_DELAY_S = 900
 MESSAGE_CAP_BYTES = 262_144
 

@@ -32,9 +32,10 @@ from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, pat
 from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
 from infra import functions as deployed
-from tools import resources, routing
-from tools.carriers.hub import Hub
-from tools.sandbox.stand_in import Outgoing
+from tools.fakes import resources
+from tools.fakes.carriers.hub import Hub
+from tools.fakes.sandbox.stand_in import Outgoing
+from tools.generate import routing
 from tools.sim import http
 from tools.sim.bank import SETTINGS, Bank
 from tools.sim.faults import Crash, Faults

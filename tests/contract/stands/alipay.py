@@ -10,8 +10,8 @@ from chalicelib.payments import ports
 from chalicelib.payments.providers.alipay import adapter as alipay
 from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
-from tools.sandbox.alipay import Alipay
-from tools.sandbox.stand_in import Steering
+from tools.fakes.sandbox.alipay import Alipay
+from tools.fakes.sandbox.stand_in import Steering
 
 RECORDED = Path(__file__).parent.parent / "vectors" / "alipay_public.json"
 

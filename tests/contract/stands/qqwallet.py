@@ -10,9 +10,9 @@ from chalicelib.payments import ports
 from chalicelib.payments.providers.qqwallet import adapter as qqwallet
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
-from tools.sandbox import mount
-from tools.sandbox.qqwallet import HOSTS, QQWallet
-from tools.sandbox.stand_in import Steering
+from tools.fakes.sandbox import mount
+from tools.fakes.sandbox.qqwallet import HOSTS, QQWallet
+from tools.fakes.sandbox.stand_in import Steering
 
 
 class QQWalletStand(Steered):

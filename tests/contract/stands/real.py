@@ -1,4 +1,4 @@
-"""What the stands of real providers share: their stand-ins are ``tools.sandbox.dialect.Dialect``."""
+"""What the stands of real providers share: their stand-ins are ``tools.fakes.sandbox.dialect.Dialect``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from chalicelib.payments.ports import Provider, Reply
 from chalicelib.runtime.outbound import Transport
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
-from tools.sandbox.core import Steering
-from tools.sandbox.dialect import Dialect
-from tools.sandbox.mount import transport
+from tools.fakes.sandbox.core import Steering
+from tools.fakes.sandbox.dialect import Dialect
+from tools.fakes.sandbox.mount import transport
 
 
 def now() -> float:

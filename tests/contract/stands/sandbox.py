@@ -9,8 +9,8 @@ from chalicelib.payments import ports
 from chalicelib.payments.providers.sandbox.adapter import Configuration, build
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
-from tools.sandbox.core import Sandbox, Steering
-from tools.sandbox.mount import transport
+from tools.fakes.sandbox.core import Sandbox, Steering
+from tools.fakes.sandbox.mount import transport
 
 
 class SandboxStand(Steered):

@@ -11,9 +11,9 @@ from chalicelib.payments import ports
 from chalicelib.payments.providers.stripe import adapter as stripe
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
-from tools.sandbox import mount
-from tools.sandbox.stand_in import Steering
-from tools.sandbox.stripe import HOSTS, Stripe
+from tools.fakes.sandbox import mount
+from tools.fakes.sandbox.stand_in import Steering
+from tools.fakes.sandbox.stripe import HOSTS, Stripe
 
 
 class StripeStand(Steered):

@@ -8,8 +8,8 @@ from chalicelib.payments import ports
 from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
-from tools.sandbox.stand_in import Steering
-from tools.sandbox.wechatpay import WechatPay, certificate, public_key
+from tools.fakes.sandbox.stand_in import Steering
+from tools.fakes.sandbox.wechatpay import WechatPay, certificate, public_key
 
 
 class WechatPayStand(RealStand):

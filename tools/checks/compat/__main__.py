@@ -12,10 +12,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tools import openapi
 from tools.checks.compat.api import api_breaks
 from tools.checks.compat.facts import fact_breaks, facts
 from tools.checks.version import ROOT, version
+from tools.generate import openapi
 
 Json = dict[str, Any]
 FOLDER = ROOT / "docs" / "releases"

@@ -1,4 +1,6 @@
-"""The sandbox provider: HMAC-SHA256 both ways, for laptops and the ``dev`` stage. Its other end is ``tools/sandbox``.
+"""The sandbox provider: HMAC-SHA256 both ways, for laptops and the ``dev`` stage.
+
+Its other end is ``tools/fakes/sandbox``.
 
 Requests are signed over ``method, path, timestamp, nonce, body`` joined by newlines, answers and notices over
 ``timestamp, nonce, body``; the window is 300 s both ways.

@@ -1,0 +1,697 @@
+"""How each route is called so that it succeeds for its owner: the table behind the tests of access and of bad input.
+
+``ENTRIES`` names an entry for every declared route by its operation; an entry makes its own record and returns the
+request. A route without an entry fails the tests: whoever adds one says here what to send.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import cached_property
+from itertools import count
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+from chalicelib.auth import tokens
+from chalicelib.catalog import bulk, files
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.money import Money
+from chalicelib.ledger import balances
+from chalicelib.ledger import service as ledger
+from chalicelib.ledger.events import LedgerPosted
+from chalicelib.logistics.providers import kuaidi100
+from chalicelib.orders import service as orders
+from chalicelib.orders.service import Sale
+from chalicelib.payments import service as payments
+from chalicelib.reconciliation import service as reconciliation
+from chalicelib.reconciliation.domain import RunStatus
+from chalicelib.runtime import aws, outbound
+from chalicelib.runtime.config import config
+from chalicelib.runtime.http.routes import Route
+from tests.support import goods, people, sales
+from tests.support import shop as shops
+from tests.support.http import Answer, call
+from tools.fakes.sandbox.core import Sandbox
+from tools.fakes.sandbox.mount import transport
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
+CSV = b"Handle,Title,Variant Price,Type\r\ncup,Cup,9.90,tea\r\n"
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request: path parameters by name, and what goes with them."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    body_ids: tuple[str, ...] = ()
+    """Fields of the body that name a record of the caller's."""
+    twice: tuple[tuple[str, str], ...] = ()
+    """Parameters that are sent once more."""
+
+    def send(self, route: Route, token: str | None, *, key: str | None = None) -> Answer:
+        """Make the call."""
+        of_few_accounts()
+        path = route.path
+        for name, value in self.ids.items():
+            path = path.replace("{" + name + "}", quote(value, safe=""))
+        query = f"?{urlencode([*self.query.items(), *self.twice])}" if self.query else ""
+        headers = {"content-type": route.content_types[0], **self.headers}
+        return call(route.method, path + query, self.body, token=token, headers=headers, raw=self.raw, key=key)
+
+    def value(self, name: str) -> str:
+        """Return the id that a path parameter or a field of the body holds."""
+        return str(self.body[name] if name in self.body_ids else self.ids[name])
+
+    def having(self, name: str, value: str) -> Ask:
+        """Return the same request about another record."""
+        if name in self.body_ids:
+            return replace(self, body={**self.body, name: value})
+        return replace(self, ids={**self.ids, name: value})
+
+
+def of_few_accounts() -> None:
+    """Let the few accounts of a world file what a whole module asks for; ``conftest`` ends it with each test."""
+    os.environ.setdefault("BIANDAN_COMPLAINTS", "day:100000,month:100000")
+
+
+def ghost(real: str) -> str:
+    """Return an id of the same shape that nobody has."""
+    prefix, body, *number = real.split("_")
+    return "_".join([prefix, "0" * len(body), *number])
+
+
+@dataclass
+class World:
+    """Two merchants, two buyers, an operator, and the records that the entries make among them."""
+
+    sandbox: Sandbox
+    buyer: shops.Buyer
+    other_buyer: shops.Buyer
+    shop: shops.Shop
+    other_shop: shops.Shop
+    operator: people.Person
+
+    @classmethod
+    def build(cls) -> World:
+        """Make them in the account that is in use."""
+        sandbox = Sandbox(now=lambda: clock.now().timestamp())
+        outbound.install(transport(sandbox))
+        goods.categories()
+        return cls(sandbox, shops.buyer(), shops.buyer(), shops.shop(), shops.shop(), people.operator())
+
+    def mirror(self) -> World:
+        """Return the same world as the other buyer and the other merchant see it: what the entries make is theirs."""
+        return World(self.sandbox, self.other_buyer, self.buyer, self.other_shop, self.shop, self.operator)
+
+    def token_of(self, who: str) -> str:
+        """Return the token of ``buyer``, ``other_buyer``, ``staff``, ``other_staff`` or ``operator``."""
+        return {
+            "buyer": self.buyer.token,
+            "other_buyer": self.other_buyer.token,
+            "staff": self.shop.token,
+            "other_staff": self.other_shop.token,
+            "operator": self.operator.token,
+        }[who]
+
+    @cached_property
+    def listed(self) -> goods.Made:
+        """A product that is only read."""
+        return self.shop.product()
+
+    def product(self, **wanted: Any) -> goods.Made:
+        """Make a product to change."""
+        return goods.product(self.shop.merchant_id, **wanted)
+
+    # Sales
+
+    def placed(self) -> Sale:
+        """Make an unpaid purchase."""
+        return sales.placed(self.buyer.account_id, (self.shop.merchant_id, (sales.line("1"),)))
+
+    @cached_property
+    def sale(self) -> Sale:
+        """A paid purchase that is only read."""
+        return self.paid()
+
+    def started(self, sale: Sale) -> str:
+        """Start a payment."""
+        answer = self.buyer.post(f"/v1/purchases/{sale.purchase.purchase_id}/payments", {"provider": "sandbox"})
+        assert answer.status == 201, answer.body
+        return str(answer.json["payment_id"])
+
+    def paid(self) -> Sale:
+        """Make a purchase of one order, paid through the sandbox."""
+        sale = self.placed()
+        payment_id = self.started(sale)
+        payments.record_capture(
+            payment_id, amount=sale.purchase.total, transaction_id=uuid4().hex, at=clock.now(), confirmed=True
+        )
+        return orders.load_sale(sale.purchase.purchase_id)
+
+    def order(self) -> str:
+        """Make a paid order."""
+        return self.paid().orders[0].order_id
+
+    def shipped(self) -> tuple[str, str]:
+        """Make an order whose one parcel is on its way; returns order and shipment."""
+        order_id = self.order()
+        answer = self.shop.post(f"/v1/merchant/orders/{order_id}/shipments", parcel())
+        assert answer.status == 201, answer.body
+        return order_id, str(answer.json["shipment_id"])
+
+    def held_number(self) -> dict[str, str]:
+        """Make a parcel; returns its carrier and number."""
+        order_id, _ = self.shipped()
+        made = self.shop.get(f"/v1/merchant/orders/{order_id}/shipments").json["items"][0]
+        return {"carrier": made["carrier"]["code"], "number": made["tracking_number"]}
+
+    # Complaints
+
+    def upload(self) -> str:
+        """Put a file where a buyer's upload lands; returns the evidence's id."""
+        evidence_id = ids.new_id("evd")
+        key = f"evidence/incoming/{self.buyer.account_id}/{evidence_id}"
+        put = {"Bucket": config().bucket, "Key": key, "Body": PNG, "ContentType": "image/png"}
+        aws.call("s3", "PutObject", put)
+        return evidence_id
+
+    @cached_property
+    def complaint(self) -> dict[str, str]:
+        """A complaint with a file, only read: its path parameters."""
+        evidence_id = self.upload()
+        return {"complaint_id": self.filed(evidence=[evidence_id]), "evidence_id": evidence_id}
+
+    def filed(self, **more: Any) -> str:
+        """File a complaint."""
+        of_few_accounts()
+        body = {"order_id": self.order(), "line_id": "1", "reason": "damaged", "text": "Broken.", **more}
+        answer = self.buyer.post("/v1/complaints", body)
+        assert answer.status == 201, answer.body
+        return str(answer.json["complaint_id"])
+
+    def replied(self) -> str:
+        """File a complaint that the merchant rejects."""
+        complaint_id = self.filed()
+        answer = self.shop.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
+        assert answer.status == 200, answer.body
+        return complaint_id
+
+    def escalated(self) -> str:
+        """File a complaint that waits for the operator."""
+        complaint_id = self.replied()
+        assert self.buyer.post(f"/v1/complaints/{complaint_id}/escalate", {"text": "Look."}).status == 200
+        return complaint_id
+
+    def closed(self) -> str:
+        """File a complaint that the buyer gave up after an answer."""
+        complaint_id = self.replied()
+        assert self.buyer.post(f"/v1/complaints/{complaint_id}/accept").status == 200
+        return complaint_id
+
+    # Others
+
+    def job(self, kind: str) -> str:
+        """Begin an import or export."""
+        body = {"size_bytes": len(CSV)} if kind == "import" else None
+        answer = self.shop.post(f"/v1/merchant/{kind}s", body)
+        assert answer.status in (201, 202), answer.body
+        return str(answer.json[f"{kind}_id"])
+
+    def uploaded_import(self) -> str:
+        """Begin an import whose file is there."""
+        import_id = self.job("import")
+        files.put(files.key(self.shop.merchant_id, import_id, bulk.SOURCE), CSV, "text/csv")
+        return import_id
+
+    def guest_cart(self) -> str:
+        """Begin a guest's cart; returns its token."""
+        answer = call("PUT", f"/v1/cart/lines/{self.listed.sku_id}", {"quantity": 1})
+        return str(answer.json["cart_token"])
+
+    def identity(self) -> str:
+        """Register somebody; returns the e-mail address."""
+        identity = f"{uuid4().hex[:12]}@example.com"
+        answer = call("POST", "/v1/auth/register", {"identity": identity, "password": PASSWORD})
+        assert answer.status == 201, answer.body
+        return identity
+
+    def refresh_token(self) -> str:
+        """Register and sign in; returns the refresh token."""
+        body = {"identity": self.identity(), "password": PASSWORD}
+        return str(call("POST", "/v1/auth/sign-in", body).json["refresh_token"])
+
+    @cached_property
+    def colleague(self) -> people.Person:
+        """Another operator."""
+        return people.operator()
+
+    def approval(self) -> dict[str, str]:
+        """Let the other operator ask for an approval; returns its path parameters."""
+        ask = _refund(self)
+        path = f"/v1/operator/purchases/{ask.ids['purchase_id']}/refund-approvals"
+        answer = call("POST", path, ask.body, token=self.colleague.token)
+        assert answer.status == 201, answer.body
+        return {**ask.ids, "approval_id": str(answer.json["approval_id"])}
+
+    def role_request(self) -> str:
+        """Let the other operator ask for a role for somebody; returns the request."""
+        path = f"/v1/operator/accounts/{people.buyer().account_id}/role-requests"
+        answer = call("POST", path, OPERATOR, token=self.colleague.token)
+        assert answer.status == 201, answer.body
+        return str(answer.json["request_id"])
+
+    def quarantined(self) -> dict[str, str]:
+        """Let a provider tell of a second capture of one attempt; returns the notice's path parameters."""
+        purchase_id = self.paid().purchase.purchase_id
+        paid = payments.story(purchase_id).payments[0]
+        payments.record_capture(
+            paid.payment_id, amount=paid.amount, transaction_id=uuid4().hex, at=clock.now(), confirmed=True
+        )
+        (held,) = payments.story(purchase_id).quarantined
+        return {"purchase_id": purchase_id, "quarantine_id": held.quarantine_id}
+
+    def past_day(self) -> date:
+        """Return a day that nobody reconciled yet."""
+        return clock.now().date() - timedelta(days=next(_days))
+
+    def reconciled(self) -> str:
+        """Reconcile a day of the sandbox; returns the run."""
+        run, _ = reconciliation.begin("sandbox", self.past_day())
+        while run.status is not RunStatus.DONE:
+            run = reconciliation.advance(run.run_id, run.step)
+        return run.run_id
+
+    @cached_property
+    def run(self) -> str:
+        """A reconciled day that is only read."""
+        return self.reconciled()
+
+    def case(self) -> str:
+        """Open a case."""
+        day = self.past_day().isoformat()
+        return reconciliation.open_case("bill_missing", "sandbox", day, uuid4().hex, said={"why": "it was not there"})
+
+    def stray(self) -> str:
+        """Keep money of nobody's; returns what stands for it."""
+        money = Money(100)
+        number = uuid4().hex
+        heard = payments.HeardMoney("sandbox", number, money, "t1", clock.now(), {}, confirmed=True)
+        return payments.note_billed_money(heard).stray_id
+
+    def stuck_refund(self) -> str:
+        """Make a refund that the provider refused."""
+        sale = self.paid()
+        answer = call(
+            "POST",
+            f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds",
+            {"order_id": sale.orders[0].order_id, "amount": MONEY, "reason": "kindness"},
+            token=self.operator.token,
+        )
+        assert answer.status == 201, answer.body
+        refund_id = str(answer.json["refund_id"])
+        payments.send_refund(refund_id)  # The provider never heard of this capture: it refuses.
+        return refund_id
+
+    def abnormal_refund(self) -> str:
+        """Make a refund that the payer's bank did not take."""
+        sale = self.placed()
+        payment_id = self.started(sale)
+        self.sandbox.steer(payment_id, refund="abnormal")
+        transaction = self.sandbox.pay(payment_id).transaction_id
+        money = sale.purchase.total
+        payments.record_capture(payment_id, amount=money, transaction_id=transaction, at=clock.now(), confirmed=True)
+        path = f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds"
+        body = {"order_id": sale.orders[0].order_id, "amount": MONEY, "reason": "kindness"}
+        refund_id = str(call("POST", path, body, token=self.operator.token).json["refund_id"])
+        payments.send_refund(refund_id)
+        return refund_id
+
+    def owed_refund(self) -> str:
+        """Make a refund that an operator has to pay another way."""
+        refund_id = self.stuck_refund()
+        payments.withhold_refund(refund_id, by=self.operator.account_id)
+        return refund_id
+
+
+_days = count(2)
+OPERATOR = {"role": "operator", "reason": "She joins the desk."}
+MONEY = {"minor": 100, "currency": "CNY"}
+PAID_OFFLINE = {"reference": "ICBC-2026-000123", "paid_at": "2026-11-01T10:00:00Z", "note": "by transfer"}
+CARD = {"bank_type": "ICBC_DEBIT", "bank_account": "6222020200112230", "real_name": "王五"}
+_numbers = count(1_000_000_000)
+
+
+def parcel() -> dict[str, Any]:
+    """Return what ships a parcel with a number that no other has."""
+    return {
+        "lines": [{"line_id": "1", "quantity": 1}],
+        "carrier": "yuantong",
+        "tracking_number": f"YT{next(_numbers)}",
+    }
+
+
+PRODUCT = {"titles": {"en": "Cup"}, "category_id": "tea", "skus": [{"price": {"minor": 990, "currency": "CNY"}}]}
+MERCHANT = {"name": "Tea", "contact": {"person": "Wang"}, "freight": MONEY}
+
+
+def _notice(world: World) -> Ask:
+    payment_id = world.started(world.placed())
+    world.sandbox.pay(payment_id)
+    held: list[tuple[dict[str, str], bytes]] = []
+
+    def keep(url: str, headers: dict[str, str], body: bytes) -> int:
+        held.append((headers, body))
+        return 200
+
+    world.sandbox.tick(keep)
+    headers, body = held[-1]
+    return Ask(ids={"provider": "sandbox"}, headers={k.lower(): v for k, v in headers.items()}, raw=body)
+
+
+def _push(world: World) -> Ask:
+    _, shipment_id = world.shipped()
+    last = {"state": "0", "com": "yuantong", "nu": "", "data": []}
+    param = json.dumps({"status": "polling", "lastResult": last})
+    sign = kuaidi100.push_signature(param.encode(), kuaidi100.salt_of(shipment_id))
+    return Ask(ids={"shipment_id": shipment_id}, raw=urlencode({"param": param, "sign": sign}).encode())
+
+
+def _mistyped(world: World) -> Ask:
+    order_id, shipment_id = world.shipped()
+    body = {name: value for name, value in parcel().items() if name != "lines"}
+    return Ask(ids={"order_id": order_id, "shipment_id": shipment_id}, body=body)
+
+
+def _checkout(world: World) -> Ask:
+    world.buyer.put(world.listed.sku_id)
+    return Ask(body={"quote": world.buyer.quote().json["quote"], "note": "ring twice"})
+
+
+def _quote(world: World) -> Ask:
+    world.buyer.put(world.listed.sku_id)
+    return Ask(body={"address_id": world.buyer.address_id}, body_ids=("address_id",))
+
+
+def _address(world: World) -> dict[str, str]:
+    answer = world.buyer.post("/v1/me/addresses", shops.ADDRESS)
+    assert answer.status == 201, answer.body
+    return {"address_id": str(answer.json["address_id"])}
+
+
+def _of(make: Callable[[World], str], name: str, body: Any = None) -> Callable[[World], Ask]:
+    return lambda world: Ask(ids={name: make(world)}, body=body)
+
+
+def _product(body: Any = None, **wanted: Any) -> Callable[[World], Ask]:
+    return lambda world: Ask(ids={"product_id": world.product(**wanted).product_id}, body=body)
+
+
+def _stock(world: World) -> Ask:
+    made = world.product()
+    line = {"sku_id": made.sku_id, "quantity": 2}
+    return Ask(ids={"product_id": made.product_id}, body={"lines": [line], "reason": "count"})
+
+
+def _sku(body: Any = None) -> Callable[[World], Ask]:
+    def make(world: World) -> Ask:
+        made = world.product()
+        return Ask(ids={"product_id": made.product_id, "sku_id": made.sku_id}, body=body)
+
+    return make
+
+
+def _sold(body: Any = None) -> Callable[[World], Ask]:
+    return lambda world: Ask(ids={"order_id": world.order()}, body=body)
+
+
+def _read_order(world: World) -> Ask:
+    return Ask(ids={"order_id": world.sale.orders[0].order_id})
+
+
+def _read_purchase(world: World) -> Ask:
+    return Ask(ids={"purchase_id": world.sale.purchase.purchase_id})
+
+
+def _read_complaint(world: World) -> Ask:
+    return Ask(ids={"complaint_id": world.complaint["complaint_id"]})
+
+
+def _read_evidence(world: World) -> Ask:
+    return Ask(ids=dict(world.complaint))
+
+
+def _nothing(_: World) -> Ask:
+    return Ask()
+
+
+def _body(body: Any) -> Callable[[World], Ask]:
+    return lambda _: Ask(body=body)
+
+
+def _categories(_: World) -> Ask:
+    tree = call("GET", "/v1/categories").json
+    return Ask(body={"categories": tree["categories"], "version": tree["version"]})
+
+
+def _refund(world: World) -> Ask:
+    sale = world.paid()
+    body = {"order_id": sale.orders[0].order_id, "amount": MONEY, "reason": "kindness"}
+    return Ask(ids={"purchase_id": sale.purchase.purchase_id}, body=body, body_ids=("order_id",))
+
+
+def _payment(world: World) -> Ask:
+    purchase_id = world.sale.purchase.purchase_id
+    return Ask(ids={"purchase_id": purchase_id, "payment_id": ids.child_id("pay", purchase_id, 1)})
+
+
+def _filing(world: World) -> Ask:
+    body = {"order_id": world.order(), "line_id": "1", "reason": "damaged", "text": "Broken."}
+    return Ask(body={**body, "evidence": [world.upload()]}, body_ids=("order_id",))
+
+
+def _account_days(world: World) -> Ask:
+    for entry in ledger.entries(world.sale.purchase.purchase_id):
+        postings = tuple((each.account, each.amount.minor, each.amount.currency) for each in entry.postings)
+        posted = LedgerPosted(entry_id=entry.entry_id, purchase_id=entry.purchase_id, at=entry.at, postings=postings)
+        balances.count([posted])
+    return Ask(ids={"account": "clearing-sandbox"}, query={"first": "2026-01-01", "last": "2026-12-31"})
+
+
+def _staff(world: World) -> Ask:
+    body = {"role": "merchant_staff", "merchant_id": world.shop.merchant_id}
+    return Ask(ids={"account_id": people.buyer().account_id}, body=body, body_ids=("merchant_id",))
+
+
+def _revoked(world: World) -> Ask:
+    person = people.staff(world.shop.merchant_id)
+    return Ask(ids={"account_id": person.account_id, "role": "merchant_staff"})
+
+
+def _delivered(world: World) -> Ask:
+    order_id, shipment_id = world.shipped()
+    orders.record_delivery(order_id, shipment_id, clock.now())
+    return Ask(ids={"order_id": order_id})
+
+
+def _started_payment(world: World) -> Ask:
+    return Ask(ids={"payment_id": world.started(world.placed())})
+
+
+Make = Callable[[World], Ask]
+
+ENTRIES: dict[str, Make] = {
+    # auth
+    "get_signing_keys": _nothing,
+    "register": lambda _: Ask(body={"identity": f"{uuid4().hex[:12]}@example.com", "password": PASSWORD}),
+    "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),
+    "refresh_session": lambda world: Ask(body={"refresh_token": world.refresh_token()}),
+    "sign_out": _nothing,
+    "sign_out_everywhere": _nothing,
+    "get_me": _nothing,
+    "change_me": lambda _: Ask(body={"nickname": f"n{uuid4().hex[:8]}"}),
+    "grant_role": _staff,
+    "revoke_role": _revoked,
+    "ask_role": lambda _: Ask(ids={"account_id": people.buyer().account_id}, body=OPERATOR),
+    "list_role_requests": _nothing,
+    "get_role_request": _of(World.role_request, "request_id"),
+    "approve_role": _of(World.role_request, "request_id", {"note": "known"}),
+    "reject_role": _of(World.role_request, "request_id", {"note": "no"}),
+    "list_addresses": _nothing,
+    "add_address": _body(shops.ADDRESS),
+    "get_address": lambda world: Ask(ids={"address_id": world.buyer.address_id}),
+    "put_address": lambda world: Ask(ids=_address(world), body={**shops.ADDRESS, "street": "文三路 2 号"}),
+    "delete_address": lambda world: Ask(ids=_address(world)),
+    # merchants
+    "get_merchant": _of(lambda world: world.shop.merchant_id, "merchant_id"),
+    "get_profile": _nothing,
+    "change_profile": lambda _: Ask(body={"description": uuid4().hex}),
+    "create_merchant": _body(MERCHANT),
+    "get_merchant_as_operator": _of(lambda world: world.shop.merchant_id, "merchant_id"),
+    "change_merchant": lambda world: Ask(ids={"merchant_id": world.shop.merchant_id}, body={"name": uuid4().hex}),
+    # catalog
+    "list_products": lambda _: Ask(query={"limit": "2", "sort": "newest"}),
+    "get_product": _of(lambda world: world.listed.product_id, "product_id"),
+    "list_categories": _nothing,
+    "search_products": lambda _: Ask(query={"q": "tea", "limit": "2"}),
+    "set_categories": _categories,
+    "create_product": _body(PRODUCT),
+    "list_own_products": _nothing,
+    "get_own_product": _of(lambda world: world.listed.product_id, "product_id"),
+    "change_product": lambda world: replace(
+        _product({"vendor": "Tea"}, listed=False)(world), headers={"if-match": '"1"'}
+    ),
+    "list_product": _product(listed=False),
+    "unlist_product": _product(),
+    "get_stock": _product(),
+    "receive_stock": _stock,
+    "write_off_stock": _stock,
+    "list_movements": _sku(),
+    "set_buckets": _sku({"buckets": 2}),
+    "begin_import": _body({"size_bytes": 100}),
+    "import_file": lambda _: Ask(raw=CSV, query={"default_category": "tea"}),
+    "start_import": _of(World.uploaded_import, "import_id"),
+    "list_imports": _nothing,
+    "get_import": _of(lambda world: world.job("import"), "import_id"),
+    "list_refusals": _of(lambda world: world.job("import"), "import_id"),
+    "begin_export": _nothing,
+    "get_export": _of(lambda world: world.job("export"), "export_id"),
+    # cart, checkout
+    "get_cart": lambda world: Ask(headers={"x-cart-token": world.guest_cart()}),
+    "change_cart": lambda world: Ask(body={"lines": [{"sku_id": world.listed.sku_id, "quantity": 2}]}),
+    "set_cart_line": lambda world: Ask(ids={"sku_id": world.listed.sku_id}, body={"quantity": 2}),
+    "remove_cart_line": lambda world: Ask(
+        ids={"sku_id": world.listed.sku_id}, headers={"x-cart-token": world.guest_cart()}
+    ),
+    "merge_cart": lambda world: Ask(body={"cart_token": world.guest_cart()}),
+    "ask_quote": _quote,
+    "place_purchase": _checkout,
+    "cancel_purchase": lambda world: Ask(ids={"purchase_id": world.placed().purchase.purchase_id}, body={}),
+    "cancel_order": _sold({"reason": "too late"}),
+    "cancel_merchant_order": _sold({"reason": "broken"}),
+    # orders
+    "list_orders": _nothing,
+    "get_order": _read_order,
+    "get_purchase": _read_purchase,
+    "confirm_receipt": _delivered,
+    "list_merchant_orders": _nothing,
+    "get_merchant_order": _read_order,
+    "get_operator_order": _read_order,
+    "get_operator_purchase": _read_purchase,
+    "reveal_contact": lambda world: replace(_read_purchase(world), body={"reason": "The parcel came back."}),
+    # payments, ledger
+    "start_payment": lambda world: Ask(
+        ids={"purchase_id": world.placed().purchase.purchase_id}, body={"provider": "sandbox"}
+    ),
+    "list_payments": _read_purchase,
+    "get_payment": _payment,
+    "take_notice": _notice,
+    "list_waiting": _nothing,
+    "list_booked": lambda _: Ask(query={"provider": "sandbox", "day": "2026-11-22"}),
+    "get_story": _read_purchase,
+    "query_payment": _started_payment,
+    "request_refund": _refund,
+    "query_refund": _of(World.stuck_refund, "refund_id"),
+    "retry_refund": _of(World.stuck_refund, "refund_id"),
+    "take_refund_offline": _of(World.stuck_refund, "refund_id"),
+    "note_paid_offline": _of(World.owed_refund, "refund_id", PAID_OFFLINE),
+    "ask_paid_offline_approval": _of(World.owed_refund, "refund_id", PAID_OFFLINE),
+    "send_refund_to_card": _of(World.abnormal_refund, "refund_id", CARD),
+    "ask_to_card_approval": _of(World.abnormal_refund, "refund_id", CARD),
+    "get_ledger": _read_purchase,
+    "ask_refund_approval": _refund,
+    "approve_refund": lambda world: Ask(ids=world.approval(), body={"note": "fine"}),
+    "reject_refund": lambda world: Ask(ids=world.approval(), body={"note": "no"}),
+    "resolve_quarantined": lambda world: Ask(ids=world.quarantined(), body={"how": "seen", "note": "known"}),
+    "get_timeline": _read_purchase,
+    "list_payment_methods": _nothing,
+    "check_payment": _payment,
+    "get_stray": _of(World.stray, "stray_id"),
+    "settle_stray": _of(World.stray, "stray_id", {"how": "seen", "note": "known"}),
+    "get_balances": _nothing,
+    "get_account_days": _account_days,
+    "begin_reconciliation": lambda world: Ask(body={"provider": "sandbox", "day": world.past_day().isoformat()}),
+    "list_reconciliations": lambda world: Ask(query={"provider": "sandbox", "day": world.past_day().isoformat()}),
+    "get_reconciliation": _of(lambda world: world.run, "run_id"),
+    "list_reconciliation_lines": _of(lambda world: world.run, "run_id"),
+    "get_reconciliation_report": _of(lambda world: world.run, "run_id"),
+    "list_cases": _nothing,
+    "get_case": _of(World.case, "case_id"),
+    "resolve_case": _of(World.case, "case_id", {"how": "accepted", "note": "Bank says so."}),
+    # logistics
+    "list_carriers": _nothing,
+    "ship_order": lambda world: Ask(ids={"order_id": world.order()}, body=parcel()),
+    "correct_number": _mistyped,
+    "read_number": lambda world: Ask(ids=world.held_number()),
+    "release_number": lambda world: Ask(ids=world.held_number(), body={"reason": "Given out again."}),
+    "list_merchant_shipments": _read_order,
+    "follow_order": _read_order,
+    "kuaidi100_push": _push,
+    # complaints
+    "upload_evidence": _body({"content_type": "image/png", "size": 100}),
+    "file_complaint": _filing,
+    "list_complaints": _nothing,
+    "get_complaint": _read_complaint,
+    "get_complaint_evidence": _read_evidence,
+    "accept_answer": _of(World.replied, "complaint_id"),
+    "escalate_complaint": _of(World.replied, "complaint_id", {"text": "Look."}),
+    "withdraw_complaint": _of(World.filed, "complaint_id"),
+    "reopen_complaint": _of(World.closed, "complaint_id", {"text": "Again."}),
+    "list_merchant_complaints": _nothing,
+    "get_merchant_complaint": _read_complaint,
+    "get_merchant_complaint_evidence": _read_evidence,
+    "reply_to_complaint": _of(World.filed, "complaint_id", {"answer": "reject", "text": "No."}),
+    "list_operator_complaints": _nothing,
+    "get_operator_complaint": _read_complaint,
+    "get_operator_complaint_evidence": _read_evidence,
+    "decide_complaint": _of(World.escalated, "complaint_id", {"decision": "dismiss", "text": "No."}),
+    # oversight
+    "list_audit": _nothing,
+    # site
+    "openapi_document": _nothing,
+    "docs_page": _nothing,
+}
+
+
+def expired_token(world: World) -> str:
+    """Return the buyer's token of half an hour ago."""
+    with clock.use(clock.Fixed(clock.now() - timedelta(minutes=30))):
+        return people.token(world.buyer.account_id)
+
+
+def forged_tokens(world: World) -> dict[str, str]:
+    """Return tokens that look like an operator's and are not."""
+    import base64
+
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    good = world.operator.token
+    head, claims, signature = good.split(".")
+    content = jwt.decode(good, options={"verify_signature": False})
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt","kid":"local-1"}').decode().rstrip("=")
+    others = base64.urlsafe_b64encode(json.dumps({**content, "sub": world.buyer.account_id}).encode()).decode()
+    headers = {"kid": "local-1", "typ": tokens.TYPE}
+    key = Ed25519PrivateKey.generate()
+    return {
+        "no algorithm": f"{none}.{claims}.",
+        "another key": jwt.encode(content, key, algorithm="EdDSA", headers=headers),
+        "HMAC under the public key": jwt.encode(content, "x" * 32, algorithm="HS256", headers=headers),
+        "unknown key id": jwt.encode(content, key, algorithm="EdDSA", headers={**headers, "kid": "../../dev/null"}),
+        "other claims": f"{head}.{others.rstrip('=')}.{signature}",
+        "cut": good[:-4],
+        "empty": "",
+        "words": "let me in",
+        "unicode": "令牌.令牌.令牌",
+        "long": "a" * 100_000,
+        "an account": world.operator.account_id,
+    }

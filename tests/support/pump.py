@@ -1,0 +1,231 @@
+"""Pumps streams, queues and the deadline job of a test's account through the real handlers, by the fake clock.
+
+``Pump().drain()`` moves everything that is on its way until nothing moves any more; ``due()`` runs the deadline job
+first. Delays (a deadline's message, a back-off, ``RetryLater``) wait for ``kernel.clock``: advance it, drain again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+from chalice.app import EventSourceHandler
+
+from chalicelib import topology
+from chalicelib.kernel import clock
+from chalicelib.runtime import aws, deadlines, names, queues, relay
+from infra import streams
+from tools.fakes import resources
+
+MAX_ROUNDS = 200
+_FOREVER_S = 43_200
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+
+
+@dataclass
+class Pump:
+    """One test account's streams and queues. Keeps its place in each stream; make one a test.
+
+    ``log`` lists what was handled, as ``queue:event id`` (``!`` before what failed): for assertions and debugging.
+    """
+
+    log: list[str] = field(default_factory=list)
+    duplicate: int = 1
+    """How often each message is delivered: set 2 to deliver everything twice."""
+    _places: dict[str, str | None] = field(default_factory=dict)
+    _waiting: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
+    _delayed: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
+    _back_off: dict[str, int] = field(default_factory=dict)
+    _touched: set[str] = field(default_factory=set)
+    """What got something to move since the round before: names of tables, addresses of queues."""
+
+    def drain(self, *, everywhere: bool = True) -> int:
+        """Pump until quiet; returns how many messages were handled.
+
+        Without ``everywhere`` it looks only where something was written through the hook: for who knows that nobody
+        else has written since the drain before.
+        """
+        before = len(self.log)
+        with aws.hooked(self._hook):
+            for number in range(MAX_ROUNDS):
+                touched, self._touched = self._touched, set()
+                moved = self._release()
+                for table in topology.TABLES:
+                    if (everywhere and number == 0) or names.table_name(table) in touched | self._touched:
+                        moved += self._stream(table)
+                for queue, module in topology.QUEUES.items():
+                    if (everywhere and number == 0) or queues.url(names.queue_name(queue)) in touched | self._touched:
+                        moved += self._queue(queue, module)
+                if not moved and not self._touched:
+                    return len(self.log) - before
+        raise AssertionError(f"still moving after {MAX_ROUNDS} rounds: {self.log[-20:]}")
+
+    @property
+    def waits(self) -> bool:
+        """Say whether something is put off until the clock has moved."""
+        return bool(self._waiting or self._delayed)
+
+    def due(self, *, everywhere: bool = True) -> int:
+        """Run the deadline job, then drain; see :meth:`drain`."""
+        with aws.hooked(self._hook):
+            deadlines.sweep()
+        return self.drain(everywhere=everywhere)
+
+    def pass_time(self, fixed: Any, by: timedelta, *, step: timedelta = timedelta(seconds=60)) -> None:
+        """Let time pass in steps of one tick of the deadline job, draining at each."""
+        until = clock.now() + by
+        first = True
+        while clock.now() < until:
+            fixed.advance(min(step, until - clock.now()))
+            self.due(everywhere=first)
+            first = False
+
+    def dead(self, queue: str) -> list[dict[str, Any]]:
+        """Return (and leave) the messages in a queue's dead letters: body and reason."""
+        answer = aws.call(
+            "sqs",
+            "ReceiveMessage",
+            {
+                "QueueUrl": queues.url(names.dead_letter_name(queue)),
+                "MaxNumberOfMessages": 10,
+                "VisibilityTimeout": 0,
+                "MessageAttributeNames": ["All"],
+            },
+        )
+        return [
+            {"body": json.loads(found["Body"]), "reason": found["MessageAttributes"]["reason"]["StringValue"]}
+            for found in answer.get("Messages", [])
+        ]
+
+    def _hook(
+        self, service: str, operation: str, params: dict[str, Any], proceed: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        if service == "dynamodb" and operation in _WRITES:
+            self._touched |= _tables(params)
+        if service == "sqs" and operation == "SendMessageBatch":
+            self._touched.add(params["QueueUrl"])
+            later = [entry for entry in params["Entries"] if entry.get("DelaySeconds")]
+            for entry in later:
+                moment = clock.now() + timedelta(seconds=entry.pop("DelaySeconds"))
+                self._delayed.append((moment, params["QueueUrl"], entry))
+            params["Entries"] = [entry for entry in params["Entries"] if entry not in later]
+            return proceed() if params["Entries"] else {}
+        if service == "sqs" and operation == "ChangeMessageVisibility":
+            self._back_off[params["ReceiptHandle"]] = params["VisibilityTimeout"]
+            params["VisibilityTimeout"] = _FOREVER_S
+        return proceed()
+
+    def _release(self) -> int:
+        """Send what was delayed, and deliver again what was backed off, once the clock is there."""
+        moved = 0
+        for held in [held for held in self._delayed if held[0] <= clock.now()]:
+            self._delayed.remove(held)
+            aws.call("sqs", "SendMessageBatch", {"QueueUrl": held[1], "Entries": [held[2]]})
+            moved += 1
+        for waiting in [waiting for waiting in self._waiting if waiting[0] <= clock.now()]:
+            self._waiting.remove(waiting)
+            _, queue, record = waiting
+            receives = int(record["attributes"]["ApproximateReceiveCount"]) + 1
+            record["attributes"]["ApproximateReceiveCount"] = str(receives)
+            self._deliver(queue, topology.QUEUES[queue], [record])
+            moved += 1
+        return moved
+
+    def _stream(self, table: str) -> int:
+        if table not in self._places:
+            self._places[table] = _start_of(table)
+        place = self._places[table]
+        if place is None:
+            return 0
+        answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": place, "Limit": 100})
+        self._places[table] = answer.get("NextShardIterator")
+        arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{names.table_name(table)}/stream/now"
+        records = [{**record, "eventSourceARN": arn} for record in answer["Records"]]
+        if records:
+            self._touched.add(names.table_name(table))  # There may be more than one answer holds.
+            woken = [record for record in records if streams.passes(table, record)]
+            for record in records:
+                assert record in woken or not relay.envelopes_of(record), "the stack's filter would lose an event"
+            result = relay.relay({"Records": woken})
+            assert result == {"batchItemFailures": []}, result
+        return len(records)
+
+    def _queue(self, queue: str, module: str) -> int:
+        answer = aws.call(
+            "sqs",
+            "ReceiveMessage",
+            {
+                "QueueUrl": queues.url(names.queue_name(queue)),
+                "MaxNumberOfMessages": 10,
+                "VisibilityTimeout": _FOREVER_S,
+                "AttributeNames": ["All"],
+            },
+        )
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": dict(message.get("Attributes", {"ApproximateReceiveCount": "1"})),
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{names.queue_name(queue)}",
+                "awsRegion": "us-east-1",
+            }
+            for message in answer.get("Messages", [])
+        ]
+        if records:
+            self._touched.add(queues.url(names.queue_name(queue)))  # There may be more than one answer holds.
+            self._deliver(queue, module, records)
+        return len(records)
+
+    def _deliver(self, queue: str, module: str, records: list[dict[str, Any]]) -> None:
+        function = function_of(module)
+        for _ in range(self.duplicate):
+            result = function({"Records": records}, None)
+        failed = {failure["itemIdentifier"] for failure in (result or {}).get("batchItemFailures", [])}
+        for record in records:
+            event_id = json.loads(record["body"]).get("id")
+            if record["messageId"] in failed:
+                self.log.append(f"!{queue}:{event_id}")
+                delay_s = self._back_off.pop(record["receiptHandle"], 0)
+                self._waiting.append((clock.now() + timedelta(seconds=max(1, delay_s)), queue, record))
+                continue
+            self.log.append(f"{queue}:{event_id}")
+            aws.call(
+                "sqs",
+                "DeleteMessage",
+                {"QueueUrl": queues.url(names.queue_name(queue)), "ReceiptHandle": record["receiptHandle"]},
+            )
+
+
+def _tables(params: dict[str, Any]) -> set[str]:
+    """Return the names of the tables a write goes to."""
+    if "TableName" in params:
+        return {params["TableName"]}
+    return {next(iter(item.values()))["TableName"] for item in params.get("TransactItems", ())} | set(
+        params.get("RequestItems", ())
+    )
+
+
+def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
+    """Return the Chalice function a queue's module declares, as Lambda would call it."""
+    found = [value for value in vars(import_module(module)).values() if isinstance(value, EventSourceHandler)]
+    assert len(found) == 1, f"{module} declares {len(found)} functions"
+    function: Callable[[dict[str, Any], Any], Any] = found[0]
+    return function
+
+
+def _start_of(table: str) -> str | None:
+    found = resources.stream_of(names.table_name(table))
+    return start_of(*found) if found is not None else None
+
+
+def start_of(arn: str, shard: str) -> str:
+    """Return the place at which a stream's shard begins."""
+    params = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+    return str(aws.call("dynamodbstreams", "GetShardIterator", params)["ShardIterator"])

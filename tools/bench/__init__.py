@@ -1,0 +1,1 @@
+"""Benches: what this costs and how fast it is. Never shipped."""

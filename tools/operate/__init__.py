@@ -1,0 +1,1 @@
+"""What people run against an installation: doctor, grant, replay, republish, backfill, reconcile. Never shipped."""

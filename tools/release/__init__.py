@@ -1,0 +1,1 @@
+"""Packaging, keys and deployment of a stage. Never shipped."""

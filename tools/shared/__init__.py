@@ -1,0 +1,1 @@
+"""What several kinds of tools need. Never shipped."""
