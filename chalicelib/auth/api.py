@@ -28,7 +28,7 @@ from chalicelib.kernel.second_person import AskerGone, KinApproval, OwnApproval,
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.http.routes import Reply, Request, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
 from chalicelib.runtime.schema import PageQuery
 
@@ -38,7 +38,7 @@ _SMALL = 4096
 
 
 def _created(view: object, *, before: bool) -> Reply:
-    return Reply(view, 201, {"Idempotency-Replayed": "true"} if before else {})
+    return Reply(view, 201, replayed_header(before))
 
 
 @routes.route(
@@ -274,7 +274,7 @@ def _decided(request_id: str, body: DecideRole, caller: Caller, intent: Intent, 
     request, before = service.decide_role(
         request_id, approve=approve, by=caller.account_id, note=body.note, intent=intent
     )
-    return Reply(RoleRequestView.of(request, clock.now()), 200, {"Idempotency-Replayed": "true"} if before else {})
+    return Reply(RoleRequestView.of(request, clock.now()), 200, replayed_header(before))
 
 
 @routes.route("GET", "/v1/me/addresses", access=Access.SIGNED_IN, returns=AddressBookView)

@@ -36,7 +36,7 @@ from chalicelib.payments.service import ApprovalNeeded, DayLimitReached, RefundR
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Routes
+from chalicelib.runtime.http.routes import Reply, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
 from chalicelib.runtime.schema import PageQuery
 
@@ -62,7 +62,7 @@ def _operator(caller: Caller) -> Party:
 
 def _reply(done: tuple[Complaint, bool], status: int = 200) -> Reply:
     complaint, replayed = done
-    return Reply(ComplaintView.of(complaint), status, {"Idempotency-Replayed": "true"} if replayed else {})
+    return Reply(ComplaintView.of(complaint), status, replayed_header(replayed))
 
 
 def _page(party: Party, query: PageQuery, view: str) -> ComplaintPageView:

@@ -28,7 +28,7 @@ from chalicelib.logistics.schemas import (
 )
 from chalicelib.orders.service import OverShipped
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.http.routes import Reply, Request, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
 
 routes = Routes("logistics")
@@ -76,7 +76,7 @@ def ship_order(order_id: str, body: ShipOrder, caller: Caller, intent: Intent) -
         code=body.code,
     )
     shipment, replayed = service.ship(caller.owned_merchant(), order_id, dispatch, intent)
-    return Reply(ShipmentView.of(shipment), 201, {"Idempotency-Replayed": "true"} if replayed else {})
+    return Reply(ShipmentView.of(shipment), 201, replayed_header(replayed))
 
 
 @routes.route(
@@ -91,7 +91,7 @@ def correct_number(order_id: str, shipment_id: str, body: CorrectNumber, caller:
     """Correct a mistyped tracking number, before the parcel was seen. The old one is free again."""
     wanted = corrections.Correction(body.carrier, body.tracking_number, body.phone_tail or "")
     shipment, replayed = corrections.correct(caller.owned_merchant(), order_id, shipment_id, wanted, intent)
-    return Reply(ShipmentView.of(shipment), 200, {"Idempotency-Replayed": "true"} if replayed else {})
+    return Reply(ShipmentView.of(shipment), 200, replayed_header(replayed))
 
 
 @routes.route(

@@ -6,7 +6,7 @@ from chalicelib.kernel.errors import CurrencyMismatch, IdempotencyKeyReused, Not
 from chalicelib.merchants import domain, service
 from chalicelib.merchants.schemas import ChangeMerchant, ChangeProfile, CreateMerchant, MerchantView, ProfileView
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Routes
+from chalicelib.runtime.http.routes import Reply, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
 
 routes = Routes("merchants")
@@ -57,7 +57,7 @@ def change_profile(body: ChangeProfile, caller: Caller) -> ProfileView:
 def create_merchant(body: CreateMerchant, intent: Intent) -> Reply:
     """Create a merchant."""
     merchant, before = service.create(body.merchant(), intent=intent)
-    return Reply(ProfileView.of(merchant), 201, {"Idempotency-Replayed": "true"} if before else {})
+    return Reply(ProfileView.of(merchant), 201, replayed_header(before))
 
 
 @routes.route(

@@ -10,7 +10,8 @@ from chalicelib.orders import service as orders
 from chalicelib.payments.attempts.check import check
 from chalicelib.payments.attempts.conclude import conclude_attempts
 from chalicelib.payments.attempts.methods import Offer, offers
-from chalicelib.payments.attempts.poll import chase, query_now, record_capture
+from chalicelib.payments.attempts.outcome import record_capture
+from chalicelib.payments.attempts.poll import chase, query_now
 from chalicelib.payments.attempts.start import Wanted, start_payment
 from chalicelib.payments.disputes import follow
 from chalicelib.payments.disputes.follow import dispute
@@ -35,17 +36,11 @@ from chalicelib.payments.refunds.execute import query_refund_now, send_refund
 from chalicelib.payments.refunds.external import Billed as BilledRefund
 from chalicelib.payments.refunds.external import known_under as known_refund
 from chalicelib.payments.refunds.external import note_billed as note_foreign_refund
+from chalicelib.payments.refunds.limits import approval_limit
 from chalicelib.payments.refunds.offline import pay as pay_offline
 from chalicelib.payments.refunds.offline import withhold as withhold_refund
-from chalicelib.payments.refunds.request import (
-    approval_limit,
-    left_for,
-    request_refund,
-    request_rest,
-    retry_refund,
-    worth_unsent,
-)
-from chalicelib.payments.refunds.retry import chase_refund
+from chalicelib.payments.refunds.request import left_for, request_refund, request_rest, worth_unsent
+from chalicelib.payments.refunds.retry import chase_refund, retry_refund
 from chalicelib.payments.refunds.to_card import ask_for_card
 from chalicelib.payments.refunds.to_card import to_card as send_to_card
 from chalicelib.payments.reviews.timeline import Happening, timeline
@@ -53,19 +48,18 @@ from chalicelib.payments.statements.fetch import billing_day, billing_providers,
 from chalicelib.payments.store import records as store
 from chalicelib.payments.store.records import RecordPage
 from chalicelib.payments.unmatched.record import Heard as HeardMoney
-from chalicelib.payments.unmatched.record import Settled, take_unknown
-from chalicelib.payments.unmatched.record import get as stray
 from chalicelib.payments.unmatched.record import note_billed as note_billed_money
-from chalicelib.payments.unmatched.record import settle as settle_stray
+from chalicelib.payments.unmatched.record import take_unknown
+from chalicelib.payments.unmatched.settle import Settled
+from chalicelib.payments.unmatched.settle import get as stray
+from chalicelib.payments.unmatched.settle import settle as settle_stray
 from chalicelib.payments.webhooks.apply import (
     Resolution,
     Resolved,
-    noticed,
-    noticed_of_others,
-    noticed_of_unknown_kind,
     resolve_quarantined,
     take_notice,
 )
+from chalicelib.payments.webhooks.receive import receive
 
 __all__ = [
     "BOOKED_SHARDS",
@@ -124,14 +118,12 @@ __all__ = [
     "list_waiting",
     "note_billed_money",
     "note_foreign_refund",
-    "noticed",
-    "noticed_of_others",
-    "noticed_of_unknown_kind",
     "offers",
     "pay_offline",
     "query_by_operator",
     "query_now",
     "query_refund_now",
+    "receive",
     "record_capture",
     "records",
     "refresh_keys",

@@ -23,7 +23,7 @@ from chalicelib.reconciliation.schemas import (
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Routes
+from chalicelib.runtime.http.routes import Reply, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
 
 routes = Routes("reconciliation")
@@ -41,7 +41,7 @@ routes = Routes("reconciliation")
 def begin_reconciliation(body: BeginReconciliation, intent: Intent) -> Reply:
     """Begin a provider's day, or repeat one that has ended. The daily job does the same by itself."""
     run, known = service.begin(body.provider, body.day, again=body.again, intent=intent)
-    return Reply(RunView.of(run), 202, {"Idempotency-Replayed": "true"} if known else {})
+    return Reply(RunView.of(run), 202, replayed_header(known))
 
 
 @routes.route("GET", "/v1/operator/reconciliations", access=Access.OPERATOR, query=RunsQuery, returns=RunsView)
@@ -132,4 +132,4 @@ def get_case(case_id: str) -> CaseView:
 def resolve_case(case_id: str, body: ResolveCase, caller: Caller, intent: Intent) -> Reply:
     """Say what became of a case; it is closed then."""
     case, replayed = service.resolve_case(case_id, how=body.how, note=body.note, by=caller.account_id, intent=intent)
-    return Reply(CaseView.of(case), 200, {"Idempotency-Replayed": "true"} if replayed else {})
+    return Reply(CaseView.of(case), 200, replayed_header(replayed))

@@ -14,16 +14,18 @@ import pytest
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain.bill import Bill, BillKind, BillUnavailable, whole
 from chalicelib.payments.providers._shared import bills
+from chalicelib.payments.providers.alipay import bill as alipay_bill
+from chalicelib.payments.providers.wechatpay import bill as wechatpay_bill
 from chalicelib.runtime import outbound
 from tests.contract.recorded import vectors
 
 
 def read_alipay(archive: bytes) -> Bill:
-    return whole(bills.alipay_parts(io.BytesIO(archive)))
+    return whole(alipay_bill.read_bill(io.BytesIO(archive)))
 
 
 def read_wechatpay(text: bytes) -> Bill:
-    return whole(bills.wechatpay_parts(io.BytesIO(text)))
+    return whole(wechatpay_bill.read_bill(io.BytesIO(text)))
 
 
 HEADER = "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,订单金额（元）,服务费（元）,退款批次号/请求号"
@@ -107,7 +109,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bills, "UNPACKED_CAP_BYTES", 8000)
     monkeypatch.setattr(bills, "LINE_CAP_BYTES", 4000)
     monkeypatch.setattr(bills, "LINES_CAP", 3000)
-    monkeypatch.setattr(bills, "DIRECTORY_CAP_BYTES", 500)
+    monkeypatch.setattr(alipay_bill, "DIRECTORY_CAP_BYTES", 500)
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -161,7 +163,7 @@ def test_a_file_that_is_too_long_is_refused_in_words(monkeypatch: pytest.MonkeyP
 def test_a_long_bill_comes_in_parts_that_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bills, "PART_LINES", 7)
     archive = packed(*(row(n) for n in range(20)), row(20, amount="x"))
-    parts = list(bills.alipay_parts(io.BytesIO(archive)))
+    parts = list(alipay_bill.read_bill(io.BytesIO(archive)))
     assert [len(part.lines) for part in parts] == [7, 7, 6, 0]
     assert [part.defects for part in parts] == [
         (),
@@ -172,7 +174,7 @@ def test_a_long_bill_comes_in_parts_that_add_up(monkeypatch: pytest.MonkeyPatch)
     assert [line.line for part in parts for line in part.lines] == [*range(3, 23)]
     (vector,) = vectors("wechatpay_v3_public.json", "bill_csv")
     text = vector["csv"].encode()
-    sizes = [len(part.lines) for part in bills.wechatpay_parts(io.BytesIO(gzip.compress(text)))]
+    sizes = [len(part.lines) for part in wechatpay_bill.read_bill(io.BytesIO(gzip.compress(text)))]
     assert sizes == [7, 7, 7, 7, 7, 7, 3]
     assert read_wechatpay(gzip.compress(text)) == read_wechatpay(text)
 

@@ -34,7 +34,10 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
 )
 from chalicelib.payments.providers.qqwallet import adapter as qqwallet
-from chalicelib.payments.providers.qqwallet.adapter import MD5, Configuration, parse, read_bill, render, sign
+from chalicelib.payments.providers.qqwallet import relay as qqwallet_relay
+from chalicelib.payments.providers.qqwallet import wire as qqwallet_wire
+from chalicelib.payments.providers.qqwallet.bill import read_bill
+from chalicelib.payments.providers.qqwallet.wire import MD5, Configuration, parse, render, sign
 from chalicelib.runtime import outbound
 from tools.fakes.sandbox import mount
 from tools.fakes.sandbox import qqwallet as qq_host
@@ -348,7 +351,7 @@ def test_an_incomplete_secret_is_said_so(secret: dict[str, Any]) -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    told = qqwallet.configuration_from(qq_host.QQWallet().configuration())
+    told = qqwallet_wire.configuration_from(qq_host.QQWallet().configuration())
     assert told.keys[0] not in repr(told)
     assert told.op_user_password not in repr(told)
     assert "local-private-key" not in repr(told)
@@ -666,7 +669,7 @@ def test_the_relay_to_wechat_as_far_as_it_is_known() -> None:
         signed_for.append((method, path, body))
         return "WECHATPAY2-SHA256-RSA2048 ..."
 
-    request = qqwallet.relay_request(
+    request = qqwallet_relay.relay_request(
         appid="1112", access_token="a&b", h5_order=b"{}", real_notify_url="https://shop.example/n?", authorize=authorize
     )
     assert request.url == (
@@ -675,7 +678,7 @@ def test_the_relay_to_wechat_as_far_as_it_is_known() -> None:
     )
     assert signed_for == [("POST", "/v3/pay/transactions/h5", b"{}")]
     assert request.headers["Authorization"].startswith("WECHATPAY2")
-    token = qqwallet.relay_token_request("1112", "se cret")
+    token = qqwallet_relay.relay_token_request("1112", "se cret")
     assert token.url == "https://api.q.qq.com/api/getToken?grant_type=client_credential&appid=1112&secret=se+cret"
 
 

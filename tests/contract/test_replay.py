@@ -20,6 +20,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import BadSignature, IgnoredNotice, NoticeRefused, Outcome, StaleNotice, lower
 from chalicelib.payments.providers.alipay import adapter as alipay
 from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.qqwallet import wire as qqwallet_wire
 from chalicelib.payments.providers.stripe import adapter as stripe
 from chalicelib.payments.providers.wechatpay import adapter as wechatpay
 from tests.contract.recorded import vectors
@@ -58,7 +59,7 @@ QQ_PAID = {
 
 def _qq(fields: dict[str, str]) -> str:
     inner = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in fields.items())
-    return f"<xml>{inner}<sign>{qqwallet.sign(fields, QQ_KEY)}</sign></xml>"
+    return f"<xml>{inner}<sign>{qqwallet_wire.sign(fields, QQ_KEY)}</sign></xml>"
 
 
 def _listed(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
@@ -130,7 +131,7 @@ def test_a_serial_is_compared_by_its_value(spelling: Any) -> None:
 @pytest.mark.parametrize("vector", vectors("wechatpay_v3_public.json", "v2_sign"), ids=lambda vector: vector["id"])
 def test_qq_wallets_signatures_are_those_of_its_elder_sibling(vector: Any) -> None:
     """WeChat Pay v2 signs as QQ Wallet does; its documents print the HMAC that QQ Wallet's do not."""
-    assert qqwallet.sign(vector["params"], vector["key"], vector["sign_type"]) == vector["sign"]
+    assert qqwallet_wire.sign(vector["params"], vector["key"], vector["sign_type"]) == vector["sign"]
 
 
 def test_a_short_key_in_a_certificate_is_no_key() -> None:

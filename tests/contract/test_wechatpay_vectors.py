@@ -31,8 +31,9 @@ from chalicelib.payments.ports import (
     UnknownKey,
     UnreadableNotice,
 )
-from chalicelib.payments.providers._shared import bills, rsa_keys
+from chalicelib.payments.providers._shared import rsa_keys
 from chalicelib.payments.providers.wechatpay import adapter as wechatpay
+from chalicelib.payments.providers.wechatpay import bill as wechatpay_bill
 from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 from tests.contract.recorded import at, names, vectors
 from tools.fakes.sandbox import rsa
@@ -303,7 +304,7 @@ def test_short_apiv3_keys_are_for_the_local_stage(monkeypatch: pytest.MonkeyPatc
 def test_the_recorded_bill_is_read_to_the_fen() -> None:
     (vector,) = vectors(FILE, "bill_csv")
 
-    bill = whole(bills.wechatpay_parts(io.BytesIO(vector["csv"].encode())))
+    bill = whole(wechatpay_bill.read_bill(io.BytesIO(vector["csv"].encode())))
 
     assert len(bill.lines) == 45
     assert bill.defects == ()

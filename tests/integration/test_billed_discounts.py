@@ -14,10 +14,11 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import service as payments
 from chalicelib.payments.domain.bill import Bill, BillKind, BillLine, whole
-from chalicelib.payments.providers._shared import bills
-from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.alipay import bill as alipay_bill
+from chalicelib.payments.providers.qqwallet import bill as qqwallet_bill
 from chalicelib.payments.providers.sandbox import adapter as sandbox_provider
-from chalicelib.payments.providers.stripe import codes as stripe_codes
+from chalicelib.payments.providers.stripe import bill as stripe_bill
+from chalicelib.payments.providers.wechatpay import bill as wechatpay_bill
 from chalicelib.reconciliation import domain
 from chalicelib.reconciliation.domain import Finding, Kind, Line, Ours
 from chalicelib.runtime import outbound
@@ -43,7 +44,7 @@ def wechatpay(*rows: dict[str, str], totals: tuple[str, ...]) -> Bill:
             "`" + ",`".join(totals),
         ]
     )
-    return whole(bills.wechatpay_parts(io.BytesIO(b"\xef\xbb\xbf" + text.encode())))
+    return whole(wechatpay_bill.read_bill(io.BytesIO(b"\xef\xbb\xbf" + text.encode())))
 
 
 PAID = {
@@ -90,7 +91,7 @@ def alipay(*rows: str) -> Bill:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("details.csv", "\r\n".join(lines).encode("gb18030"))
     file.seek(0)
-    return whole(bills.alipay_parts(file))
+    return whole(alipay_bill.read_bill(file))
 
 
 def test_alipays_bill_says_what_the_seller_gets() -> None:
@@ -117,7 +118,7 @@ def test_qq_wallets_bill_says_it_of_payments_and_a_refund_only_repeats_it() -> N
     paid = order + "`SUCCESS,`,`,`,`,`,`0.60"
     back = order + "`REFUND,`ref_1,`8,`50.00,`SUCCESS,`2026-01-02 00:00:00,`-0.30"
     text = f"{names}\n{paid}\n{back}\n总交易单数\n`2.0"
-    bill = whole(qqwallet.read_bill(io.BytesIO(text.encode())))
+    bill = whole(qqwallet_bill.read_bill(io.BytesIO(text.encode())))
     assert bill.defects == ()
     assert [(line.settled, line.borne) for line in bill.lines] == [(Money(9000), Money(1000)), (None, None)]
 
@@ -134,7 +135,7 @@ def test_stripes_own_amount_is_what_it_settles_where_the_currency_is_the_same(
         "created": 1_700_000_000,
         "source": {"id": "ch_1", "object": "charge", "amount": 10000, "currency": "cny", "payment_intent": "pi_1"},
     }
-    (line,) = stripe_codes.bill_part([item], 0, "").lines
+    (line,) = stripe_bill.bill_part([item], 0, "").lines
     assert (line.amount, line.settled, line.borne) == (Money(10000), settled, None)
 
 

@@ -15,8 +15,7 @@ from chalicelib.payments import providers
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.refund import Refund, RefundStatus
 from chalicelib.payments.ports import RefundOutcome
-from chalicelib.payments.refunds import request as refund_requests
-from chalicelib.payments.refunds import superseded
+from chalicelib.payments.refunds import retry, superseded
 from chalicelib.runtime import outbound
 from tests.integration.test_console_refunds import TOTAL, a_day_later, adopt, cases, kept
 from tests.support.hosts import METHODS, bought, opened
@@ -138,7 +137,7 @@ def test_a_retry_that_was_faster_is_not_replaced(till: Till, monkeypatch: pytest
     def slow(*args: Any) -> None:
         check(*args)
         if not tried:
-            tried.append(refund_requests.retry_refund(dead.refund_id))
+            tried.append(retry.retry_refund(dead.refund_id))
 
     monkeypatch.setattr(superseded, "check_dead", slow)
     assert adopt(till, sale, one, settle=False).status == 409

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.payments.attempts import poll
+from chalicelib.payments.attempts import outcome
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.runtime import aws, caches, outbound
 from tests.support import http, people
@@ -111,7 +111,7 @@ def test_a_page_that_asks_without_end_makes_us_ask_so_often(till: Till) -> None:
 
 def test_two_pages_at_the_same_moment_ask_once(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     payment_id = till.started(till.sale())
-    real = poll.save_attempt
+    real = outcome.save_attempt
     rivals: list[http.Answer | None] = []
 
     def racing(*arguments: Any) -> Any:
@@ -120,7 +120,7 @@ def test_two_pages_at_the_same_moment_ask_once(till: Till, monkeypatch: pytest.M
             rivals.append(check(till, payment_id))
         return real(*arguments)
 
-    monkeypatch.setattr(poll, "save_attempt", racing)
+    monkeypatch.setattr(outcome, "save_attempt", racing)
     assert check(till, payment_id).json["status"] == "pending"
     assert till.sandbox.calls.count(f"query {payment_id}") == 1
 

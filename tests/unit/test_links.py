@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from chalicelib.catalog.schemas import ChangeProduct
 from chalicelib.kernel import links
 from chalicelib.merchants.schemas import ChangeProfile
-from chalicelib.payments.schemas import StartPayment
+from chalicelib.payments.attempts.schemas import StartPayment
 from chalicelib.runtime.schema import PictureAddress, WebAddress
 
 GOOD = [

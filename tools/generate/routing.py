@@ -1,10 +1,10 @@
-"""Finds every declared route by importing the capabilities' ``api`` modules."""
+"""Finds every declared route by importing the capabilities' ``api`` modules: one each, or one of each folder."""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from chalicelib import topology
@@ -20,9 +20,9 @@ def api_modules() -> list[str]:
     """Return the modules that declare routes, in the order of the capabilities."""
     found = []
     for capability in topology.CAPABILITIES:
-        package = f"chalicelib.{capability}"
-        if find_spec(package) is not None and find_spec(f"{package}.api") is not None:
-            found.append(f"{package}.api")
+        package = import_module(f"chalicelib.{capability}")
+        modules = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+        found += [name for name in modules if name.endswith(".api")]
     return found
 
 

@@ -113,7 +113,7 @@ def _silence_is_closed() -> AbstractContextManager[Any]:
 
 @mutant("a notice is acknowledged before it is durable")
 def _acknowledge_early() -> AbstractContextManager[Any]:
-    from chalicelib.payments import api
+    from chalicelib.payments.webhooks import receive
     from chalicelib.runtime import queues
 
     class Careless:
@@ -122,7 +122,7 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
             with suppress(Exception):
                 queues.publish(envelope)
 
-    return patch.object(api, "queues", Careless)
+    return patch.object(receive, "queues", Careless)
 
 
 @mutant("a silent attempt is asked about with a long back-off")
@@ -157,11 +157,11 @@ def _book_strays_twice() -> AbstractContextManager[Any]:
 def _capture_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import clock, ids
     from chalicelib.ledger import service as ledger
-    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.attempts import outcome
     from chalicelib.payments.store import records as store
     from chalicelib.runtime.db.work import UnitOfWork
 
-    real = poll.record_capture
+    real = outcome.record_capture
 
     def record_capture(payment_id: str, **facts: Any) -> Any:
         payment = store.load_payment(payment_id)
@@ -176,34 +176,34 @@ def _capture_twice() -> AbstractContextManager[Any]:
                 )
         return real(payment_id, **facts)
 
-    return patch.object(poll, "record_capture", record_capture)
+    return patch.object(outcome, "record_capture", record_capture)
 
 
 @mutant("a notice's amount is believed")
 def _believe_notices() -> AbstractContextManager[Any]:
-    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.attempts import outcome
 
-    real = poll.record_capture
+    real = outcome.record_capture
 
     def record_capture(payment_id: str, **facts: Any) -> Any:
         return real(payment_id, **{**facts, "confirmed": True})
 
-    return patch.object(poll, "record_capture", record_capture)
+    return patch.object(outcome, "record_capture", record_capture)
 
 
 @mutant("a capture after expiry is dropped")
 def _drop_late_money() -> AbstractContextManager[Any]:
     from chalicelib.orders import service as orders
-    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.attempts import capture
 
-    real = poll._record  # noqa: SLF001
+    real = capture.record
 
     def record(payment: Any, amount: Any, transaction_id: str, at: Any) -> Any:
         if orders.load_purchase(payment.purchase_id).status in ("expired", "cancelled"):
             return payment
         return real(payment, amount, transaction_id, at)
 
-    return patch.object(poll, "_record", record)
+    return patch.object(capture, "record", record)
 
 
 @mutant("late money revives its purchase without taking its stock")
@@ -231,12 +231,12 @@ def _take_a_part() -> AbstractContextManager[Any]:
 @mutant("late money goes back although everything is free")
 def _never_honour_late() -> AbstractContextManager[Any]:
     from chalicelib.kernel.errors import Conflict
-    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.attempts import capture
 
     def honour_late(*_: Any) -> Any:
         raise Conflict
 
-    return patch.object(poll, "_honour_late", honour_late)
+    return patch.object(capture, "_honour_late", honour_late)
 
 
 @mutant("surplus money is kept")
@@ -516,10 +516,10 @@ def _adopt_blindly() -> AbstractContextManager[Any]:
 
 @mutant("a genuine notice of others is kept and nobody asks")
 def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
-    from chalicelib.payments.attempts import poll
+    from chalicelib.payments.attempts import outcome
     from chalicelib.payments.reviews import quarantine
 
-    real = poll.doubt
+    real = outcome.doubt
 
     def doubt(payment: Any, why: str, **said: str) -> Any:
         if why != "foreign_notice":
@@ -527,7 +527,7 @@ def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
         quarantine.put_aside(payment, why, **said)
         return payment
 
-    return patch.object(poll, "doubt", doubt)
+    return patch.object(outcome, "doubt", doubt)
 
 
 @mutant("units that were paid back are sent and paid back again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound
 from chalicelib.payments import providers
-from chalicelib.payments.attempts import bounds, poll
+from chalicelib.payments.attempts import bounds, outcome
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
 from chalicelib.payments.domain.story import Story
@@ -34,13 +34,13 @@ def check(purchase_id: str, payment_id: str, buyer_id: str) -> tuple[Story, int]
     if not payment_rules.may_ask(payment, now=now, most=most, per=bounds.PER):
         return story, _wait_s(payment)
     try:
-        counted = poll.save_attempt(payment_rules.asked(payment, now=now, per=bounds.PER))
+        counted = outcome.save_attempt(payment_rules.asked(payment, now=now, per=bounds.PER))
     except ConcurrentUpdate:  # Something has just happened to it: that is the news.
         return store.load_story(purchase_id), 0
     metrics.count("payments_checked")
     report = providers.load(payment.provider).query(payment_rules.attempt_of(counted))
     log.info("checked", payment_id=payment_id, outcome=report.outcome.value)
-    poll.apply_report(counted, report, given_up=False, chasing=False)
+    outcome.apply_report(counted, report, given_up=False, chasing=False)
     return store.load_story(purchase_id), 0
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from chalicelib.kernel import clock
 from chalicelib.orders.service import Purchase
-from chalicelib.payments.attempts import bounds, poll
+from chalicelib.payments.attempts import bounds, outcome, poll
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
 from chalicelib.payments.domain.story import Conclusion, Story
@@ -78,4 +78,4 @@ def _closed_for_buyer(payment: Payment) -> Payment:
     told = _closed(payment)
     if not told.is_open:
         return told
-    return poll.note_question(told)
+    return outcome.note_question(told)

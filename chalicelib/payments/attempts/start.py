@@ -9,7 +9,7 @@ from chalicelib.kernel.errors import ConcurrentUpdate, NotFound
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Purchase, PurchaseStatus
 from chalicelib.payments import events, providers
-from chalicelib.payments.attempts import bounds, conclude, poll
+from chalicelib.payments.attempts import bounds, conclude, outcome, poll
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import (
     AlreadyPaid,
@@ -104,7 +104,7 @@ def _tried_again(payment: Payment) -> Payment:
     """
     if payment.tries >= bounds.bounds().tries:
         raise TooManyTries
-    return poll.save_attempt(replace(payment, tries=payment.tries + 1))
+    return outcome.save_attempt(replace(payment, tries=payment.tries + 1))
 
 
 def _write_start(adapter: Provider, purchase: Purchase, method: str, intent: Intent) -> Payment:
@@ -172,4 +172,4 @@ def _apply_instruction(adapter: Provider, payment: Payment, instruction: Instruc
         changed = payment_rules.answered(payment, instruction)
     else:  # A chase was told of it before this answer arrived.
         changed = replace(payment, instruction=instruction, reference=instruction.reference)
-    return poll.save_attempt(changed)
+    return outcome.save_attempt(changed)

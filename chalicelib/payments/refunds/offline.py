@@ -17,8 +17,8 @@ from chalicelib.payments.domain.payment import Payment, ProviderSilent
 from chalicelib.payments.domain.refund import Refund, RefundCause, RefundRefused, RefundStatus
 from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import RefundOutcome
-from chalicelib.payments.refunds import execute
-from chalicelib.payments.refunds import request as refund_requests
+from chalicelib.payments.refunds import execute, retry
+from chalicelib.payments.refunds import limits as refund_limits
 from chalicelib.payments.store import operator_limits
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import metrics
@@ -46,9 +46,9 @@ def withhold(refund_id: str, *, by: str) -> Refund:
     def give_up() -> Refund:
         story, payment, refund = execute.load_refund(refund_id)
         now = clock.now()
-        refund_requests.check_not_sending(refund)
+        retry.check_not_sending(refund)
         with UnitOfWork() as work:
-            refund_requests.hold_uncontested(work, payment)
+            retry.hold_uncontested(work, payment)
             if refund.status is RefundStatus.CLOSED:
                 store.save_refund(work, refund_rules.moved(refund, RefundCause.REPLACE, now=now))
                 number = refund_numbers.next_refund_id(story, refund.purchase_id)
@@ -129,11 +129,11 @@ def by_hand_alone(story: Story, currency: str) -> int:
 
 def count_alone(work: UnitOfWork, story: Story, refund: Refund, by: str) -> None:
     """Count it to the purchase, and to the day of who pays: not where they asked for it alone, and it was then."""
-    before, limit = by_hand_alone(story, refund.amount.currency), refund_requests.approval_limit(refund.amount.currency)
+    before, limit = by_hand_alone(story, refund.amount.currency), refund_limits.approval_limit(refund.amount.currency)
     operator_limits.count_by_hand(work, refund.purchase_id, refund.amount, before=before, limit=limit)
     if refund.by == by and not refund.approved_by:
         return
-    limit = refund_requests.day_limit(refund.amount.currency)
+    limit = refund_limits.day_limit(refund.amount.currency)
     operator_limits.count(work, by, refund.amount, limit=limit, now=clock.now())
 
 

@@ -1,4 +1,4 @@
-"""Asking for a refund: what is left to give back, who may give it, and reserving it in one conditional write."""
+"""Asking for a refund: what is left to give back, and reserving it in one conditional write."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from chalicelib.orders.service import Order, PaidBack
 from chalicelib.payments import events, providers
 from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain import refund_numbers, refund_request, reservation
-from chalicelib.payments.domain.approval import ApprovalNeeded
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
-from chalicelib.payments.domain.refund import REFUND, Refund, RefundCause, RefundRefused, RefundStatus
+from chalicelib.payments.domain.refund import REFUND, Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_request import Wish
 from chalicelib.payments.domain.story import Story
 from chalicelib.payments.refunds import execute
+from chalicelib.payments.refunds import limits as refund_limits
 from chalicelib.payments.refunds.tally import Tally, owed_for, tally, units_for
 from chalicelib.payments.reviews import quarantine
 from chalicelib.payments.store import operator_limits
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log
-from chalicelib.runtime.config import setting
-from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
 
@@ -87,8 +85,8 @@ def request_refund(
     if payment.status is not PaymentStatus.CAPTURED:
         raise RefundRefused(why=f"payment_{payment.status.value}", left=0)
     if by and not approved_by:
-        _check_limit(story, amount)
-        operator_limits.count(work, by, amount, limit=day_limit(amount.currency), now=clock.now())
+        refund_limits.check_alone(story, amount)
+        operator_limits.count(work, by, amount, limit=refund_limits.day_limit(amount.currency), now=clock.now())
     given = Wish(order.order_id, reason, lines=lines, freight=freight)
     if (lines or freight) and worth_of(story, purchase_id, given) != amount:
         raise ConcurrentUpdate  # Units went back since: judge by the refunds under whose version this one is written.
@@ -247,46 +245,6 @@ def check_way(story: Story, payment: Payment, *, offline: bool, must: bool) -> s
     return why
 
 
-def _check_limit(story_: Story, amount: Money) -> None:
-    """Refuse what exceeds the limit together with what was refunded on the purchase before without a second person."""
-    alone = sum(
-        refund.amount.minor
-        for refund in story_.refunds
-        if refund.by and not refund.approved_by and refund.status is not RefundStatus.REPLACED
-    )
-    limit = approval_limit(amount.currency)
-    if alone + amount.minor > limit:
-        raise ApprovalNeeded(limit=limit, currency=amount.currency)
-
-
-def approval_limit(currency: str) -> int:
-    """Return up to which sum on one purchase an operator may refund alone, in minor units; 0 where nothing is set.
-
-    The setting ``BIANDAN_REFUND_ALONE`` lists it by currency: ``CNY:100000,USD:15000``.
-    """
-    return _listed(setting("BIANDAN_REFUND_ALONE", DEFAULT_ALONE), currency)
-
-
-def day_limit(currency: str) -> int:
-    """Return up to which sum on one day (UTC) an operator may refund alone, on all purchases together.
-
-    The setting ``BIANDAN_REFUND_ALONE_A_DAY`` lists it as ``BIANDAN_REFUND_ALONE`` does; 0 where nothing is set.
-    """
-    return _listed(setting("BIANDAN_REFUND_ALONE_A_DAY", DEFAULT_ALONE_A_DAY), currency)
-
-
-def _listed(text: str, currency: str) -> int:
-    for part in text.split(","):
-        name, _, minor = part.strip().partition(":")
-        if name == currency and minor.isdigit():
-            return int(minor)
-    return 0
-
-
-DEFAULT_ALONE = "CNY:100000,USD:15000,EUR:15000,JPY:20000"
-DEFAULT_ALONE_A_DAY = "CNY:500000,USD:75000,EUR:75000,JPY:100000"
-
-
 def within_order(
     story: Story, purchase_id: str, order_id: str | None, amount: Money, order: Order | None = None
 ) -> None:
@@ -356,58 +314,3 @@ def write_request(work: UnitOfWork, payment: Payment, refund: Refund) -> None:
     """Add a requested refund and the fact that sends it to the caller's work; what it reserves is the caller's."""
     store.save_refund(work, refund, [execute.refund_fact(events.RefundRequested, refund, round=refund.version)])
     log.info("refund requested", refund_id=refund.refund_id, payment_id=payment.payment_id)
-
-
-def retry_refund(refund_id: str, *, by: str = "") -> Refund:
-    """Try a stuck refund again as an operator: under its own number, or, where the provider closed it, under a new one.
-
-    Raises:
-        NotFound: if there is no such refund.
-        IllegalTransition: if it is not stuck.
-        RefundRefused: if the payer's bank took the money meanwhile, it is being sent to a card, or it needs a new
-            number and the provider takes none for this payment any more.
-    """
-
-    def retry() -> Refund:
-        story_, payment, refund = execute.load_refund(refund_id)
-        now = clock.now()
-        check_not_sending(refund)
-        with UnitOfWork() as work:
-            if refund.status is not RefundStatus.CLOSED:
-                again = replace(refund_rules.moved(refund, RefundCause.RETRY, now=now), retried_by=by, shorts=0)
-                hold_uncontested(work, payment)
-                write_request(work, payment, again)
-                result = replace(again, version=again.version + 1)
-            else:
-                earlier = story_.sent_of(payment.payment_id)
-                reservation.check_limits(
-                    payment, limits=providers.load(payment.provider).limits, earlier=earlier, now=now
-                )
-                store.save_refund(work, refund_rules.moved(refund, RefundCause.REPLACE, now=now))
-                hold_uncontested(work, payment)
-                renewed = refund_rules.renewed(
-                    refund, refund_numbers.next_refund_id(story_, refund.purchase_id), now=now
-                )
-                renewed = replace(renewed, retried_by=by)
-                write_request(work, payment, renewed)
-                result = replace(renewed, version=1)
-        return result
-
-    return racing(retry)
-
-
-def check_not_sending(refund: Refund) -> None:
-    """Check that nobody is about to have the provider send it to a card.
-
-    Raises:
-        RefundRefused: if the call may still come.
-    """
-    stuck, sending = refund.status in refund_rules.STUCK, refund.redirect
-    if stuck and sending is not None and sending.under_way(clock.now()):
-        raise RefundRefused(why="refund_under_way", left=0)
-
-
-def hold_uncontested(work: UnitOfWork, payment: Payment) -> None:
-    """Check that what is reserved is not contested, and let no dispute be booked before the work is committed."""
-    reservation.check_uncontested(payment)
-    store.save_payment(work, payment)

@@ -22,7 +22,7 @@ from chalicelib.payments.domain.payment import Payment, ProviderSilent
 from chalicelib.payments.domain.refund import Refund, RefundCause, RefundRefused, RefundStatus
 from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import RefundOutcome
-from chalicelib.payments.refunds import execute
+from chalicelib.payments.refunds import execute, retry
 from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.refunds.tally import tally
 from chalicelib.payments.store import records as store
@@ -84,7 +84,7 @@ def check_dead(payment: Payment, giving: GivingWay) -> None:
     """
     adapter = providers.load(payment.provider)
     for refund in giving.refunds:
-        refund_requests.check_not_sending(refund)
+        retry.check_not_sending(refund)
         report = adapter.query_refund(execute.order_of(payment, refund))
         if report.outcome in _NOT_THROUGH:
             continue

@@ -16,8 +16,7 @@ from chalicelib.payments.domain.payment import Payment, ProviderSilent
 from chalicelib.payments.domain.redirect import Card, Redirect
 from chalicelib.payments.domain.refund import Refund, RefundCause, RefundRefused
 from chalicelib.payments.ports import Redirector, RefundOutcome
-from chalicelib.payments.refunds import approve, execute, offline
-from chalicelib.payments.refunds import request as refund_requests
+from chalicelib.payments.refunds import approve, execute, offline, retry
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log, secrets
 from chalicelib.runtime.db.races import racing
@@ -49,7 +48,7 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
         if refund.redirect is not None and refund.redirect.intent == intent.token:
             intent.check(refund.redirect.fingerprint)
             return refund, True
-        refund_requests.check_not_sending(refund)
+        retry.check_not_sending(refund)
         now = clock.now()
         sent = refund_rules.moved(refund, RefundCause.REDIRECT, now=now, code=refund.code)
         approved_by = _approved_by(refund, approval_id, by=by, card=card)
@@ -58,7 +57,7 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
         with UnitOfWork() as work:
             if not approved_by:
                 offline.count_alone(work, story, refund, by)
-            refund_requests.hold_uncontested(work, payment)
+            retry.hold_uncontested(work, payment)
             store.save_refund(work, sent)
         return replace(sent, version=sent.version + 1), False
 

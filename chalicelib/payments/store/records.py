@@ -16,6 +16,8 @@ from chalicelib.payments.domain.payment import Payment, UnknownPayment
 from chalicelib.payments.domain.refund import Refund
 from chalicelib.payments.domain.story import Quarantined, Story
 from chalicelib.payments.domain.unmatched import Stray
+from chalicelib.payments.store.payment_rows import PaymentRow, payment_of, payment_row
+from chalicelib.payments.store.refund_rows import RefundRow, refund_of, refund_row
 from chalicelib.payments.store.review_rows import (
     ApprovalRow,
     DisputeRow,
@@ -27,15 +29,7 @@ from chalicelib.payments.store.review_rows import (
     quarantined_of,
     quarantined_row,
 )
-from chalicelib.payments.store.rows import (
-    PaymentRow,
-    RecordRow,
-    RefundRow,
-    payment_of,
-    payment_row,
-    refund_of,
-    refund_row,
-)
+from chalicelib.payments.store.rows import RecordRow
 from chalicelib.payments.store.unmatched_rows import StrayRow, stray_of, stray_row
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.rows import DUE_SHARDS

@@ -12,7 +12,8 @@ from chalicelib.payments.domain.approval import Approval, ApprovalStatus
 from chalicelib.payments.domain.dispute import Dispute, DisputeStatus
 from chalicelib.payments.domain.refund_request import Wish
 from chalicelib.payments.domain.story import Quarantined
-from chalicelib.payments.store.rows import OfflineDoc, RecordRow
+from chalicelib.payments.store.refund_rows import OfflineDoc
+from chalicelib.payments.store.rows import RecordRow
 from chalicelib.runtime import names
 from chalicelib.runtime.db.rows import DocumentAttribute, region
 

@@ -9,47 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
-from chalicelib.auth import service as auth
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import events, providers
-from chalicelib.payments.attempts import poll
+from chalicelib.payments.attempts import outcome, poll
 from chalicelib.payments.domain import unmatched as unmatched_rules
-from chalicelib.payments.domain.payment import Payment, ProviderSilent, UnknownPayment
+from chalicelib.payments.domain.payment import UnknownPayment
 from chalicelib.payments.domain.unmatched import (
-    ReturnNeedsTwo,
     Stray,
     StrayCause,
     StrayKind,
-    StrayNotFound,
-    StrayStatus,
 )
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Attempt, Outcome, Report, Tracer
-from chalicelib.payments.refunds import request as refund_requests
-from chalicelib.payments.store import operator_limits
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
-from chalicelib.runtime.intents import Intent
 
 ASK_AGAIN_S = 60
-
-
-class Settled(StrEnum):
-    """How an operator settles a stray."""
-
-    QUERY = "query"
-    """The provider is asked again: what it holds is booked, as an attempt of ours where there is one by now."""
-    RETURNED = "returned"
-    """The money went back, or on to whom it belongs, in the provider's console: it leaves the books."""
-    SEEN = "seen"
-    """A person has looked; money stays in suspense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +78,7 @@ def take_event(notice: PaymentNoticed) -> None:
 def _take_money(notice: PaymentNoticed) -> None:
     amount = Money(notice.amount_minor, notice.currency) if notice.amount_minor and notice.currency else None
     said = _said(notice) | ({"notice_amount": amount.text()} if amount else {})
-    report = _ask(notice.provider, notice.payment_id, notice.at or clock.now())
+    report = ask(notice.provider, notice.payment_id, notice.at or clock.now())
     if report.outcome is Outcome.UNKNOWN:
         raise RetryLater("told of money of nobody's, and the provider is silent", delay_s=ASK_AGAIN_S)
     _note(_heard(notice.provider, notice.payment_id, report, said | {"query": report.outcome.value}, notice))
@@ -130,7 +111,7 @@ def _traced(notice: PaymentNoticed) -> bool:
             payment = None
         if payment is not None and payment.provider == notice.provider:  # The notice said it wrongly: it is ours.
             if payment.holds_money:  # Perhaps with other money than this.
-                poll.apply_report(payment, report, given_up=False, chasing=False)
+                outcome.apply_report(payment, report, given_up=False, chasing=False)
             else:
                 poll.ask(payment, close=False, chasing=False, told=True)
             return True
@@ -146,7 +127,8 @@ def _said(notice: PaymentNoticed) -> dict[str, str]:
     return {name: value[:120] for name, value in found.items() if value}
 
 
-def _ask(provider: str, number: str, around: datetime) -> Report:
+def ask(provider: str, number: str, around: datetime) -> Report:
+    """Ask the provider what it holds under a number that may be nobody's."""
     if not unmatched_rules.may_be_asked(number):
         return Report(Outcome.ABSENT)
     return providers.load(provider).query(Attempt(payment_id=number, amount=Money(0), created_at=around))
@@ -171,11 +153,11 @@ def _noted(heard: Heard) -> Stray:
         first = unmatched_rules.stray_id(heard.provider, heard.number, heard.transaction_id)
         known = store.load_stray(first)
     if known is None:
-        return _opened(_fresh(first, heard))
+        return opened(_fresh(first, heard))
     if known.kind is StrayKind.CLAIM and heard.confirmed:
         # What was only claimed is there: from now on it is money, whoever has looked at the claim.
         changed = unmatched_rules.moved(known, StrayCause.HEAR, now=clock.now())
-        return _opened(
+        return opened(
             replace(
                 changed,
                 kind=StrayKind.MONEY,
@@ -210,7 +192,7 @@ def _fresh(stray_id: str, heard: Heard) -> Stray:
     )
 
 
-def _opened(stray: Stray) -> Stray:
+def opened(stray: Stray) -> Stray:
     """Write what is new of a stray, its money into the books, and tell: an alarm, an operator's case."""
     fact = events.PaymentStray(
         stray_id=stray.stray_id, provider=stray.provider, kind=stray.kind.value, round=stray.version
@@ -218,13 +200,14 @@ def _opened(stray: Stray) -> Stray:
     with UnitOfWork() as work:
         store.save_stray(work, stray, [fact])
         if stray.amount is not None:
-            _book(work, stray, stray.amount, "kept")
+            book(work, stray, stray.amount, "kept")
     log.error("stray", stray_id=stray.stray_id, provider=stray.provider, kind=stray.kind.value)
     metrics.count("notices_unknown_event" if stray.kind is StrayKind.EVENT else "money_in_suspense")
     return replace(stray, version=stray.version + 1)
 
 
-def _book(work: UnitOfWork, stray: Stray, amount: Money, what: str) -> None:
+def book(work: UnitOfWork, stray: Stray, amount: Money, what: str) -> None:
+    """Put money into suspense, or take it out."""
     ledger.post(
         work,
         entry_id=f"stray.{what}#{stray.stray_id}",
@@ -248,131 +231,6 @@ def _keep_event(provider: str, notice_id: str, number: str, said: Mapping[str, s
     )
 
     def keep() -> Stray:
-        return store.load_stray(stray.stray_id) or _opened(stray)
+        return store.load_stray(stray.stray_id) or opened(stray)
 
     racing(keep)
-
-
-# --- settling ---------------------------------------------------------------------------------------------------------
-
-
-def get(stray_id: str) -> Stray:
-    """Return a stray.
-
-    Raises:
-        StrayNotFound: if there is none.
-    """
-    found = store.load_stray(stray_id)
-    if found is None:
-        raise StrayNotFound(what="stray")
-    return found
-
-
-def settle(stray_id: str, *, how: Settled, by: str, note: str, intent: Intent) -> tuple[Stray, bool]:
-    """Settle a stray as an operator; see :class:`Settled`. Returns it and whether the same request did it before.
-
-    Raises:
-        StrayNotFound: if there is none.
-        IllegalTransition: if it is settled.
-        ReturnNeedsTwo, DayLimitReached: if one person alone may not say that so much was returned; another one has to
-            mark it as seen before.
-        AskerGone, KinApproval: if who did is no operator any more, or one of the two owes the role to the other.
-        ProviderSilent: if the provider was to be asked and does not answer.
-        IdempotencyKeyReused: if the key settled it otherwise.
-    """
-
-    def attempt() -> tuple[Stray, bool]:
-        stray = get(stray_id)
-        if stray.intent and stray.intent == intent.token:
-            intent.check(stray.fingerprint)
-            return stray, True
-        noted = replace(stray, by=by, note=note, intent=intent.token, fingerprint=intent.fingerprint)
-        match how:
-            case Settled.QUERY:
-                return _asked(noted), False
-            case Settled.RETURNED:
-                return _ended(noted, StrayCause.RETURN), False
-            case Settled.SEEN:
-                return _ended(replace(noted, seen_by=by), StrayCause.CLOSE), False
-
-    return racing(attempt)
-
-
-def _asked(stray: Stray) -> Stray:
-    """Ask the provider about a stray's number: it is placed where an attempt of ours has it, booked where money is."""
-    unmatched_rules.moved(stray, StrayCause.PLACE, now=clock.now())  # Refused before the provider is bothered.
-    payment = _ours(stray)
-    if payment is not None:
-        payment = poll.query_now(payment.payment_id)
-        if not payment.holds_money:
-            return _written(stray, "not captured")
-        if stray.transaction_id in ("", payment.transaction_id):
-            return _ended(stray, StrayCause.PLACE)
-    report = _report_of(stray)
-    if report.outcome is Outcome.UNKNOWN:
-        raise ProviderSilent(provider=stray.provider)
-    if report.outcome is Outcome.CAPTURED and report.amount is not None and stray.kind is StrayKind.CLAIM:
-        return _opened(
-            replace(
-                stray,
-                kind=StrayKind.MONEY,
-                amount=report.amount,
-                transaction_id=report.transaction_id or "",
-                at=report.at,
-                said={**stray.said, "query": report.outcome.value},
-            )
-        )
-    return _written(stray, report.outcome.value)
-
-
-def _ours(stray: Stray) -> Payment | None:
-    """Return the attempt that has the number of a stray by now, at the provider that told of it."""
-    if not ids.is_child_id("pay", stray.number):
-        return None
-    try:
-        payment = store.load_payment(stray.number)
-    except UnknownPayment:
-        return None
-    return payment if payment.provider == stray.provider else None
-
-
-def _report_of(stray: Stray) -> Report:
-    adapter = providers.load(stray.provider)
-    if isinstance(adapter, Tracer) and not ids.is_id("pay", stray.number):
-        found = adapter.trace(stray.number)
-        if found is None:
-            return Report(Outcome.UNKNOWN)
-        if found[1].outcome is not Outcome.ABSENT:
-            return found[1]
-    return _ask(stray.provider, stray.number, stray.at or stray.heard_at)
-
-
-def _written(stray: Stray, answer: str) -> Stray:
-    changed = replace(stray, said={**stray.said, "query": answer})
-    with UnitOfWork() as work:
-        store.save_stray(work, changed)
-    return replace(changed, version=changed.version + 1)
-
-
-def _ended(stray: Stray, cause: StrayCause) -> Stray:
-    ended = unmatched_rules.moved(stray, cause, now=clock.now())
-    fact = events.StraySettled(stray_id=stray.stray_id, provider=stray.provider, how=ended.status.value)
-    with UnitOfWork() as work:
-        store.save_stray(work, ended, [fact])
-        if stray.amount is not None and cause is StrayCause.RETURN:
-            _check_by_two(work, stray, stray.amount)
-        if stray.amount is not None and ended.status is not StrayStatus.CLOSED:
-            _book(work, stray, -stray.amount, ended.status.value)
-    return replace(ended, version=ended.version + 1)
-
-
-def _check_by_two(work: UnitOfWork, stray: Stray, amount: Money) -> None:
-    """Let money leave the books by the word of two persons, or of one up to what one may refund alone."""
-    if stray.status is StrayStatus.CLOSED and stray.seen_by not in ("", stray.by):
-        auth.check_second_person(asked_by=stray.seen_by, by=stray.by)
-        return
-    limit = refund_requests.approval_limit(amount.currency)
-    if amount.minor > limit:
-        raise ReturnNeedsTwo(limit=limit, currency=amount.currency)
-    limit = refund_requests.day_limit(amount.currency)
-    operator_limits.count(work, stray.by, amount, limit=limit, now=clock.now())

@@ -9,7 +9,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.payments import providers
-from chalicelib.payments.attempts import poll
+from chalicelib.payments.attempts import outcome, poll
 from chalicelib.payments.disputes import follow
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
@@ -108,7 +108,7 @@ def take_notice(notice: PaymentNoticed) -> None:
         return
     payment = store.load_payment(payment_id)
     if notice.foreign:
-        poll.doubt(payment, "foreign_notice", said=notice.foreign)
+        outcome.doubt(payment, "foreign_notice", said=notice.foreign)
         return
     if payment.provider != notice.provider:
         quarantine.put_aside(payment, "other_provider", provider=notice.provider)
@@ -120,7 +120,7 @@ def take_notice(notice: PaymentNoticed) -> None:
     if notice.refund_id is not None:
         _take_refund_notice(payment, notice, amount, proves=proves)
     elif notice.outcome == Outcome.CAPTURED and proves and amount is not None and notice.transaction_id:
-        poll.record_capture(
+        outcome.record_capture(
             payment.payment_id,
             amount=amount,
             transaction_id=notice.transaction_id,
@@ -147,12 +147,12 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
         adapter = providers.load(payment.provider)
         report = adapter.query_refund(execute.order_of(payment, refund))
         if report.outcome is RefundOutcome.UNKNOWN and _must_wait(refund, dead=proves):
-            raise RetryLater("told of a refund, and the provider is silent", delay_s=poll.ASK_AGAIN_S)
+            raise RetryLater("told of a refund, and the provider is silent", delay_s=outcome.ASK_AGAIN_S)
     if report.outcome not in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
         try:
             execute.apply_answer(refund.refund_id, report)
         except ProviderSilent as silent:
-            raise RetryLater("told that a refund came back", delay_s=poll.ASK_AGAIN_S) from silent
+            raise RetryLater("told that a refund came back", delay_s=outcome.ASK_AGAIN_S) from silent
 
 
 def _must_wait(refund: Refund, *, dead: bool) -> bool:
@@ -213,7 +213,7 @@ def _resolved(work: UnitOfWork, quarantined: Quarantined, how: Resolution, *, by
             report = providers.load(payment.provider).query(payment_rules.attempt_of(payment))
             if report.outcome is Outcome.UNKNOWN:
                 raise ProviderSilent(provider=payment.provider)
-            poll.apply_report(payment, report, given_up=False, chasing=False)
+            outcome.apply_report(payment, report, given_up=False, chasing=False)
             answer = f"query: {report.outcome.value}" + (f" {report.amount.text()}" if report.amount else "")
             refund_id = quarantined.said.get("refund_id", "")
             if not ids.is_id("ref", refund_id):

@@ -64,6 +64,11 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def replayed_header(replayed: bool) -> dict[str, str]:  # noqa: FBT001 - the one thing it is about
+    """Return the header that tells a client its request was done before; none for one that was done now."""
+    return {"Idempotency-Replayed": "true"} if replayed else {}
+
+
 Answer = tuple[int, str, dict[str, str]]
 
 

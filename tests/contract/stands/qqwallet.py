@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers.qqwallet import adapter as qqwallet
+from chalicelib.payments.providers.qqwallet import wire as qqwallet_wire
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
 from tools.fakes.sandbox import mount
@@ -63,7 +64,7 @@ class QQWalletStand(Steered):
         ]
 
     def acknowledged(self, reply: ports.Reply) -> bool:
-        return reply[0] == 200 and qqwallet.parse(reply[2].encode()).get("return_code") == "SUCCESS"
+        return reply[0] == 200 and qqwallet_wire.parse(reply[2].encode()).get("return_code") == "SUCCESS"
 
 
 def stand() -> QQWalletStand:

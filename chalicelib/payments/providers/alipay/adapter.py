@@ -30,6 +30,7 @@ from chalicelib.payments.ports import (
     Report,
 )
 from chalicelib.payments.providers._shared import bills, reading, replay
+from chalicelib.payments.providers.alipay import bill as alipay_bill
 from chalicelib.payments.providers.alipay import wire as alipay_wire
 from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
@@ -279,7 +280,7 @@ class Alipay:
         """
         with bills.spool() as file:
             if self._fetch_bill(day, file):
-                yield from bills.alipay_parts(file)
+                yield from alipay_bill.read_bill(file)
             else:
                 yield Bill()
 

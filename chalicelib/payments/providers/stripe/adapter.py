@@ -43,6 +43,7 @@ from chalicelib.payments.ports import (
     lower,
 )
 from chalicelib.payments.providers._shared import reading, replay
+from chalicelib.payments.providers.stripe import bill as stripe_bill
 from chalicelib.payments.providers.stripe import codes as stripe_codes
 from chalicelib.payments.providers.stripe import wire as stripe_wire
 from chalicelib.runtime import log, outbound, secrets
@@ -338,7 +339,7 @@ class Stripe:
         number = int(row or 0)
         try:
             for items, more in self._page_after("/v1/balance_transactions", window, after, timeout_s=_BILL_PAGE_S):
-                yield stripe_codes.bill_part(items, number, more)
+                yield stripe_bill.bill_part(items, number, more)
                 number += len(items)
                 if number > _MAX_BILL_LINES:
                     raise BillUnavailable(why=f"it has more than {_MAX_BILL_LINES} lines")

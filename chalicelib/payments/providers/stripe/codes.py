@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
-from chalicelib.payments.domain.bill import Bill, BillKind, BillLine
 from chalicelib.payments.ports import (
     Action,
     Attempt,
@@ -69,7 +68,12 @@ def stripe_digits(currency: str) -> int:
     return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
 
 
-def _money(minor: object, currency: object, *, least: int = 1) -> Money:
+def money_of(minor: object, currency: object, *, least: int = 1) -> Money:
+    """Return an amount of Stripe's, in the units we keep.
+
+    Raises:
+        ValueError: if it is none.
+    """
     if not isinstance(currency, str) or not re.fullmatch(r"[a-z]{3}", currency):
         raise ValueError("not a currency")
     if isinstance(minor, bool) or not isinstance(minor, int) or not least <= minor < 10**13:
@@ -168,17 +172,27 @@ MOST_TELLING = (
 ID = re.compile(r"[0-9A-Za-z_]{1,255}")
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return an id of Stripe's.
+
+    Raises:
+        ValueError: if it is none.
+    """
     if not isinstance(value, str) or not ID.fullmatch(value):
         raise ValueError("not an id")
     return value
 
 
 def _moment(value: object) -> datetime | None:
-    return None if value is None else clock.from_epoch_s(_seconds(value))
+    return None if value is None else clock.from_epoch_s(seconds_of(value))
 
 
-def _seconds(value: object) -> int:
+def seconds_of(value: object) -> int:
+    """Return a time in seconds.
+
+    Raises:
+        ValueError: if it is none.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 253_402_300_800:
         raise ValueError("not a time")
     return value
@@ -196,10 +210,10 @@ def metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def our_payment(item: Mapping[str, Any]) -> str:
     """Return our payment number on a session, an intent, a charge or a refund; empty if it is none of this shop's."""
-    return _number(item, "payment_id")
+    return number_of(item, "payment_id")
 
 
-def _number(item: Mapping[str, Any], name: str) -> str:
+def number_of(item: Mapping[str, Any], name: str) -> str:
     """Return one of our numbers; empty if there is none.
 
     It need not be of our shape: whoever wrote it named us, and what we do not know is told further on, by the number.
@@ -238,8 +252,8 @@ def _session_report(session: Mapping[str, Any]) -> Report:
             return _intent_report(intent)
         return Report(
             Outcome.CAPTURED,
-            _money(session["amount_total"], session["currency"]),
-            _text(session["payment_intent"]),
+            money_of(session["amount_total"], session["currency"]),
+            text_of(session["payment_intent"]),
         )
     if session["status"] == "expired":
         return Report(Outcome.CLOSED, code="expired")
@@ -257,8 +271,8 @@ def _intent_report(intent: Mapping[str, Any]) -> Report:
     charge = expanded(intent.get("latest_charge")) or {}
     return Report(
         outcome,
-        _money(intent["amount_received"], intent["currency"]),
-        _text(intent["id"]),
+        money_of(intent["amount_received"], intent["currency"]),
+        text_of(intent["id"]),
         at=_moment(charge.get("created")),
     )
 
@@ -278,8 +292,8 @@ def _refund_fields(item: Mapping[str, Any]) -> RefundReport:
     status = item["status"]
     return RefundReport(
         _REFUND_STATES.get(status, RefundOutcome.UNKNOWN),
-        _money(item["amount"], item["currency"]),
-        _text(item["id"]),
+        money_of(item["amount"], item["currency"]),
+        text_of(item["id"]),
         at=_moment(item["created"]) if status == "succeeded" else None,
         code=stripe_wire.word(item.get("failure_reason") or ("" if status in ("succeeded", "pending") else status)),
     )
@@ -306,10 +320,10 @@ def dispute_report(thing: Mapping[str, Any]) -> DisputeReport:
     moved = thing["balance_transactions"]
     details = expanded(thing.get("evidence_details")) or {}
     return DisputeReport(
-        number=_text(thing["id"]),
+        number=text_of(thing["id"]),
         payment_id=our_payment(expanded(thing.get("payment_intent")) or {}),
         phase=_DISPUTE_PHASES[thing["status"]],
-        amount=_money(thing["amount"], thing["currency"]),
+        amount=money_of(thing["amount"], thing["currency"]),
         taken=sum(int(each["amount"]) for each in moved) < 0,
         reason=stripe_wire.word(thing.get("reason")),
         answer_by=_moment(details.get("due_by")),
@@ -337,14 +351,16 @@ def notice(event: Mapping[str, Any], account: str) -> Notice:
         raise ValueError("type or object")
     handler = KINDS.get(kind)
     if handler is None:
-        told = {} if kind in _ECHOES else {"event": kind[:64], "notice_id": _text(event["id"])}
+        told = {} if kind in _ECHOES else {"event": kind[:64], "notice_id": text_of(event["id"])}
         raise IgnoredNotice(why="we do not act on this kind", payment_id=our_payment(thing), **told)
     if (event.get("account") or "") != account:  # Whoever owns another could name our numbers and pay itself.
-        raise ForeignNotice(why="it is another account's", payment_id=our_payment(thing), notice_id=_text(event["id"]))
+        raise ForeignNotice(
+            why="it is another account's", payment_id=our_payment(thing), notice_id=text_of(event["id"])
+        )
     family = kind.rpartition(".")[0]
     if thing.get("object") != _OBJECTS.get(family, family):
         raise ValueError("the object is of another kind than the event")
-    return handler(_text(event["id"]), kind, thing, _moment(event["created"]))
+    return handler(text_of(event["id"]), kind, thing, _moment(event["created"]))
 
 
 Handler = Callable[[str, str, Mapping[str, Any], "datetime | None"], Notice]
@@ -390,18 +406,18 @@ def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: da
 
 
 def _refund_moved(notice_id: str, _kind: str, thing: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id, refund_id = our_payment(thing), _number(thing, "refund_id")
+    payment_id, refund_id = our_payment(thing), number_of(thing, "refund_id")
     report = _refund_fields(thing)
     if not payment_id or not refund_id:  # Made in the dashboard: the intent knows whose it is.
-        payment_id, refund_id = "", _text(thing["id"])
+        payment_id, refund_id = "", text_of(thing["id"])
     moment = at if report.outcome is RefundOutcome.SUCCEEDED else None
     told = RefundReport(report.outcome, report.amount, report.provider_refund_id, moment, report.code)
     return Notice(notice_id, payment_id, refund_id=refund_id, refund_report=told)
 
 
 def _disputed(notice_id: str, _kind: str, thing: Mapping[str, Any], _at: datetime | None) -> Notice:
-    _money(thing["amount"], thing["currency"])
-    return Notice(notice_id, "", dispute=_text(thing["id"]))
+    money_of(thing["amount"], thing["currency"])
+    return Notice(notice_id, "", dispute=text_of(thing["id"]))
 
 
 KINDS: dict[str, Handler] = {
@@ -433,59 +449,3 @@ _ECHOES = frozenset(
     }
 )
 """Known kinds that only repeat, or come before, what others tell: acknowledged, and not kept."""
-
-
-# --- bill -------------------------------------------------------------------------------------------------------------
-
-_LINES = {
-    "charge": BillKind.PAYMENT,
-    "payment": BillKind.PAYMENT,
-    "refund": BillKind.REFUND,
-    "payment_refund": BillKind.REFUND,
-    "refund_failure": BillKind.REFUND_RETURNED,
-}
-"""A slow method is booked as a ``payment`` while it is pending. What takes it back when it fails is a
-``payment_failure_refund``: of no refund, since nobody had paid.
-Source: docs.stripe.com/reports/balance-transaction-types."""
-
-
-def bill_part(items: Sequence[Mapping[str, Any]], before: int, last: str) -> Bill:
-    """Read a page of balance transactions that so many came before; ``last`` is its last one's id if more follow."""
-    lines: list[BillLine] = []
-    defects: list[str] = []
-    for row, item in enumerate(items, start=before + 1):
-        try:
-            lines.append(_bill_line(item, row))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            defects.append(f"line {row}: cannot be read")
-    return Bill(tuple(lines), defects=tuple(defects), place=f"{before + len(items)}:{last}" if last else "")
-
-
-def _bill_line(item: Mapping[str, Any], row: int) -> BillLine:
-    """Read a balance transaction. The source's amount is what the payer saw; the transaction's own is what we get."""
-    kind = _LINES.get(item["type"], BillKind.OTHER)
-    source = expanded(item.get("source")) or {}
-    if source.get("object") == "dispute":
-        kind = BillKind.DISPUTE
-    ours = our_payment(source)
-    fee = item.get("fee")
-    own = _text(source["id"]) if source else _text(item["id"])
-    intent = own if kind is BillKind.OTHER else source.get("payment_intent") or source.get("charge") or own
-    refund = kind in (BillKind.REFUND, BillKind.REFUND_RETURNED)
-    shown = source if "amount" in source and "currency" in source else item
-    moves = kind in (BillKind.PAYMENT, BillKind.REFUND) and item["currency"] == shown["currency"]
-    return BillLine(
-        kind=kind,
-        payment_id=ours,
-        transaction_id=_text(intent),
-        amount=_money(abs(shown["amount"]), shown["currency"], least=0 if kind is BillKind.OTHER else 1),
-        fee_text=f"{fee} {stripe_wire.word(item['currency']).upper()}" if isinstance(fee, int) and fee else "",
-        at=clock.from_epoch_s(_seconds(item["created"])),
-        status=stripe_wire.word(source.get("status") or item.get("status")),
-        refund_id=_number(source, "refund_id") if refund else "",
-        provider_refund_id=own if refund else "",
-        dispute=own if kind is BillKind.DISPUTE else "",
-        given_back=kind is BillKind.DISPUTE and item["amount"] > 0,
-        settled=_money(abs(item["amount"]), item["currency"], least=0) if moves else None,
-        line=row,
-    )

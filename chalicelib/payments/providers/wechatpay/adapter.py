@@ -32,6 +32,7 @@ from chalicelib.payments.ports import (
     Report,
 )
 from chalicelib.payments.providers._shared import bills, reading, replay
+from chalicelib.payments.providers.wechatpay import bill as wechatpay_bill
 from chalicelib.payments.providers.wechatpay import codes as wechatpay_codes
 from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
 from chalicelib.runtime import log, outbound
@@ -315,7 +316,7 @@ class WechatPay:
         """
         with bills.spool() as file:
             if self._fetch_bill(day, file):
-                yield from bills.wechatpay_parts(file)
+                yield from wechatpay_bill.read_bill(file)
             else:
                 yield Bill()
 
