@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib import topology
 from chalicelib.runtime import names
-from infra import counted, functions
+from infra import counted, functions, shift
 from infra.functions import DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, table_resource
 
@@ -103,6 +103,7 @@ def alarms(stage: str) -> list[Alarm]:
         found = [alarm for alarm in found if alarm.name in FEW[stage]]
     else:
         found = [*_relay(), *_clock(), *_api(stage), *_functions(), *_queues(), *_tables(), *_counted(stage)]
+        found += _new_version(stage)
     return sorted(found, key=lambda alarm: alarm.logical)
 
 
@@ -179,6 +180,32 @@ def _api(stage: str) -> Iterator[Alarm]:
         "Lambda throttles functions of this account and region: ask for a higher concurrency.",
         "raise the part of the function that is throttled in `infra/limits.py`, or ask AWS for more concurrency",
         above=0, minutes=5,
+    )  # fmt: skip
+
+
+def _new_version(stage: str) -> Iterator[Alarm]:
+    """Of the version to which the API's calls go over, alone: what the one before does wrong stops no mending of it."""
+    version = att(shift.VERSION, "Version")
+    dimensions = {
+        "FunctionName": {"Ref": "APIHandler"},
+        "Resource": {"Fn::Sub": f"${{APIHandler}}:{shift.ALIAS}"},
+        "ExecutedVersion": version,
+    }
+    then = "while a release is on its way all calls go back by themselves, and it fails; its log says why"
+    yield Alarm(
+        "new-version-errors",
+        "The API's newest version dies: no time or memory left, a start that fails, or an error nobody caught.",
+        then, "AWS/Lambda", "Errors", "Sum", dimensions, above=2, minutes=1,
+    )  # fmt: skip
+    yield Alarm(
+        "new-version-faults",
+        "The API's newest version answers 500.",
+        then, counted.NAMESPACE, "api_faults", "Sum", {"stage": stage, "version": version}, above=2, minutes=1,
+    )  # fmt: skip
+    yield Alarm(
+        "new-version-slow",
+        "Of the API's newest version one call in ten takes longer than three seconds.",
+        then, "AWS/Lambda", "Duration", "p90", dimensions, above=SLOW_MS, minutes=1, times=3,
     )  # fmt: skip
 
 

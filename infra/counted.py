@@ -196,6 +196,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "dead_letters",
         "unknown_events",
         "unhandled_errors",
+        "api_faults",  # By version it rings (infra/alarms.py).
         "events_relayed",
         "relay_failures",
         "changes_not_understood",

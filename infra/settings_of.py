@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra import names as installations
-from infra import stack
+from infra import shift, stack
 from infra.functions import API, FUNCTIONS, Function
 
 FOLDER = Path(__file__).with_name("settings")
@@ -29,7 +29,7 @@ LAPTOP_ONLY = frozenset({"BIANDAN_THROTTLE_FACTOR"})
 def given() -> frozenset[str]:
     """Return the variables that the template says itself."""
     told = stack.template("dev")["Globals"]["Function"]["Environment"]["Variables"]
-    return frozenset({*told, installations.VARIABLE, "BIANDAN_SECRETS"})
+    return frozenset({*told, installations.VARIABLE, "BIANDAN_SECRETS", shift.VARIABLE})
 
 
 Check = Callable[[str, str], str]

@@ -28,6 +28,7 @@ from infra import (
     protection,
     refusals,
     seen,
+    shift,
     streams,
 )
 from infra.functions import FUNCTIONS, RELAY
@@ -55,6 +56,7 @@ def template(stage: str) -> Json:
         _edge(stage),
         _api(stage),
         _alarms(stage),
+        shift.resources(stage),
         seen.resources(stage),
         _guards(stage),
     ):
@@ -68,6 +70,7 @@ def template(stage: str) -> Json:
             **seen.CONDITIONS,
             **protection.CONDITIONS,
             **edge.CONDITIONS,
+            **shift.conditions(stage),
         },
         "Globals": {
             # Without it SAM adds a second API stage called "Stage".
@@ -126,6 +129,7 @@ def _parameters(stage: str) -> Json:
         **edge.PARAMETERS,
         **limits.parameters(stage),
         **protection.parameters(stage),
+        **shift.parameters(stage),
     }
 
 

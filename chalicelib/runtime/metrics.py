@@ -6,11 +6,17 @@ Source: CloudWatch, "Embedded metric format specification". Written to standard 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import Any
 
 from chalicelib.kernel import clock, context
 from chalicelib.runtime.config import config, on_lambda
+
+BY_VERSION = ("api_faults",)
+"""Counted by the function's version as well: a new one that is worse than the one before is taken back."""
 
 _pending: ContextVar[dict[str, tuple[float, str]] | None] = ContextVar("biandan_metrics", default=None)
 
@@ -31,21 +37,28 @@ def flush(function: str) -> None:
     _pending.set(None)
     if not pending or not on_lambda():
         return
+    by_version = {name: pending[name] for name in BY_VERSION if name in pending}
     line = {
         "_aws": {
             "Timestamp": int(clock.now().timestamp() * 1000),
             "CloudWatchMetrics": [
-                {
-                    "Namespace": "Biandan",
-                    # Whichever function counts: an alarm on one would not hear another, and each pair is paid for.
-                    "Dimensions": [["stage"]],
-                    "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in pending.items()],
-                }
+                # Whichever function counts: an alarm on one would not hear another, and each pair is paid for.
+                _under(["stage"], pending),
+                *([_under(["stage", "version"], by_version)] if by_version else []),
             ],
         },
         "stage": config().installation,
         "function": function,
+        "version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
         "request_id": context.current().request_id,
         **{name: value for name, (value, _) in pending.items()},
     }
     sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _under(dimensions: list[str], counted: Mapping[str, tuple[float, str]]) -> dict[str, Any]:
+    return {
+        "Namespace": "Biandan",
+        "Dimensions": [dimensions],
+        "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in counted.items()],
+    }

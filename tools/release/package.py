@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.runtime import names
-from infra import functions, limits, policies, runtimes, seen, settings_of, stack
+from infra import functions, limits, policies, runtimes, seen, settings_of, shift, stack
 from infra import names as installations
 from tools.release import interpreters
 from tools.release.interpreters import Interpreter
@@ -403,7 +403,7 @@ def finish(template: Json, stage: str, settings: Mapping[str, str]) -> Json:
         # Chalice lets the group of the HTTP function refer to a resource that it renames itself.
         group = resources[f"{to_cfn_resource_name(name)}LogGroup"]["Properties"]
         group["LogGroupName"] = f"/aws/lambda/{lambda_names[_logical(name)]}"
-    return template
+    return shift.finish(template)
 
 
 def _logical(name: str) -> str:

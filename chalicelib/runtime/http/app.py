@@ -129,12 +129,15 @@ class App(Chalice):
                 log.info("refused", code=error.code, status=status, operation=route.operation_id)
                 if isinstance(error, Misconfigured):
                     log.error("misconfigured", why=str(error))
+                    metrics.count("api_faults")
                 metrics.count("refused")
             except Exception as error:
                 # A queue or a secret that is throttled or silent is no fault of ours: the request may come again.
                 passing = dynamo.is_passing(error)
                 log.error("unhandled", trace=True, operation=route.operation_id, kind=type(error).__name__)
                 metrics.count("unhandled_errors")
+                if not passing:
+                    metrics.count("api_faults")
                 status, body, headers = problems.problem(Busy() if passing else Unexpected())
             return Response(body=body, status_code=status, headers={**headers})
 
