@@ -3,7 +3,7 @@
 The gateway calls the alias ``live``. CloudFormation publishes a version with each release (``Release`` changes with all
 that the function is made of) and, where a stage shifts, lets CodeDeploy move the alias. An alarm of the new version
 alone stops that: all calls go back, the update fails, and CloudFormation takes back everything else. See
-docs/adr/shift.md.
+docs/adr/0033-shift.md.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def parameters(stage: str) -> Json:
             "Type": "String",
             "Default": "steps",
             "AllowedValues": sorted(HOW),
-            "Description": "How calls go over to a new version of the API: a tenth a minute, a tenth first, or at once.",
+            "Description": "How calls go over to the API's new version: a tenth a minute, a tenth first, or at once.",
         }
     return found
 

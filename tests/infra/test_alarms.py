@@ -88,7 +88,9 @@ def test_alarms_hear_the_very_dimensions_under_which_functions_count(
 
     assert told["Dimensions"] == [["stage"]]
     assert line["function"] == "some-function"
-    heard = [alarm for alarm in alarms.alarms(stage) if alarm.namespace == counted.NAMESPACE]
+    own = [alarm for alarm in alarms.alarms(stage) if alarm.namespace == counted.NAMESPACE]
+    assert {alarm.metric for alarm in own if "version" in alarm.dimensions} <= set(metrics.BY_VERSION)
+    heard = [alarm for alarm in own if "version" not in alarm.dimensions]
     assert {alarm.namespace for alarm in heard} == {told["Namespace"]}
     told_names = {metric["Name"] for metric in told["Metrics"]}
     assert told_names == set(counted.RINGING)

@@ -14,9 +14,11 @@ from typing import Any
 
 from tools.release.errors import DeployError
 from tools.release.indexes import refuse_too_many
+from tools.release.shift import Watch
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
+Look = Callable[[], Sequence[str]]
 
 TIMEOUT_S = 3600.0
 HOLDS_DATA = frozenset({"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SQS::Queue"})
@@ -63,6 +65,8 @@ class Wanted:
     """Resources that the end of a failed rollback leaves as they are."""
     go_on: Callable[[Sequence[Change]], bool] = field(default=lambda _: True)
     """Asked when the changes are known and before anything is done."""
+    watch: Watch | None = None
+    """Where calls go over to a new version step by step: looked at while CloudFormation waits for it."""
 
 
 class Stack:
@@ -206,16 +210,18 @@ class Stack:
         if kind == "CREATE" and self.status() == "REVIEW_IN_PROGRESS":
             self._cloudformation.delete_stack(StackName=self.name)
 
-    def execute(self, change_set: str) -> str:
+    def execute(self, change_set: str, look: Look | None = None) -> str:
         """Do it and wait; returns the status it ends in."""
         since = {str(event["EventId"]) for event in self._events()}
         self._cloudformation.execute_change_set(StackName=self.name, ChangeSetName=change_set)
-        return self.wait(since)
+        return self.wait(since, look)
 
     # Waiting
 
-    def wait(self, since: Collection[str] = ()) -> str:
+    def wait(self, since: Collection[str] = (), look: Look | None = None) -> str:
         """Wait until nothing is in progress, telling what is done; returns the status, empty if the stack is gone.
+
+        ``look`` is asked each time what else there is to tell.
 
         Raises:
             DeployError: if it takes longer than anything here should.
@@ -234,6 +240,8 @@ class Stack:
             done += sum(str(event["ResourceStatus"]).endswith("_COMPLETE") for event in fresh)
             if fresh:
                 self._say(f"  {done} steps done")
+            for line in look() if look else ():
+                self._say(line)
             if not status.endswith("_IN_PROGRESS") or status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
                 return status.removesuffix("_CLEANUP_IN_PROGRESS")
             time.sleep(self._poll_s)
@@ -334,10 +342,11 @@ def apply(cloudformation: Any, wanted: Wanted, say: Say, *, poll_s: float) -> di
     except DeployError:
         stack.drop(change_set, kind)
         raise
-    status = stack.execute(change_set)
+    status = stack.execute(change_set, wanted.watch.look if wanted.watch else None)
     if status not in GOOD:
         after = "run again when that is mended" if status in NEVER_CREATED else "all is as it was before"
         if status == "UPDATE_ROLLBACK_FAILED":
             after = "run again to continue the rollback"
-        raise DeployError(f"stack {wanted.name} ended as {status}, {after}: {'; '.join(stack.reasons())}")
+        why = [*(wanted.watch.taken_back if wanted.watch else ()), *stack.reasons()]
+        raise DeployError(f"stack {wanted.name} ended as {status}, {after}: {'; '.join(why)}")
     return stack.outputs()

@@ -14,16 +14,17 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.runtime import names
-from infra import limits, policies, protection, settings_of
+from infra import limits, policies, protection, settings_of, shift
 from infra.names import BadLabel, installation, stack_name
 from tools.release import changes as release
 from tools.release import keys, package, smoke
+from tools.release import shift as shifting
 from tools.release.errors import DeployError
 from tools.shared import place
 
@@ -105,6 +106,8 @@ class How:
     go_on: Callable[[Sequence[release.Change]], bool] = field(default=lambda _: True)
     poll_s: float = POLL_S
     address_of: Callable[[Mapping[str, str]], str] = gateway_address
+    shift: str = "steps"
+    """How calls go over to the API's new version, where the stage shifts; one of ``infra.shift.HOW``."""
 
 
 def bring_up(
@@ -125,11 +128,22 @@ def bring_up(
     given = {"CodeBucket": bucket, "CodeKey": built.key, **parameters}
     if is_new:
         given[protection.PARAMETER] = "off"
-    outputs = release.apply(cloudformation, _wanted(built, url, given, how), say, poll_s=how.poll_s)
+    shifts = built.stage in shift.STAGES
+    if shifts:
+        given[shift.SHIFT] = "at-once" if is_new else how.shift  # Nobody calls yet.
+
+    def bring(more: Mapping[str, str]) -> dict[str, str]:
+        wanted = _wanted(built, url, {**given, **more}, how)
+        named = {shift.RELEASE: shifting.release(wanted.template, wanted.parameters, stack.parameters())}
+        watch = shifting.Watch(session.client("codedeploy"), shift.application(built.installation)) if shifts else None
+        wanted = replace(wanted, parameters={**wanted.parameters, **named}, watch=watch)
+        return release.apply(cloudformation, wanted, say, poll_s=how.poll_s)
+
+    outputs = bring({})
     after = _afterwards(stack.parameters(), built.stage, outputs, how)
     if after:
         say("telling the stack " + ", ".join(f"{name} {value}" for name, value in sorted(after.items())))
-        outputs = release.apply(cloudformation, _wanted(built, url, {**given, **after}, how), say, poll_s=how.poll_s)
+        outputs = bring(after)
     if built.stage == "prod":
         cloudformation.update_termination_protection(StackName=stack.name, EnableTerminationProtection=True)
     return outputs
@@ -203,6 +217,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--monthly-budget", help="US dollars a month at which the alarms' topic is told; 0 for none")
     parser.add_argument("--firewall", choices=["on", "off"], help="whether AWS WAF stands before the API")
     parser.add_argument("--tracing", choices=["on", "off"], help="whether X-Ray traces the API and the functions")
+    parser.add_argument(
+        "--shift", choices=sorted(shift.HOW), default="steps", help="how calls go over to the API's new version in prod"
+    )
     parser.add_argument("--settings", type=Path, help="a file in place of infra/settings/<stage>.toml")
     parser.add_argument("--python", help="the interpreter to package for, if not the newest that Lambda supports")
     parser.add_argument("--out", type=Path, help="folder to build in (.build/<stage>)")
@@ -251,6 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
             may_lose=tuple(options.may_lose),
             skip=tuple(options.skip_resource),
             go_on=only_show if options.plan else asking,
+            shift=options.shift,
         )
         outputs = bring_up(session, built, _parameters(options), say, how)
     except (package.PackageError, settings_of.SettingsError, DeployError, ClientError, BotoCoreError) as error:
