@@ -11,7 +11,7 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy replay republish generate check format \
+.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy replay republish generate check hooks format \
 	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-publish bench-standins \
 	bench-webhook clean
 
@@ -56,15 +56,20 @@ generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies
 	@$(RUN) tools.generate $(ARGS)
 	@$(RUN) infra.stack
 
-check: venv ## ruff, mypy (strict), markers, long lines, drift of what is generated, breaks since the last release
+check: venv ## ruff, mypy (strict), markers, long lines, commit messages, drift, breaks since the last release
 	@$(RUN) tools.checks.markers
 	@$(RUN) tools.checks.wrapped
+	@$(RUN) tools.checks.commits
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(RUN) tools.generate --check
 	@$(RUN) infra.stack --check
 	@$(RUN) tools.checks.compat
+
+hooks: venv ## let git run these checks at each commit, and look at its message (pre-commit, from the package index)
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-input --requirement requirements-hooks.txt
+	@$(BIN)/pre-commit install
 
 format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
