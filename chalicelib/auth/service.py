@@ -19,6 +19,7 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import log, metrics
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.races import lost, racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
@@ -404,13 +405,9 @@ def addresses(account_id: str) -> AddressBook:
     return store.load_book(account_id)
 
 
-def address(account_id: str, address_id: str) -> Address:
-    """Return one address of the account.
-
-    Raises:
-        NotFound: if it is not theirs.
-    """
-    return store.load_book(account_id).find(address_id)
+def addresses_lookup(account_id: str) -> Lookup[AddressBook]:
+    """Say how the whole address book is read, for whoever reads more in the same call."""
+    return store.book(account_id)
 
 
 def add_address(account_id: str, new: Address, *, as_default: bool, intent: Intent) -> tuple[AddressBook, bool]:

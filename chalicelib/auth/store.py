@@ -25,6 +25,7 @@ from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, Thro
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork
@@ -303,19 +304,28 @@ def book_row(book: AddressBook) -> AddressBookRow:
 
 
 def load_book(account_id: str) -> AddressBook:
-    """Read an address book as it is now, for a parcel must not go to the address before the last.
+    """Read an address book as it is now; an account that never kept an address has an empty one."""
+    return book(account_id).read()
 
-    An account that never kept an address has an empty one.
-    """
-    row = reads.get(AddressBookRow, account_id, ADDRESSES, consistent=True)
+
+def book(account_id: str) -> Lookup[AddressBook]:
+    """Say how an address book is read: as it is now, for a parcel must not go to the address before the last."""
+    return Lookup.of(
+        [(AddressBookRow, account_id, ADDRESSES)],
+        lambda found: _book(account_id, found.row(AddressBookRow, account_id, ADDRESSES)),
+        consistent=True,
+    )
+
+
+def _book(account_id: str, row: AddressBookRow | None) -> AddressBook:
     if row is None:
         return AddressBook(account_id=account_id)
-    book = row.book
+    kept = row.book
     return AddressBook(
         account_id=account_id,
-        addresses=book.addresses,
-        default_id=book.default_id,
-        fingerprints=book.fingerprints or {},
-        deleted=book.deleted,
+        addresses=kept.addresses,
+        default_id=kept.default_id,
+        fingerprints=kept.fingerprints or {},
+        deleted=kept.deleted,
         version=int(row.version),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.cart.service import CartChanged
+from chalicelib.cart.service import CartChanged, CartFull, NoSuchSku
 from chalicelib.checkout import quotes, service
 from chalicelib.checkout.domain import (
     AddressNeeded,
@@ -47,8 +47,11 @@ routes = Routes("checkout")
     idempotent=False,  # A quote is an answer, not a record: nothing is created.
     raises=(
         AddressNeeded,
+        Busy,
+        CartFull,
         EmptyCart,
         MixedCurrencies,
+        NoSuchSku,
         NotForSale,
         NotFound,
         PurchaseTooLarge,
@@ -60,9 +63,17 @@ routes = Routes("checkout")
 def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
     """Say what the caller's cart costs now, signed and valid for a quarter of an hour.
 
-    Nothing is held by it. Where fewer units are left than are wanted, the line says how many.
+    Changes of the cart may come with the question; a refusal changes nothing. Nothing is held by a quote. Where fewer
+    units are left than are wanted, the line says how many.
     """
-    quote = service.quote(caller.account_id, address_id=body.address_id, sku_ids=body.sku_ids)
+    quote = service.quote(
+        service.Asked(
+            caller.account_id,
+            address_id=body.address_id,
+            sku_ids=tuple(body.sku_ids) if body.sku_ids is not None else None,
+            changes=body.changes,
+        )
+    )
     return QuoteView.of(quote, quotes.seal(quote))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from chalicelib.cart.schemas import LineChanges, changes_of
 from chalicelib.checkout.domain import Quote
 from chalicelib.runtime.schema import Id, MoneyView, Schema, Timestamp
 
@@ -13,9 +14,19 @@ QUOTE_CAP = 24_000
 
 
 class AskQuote(Schema):
-    """Price the cart, or the named SKUs of it, for an address (needed if anything is shipped)."""
+    """Price the cart, or the named SKUs of it, for an address (needed if anything is shipped).
+
+    ``lines`` are set in the cart before, as ``PATCH /v1/cart`` does; nothing of it is if the quote is refused.
+    """
 
     address_id: Id | None = None
+    lines: LineChanges | None = None
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """Return the changes of the cart, units by SKU."""
+        return changes_of(self.lines or [])
+
     sku_ids: Annotated[list[Id], Field(min_length=1, max_length=90)] | None = None
 
 

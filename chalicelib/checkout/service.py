@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
-from chalicelib.catalog import service as catalog
-from chalicelib.checkout import domain, quotes
+from chalicelib.checkout import domain, pricing, quotes
 from chalicelib.checkout.domain import Quote, QuoteExpired, Share
+from chalicelib.checkout.quoting import Asked, quote
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import OutOfStock
-from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import (
     AlreadyExists,
     Busy,
@@ -24,10 +23,8 @@ from chalicelib.kernel.errors import (
     RetryLater,
 )
 from chalicelib.kernel.money import Money
-from chalicelib.merchants import service as merchants
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import (
-    Contact,
     Line,
     Order,
     OrderCause,
@@ -40,9 +37,12 @@ from chalicelib.orders.service import (
 )
 from chalicelib.payments import service as payments
 from chalicelib.runtime import metrics
+from chalicelib.runtime.db.lookups import together
 from chalicelib.runtime.db.races import RACES, racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
+
+__all__ = ["Asked", "quote"]
 
 T = TypeVar("T")
 
@@ -62,61 +62,6 @@ class PaymentUnclear(Conflict):
 
     code = "payment_unclear"
     en, zh = "The payment's state is not clear yet; try again shortly.", "支付状态尚未确认，请稍后重试。"
-
-
-def quote(account_id: str, *, address_id: str | None, sku_ids: Iterable[str] | None) -> Quote:
-    """Price the account's cart, or the named SKUs of it.
-
-    Raises:
-        NotFound: for an address that is not theirs.
-        TooManyUnits: if this account could never order so many at once.
-        and as ``domain.price``.
-    """
-    cart = carts.load(account_id)
-    chosen = set(sku_ids) if sku_ids is not None else set(cart.lines)
-    quantities = {sku_id: quantity for sku_id, quantity in cart.lines.items() if sku_id in chosen}
-    shares = _told_what_is_left(_price(quantities))
-    orders.check_units(account_id, sum(quantities.values()))
-    contact = _contact(account_id, address_id) if address_id is not None else None
-    if contact is None and domain.needs_address(shares):
-        raise domain.AddressNeeded
-    return Quote(
-        account_id=account_id,
-        cart_version=cart.version,
-        shares=shares,
-        contact=contact,
-        expires_at=clock.now() + domain.QUOTE_FOR,
-    )
-
-
-def _price(quantities: dict[str, int]) -> tuple[Share, ...]:
-    found = catalog.products({catalog.product_of(sku_id) for sku_id in quantities})
-    products = {
-        sku_id: found[catalog.product_of(sku_id)] for sku_id in quantities if catalog.product_of(sku_id) in found
-    }
-    terms = merchants.terms({product.merchant_id for product in found.values()})
-    return domain.price(quantities, products, terms, language=context.current().language)
-
-
-def _told_what_is_left(shares: tuple[Share, ...]) -> tuple[Share, ...]:
-    """Say what is left where a line wants more: a hint as of now, nothing is held by a quote."""
-    lines = {line.sku_id: line for share in shares for line in share.lines}
-    left = inventory.left({sku_id: line.bucket_count for sku_id, line in lines.items()})
-    return domain.with_left(shares, left)
-
-
-def _contact(account_id: str, address_id: str) -> Contact:
-    address = auth.address(account_id, address_id)
-    return Contact(
-        recipient=address.recipient,
-        phone=address.phone,
-        country=address.country,
-        province=address.province or "",
-        city=address.city,
-        district=address.district or "",
-        street=address.street,
-        postcode=address.postcode or "",
-    )
 
 
 def place(token: str, *, account_id: str, note: str, intent: Intent, network: str = "") -> tuple[Purchase, bool]:
@@ -190,14 +135,15 @@ def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
 
 def _place(wanted: _Wanted) -> Purchase:
     quoted = wanted.quoted
-    standing = orders.standing(quoted.account_id)
+    lines = quoted.lines()
+    held, products = together(orders.held_lookup(quoted.account_id), pricing.products_of(lines))
+    standing = orders.standing(held)
     used = standing.kept.of_quote(wanted.quote)
     if used is not None and used != wanted.purchase_id:
         raise domain.QuoteUsed(purchase_id=used)
     if clock.now() > quoted.expires_at:
         raise QuoteExpired
-    lines = quoted.lines()
-    current = _price({sku_id: line.quantity for sku_id, line in lines.items()})
+    current = pricing.price({sku_id: line.quantity for sku_id, line in lines.items()}, products)
     domain.check_unchanged(quoted, current)
     purchase, placed = _new_sale(wanted, current, orders.network_row(wanted.network, standing))
     quantities = {sku_id: line.quantity for sku_id, line in lines.items()}

@@ -40,6 +40,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
 from chalicelib.runtime import caches
 from chalicelib.runtime.db import dynamo
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.work import Raw, UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -51,9 +52,10 @@ __all__ = [
     "Movement",
     "NotEnoughToWriteOff",
     "OutOfStock",
-    "left",
+    "buckets_of",
     "level",
     "levels",
+    "lookup",
     "movements",
     "placing",
     "put_back",
@@ -475,21 +477,25 @@ def levels(sku_ids: Iterable[str]) -> dict[str, Level]:
     return result
 
 
-def left(buckets: Mapping[str, int]) -> dict[str, int]:
-    """Return about how many units of each SKU can be had, for showing: ``buckets`` says over how many it is spread.
+BucketKey = tuple[str, str]
+"""A SKU and one of its buckets."""
 
-    One eventually consistent read of all buckets; a rebalancing half done may show a few more or less.
-    """
-    keys = [
+
+def buckets_of(counts: Mapping[str, int]) -> list[BucketKey]:
+    """Return all buckets of SKUs, by what the caller knows of how many there are, or this process knows better."""
+    return [
         (sku_id, domain.bucket_name(number))
-        for sku_id, count in buckets.items()
+        for sku_id, count in counts.items()
         for number in range(max(count, _memory.buckets.get(sku_id, 1)))
     ]
-    found = store.some_buckets(keys)
-    result = dict.fromkeys(buckets, 0)
-    for sku_id, bucket in found:
-        result[sku_id] += bucket.available
-    return result
+
+
+def lookup(keys: Iterable[BucketKey]) -> Lookup[dict[BucketKey, int]]:
+    """Say how the units in buckets are read, for showing; a bucket that is not there is absent.
+
+    Eventually consistent; a rebalancing half done may show a few more or less.
+    """
+    return store.available(keys)
 
 
 def movements(sku_id: str, *, limit: int = 20, after: str | None = None) -> tuple[list[Movement], str | None]:

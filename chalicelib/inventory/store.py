@@ -13,6 +13,7 @@ from chalicelib.inventory.domain import Bucket, Kind, Movement, bucket_name
 from chalicelib.kernel import clock
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork
 
@@ -93,10 +94,15 @@ def first_buckets(sku_ids: Iterable[str]) -> dict[str, Bucket]:
     return {key[0]: bucket_of(row) for key, row in found.items() if isinstance(row, StockRow)}
 
 
-def some_buckets(keys: Iterable[tuple[str, str]]) -> list[tuple[str, Bucket]]:
-    """Read buckets of many SKUs, eventually consistent, a hundred a call; those that are not there are absent."""
-    found = reads.get_many((StockRow, sku_id, bucket) for sku_id, bucket in keys)
-    return [(key[0], bucket_of(row)) for key, row in found.items() if isinstance(row, StockRow)]
+def available(keys: Iterable[tuple[str, str]]) -> Lookup[dict[tuple[str, str], int]]:
+    """Say how the units in buckets of many SKUs are read; those that are not there are absent."""
+    wanted = tuple(keys)
+
+    def make(found: Found) -> dict[tuple[str, str], int]:
+        items = {key: found.raw(StockRow, *key) for key in wanted}
+        return {key: int(item.get("available", {"N": "0"})["N"]) for key, item in items.items() if item is not None}
+
+    return Lookup.of([(StockRow, sku_id, bucket) for sku_id, bucket in wanted], make)
 
 
 def add_take(work: UnitOfWork, sku_id: str, bucket: str, quantity: int, refuse: Refusal) -> None:

@@ -24,6 +24,7 @@ from chalicelib.orders.hold_rules import (
 )
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import UnitOfWork
@@ -49,9 +50,21 @@ class HoldRow(Row):
     ttl = TTLAttribute(null=True)
 
 
+def lookup(account_id: str) -> Lookup[Holds]:
+    """Say how it is read what is remembered of an account: consistently."""
+    return Lookup.of(
+        [(HoldRow, account_id, None)],
+        lambda found: _holds(account_id, found.raw(HoldRow, account_id) or {}),
+        consistent=True,
+    )
+
+
 def load(account_id: str) -> Holds:
-    """Read what is remembered of an account, consistently: one call."""
-    raw = reads.get_raw(HoldRow, account_id, consistent=True) or {}
+    """Read it alone."""
+    return lookup(account_id).read()
+
+
+def _holds(account_id: str, raw: reads.Raw) -> Holds:
     return Holds(
         account_id,
         paid=int(raw.get("paid", {"N": "0"})["N"]),

@@ -9,6 +9,7 @@ from chalicelib.orders import hold_rules, hold_store, store
 from chalicelib.orders.domain import Purchase, PurchaseStatus, Sale
 from chalicelib.orders.hold_rules import Hold, Holds, HoldState, Limits
 from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.work import UnitOfWork
 
 SETTING = "BIANDAN_UNPAID_LIMITS"
@@ -33,12 +34,16 @@ def limits(of: str) -> Limits:
     return hold_rules.limits_of(setting(SETTING))[of]
 
 
-def standing(account_id: str) -> Standing:
-    """Read what an account holds: one call, and one more where something's time is over.
+def lookup(account_id: str) -> Lookup[Holds]:
+    """Say how it is read what an account holds, for :func:`standing`."""
+    return hold_store.lookup(account_id)
+
+
+def standing(read: Holds) -> Standing:
+    """Return what of an account's holds still counts: one call more where something's time is over.
 
     A purchase still counts whose expiry waits for a silent provider, however long ago its time was over.
     """
-    read = hold_store.load(account_id)
     over = hold_rules.lapsed(read, now=clock.now())
     open_ids = store.unpaid_among([hold.purchase_id for hold in over if hold.state is HoldState.UNPAID])
     return Standing(read, hold_rules.without(read, {hold.purchase_id for hold in over} - open_ids))

@@ -39,6 +39,7 @@ from chalicelib.orders.hold_rules import (
 )
 from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
+from chalicelib.orders.holds import lookup as held_lookup
 from chalicelib.orders.store import OrderPage
 from chalicelib.orders.units import PaidBack, freed
 from chalicelib.orders.words import (
@@ -85,6 +86,7 @@ __all__ = [
     "TooManyUnpaidUnits",
     "check_units",
     "freed",
+    "held_lookup",
     "of_order_changes",
     "remembered",
     "standing",

@@ -680,7 +680,7 @@ def test_an_address_book(cloud: str) -> None:
     abroad = {"recipient": "Ada", "phone": "+49 30 1234567", "country": "DE", "city": "Berlin", "street": "Allee 1"}
     work = call("POST", "/v1/me/addresses", {**abroad, "is_default": True}, token=token)
     assert [one["is_default"] for one in call("GET", "/v1/me/addresses", token=token).json["items"]] == [False, True]
-    kept = service.address(account_id, work.json["address_id"])
+    kept = service.addresses(account_id).find(work.json["address_id"])
     assert (kept.recipient, kept.phone, kept.province, kept.postcode) == ("Ada", "+49301234567", None, None)
     path = f"/v1/me/addresses/{home.json['address_id']}"
     moved = call("PUT", path, {**HOME, "city": "广州市", "district": None, "is_default": True}, token=token)
@@ -690,7 +690,7 @@ def test_an_address_book(cloud: str) -> None:
     assert call("GET", path, token=token).status == 404
     assert call("GET", "/v1/me/addresses", token=token).json["items"][0]["is_default"] is True
     with pytest.raises(NotFound):
-        service.address(account_id, home.json["address_id"])
+        service.addresses(account_id).find(home.json["address_id"])
 
 
 def test_a_repeated_address_is_added_once_and_stays_deleted(cloud: str) -> None:
@@ -746,7 +746,7 @@ def test_foreign_addresses_are_as_good_as_missing(cloud: str) -> None:
             (404, "not_found", "address")
         }
     with pytest.raises(NotFound):
-        service.address(other.account_id, home)
+        service.addresses(other.account_id).find(home)
     assert items("accounts") == before
 
 

@@ -26,6 +26,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("checkout.quotes", "orders.domain"): "as above",
     ("publishing.views", "catalog.schemas"): "a published file is what the API answers, byte for byte",
     ("publishing.views", "merchants.schemas"): "as above",
+    ("checkout.schemas", "cart.schemas"): "a quote takes changes of the cart as the cart does",
     ("checkout.api", "orders.schemas"): "a placed purchase is shown as orders show it",
 }
 """(file, what it imports) -> why that is right."""

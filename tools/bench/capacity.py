@@ -71,10 +71,8 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
     with measuring(lab, steps, "product pages"):
         for product in made:
             shopper.client.get(f"/v1/products/{product.product_id}")
-    with measuring(lab, steps, "cart changes"):
-        lab.fill(shopper, [product.sku_id for product in made])
-    with measuring(lab, steps, "quote"):
-        quote = lab.quote(shopper)
+    with measuring(lab, steps, "cart and quote"):
+        quote = lab.fill_and_quote(shopper, [product.sku_id for product in made])
     with measuring(lab, steps, "place"):
         purchase = lab.place(shopper, quote)
     _settle(lab, steps, "place: events")

@@ -140,8 +140,15 @@ class Lab:
 
     def quote(self, shopper: Shopper) -> str:
         """Ask what the cart costs."""
-        answer = shopper.client.expect(200, "POST", "/v1/quotes", {"address_id": shopper.address_id})
-        return str(answer["quote"])
+        return self._quoted(shopper, {})
+
+    def fill_and_quote(self, shopper: Shopper, sku_ids: list[str]) -> str:
+        """Put SKUs into the cart with the question what it costs then."""
+        return self._quoted(shopper, {"lines": [{"sku_id": sku_id, "quantity": 1} for sku_id in sku_ids]})
+
+    def _quoted(self, shopper: Shopper, changes: dict[str, Any]) -> str:
+        body = {"address_id": shopper.address_id, **changes}
+        return str(shopper.client.expect(200, "POST", "/v1/quotes", body)["quote"])
 
     def place(self, shopper: Shopper, quote: str) -> Any:
         """Check out."""

@@ -266,10 +266,19 @@ class Cast:
     def shop(self, buyer: Person | None = None, *, quantity: int = 0) -> str | None:
         """Fill the cart, ask for a quote, order; returns the purchase."""
         buyer = buyer or self.rng.choice(self.buyers)
-        for sku_id in self.rng.sample(self.sku_ids, min(len(self.sku_ids), self.rng.choice((1, 1, 2, 3)))):
-            body = {"quantity": quantity or self.rng.choice((1, 1, 1, 2, 3))}
-            self.ask(buyer, "PUT", "/v1/cart/lines/{sku_id}", {"sku_id": sku_id}, body)
-        answer = self.ask(buyer, "POST", "/v1/quotes", None, {"address_id": buyer.address_id})
+        sku_ids = self.rng.sample(self.sku_ids, min(len(self.sku_ids), self.rng.choice((1, 1, 2, 3))))
+        lines = [{"sku_id": sku_id, "quantity": quantity or self.rng.choice((1, 1, 1, 2, 3))} for sku_id in sku_ids]
+        body: dict[str, Any] = {"address_id": buyer.address_id}
+        match self.rng.choice(("line by line", "together", "with the quote")):
+            case "line by line":
+                for line in lines:
+                    path = {"sku_id": str(line["sku_id"])}
+                    self.ask(buyer, "PUT", "/v1/cart/lines/{sku_id}", path, {"quantity": line["quantity"]})
+            case "together":
+                self.ask(buyer, "PATCH", "/v1/cart", None, {"lines": lines})
+            case _:
+                body["lines"] = lines
+        answer = self.ask(buyer, "POST", "/v1/quotes", None, body)
         if answer is None or not answer.ok:
             return None
         buyer.quotes = [*buyer.quotes, answer.json["quote"]][-3:]

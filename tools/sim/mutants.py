@@ -363,17 +363,17 @@ def _swallow_failures() -> AbstractContextManager[Any]:
 
 @mutant("the buyer's phone is logged")
 def _log_phones() -> AbstractContextManager[Any]:
-    from chalicelib.checkout import service
+    from chalicelib.checkout import quoting
     from chalicelib.runtime import log
 
-    real = service._contact  # noqa: SLF001
+    real = quoting._contact  # noqa: SLF001
 
-    def contact(account_id: str, address_id: str) -> Any:
-        found = real(account_id, address_id)
+    def contact(book: Any, address_id: str) -> Any:
+        found = real(book, address_id)
         log.info("quoting", phone=found.phone)
         return found
 
-    return patch.object(service, "_contact", contact)
+    return patch.object(quoting, "_contact", contact)
 
 
 @mutant("the deadline job sleeps through four runs of five")
