@@ -1,4 +1,4 @@
-"""The port to payment providers: what an adapter in ``providers/<name>.py`` must do, in our words.
+"""The port to payment providers: what an adapter in ``providers/<name>/`` must do, in our words.
 
 An adapter is a module with ``build(configuration=None) -> Provider``; without a configuration it reads its own from
 settings and the secret ``payments-<name>``. It keeps no state, asks ``kernel.clock`` for the time and goes out through
@@ -14,11 +14,11 @@ settings and the secret ``payments-<name>``. It keeps no state, asks ``kernel.cl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import ShopError
@@ -331,12 +331,59 @@ class MethodInfo:
     """Fields that a request to pay this way must have beside provider and method."""
 
 
+Headers = Mapping[str, object] | Iterable[tuple[str, object]]
+"""Of a recorded notice: a mapping, or pairs as a server keeps them; values are texts, bytes, or lists of them."""
+Body = bytes | str
+"""The bytes as they were received; a text stands for its UTF-8."""
+Moment = datetime | float
+"""A time with its zone, or seconds since 1970."""
+
+
+class Advice(str):
+    """A sentence of ``diagnose`` about something that works, but should be looked at."""
+
+    __slots__ = ()
+
+
+class Adapter(Protocol):
+    """What the module ``providers/<name>/adapter.py`` has: a contract test holds each to it, mypy checks it there."""
+
+    def build(self, configuration: Mapping[str, Any] | None = None) -> Provider:
+        """Return the provider; without a configuration it reads settings and secret at each use.
+
+        Raises:
+            Misconfigured: if a configuration is given and it is incomplete.
+        """
+
+    def verify(
+        self,
+        headers: Headers,
+        body: Body,
+        *,
+        configuration: Mapping[str, Any] | None = None,
+        now: Moment | None = None,
+    ) -> Notice:
+        """Authenticate and read a recorded notice with any configuration, as of ``now``.
+
+        Raises:
+            NoticeRefused: one of its subclasses.
+            Misconfigured: if the configuration lacks something that verifying needs.
+        """
+
+    def diagnose(self, configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+        """Say in words what the configuration lacks; nothing if it is complete. Calls nobody."""
+
+
 class Provider(Protocol):
     """One payment provider."""
 
     @property
     def name(self) -> str:
-        """The module's name, also in addresses and account names."""
+        """The folder's name, also in addresses and account names."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether this installation's settings leave it on; one that is off is there for nobody."""
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import CURRENCIES, Money
 from chalicelib.payments import providers
 from chalicelib.payments.ports import (
@@ -29,15 +29,13 @@ from chalicelib.payments.ports import (
     NoticeRefused,
     Outcome,
     PaymentOrder,
-    Provider,
     RefundOrder,
     RefundOutcome,
 )
 from chalicelib.runtime import aws, outbound
 from tests.contract.stands import Stand
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(providers.__path__) if module.name[0] != "_")
-"""What begins with an underscore is what adapters share."""
+NAMES = providers.names()
 VECTORS = Path(__file__).parent / "vectors"
 AMOUNT = Money(1999)
 
@@ -109,7 +107,7 @@ def refund(of: Attempt, amount: int = 700, *, number: int = 1, before: int = 0) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_loaded_by_its_name_and_says_what_it_can(name: str) -> None:
-    provider: Provider = import_module(f"{providers.__name__}.{name}.adapter").build()
+    provider = providers.adapter(name).build()
     assert provider.name == name
     assert provider.methods
     assert all(len(currency) == 3 and currency.isupper() for currency in provider.currencies)
@@ -121,15 +119,27 @@ def test_it_is_loaded_by_its_name_and_says_what_it_can(name: str) -> None:
 
 def test_what_may_be_priced_is_what_some_provider_takes() -> None:
     """A currency that entered a price and that nobody takes could be put into a cart and never be paid."""
-    taken = {
-        code for name in NAMES for code in import_module(f"{providers.__name__}.{name}.adapter").build().currencies
-    }
+    taken = {code for name in NAMES for code in providers.adapter(name).build().currencies}
     assert taken == CURRENCIES
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_says_in_words_what_a_configuration_lacks_and_verifies_with_none_such(name: str) -> None:
+    adapter = providers.adapter(name)
+    said = adapter.diagnose({})
+    assert said
+    assert all(isinstance(sentence, str) and sentence for sentence in said)
+    with pytest.raises(Misconfigured):
+        adapter.verify({}, b"", configuration={})
+    with pytest.raises(Misconfigured):
+        adapter.build({})
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_stand_in_and_recorded_vectors(name: str) -> None:
-    assert hasattr(import_module(f"tests.contract.stands.{name}"), "stand")
+    stands = import_module(f"tests.contract.stands.{name}")
+    assert hasattr(stands, "stand")
+    assert stands.ADAPTER is providers.adapter(name), "mypy holds the module to the port where its stand names it"
     assert len(list((VECTORS / name).glob("*.json"))) >= 2, f"record notices of {name} in tests/contract/vectors"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -289,7 +288,7 @@ def test_the_stand_ins_serve_over_http_with_a_page_for_people(till: RealTill) ->
     try:
         address = {"wechatpay": {"url": server.url}, "alipay": {"gateway": f"{server.url}/gateway.do"}}[till.provider]
         told = till.sandbox.configuration(**address)
-        adapter = import_module(f"{providers.__name__}.{till.provider}.adapter").build(told)
+        adapter = providers.adapter(till.provider).build(told)
         method = "native" if till.provider == "wechatpay" else "qr"
         now = clock.now()
         wanted = PaymentOrder(

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +23,7 @@ from urllib.parse import urlsplit
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments import providers
-from chalicelib.payments.providers._shared.reading import Advice
+from chalicelib.payments.ports import Advice
 from chalicelib.runtime import aws, names, strength
 from chalicelib.runtime.config import config, setting
 from tools.shared import place
@@ -62,7 +60,7 @@ Secret = Mapping[str, Any]
 
 def names_of_all() -> list[str]:
     """Return the providers there are, by the names of their folders."""
-    return sorted(m.name for m in pkgutil.iter_modules(providers.__path__) if not m.name.startswith("_"))
+    return providers.names()
 
 
 def examine(provider: str, *, named: bool, secret: Secret | None = None) -> list[Finding]:
@@ -75,8 +73,8 @@ def examine(provider: str, *, named: bool, secret: Secret | None = None) -> list
     if provider not in names_of_all():
         tell(Level.ERROR, "there is no such provider here", "没有这个支付服务商")
         return findings
-    adapter = import_module(f"{providers.__name__}.{provider}.adapter").build()
-    if not getattr(adapter, "enabled", True):
+    adapter = providers.adapter(provider).build()
+    if not adapter.enabled:
         variable = f"BIANDAN_{provider.upper()}"
         tell(Level.NOTE, f"it is off; {variable}=on turns it on", f"未启用；设置 {variable}=on 以启用")
         if not named:
@@ -278,12 +276,8 @@ def _list_of(secret: Secret, name: str, tell: Tell) -> list[str]:
 
 
 def _by_the_adapter(provider: str, secret: Secret, tell: Tell) -> None:
-    """Ask the adapter's own ``diagnose``, where it has one."""
-    module = import_module(f"{providers.__name__}.{provider}.adapter")
-    diagnose = getattr(module, "diagnose", None)
-    if diagnose is None:
-        return
-    for said in diagnose(secret):
+    """Ask the adapter's own ``diagnose``."""
+    for said in providers.adapter(provider).diagnose(secret):
         if isinstance(said, Advice):
             tell(Level.WARNING, str(said), f"请留意：{said}")
         else:
@@ -379,7 +373,7 @@ def _stripe_key(secret: Secret, name: str, prefixes: tuple[str, ...], tell: Tell
 def _buildable(provider: str, secret: Secret, tell: Tell) -> None:
     """The adapter has the last word: what it refuses must not look sound here."""
     try:
-        import_module(f"{providers.__name__}.{provider}.adapter").build(secret)
+        providers.adapter(provider).build(secret)
     except Misconfigured as error:
         tell(Level.ERROR, f"the adapter refuses it: {error.detail('en')}", f"适配器拒绝：{error.detail('zh')}")
 

@@ -7,10 +7,11 @@ import re
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from typing import cast
 
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments.domain.payment import UnknownProvider
-from chalicelib.payments.ports import Provider
+from chalicelib.payments.ports import Adapter, Provider
 from chalicelib.runtime import caches, log, secrets, start
 from chalicelib.runtime.config import LOCAL, config
 
@@ -20,7 +21,17 @@ TEST_STAGES = (LOCAL, "dev")
 
 @start.uses
 def _secrets() -> list[str]:
-    return [f"payments-{module.name}" for module in pkgutil.iter_modules(__path__) if _NAME.fullmatch(module.name)]
+    return [f"payments-{name}" for name in names()]
+
+
+def names() -> list[str]:
+    """Return the names of all providers there are, in use or not."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if _NAME.fullmatch(module.name))
+
+
+def adapter(name: str) -> Adapter:
+    """Return the module of a provider there is."""
+    return cast("Adapter", import_module(f"{__name__}.{name}.adapter"))
 
 
 def load(name: str) -> Provider:
@@ -32,7 +43,7 @@ def load(name: str) -> Provider:
     if not _NAME.fullmatch(name) or find_spec(f"{__name__}.{name}") is None:
         raise UnknownProvider(what="payment provider", provider=name[:16])
     provider = _built(name)
-    if not getattr(provider, "enabled", True):
+    if not provider.enabled:
         raise UnknownProvider(what="payment provider", provider=name)
     if provider.for_tests_only and config().stage not in TEST_STAGES:
         raise UnknownProvider(what="payment provider", provider=name)
@@ -57,15 +68,13 @@ def offered(name: str) -> Provider:
 def configured() -> tuple[str, ...]:
     """Return the names of the providers that this stage may use and has a secret for."""
     found = []
-    for module in pkgutil.iter_modules(__path__):
-        if not _NAME.fullmatch(module.name):
-            continue
+    for name in names():
         try:
-            offered(module.name)
+            offered(name)
         except UnknownProvider as error:
-            log.info("provider not in use", provider=module.name, why=error.code)
+            log.info("provider not in use", provider=name, why=error.code)
             continue
-        found.append(module.name)
+        found.append(name)
     return tuple(found)
 
 
@@ -76,8 +85,7 @@ def notify_url(name: str) -> str:
 
 @cache
 def _built(name: str) -> Provider:
-    provider: Provider = import_module(f"{__name__}.{name}.adapter").build()
-    return provider
+    return adapter(name).build()
 
 
 @caches.register

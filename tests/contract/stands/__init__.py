@@ -1,7 +1,8 @@
 """What the contract test needs of each provider: a stand-in of its other end, one module per adapter, same name.
 
-A stand's module has ``stand() -> Stand``. Recorded vectors lie in ``tests/contract/vectors/<name>/*.json``, each
-``{"at", "headers", "body", "expect"}``: a notice as it came over the wire, when, and what it means or its refusal.
+A stand's module has ``stand() -> Stand`` and names the module it is the other end of: ``ADAPTER: Final[Adapter]``.
+Recorded vectors lie in ``tests/contract/vectors/<name>/*.json``, each ``{"at", "headers", "body", "expect"}``: a notice
+as it came over the wire, when, and what it means or its refusal.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from chalicelib.payments import ports
 from chalicelib.payments.providers.alipay import adapter as alipay
@@ -14,6 +15,8 @@ from tools.fakes.sandbox.alipay import Alipay
 from tools.fakes.sandbox.stand_in import Steering
 
 RECORDED = Path(__file__).parent.parent / "vectors" / "alipay_public.json"
+
+ADAPTER: Final[ports.Adapter] = alipay
 
 
 class AlipayStand(RealStand):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
@@ -14,6 +14,8 @@ from tests.contract.stands.steered import Steered
 from tools.fakes.sandbox import mount
 from tools.fakes.sandbox.qqwallet import HOSTS, QQWallet
 from tools.fakes.sandbox.stand_in import Steering
+
+ADAPTER: Final[ports.Adapter] = qqwallet
 
 
 class QQWalletStand(Steered):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
-from chalicelib.payments.providers.sandbox.adapter import Configuration, build
+from chalicelib.payments.providers.sandbox import adapter as sandbox
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
 from tools.fakes.sandbox.core import Sandbox, Steering
 from tools.fakes.sandbox.mount import transport
+
+ADAPTER: Final[ports.Adapter] = sandbox
 
 
 class SandboxStand(Steered):
@@ -21,8 +24,10 @@ class SandboxStand(Steered):
     def __init__(self) -> None:
         self.sandbox = Sandbox(now=lambda: clock.now().timestamp())
         keys = self.sandbox.keys
-        self.provider: ports.Provider = build(
-            Configuration(self.sandbox.base_url, keys.merchant_id, keys.api_key, ("an-older-key", keys.webhook_key))
+        self.provider: ports.Provider = sandbox.build(
+            sandbox.Configuration(
+                self.sandbox.base_url, keys.merchant_id, keys.api_key, ("an-older-key", keys.webhook_key)
+            )
         )
         self.transport = transport(self.sandbox)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
@@ -14,6 +14,8 @@ from tests.contract.stands.steered import Steered
 from tools.fakes.sandbox import mount
 from tools.fakes.sandbox.stand_in import Steering
 from tools.fakes.sandbox.stripe import HOSTS, Stripe
+
+ADAPTER: Final[ports.Adapter] = stripe
 
 
 class StripeStand(Steered):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from chalicelib.payments import ports
 from chalicelib.payments.providers.wechatpay import adapter as wechatpay
@@ -10,6 +11,8 @@ from tests.contract.stands import Wrong
 from tests.contract.stands.real import RealStand, now
 from tools.fakes.sandbox.stand_in import Steering
 from tools.fakes.sandbox.wechatpay import WechatPay, certificate, public_key
+
+ADAPTER: Final[ports.Adapter] = wechatpay
 
 
 class WechatPayStand(RealStand):

@@ -136,12 +136,6 @@ def cut_bytes(text: str, most: int) -> str:
     return text.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
 
 
-class Advice(str):
-    """A sentence of ``diagnose`` about something that works, but should be looked at."""
-
-    __slots__ = ()
-
-
 class Reader:
     """Reads a configuration and says in words what is wrong, all of it at once."""
 

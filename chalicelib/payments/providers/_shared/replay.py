@@ -11,19 +11,12 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from chalicelib.kernel import clock
-from chalicelib.payments import ports
-
-Headers = Mapping[str, object] | Iterable[tuple[str, object]]
-"""A mapping, or pairs as a server keeps them; values are texts, bytes, or lists of them."""
-Body = bytes | str
-"""The bytes as they were received; a text stands for its UTF-8."""
-Moment = datetime | float
-"""A time with its zone, or seconds since 1970."""
+from chalicelib.payments.ports import Body, Headers, Moment, Notice, lower
 
 
 def replay(
-    verify: Callable[[Mapping[str, str], bytes], ports.Notice], headers: Headers, body: Body, now: Moment | None
-) -> ports.Notice:
+    verify: Callable[[Mapping[str, str], bytes], Notice], headers: Headers, body: Body, now: Moment | None
+) -> Notice:
     """Verify a recorded request as of ``now``; ``None`` is what ``kernel.clock`` says.
 
     A ``now`` moves the process's one clock for the length of the call: for recordings, not for a server's threads.
@@ -34,7 +27,7 @@ def replay(
     """
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     with nullcontext() if now is None else clock.use(clock.Fixed(_moment(now))):
-        return verify(ports.lower(dict(_pairs(headers))), raw)
+        return verify(lower(dict(_pairs(headers))), raw)
 
 
 def _moment(now: Moment) -> datetime:

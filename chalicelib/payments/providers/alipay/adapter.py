@@ -80,11 +80,11 @@ def build(configuration: Mapping[str, Any] | None = None) -> Alipay:
 
 
 def verify(
-    headers: replay.Headers,
-    body: replay.Body,
+    headers: ports.Headers,
+    body: ports.Body,
     *,
     configuration: Mapping[str, Any] | None = None,
-    now: replay.Moment | None = None,
+    now: ports.Moment | None = None,
 ) -> ports.Notice:
     """Authenticate and read a recorded request, as of ``now``: the protocol has no time window, certificates have one.
 
@@ -110,12 +110,12 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         if not key.is_valid(now):
             said.append(f"Alipay's certificate {key.sn} is not valid now")
         elif key.not_after and key.not_after - now < timedelta(days=30):
-            said.append(reading.Advice(f"Alipay's certificate {key.sn} ends on {key.not_after:%Y-%m-%d}"))
+            said.append(ports.Advice(f"Alipay's certificate {key.sn} ends on {key.not_after:%Y-%m-%d}"))
     for number, key in enumerate(settings.alipay_keys, 1):
         if key.is_of(settings.signing_pem):
             said.append(f"alipay_keys {number} is the app's own key; Alipay's is wanted (the console shows both)")
     if not re.fullmatch("2088[0-9]{12}", settings.seller_id):
-        said.append(reading.Advice("seller_id is not the seller's number of 16 digits that begins with 2088"))
+        said.append(ports.Advice("seller_id is not the seller's number of 16 digits that begins with 2088"))
     if settings.app_cert_sn and not any(key.sn for key in settings.alipay_keys):
         said.append("certificate mode is on, but alipay_keys holds no certificate of Alipay")
     if config().stage == "prod" and settings.gateway != alipay_wire.GATEWAY:
@@ -127,6 +127,7 @@ class Alipay:
     """The adapter. Keeps no state."""
 
     name = "alipay"
+    enabled = True
     methods = tuple(_PRODUCTS)
     title = ("Alipay", "支付宝")
     shown = MappingProxyType(

@@ -20,12 +20,15 @@ from chalicelib.payments.ports import (
     Ack,
     Action,
     Attempt,
+    Body,
     CloseOutcome,
     ForeignNotice,
+    Headers,
     IgnoredNotice,
     Instruction,
     Limits,
     MethodInfo,
+    Moment,
     Notice,
     Outcome,
     PaymentOrder,
@@ -36,7 +39,7 @@ from chalicelib.payments.ports import (
     Report,
     UnreadableNotice,
 )
-from chalicelib.payments.providers._shared import bills, reading, replay
+from chalicelib.payments.providers._shared import bills, diagnosis, reading, replay
 from chalicelib.payments.providers.qqwallet import bill as qqwallet_bill
 from chalicelib.payments.providers.qqwallet import codes as qqwallet_codes
 from chalicelib.payments.providers.qqwallet import wire as qqwallet_wire
@@ -67,11 +70,11 @@ def build(configuration: Configuration | Mapping[str, Any] | None = None) -> QQW
 
 
 def verify(
-    headers: replay.Headers,
-    body: replay.Body,
+    headers: Headers,
+    body: Body,
     *,
     configuration: Configuration | Mapping[str, Any] | None = None,
-    now: replay.Moment | None = None,
+    now: Moment | None = None,
 ) -> Notice:
     """Authenticate and read a recorded request with any configuration (a given one counts as turned on).
 
@@ -82,6 +85,11 @@ def verify(
         Misconfigured: if the configuration lacks something that verifying needs.
     """
     return replay.replay(build(configuration).verify, headers, body, now)
+
+
+def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Say in words what the configuration lacks; nothing if it is complete. Calls nobody."""
+    return diagnosis.lacking(lambda: build(configuration).told())
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ class QQWallet:
             return Instruction(outcome, code=answer.code)
         if not answer.trusted:
             return Instruction(Outcome.UNKNOWN, code=answer.code)
-        return qqwallet_codes.instruction(answer.fields, payment.method, self._told())
+        return qqwallet_codes.instruction(answer.fields, payment.method, self.told())
 
     def query(self, attempt: Attempt) -> Report:
         """Ask what became of the order."""
@@ -164,7 +172,7 @@ class QQWallet:
 
     def refund(self, refund: RefundOrder) -> RefundReport:
         """Ask for a refund, and at once what became of it: the acceptance itself says nothing of the money."""
-        told = self._told()
+        told = self.told()
         if not reading.refund_fits(refund):
             return RefundReport(RefundOutcome.FAILED, code="NOT_OFFERED")
         if told.client_certificate is None or not told.op_user_password:
@@ -217,7 +225,7 @@ class QQWallet:
         """Authenticate and read a notice. There is no time in it: a replay is met by the state machine."""
         if not self.enabled:
             raise ForeignNotice(why="QQ Wallet is off here")
-        told = self._told()
+        told = self.told()
         fields = qqwallet_wire.parse(body)
         qqwallet_wire.check_signature(fields, told)
         if fields.get("mch_id") != told.mch_id:
@@ -247,7 +255,7 @@ class QQWallet:
         Raises:
             BillUnavailable: if there is none (yet), or no answer.
         """
-        told = self._told()
+        told = self.told()
         wanted = {"bill_date": day.strftime("%Y%m%d"), "bill_type": "ALL"}
         url = told.base_url + "/cgi-bin/sp_download/qpay_mch_statement_down.cgi"
         with bills.spool() as file:
@@ -276,7 +284,12 @@ class QQWallet:
         """
         return whole(self.bill_parts(day))
 
-    def _told(self) -> Configuration:
+    def told(self) -> Configuration:
+        """Return what it is told now.
+
+        Raises:
+            Misconfigured: if that is incomplete.
+        """
         return self.configuration or qqwallet_wire.configuration_from(secrets.secret(SECRET))
 
     def _post(
@@ -299,7 +312,7 @@ class QQWallet:
     ) -> Answer:
         if not self.enabled:
             raise Misconfigured(why="QQ Wallet is off; the setting BIANDAN_QQWALLET turns it on")
-        told = self._told()
+        told = self.told()
         host = told.refund_url if certificate else told.base_url
         try:
             answer = self._post(host + path, fields, told, certificate)

@@ -19,6 +19,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import MINOR_DIGITS, Money
 from chalicelib.payments.domain.bill import Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.ports import (
@@ -26,12 +27,15 @@ from chalicelib.payments.ports import (
     Action,
     Attempt,
     BadSignature,
+    Body,
     CloseOutcome,
     ForeignNotice,
+    Headers,
     IgnoredNotice,
     Instruction,
     Limits,
     MethodInfo,
+    Moment,
     Notice,
     Outcome,
     PaymentOrder,
@@ -44,6 +48,7 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
     lower,
 )
+from chalicelib.payments.providers._shared import diagnosis, replay
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.config import setting
 
@@ -61,6 +66,8 @@ _REFUNDS = {
     "closed": RefundOutcome.CLOSED,
 }
 
+SECRET = "payments-sandbox"  # noqa: S105  (a name)
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -72,9 +79,52 @@ class Configuration:
     webhook_keys: tuple[str, ...]
 
 
-def build(configuration: Configuration | None = None) -> Sandbox:
-    """Return the adapter; without a configuration it reads setting and secret at each use."""
-    return Sandbox(configuration)
+def configuration_from(secret: Mapping[str, Any]) -> Configuration:
+    """Return the configuration a secret describes.
+
+    Raises:
+        Misconfigured: if something is missing or no text.
+    """
+    for name in ("merchant_id", "api_key", "webhook_key"):
+        if not isinstance(secret.get(name), str) or not secret[name]:
+            raise Misconfigured(why=f"secret {SECRET} has no {name}")
+    before = secret.get("webhook_key_before")
+    return Configuration(
+        base_url=setting("BIANDAN_SANDBOX_URL", DEFAULT_URL).rstrip("/"),
+        merchant_id=secret["merchant_id"],
+        api_key=secret["api_key"],
+        webhook_keys=(secret["webhook_key"], *([before] if isinstance(before, str) and before else [])),
+    )
+
+
+def build(configuration: Configuration | Mapping[str, Any] | None = None) -> Sandbox:
+    """Return the adapter; without a configuration it reads setting and secret at each use.
+
+    Raises:
+        Misconfigured: if a configuration is given and it is incomplete.
+    """
+    return Sandbox(configuration_from(configuration) if isinstance(configuration, Mapping) else configuration)
+
+
+def verify(
+    headers: Headers,
+    body: Body,
+    *,
+    configuration: Configuration | Mapping[str, Any] | None = None,
+    now: Moment | None = None,
+) -> Notice:
+    """Authenticate and read a recorded notice with any configuration, as of ``now``.
+
+    Raises:
+        NoticeRefused: one of its subclasses.
+        Misconfigured: if the configuration is incomplete.
+    """
+    return replay.replay(build(configuration).verify, headers, body, now)
+
+
+def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Say in words what the configuration lacks; nothing if it is complete. Calls nobody."""
+    return diagnosis.lacking(lambda: build(configuration).told())
 
 
 @dataclass(frozen=True)
@@ -95,6 +145,7 @@ class Sandbox:
     content_types: tuple[str, ...] = ("application/json",)
     limits: Limits = field(default_factory=lambda: Limits(refund_window=timedelta(days=365), max_refunds=50))
     for_tests_only: bool = True
+    enabled: bool = True
 
     def create(self, payment: PaymentOrder) -> Instruction:
         """Create the order."""
@@ -205,9 +256,9 @@ class Sandbox:
             raise BillUnavailable(why=_code(answer) or f"status {status}")
         return _bill(lines, answer.get("totals"))
 
-    def verify(self, *, headers: Mapping[str, str], body: bytes) -> Notice:
+    def verify(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Authenticate and read a notice."""
-        told = self._configuration()
+        told = self.told()
         stamp = _authentic(lower(headers), body, told.webhook_keys)
         if abs(clock.now() - stamp) > WINDOW:
             raise StaleNotice(why="its time is outside the window")
@@ -228,23 +279,17 @@ class Sandbox:
         status = {Ack.ACCEPTED: 200, Ack.REFUSED: 401, Ack.RETRY: 503}[ack]
         return status, {"Content-Type": "text/plain"}, "OK" if ack is Ack.ACCEPTED else "FAIL"
 
-    def _configuration(self) -> Configuration:
-        if self.configuration is not None:
-            return self.configuration
-        keys = [secrets.text("payments-sandbox", "webhook_key")]
-        before = secrets.secret("payments-sandbox").get("webhook_key_before")
-        if isinstance(before, str) and before:
-            keys.append(before)
-        return Configuration(
-            base_url=setting("BIANDAN_SANDBOX_URL", DEFAULT_URL).rstrip("/"),
-            merchant_id=secrets.text("payments-sandbox", "merchant_id"),
-            api_key=secrets.text("payments-sandbox", "api_key"),
-            webhook_keys=tuple(keys),
-        )
+    def told(self) -> Configuration:
+        """Return what it is told now.
+
+        Raises:
+            Misconfigured: if that is incomplete.
+        """
+        return self.configuration or configuration_from(secrets.secret(SECRET))
 
     def _call(self, method: str, path: str, content: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """Make one signed call. No answer, or one that does not verify, is status 0: unknown."""
-        told = self._configuration()
+        told = self.told()
         body = json.dumps(content, separators=(",", ":"), sort_keys=True).encode() if content is not None else b""
         stamp, nonce = str(clock.epoch_s(clock.now())), ids.random_bytes(12).hex()
         message = b"\n".join([method.encode(), path.encode(), stamp.encode(), nonce.encode(), body])

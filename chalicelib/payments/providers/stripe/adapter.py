@@ -23,13 +23,16 @@ from chalicelib.payments.ports import (
     Ack,
     Action,
     Attempt,
+    Body,
     CloseOutcome,
     DisputeReport,
     ForeignNotice,
     ForeignRefund,
+    Headers,
     Instruction,
     Limits,
     MethodInfo,
+    Moment,
     Notice,
     Outcome,
     PaymentOrder,
@@ -42,7 +45,7 @@ from chalicelib.payments.ports import (
     UnreadableNotice,
     lower,
 )
-from chalicelib.payments.providers._shared import reading, replay
+from chalicelib.payments.providers._shared import diagnosis, reading, replay
 from chalicelib.payments.providers.stripe import bill as stripe_bill
 from chalicelib.payments.providers.stripe import codes as stripe_codes
 from chalicelib.payments.providers.stripe import wire as stripe_wire
@@ -69,11 +72,11 @@ def build(configuration: stripe_wire.Configuration | Mapping[str, Any] | None = 
 
 
 def verify(
-    headers: replay.Headers,
-    body: replay.Body,
+    headers: Headers,
+    body: Body,
     *,
     configuration: stripe_wire.Configuration | Mapping[str, Any] | None = None,
-    now: replay.Moment | None = None,
+    now: Moment | None = None,
 ) -> Notice:
     """Authenticate and read a recorded request, as of ``now``. A configuration needs ``webhook_secrets`` alone for it.
 
@@ -84,6 +87,11 @@ def verify(
     if isinstance(configuration, Mapping):
         configuration = stripe_wire.configuration_from(configuration, to_call=False)
     return replay.replay(Stripe(configuration).verify, headers, body, now)
+
+
+def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Say in words what the configuration lacks; nothing if it is complete. Calls nobody."""
+    return diagnosis.lacking(lambda: build(configuration).told())
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Stripe:
 
     def create(self, payment: PaymentOrder) -> Instruction:
         """Create a Checkout Session (the buyer goes to ``url``) or a PaymentIntent (``params`` for Stripe.js)."""
-        told = self._told()
+        told = self.told()
         minor = stripe_codes.to_stripe(payment.amount)
         return_url = payment.return_url or told.return_url
         if minor is None or payment.method not in self.methods:
@@ -300,7 +308,7 @@ class Stripe:
         Raises:
             NoticeRefused: one of its subclasses.
         """
-        told = self._told()
+        told = self.told()
         if len(body) > reading.NOTICE_CAP_BYTES:
             raise UnreadableNotice(why="it is too large")
         stamp = stripe_wire.authentic(lower(headers).get("stripe-signature", ""), body, told.webhook_secrets)
@@ -356,14 +364,19 @@ class Stripe:
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def _told(self) -> stripe_wire.Configuration:
+    def told(self) -> stripe_wire.Configuration:
+        """Return what it is told now.
+
+        Raises:
+            Misconfigured: if that is incomplete.
+        """
         return self.configuration or stripe_wire.configuration_from(secrets.secret(stripe_wire.SECRET))
 
     def _call(
         self, method: str, path: str, form: Mapping[str, str], *, key: str = "", timeout_s: float | None = None
     ) -> stripe_wire.Answer:
         """Make one call. No answer, or one that is not Stripe's shape or mode, has status 0: unknown."""
-        told = self._told()
+        told = self.told()
         encoded = urlencode(form)
         url = told.base_url + path + (f"?{encoded}" if method == "GET" and encoded else "")
         headers = {

@@ -86,11 +86,11 @@ def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
 
 
 def verify(
-    headers: replay.Headers,
-    body: replay.Body,
+    headers: ports.Headers,
+    body: ports.Body,
     *,
     configuration: Mapping[str, Any] | None = None,
-    now: replay.Moment | None = None,
+    now: ports.Moment | None = None,
 ) -> ports.Notice:
     """Authenticate and read a recorded request, as of ``now``. A configuration needs no ``merchant_keys`` for it.
 
@@ -114,15 +114,15 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
         if not key.is_valid(now):
             said.append(f"the platform certificate {serial} is not valid now")
         elif key.not_after and key.not_after - now < timedelta(days=30):
-            said.append(reading.Advice(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}"))
+            said.append(ports.Advice(f"the platform certificate {serial} ends on {key.not_after:%Y-%m-%d}"))
         if key.is_of(settings.signing_pem):
             said.append(f"platform_keys: {serial} is the merchant's own key; WeChat Pay's is wanted")
     if not settings.sealing_serial:
-        said.append(reading.Advice("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else"))
+        said.append(ports.Advice("no public key (PUB_KEY_ID_...) is configured; new merchants have nothing else"))
     if any(len(key) != 32 for key in settings.apiv3_keys):
-        said.append(reading.Advice("an APIv3 key is not 32 bytes long; only the local stage takes it"))
+        said.append(ports.Advice("an APIv3 key is not 32 bytes long; only the local stage takes it"))
     if not re.fullmatch("[0-9]{8,10}", settings.mchid):
-        said.append(reading.Advice("mchid is not a number of about ten digits"))
+        said.append(ports.Advice("mchid is not a number of about ten digits"))
     return tuple(said)
 
 
@@ -130,6 +130,7 @@ class WechatPay:
     """The adapter. Keeps no state."""
 
     name = "wechatpay"
+    enabled = True
     methods = tuple(_CREATE_PATHS)
     title = ("WeChat Pay", "微信支付")
     shown = MappingProxyType(
