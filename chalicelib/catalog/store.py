@@ -3,7 +3,7 @@
 **A product** is one row (``part`` = ``head``); only a long text gets a second one (``body``) under the same key, so
 that the product page is one Query whatever the length, and a quote that reads many heads pays for few 4 KB read units.
 
-**What a write costs** (asserted in ``tests/integration/test_catalog_budget.py``). The row itself: 1 unit per KB, a
+**What a write costs** (asserted in ``test_catalog_budget.py``). The row itself: 1 unit per KB, a
 two-SKU product is 1 to 1.4 KB. Each of the eight sparse list indexes is keyed by fields that only listed products carry
 and projects the card (0.4 KB): listing a product adds 8 units; a price change moves the entries of the four price
 indexes (delete + put: 8) and rewrites the card in the other four (4); a title or first picture 8; stock, text and

@@ -1,7 +1,7 @@
 """DynamoDB in memory, with its semantics: conditions, transactions with reasons, tokens, indexes, streams, stale reads.
 
 Single-threaded and deterministic; a hook of ``runtime.aws`` (:meth:`Storage.hook`) puts it under the real services. The
-conformance suite (tests/integration/test_sim_conformance.py) runs the same cases here and on the embedded engine.
+conformance suite (tests/integration/sim/test_sim_conformance.py) runs the same cases here and on the embedded engine.
 """
 
 from __future__ import annotations
