@@ -80,7 +80,7 @@ def place(token: str, *, account_id: str, note: str, intent: Intent, network: st
     """
     order = _Wanted(intent.record_id("pur"), quotes.unseal(token, account_id=account_id), note, intent, network, token)
     try:
-        return _placing(lambda: _place(order)), False
+        return _placing_here(order), False
     except AlreadyExists as existing:
         return orders.replayed(existing.params["item"], intent), True
     except Conflict as refusal:
@@ -90,6 +90,14 @@ def place(token: str, *, account_id: str, note: str, intent: Intent, network: st
         if isinstance(refusal, OutOfStock):
             metrics.count("out_of_stock")
         raise
+
+
+def _placing_here(order: _Wanted) -> Purchase:
+    """Place; where its network seems to hold too much unpaid, look once which of it is paid."""
+    try:
+        return _placing(lambda: _place(order))
+    except orders.TooManyUnpaidHere:
+        return _placing(lambda: _place(order, crowded=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
     return purchase
 
 
-def _place(wanted: _Wanted) -> Purchase:
+def _place(wanted: _Wanted, *, crowded: bool = False) -> Purchase:
     quoted = wanted.quoted
     lines = quoted.lines()
     held, products = together(orders.held_lookup(quoted.account_id), pricing.products_of(lines))
@@ -150,7 +158,9 @@ def _place(wanted: _Wanted) -> Purchase:
     buckets = {line.sku_id: line.bucket_count for share in current for line in share.lines}
     with UnitOfWork(f"place#{purchase.purchase_id}") as work:
         orders.place(work, purchase, placed)
-        orders.count_unpaid(work, standing, purchase, units=sum(quantities.values()), quote=wanted.quote)
+        orders.count_unpaid(
+            work, standing, purchase, units=sum(quantities.values()), quote=wanted.quote, crowded=crowded
+        )
         inventory.take(work, quantities, buckets=buckets, room=work.room - 1)
         carts.take_out(work, quoted.account_id, quantities, version=quoted.cart_version)
     metrics.count("purchases_placed")

@@ -2,12 +2,15 @@
 
 A purchase counts from its placing until it is paid. One that nobody paid counts on for a while after its time was over,
 so that stock cannot be held again and again for nothing; one that its buyer called off counts among those only.
+
+Paying writes nothing here. What became of a purchase is learned from the purchase itself, and only where it matters:
+where a most seems to be reached, and where an account may have paid for the first time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -19,6 +22,8 @@ COUNTS_FOR = timedelta(hours=24)
 QUOTE_KNOWN_FOR = timedelta(minutes=20)
 """How long a paid purchase is remembered for the sake of its quote, which lives a quarter of an hour."""
 PAID_KEPT = 20
+LAPSED_KEPT = 5
+"""So many holds may outlive their time before somebody looks what became of them: one look for several of them."""
 NETWORK_WINDOW_S = 24 * 3600
 
 
@@ -137,19 +142,41 @@ class Holds:
         return next((hold.purchase_id for hold in self.holds if hold.quote == quote), None)
 
     def unpaid(self) -> list[Hold]:
-        """Return those that count, oldest first."""
+        """Return those that count as far as is known, oldest first."""
         found = [hold for hold in self.holds if hold.state is HoldState.UNPAID]
         return sorted(found, key=lambda hold: hold.placed_at)
 
 
-def lapsed(holds: Holds, *, now: datetime) -> list[Hold]:
-    """Return the holds whose time is over; one of them may still wait for a silent provider's word."""
-    return [hold for hold in holds.holds if hold.until <= now]
+def must_look(holds: Holds, *, now: datetime) -> bool:
+    """Say whether somebody has to look what became of what is listed as unpaid.
+
+    An account that never paid anything may have done so meanwhile, and then holds more; and a list only grows so long.
+    """
+    unpaid = holds.unpaid()
+    if holds.is_fresh and unpaid:
+        return True
+    return sum(hold.until <= now for hold in unpaid) > LAPSED_KEPT
 
 
-def without(holds: Holds, gone: Iterable[str]) -> Holds:
-    """Return the holds without those, and with no more paid ones than are kept."""
-    left = [hold for hold in holds.holds if hold.purchase_id not in set(gone)]
+def known(holds: Holds, *, paid: Collection[str], waiting: Collection[str], now: datetime) -> Holds:
+    """Return the holds once it is known which of them are paid, and which still wait for money.
+
+    What is over and paid no more by anybody is gone; one whose end waits for a silent provider's word counts on.
+    """
+    learned = [hold for hold in holds.unpaid() if hold.purchase_id in paid]
+    seen = [replace(hold, state=HoldState.PAID) if hold in learned else hold for hold in holds.holds]
+    gone = {
+        hold.purchase_id
+        for hold in seen
+        if hold.state is HoldState.UNPAID and hold.until <= now and hold.purchase_id not in waiting
+    }
+    left = tuple(hold for hold in seen if hold.purchase_id not in gone)
+    return kept(replace(holds, holds=left, paid=holds.paid + len(learned)), now=now)
+
+
+def kept(holds: Holds, *, now: datetime) -> Holds:
+    """Return the holds without what is of no use any more, paid or called off, and with few enough paid ones."""
+    left = [hold for hold in holds.holds if hold.state is HoldState.UNPAID or hold.until > now]
     paid = sorted((hold for hold in left if hold.state is HoldState.PAID), key=lambda hold: hold.placed_at)
     dropped = {hold.purchase_id for hold in paid[:-PAID_KEPT]}
     return replace(holds, holds=tuple(hold for hold in left if hold.purchase_id not in dropped))
@@ -166,7 +193,7 @@ def check_size(units: int, limits: Limits) -> None:
 
 
 def admit(holds: Holds, units: int, limits: Limits) -> None:
-    """Say whether the account may hold one purchase more, of so many units. Lapsed ones are gone already.
+    """Say whether the account may hold one purchase more, of so many units.
 
     Raises:
         TooManyUnits: if these are too many whatever else is held.
@@ -186,6 +213,40 @@ def admit(holds: Holds, units: int, limits: Limits) -> None:
     off = sorted(hold.until for hold in holds.holds if hold.state is HoldState.CALLED_OFF)
     if len(off) >= limits.called_off:
         raise TooManyCalledOff(most=limits.called_off, until=f"{off[0]:%Y-%m-%dT%H:%M:%SZ}")
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What the new accounts of a network placed in a window: by purchase its units, and what was counted."""
+
+    holder: str
+    listed: Mapping[str, int] = field(default_factory=dict)
+    """Purchases of which it is not known that they are paid. A release before this one counted without a list."""
+    purchases: int = 0
+    units: int = 0
+    called_off: int = 0
+    version: int = 0
+
+    def without(self, gone: Iterable[str]) -> Crowd:
+        """Return it without those purchases."""
+        left = {purchase_id: units for purchase_id, units in self.listed.items() if purchase_id not in set(gone)}
+        return replace(
+            self,
+            listed=left,
+            purchases=max(self.purchases, len(self.listed)) - (len(self.listed) - len(left)),
+            units=max(self.units, sum(self.listed.values())) - (sum(self.listed.values()) - sum(left.values())),
+        )
+
+
+def admit_here(crowd: Crowd, units: int, limits: Limits, *, wait_s: int) -> None:
+    """Say whether the new accounts of a network may hold one purchase more, of so many units.
+
+    Raises:
+        TooManyUnpaidHere: if they hold, or called off, too much already.
+    """
+    full = crowd.purchases >= limits.purchases or crowd.units + units > limits.units
+    if full or crowd.called_off >= limits.units * CALLED_OFF_TIMES:
+        raise TooManyUnpaidHere(wait_s=wait_s)
 
 
 def limits_of(text: str) -> dict[str, Limits]:

@@ -1,7 +1,9 @@
 """Rows of the ``holds`` table: one of each buyer, and one of each network and day that new accounts bought from.
 
 A buyer's row has an attribute for each purchase it remembers (``pur_…``: units, when it was placed, its quote) and one
-beside it (``~pur_…``) once it was paid or called off. So paying and calling off are one update that reads nothing.
+beside it (``~pur_…``) once it was called off, or is known to be paid. Calling off is one update that reads nothing;
+paying in time writes nothing, and who places next learns of it where that matters. A network's row lists the purchases
+that it counts in the same way (``pur_…``: units).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
 from chalicelib.orders.hold_rules import (
     CALLED_OFF_TIMES,
     NETWORK_WINDOW_S,
+    Crowd,
     Hold,
     Holds,
     HoldState,
@@ -82,31 +85,46 @@ def _hold(purchase_id: str, text: str, mark: dict[str, str] | None) -> Hold:
 
 
 def add(work: UnitOfWork, read: Holds, hold: Hold, *, kept: Holds) -> None:
-    """Add a purchase's hold, and drop what is not kept, if the row still is as it was read."""
+    """Add a purchase's hold, note what is known to be paid and drop what is not kept, if the row is as it was read."""
     gone = {one.purchase_id for one in read.holds} - {one.purchase_id for one in kept.holds}
+    unpaid = {one.purchase_id for one in read.unpaid()}
+    paid = {one.purchase_id for one in kept.holds if one.state is HoldState.PAID} & unpaid
     attributes = {"#new": hold.purchase_id, "#version": "version", "#ttl": "ttl"}
-    removals = []
-    for number, purchase_id in enumerate(sorted(gone)):
-        attributes |= {f"#g{number}": purchase_id, f"#m{number}": _MARK + purchase_id}
-        removals += [f"#g{number}", f"#m{number}"]
     values: dict[str, Any] = {
         ":new": {"S": json.dumps([hold.units, epoch_ms(hold.placed_at), hold.quote], separators=(",", ":"))},
         ":next": {"N": str(read.version + 1)},
         ":ttl": _ttl(),
     }
-    condition = "attribute_not_exists(#version)"
-    if read.version:
-        condition = "#version = :version"
-        values[":version"] = {"N": str(read.version)}
+    settings = ["#new = :new", "#version = :next", "#ttl = :ttl"]
+    removals = []
+    for number, purchase_id in enumerate(sorted(gone)):
+        attributes |= {f"#g{number}": purchase_id, f"#m{number}": _MARK + purchase_id}
+        removals += [f"#g{number}", f"#m{number}"]
+    for number, purchase_id in enumerate(sorted(paid)):
+        attributes[f"#p{number}"] = _MARK + purchase_id
+        values[":marked"] = {"S": HoldState.PAID.value}
+        settings.append(f"#p{number} = :marked")
+    if kept.paid != read.paid:
+        settings.append("paid = :paid")
+        values[":paid"] = {"N": str(kept.paid)}
+    condition, as_read = _as_read(read.version)
+    values |= as_read
     work.update_raw(
         HoldRow(holder=read.account_id),
-        "SET #new = :new, #version = :next, #ttl = :ttl" + (f" REMOVE {', '.join(removals)}" if removals else ""),
+        f"SET {', '.join(settings)}" + (f" REMOVE {', '.join(removals)}" if removals else ""),
         condition=condition,
         names=attributes,
         values=values,
         refuse=lost,
         label="holds",
     )
+
+
+def _as_read(version: int) -> tuple[str, dict[str, Any]]:
+    """Return the condition that a row still has the version it was read at, and its value."""
+    if not version:
+        return "attribute_not_exists(#version)", {}
+    return "#version = :version", {":version": {"N": str(version)}}
 
 
 def mark(work: UnitOfWork, account_id: str, purchase_id: str, state: HoldState) -> None:
@@ -137,17 +155,39 @@ def _window_ends_s() -> int:
     return now_s - now_s % NETWORK_WINDOW_S + NETWORK_WINDOW_S
 
 
-def count(work: UnitOfWork, holder: str, units: int, limits: Limits) -> None:
-    """Count one purchase more on a network's row; refused as ``TooManyUnpaidHere``."""
-    wait_s = _window_ends_s() - clock.epoch_s(clock.now())
+def window_left_s() -> int:
+    """Return how long today's row of a network counts."""
+    return _window_ends_s() - clock.epoch_s(clock.now())
+
+
+def load_crowd(holder: str) -> Crowd:
+    """Read what a network's row counts, consistently: one call."""
+    raw = reads.get_raw(HoldRow, holder, consistent=True) or {}
+
+    def number(name: str) -> int:
+        return int(raw.get(name, {"N": "0"})["N"])
+
+    return Crowd(
+        holder,
+        listed={name: int(value["N"]) for name, value in raw.items() if name.startswith("pur_")},
+        purchases=number("purchases"),
+        units=number("units"),
+        called_off=number("called_off"),
+        version=number("version"),
+    )
+
+
+def count(work: UnitOfWork, holder: str, purchase_id: str, units: int, limits: Limits) -> None:
+    """Count one purchase more on a network's row, unread; refused as ``TooManyUnpaidHere``, as far as the row knows."""
+    wait_s = window_left_s()
     work.update_raw(
         HoldRow(holder=holder),
-        "SET #ttl = :ttl ADD purchases :one, units :units",
+        "SET #ttl = :ttl, #new = :units ADD purchases :one, units :units, version :one",
         condition=(
             "(attribute_not_exists(units) OR (units <= :room AND purchases < :most))"
             " AND (attribute_not_exists(#off) OR #off < :off)"
         ),
-        names={"#ttl": "ttl", "#off": "called_off"},
+        names={"#ttl": "ttl", "#off": "called_off", "#new": purchase_id},
         values={
             ":ttl": _days_ttl(),
             ":one": {"N": "1"},
@@ -161,21 +201,47 @@ def count(work: UnitOfWork, holder: str, units: int, limits: Limits) -> None:
     )
 
 
-def uncount(work: UnitOfWork, holder: str, units: int, *, called_off: bool = False) -> None:
-    """Take one purchase off a network's row again; one whose day is over is never looked at, and TTL collects it.
+def recount(work: UnitOfWork, read: Crowd, kept: Crowd, purchase_id: str, units: int) -> None:
+    """Count one purchase more on a network's row, and drop what is not kept, if the row still is as it was read."""
+    attributes = {"#ttl": "ttl", "#new": purchase_id, "#version": "version"}
+    attributes |= {f"#g{number}": one for number, one in enumerate(sorted(set(read.listed) - set(kept.listed)))}
+    removals = [name for name in attributes if name.startswith("#g")]
+    condition, as_read = _as_read(read.version)
+    work.update_raw(
+        HoldRow(holder=read.holder),
+        "SET #ttl = :ttl, #new = :new, purchases = :purchases, units = :units, #version = :next"
+        + (f" REMOVE {', '.join(removals)}" if removals else ""),
+        condition=condition,
+        names=attributes,
+        values={
+            ":ttl": _days_ttl(),
+            ":new": {"N": str(units)},
+            ":purchases": {"N": str(kept.purchases + 1)},
+            ":units": {"N": str(kept.units + units)},
+            ":next": {"N": str(read.version + 1)},
+            **as_read,
+        },
+        refuse=lost,
+        label="holds of a network",
+    )
 
-    The units of one that was ``called_off`` count there from now on.
+
+def call_off(work: UnitOfWork, holder: str, purchase_id: str, units: int) -> None:
+    """Count the units of a purchase among those called off on a network's row, and no more among those held.
+
+    One whose day is over is never looked at, and TTL collects it.
     """
     work.update_raw(
         HoldRow(holder=holder),
-        "SET #ttl = :ttl ADD purchases :one, units :units, #off :off",
+        "SET #ttl = :ttl REMOVE #gone ADD purchases :less, units :fewer, #off :off, version :one",
         condition=_ALWAYS,
-        names={"#ttl": "ttl", "#off": "called_off"},
+        names={"#ttl": "ttl", "#off": "called_off", "#gone": purchase_id},
         values={
             ":ttl": _days_ttl(),
-            ":one": {"N": "-1"},
-            ":units": {"N": str(-units)},
-            ":off": {"N": str(units if called_off else 0)},
+            ":less": {"N": "-1"},
+            ":one": {"N": "1"},
+            ":fewer": {"N": str(-units)},
+            ":off": {"N": str(units)},
         },
         refuse=lost,
         label="holds of a network",

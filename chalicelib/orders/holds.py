@@ -1,13 +1,14 @@
-"""Counting what a buyer holds unpaid, in the very transactions that place, pay and call off."""
+"""Counting what a buyer holds unpaid, in the transactions that place and call off; paying leaves it to the next."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.kernel import clock
 from chalicelib.orders import hold_rules, hold_store, store
 from chalicelib.orders.domain import Purchase, PurchaseStatus, Sale
-from chalicelib.orders.hold_rules import Hold, Holds, HoldState, Limits
+from chalicelib.orders.hold_rules import Hold, Holds, HoldState, Limits, TooManyUnpaid, TooManyUnpaidUnits
 from chalicelib.runtime.config import setting
 from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.work import UnitOfWork
@@ -22,6 +23,8 @@ class Standing:
 
     read: Holds
     kept: Holds
+    looked: bool
+    """Whether the purchases themselves said which of them are unpaid."""
 
     @property
     def is_fresh(self) -> bool:
@@ -40,13 +43,25 @@ def lookup(account_id: str) -> Lookup[Holds]:
 
 
 def standing(read: Holds) -> Standing:
-    """Return what of an account's holds still counts: one call more where something's time is over.
+    """Return what an account holds: one call more where its purchases have to say what became of them."""
+    now = clock.now()
+    found = Standing(read, hold_rules.kept(read, now=now), looked=False)
+    return _looked(found) if hold_rules.must_look(found.kept, now=now) else found
 
-    A purchase still counts whose expiry waits for a silent provider, however long ago its time was over.
+
+def _looked(standing: Standing) -> Standing:
+    """Return what the account holds once its purchases said what became of them.
+
+    Whoever pays one of them meanwhile makes it only less. Whoever calls one off changes the account's row.
     """
-    over = hold_rules.lapsed(read, now=clock.now())
-    open_ids = store.unpaid_among([hold.purchase_id for hold in over if hold.state is HoldState.UNPAID])
-    return Standing(read, hold_rules.without(read, {hold.purchase_id for hold in over} - open_ids))
+    found = store.purchases([hold.purchase_id for hold in standing.kept.unpaid()])
+    kept = hold_rules.known(
+        standing.kept,
+        paid={one.purchase_id for one in found if one.status is PurchaseStatus.PAID},
+        waiting={one.purchase_id for one in found if one.status is PurchaseStatus.AWAITING_PAYMENT},
+        now=clock.now(),
+    )
+    return Standing(standing.read, kept, looked=True)
 
 
 def check_size(account_id: str, units: int) -> None:
@@ -56,32 +71,73 @@ def check_size(account_id: str, units: int) -> None:
         TooManyUnits: if it is too much at once.
     """
     if units > limits("fresh").units:
-        hold_rules.check_size(units, limits("fresh" if hold_store.load(account_id).is_fresh else "known"))
+        hold_rules.check_size(units, limits("fresh" if standing(hold_store.load(account_id)).is_fresh else "known"))
 
 
-def hold(work: UnitOfWork, standing: Standing, purchase: Purchase, *, units: int, quote: str) -> None:
+def hold(
+    work: UnitOfWork, standing: Standing, purchase: Purchase, *, units: int, quote: str, crowded: bool = False
+) -> None:
     """Count a purchase in the work that places it; refused as ``ConcurrentUpdate`` if the account's row changed.
+
+    ``crowded`` says that its network seemed to hold too much: then its purchases are asked what became of them.
 
     Raises:
         TooManyUnits, TooManyUnpaid, TooManyUnpaidUnits, TooManyCalledOff: now.
-        TooManyUnpaidHere: when the work is committed.
+        TooManyUnpaidHere: when the work is committed, or now where it is ``crowded``.
     """
-    hold_rules.admit(standing.kept, units, limits("fresh" if standing.is_fresh else "known"))
+    admitted = _admitted(standing, units)
     made = Hold(purchase.purchase_id, units, purchase.placed_at, quote)
-    hold_store.add(work, standing.read, made, kept=standing.kept)
-    if purchase.network:
-        hold_store.count(work, purchase.network, units, limits("network"))
+    hold_store.add(work, admitted.read, made, kept=admitted.kept)
+    if not purchase.network:
+        return
+    if crowded:
+        _hold_in_a_crowd(work, purchase, units)
+    else:
+        hold_store.count(work, purchase.network, purchase.purchase_id, units, limits("network"))
+
+
+def _admitted(standing: Standing, units: int) -> Standing:
+    """Return the standing that has room for so many units: if it seems to have none, once somebody looked."""
+    try:
+        hold_rules.admit(standing.kept, units, _limits_of(standing))
+    except (TooManyUnpaid, TooManyUnpaidUnits):
+        if standing.looked:
+            raise
+        standing = _looked(standing)
+        hold_rules.admit(standing.kept, units, _limits_of(standing))
+    return standing
+
+
+def _limits_of(standing: Standing) -> Limits:
+    return limits("fresh" if standing.is_fresh else "known")
+
+
+def _hold_in_a_crowd(work: UnitOfWork, purchase: Purchase, units: int) -> None:
+    read = hold_store.load_crowd(purchase.network)
+    kept = read.without(_paid_in_time(read.listed))
+    hold_rules.admit_here(kept, units, limits("network"), wait_s=hold_store.window_left_s())
+    hold_store.recount(work, read, kept, purchase.purchase_id, units)
+
+
+def _paid_in_time(purchase_ids: Iterable[str]) -> list[str]:
+    """Return which of the purchases were paid in time: one that ran out first held its units for nothing."""
+    return [
+        one.purchase_id
+        for one in store.purchases(list(purchase_ids))
+        if one.status is PurchaseStatus.PAID
+        and PurchaseStatus.EXPIRED.value not in {change.status for change in one.history}
+    ]
 
 
 def paid(work: UnitOfWork, sale: Sale) -> None:
-    """Stop counting a purchase in the work that settles it.
+    """Note a purchase as paid in the work that settles it, if it had run out; one paid in time is learned of later.
 
-    One that had expired stays counted on its network's row until the day is over: it held its units for nothing.
+    Late money may come when nobody remembers the hold any more, and it says of the account all the same that it paid.
+    The network counts it on until the day is over: it held its units for nothing.
     """
     purchase = sale.purchase
-    hold_store.mark(work, purchase.buyer_id, purchase.purchase_id, HoldState.PAID)
-    if purchase.network and purchase.status is PurchaseStatus.AWAITING_PAYMENT:
-        hold_store.uncount(work, purchase.network, sale.units)
+    if purchase.status is not PurchaseStatus.AWAITING_PAYMENT:
+        hold_store.mark(work, purchase.buyer_id, purchase.purchase_id, HoldState.PAID)
 
 
 def called_off(work: UnitOfWork, sale: Sale) -> None:
@@ -89,7 +145,7 @@ def called_off(work: UnitOfWork, sale: Sale) -> None:
     purchase = sale.purchase
     hold_store.mark(work, purchase.buyer_id, purchase.purchase_id, HoldState.CALLED_OFF)
     if purchase.network:
-        hold_store.uncount(work, purchase.network, sale.units, called_off=True)
+        hold_store.call_off(work, purchase.network, purchase.purchase_id, sale.units)
 
 
 def network_row(network: str) -> str:

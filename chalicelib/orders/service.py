@@ -221,16 +221,19 @@ def place(work: UnitOfWork, purchase: Purchase, orders: Sequence[Order]) -> None
         store.save_order(work, order)
 
 
-def count_unpaid(work: UnitOfWork, standing: Standing, purchase: Purchase, *, units: int, quote: str) -> None:
+def count_unpaid(
+    work: UnitOfWork, standing: Standing, purchase: Purchase, *, units: int, quote: str, crowded: bool = False
+) -> None:
     """Count a purchase among its buyer's unpaid ones, in the work that places it.
 
-    Refused as ``ConcurrentUpdate`` when the buyer placed, paid or called off another one since ``standing`` was read.
+    Refused as ``ConcurrentUpdate`` when the buyer placed or called off another one since ``standing`` was read.
 
     Raises:
         TooManyUnits, TooManyUnpaid, TooManyUnpaidUnits, TooManyCalledOff: now, if the account holds too much.
-        TooManyUnpaidHere: when the work is committed, if the new accounts of its network do.
+        TooManyUnpaidHere: when the work is committed, if the new accounts of its network seem to hold too much: the
+            same again ``crowded`` looks which of their purchases are paid, and raises it only if too many are not.
     """
-    holds.hold(work, standing, purchase, units=units, quote=quote)
+    holds.hold(work, standing, purchase, units=units, quote=quote, crowded=crowded)
 
 
 def network_row(network: str, standing: Standing) -> str:

@@ -290,7 +290,11 @@ class Cast:
         body = {"quote": quote}
         made = Intent(scope=buyer.account_id, key=key, fingerprint="").record_id("pur")
         self.world.oracle.intents[made] = quote
+        oracle = self.world.oracle
+        free = oracle.holding.free(buyer.account_id, oracle.sales.values(), self.world.clock.moment)
         answer = self.ask(buyer, "POST", "/v1/purchases", None, body, key=key)
+        for purchase_id in free & set(answer.json.get("purchase_ids", ()) if answer is not None else ()):
+            oracle.broken("what is held unpaid", "somebody is refused for a purchase that holds nothing", purchase_id)
         if not self.faithful and self.rng.random() < 0.1:
             self.world.faults.count("client_duplicate")
             self.ask(buyer, "POST", "/v1/purchases", None, body, key=key)

@@ -1,4 +1,7 @@
-"""What buyers hold unpaid: counted anew from purchases alone, and compared with the rows that count it."""
+"""What buyers hold unpaid: counted anew from purchases alone, and compared with the rows that count it.
+
+Paying in time writes nothing to those rows: they may list as unpaid what is paid, but nobody may be refused for it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ SETTING = "BIANDAN_UNPAID_LIMITS"
 DEFAULT = {"fresh": (5, 200), "known": (20, 5000)}
 COUNTS_FOR = timedelta(hours=24, minutes=30)
 """From its placing, for a purchase that ran out unpaid."""
-_MARKS = {"paid": "paid", "cancelled": "called_off"}
+_MARKS = {"paid": ("paid", ""), "cancelled": ("called_off",)}
+"""What a row may say of a purchase that is so; of any other, nothing."""
 
 
 def limits(world: Any) -> AbstractContextManager[Any]:
@@ -67,12 +71,16 @@ class Holding:
             row = self.rows.get(buyer_id, {})
             paid = sum(sale.status == "paid" for sale in bought)
             said = int(row.get("paid", {"N": "0"})["N"])
-            if said != paid:
+            if said > paid:
                 yield f"{said} purchases are counted as paid, {paid} are", buyer_id
             for sale in bought:
                 mark = row.get(f"~{sale.purchase_id}", {"S": ""})["S"]
-                if sale.purchase_id in row and mark != _MARKS.get(sale.status, ""):
+                if sale.purchase_id in row and mark not in _MARKS.get(sale.status, ("",)):
                     yield f"{sale.purchase_id} is {sale.status}, and its hold says {mark or 'unpaid'}", buyer_id
+
+    def free(self, buyer_id: str, sales: Iterable[Sale], now: datetime) -> set[str]:
+        """Return the buyer's purchases that hold nothing (any more), and never will again."""
+        return {sale.purchase_id for sale in sales if sale.buyer_id == buyer_id and not _counts(sale, now)}
 
     def save(self) -> Any:
         """Return what :meth:`restore` takes back."""

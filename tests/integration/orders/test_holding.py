@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,9 @@ from chalicelib.orders import hold_rules, hold_store, holds
 from chalicelib.orders import service as orders
 from chalicelib.orders.hold_rules import Hold, Holds, HoldState, Limits
 from chalicelib.payments import service as payments
+from chalicelib.runtime import aws
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.intents import system_intent
 from tests.support import dump, http, people
 from tests.support.http import Answer
 from tests.support.paying import Till
@@ -169,11 +173,13 @@ def test_paying_frees_at_once_and_makes_the_account_a_known_one(cloud: str, noon
     till.settle()
 
     assert orders.load_purchase(first).status == "paid"
+    third = place(40)  # More than a fresh account may.
+    assert third.status == 201
     held = hold_store.load(who.account_id)
-    assert (held.paid, [hold.purchase_id for hold in held.unpaid()]) == (1, [second])
-    assert place(40).status == 201  # More than a fresh account may.
+    assert (held.paid, [hold.purchase_id for hold in held.unpaid()]) == (1, [second, third.json["purchase_id"]])
     assert place().status == 201
     assert place().json["most"] == 3
+    assert hold_store.load(who.account_id).paid == 1  # Learned once.
 
 
 def test_a_purchase_that_waits_for_a_silent_provider_counts_however_long(
@@ -281,8 +287,8 @@ def counted(source_ip: str = "198.51.100.1") -> tuple[int, int]:
     return sum(int(item["purchases"]["N"]) for item in items), sum(int(item["units"]["N"]) for item in items)
 
 
-@pytest.mark.parametrize(("how", "left"), [("paid", (1, 1)), ("called off", (1, 1)), ("expired", (2, 4))])
-def test_a_networks_count_goes_down_once_when_paid_or_called_off(
+@pytest.mark.parametrize(("how", "left"), [("paid", (2, 4)), ("called off", (1, 1)), ("expired", (2, 4))])
+def test_a_networks_count_goes_down_once_when_called_off(
     cloud: str, noon: Any, few: None, how: str, left: tuple[int, int]
 ) -> None:
     sku_id = shop().product(stock=50).sku_id
@@ -322,6 +328,171 @@ def test_ever_new_accounts_do_not_hold_and_call_off_without_end(cloud: str, noon
     assert ordered(buyer(), sku_id, units).status == 201
 
 
+def rows() -> dump.Dump:
+    return dump.tables(*(table for table in topology.TABLES if table != "holds"))
+
+
+def test_paying_in_time_writes_nothing_about_holding(cloud: str, few: None) -> None:
+    who, sku_id = buyer(), shop().product(stock=9).sku_id
+    sale = orders.load_sale(ordered(who, sku_id).json["purchase_id"])
+    before = rows()
+    _pay(sale)
+    assert dump.differences(before, rows()) == []
+
+
+def test_a_known_account_that_paid_all_is_never_refused(cloud: str, few: None) -> None:
+    """Its list says that three are unpaid, all of them paid: one look, and they are gone."""
+    who, sku_id = buyer(), shop().product(stock=50).sku_id
+    for _ in range(7):
+        made = ordered(who, sku_id, 6)
+        assert made.status == 201
+        _pay(orders.load_sale(made.json["purchase_id"]))
+    held = hold_store.load(who.account_id)
+    assert held.paid >= 4
+    assert len(held.unpaid()) <= 3
+    unpaid = [ordered(who, sku_id) for _ in range(4)]
+    assert [answer.status for answer in unpaid] == [201, 201, 201, 409]
+    assert unpaid[-1].json["purchase_ids"] == [answer.json["purchase_id"] for answer in unpaid[:3]]
+
+
+def test_units_that_are_paid_hold_nobody_up(cloud: str, few: None) -> None:
+    who, sku_id = buyer(), shop().product(stock=200).sku_id
+    first = ordered(who, sku_id, 6)
+    _pay(orders.load_sale(first.json["purchase_id"]))
+    second = ordered(who, sku_id, 45)
+    assert second.status == 201
+    _pay(orders.load_sale(second.json["purchase_id"]))
+    assert ordered(who, sku_id, 50).status == 201
+    refused = ordered(who, sku_id, 1)
+    assert (refused.json["code"], refused.json["held"]) == ("too_many_unpaid_units", 50)
+
+
+def test_a_list_does_not_grow_with_what_is_over(cloud: str, noon: Any) -> None:
+    who, sku_id = buyer(), shop().product(stock=90).sku_id
+    for number in range(20):
+        made = ordered(who, sku_id)
+        assert made.status == 201, number
+        _pay(orders.load_sale(made.json["purchase_id"]))
+        assert len(hold_store.load(who.account_id).holds) <= hold_rules.LAPSED_KEPT + 2
+        noon.advance(timedelta(days=2))
+    assert ordered(who, sku_id).status == 201
+
+
+def test_a_purchase_called_off_while_another_is_placed_is_counted_where_it_belongs(
+    cloud: str, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the write: the write loses, looks again, and finds room."""
+    who, sku_id = buyer(), shop().product(stock=9).sku_id
+    made = [ordered(who, sku_id).json["purchase_id"] for _ in range(2)]
+    who.put(sku_id)
+    quote = who.quote().json["quote"]
+    real, first = holds._looked, iter([True])
+
+    def look(standing: holds.Standing) -> holds.Standing:
+        found = real(standing)
+        if next(first, False):
+            checkout.cancel_purchase(made[0], account_id=who.account_id, intent=system_intent("off"))
+            return replace(found, kept=replace(found.kept, holds=()))  # As if both had been paid.
+        return found
+
+    monkeypatch.setattr(holds, "_looked", look)
+    assert who.place(quote).status == 201
+    held = hold_store.load(who.account_id)
+    assert len(held.unpaid()) == 2
+    assert sum(hold.state is HoldState.CALLED_OFF for hold in held.holds) == 1
+
+
+def test_marks_of_a_release_that_wrote_them_at_paying_count_once(cloud: str, few: None) -> None:
+    """A row as the last release left it: paid, counted and marked by the paying itself."""
+    who, sku_id = buyer(), shop().product(stock=9).sku_id
+    sale = orders.load_sale(ordered(who, sku_id).json["purchase_id"])
+    _pay(sale)
+    with UnitOfWork() as work:
+        hold_store.mark(work, who.account_id, sale.purchase.purchase_id, HoldState.PAID)
+    assert ordered(who, sku_id).status == 201
+    held = hold_store.load(who.account_id)
+    assert (held.paid, len(held.unpaid())) == (1, 1)
+
+
+def test_a_network_whose_new_accounts_pay_is_never_full(cloud: str, few: None) -> None:
+    sku_id = shop().product(stock=90).sku_id
+    for number in range(13):
+        made = ordered(buyer(), sku_id, 3)
+        assert made.status == 201, number
+        _pay(orders.load_sale(made.json["purchase_id"]))
+    for _ in range(4):
+        assert ordered(buyer(), sku_id).status == 201
+    before = rows()
+    refused = ordered(buyer(), sku_id)
+    assert (refused.status, refused.json["code"]) == (429, "too_many_unpaid_here")
+    assert dump.differences(before, rows()) == []  # A refusal leaves no trace.
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_at_the_same_moment_no_more_of_a_crowd_pass_than_may(
+    cloud: str, few: None, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four are counted, ``left`` of them paid: of five who order at once exactly so many pass."""
+    sku_id = shop().product(stock=90).sku_id
+    made = [ordered(buyer(), sku_id).json["purchase_id"] for _ in range(4)]
+    for purchase_id in made[:left]:
+        _pay(orders.load_sale(purchase_id))
+    crowd = [buyer() for _ in range(5)]
+    quotes = []
+    for who in crowd:
+        who.put(sku_id)
+        quotes.append(who.quote().json["quote"])
+    answers: list[Answer] = []
+    with at("198.51.100.1"):
+        threads = [
+            threading.Thread(target=lambda w=who, q=quote: answers.append(w.place(q)))
+            for who, quote in zip(crowd, quotes, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(answer.status for answer in answers) == [201] * left + [429] * (5 - left)
+    assert counted() == (4, 4)
+
+
+def test_what_ran_out_and_was_paid_late_counts_for_its_network_until_the_day_is_over(
+    cloud: str, noon: Any, few: None
+) -> None:
+    sku_id = shop().product(stock=90).sku_id
+    made = [ordered(buyer(), sku_id).json["purchase_id"] for _ in range(4)]
+    expire_all(noon)
+    _pay(orders.load_sale(made[0]))
+    assert ordered(buyer(), sku_id).status == 429
+    noon.advance(timedelta(days=1))
+    assert ordered(buyer(), sku_id).status == 201
+
+
+def test_a_network_counted_without_a_list_counts_on_and_frees_what_is_listed(cloud: str, few: None) -> None:
+    """A row that a release before counted: two purchases nobody listed, and two that are."""
+    sku_id = shop().product(stock=90).sku_id
+    made = [ordered(buyer(), sku_id).json["purchase_id"] for _ in range(4)]
+    network = orders.load_purchase(made[0]).network
+    _forget(network, made[:2])
+    for purchase_id in made:
+        _pay(orders.load_sale(purchase_id))
+    assert [ordered(buyer(), sku_id).status for _ in range(3)] == [201, 201, 429]
+
+
+def _forget(network: str, purchase_ids: list[str]) -> None:
+    names = {f"#g{number}": one for number, one in enumerate(purchase_ids)}
+    aws.call(
+        "dynamodb",
+        "UpdateItem",
+        {
+            "TableName": hold_store.HoldRow.Meta.table_name,
+            "Key": {"holder": {"S": network}},
+            "UpdateExpression": f"REMOVE {', '.join(names)}, #version",
+            "ExpressionAttributeNames": {**names, "#version": "version"},
+        },
+    )
+
+
 # --- the rules --------------------------------------------------------------------------------------------------------
 
 START = datetime(2026, 11, 22, 4, tzinfo=UTC)
@@ -357,10 +528,21 @@ def test_what_counts(states: list[HoldState], units: int, refusal: type[Exceptio
 
 def test_paid_ones_are_remembered_a_little_for_their_quotes_sake() -> None:
     many = Holds("acc_1", holds=tuple(a_hold(number, state=HoldState.PAID) for number in range(40)))
-    kept = hold_rules.without(many, ())
+    kept = hold_rules.kept(many, now=START)
     assert [hold.purchase_id for hold in kept.holds] == [f"pur_{number}" for number in range(20, 40)]
-    over = hold_rules.lapsed(many, now=START + hold_rules.QUOTE_KNOWN_FOR + timedelta(minutes=5))
-    assert len(over) == 6
+    few = replace(many, holds=many.holds[:10])
+    left = hold_rules.kept(few, now=START + hold_rules.QUOTE_KNOWN_FOR + timedelta(minutes=5))
+    assert len(left.holds) == 10 - 6
+
+
+def test_what_is_learned_is_counted_once_and_what_waits_counts_on() -> None:
+    held = Holds("acc_1", paid=1, holds=tuple(a_hold(number) for number in range(4)))
+    late = START + timedelta(days=2)
+    known = hold_rules.known(held, paid={"pur_0", "pur_1"}, waiting={"pur_2"}, now=late)
+    assert (known.paid, [hold.purchase_id for hold in known.holds]) == (3, ["pur_2"])
+    soon = hold_rules.known(held, paid={"pur_0"}, waiting={"pur_2"}, now=START + timedelta(minutes=5))
+    assert (soon.paid, [hold.purchase_id for hold in soon.unpaid()]) == (2, ["pur_1", "pur_2", "pur_3"])
+    assert hold_rules.known(soon, paid={"pur_0"}, waiting=(), now=START).paid == 2  # It is known already.
 
 
 @pytest.mark.parametrize(
