@@ -11,7 +11,7 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-deploy package secrets deploy replay republish generate check hooks format \
+.PHONY: help venv venv-local dev demo test test-fast test-deploy package secrets deploy replay republish generate check hooks format \
 	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-publish bench-standins \
 	bench-webhook clean
 
@@ -36,6 +36,9 @@ demo: venv-local ## play the main job over HTTP against the running server, step
 
 test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-fast: venv ## rules and parts alone, in seconds: no engine, no process, no server (see CONTRIBUTING.md)
+	@$(BIN)/pytest -n $(WORKERS) tests/unit --no-engine -m "not process" $(ARGS)
 
 test-deploy: venv ## only the test that packages, deploys and plays the main job through the deployed stack
 	@$(BIN)/pytest -m deploy $(ARGS)

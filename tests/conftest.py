@@ -24,9 +24,30 @@ transport.CONNECT_TIMEOUT_S = transport.READ_TIMEOUT_S = 60  # The engine shares
 retries.LONGEST_S = 120
 
 
+NOBODY = "http://127.0.0.1:9"
+"""The discard port: whatever is sent there is refused at once."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let pure tests run without an engine."""
+    parser.addoption("--no-engine", action="store_true", help="start no engine; leave out the tests that ask for one")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without an engine leave out what asks for one; what calls AWS without asking fails."""
+    if not config.getoption("--no-engine"):
+        return
+    asking = [item for item in items if {"cloud", "shared_cloud"} & set(getattr(item, "fixturenames", ()))]
+    items[:] = [item for item in items if item not in asking]
+    config.hook.pytest_deselected(items=asking)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the engine once, in the controlling process; xdist's workers inherit its address."""
     global _running
+    if config.getoption("--no-engine"):
+        os.environ["BIANDAN_TEST_ENGINE"] = NOBODY
+        retries.LONGEST_S = 0.1  # Nobody will answer; say so soon.
     os.environ.update(engine.environment(os.environ.get("BIANDAN_TEST_ENGINE", ""), account="100000000000"))
     if "BIANDAN_TEST_ENGINE" not in os.environ and not config.option.collectonly:
         _running = engine.Engine().start()

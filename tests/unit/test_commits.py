@@ -12,6 +12,8 @@ import pytest
 from tools.checks import commits
 from tools.checks.version import ROOT
 
+pytestmark = pytest.mark.process
+
 GOOD = "payments: refuse a second refund\n\nThe provider takes it, and the buyer had both.\n"
 
 

@@ -305,10 +305,12 @@ def test_growing_with_defaults_breaks_neither_rows_nor_events(grow: Callable[[Js
     assert fact_breaks(KEPT, now) == []
 
 
+@pytest.mark.process
 def test_nothing_breaks_since_the_last_release_but_what_is_accepted() -> None:
     assert check.findings(check.breaks_since(check.last_release()), check.accepted()) == []
 
 
+@pytest.mark.process
 def test_a_break_planted_in_what_stands_now_is_found() -> None:
     api, kept = check.api_now(), json.loads(json.dumps(facts()))
     api_then, kept_then = copy.deepcopy(api), copy.deepcopy(kept)

@@ -14,6 +14,8 @@ from chalicelib.kernel.errors import ShopError
 from tools.generate import openapi, routing
 from tools.generate import pages as generate
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:

@@ -6,9 +6,13 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from infra import stack
 from tools.checks.version import ROOT, version
 from tools.generate import pages as generate
+
+pytestmark = pytest.mark.process
 
 _PARTLY = {"README.md", "docs/deploy.md"}
 """Written by people but for one part between two marks."""

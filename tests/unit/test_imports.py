@@ -13,6 +13,8 @@ import pytest
 
 from chalicelib import topology
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("app", "chalicelib.runtime.functions", *topology.FUNCTION_MODULES)
 

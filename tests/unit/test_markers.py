@@ -11,6 +11,8 @@ import pytest
 from tools.checks import markers
 from tools.release.package import ROOT
 
+pytestmark = pytest.mark.process
+
 OURS, THEIRS, MIDDLE, BASE = "<" * 7, ">" * 7, "=" * 7, "|" * 7
 
 

@@ -10,6 +10,8 @@ import pytest
 from tools.checks import decisions, wrapped
 from tools.checks.version import ROOT
 
+pytestmark = pytest.mark.process
+
 LONG = " ".join(["word"] * 40)
 
 

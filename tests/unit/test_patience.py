@@ -6,9 +6,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from chalicelib.runtime import transport
+
+pytestmark = pytest.mark.process
 
 TESTS = Path(__file__).parents[1]
 WAITS = {"timeout", "timeout_s", "within_s", "deadline"}

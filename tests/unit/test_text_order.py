@@ -13,6 +13,8 @@ import pytest
 import chalicelib
 from chalicelib.kernel.texts import said
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(chalicelib.__file__).parent.parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 FOREIGN = {"cells.get", "Stage", "PaymentOrder"}

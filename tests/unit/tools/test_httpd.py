@@ -16,6 +16,8 @@ from tools.dev.gateway import Gateway, Router
 from tools.shared import httpd
 from tools.shared.httpd import Request, Response, Server
 
+pytestmark = pytest.mark.process
+
 CAP = 1000
 
 
