@@ -120,8 +120,9 @@ ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 """AWS's own policies: CachingDisabled, and AllViewerExceptHostHeader."""
 BROWSED = ("/v1/products*", "/v1/search*", "/v1/categories", "/v1/merchants/*")
 """What everybody gets the same answer to, and may be kept as long as the answer itself says."""
-LOGS_KEPT_DAYS = 183
-"""Six months of network logs (CN-CSL-23-1)."""
+LOGS_KEPT_DAYS = 185
+"""Six months of network logs (CN-CSL-23-1). Months have up to 184 days, and the day of the visit itself does not count
+(Civil Code, articles 201 and 202): what was done just after midnight is kept to the end of the day half a year on."""
 HSTS_S = 63_072_000
 SECURITY_HEADERS: dict[str, str] = {
     "Strict-Transport-Security": f"max-age={HSTS_S}; includeSubDomains",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import re
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -153,3 +155,20 @@ def test_the_whole_template_stays_below_cloudformations_limit() -> None:
     finished = package.cloudformation(package.sam_template("prod"), "us-east-1")
     assert len(json.dumps(finished, separators=(",", ":"))) < 900_000
     assert "/missing/{path+}" in json.dumps(finished)
+
+
+def test_the_cdns_logs_outlive_six_months_whatever_day_they_begin_on(template: Json) -> None:
+    """By the calendar of China: the day of the visit does not count, and the last day is kept to its end."""
+    china = timezone(timedelta(hours=8))
+    (rule,) = template["Resources"]["CdnLogsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    short = []
+    for number in range(4 * 366):
+        visit = datetime(2027, 1, 1, tzinfo=china) + timedelta(days=number)
+        year, month = visit.year + (visit.month + 5) // 12, (visit.month + 5) % 12 + 1
+        last = visit.replace(year=year, month=month, day=min(visit.day, calendar.monthrange(year, month)[1]))
+        due = visit.astimezone(UTC) + timedelta(days=rule["ExpirationInDays"])
+        if due.timetz() != datetime(1, 1, 1, tzinfo=UTC).timetz():  # S3 rounds up to the next midnight of UTC.
+            due = due.replace(hour=0, minute=0) + timedelta(days=1)
+        if due < last + timedelta(days=1):
+            short.append(visit.date())
+    assert short == []
