@@ -133,8 +133,8 @@ FUNCTIONS: dict[str, Function] = {
         secrets=("logistics-*",),
     ),
     "publishing": Function(
-        # A pass reads up to a hundred products or a thousand cards, and waits for S3 most of its time.
-        memory_mb=512,
+        # A pass writes up to 250 products and what lists show of them; its signatures are half of its time (CPU).
+        memory_mb=1024,
         timeout_s=60,
         consumes="publishing",
         tables={"publishing": "rw", **SHOWN},

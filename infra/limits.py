@@ -64,7 +64,14 @@ COSTLY: tuple[tuple[str, str], ...] = (
 """Routes of which one call costs a hundred times what another does."""
 
 _MONEY = {"payment-notices": 60, "payments": 60, "checkout": 60, "orders": 40, "ledger": 20}
-_REST = {"catalog": 20, "logistics": 20, "complaints": 10, "catalog-imports": 5, "publishing": 10, "reconciliation": 5}
+_REST = {
+    "catalog": 20,
+    "logistics": 20,
+    "complaints": 10,
+    "catalog-imports": 5,
+    "publishing": FEWEST,  # Batches are large, and each swaps the list of everything: more would only race for it.
+    "reconciliation": 5,
+}
 
 LIMITS: dict[str, Limits] = {
     "dev": Limits(

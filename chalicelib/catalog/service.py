@@ -22,8 +22,9 @@ from chalicelib.catalog.domain import (
     SkuDraft,
     Status,
     Tree,
+    card_of,
 )
-from chalicelib.catalog.shown import Shown, list_now, listed_page, product_now, tree_now
+from chalicelib.catalog.shown import Shown, list_now, listed_page, products_now, tree_now
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
@@ -48,11 +49,12 @@ __all__ = [
     "SkuDraft",
     "Status",
     "Tree",
+    "card_of",
     "list_now",
     "listed_page",
-    "product_now",
     "product_of",
     "products",
+    "products_now",
     "tree_now",
 ]
 

@@ -5,6 +5,7 @@ Products and merchants are read consistently. Lists come from indexes, which fol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,19 +21,18 @@ class Shown:
     cards: list[tuple[str, Card]]
     partial: bool
     listed_ms: dict[str, int]
-    """When each product was first listed, for lists in that order."""
-
-    def cheapest_first(self) -> list[tuple[str, Card]]:
-        """Return a whole list of the newest in the order of the price index, which need not be asked then."""
-        return sorted(self.cards, key=lambda entry: store.price_place(entry[1].minor, self.listed_ms[entry[0]]))
+    """When each product was first listed."""
 
 
-def product_now(product_id: str) -> Product | None:
-    """Return a product that buyers may see, whole; None if they may not."""
-    found = store.page(product_id, consistent=True)
-    if found is None or found.status is not Status.LISTED:
-        return None
-    return None if merchants.suspended_now([found.merchant_id]) else found
+def products_now(product_ids: Iterable[str]) -> dict[str, Product]:
+    """Return those products that buyers may see, whole."""
+    found = {
+        product_id: product
+        for product_id, product in store.pages_now(product_ids).items()
+        if product.status is Status.LISTED
+    }
+    hidden = merchants.suspended_now({product.merchant_id for product in found.values()}) if found else set()
+    return {product_id: product for product_id, product in found.items() if product.merchant_id not in hidden}
 
 
 def tree_now() -> Tree:
@@ -57,8 +57,7 @@ def list_now(of: str, key: str, order: str, *, cap: int, descending: bool) -> Sh
             if len(cards) == cap:
                 return Shown(cards, partial=True, listed_ms=listed_ms)
             cards.append((entry.product_id, entry.card))
-            if "sort_new" in entry.after:
-                listed_ms[entry.product_id] = int(entry.after["sort_new"]["N"])
+            listed_ms[entry.product_id] = store.listed_ms_at(entry.after)
         if not more or not page:
             return Shown(cards, partial=False, listed_ms=listed_ms)
         after = page[-1].after

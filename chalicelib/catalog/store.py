@@ -46,6 +46,8 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 HEAD: Final = "head"
 BODY: Final = "body"
+_AGES: Final = 10**13
+"""A moment counted from here backwards sorts the newer before the older."""
 BODY_APART_BYTES: Final = 2_500
 """A longer text gets its own row, so that a head stays within one read unit."""
 FEW_TAGS_BYTES: Final = 400
@@ -244,7 +246,14 @@ def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | 
 
 def price_place(minor: int, listed_ms: int) -> str:
     """Return where a product stands in lists by price: of two at one price the newer one first."""
-    return f"{minor:012d}#{10**13 - listed_ms:013d}"
+    return f"{minor:012d}#{_AGES - listed_ms:013d}"
+
+
+def listed_ms_at(place: Mapping[str, Any]) -> int:
+    """Return when a product was listed, from its place in a list in any order."""
+    if "sort_new" in place:
+        return int(place["sort_new"]["N"])
+    return _AGES - int(place["sort_price"]["S"].rpartition("#")[2])
 
 
 def _has_many_tags(labels: Labels) -> bool:
@@ -367,6 +376,29 @@ def heads(product_ids: Iterable[str]) -> Lookup[dict[str, Product]]:
         return {product_id: _product(item) for product_id, item in items.items() if item is not None}
 
     return Lookup.of([(ProductRow, product_id, HEAD) for product_id in wanted], make)
+
+
+def pages_now(product_ids: Iterable[str]) -> dict[str, Product]:
+    """Read many whole products, consistently: their heads a hundred a call, then what long texts they have."""
+    heads_ = {
+        key[0]: item
+        for key, item in reads.get_many_raw(
+            [(ProductRow, product_id, HEAD) for product_id in product_ids], consistent=True
+        ).items()
+    }
+    apart = [(ProductRow, product_id, BODY) for product_id, item in heads_.items() if "body_apart" in item]
+    bodies = reads.get_many_raw(apart, consistent=True) if apart else {}
+    found: dict[str, Product] = {}
+    for product_id, item in heads_.items():
+        body = bodies.get((product_id, BODY))
+        written = body["version"]["N"] if body is not None else None
+        if "body_apart" in item and written != item["body_apart"]["N"]:  # It was changed between the two reads.
+            again = page(product_id, consistent=True)
+            if again is not None:
+                found[product_id] = again
+            continue
+        found[product_id] = _product(item, body)
+    return found
 
 
 def add(work: UnitOfWork, product: Product, tree: Tree, before: Product | None) -> None:

@@ -1,9 +1,11 @@
-"""Where things are published, and how lists are cut into pages. See docs/edge.md."""
+"""Where things are published, how lists are cut into pages, and what a change moves in them. See docs/edge.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
 
 from chalicelib.kernel import ids
 
@@ -35,6 +37,9 @@ MERCHANT: Final = "merchant-"
 NEWEST: Final = "newest"
 CHEAPEST: Final = "price_asc"
 DEAREST: Final = "price_desc"
+ORDERS: Final = (NEWEST, CHEAPEST, DEAREST)
+PLACES: Final = "places"
+"""For the publisher alone: where each product of a list stands, so that a change needs no look at the index."""
 TREE: Final = "categories"
 PROFILE: Final = "merchant"
 
@@ -79,3 +84,87 @@ def pages(entries: Sequence[tuple[str, T]]) -> Iterator[list[T]]:
             page = []
     if page:
         yield page
+
+
+# Where products stand
+
+
+class Place(NamedTuple):
+    """What a product's place in every order follows from."""
+
+    product_id: str
+    listed_ms: int
+    minor: int
+
+
+_KEYS: dict[str, Callable[[Place], tuple[int, ...]]] = {
+    NEWEST: lambda place: (-place.listed_ms,),
+    CHEAPEST: lambda place: (place.minor, -place.listed_ms),  # Of two at one price the newer one first,
+    DEAREST: lambda place: (-place.minor, place.listed_ms),  # and here the other way round, as the index has it.
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A list's products in order. One that is whole is kept in one order: the others follow from it."""
+
+    newest: tuple[Place, ...] = ()
+    cheapest: tuple[Place, ...] | None = None
+    """Only of a list that goes on beyond its cap, as ``dearest``."""
+    dearest: tuple[Place, ...] | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Say whether the list goes on beyond what is published."""
+        return self.cheapest is not None
+
+    def order(self, name: str) -> tuple[Place, ...]:
+        """Return the places in one order."""
+        if name == NEWEST:
+            return self.newest
+        cheapest = self.cheapest
+        if cheapest is None or self.dearest is None:
+            cheapest = tuple(sorted(self.newest, key=_KEYS[CHEAPEST]))
+            return cheapest if name == CHEAPEST else cheapest[::-1]
+        return cheapest if name == CHEAPEST else self.dearest
+
+    def cut(self, name: str) -> list[tuple[str, ...]]:
+        """Return the ids of each page in one order."""
+        return [tuple(page) for page in pages([(place.product_id, place.product_id) for place in self.order(name)])]
+
+
+def moved(places: Places, changes: Mapping[str, Place | None]) -> tuple[Places, bool]:
+    """Put products where they stand now; None: they are not in the list any more.
+
+    Says too whether something is lacking: where a list goes on beyond its cap, what comes into the place of a product
+    that left only the index knows.
+    """
+    if not places.partial:
+        newest = _moved(places.newest, changes, NEWEST, whole=True)
+        if len(newest) <= LIST_CAP:
+            return Places(newest), False
+        whole = Places(newest)
+        capped = {name: whole.order(name)[:LIST_CAP] for name in ORDERS}
+        return Places(capped[NEWEST], capped[CHEAPEST], capped[DEAREST]), False
+    found = {name: _moved(places.order(name), changes, name, whole=False) for name in ORDERS}
+    lacking = any(len(order) < LIST_CAP for order in found.values())
+    return Places(found[NEWEST][:LIST_CAP], found[CHEAPEST][:LIST_CAP], found[DEAREST][:LIST_CAP]), lacking
+
+
+def _moved(order: Sequence[Place], changes: Mapping[str, Place | None], name: str, *, whole: bool) -> tuple[Place, ...]:
+    key = _KEYS[name]
+    coming = {product_id: place for product_id, place in changes.items() if place is not None}
+    stays: list[Place] = []
+    for place in order:
+        if place.product_id not in changes:
+            stays.append(place)
+            continue
+        now = changes[place.product_id]
+        if now is not None and key(now) == key(place):
+            stays.append(now)
+            del coming[place.product_id]
+    for place in coming.values():
+        at = bisect_left(stays, key(place), key=key)
+        if whole or at < len(stays):  # Behind the last one others stand that nobody sees here.
+            stays.insert(at, place)
+    return tuple(stays)

@@ -1,24 +1,25 @@
-"""The rows of shards: what has to be published again, and what is being published.
+"""What has to be published again, and what is being published: rows of shards, and one of what passes owe to lists.
 
-A row is idle, marked (``ids``), or at work (``taken``; ``ids`` then gathers what comes meanwhile). It tells
-``shard.marked`` when it becomes marked from idle, and when work ends that left marks behind: so a shard has one message
-on its way however much changes, and a burst becomes passes.
+A shard's row is for what is published whole, and for walks. It is idle, marked (``ids``), or at work (``taken``;
+``ids`` then gathers what comes meanwhile). It tells ``shard.marked`` when it becomes marked from idle, and when work
+ends that left marks behind: so a shard has one message on its way however much is marked, and marks become one pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.errors import Busy, RetryLater
 from chalicelib.publishing.events import ShardMarked
 from chalicelib.runtime import names
-from chalicelib.runtime.db import reads
+from chalicelib.runtime.db import dynamo, reads
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
@@ -26,6 +27,11 @@ from chalicelib.runtime.db.work import UnitOfWork
 MARKS_CAP: Final = 500
 """A row of 500 ids is 16 KB. Who has more to mark waits until some are published."""
 FULL_WAIT_S: Final = 5
+OWED: Final = "owed"
+"""The row of what passes owe: an attribute a pass, so that many at once need no condition and no repeat."""
+_ENTRY: Final = "pass_"
+ABANDONED_MS: Final = 180_000
+"""What is owed for so long nobody is working on any more: a function ends after a minute."""
 
 
 class ShardRow(Row):
@@ -132,3 +138,61 @@ def waiting(shard: str) -> tuple[str, ...]:
     """Return what is marked and not published yet, at work or not."""
     row = _load(shard)
     return (*row.taken, *row.ids)
+
+
+# What passes owe to lists
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Lists that were to hear of products, of passes that did not come to their end. ``entries``: all of it is here."""
+
+    lists: Mapping[str, set[str]]
+    entries: tuple[str, ...]
+
+
+def owed(product_ids: Iterable[str]) -> Owed:
+    """Return what is owed for these products, and all that has been left alone."""
+    wanted = set(product_ids)
+    row = reads.get_raw(ShardRow, OWED, consistent=True) or {}
+    lists: dict[str, set[str]] = {}
+    entries: list[str] = []
+    for name, value in row.items():
+        if not name.startswith(_ENTRY):
+            continue
+        found: dict[str, Any] = json.loads(value["S"])
+        abandoned = epoch_ms(clock.now()) - found["ms"] > ABANDONED_MS
+        ours = {one: places for one, places in found["products"].items() if abandoned or one in wanted}
+        for product_id, places in ours.items():
+            lists.setdefault(product_id, set()).update(found["lists"][place] for place in places)
+        if len(ours) == len(found["products"]):
+            entries.append(name)
+    return Owed(lists, tuple(entries))
+
+
+def owe(lists: Mapping[str, Iterable[str]]) -> str:
+    """Write down which lists have to hear of which products, before the products are published; returns its name."""
+    names_ = sorted({name for found in lists.values() for name in found})
+    at = {name: place for place, name in enumerate(names_)}
+    products = {product_id: sorted(at[name] for name in found) for product_id, found in lists.items()}
+    text = json.dumps({"ms": epoch_ms(clock.now()), "lists": names_, "products": products}, separators=(",", ":"))
+    entry = _ENTRY + ids.random_bytes(8).hex()
+    _change_owed("SET #0 = :0", [entry], {":0": {"S": text}})
+    return entry
+
+
+def settle(entries: Iterable[str]) -> None:
+    """Take away what is owed no more."""
+    found = sorted(entries)
+    if found:
+        _change_owed("REMOVE " + ", ".join(f"#{number}" for number in range(len(found))), found, None)
+
+
+def _change_owed(expression: str, entries: Sequence[str], values: dict[str, Any] | None) -> None:
+    params: dict[str, Any] = {
+        "TableName": ShardRow.Meta.table_name,
+        "Key": {"shard": {"S": OWED}},
+        "UpdateExpression": expression,
+        "ExpressionAttributeNames": {f"#{number}": entry for number, entry in enumerate(entries)},
+    }
+    dynamo.call("UpdateItem", params if values is None else {**params, "ExpressionAttributeValues": values})

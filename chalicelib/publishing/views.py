@@ -6,26 +6,52 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.catalog import service as catalog
+from chalicelib.kernel.clock import epoch_ms
 from chalicelib.merchants import service as merchants
 from chalicelib.publishing import domain
-
-Files = dict[str, list[bytes | str]]
+from chalicelib.publishing.domain import Place, Places
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
-    """The pages of a list in every order, and the orders that go on in the API."""
+class Seen:
+    """A product as buyers see it now: its own file, its card in lists, and where it stands there."""
 
-    files: Files
-    partial: tuple[str, ...]
+    file: bytes
+    card: bytes
+    place: Place
+    category_id: str
+    merchant_id: str
 
 
-def product(product_id: str) -> bytes | None:
-    """Return the product's file; None if nobody may see it."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list in every order, with each product's card."""
+
+    places: Places
+    cards: Mapping[str, bytes]
+
+
+def products(product_ids: Iterable[str]) -> dict[str, Seen]:
+    """Return products as buyers see them; those that nobody may see are absent."""
     from chalicelib.catalog.schemas import ProductView
 
-    found = catalog.product_now(product_id)
-    return ProductView.of(found).model_dump_json(exclude_none=True).encode() if found is not None else None
+    found = {}
+    for product_id, product in catalog.products_now(product_ids).items():
+        card = catalog.card_of(product)
+        found[product_id] = Seen(
+            file=ProductView.of(product).model_dump_json(exclude_none=True).encode(),
+            card=_card(product_id, card),
+            place=Place(product_id, epoch_ms(product.listed_at or product.created_at), card.minor),
+            category_id=product.category_id,
+            merchant_id=product.merchant_id,
+        )
+    return found
+
+
+def _card(product_id: str, card: catalog.Card) -> bytes:
+    from chalicelib.catalog.schemas import CardView
+
+    return CardView.of(product_id, card).model_dump_json(exclude_none=True).encode()
 
 
 def tree() -> bytes:
@@ -43,23 +69,16 @@ def merchant(merchant_id: str) -> bytes | None:
     return MerchantView.of(found).model_dump_json(exclude_none=True).encode() if found is not None else None
 
 
-def lists_of(shard: str) -> Lists:
-    """Return the lists of a shard in every order. One that is whole in one order is whole in all: it is asked once."""
+def listed(shard: str) -> Listed:
+    """Return a list from its index, to its cap. One that is whole in one order is whole in all: it is asked once."""
     of, key = _index(shard)
     newest = catalog.list_now(of, key, "new", cap=domain.LIST_CAP, descending=True)
-    if newest.partial:
-        by_price = catalog.list_now(of, key, "price", cap=domain.LIST_CAP, descending=False)
-        from_the_end = catalog.list_now(of, key, "price", cap=domain.LIST_CAP, descending=True)
-        cheapest, dearest = by_price.cards, from_the_end.cards
-    else:
-        cheapest = newest.cheapest_first()
-        dearest = cheapest[::-1]
-    parts = _parts([*newest.cards, *(cheapest + dearest if newest.partial else [])])
-    files: Files = {
-        order: _pages(cards, parts)
-        for order, cards in ((domain.NEWEST, newest.cards), (domain.CHEAPEST, cheapest), (domain.DEAREST, dearest))
-    }
-    return Lists(files, tuple(files) if newest.partial else ())
+    if not newest.partial:
+        return Listed(Places(_places(newest)), _cards(newest))
+    cheapest = catalog.list_now(of, key, "price", cap=domain.LIST_CAP, descending=False)
+    dearest = catalog.list_now(of, key, "price", cap=domain.LIST_CAP, descending=True)
+    places = Places(_places(newest), _places(cheapest), _places(dearest))
+    return Listed(places, {**_cards(newest), **_cards(cheapest), **_cards(dearest)})
 
 
 def _index(shard: str) -> tuple[str, str]:
@@ -72,16 +91,9 @@ def _index(shard: str) -> tuple[str, str]:
     return ("category" if known is not None and known.parent_id else "top"), category_id
 
 
-def _parts(cards: Iterable[tuple[str, catalog.Card]]) -> dict[str, bytes]:
-    """Return each card's JSON, by product: a card stands in every order."""
-    from chalicelib.catalog.schemas import CardView
-
-    return {
-        product_id: CardView.of(product_id, card).model_dump_json(exclude_none=True).encode()
-        for product_id, card in dict(cards).items()
-    }
+def _places(shown: catalog.Shown) -> tuple[Place, ...]:
+    return tuple(Place(product_id, shown.listed_ms[product_id], card.minor) for product_id, card in shown.cards)
 
 
-def _pages(cards: Iterable[tuple[str, catalog.Card]], parts: Mapping[str, bytes]) -> list[bytes | str]:
-    entries = [(product_id, parts[product_id]) for product_id, _ in cards]
-    return [b'{"items":[' + b",".join(page) + b"]}" for page in domain.pages(entries)]
+def _cards(shown: catalog.Shown) -> dict[str, bytes]:
+    return {product_id: _card(product_id, card) for product_id, card in shown.cards}

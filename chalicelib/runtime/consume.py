@@ -93,7 +93,7 @@ class Consumer:
         return again
 
     def _one(self, record: dict[str, Any]) -> bool:
-        receives = _receives(record)
+        receives = times_received(record)
         try:
             envelope = facts.decode(record["body"])
         except msgspec.DecodeError:
@@ -135,7 +135,7 @@ class Consumer:
         return [record["messageId"] for record in records if not self._given_back(record)]
 
     def _given_back(self, record: dict[str, Any]) -> bool:
-        receives = _receives(record)
+        receives = times_received(record)
         if receives < MAX_RECEIVES:
             self._hide(record, SOON_S)
             return False
@@ -238,7 +238,8 @@ class Consumer:
         return True
 
 
-def _receives(record: dict[str, Any]) -> int:
+def times_received(record: dict[str, Any]) -> int:
+    """Return how often a message was received, this time included."""
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
 
 

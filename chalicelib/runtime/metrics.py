@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -19,16 +20,24 @@ BY_VERSION = ("api_faults",)
 """Counted by the function's version as well: a new one that is worse than the one before is taken back."""
 
 _pending: ContextVar[dict[str, tuple[float, str]] | None] = ContextVar("biandan_metrics", default=None)
+_lock = threading.Lock()
 
 
-def count(name: str, value: float = 1, unit: str = "Count") -> None:
-    """Add to a metric of this invocation; :func:`flush` writes all of them in one line."""
+def share() -> dict[str, tuple[float, str]]:
+    """Return what this invocation has counted; threads that are given its context from now on count into the same."""
     pending = _pending.get()
     if pending is None:
         pending = {}
         _pending.set(pending)
-    before, _ = pending.get(name, (0.0, unit))
-    pending[name] = (before + value, unit)
+    return pending
+
+
+def count(name: str, value: float = 1, unit: str = "Count") -> None:
+    """Add to a metric of this invocation; :func:`flush` writes all of them in one line."""
+    pending = share()
+    with _lock:
+        before, _ = pending.get(name, (0.0, unit))
+        pending[name] = (before + value, unit)
 
 
 def flush(function: str) -> None:

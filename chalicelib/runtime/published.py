@@ -5,7 +5,7 @@
 ``files/<shard>/<digest>-<day>.json``
     a file. What lies under a name never changes, so readers keep it for a year.
 ``history/<shard>/<version>.json``
-    the manifests before, for going back and for the sweep.
+    manifests before this one, the last of each minute, for going back and for the sweep.
 
 Files are written first and the manifest last, under the condition that it is still the one that was read before
 anything was worked out. So a reader never sees half an update, and of two publishers at once the slower one works
@@ -17,16 +17,17 @@ leaves yesterday's and today's alone, cannot delete what somebody writes at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Busy, NotFound
-from chalicelib.runtime import aws, metrics
+from chalicelib.runtime import aws, caches, metrics, together
 from chalicelib.runtime.config import config
 
 ROOT: Final = "published"
@@ -36,8 +37,10 @@ KEPT_FOR_SECONDS: Final = "public, max-age=2"
 NEVER_KEPT: Final = "no-store"
 JSON_TYPE: Final = "application/json"
 VERSIONS_KEPT: Final = 20
-"""So many manifests back one can go; their files stay. Manifests follow each other by seconds at the fastest, and no
-reader works with one that is half a minute old."""
+"""So many manifests are kept to go back to, each the last one of its minute; their files stay. No reader works with one
+that is half a minute old."""
+REMEMBERED: Final = 3_000
+"""Of so many files a process remembers what they hold (some 20 MB): it never changes under their names."""
 ATTEMPTS: Final = 8
 _MISSING: Final = ("NoSuchKey", "404", "NotFound")
 _LOST: Final = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409", *_MISSING)
@@ -64,6 +67,28 @@ class Contents:
 
     files: Mapping[str, Sequence[bytes | str]]
     partial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A manifest as it was read: what replaces it does so only while it is still this one."""
+
+    manifest: Manifest
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to replace a manifest, with the files that are new. The same ``after``: nothing is to be written."""
+
+    before: Reading
+    after: Manifest
+    fresh: Mapping[str, bytes]
+
+    @property
+    def changes(self) -> bool:
+        """Say whether readers would see something new."""
+        return self.after is not self.before.manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,28 +153,92 @@ def content(shard: str, name: str) -> bytes | None:
     return found[0] if found is not None else None
 
 
+_remembered: dict[tuple[str, str, str], bytes] = {}
+caches.register(_remembered.clear)
+
+
+def contents(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes | None]:
+    """Return what many files hold, by (shard, name); None for one that is not there. What was read is remembered."""
+    bucket = config().published_bucket
+    found: dict[tuple[str, str], bytes | None] = {}
+    unknown: list[tuple[str, str]] = []
+    for shard, name in dict.fromkeys(wanted):
+        held = _remembered.get((bucket, shard, name))
+        if held is None:
+            unknown.append((shard, name))
+        else:
+            found[shard, name] = held
+    bodies = together.all_of(partial(content, *one) for one in unknown)
+    for one, body in zip(unknown, bodies, strict=True):
+        found[one] = body
+        if body is not None:
+            _remember(bucket, one, body)
+    return found
+
+
+def _remember(bucket: str, one: tuple[str, str], body: bytes) -> None:
+    if len(_remembered) >= REMEMBERED:
+        _remembered.clear()
+    _remembered[bucket, *one] = body
+
+
+def read_many(shards_: Iterable[str]) -> dict[str, Reading]:
+    """Return the manifests of many shards."""
+    wanted = list(dict.fromkeys(shards_))
+    return {
+        shard: Reading(*found)
+        for shard, found in zip(wanted, together.all_of(partial(read, shard) for shard in wanted), strict=True)
+    }
+
+
+def draft(before: Reading, wanted: Contents) -> Draft:
+    """Work out what has to be written for a shard to hold this."""
+    was = before.manifest
+    files, fresh = _named(wanted, was)
+    if files == was.files and wanted.partial == was.partial:
+        return Draft(before, was, {})
+    return Draft(before, Manifest(was.shard, was.version + 1, clock.now(), files, wanted.partial), fresh)
+
+
+def write(drafts: Iterable[Draft]) -> set[str]:
+    """Write drafts: all their files, then their manifests; returns the shards at which another publisher was faster.
+
+    Whoever lost reads the manifest and its sources anew, in this order, and drafts again: only then does the condition
+    on the manifest keep an older reading from replacing a newer one.
+    """
+    wanted = [one for one in drafts if one.changes]
+    first = [
+        partial(_put, file_key(one.after.shard, name), body, KEPT_FOR_A_YEAR)
+        for one in wanted
+        for name, body in one.fresh.items()
+    ]
+    first += [partial(_keep, one.before.manifest) for one in wanted if _ends_a_minute(one)]
+    together.all_of(first)
+    bucket = config().published_bucket
+    for one in wanted:
+        for name, body in one.fresh.items():
+            _remember(bucket, (one.after.shard, name), body)
+    done = together.all_of(partial(_swap, one.after, one.before.tag) for one in wanted)
+    lost = {one.after.shard for one, swapped in zip(wanted, done, strict=True) if not swapped}
+    metrics.count("files_published", sum(len(one.fresh) for one in wanted))
+    if lost:
+        metrics.count("lost_races", len(lost))
+    return lost
+
+
 def publish(shard: str, work_out: Callable[[Manifest], Contents]) -> Outcome:
     """Bring a shard in line with what ``work_out`` reads. It is run again when another publisher was faster.
 
-    ``work_out`` gets the manifest that is current and must read its sources anew each time, consistently: only then
-    does the condition on the manifest keep an older reading from replacing a newer one.
+    ``work_out`` gets the manifest that is current and must read its sources anew each time, consistently.
 
     Raises:
         Busy: if others were faster all the time.
     """
     for _ in range(ATTEMPTS):
-        before, tag = read(shard)
-        contents = work_out(before)
-        files, fresh = _named(contents, before)
-        if files == before.files and contents.partial == before.partial:
-            return Outcome(before, before)
-        for name, body in fresh.items():
-            _put(file_key(shard, name), body, KEPT_FOR_A_YEAR)
-        after = Manifest(shard, before.version + 1, clock.now(), files, contents.partial)
-        if _swap(before, after, tag):
-            metrics.count("files_published", len(fresh))
-            return Outcome(after, before, len(fresh))
-        metrics.count("lost_races")
+        before = Reading(*read(shard))
+        wanted = draft(before, work_out(before.manifest))
+        if not write([wanted]):
+            return Outcome(wanted.after, before.manifest, len(wanted.fresh))
     raise Busy
 
 
@@ -163,15 +252,16 @@ def go_back(shard: str, version: int) -> Manifest:
     for _ in range(ATTEMPTS):
         before, tag = read(shard)
         wanted = past(shard, version)
-        if wanted is None or wanted.version < before.version - VERSIONS_KEPT:
+        if wanted is None:
             raise NotFound(what="manifest")
+        _keep(before)
         after = Manifest(shard, before.version + 1, clock.now(), wanted.files, wanted.partial)
-        if _swap(before, after, tag):
+        if _swap(after, tag):
             return after
     raise Busy
 
 
-def _named(contents: Contents, before: Manifest) -> tuple[dict[str, tuple[str, ...]], dict[str, bytes]]:
+def _named(wanted: Contents, before: Manifest) -> tuple[dict[str, tuple[str, ...]], dict[str, bytes]]:
     """Return the names of all contents, and what is to be written under the new ones."""
     known = {digest_of(name): name for name in before.names()}
     day = f"{clock.now():%y%m%d}"
@@ -186,14 +276,28 @@ def _named(contents: Contents, before: Manifest) -> tuple[dict[str, tuple[str, .
         fresh[f"{found}-{day}"] = part
         return f"{found}-{day}"
 
-    files = {key: tuple(name_of(part) for part in parts) for key, parts in sorted(contents.files.items())}
+    files = {key: tuple(name_of(part) for part in parts) for key, parts in sorted(wanted.files.items())}
     return files, fresh
 
 
-def _swap(before: Manifest, after: Manifest, tag: str | None) -> bool:
+def _ends_a_minute(one: Draft) -> bool:
+    """Say whether the manifest that goes is the last of its minute.
+
+    A burst would else push out in seconds all that one can go back to. Nothing is lost to the sweep: a file that it may
+    delete is of an earlier day, so the kept manifest before names it too, or the one that somebody went back to does.
+    """
+    was, now = one.before.manifest.published_at, one.after.published_at
+    return was is not None and now is not None and f"{was:%Y%m%d%H%M}" != f"{now:%Y%m%d%H%M}"
+
+
+def _keep(was: Manifest) -> None:
+    """Keep a manifest for going back to it."""
+    if was.version:
+        _put(history_key(was.shard, was.version), msgspec.json.encode(was), NEVER_KEPT)
+
+
+def _swap(after: Manifest, tag: str | None) -> bool:
     """Replace exactly the manifest that was read; says whether it was still there."""
-    if before.version:
-        _put(history_key(before.shard, before.version), msgspec.json.encode(before), NEVER_KEPT)
     condition = {"IfMatch": tag} if tag is not None else {"IfNoneMatch": "*"}
     try:
         _put(current_key(after.shard), msgspec.json.encode(after), KEPT_FOR_SECONDS, **condition)
@@ -210,16 +314,16 @@ def _swap(before: Manifest, after: Manifest, tag: str | None) -> bool:
 def sweep(shard: str) -> int:
     """Delete the files and manifests of a shard that are out of reach; returns how many.
 
-    What the current manifest and the :data:`VERSIONS_KEPT` before it name stays, and so does all that was written
+    What the current manifest and the last :data:`VERSIONS_KEPT` kept ones name stays, and so does all that was written
     yesterday and today.
     """
     now, _ = read(shard)
-    oldest = max(1, now.version - VERSIONS_KEPT)
+    kept = sorted(_versions(shard))
     named = now.names()
-    for version in range(oldest, now.version):
+    for version in kept[-VERSIONS_KEPT:]:
         found = past(shard, version)
         named |= found.names() if found is not None else set()
-    doomed = [history_key(shard, version) for version in _versions(shard) if version < oldest]
+    doomed = [history_key(shard, version) for version in kept[:-VERSIONS_KEPT]]
     yesterday = f"{clock.now() - timedelta(days=1):%y%m%d}"
     for key in keys(f"{ROOT}/files/{shard}/"):
         name = key.rpartition("/")[2].removesuffix(".json")

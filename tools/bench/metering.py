@@ -48,6 +48,7 @@ class Meter:
 
     uses: list[Use] = field(default_factory=list)
     sqs: Counter[str] = field(default_factory=Counter)
+    s3: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -86,13 +87,18 @@ class Meter:
 
 
 @contextmanager
-def measured() -> Iterator[Meter]:
-    """Meter every call this process makes inside the block. Old images are read beside it: one caller at a time."""
+def measured(wanted: Callable[[], bool] = lambda: True) -> Iterator[Meter]:
+    """Meter every call this process makes inside the block, or those that are ``wanted`` where they are made.
+
+    Old images are read beside it: one caller at a time.
+    """
     meter = Meter()
 
     def hook(service: str, operation: str, params: Item, proceed: Callable[[], Item]) -> Item:
-        if service == "sqs":
-            meter.sqs[operation] += 1
+        if not wanted():
+            return proceed()
+        if service in ("sqs", "s3"):
+            (meter.sqs if service == "sqs" else meter.s3)[operation] += 1
         if service != "dynamodb" or operation not in _RULES:
             return proceed()
         return _RULES[operation](meter, operation, params, proceed)

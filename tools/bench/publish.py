@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 import threading
@@ -23,10 +24,12 @@ from typing import Any
 
 from chalicelib.catalog import service as catalog
 from chalicelib.catalog.domain import Cause
+from chalicelib.kernel import context
 from chalicelib.kernel.money import Money
 from chalicelib.publishing import domain
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, names, queues
 from chalicelib.runtime.intents import system_intent
+from tools.bench import metering
 from tools.dev.server import DevServer, log_to
 
 PATIENCE_S = 600.0
@@ -118,7 +121,7 @@ class Watch:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="make bench-publish ARGS=...", description=__doc__)
-    parser.add_argument("--products", type=int, default=2_000, help="so many beside the demonstration's")
+    parser.add_argument("--products", type=int, default=1_000, help="so many beside the demonstration's")
     parser.add_argument("--changes", type=int, default=1_000)
     parser.add_argument("--rate", type=float, default=5.0, help="changes a second")
     parser.add_argument("--burst", type=int, default=10_000)
@@ -127,21 +130,40 @@ def main() -> int:
     chance = random.Random(told.seed)  # noqa: S311
     log_to(None)
     with DevServer(port=0, record=False, say=print) as server:
+        server.pump.gathers = True
         server.pump.settle(120)
         _add(told.products)
         server.pump.settle(600)
         goods = [Goods(*ids, place) for place, ids in enumerate(_listed())]
-        print(f"{len(goods)} products are listed")
-        with _watched() as watch:
-            print(f"\n{told.changes} changes of random products, {told.rate:g} a second")
-            _trickle(watch, goods, told.changes, told.rate, chance)
-            _report(watch)
-        with _watched() as watch:
-            print(f"\na burst of {told.burst} changes")
-            took_s = _burst(watch, goods, told.burst, chance)
-            print(f"  made in {took_s:.1f} s, {told.burst / took_s:.0f} a second")
-            _report(watch)
+        print(f"{len(goods)} products are listed; load of the machine {_load()}")
+        if told.changes:
+            with _watched() as (watch, meter):
+                print(f"\n{told.changes} changes of random products, {told.rate:g} a second")
+                _trickle(watch, goods, told.changes, told.rate, chance)
+                _report(watch, meter, told.changes)
+        if told.burst:
+            with _watched() as (watch, meter):
+                print(f"\na burst of {told.burst} changes")
+                began = time.monotonic()
+                made_s = _burst(watch, goods, told.burst, chance)
+                print(f"  made in {made_s:.1f} s, settled after {time.monotonic() - began:.1f} s")
+                _report(watch, meter, told.burst)
+        _dead()
     return 0
+
+
+def _load() -> str:
+    return " ".join(f"{one:.1f}" for one in os.getloadavg())
+
+
+def _dead() -> None:
+    """Say what gave up."""
+    queue = queues.url(names.dead_letter_name("publishing"))
+    params = {"QueueUrl": queue, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+    found = aws.call("sqs", "ReceiveMessage", params).get("Messages", [])
+    print(f"\ndead letters: {len(found)}")
+    for one in found:
+        print(f"  {one['Body']}: {one.get('MessageAttributes')}")
 
 
 def _add(count: int) -> None:
@@ -173,10 +195,11 @@ def _listed() -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _watched() -> Iterator[Watch]:
+def _watched() -> Iterator[tuple[Watch, metering.Meter]]:
+    """Watch what is written, and meter what the function ``publishing`` calls, and nobody else."""
     watch = Watch()
-    with aws.hooked(watch):
-        yield watch
+    with aws.hooked(watch), metering.measured(lambda: context.current().actor == "queue:publishing") as meter:
+        yield watch, meter
 
 
 def _raise_price(watch: Watch, product: Goods) -> None:
@@ -197,6 +220,8 @@ def _trickle(watch: Watch, goods: list[Goods], count: int, rate: float, chance: 
     for number in range(count):
         time.sleep(max(0.0, began + number / rate - time.monotonic()))
         _raise_price(watch, chance.choice(goods))
+        if number % 100 == 99:
+            print(f"  {number + 1} made, {watch.left()} not out yet; load {_load()}", flush=True)
     _wait(watch)
 
 
@@ -204,28 +229,42 @@ def _burst(watch: Watch, goods: list[Goods], count: int, chance: random.Random) 
     began = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(_raise_price, watch, chance.choice(goods)) for _ in range(count)]
-        for job in jobs:
+        for number, job in enumerate(jobs, 1):
             job.result()
+            if number % 1_000 == 0:
+                print(f"  {number} made, {watch.left()} not out yet; load {_load()}", flush=True)
     took_s = time.monotonic() - began
     _wait(watch)
     return took_s
 
 
 def _wait(watch: Watch) -> None:
-    until = time.monotonic() + PATIENCE_S
+    began = time.monotonic()
+    said = 0
     while watch.left():
-        if time.monotonic() > until:
+        waited_s = time.monotonic() - began
+        if waited_s > PATIENCE_S:
             raise TimeoutError(f"{watch.left()} changes are not published after {PATIENCE_S:.0f} s")
+        if waited_s // 10 > said:
+            said = int(waited_s // 10)
+            print(f"  {watch.left()} not out yet", flush=True)
         time.sleep(0.1)
 
 
-def _report(watch: Watch) -> None:
+def _report(watch: Watch, meter: metering.Meter, changes: int) -> None:
     for kind, lags in sorted(watch.lags_s.items()):
         lags.sort()
         at = {share: lags[min(len(lags) - 1, int(len(lags) * share))] for share in (0.5, 0.95, 0.99)}
         said = ", ".join(f"p{share * 100:.0f} {lag:.2f} s" for share, lag in at.items())
         print(f"  {kind} published after: {said}, longest {lags[-1]:.2f} s ({len(lags)} changes)")
     print("  written: " + ", ".join(f"{count} {what}" for what, count in sorted(watch.counts.items())))
+    units = f"{meter.calls} DynamoDB calls, {meter.write_units:g} write units, {meter.read_units:g} read units"
+    print(f"  the function called: {units}; S3 {dict(sorted(meter.s3.items()))}; SQS {dict(sorted(meter.sqs.items()))}")
+    print(
+        f"  a change: {meter.calls / changes:.2f} DynamoDB calls, {meter.write_units / changes:.2f} write units, "
+        f"{meter.read_units / changes:.2f} read units, {meter.s3['PutObject'] / changes:.2f} puts, "
+        f"{meter.s3['GetObject'] / changes:.2f} gets"
+    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ class QueueFunction:
     queue: str
     handler: str
     batch_size: int
+    window_s: int = 0
+    """So long AWS gathers a batch that is not full."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,12 @@ def queue_functions() -> list[QueueFunction]:
     """Return what consumes the queues, from the Blueprints of ``topology.FUNCTION_MODULES``."""
     by_reference = {topology.queue_reference(queue): queue for queue in topology.QUEUES}
     return [
-        QueueFunction(by_reference[source.queue], source.handler_string, int(source.batch_size or 10))
+        QueueFunction(
+            by_reference[source.queue],
+            source.handler_string,
+            int(source.batch_size or 10),
+            int(source.maximum_batching_window_in_seconds or 0),
+        )
         for source in _sources()
         if hasattr(source, "queue")
     ]

@@ -30,6 +30,8 @@ LOOK_S = 1.0
 LOOK_AT_STREAMS_S = 10.0
 GATHER_S = 0.15
 """While changes keep coming, streams are read this often and not at each: Lambda gathers too (four times a second)."""
+RECEIVE_EVERY_S = 0.1
+"""A batch that is being gathered looks for more this often."""
 BATCH_RECORDS = 100
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 
@@ -90,6 +92,8 @@ class Pump:
         self._threads: list[threading.Thread] = []
         self._schedule = threading.Condition()
         self._scheduled: list[functions.ScheduledFunction] = []
+        self.gathers = False
+        """Whether batches are gathered for as long as on AWS: not where somebody waits at a laptop."""
 
     def start(self) -> None:
         """Begin to move things. A stream without a remembered place is read from now on."""
@@ -288,23 +292,36 @@ class Pump:
                 self._stopping.wait(1)
             bell.saw(rung)
 
+    def _gather(self, found: functions.QueueFunction, url: str) -> list[dict[str, Any]]:
+        """Receive one batch; with ``gathers`` it waits for more as long as AWS would."""
+        messages: list[dict[str, Any]] = []
+        until = 0.0
+        while len(messages) < found.batch_size:
+            wanted = min(queues.BATCH, found.batch_size - len(messages))
+            answer = aws.call(
+                "sqs",
+                "ReceiveMessage",
+                {
+                    "QueueUrl": url,
+                    "MaxNumberOfMessages": wanted,
+                    "AttributeNames": ["All"],
+                    "MessageAttributeNames": ["All"],
+                },
+            )
+            come = answer.get("Messages", [])
+            if come and not messages:
+                until = time.monotonic() + (found.window_s if self.gathers else 0)
+            messages += come
+            if len(come) < wanted and (time.monotonic() >= until or self._stopping.wait(RECEIVE_EVERY_S)):
+                break
+        return messages
+
     def _consume_batch(self, found: functions.QueueFunction, function: functions.Function, url: str) -> bool:
         """Handle one batch; say whether there may be more."""
-        wanted = min(10, found.batch_size)
-        answer = aws.call(
-            "sqs",
-            "ReceiveMessage",
-            {
-                "QueueUrl": url,
-                "MaxNumberOfMessages": wanted,
-                "AttributeNames": ["All"],
-                "MessageAttributeNames": ["All"],
-            },
-        )
-        messages = answer.get("Messages", [])
+        messages = self._gather(found, url)
         if not messages:
             return False
-        more = len(messages) == wanted
+        more = len(messages) == found.batch_size
         records = [_sqs_record(message, found.queue) for message in messages]
         with self._lock:
             for record in records:
@@ -325,8 +342,8 @@ class Pump:
             for number, record in enumerate(records)
             if record["messageId"] not in failed
         ]
-        if done:
-            aws.call("sqs", "DeleteMessageBatch", {"QueueUrl": url, "Entries": done})
+        for start in range(0, len(done), queues.BATCH):
+            aws.call("sqs", "DeleteMessageBatch", {"QueueUrl": url, "Entries": done[start : start + queues.BATCH]})
         return more
 
     # Schedule --------------------------------------------------------------------------------------------------

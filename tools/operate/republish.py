@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from chalicelib.catalog import service as catalog
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import RetryLater, ShopError
+from chalicelib.kernel.errors import ShopError
 from chalicelib.publishing import domain, service, store
 from chalicelib.runtime import published
 from tools.shared import place
@@ -93,22 +93,12 @@ def run(say: Say) -> int:
 def _walk(say: Say) -> None:
     more, steps = True, 0
     while more:
-        try:
-            more = service.advance(domain.WALK)
-        except RetryLater:  # A shard has its hands full: publish what is marked, then go on.
-            _products(say)
+        more = service.advance(domain.WALK)
         steps += 1
         if steps % 50 == 0:
             say(f"  publishing: at step {steps} ...")
-    _products(say)
-
-
-def _products(say: Say) -> None:
-    marked = 0
     for shard in domain.product_shards():
-        marked += len(store.waiting(shard))
         _pass(shard)
-    say(f"  publishing: {marked} products looked at ...")
 
 
 def _pass(shard: str) -> None:

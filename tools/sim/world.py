@@ -28,7 +28,7 @@ from chalice.app import Chalice, EventSourceHandler
 
 from chalicelib import topology
 from chalicelib.kernel import clock, context, ids
-from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, patience, relay
+from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, patience, relay, together
 from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
 from infra import functions as deployed
@@ -203,6 +203,7 @@ class World:
         self._stack.enter_context(clock.use(self.clock))
         self._stack.enter_context(patch.dict(os.environ, SETTINGS.get(self.bank.name, {})))
         self._stack.enter_context(aws.hooked(self._seam))
+        self._stack.enter_context(patch.object(together, "AT_ONCE", 1))  # One order of things.
         ids.install_entropy(self._entropy.randbytes)
         outbound.install(self._outside)
         patience.install(lambda: 0.0)  # How long this machine takes is not to decide anything.

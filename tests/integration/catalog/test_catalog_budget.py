@@ -7,7 +7,6 @@ from chalicelib.catalog.domain import Cause, Draft, SkuDraft
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import service as merchants
-from chalicelib.publishing import domain as published_domain
 from chalicelib.publishing import service as publishing
 from chalicelib.publishing import store as publishing_store
 from chalicelib.runtime import caches
@@ -103,23 +102,33 @@ def test_what_buyers_read(cloud: str) -> None:
 
 
 def test_what_publishing_a_changed_price_costs(cloud: str) -> None:
-    """The shard's row: marked, taken, ended; the product and its merchant read anew; and the same for four lists."""
+    """What is owed, products and their merchants and the tree twice, owing and settling, whatever the lists are."""
     mer = people.merchant().merchant_id
     one = goods.product(mer)
-    shard = published_domain.product_shard(one.product_id)
-    lists = ("all", "category-dresses", "category-clothing", published_domain.merchant_shard(mer))
-    for name in (shard, *lists):
-        publishing_store.mark(name, [one.product_id if name == shard else "*"])
-        while publishing.advance(name, rest_s=0):
-            pass
+    publishing.products_changed([one.product_id])
     service.change(mer, one.product_id, Draft(skus=(SkuDraft((), Money(1790)),)), revision=2)
+    with measured() as price:
+        publishing.products_changed([one.product_id])
+    assert price.figures == (1 + 3 + 1 + 3 + 1, 1 + 1, 1 + 3 + 3)
+    assert price.s3["PutObject"] == 1 + 1 + 4 * (1 + 1 + 1)  # Files and manifests; a page, places, manifest a list.
+    with measured() as again:  # It is published already.
+        publishing.products_changed([one.product_id])
+    assert (*again.figures, *sorted(again.s3)) == (3, 0, 1 + 1 + 1, "GetObject")
+    service.change(mer, one.product_id, Draft(description={"zh": "更好看。"}), revision=3)
+    with measured() as text:  # No list shows it.
+        publishing.products_changed([one.product_id])
+    assert text.figures == (1 + 3 + 2, 0, 1 + 3 + 2)
+    assert text.s3["PutObject"] == 1 + 1
+
+
+def test_what_publishing_a_list_whole_costs(cloud: str) -> None:
+    """Its row: marked, taken, ended; and one Query for all orders, whose units grow with its cards."""
+    mer = people.merchant().merchant_id
+    goods.product(mer)
     with measured() as marking:
-        publishing.product_changed(one.product_id)
+        publishing_store.mark("all", ["*"])
     assert marking.figures == (2, 1, 1)
-    with measured() as product:  # Marks four lists before its manifest is swapped.
-        publishing.advance(shard, rest_s=0)
-    assert product.figures == (2 + 2 + 2 + 1 + 4 * 2, 2 + 4, 2 + 2 + 1 + 4)
-    with measured() as again:  # Is marked already: a burst of changes to one product.
+    with measured() as again:  # Is marked already.
         publishing_store.mark("all", ["*"])
     assert again.figures == (1, 0, 1)
     with measured() as first:
