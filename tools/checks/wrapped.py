@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LONGEST, WRAP_AT = 160, 120
-GENERATED = frozenset({"docs/adr/README.md", "docs/errors.md", "docs/events.md", "docs/states.md"})
+GENERATED = frozenset(
+    {"docs/adr/README.md", "docs/architecture.md", "docs/errors.md", "docs/events.md", "docs/states.md"}
+)
 _ITEM = re.compile(r"^(\s*)([-*+]|\d+[.)])(\s+)")
 _ATOM = re.compile(r"(?:`[^`]*`|!?\[[^\]]*\]\([^)\s]*\)|\*\*[^*\s]+\*\*|\S)+")
 _OPENS_SOMETHING = re.compile(r"^([-*+>|]|#{1,6}|\d+[.)]|={2,}|-{2,}|```.*)$")

@@ -1,7 +1,7 @@
 """Works out every generated file, and writes or compares them.
 
-Routes, the OpenAPI document (and the copy that ships), the tables of errors and events, the drawings of states, the
-digests of secrets that stand in the repository.
+Routes, the OpenAPI document (and the copy that ships), the map of the rooms, the tables of errors and events, the
+drawings of states, the digests of secrets that stand in the repository.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chalicelib.kernel.machine import StateMachine
 from chalicelib.runtime.consume import Consumer
 from infra import alarms
 from tools.checks import decisions
-from tools.generate import cost, known_values, openapi, routing
+from tools.generate import architecture, cost, known_values, openapi, routing
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTES_DOC = (
@@ -40,6 +40,7 @@ def outputs() -> dict[str, str]:
         "chalicelib/runtime/known_values.py": known_values.text(),
         "docs/openapi.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n",
         "chalicelib/site/openapi.json": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        architecture.PAGE: HEAD + architecture.text(),
         "docs/errors.md": errors_text(),
         "docs/events.md": events_text(modules),
         "docs/states.md": states_text(modules),
