@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -33,6 +36,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake(folder, "python3.13", "cpython 3 13 3.13.1 (main)")
     fake(folder, "python3.14", "cannot open shared object", code=127)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("PYENV_ROOT", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR"):
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 
@@ -42,6 +48,71 @@ def test_the_newest_that_runs_and_is_supported_is_taken(machine: Path) -> None:
     (machine / "python3.13").unlink()
     assert interpreters.chosen().tag == "3.11"
     assert interpreters.chosen("python3").tag == "3.11"
+
+
+def test_a_shim_that_does_not_run_hides_none_behind_it(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    fake(shims, "python3.13", "command not found", code=127)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(shims), "", str(machine)]))
+    assert interpreters.chosen().path == str(machine / "python3.13")
+
+
+@pytest.mark.parametrize(
+    ("variable", "below", "version"),
+    [
+        ("", ".pyenv/versions", "3.12.7"),
+        ("", ".local/share/uv/python", "cpython-3.12.7-linux-x86_64-gnu"),
+        ("PYENV_ROOT", "elsewhere/versions", "3.12.7"),
+        ("UV_PYTHON_INSTALL_DIR", "elsewhere", "cpython-3.12.7-linux-x86_64-gnu"),
+    ],
+)
+def test_those_of_a_manager_of_versions_are_found(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, below: str, version: str
+) -> None:
+    (machine / "python3.13").unlink()
+    assert interpreters.chosen().tag == "3.11"
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    folder = tmp_path / below / version / "bin"
+    folder.mkdir(parents=True)
+    fake(folder, "python3.12", "cpython 3 12 3.12.7 (main)")
+    assert interpreters.chosen().path == str(folder / "python3.12")
+
+
+NEWER = [one for one in interpreters.at_hand() if one.version > sys.version_info[:2]]
+"""What this machine has beside the Python that runs the tests."""
+
+
+@pytest.mark.skipif(not NEWER or not package.host_runs_lambda(), reason="no newer Python is on this machine")
+def test_the_zip_of_a_newer_python_is_whole_and_starts_there(tmp_path: Path) -> None:
+    """Really built and really started: the wheels of that version, and byte code that it takes."""
+    newest = max(NEWER, key=lambda one: one.version)
+    try:
+        package.build_zip(tmp_path / "code.zip", package.LAMBDA, lambda _: None, newest)
+    except package.PackageError as error:
+        if "No matching distribution" not in str(error):
+            raise
+        pytest.skip(f"the package index here has no wheels for Python {newest.tag}")
+    with zipfile.ZipFile(tmp_path / "code.zip") as archive:
+        archive.extractall(tmp_path / "task")
+        byte_code = {name for name in archive.namelist() if name.endswith(".pyc")}
+    assert byte_code
+    assert all(name.endswith(f".cpython-{newest.tag.replace('.', '')}.pyc") for name in byte_code)
+    told = "import sys; sys.path.insert(0, '.'); import app; print(len(app.app.routes), *sys.version_info[:2])"
+    done = subprocess.run(
+        [newest.path, "-I", "-S", "-c", told],
+        cwd=tmp_path / "task",
+        env={"BIANDAN_STAGE": "dev", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    routes, *version = map(int, done.stdout.split())
+    assert (routes > 0, tuple(version)) == (True, newest.version)
 
 
 def test_a_named_one_is_taken_or_refused(machine: Path) -> None:

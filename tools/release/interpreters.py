@@ -6,12 +6,14 @@ needs none of our packages: pip resolves for another version than its own.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from infra import runtimes
 from infra.runtimes import Runtime, Version
@@ -52,11 +54,33 @@ def ask(path: str) -> Interpreter | None:
 
 def at_hand() -> Iterator[Interpreter]:
     """Yield the interpreters on this machine that Lambda might have: the one that runs us first."""
-    paths = [sys.executable, *(shutil.which(runtime.identifier) for runtime in runtimes.RUNTIMES.values())]
-    for path in paths:
-        found = ask(path) if path else None
-        if found is not None:
-            yield found
+    asked: set[str] = set()
+    for path in (sys.executable, *_places()):
+        if path not in asked:
+            asked.add(path)
+            found = ask(path)
+            if found is not None:
+                yield found
+
+
+def _places() -> Iterator[str]:
+    """Yield where a Python may be: the whole ``PATH``, whose first may be a shim that does not run, then managers'."""
+    for runtime in runtimes.RUNTIMES.values():
+        for folder in os.environ.get("PATH", "").split(os.pathsep):
+            path = shutil.which(runtime.identifier, path=folder) if folder else None
+            if path:
+                yield path
+        version = runtime.identifier.removeprefix("python")
+        for root, pattern in _managers(version):
+            yield from sorted(map(str, root.glob(f"{pattern}/bin/{runtime.identifier}")), reverse=True)
+
+
+def _managers(version: str) -> Iterator[tuple[Path, str]]:
+    """Yield the folder of each manager of versions, and what it calls those of one minor version."""
+    home = Path(os.environ.get("HOME") or "/nowhere")
+    yield Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions", f"{version}.*"
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    yield Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python"), f"cpython-{version}.*"
 
 
 def chosen(named: str | None = None) -> Interpreter:
