@@ -11,7 +11,7 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-fast test-deploy package secrets deploy replay republish generate check hooks format \
+.PHONY: help venv venv-local dev demo test test-fast test-deploy package secrets deploy restore replay republish generate check hooks format \
 	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-publish bench-standins \
 	bench-webhook clean
 
@@ -51,6 +51,9 @@ secrets: venv ## create what is missing of a stage's secrets on AWS (STAGE=dev o
 
 deploy: venv ## package a stage and bring its stack up on AWS (STAGE=dev or prod; see docs/deploy.md)
 	@$(RUN) tools.release.deploy $(ARGS)
+
+restore: venv ## bring a shop back as it was at one moment, beside the one that stands (ARGS="--list"; see docs/restore.md)
+	@$(RUN) tools.operate.restore $(ARGS)
 
 replay: venv ## send again the changes that a stage's relay had to give up (STAGE=dev or prod; ARGS=--list only looks)
 	@$(RUN) tools.operate.replay $(ARGS)

@@ -52,11 +52,11 @@ def labelled(template: Json, stage: str, label: str) -> Json:
     variables = renamed["Globals"]["Function"]["Environment"]["Variables"]
     variables[VARIABLE] = installed
     for resource in renamed["Resources"].values():
-        if resource["Type"] == "AWS::CloudWatch::Alarm":
+        if resource.get("Type") == "AWS::CloudWatch::Alarm":
             for dimension in resource["Properties"].get("Dimensions", []):
                 if dimension["Name"] == "stage":
                     dimension["Value"] = installed
-        if resource["Type"] == "AWS::CloudWatch::Dashboard":
+        if resource.get("Type") == "AWS::CloudWatch::Dashboard":
             resource["Properties"]["DashboardBody"]["Fn::Sub"][1]["Installation"] = installed
     return renamed
 

@@ -70,7 +70,7 @@ def count(posted: Sequence[LedgerPosted]) -> int:
         ConcurrentUpdate: if another batch counted one of them at the same moment: count again.
     """
     unique = {entry.entry_id: entry for entry in posted}
-    marks = {_mark(entry_id): entry_id for entry_id in unique}
+    marks = {mark_of(entry_id): entry_id for entry_id in unique}
     known = reads.get_many([(SumRow, mark, "mark") for mark in marks], consistent=True)
     fresh = [unique[entry_id] for mark, entry_id in marks.items() if (mark, "mark") not in known]
     for batch in _batches(fresh):
@@ -78,7 +78,8 @@ def count(posted: Sequence[LedgerPosted]) -> int:
     return len(fresh)
 
 
-def _mark(entry_id: str) -> str:
+def mark_of(entry_id: str) -> str:
+    """Return the account under which an entry's mark stands: it is there once the entry was counted."""
     return _MARKED + ids.digest(entry_id)
 
 
@@ -115,7 +116,7 @@ def _count(batch: Sequence[LedgerPosted]) -> None:
     _list_accounts({(name, currency) for name, currency, _ in sums})
     with UnitOfWork(f"count#{batch[0].entry_id}") as work:
         for entry in batch:
-            mark = SumRow(account=_mark(entry.entry_id), id="mark")
+            mark = SumRow(account=mark_of(entry.entry_id), id="mark")
             work.save(mark, refuse=races.lost, label=f"mark {entry.entry_id}")
         for (name, currency, when), (debit, credit, entries) in sorted(sums.items()):
             work.update(

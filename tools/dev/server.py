@@ -125,9 +125,9 @@ class DevServer:
             from tools.dev import seed
 
             self.accounts = seed.ensure(remembered=self._path("accounts.json"), say=self.say)
-            from tools.operate import republish
+            from tools.operate import publish_all
 
-            republish.ensure(self.say)
+            publish_all.ensure(self.say)
         pump.start()
         self._stops.append(pump.stop)
         server.start()

@@ -60,7 +60,8 @@ def replay_files(*, sends: bool = True, say: Say = print) -> Replayed:
 def replay_table(table: str, since: datetime, until: datetime, *, sends: bool = True, say: Say = print) -> Replayed:
     """Send the events of each row's last change, where it happened in this time.
 
-    Of what a table's changes tell by comparison (``topology.DERIVED``) nothing is known: it is not in the rows.
+    What a table's changes tell by comparison (``topology.DERIVED``) is not in the rows, and has no time: it is worked
+    out from what each row is now, for all that may be without effect. Entries of the ledger that were counted are left.
     """
     done = Replayed()
     params: dict[str, Any] = {"TableName": names.table_name(table), "ConsistentRead": True}
@@ -68,7 +69,7 @@ def replay_table(table: str, since: datetime, until: datetime, *, sends: bool = 
     while True:
         answer = dynamo.call("Scan", params)
         rows += len(answer["Items"])
-        found = [one for item in answer["Items"] for one in _riding(table, item) if since <= one.at <= until]
+        found = [one for item in answer["Items"] for one in _told_by(table, item, since, until)]
         if sends:
             _send(found)
         done.events.update(envelope.type for envelope in found)
@@ -78,11 +79,44 @@ def replay_table(table: str, since: datetime, until: datetime, *, sends: bool = 
         params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
+def _told_by(table: str, item: dict[str, Any], since: datetime, until: datetime) -> Iterator[Envelope]:
+    if table == "stock":
+        yield from _told(table, item, old=_other_side_of_nothing(item))
+    elif table == "ledger":
+        if not _is_counted(item):
+            yield from _told(table, item, old=None)
+    else:
+        yield from (one for one in _riding(table, item) if since <= one.at <= until)
+
+
+def _told(table: str, item: dict[str, Any], old: dict[str, Any] | None) -> list[Envelope]:
+    images = {"NewImage": item} if old is None else {"NewImage": item, "OldImage": old}
+    return relay.envelopes_of({"eventSourceARN": _arn(table), "dynamodb": images, "eventID": "replay"})
+
+
+def _other_side_of_nothing(item: dict[str, Any]) -> dict[str, Any]:
+    """A row from which the change to this one crossed zero: so it tells whether there is any."""
+    there = int(item.get("available", {"N": "0"})["N"]) > 0
+    return {**item, "available": {"N": "0" if there else "1"}}
+
+
+def _is_counted(item: dict[str, Any]) -> bool:
+    from chalicelib.ledger import balances
+
+    key = {"account": {"S": balances.mark_of(item["id"]["S"])}, "id": {"S": "mark"}}
+    # By name: rows know their tables' from when they were imported.
+    asked = {"TableName": names.table_name("balances"), "Key": key, "ConsistentRead": True}
+    return bool(dynamo.call("GetItem", asked).get("Item"))
+
+
+def _arn(table: str) -> str:
+    return f"arn:aws:dynamodb:::table/{names.table_name(table)}/rows"
+
+
 def _riding(table: str, item: dict[str, Any]) -> list[Envelope]:
     if "events" not in item:
         return []
-    arn = f"arn:aws:dynamodb:::table/{names.table_name(table)}/rows"
-    return relay.envelopes_of({"eventSourceARN": arn, "dynamodb": {"NewImage": item}})
+    return relay.envelopes_of({"eventSourceARN": _arn(table), "dynamodb": {"NewImage": item}})
 
 
 def _envelopes(records: list[dict[str, Any]]) -> Iterator[Envelope]:

@@ -1,8 +1,7 @@
-"""Publish everything buyers browse anew from the tables: ``make republish``, and what a new installation begins with.
+"""Publish everything buyers browse anew from the tables: ``make republish STAGE=prod``, ``--label`` for a second one.
 
-The installation is the one the environment names (``BIANDAN_STAGE``, AWS credentials, ``AWS_ENDPOINT_URL`` for an
-engine on this machine). It goes on where an earlier run was left: its place stands in a row of the installation, and
-so does what is marked and not published yet. What is published already, and right, is read and not written.
+Without a stage it is the installation that the environment names (``BIANDAN_STAGE``, AWS credentials,
+``AWS_ENDPOINT_URL`` for an engine on this machine). Stopped, it goes on where it was (``tools.operate.publish_all``).
 """
 
 from __future__ import annotations
@@ -10,28 +9,29 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from collections.abc import Callable
 
-from chalicelib.catalog import service as catalog
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import ShopError
-from chalicelib.publishing import domain, service, store
 from chalicelib.runtime import published
+from chalicelib.runtime.config import config
+from infra.names import VARIABLE, BadLabel, installation, stack_name
 from tools.shared import place
 
-Say = Callable[[str], None]
 
-
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make republish ARGS=...", description=__doc__)
+    parser.add_argument("--stage", default=os.environ.get("STAGE", ""), help="the stage; else the environment's")
+    parser.add_argument("--label", default="", help="of the installation, where a stage has more than one")
     parser.add_argument("--back", metavar="SHARD:VERSION", help="only make this shard's manifest of a version current")
-    told = parser.parse_args()
+    told = parser.parse_args(arguments)
     try:
+        if told.stage:
+            os.environ.update({"BIANDAN_STAGE": told.stage, VARIABLE: installation(told.stage, told.label)})
+            config.cache_clear()
         print(place.settle(), file=sys.stderr)
         _find_bucket()
-    except (place.Nowhere, LookupError) as error:
+    except (place.Nowhere, BadLabel, LookupError) as error:
         print(f"republish: {error}", file=sys.stderr)
         return 1
     try:
@@ -41,7 +41,9 @@ def main() -> int:
                 now = published.go_back(shard, int(version))
                 print(f"{shard}: version {now.version} is current, with the files of {version}.")
                 return 0
-            run(print)
+            from tools.operate import publish_all  # Rows know their tables' names once they are imported.
+
+            publish_all.run(print)
     except (ShopError, ValueError) as error:
         print(f"republish: {error}", file=sys.stderr)
         return 1
@@ -50,77 +52,17 @@ def main() -> int:
 
 def _find_bucket() -> None:
     """Find the bucket of a deployed stage in its stack's outputs, unless the environment names it."""
-    from chalicelib.runtime.config import config
-
     if config().is_local or "BIANDAN_PUBLISHED_BUCKET" in os.environ:
         return
     import boto3
 
-    stack = f"biandan-{config().stage}"
+    stack = stack_name(config().installation)
     (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if "PublishedBucketName" not in outputs:
         raise LookupError(f"stack {stack} has no bucket of published files: deploy it first")
     os.environ["BIANDAN_PUBLISHED_BUCKET"] = outputs["PublishedBucketName"]
     config.cache_clear()
-
-
-def ensure(say: Say) -> None:
-    """Publish everything if nothing ever was."""
-    if not published.read(domain.SITE)[0].version:
-        run(say)
-
-
-def run(say: Say) -> int:
-    """Walk over everything, publish what differs; returns how many products are published."""
-    started = time.monotonic()
-    if store.waiting(domain.WALK):
-        say("  publishing: going on where it was left ...")
-    else:
-        service.republish()
-    _walk(say)
-    lists = _lists()
-    say(f"  publishing: {len(lists)} lists ...")
-    for number, shard in enumerate(lists, 1):
-        _pass(shard)
-        if number % 50 == 0:
-            say(f"  publishing: {number} of {len(lists)} lists ...")
-    products = sum(len(published.read(shard)[0].files) for shard in domain.product_shards())
-    say(f"  published {products} products and {len(lists)} lists in {time.monotonic() - started:.1f} s")
-    return products
-
-
-def _walk(say: Say) -> None:
-    more, steps = True, 0
-    while more:
-        more = service.advance(domain.WALK)
-        steps += 1
-        if steps % 50 == 0:
-            say(f"  publishing: at step {steps} ...")
-    for shard in domain.product_shards():
-        _pass(shard)
-
-
-def _pass(shard: str) -> None:
-    while service.advance(shard, rest_s=0):
-        pass
-
-
-def _lists() -> list[str]:
-    """Return the shards of all lists: of categories, of merchants that sell, and of those that once were published."""
-    found = {domain.SITE, domain.ALL}
-    found |= {domain.category_shard(one.category_id) for one in catalog.tree_now().categories}
-    after, merchants = "", {""}
-    while merchants:
-        merchants = set(published.shards(after=after))
-        found |= {one for one in merchants if not one.startswith(domain.PRODUCTS)}
-        after = max(merchants, default="")
-    on = None
-    while True:
-        page, on = catalog.listed_page(on, limit=service.WALK_PAGE)
-        found |= {domain.merchant_shard(merchant_id) for _, merchant_id in page}
-        if on is None:
-            return sorted(found)
 
 
 if __name__ == "__main__":

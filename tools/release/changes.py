@@ -6,6 +6,7 @@ in order first, as far as that loses nothing.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -215,6 +216,29 @@ class Stack:
         since = {str(event["EventId"]) for event in self._events()}
         self._cloudformation.execute_change_set(StackName=self.name, ChangeSetName=change_set)
         return self.wait(since, look)
+
+    def take_in(self, template: Mapping[str, Any], parameters: Mapping[str, str], resources: Sequence[Json]) -> None:
+        """Found it on resources that are there already, and wait.
+
+        Raises:
+            DeployError: if CloudFormation does not take them.
+        """
+        name = f"import-{time.time_ns() // 1_000_000}"
+        self._cloudformation.create_change_set(
+            StackName=self.name,
+            ChangeSetName=name,
+            ChangeSetType="IMPORT",
+            TemplateBody=json.dumps(template, separators=(",", ":")),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+            ResourcesToImport=list(resources),
+        )
+        found = self._described(name)
+        if found["Status"] == "FAILED":
+            self._cloudformation.delete_change_set(StackName=self.name, ChangeSetName=name)
+            raise DeployError(f"CloudFormation cannot take in the tables: {found.get('StatusReason', '')}")
+        status = self.execute(name)
+        if status != "IMPORT_COMPLETE":
+            raise DeployError(f"stack {self.name} ended as {status}: {'; '.join(self.reasons())}")
 
     # Waiting
 
