@@ -27,6 +27,8 @@ from chalicelib.runtime.db.work import UnitOfWork
 MARKS_CAP: Final = 500
 """A row of 500 ids is 16 KB. Who has more to mark waits until some are published."""
 FULL_WAIT_S: Final = 5
+LOST_MS: Final = 20 * 60_000
+"""A message that was told so long ago and led to nothing gave up: its dead letter may wait for days."""
 OWED: Final = "owed"
 """The row of what passes owe: an attribute a pass, so that many at once need no condition and no repeat."""
 _ENTRY: Final = "pass_"
@@ -48,6 +50,8 @@ class ShardRow(Row):
     taken: DocumentAttribute[tuple[str, ...]] = DocumentAttribute(tuple[str, ...])
     passed_ms = NumberAttribute(default=0)
     """When the last pass ended."""
+    told_ms = NumberAttribute(default=0)
+    """When ``shard.marked`` was told last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,16 @@ def _load(shard: str) -> ShardRow:
 
 
 def _save(row: ShardRow, *, tell: bool) -> None:
+    if tell:
+        row.told_ms = epoch_ms(clock.now())
     with UnitOfWork() as work:
         work.save(row, events=[ShardMarked(row.shard, number=int(row.version) + 1)] if tell else [])
 
 
 def mark(shard: str, ids: Sequence[str]) -> None:
     """Have a shard published again. What is marked already, and not being published yet, costs one read.
+
+    A shard whose message gave up is told again, also if there is nothing new to mark.
 
     Raises:
         RetryLater: if so much waits there that no more can be marked.
@@ -79,13 +87,14 @@ def mark(shard: str, ids: Sequence[str]) -> None:
     def attempt() -> None:
         row = _load(shard)
         fresh = [one for one in dict.fromkeys(ids) if one not in set(row.ids)]
-        if not fresh:
+        left = bool(row.ids or row.taken) and epoch_ms(clock.now()) - int(row.told_ms) > LOST_MS
+        if not fresh and not left:
             return
-        if row.ids and len(row.ids) + len(fresh) > MARKS_CAP:
+        if fresh and row.ids and len(row.ids) + len(fresh) > MARKS_CAP and not left:
             raise RetryLater("the shard has its hands full", delay_s=FULL_WAIT_S)
         idle = not row.ids and not row.taken
         row.ids = (*row.ids, *fresh)
-        _save(row, tell=idle)
+        _save(row, tell=idle or left)
 
     racing(attempt, otherwise=Busy)
 

@@ -28,6 +28,9 @@ from chalicelib.runtime.db import dynamo
 
 MAX_RECEIVES = 8
 """After so many failures a message goes to the dead letters. The queue's redrive policy says two more, as a net."""
+WAITS = MAX_RECEIVES // 2
+"""Received so often, a message that waits by decision goes on as a fresh one. SQS counts waits as it counts failures:
+one that had waited seven times was given up at its first failure."""
 LAST_RECEIVE = MAX_RECEIVES + 2
 """Whoever tried it before never came to an end. After this one the queue would move it, without a reason."""
 BACK_OFF_CAP_S = 300
@@ -136,7 +139,7 @@ class Consumer:
 
     def _given_back(self, record: dict[str, Any]) -> bool:
         receives = times_received(record)
-        if receives < MAX_RECEIVES:
+        if receives < WAITS:
             self._hide(record, SOON_S)
             return False
         try:
@@ -166,9 +169,9 @@ class Consumer:
         """Wait as a handler decided: that is no failure, so the message must not run into the queue's redrive policy.
 
         A deadline is told again by its job each minute for as long as it is due; anything else goes on as a fresh
-        message whose receives count from one.
+        message whose receives count from one, while it still has tries left for failures.
         """
-        if receives < MAX_RECEIVES:
+        if receives < WAITS:
             self._hide(record, delay_s)
             return False
         if envelope.type == DUE:
@@ -178,6 +181,7 @@ class Consumer:
                 queues.send(self.queue, [envelope], delays_s=[min(delay_s, queues.LONGEST_DELAY_S)])
         except Exception as error:  # This one comes back by itself, and tries again.
             log.warning("not sent afresh", kind=type(error).__name__)
+            self._hide(record, delay_s)
             return False
         return True
 

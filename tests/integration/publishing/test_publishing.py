@@ -16,7 +16,7 @@ from chalicelib.kernel.errors import NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import service as merchants
 from chalicelib.publishing import domain, nightly, service, store
-from chalicelib.runtime import aws, caches, published
+from chalicelib.runtime import aws, caches, names, published, queues
 from chalicelib.runtime.config import config
 from chalicelib.runtime.intents import system_intent
 from chalicelib.runtime.published import Contents
@@ -234,6 +234,26 @@ def test_a_full_shard_takes_no_more_until_some_are_published(cloud: str) -> None
     assert work is not None
     assert len(work.ids) == 100
     store.mark("products-00", ["prd_one_more"])
+
+
+def test_a_shard_whose_message_gave_up_goes_on_by_itself(till: Till) -> None:
+    """Its marks stand, so nobody told it again: a walk that takes goods away, and the sweep, stayed where they were."""
+    till.settle()
+    for shard in ("all", "sweep"):
+        store.mark(shard, ["*" if shard == "all" else ""])
+        aws.call("sqs", "PurgeQueue", {"QueueUrl": queues.url(names.queue_name("publishing"))})
+        relayed = till.pump._stream("publishing")
+        aws.call("sqs", "PurgeQueue", {"QueueUrl": queues.url(names.queue_name("publishing"))})
+        assert relayed
+    till.settle()
+    assert (store.waiting("all"), store.waiting("sweep")) == (("*",), ("",))
+    store.mark("all", ["*"])
+    till.settle()
+    assert store.waiting("all") == ("*",), "its message may be on its way"
+    till.noon.advance(timedelta(hours=1))
+    nightly.published_check(tick("published-check"), None)
+    till.settle()
+    assert (store.waiting("all"), store.waiting("sweep")) == ((), ())
 
 
 def test_a_product_that_comes_changes_one_page_of_a_long_list(till: Till) -> None:

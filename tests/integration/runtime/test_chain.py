@@ -131,8 +131,8 @@ def test_a_decision_to_wait_outlasts_the_redrive_policy(hidden: dict[str, int]) 
             return {"Successful": []}
         return proceed()
 
-    early = record(rung("a"), receives=consume.MAX_RECEIVES - 1)
-    late = record(rung("b"), number=1, receives=consume.MAX_RECEIVES)
+    early = record(rung("a"), receives=consume.WAITS - 1)
+    late = record(rung("b"), number=1, receives=consume.WAITS)
     due = facts.seal(deadlines.Due(kind="x", record_id="x", parent_id="x", due_at_s=1))
     told_again = record(due, number=2, receives=consume.MAX_RECEIVES)
     with aws.hooked(hook):

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.kernel import clock, context
 from chalicelib.kernel import events as facts
-from chalicelib.kernel.errors import Busy, Conflict
+from chalicelib.kernel.errors import Busy, Conflict, RetryLater
 from chalicelib.kernel.events import Envelope, Event
 from chalicelib.orders.service import Sale
 from chalicelib.payments import consumers as payment_consumers
@@ -138,6 +138,30 @@ def test_a_message_that_is_often_put_off_goes_on_as_a_fresh_one(told: Told, noon
     assert (began, result) == (["a"], {"batchItemFailures": []})
     assert told.sent == ["bell.rung#b"]
     assert (told.hidden, told.dead) == ({}, [])
+
+
+@pytest.mark.parametrize("waits", range(12))
+def test_a_message_that_waited_by_decision_is_not_given_up_at_its_first_failure(
+    told: Told, noon: Any, waits: int
+) -> None:
+    """However often it was told to come later, or put off: failures have at least four tries to themselves."""
+    consumer = Consumer("orders")
+    came: list[int] = []
+
+    @consumer.on(Rung)
+    def handle(event: Rung, _: Envelope) -> None:
+        came.append(len(came))
+        if len(came) <= waits:
+            raise RetryLater("published a moment ago", delay_s=1)
+        if len(came) <= waits + 4:
+            raise Conflict
+
+    receives = 1
+    while consumer.handle(batch("a", receives=receives)) != {"batchItemFailures": []} or len(told.sent):
+        receives = 1 if told.sent else receives + 1
+        told.sent.clear()
+    assert told.dead == []
+    assert len(came) == waits + 5
 
 
 def test_no_message_reaches_the_queues_own_redrive_policy_without_a_reason(told: Told, noon: Any) -> None:
