@@ -19,7 +19,7 @@ TABLES: dict[str, str] = {
     "holds": "chalicelib.orders.hold_store",
     "payments": "chalicelib.payments.store.rows",
     "ledger": "chalicelib.ledger.store",
-    "balances": "chalicelib.ledger.store",
+    "balances": "chalicelib.ledger.balance_store",
     "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
@@ -46,6 +46,7 @@ QUEUES: dict[str, str] = {
 SCHEDULES: dict[str, str] = {
     "reconcile": "chalicelib.reconciliation.daily",
     "payment-keys": "chalicelib.payments.keys.schedule",
+    "balances": "chalicelib.ledger.rollup",
     "published-check": "chalicelib.publishing.nightly",
 }
 """Function that runs by the clock -> the module that declares it; beside the deadline job, which is the runtime's."""

@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.runtime import names
 from infra import counted, functions, shift
-from infra.functions import DEADLINES, FUNCTIONS, RELAY
+from infra.functions import BALANCES, DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, table_resource
 
 Json = dict[str, Any]
@@ -152,6 +152,12 @@ def _clock() -> Iterator[Alarm]:
         "The deadline job does not run: unpaid orders keep their stock, complaints do not escalate.",
         "see whether its EventBridge rule is on (`make doctor`); nothing is lost, it catches up",
         below=1, minutes=5,
+    )  # fmt: skip
+    yield _lambda(
+        BALANCES, "balances-stopped", "Invocations",
+        "The balances' clock does not run: what operators read of accounts grows old.",
+        "see whether its EventBridge rule is on (`make doctor`); nothing is lost, it catches up",
+        below=1, minutes=15,
     )  # fmt: skip
     yield _lambda(
         DEADLINES, "clock-fails", "Errors",

@@ -24,6 +24,19 @@ class Ringing:
 
 
 RINGING: dict[str, Ringing] = {
+    "balances_behind": Ringing(
+        "balances-late",
+        "Balances are a quarter of an hour behind the ledger: what operators read of accounts is old.",
+        "the log of the function `balances` says what stops it; nothing is lost: once it runs, it goes on where it was."
+        " Each answer says up to when it is exact (`as_of`)",
+    ),
+    "ledger_entries_late": Ringing(
+        "ledger-entries-late",
+        "Entries became visible only when the balances' first reader had passed them. They are counted by now; "
+        "balances that were read in between lacked them.",
+        "once in a while: nothing. Often: transactions take long, or the index `written` of the ledger is late: see "
+        "the dashboard and AWS's own status",
+    ),
     "refunds_stuck": Ringing(
         "refund-stuck",
         "A provider refused a refund, or answered what no program may decide: the buyer waits for money.",

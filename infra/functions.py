@@ -16,6 +16,7 @@ API = "api_handler"
 """Chalice's own name for the HTTP function; in AWS it is called ``biandan-<stage>-api``."""
 RELAY = "relay"
 DEADLINES = "deadlines"
+BALANCES = "balances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ FUNCTIONS: dict[str, Function] = {
     "payment-notices": Function(
         memory_mb=512, timeout_s=30, consumes="payment-notices", tables=CAPTURING, secrets=("payments-*",)
     ),
-    "ledger": Function(memory_mb=512, timeout_s=30, consumes="ledger", tables={"balances": "rw"}),
+    "ledger": Function(memory_mb=512, timeout_s=30, consumes="ledger", tables={"ledger": "r", "balances": "rw"}),
+    BALANCES: Function(memory_mb=512, timeout_s=50, tables={"ledger": "r", "balances": "rw"}),
     "reconciliation": Function(
         # A bill is read from the disk a part at a time, in 70 MB however long it is. What 200,000 lines need is time:
         # up to 60 s to download, seconds of CPU (of which this has a quarter), 500 pieces to the bucket.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import NotFound
 from chalicelib.ledger import service
-from chalicelib.ledger.schemas import BalancesView, DaysQuery, DaysView, LedgerView, SumView
+from chalicelib.ledger.schemas import BalancesView, DaysQuery, DaysView, LedgerView
 from chalicelib.ledger.service import AccountNotFound
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Routes
@@ -30,8 +30,8 @@ def get_ledger(purchase_id: str) -> LedgerView:
 
 @routes.route("GET", "/v1/operator/ledger/balances", access=Access.OPERATOR, returns=BalancesView)
 def get_balances() -> BalancesView:
-    """Read the balance of every account, all merchants as one; they sum to zero."""
-    return BalancesView.of(service.account_balances())
+    """Read the balance of every account, all merchants as one; they sum to zero, and are exact up to ``as_of``."""
+    return BalancesView.of(service.account_books())
 
 
 @routes.route(
@@ -43,8 +43,7 @@ def get_balances() -> BalancesView:
     raises=(AccountNotFound,),
 )
 def get_account_days(account: str, query: DaysQuery) -> DaysView:
-    """Read what an account took and gave, day by day. Its colon is a dash here: ``clearing-wechatpay``."""
-    account = account.replace("-", ":")
-    total = service.account_balance(account, query.currency)
-    found = service.account_days(account, query.currency, first=query.first, last=query.last)
-    return DaysView(total=SumView.of(total), days=[SumView.of(each) for each in found])
+    """Read what an account took and gave, day by day, exact up to ``as_of``. Its colon is a dash here:
+    ``clearing-wechatpay``.
+    """
+    return DaysView.of(service.account(account.replace("-", ":"), query.currency, first=query.first, last=query.last))

@@ -1,4 +1,8 @@
-"""What the ledger tells: each new entry, worked out from its row, which carries nothing for it."""
+"""What the ledger tells: entries that do not say when they were written, which only a release before ours makes.
+
+All others are found by the balances' readers. The event, its queue and its consumer can go a release after this one
+(docs/upgrading.md).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from chalicelib.kernel.events import Event
 
 
 class LedgerPosted(Event, frozen=True, tag="ledger.posted"):
-    """An entry was written."""
+    """An entry was written that does not say when."""
 
     entry_id: str
     purchase_id: str
@@ -30,8 +34,8 @@ _postings = msgspec.json.Decoder(tuple[tuple[str, int, str], ...])
 
 
 def posted(old: dict[str, Any] | None, new: dict[str, Any]) -> list[Event]:
-    """Return the event of a new entry; entries never change."""
-    if old is not None or "postings" not in new:
+    """Return the event of a new entry that no reader can find; entries never change."""
+    if old is not None or "postings" not in new or "written_on" in new:
         return []
     return [
         LedgerPosted(

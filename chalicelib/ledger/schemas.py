@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import StringConstraints, model_validator
 
 from chalicelib.kernel.money import Money
-from chalicelib.ledger.balances import Sum
+from chalicelib.ledger.balances import Account, Books
 from chalicelib.ledger.domain import Entry, Proof
+from chalicelib.ledger.sums import Sum
 from chalicelib.runtime.schema import MoneyView, Schema, Timestamp
 
 
@@ -81,22 +82,28 @@ class SumView(Schema):
 
 
 class BalancesView(Schema):
-    """Every account, all merchants as one (``merchant``), and what they sum to: zero in each currency, once counted."""
+    """Every account, all merchants as one (``merchant``), and what they sum to: zero in each currency.
+
+    They hold every entry that was written before ``as_of``, which is one to three minutes ago; it is missing while
+    none was ever counted.
+    """
 
     items: list[SumView]
     sums: list[MoneyView]
     balanced: bool
+    as_of: Timestamp | None = None
 
     @classmethod
-    def of(cls, found: list[Sum]) -> BalancesView:
+    def of(cls, found: Books) -> BalancesView:
         """Return the wire form."""
         sums: dict[str, int] = {}
-        for each in found:
+        for each in found.sums:
             sums[each.balance.currency] = sums.get(each.balance.currency, 0) + each.balance.minor
         return cls(
-            items=[SumView.of(each) for each in found],
+            items=[SumView.of(each) for each in found.sums],
             sums=[MoneyView.of(Money(minor, currency)) for currency, minor in sorted(sums.items())],
             balanced=not any(sums.values()),
+            as_of=found.as_of,
         )
 
 
@@ -115,7 +122,13 @@ class DaysQuery(Schema):
 
 
 class DaysView(Schema):
-    """An account: what it sums to in all, and on each day."""
+    """An account: what it sums to in all, and on each day. Every entry that was written before ``as_of`` is in it."""
 
     total: SumView
     days: list[SumView]
+    as_of: Timestamp | None = None
+
+    @classmethod
+    def of(cls, found: Account) -> DaysView:
+        """Return the wire form."""
+        return cls(total=SumView.of(found.total), days=[SumView.of(each) for each in found.days], as_of=found.as_of)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from chalicelib.ledger import balances, store
-from chalicelib.ledger.balances import AccountNotFound, Sum
+from chalicelib.ledger import balance_store, balances, counting, store
+from chalicelib.ledger.balances import Account, AccountNotFound, Books
 from chalicelib.ledger.domain import (
     Entry,
     Posting,
@@ -25,10 +25,13 @@ from chalicelib.ledger.domain import (
     surplus_postings,
     suspense_postings,
 )
+from chalicelib.ledger.sums import Sum
 from chalicelib.runtime.db.work import UnitOfWork
 
 __all__ = [
+    "Account",
     "AccountNotFound",
+    "Books",
     "Entry",
     "Posting",
     "Proof",
@@ -71,20 +74,22 @@ def proof(purchase_id: str) -> Proof:
     return prove(store.entries(purchase_id))
 
 
-def account_balances() -> list[Sum]:
-    """Return the sums of every account, all merchants as one. They follow the entries within seconds."""
-    return balances.balances()
+def account_books() -> Books:
+    """Return the sums of every account, all merchants as one. They follow the entries within two minutes."""
+    return balances.books()
 
 
-def account_balance(account: str, currency: str) -> Sum:
-    """Return the sum of one account.
+def account(account: str, currency: str, *, first: date, last: date) -> Account:
+    """Return one account's sums, in all and day by day.
 
     Raises:
         AccountNotFound: if nothing was posted to it.
     """
-    return balances.balance(account, currency)
+    return balances.account(account, currency, first=first, last=last)
 
 
-def account_days(account: str, currency: str, *, first: date, last: date) -> list[Sum]:
-    """Return an account's sums day by day."""
-    return balances.days(account, currency, first=first, last=last)
+def count_unstamped(purchase_id: str, entry_id: str) -> None:
+    """Count an entry that does not say when it was written, which no reader finds. Once, however often it is told."""
+    found = store.unstamped(purchase_id, entry_id)
+    if found is not None:
+        counting.count([found], balance_store.generation_of(balance_store.readers()))

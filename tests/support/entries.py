@@ -21,9 +21,9 @@ from chalicelib.auth import tokens
 from chalicelib.catalog import bulk, files
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
-from chalicelib.ledger import balances
+from chalicelib.ledger import counting
 from chalicelib.ledger import service as ledger
-from chalicelib.ledger.events import LedgerPosted
+from chalicelib.ledger.sums import Written
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
@@ -482,8 +482,9 @@ def _filing(world: World) -> Ask:
 def _account_days(world: World) -> Ask:
     for entry in ledger.entries(world.sale.purchase.purchase_id):
         postings = tuple((each.account, each.amount.minor, each.amount.currency) for each in entry.postings)
-        posted = LedgerPosted(entry_id=entry.entry_id, purchase_id=entry.purchase_id, at=entry.at, postings=postings)
-        balances.count([posted])
+        counting.count(
+            [Written(entry.purchase_id, entry.entry_id, entry.at, postings, written_at=clock.now())], generation=0
+        )
     return Ask(ids={"account": "clearing-sandbox"}, query={"first": "2026-01-01", "last": "2026-12-31"})
 
 

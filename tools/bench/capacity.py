@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tools.bench import capacity_ledger as bench_capacity_ledger
 from tools.bench import capacity_money as bench_capacity_money
 from tools.bench.lab import ADDRESS, Lab, Shopper, alone
 from tools.bench.steps import Step, measuring
@@ -322,7 +323,7 @@ def main() -> int:
     with alone() as lab:
         warm_up(lab)
         lives = [life(lab, lines, merchants) for lines, merchants in CASES]
-        singles = [*use_cases(lab), *bench_capacity_money.use_cases(lab)]
+        singles = [*use_cases(lab), *bench_capacity_money.use_cases(lab), *bench_capacity_ledger.use_cases(lab)]
     text = report(lives, singles)
     print(text)
     if options.write:

@@ -16,7 +16,7 @@ from chalicelib import topology
 from chalicelib.runtime import strength
 from chalicelib.runtime.db.rows import DUE_SHARDS
 from infra import stack
-from infra.functions import API, DEADLINES, FUNCTIONS
+from infra.functions import API, BALANCES, DEADLINES, FUNCTIONS
 from tools.shared import tables
 
 Json = dict[str, Any]
@@ -29,8 +29,7 @@ STAGES = ("prod", "dev")
 HTTP_CALLS = {
     "list page": "one",
     "product pages": "line",
-    "cart changes": "line",
-    "quote": "one",
+    "cart and quote": "one",
     "place": "one",
     "start payment": "one",
     "paid (notice)": "one",
@@ -140,6 +139,7 @@ def idle(told: Json, template: Json) -> list[Line]:
     gb_s = sum(times * use["scheduled_ms"] / 1000 * FUNCTIONS[name].memory_mb / 1024 for name, times in runs.items())
     queries = DUE_SHARDS * len(topology.DUE_TABLES)
     due = runs[DEADLINES] * queries * 0.5 * usd["read_unit"]
+    looks = runs[BALANCES] * (usd["write_unit"] + 1.5 * usd["read_unit"])
     return [
         Line(
             "SQS, polled by Lambda",
@@ -164,6 +164,7 @@ def idle(told: Json, template: Json) -> list[Line]:
             sum(runs.values()) * usd["lambda_call"] + gb_s * usd["lambda_gb_second"],
         ),
         Line("due indexes", f"{queries} queries a run of the deadline job", due),
+        Line("balances", "a run that finds nothing new notes up to when they are exact (docs/budget.md)", looks),
         Line("tables, streams, buckets, log groups, API", "nothing while nothing happens", 0.0),
     ]
 

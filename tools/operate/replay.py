@@ -61,7 +61,8 @@ def replay_table(table: str, since: datetime, until: datetime, *, sends: bool = 
     """Send the events of each row's last change, where it happened in this time.
 
     What a table's changes tell by comparison (``topology.DERIVED``) is not in the rows, and has no time: it is worked
-    out from what each row is now, for all that may be without effect. Entries of the ledger that were counted are left.
+    out from what each row is now, for all that may be without effect. Entries of the ledger that the
+    balances' readers find are left to them.
     """
     done = Replayed()
     params: dict[str, Any] = {"TableName": names.table_name(table), "ConsistentRead": True}
@@ -83,8 +84,7 @@ def _told_by(table: str, item: dict[str, Any], since: datetime, until: datetime)
     if table == "stock":
         yield from _told(table, item, old=_other_side_of_nothing(item))
     elif table == "ledger":
-        if not _is_counted(item):
-            yield from _told(table, item, old=None)
+        yield from _told(table, item, old=None)
     else:
         yield from (one for one in _riding(table, item) if since <= one.at <= until)
 
@@ -98,15 +98,6 @@ def _other_side_of_nothing(item: dict[str, Any]) -> dict[str, Any]:
     """A row from which the change to this one crossed zero: so it tells whether there is any."""
     there = int(item.get("available", {"N": "0"})["N"]) > 0
     return {**item, "available": {"N": "0" if there else "1"}}
-
-
-def _is_counted(item: dict[str, Any]) -> bool:
-    from chalicelib.ledger import balances
-
-    key = {"account": {"S": balances.mark_of(item["id"]["S"])}, "id": {"S": "mark"}}
-    # By name: rows know their tables' from when they were imported.
-    asked = {"TableName": names.table_name("balances"), "Key": key, "ConsistentRead": True}
-    return bool(dynamo.call("GetItem", asked).get("Item"))
 
 
 def _arn(table: str) -> str:

@@ -145,7 +145,9 @@ def _place(index: _Index, item: Item | None, key: Key) -> tuple[Any, tuple[Any, 
 
 
 class Storage:
-    """All tables of one account. ``stale`` decides at each eventually consistent read if it sees the item as before."""
+    """All tables of one account. ``stale`` decides at each eventually consistent read if it sees the item as before,
+    ``late`` at each read of an index if it does not see an item yet.
+    """
 
     def __init__(
         self,
@@ -153,6 +155,7 @@ class Storage:
         *,
         now_s: Callable[[], float],
         stale: Callable[[], bool] | None = None,
+        late: Callable[[Table, Key], bool] | None = None,
         changed: Callable[[Table, Params], None] | None = None,
     ) -> None:
         """``changed`` is told of every stream record the moment it is written."""
@@ -160,6 +163,7 @@ class Storage:
         self._changed = changed
         self._now_s = now_s
         self._stale = stale or (lambda: False)
+        self._late = late or (lambda _table, _key: False)
         self._tokens: dict[str, tuple[float, str]] = {}
         self._operations: dict[str, Callable[[Params], Answer]] = {
             "GetItem": self._get,
@@ -377,6 +381,8 @@ class Storage:
                 continue
             item = self._see(table, place[1], consistent=bool(params.get("ConsistentRead")) or index is not None)
             if item is None or not test(item, names, values):
+                continue
+            if index is not None and self._late(table, place[1]):
                 continue
             if read == limit:
                 return {"Items": found, "Count": len(found), "LastEvaluatedKey": last}
