@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from chalicelib.complaints import domain, events, evidence, limits, store
@@ -29,7 +30,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus
 from chalicelib.payments import service as payments
-from chalicelib.payments.service import RefundRefused, UnknownPayment
+from chalicelib.payments.service import RefundContext, RefundRefused, RefundRequest, Requester, UnknownPayment
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -233,10 +234,11 @@ def reply(
         NotFound, IllegalTransition, AmountTooLarge, EvidenceMissing, EvidenceRefused: as named.
     """
 
-    def change(before: Complaint, entry: Entry) -> _Change:
+    def change(case: _Case, entry: Entry) -> _Change:
+        before = case.complaint
         COMPLAINT.next(before.status, cause)
         if amount is not None:
-            _check_amount(before, amount, done=False)
+            _check_amount(case, amount, done=False)
         after = replace(domain.move(before, cause, replace(entry, amount=amount)), offer=amount)
         return _Change(after, [events.ComplaintReplied(**_subject(after), status=after.status.value)])
 
@@ -249,14 +251,18 @@ def accept(buyer: Party, complaint_id: str, intent: Intent) -> tuple[Complaint, 
     Raises:
         NotFound, IllegalTransition: as named.
     """
-    return _act(buyer, complaint_id, Statement(""), intent, lambda found, entry: _agree(found, Cause.ACCEPT, entry))
+
+    def change(case: _Case, entry: Entry) -> _Change:
+        return _agree(case.complaint, Cause.ACCEPT, entry)
+
+    return _act(buyer, complaint_id, Statement(""), intent, change)
 
 
 def escalate(buyer: Party, complaint_id: str, said: Statement, intent: Intent) -> tuple[Complaint, bool]:
     """Ask for the operator's decision as the buyer."""
 
-    def change(before: Complaint, entry: Entry) -> _Change:
-        after = domain.move(before, Cause.ESCALATE, entry)
+    def change(case: _Case, entry: Entry) -> _Change:
+        after = domain.move(case.complaint, Cause.ESCALATE, entry)
         return _Change(after, [events.ComplaintEscalated(**_subject(after), why=Cause.ESCALATE.value)])
 
     return _act(buyer, complaint_id, said, intent, change)
@@ -269,7 +275,7 @@ def withdraw(buyer: Party, complaint_id: str, intent: Intent) -> tuple[Complaint
         complaint_id,
         Statement(""),
         intent,
-        lambda found, entry: _Change(domain.move(found, Cause.WITHDRAW, entry)),
+        lambda case, entry: _Change(domain.move(case.complaint, Cause.WITHDRAW, entry)),
     )
 
 
@@ -281,8 +287,8 @@ def reopen(buyer: Party, complaint_id: str, said: Statement, intent: Intent) -> 
         OpenComplaint: if the line has another one by now.
     """
 
-    def change(before: Complaint, entry: Entry) -> _Change:
-        after = domain.reopen(before, entry)
+    def change(case: _Case, entry: Entry) -> _Change:
+        after = domain.reopen(case.complaint, entry)
         return _Change(after, [events.ComplaintReopened(**_subject(after))])
 
     return _act(buyer, complaint_id, said, intent, change)
@@ -300,13 +306,14 @@ def decide(
             refund, and decide ``remedy`` once it is made.
     """
 
-    def change(before: Complaint, entry: Entry) -> _Change:
+    def change(case: _Case, entry: Entry) -> _Change:
+        before = case.complaint
         COMPLAINT.next(before.status, cause)
         after = domain.move(before, cause, replace(entry, amount=amount))
         told: list[Event] = [events.ComplaintDecided(**_subject(after), decision=cause.value)]
         if amount is None:
             return _Change(after, told)
-        _check_amount(before, amount, done=True)
+        _check_amount(case, amount, done=True)
         after = replace(after, refund=amount, refunds=before.refunds + 1)
         return _Change(after, told, refund=amount, granted_by=operator.account_id)
 
@@ -328,7 +335,22 @@ class _Change:
     otherwise: _Change | None = None
 
 
-_Decide = Callable[[Complaint, Entry], _Change]
+@dataclass(frozen=True)
+class _Case:
+    """What a use case decides by, each read at most once: the complaint; its order and its money where they matter."""
+
+    complaint: Complaint
+
+    @cached_property
+    def order(self) -> Order:
+        return orders.load_order(self.complaint.order_id)
+
+    @cached_property
+    def money(self) -> RefundContext:
+        return payments.refund_context(self.order)
+
+
+_Decide = Callable[[_Case, Entry], _Change]
 
 
 def _act(party: Party, complaint_id: str, said: Statement, intent: Intent, change: _Decide) -> tuple[Complaint, bool]:
@@ -341,39 +363,40 @@ def _act(party: Party, complaint_id: str, said: Statement, intent: Intent, chang
         entry = Entry(
             at=clock.now(), by=party.side, what="", text=said.text, intent=intent.token, fingerprint=intent.fingerprint
         )
-        decided = change(before, entry)  # First without files: a refusal reads and copies none.
+        case = _Case(before)
+        decided = change(case, entry)  # First without files: a refusal reads and copies none.
         if said.evidence:
             files = evidence.attach(complaint_id, party.account_id, said.evidence)
-            decided = change(before, replace(entry, evidence=files))
-        return _commit(before, decided), False
+            decided = change(case, replace(entry, evidence=files))
+        return _commit(case, decided), False
 
     return racing(act, otherwise=Busy)
 
 
-def _commit(before: Complaint, change: _Change) -> Complaint:
+def _commit(case: _Case, change: _Change) -> Complaint:
     try:
-        return _write(before, change)
+        return _write(case, change)
     except (RefundRefused, UnknownPayment) as refusal:
         if change.otherwise is None:
             raise
-        log.warning("agreed refund refused", complaint_id=before.complaint_id, code=refusal.code)
-        return _write(before, change.otherwise)
+        log.warning("agreed refund refused", complaint_id=case.complaint.complaint_id, code=refusal.code)
+        return _write(case, change.otherwise)
 
 
-def _write(before: Complaint, change: _Change) -> Complaint:
-    after, told = change.after, list(change.events)
+def _write(case: _Case, change: _Change) -> Complaint:
+    before, after, told = case.complaint, change.after, list(change.events)
     with UnitOfWork() as work:
         if change.refund is not None:
-            after = replace(after, refund_id=_request_refund(work, after, change.refund, by=change.granted_by))
+            after = replace(after, refund_id=_request_refund(work, case, change))
         if before.is_open and not after.is_open:
             told.append(events.ComplaintClosed(**_subject(after), status=after.status.value))
         if before.is_open is not after.is_open:
-            _hold_line(work, after)
+            _hold_line(work, case, after)
         store.save(work, after, told)
     return replace(after, version=before.version + 1)
 
 
-def _hold_line(work: UnitOfWork, after: Complaint) -> None:
+def _hold_line(work: UnitOfWork, case: _Case, after: Complaint) -> None:
     held = store.open_lines(after.order_id)
     lines = dict(held.lines)
     holder = lines.get(after.line_id)
@@ -384,58 +407,51 @@ def _hold_line(work: UnitOfWork, after: Complaint) -> None:
     elif holder == after.complaint_id:
         del lines[after.line_id]
     store.save_open_lines(work, held, lines)
-    order = orders.load_order(after.order_id)
-    (orders.hold if after.is_open else orders.let_go)(work, order, after.complaint_id)
+    (orders.hold if after.is_open else orders.let_go)(work, case.order, after.complaint_id)
 
 
-def _request_refund(work: UnitOfWork, complaint: Complaint, amount: Money, *, by: str) -> str:
-    order = orders.load_order(complaint.order_id)
-    payment_id = orders.load_purchase(order.purchase_id).settled_by
-    if payment_id is None:
-        raise RefundRefused(why="not_paid", left=0)
-    came = order.kept().get(complaint.line_id, 0)
-    most = _most(complaint, order)
-    if most is not None and amount.minor > most.minor:
-        raise RefundRefused(why="paid_back_meanwhile", left=most.minor)
-    return payments.request_refund(
-        work,
-        purchase_id=order.purchase_id,
+def _request_refund(work: UnitOfWork, case: _Case, change: _Change) -> str:
+    complaint, amount = change.after, change.refund
+    most = _most(case)
+    if amount is None or (most is not None and amount.minor > most.minor):
+        raise RefundRefused(why="paid_back_meanwhile", left=most.minor if most else 0)
+    came = case.order.kept().get(complaint.line_id, 0)
+    wanted = RefundRequest(
         order_id=complaint.order_id,
-        payment_id=payment_id,
-        amount=amount,
         reason=f"complaint {complaint.complaint_id}",
-        cause=f"complaint#{complaint.complaint_id}#{complaint.refunds}",
+        amount=amount,
         line=complaint.line_id,
         compensation=domain.is_compensation(complaint.reason, came=came),
-        left_too=complaint.reason in domain.NEVER_CAME,
-        order=order,
-        about=complaint.complaint_id,
-        by=by,
+        never_came=complaint.reason in domain.NEVER_CAME,
     )
+    requester = Requester(
+        f"complaint#{complaint.complaint_id}#{complaint.refunds}", by=change.granted_by, about=complaint.complaint_id
+    )
+    return payments.request_refund(work, case.money, wanted, requester).refund_id
 
 
-def _check_amount(complaint: Complaint, amount: Money, *, done: bool) -> None:
+def _check_amount(case: _Case, amount: Money, *, done: bool) -> None:
     """Refuse more than is left for the line, not counting what is under way where only ``done`` refunds do."""
-    order = orders.load_order(complaint.order_id)
-    line = _line(order, complaint.line_id)
-    most = payments.left_for(order, line.line_id, done=done)
-    unsent = _most(complaint, order)
+    line = _line(case.order, case.complaint.line_id)
+    most = case.money.left_of(line.line_id, done=done)
+    unsent = _most(case)
     if unsent is not None and unsent.minor < most.minor:
         most = unsent
     domain.check_amount(amount, line_total=line.total, order_left=most)
 
 
-def _most(complaint: Complaint, order: Order) -> Money | None:
+def _most(case: _Case) -> Money | None:
     """Return what may go back at most because units that were missing were paid back otherwise meanwhile.
 
     Nobody is paid twice for the same units: what still has not left may be paid for. None where nothing was missing
     when it was filed, nothing of it was given up since, or it is not about that.
     """
+    complaint, order = case.complaint, case.order
     line_id = complaint.line_id
     compensation = domain.is_compensation(complaint.reason, came=order.kept().get(line_id, 0))
     if compensation or not complaint.unsent or order.given_up().get(line_id, 0) <= complaint.given_up:
         return None
-    return payments.worth_unsent(order, line_id)
+    return case.money.charged_unsent(line_id)
 
 
 def _subject(complaint: Complaint) -> dict[str, Any]:
@@ -472,7 +488,7 @@ def time_out(complaint_id: str) -> Complaint:
         cause = COMPLAINT.timeout(before.status)
         if cause is None or before.due_at is None or before.due_at > clock.now():
             return before
-        return _commit(before, _missed(before, cause))
+        return _commit(_Case(before), _missed(before, cause))
 
     return racing(fire, otherwise=Busy)
 
@@ -529,7 +545,7 @@ def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> No
         after = domain.move(before, taken, entry)
         failed = taken is not Cause.REFUND_DONE
         told = [events.ComplaintEscalated(**_subject(after), why=taken.value)] if failed else []
-        _commit(before, _Change(after, told))
+        _commit(_Case(before), _Change(after, told))
 
     racing(end, otherwise=Busy)
 

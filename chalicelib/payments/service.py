@@ -22,6 +22,8 @@ from chalicelib.payments.domain.dispute import Dispute, DisputeStatus, dispute_i
 from chalicelib.payments.domain.offline import OfflinePayment
 from chalicelib.payments.domain.payment import AlreadyPaid, Payment, PaymentStatus, UnknownPayment, UnknownProvider
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
+from chalicelib.payments.domain.refund_decision import RefundContext
+from chalicelib.payments.domain.refund_request import RefundRequest, Requester
 from chalicelib.payments.domain.story import Conclusion, Story
 from chalicelib.payments.domain.unmatched import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
 from chalicelib.payments.keys.refresh import refresh as refresh_keys
@@ -39,7 +41,8 @@ from chalicelib.payments.refunds.external import note_billed as note_foreign_ref
 from chalicelib.payments.refunds.limits import approval_limit
 from chalicelib.payments.refunds.offline import pay as pay_offline
 from chalicelib.payments.refunds.offline import withhold as withhold_refund
-from chalicelib.payments.refunds.request import left_for, request_refund, request_rest, worth_unsent
+from chalicelib.payments.refunds.request import load_context as refund_context
+from chalicelib.payments.refunds.request import request_refund, request_rest
 from chalicelib.payments.refunds.retry import chase_refund, retry_refund
 from chalicelib.payments.refunds.to_card import ask_for_card
 from chalicelib.payments.refunds.to_card import to_card as send_to_card
@@ -81,8 +84,11 @@ __all__ = [
     "Payment",
     "PaymentStatus",
     "Refund",
+    "RefundContext",
     "RefundRefused",
+    "RefundRequest",
     "RefundStatus",
+    "Requester",
     "Resolution",
     "Resolved",
     "ReturnNeedsTwo",
@@ -114,7 +120,6 @@ __all__ = [
     "fetch_bill",
     "follow_dispute",
     "known_refund",
-    "left_for",
     "list_waiting",
     "note_billed_money",
     "note_foreign_refund",
@@ -128,6 +133,7 @@ __all__ = [
     "records",
     "refresh_keys",
     "refund_by_operator",
+    "refund_context",
     "request_refund",
     "request_rest",
     "resolve_quarantined",
@@ -143,7 +149,6 @@ __all__ = [
     "take_unknown",
     "timeline",
     "withhold_refund",
-    "worth_unsent",
 ]
 
 

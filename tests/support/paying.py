@@ -20,6 +20,7 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service
 from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.refund_request import RefundRequest, Requester
 from chalicelib.payments.domain.story import Story
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
@@ -170,6 +171,13 @@ def payment(payment_id: str) -> Payment:
 def story(sale: Sale) -> Story:
     """Read everything of a sale's payments."""
     return service.story(sale.purchase.purchase_id)
+
+
+def give_back(work: UnitOfWork, order: Order, payment_id: str, amount: Money, *, reason: str, cause: str) -> str:
+    """Reserve a refund of an amount in the caller's work, as other capabilities do; returns its number."""
+    context = service.refund_context(orders.load_order(order.order_id), payment_id=payment_id)
+    wanted = RefundRequest(order.order_id, reason, amount=amount)
+    return service.request_refund(work, context, wanted, Requester(cause)).refund_id
 
 
 def accounts(sale: Sale) -> dict[str, int]:

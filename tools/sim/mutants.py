@@ -272,14 +272,13 @@ def _renew_numbers() -> AbstractContextManager[Any]:
 @mutant("refunds are not held against what was captured")
 def _refund_freely() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import reservation
-    from chalicelib.payments.refunds import request as refund_requests
 
     def reserve(payment: Any, amount: Any, **_: Any) -> Any:
         return replace(payment, reserved=payment.reserved + amount.minor)
 
     @contextmanager
     def both() -> Iterator[None]:
-        free = patch.object(refund_requests, "within_order", lambda *_: None)
+        free = patch.object(reservation, "within_order", lambda *_: None)
         with patch.object(reservation, "hold", reserve), free:
             yield
 
@@ -533,7 +532,7 @@ def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
 @mutant("units that were paid back are sent and paid back again")
 def _pay_units_twice() -> AbstractContextManager[Any]:
     from chalicelib.orders import units
-    from chalicelib.payments.refunds import request as refund_requests
+    from chalicelib.payments.domain import refund_decision
 
     def owed_for(made: Any, wanted: Any) -> Any:
         lines = [line for line in made.order.lines if wanted.get(line.line_id)]
@@ -542,7 +541,7 @@ def _pay_units_twice() -> AbstractContextManager[Any]:
 
     return _both(
         patch.object(units, "pay_back", lambda order, paid, _change: units._noted(order, paid)),  # noqa: SLF001
-        patch.object(refund_requests, "owed_for", owed_for),
+        patch.object(refund_decision, "owed_for", owed_for),
     )
 
 
@@ -566,9 +565,9 @@ def _owe_unreserved() -> AbstractContextManager[Any]:
 
     real = refund_requests._write  # noqa: SLF001
 
-    def write(work: Any, story: Any, reserved: Any, refund: Any, *, why: Any) -> Any:
-        amount = refund.amount.minor if why else 0
-        return real(work, story, replace(reserved, reserved=reserved.reserved - amount), refund, why=why)
+    def write(work: Any, context: Any, payment: Any, refund: Any) -> Any:
+        amount = refund.amount.minor if refund.status == "owed" else 0
+        return real(work, context, replace(payment, reserved=payment.reserved - amount), refund)
 
     return patch.object(refund_requests, "_write", write)
 

@@ -10,7 +10,7 @@ from chalicelib.kernel import second_person
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain.offline import OfflinePayment
-from chalicelib.payments.domain.refund_request import Wish
+from chalicelib.payments.domain.refund_request import RefundRequest
 
 ApprovalStatus: TypeAlias = second_person.Status
 ApprovalCause: TypeAlias = second_person.Cause
@@ -41,9 +41,9 @@ class Approval:
 
     approval_id: str
     purchase_id: str
-    wish: Wish
+    request: RefundRequest
     amount: Money
-    """What the wish came to when it was asked for; approving it later must come to the same."""
+    """What the request came to when it was asked for; approving it later must come to the same."""
     status: ApprovalStatus
     asked_by: str
     asked_at: datetime

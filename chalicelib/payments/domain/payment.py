@@ -89,6 +89,8 @@ looked at again only where the provider did not know them when they were given u
 OPEN = (PaymentStatus.STARTED, PaymentStatus.PENDING)
 HOLDING = (PaymentStatus.CAPTURED, PaymentStatus.SURPLUS, PaymentStatus.REFUNDED, PaymentStatus.RETURNED)
 """States in which the capture is recorded."""
+SETTLING = (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
+"""States of the one payment that the purchase took: money that it does not take is surplus."""
 
 
 class UnknownProvider(NotFound):

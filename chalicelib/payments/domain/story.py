@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.dispute import Dispute
-from chalicelib.payments.domain.payment import Payment, UnknownPayment
+from chalicelib.payments.domain.payment import SETTLING, Payment, UnknownPayment
 from chalicelib.payments.domain.refund import Refund
 from chalicelib.payments.domain.unmatched import Stray
 
@@ -54,6 +54,10 @@ class Story:
             if payment.payment_id == payment_id:
                 return payment
         raise UnknownPayment(what="payment", payment_id=payment_id)
+
+    def settling(self) -> Payment | None:
+        """Return the payment that settled the purchase; None if nobody has paid."""
+        return next((one for one in self.payments if one.status in SETTLING), None)
 
     def refunds_of(self, payment_id: str) -> list[Refund]:
         """Return the refunds of one payment."""

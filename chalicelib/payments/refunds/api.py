@@ -47,7 +47,7 @@ routes = Routes("payments")
 )
 def request_refund(purchase_id: str, body: RequestRefund, caller: Caller, intent: Intent) -> Reply:
     """Refund part or all of one order: an amount, or units of its lines and the freight, worth what was charged."""
-    refund, replayed = service.refund_by_operator(purchase_id, body.wish(), by=caller.account_id, intent=intent)
+    refund, replayed = service.refund_by_operator(purchase_id, body.request(), by=caller.account_id, intent=intent)
     return Reply(RefundRecordView.of(refund), 201, replayed_header(replayed))
 
 
@@ -62,7 +62,7 @@ def request_refund(purchase_id: str, body: RequestRefund, caller: Caller, intent
 )
 def ask_refund_approval(purchase_id: str, body: RequestRefund, caller: Caller, intent: Intent) -> Reply:
     """Ask another operator to approve a refund. Nothing is reserved until it is approved; it expires after a day."""
-    approval, replayed = service.ask_approval(purchase_id, body.wish(), by=caller.account_id, intent=intent)
+    approval, replayed = service.ask_approval(purchase_id, body.request(), by=caller.account_id, intent=intent)
     return Reply(ApprovalView.of(approval), 201, replayed_header(replayed))
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.auth import service as auth
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.orders import service as orders
 from chalicelib.payments.domain import approval as approval_rules
-from chalicelib.payments.domain import reservation
+from chalicelib.payments.domain import refund_decision
 from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.offline import OfflinePayment
 from chalicelib.payments.domain.refund import Refund, RefundRefused
-from chalicelib.payments.domain.refund_request import Wish
+from chalicelib.payments.domain.refund_decision import RefundContext
+from chalicelib.payments.domain.refund_request import RefundRequest, Requester
+from chalicelib.payments.domain.story import Story
 from chalicelib.payments.refunds import execute, offline
 from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.store import records as store
@@ -22,62 +24,50 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
 
-def refund_by_operator(purchase_id: str, wish: Wish, *, by: str = "operator", intent: Intent) -> tuple[Refund, bool]:
+def refund_by_operator(
+    purchase_id: str, wanted: RefundRequest, *, by: str = "operator", intent: Intent
+) -> tuple[Refund, bool]:
     """Request a refund as an operator; returns it and whether the same request made it before.
 
     Raises:
         NotFound: if there is no such purchase.
-        RefundRefused: as :func:`refund_requests.request_refund`, or if there are no such units left.
+        RefundRefused: as :func:`refund_decision.request`, or if there are no such units left.
         ApprovalNeeded: if what one operator alone gave back on the purchase would exceed the limit.
         DayLimitReached: if what this one gave back alone on this day would.
         IdempotencyKeyReused: if the key requested another refund.
     """
-    cause = f"operator#{intent.token}"
-    target = payment_for(purchase_id, wish)
+    requester = Requester(f"operator#{intent.token}", fingerprint=intent.fingerprint, by=by)
 
     def request() -> tuple[Refund, bool]:
-        story_ = store.load_story(purchase_id)
-        known = next((refund for refund in story_.refunds if refund.cause == ids.digest(cause)), None)
+        story = store.load_story(purchase_id)
+        known = next((refund for refund in story.refunds if refund.cause == requester.token), None)
         if known is not None:
             intent.check(known.fingerprint)
             return known, True
-        amount = refund_requests.worth_of(story_, purchase_id, wish)
+        context = context_of(purchase_id, wanted, story)
         with UnitOfWork() as work:
-            refund_id = refund_requests.request_refund(
-                work,
-                purchase_id=purchase_id,
-                order_id=wish.order_id,
-                payment_id=target,
-                amount=amount,
-                reason=wish.reason,
-                cause=cause,
-                fingerprint=intent.fingerprint,
-                lines=wish.lines,
-                freight=wish.freight,
-                by=by,
-                offline=wish.offline,
-            )
-            replayed = not work.labels
-        _, _, refund = execute.load_refund(refund_id)
-        intent.check(refund.fingerprint)
-        return refund, replayed
+            refund = refund_requests.request_refund(work, context, wanted, requester)
+        return replace(refund, version=refund.version + 1), False
 
     return racing(request)
 
 
-def payment_for(purchase_id: str, wish: Wish) -> str:
-    """Return the payment a wish is about: the one it names, else the one that settled the purchase.
+def context_of(purchase_id: str, wanted: RefundRequest, story: Story) -> RefundContext:
+    """Return what a refund is judged by: on the payment it names, else on the one that settled the purchase.
 
     Raises:
-        RefundRefused: if nobody has paid.
+        NotFound: if there is no such purchase.
+        RefundRefused: if nobody has paid, or the order is none of the purchase's.
+        UnknownPayment: if there is no such payment.
     """
-    target = wish.payment_id or orders.load_purchase(purchase_id).settled_by
-    if target is None:
+    if not wanted.payment_id and story.settling() is None:
+        orders.load_purchase(purchase_id)
         raise RefundRefused(why="not_captured", left=0)
-    return target
+    order = refund_requests.order_of(purchase_id, wanted.order_id)
+    return refund_requests.load_context(order, payment_id=wanted.payment_id or "", story=story)
 
 
-def ask_approval(purchase_id: str, wish: Wish, *, by: str, intent: Intent) -> tuple[Approval, bool]:
+def ask_approval(purchase_id: str, wanted: RefundRequest, *, by: str, intent: Intent) -> tuple[Approval, bool]:
     """Ask a second person for a refund; returns the request and whether it was made before. Nothing is reserved yet.
 
     Raises:
@@ -90,17 +80,12 @@ def ask_approval(purchase_id: str, wish: Wish, *, by: str, intent: Intent) -> tu
     if known is not None:
         intent.check(known.fingerprint)
         return known, True
-    story_ = store.load_story(purchase_id)
-    payment = story_.payment(payment_for(purchase_id, wish))
-    amount = refund_requests.worth_of(story_, purchase_id, wish)
+    amount = refund_decision.check(context_of(purchase_id, wanted, store.load_story(purchase_id)), wanted)
     now = clock.now()
-    reservation.hold(payment, amount)
-    refund_requests.check_way(story_, payment, offline=wish.offline, must=True)
-    refund_requests.within_order(story_, purchase_id, wish.order_id, amount)
     approval = Approval(
         approval_id=approval_id,
         purchase_id=purchase_id,
-        wish=wish,
+        request=wanted,
         amount=amount,
         status=approval_rules.APPROVAL.initial,
         asked_by=by,
@@ -150,7 +135,7 @@ def about(refund: Refund, approval_id: str, *, by: str, intent: Intent) -> Appro
     return Approval(
         approval_id=approval_id,
         purchase_id=refund.purchase_id,
-        wish=Wish(refund.order_id or "", refund.reason, amount=refund.amount, payment_id=refund.payment_id),
+        request=RefundRequest(refund.order_id or "", refund.reason, amount=refund.amount, payment_id=refund.payment_id),
         amount=refund.amount,
         status=approval_rules.APPROVAL.initial,
         asked_by=by,
@@ -221,24 +206,20 @@ def _carried_out(work: UnitOfWork, approval: Approval) -> str:
 
 
 def _request_approved(work: UnitOfWork, approval: Approval) -> str:
-    wish = approval.wish
-    if refund_requests.worth_of(store.load_story(approval.purchase_id), approval.purchase_id, wish) != approval.amount:
-        raise RefundRefused(why="other_amount_by_now", left=approval.amount.minor)
-    return refund_requests.request_refund(
-        work,
-        purchase_id=approval.purchase_id,
-        order_id=wish.order_id,
-        payment_id=payment_for(approval.purchase_id, wish),
-        amount=approval.amount,
-        reason=wish.reason,
-        cause=f"approval#{approval.approval_id}",
+    wanted = approval.request
+    context = context_of(approval.purchase_id, wanted, store.load_story(approval.purchase_id))
+    requester = Requester(
+        f"approval#{approval.approval_id}",
         fingerprint=approval.fingerprint,
-        lines=wish.lines,
-        freight=wish.freight,
         by=approval.asked_by,
         approved_by=approval.decided_by,
-        offline=wish.offline,
     )
+    known = context.known(requester)
+    if known is not None:
+        return known.refund_id
+    if refund_decision.amount_of(context, wanted) != approval.amount:
+        raise RefundRefused(why="other_amount_by_now", left=approval.amount.minor)
+    return refund_requests.request_refund(work, context, wanted, requester).refund_id
 
 
 def expire_approval(purchase_id: str, approval_id: str) -> None:

@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
+from chalicelib.orders.service import Order
 from chalicelib.payments import events, providers
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain import refund as refund_rules
@@ -272,11 +273,14 @@ def give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) 
     metrics.count("refunds_succeeded")
 
 
-def owe(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> None:
-    """Add what a refund that is owed changes: its row and the ledger; what it reserves is the caller's."""
+def owe(work: UnitOfWork, story: Story, payment: Payment, refund: Refund, *, order: Order | None = None) -> None:
+    """Add what a refund that is owed changes: its row and the ledger; what it reserves is the caller's.
+
+    ``order``: its order, if it was read.
+    """
     fact = refund_fact(events.RefundOwed, refund, reason=refund.code, round=refund.version)
     store.save_refund(work, refund, [fact])
-    postings = ledger.owed(payment.provider, postings_of(story, payment, refund))
+    postings = ledger.owed(payment.provider, postings_of(story, payment, refund, order=order))
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
 
     def alarm() -> None:
@@ -286,11 +290,13 @@ def owe(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> Non
     work.after_commit(alarm)
 
 
-def postings_of(story: Story, payment: Payment, refund: Refund) -> Sequence[ledger.Posting]:
+def postings_of(
+    story: Story, payment: Payment, refund: Refund, *, order: Order | None = None
+) -> Sequence[ledger.Posting]:
     """Return what a refund moves in the ledger, given those of the story that are booked."""
     if refund.order_id is None:
         return ledger.surplus_postings(payment.provider, -refund.amount)
-    order = orders.load_order(refund.order_id)
+    order = order or orders.load_order(refund.order_id)
     before = sum(
         other.amount.minor
         for other in story.refunds

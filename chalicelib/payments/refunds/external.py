@@ -194,7 +194,7 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     reserved = reservation.reserve(freed, report.amount, limits=_NO_LIMITS, earlier=0, now=now)
     reserved = replace(reserved, reserved=reserved.reserved + giving.rest)
     if order is not None:
-        refund_requests.within_order(story, quarantined.purchase_id, order_id, report.amount, order)
+        reservation.within_order(story, order.order_id, order.total, report.amount)
     refund = Refund(
         refund_id=refund_numbers.next_refund_id(story, quarantined.purchase_id),
         purchase_id=quarantined.purchase_id,

@@ -12,7 +12,7 @@ from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.offline import OfflinePayment
 from chalicelib.payments.domain.redirect import Card, Redirect
 from chalicelib.payments.domain.refund import Refund
-from chalicelib.payments.domain.refund_request import Wish
+from chalicelib.payments.domain.refund_request import RefundRequest
 from chalicelib.runtime.schema import (
     Count,
     Id,
@@ -170,9 +170,9 @@ class RequestRefund(Schema):
             raise ValueError("send either an amount, or lines and freight")
         return self
 
-    def wish(self) -> Wish:
+    def request(self) -> RefundRequest:
         """Return what is wanted."""
-        return Wish(
+        return RefundRequest(
             order_id=self.order_id,
             reason=self.reason,
             amount=self.amount.money() if self.amount else None,
@@ -244,12 +244,12 @@ class ApprovalView(Schema):
         return cls(
             approval_id=approval.approval_id,
             purchase_id=approval.purchase_id,
-            order_id=approval.wish.order_id or None,
+            order_id=approval.request.order_id or None,
             status=approval.status.value,
             amount=MoneyView.of(approval.amount),
-            lines=[RefundLine(line_id=line_id, quantity=count) for line_id, count in approval.wish.lines],
-            freight=approval.wish.freight,
-            reason=approval.wish.reason,
+            lines=[RefundLine(line_id=line_id, quantity=count) for line_id, count in approval.request.lines],
+            freight=approval.request.freight,
+            reason=approval.request.reason,
             asked_by=approval.asked_by,
             asked_at=approval.asked_at,
             due_at=approval.due_at,

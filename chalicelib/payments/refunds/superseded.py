@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.inventory import service as inventory
+from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Order, PaidBack
 from chalicelib.payments import providers
 from chalicelib.payments.domain import refund as refund_rules
-from chalicelib.payments.domain import refund_numbers
+from chalicelib.payments.domain import refund_numbers, reservation
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
 from chalicelib.payments.domain.refund import Refund, RefundCause, RefundRefused, RefundStatus
 from chalicelib.payments.domain.story import Story
+from chalicelib.payments.domain.tally import tally
 from chalicelib.payments.ports import RefundOutcome
 from chalicelib.payments.refunds import execute, retry
 from chalicelib.payments.refunds import request as refund_requests
-from chalicelib.payments.refunds.tally import tally
 from chalicelib.payments.store import records as store
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -147,7 +148,8 @@ def write(work: UnitOfWork, before: Story, after: Story, payment: Payment, rest:
             store.save_refund(work, refund)
     if rest is None:
         return
-    why = refund_requests.check_way(after, payment, offline=False, must=False)
+    limits, earlier = providers.load(payment.provider).limits, after.sent_of(payment.payment_id)
+    why = reservation.beyond_limits(payment, limits=limits, earlier=earlier, now=clock.now())
     if why:
         execute.owe(work, after, payment, refund_rules.owed(rest, now=rest.requested_at, why=why, unsent=True))
     else:

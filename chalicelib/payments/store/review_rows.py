@@ -10,7 +10,7 @@ from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, f
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain.approval import Approval, ApprovalStatus
 from chalicelib.payments.domain.dispute import Dispute, DisputeStatus
-from chalicelib.payments.domain.refund_request import Wish
+from chalicelib.payments.domain.refund_request import RefundRequest
 from chalicelib.payments.domain.story import Quarantined
 from chalicelib.payments.store.refund_rows import OfflineDoc
 from chalicelib.payments.store.rows import RecordRow
@@ -126,7 +126,7 @@ class ApprovalRow(RecordRow):
 
 def approval_row(approval: Approval) -> ApprovalRow:
     """Return the row that keeps an approval."""
-    wish = approval.wish
+    wanted = approval.request
     waits = approval.status is ApprovalStatus.PENDING
     row = ApprovalRow(
         purchase_id=approval.purchase_id,
@@ -138,21 +138,21 @@ def approval_row(approval: Approval) -> ApprovalRow:
         attention="approval" if waits else None,
         attention_ms=epoch_ms(approval.since) if waits else None,
         doc=_ApprovalDoc(
-            order_number=ids.child_number(wish.order_id) if wish.order_id else 0,
-            reason=wish.reason,
-            by_amount=wish.amount is not None,
+            order_number=ids.child_number(wanted.order_id) if wanted.order_id else 0,
+            reason=wanted.reason,
+            by_amount=wanted.amount is not None,
             asked_ms=epoch_ms(approval.asked_at),
             since_ms=epoch_ms(approval.since),
             fingerprint=approval.fingerprint,
-            lines=wish.lines,
-            freight=wish.freight,
-            payment_number=ids.child_number(wish.payment_id) if wish.payment_id else 0,
+            lines=wanted.lines,
+            freight=wanted.freight,
+            payment_number=ids.child_number(wanted.payment_id) if wanted.payment_id else 0,
             decided_by=approval.decided_by,
             refund_id=approval.refund_id,
             note=approval.note,
             intent=approval.intent,
             decided_fingerprint=approval.decided_fingerprint,
-            wished_offline=wish.offline,
+            wished_offline=wanted.offline,
             settles=approval.settles,
             offline=OfflineDoc.of(approval.offline),
             payee=approval.payee,
@@ -171,7 +171,7 @@ def approval_of(row: ApprovalRow) -> Approval:
     return Approval(
         approval_id=row.id,
         purchase_id=row.purchase_id,
-        wish=Wish(
+        request=RefundRequest(
             order_id=ids.child_id("ord", row.purchase_id, doc.order_number) if doc.order_number else "",
             reason=doc.reason,
             amount=amount if doc.by_amount else None,

@@ -421,7 +421,7 @@ def test_one_that_comes_back_while_it_is_taken_into_the_books_is_not(
     sale, payment_id = till.paid((TOTAL,))
     refund = till.stand.console_refund(payment_id, 705)
     till.settle()
-    real = refund_requests.within_order
+    real = reservation.within_order
     rivals: list[str] = []
 
     def within_order(*args: Any) -> None:
@@ -431,7 +431,7 @@ def test_one_that_comes_back_while_it_is_taken_into_the_books_is_not(
             till.stand._fail_refund(refund)
             till.settle()
 
-    monkeypatch.setattr(refund_requests, "within_order", within_order)
+    monkeypatch.setattr(reservation, "within_order", within_order)
     answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
     assert (answer.status, answer.json["why"]) == (409, "refund_closed")
     assert (story(sale).refunds, payment(payment_id).refunded) == ((), 0)
@@ -534,16 +534,8 @@ def test_an_order_called_off_during_a_dispute_leaves_what_is_withheld_to_an_oper
 
     def call_off() -> str:
         with UnitOfWork() as work:
-            return refund_requests.request_refund(
-                work,
-                purchase_id=order.purchase_id,
-                order_id=order.order_id,
-                payment_id=payment_id,
-                amount=order.total,
-                reason="cancel",
-                cause=f"cancel#{order.order_id}",
-                up_to=True,
-            )
+            paid = refund_requests.request_rest(work, order, payment_id=payment_id, cause=f"cancel#{order.order_id}")
+        return paid.refund_id if paid else ""
 
     refund_id = call_off()
     till.settle()

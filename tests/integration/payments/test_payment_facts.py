@@ -22,7 +22,7 @@ from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
-from tests.support.paying import Till, accounts, payment, story
+from tests.support.paying import Till, accounts, give_back, payment, story
 
 TOTAL = 1999
 FACTS = (
@@ -130,10 +130,7 @@ def test_every_order_of_refund_facts_pays_back_once(till: Till, sequence: list[s
     sale, payment_id = till.paid((1000, 999))
     till.sandbox.steer(payment_id, notify=False, **dict.fromkeys(lost, ("refund",)))
     with UnitOfWork() as work:
-        refund_id = service.request_refund(
-            work, purchase_id=sale.purchase.purchase_id, order_id=sale.orders[0].order_id,
-            payment_id=payment_id, amount=Money(700), reason="r", cause="c",
-        )  # fmt: skip
+        refund_id = give_back(work, sale.orders[0], payment_id, Money(700), reason="r", cause="c")  # fmt: skip
 
     def told(outcome: str) -> None:
         if refund_id not in till.sandbox.refunds:

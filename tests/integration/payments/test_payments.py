@@ -16,17 +16,17 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import providers, service
 from chalicelib.payments.attempts import start
+from chalicelib.payments.domain import reservation
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
 from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import execute
-from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import aws, outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests.support import dump, http, people
-from tests.support.paying import WEBHOOK, Till, accounts, payment, story
+from tests.support.paying import WEBHOOK, Till, accounts, give_back, payment, story
 
 TOTAL = 1999
 
@@ -688,7 +688,7 @@ def test_a_refund_beyond_its_order_is_refused(till: Till) -> None:
 
 def test_two_refunds_at_the_same_moment_never_exceed_what_was_paid(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     sale, payment_id = till.paid()
-    real = refund_requests.within_order
+    real = reservation.within_order
     rivals: list[http.Answer] = []
 
     def within(*args: Any) -> None:
@@ -697,7 +697,7 @@ def test_two_refunds_at_the_same_moment_never_exceed_what_was_paid(till: Till, m
             rivals.append(http.Answer(0, None, {}, ""))
             rivals.append(ask_refund(till, sale, 1200))
 
-    monkeypatch.setattr(refund_requests, "within_order", within)
+    monkeypatch.setattr(reservation, "within_order", within)
     answer = ask_refund(till, sale, 1200)
     till.settle()
 
@@ -926,29 +926,13 @@ def test_a_refund_request_rides_in_the_callers_work_and_repeats_by_cause(till: T
 
     def request(amount: int) -> str:
         with UnitOfWork() as work:
-            return service.request_refund(
-                work,
-                purchase_id=sale.purchase.purchase_id,
-                order_id=sale.orders[0].order_id,
-                payment_id=payment_id,
-                amount=Money(amount),
-                reason="complaint",
-                cause="complaint#1",
-            )
+            return give_back(work, sale.orders[0], payment_id, Money(amount), reason="complaint", cause="complaint#1")
 
     first = request(300)
     assert request(300) == first
     assert payment(payment_id).reserved == 300
     with pytest.raises(ConcurrentUpdate), UnitOfWork() as work:
-        service.request_refund(
-            work,
-            purchase_id=sale.purchase.purchase_id,
-            order_id=sale.orders[0].order_id,
-            payment_id=payment_id,
-            amount=Money(1),
-            reason="r",
-            cause="complaint#2",
-        )
+        give_back(work, sale.orders[0], payment_id, Money(1), reason="r", cause="complaint#2")
         stale = payment(payment_id)
         with UnitOfWork() as rival:
             store.save_payment(rival, stale)
@@ -959,15 +943,7 @@ def test_an_unpaid_attempt_refunds_nothing(till: Till) -> None:
     sale = till.sale()
     payment_id = till.started(sale)
     with pytest.raises(RefundRefused), UnitOfWork() as work:
-        service.request_refund(
-            work,
-            purchase_id=sale.purchase.purchase_id,
-            order_id=sale.orders[0].order_id,
-            payment_id=payment_id,
-            amount=Money(1),
-            reason="r",
-            cause="c",
-        )
+        give_back(work, sale.orders[0], payment_id, Money(1), reason="r", cause="c")
 
 
 # --- operators ------------------------------------------------------------------------------------------------------

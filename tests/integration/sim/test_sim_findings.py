@@ -22,7 +22,7 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from tests.support import http, people, shop
-from tests.support.paying import Till, payment, story
+from tests.support.paying import Till, give_back, payment, story
 
 
 @pytest.fixture
@@ -32,15 +32,7 @@ def till(cloud: str, noon: Any) -> Till:
 
 def goodwill(till: Till, sale: Any, payment_id: str, minor: int) -> str:
     with UnitOfWork() as work:
-        return payments.request_refund(
-            work,
-            purchase_id=sale.purchase.purchase_id,
-            order_id=sale.orders[0].order_id,
-            payment_id=payment_id,
-            amount=Money(minor),
-            reason="goodwill",
-            cause="goodwill#1",
-        )
+        return give_back(work, sale.orders[0], payment_id, Money(minor), reason="goodwill", cause="goodwill#1")
 
 
 def test_an_order_that_times_out_gives_back_what_a_pending_refund_has_left(till: Till) -> None:

@@ -18,7 +18,7 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service as payments
 from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
-from chalicelib.payments.domain.refund_request import Wish
+from chalicelib.payments.domain.refund_request import RefundRequest
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
@@ -98,7 +98,7 @@ def refusals(known: tuple[str, ...]) -> Iterator[None]:
             raise
 
 
-def by_operator(sale: Sale, wish: Wish, serial: int) -> None:
+def by_operator(sale: Sale, wish: RefundRequest, serial: int) -> None:
     """Refund as an operator, who may be told that there is no such money or unit left."""
     intent = Intent("acc_operator", f"all-{serial}-{sale.purchase.purchase_id}", "f")
     known = (
@@ -111,17 +111,12 @@ def by_operator(sale: Sale, wish: Wish, serial: int) -> None:
 
 def by_complaint(sale: Sale, order: Order, minor: int, serial: int) -> None:
     """Refund as a complaint or a cancelled order does: at most what is left."""
-    with UnitOfWork() as work:
-        payments.request_refund(
-            work,
-            purchase_id=sale.purchase.purchase_id,
-            order_id=order.order_id,
-            payment_id=orders.load_purchase(sale.purchase.purchase_id).settled_by or "",
-            amount=Money(minor),
-            reason="complaint",
-            cause=f"complaint#{serial}",
-            up_to=True,
-        )
+    context = payments.refund_context(orders.load_order(order.order_id))
+    amount = min(minor, context.tally().left())
+    if amount:
+        with UnitOfWork() as work:
+            wanted = RefundRequest(order.order_id, "complaint", amount=Money(amount))
+            payments.request_refund(work, context, wanted, payments.Requester(f"complaint#{serial}"))
 
 
 @settings(
@@ -158,7 +153,7 @@ def test_refunding_everything_in_any_order_and_way_leaves_every_account_empty(
         else:
             lines = () if what in ("freight", "operator") else ((what, 1),)
             money = Money(amount) if what == "operator" else None
-            wish = Wish(sale.orders[at].order_id, "r", amount=money, lines=lines, freight=what == "freight")
+            wish = RefundRequest(sale.orders[at].order_id, "r", amount=money, lines=lines, freight=what == "freight")
             by_operator(sale, wish, serial)
         till.settle()
         pending += [one.refund_id for one in story(sale).refunds

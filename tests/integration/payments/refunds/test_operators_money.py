@@ -17,12 +17,11 @@ from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.payments import providers, service
 from chalicelib.payments.domain import refund as refund_rules
-from chalicelib.payments.domain import refund_request
+from chalicelib.payments.domain import refund_request, reservation
 from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
-from chalicelib.payments.domain.refund_request import Sold, Wish
+from chalicelib.payments.domain.refund_request import RefundRequest, Sold
 from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import approve
-from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.runtime import outbound
 from tests.support import http, people
 from tests.support.paying import Till, accounts, payment, story
@@ -206,18 +205,18 @@ def test_refunding_lines_in_any_order_returns_exactly_what_was_paid(data: st.Dat
         size = data.draw(st.integers(1, len(units)))
         part, units = units[:size], units[size:]
         lines = tuple((unit, part.count(unit)) for unit in dict.fromkeys(part) if unit != "freight")
-        wished = Wish("ord", "r", lines=lines, freight="freight" in part)
-        made.append(refund_of(refund_request.worth(sold, wished, made), wished))
+        wished = RefundRequest("ord", "r", lines=lines, freight="freight" in part)
+        made.append(refund_of(refund_request.amount_of(sold, wished, made), wished))
         assert made[-1].amount.minor >= 0
     assert sum(refund.amount.minor for refund in made) == total.minor
     for line in sold.lines:
         with pytest.raises(RefundRefused):
-            refund_request.worth(sold, Wish("ord", "r", lines=((line, 1),)), made)
+            refund_request.amount_of(sold, RefundRequest("ord", "r", lines=((line, 1),)), made)
     with pytest.raises(RefundRefused):
-        refund_request.worth(sold, Wish("ord", "r", freight=True), made)
+        refund_request.amount_of(sold, RefundRequest("ord", "r", freight=True), made)
 
 
-def refund_of(amount: Money, wished: Wish) -> refund_rules.Refund:
+def refund_of(amount: Money, wished: RefundRequest) -> refund_rules.Refund:
     return refund_rules.Refund(
         "ref", "pur", "pay", "ord", amount, RefundStatus.SUCCEEDED, "r", "c", NOW, None, NOW,
         lines=wished.lines, freight=wished.freight,
@@ -290,7 +289,7 @@ def test_more_units_than_bought_or_freight_twice_is_refused_without_a_trace(till
 def test_the_same_units_asked_for_twice_at_the_same_moment_go_back_once(
     till: Till, three: orders.Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = refund_requests.within_order
+    real = reservation.within_order
     rivals: list[Any] = []
 
     def within(*args: Any) -> None:
@@ -299,7 +298,7 @@ def test_the_same_units_asked_for_twice_at_the_same_moment_go_back_once(
             rivals.append(None)
             rivals.append(by_lines(till, three, [("1", 2)]))
 
-    monkeypatch.setattr(refund_requests, "within_order", within)
+    monkeypatch.setattr(reservation, "within_order", within)
     answer = by_lines(till, three, [("1", 2)])
     till.settle()
     assert (rivals[1].status, answer.status, answer.json["why"]) == (201, 409, "more_units_than_bought")

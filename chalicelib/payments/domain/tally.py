@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.money import Money
-from chalicelib.orders.service import Line, Order
+from chalicelib.orders.domain import Line, Order
 from chalicelib.payments.domain.refund import Refund, RefundStatus
 
 Pairs = tuple[tuple[str, int], ...]
@@ -34,7 +34,7 @@ class Tally:
     compensation: dict[str, int] = field(default_factory=dict)
     loose: int = 0
 
-    def worth(self, line: Line, units: int) -> int:
+    def charged(self, line: Line, units: int) -> int:
         """Return what the next so many units of a line were charged."""
         before = self.units.get(line.line_id, 0)
         return line.total.minor * (before + units) // line.quantity - line.total.minor * before // line.quantity
@@ -79,7 +79,7 @@ class Tally:
         own = 0
         for line_id, quantity in lines:
             if line_id in by_id:
-                own += self.worth(by_id[line_id], quantity)
+                own += self.charged(by_id[line_id], quantity)
                 self.units[line_id] = self.units.get(line_id, 0) + quantity
         return own
 
@@ -121,7 +121,7 @@ def units_for(made: Tally, line: Line, amount: Money, *, most: int) -> int:
     """Return how many units of a line an amount pays back: whole ones, at most so many, and none twice."""
     left = min(most, line.quantity - made.units.get(line.line_id, 0))
     units = 0
-    while units < left and made.worth(line, units + 1) <= amount.minor:
+    while units < left and made.charged(line, units + 1) <= amount.minor:
         units += 1
     return units
 
@@ -137,6 +137,6 @@ def owed_for(made: Tally, wanted: Mapping[str, int]) -> tuple[int, Pairs]:
         if count <= 0:
             continue
         units.append((line.line_id, count))
-        worth = max(0, made.worth(line, count) - made.beyond.get(line.line_id, 0))
-        owed += min(worth, max(0, line.total.minor - made.of_line(line)))
+        charged = max(0, made.charged(line, count) - made.beyond.get(line.line_id, 0))
+        owed += min(charged, max(0, line.total.minor - made.of_line(line)))
     return min(max(0, owed - made.loose), made.left()), tuple(units)
