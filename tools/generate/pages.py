@@ -218,13 +218,17 @@ def readme_text(modules: list[Any]) -> str:
 
 def _machines(modules: list[Any]) -> list[tuple[str, StateMachine[Any, Any]]]:
     """Return every state machine with the module it is declared in, in the order of the capabilities."""
-    machines: dict[int, tuple[str, StateMachine[Any, Any]]] = {}
+    machines: dict[int, tuple[int, str, StateMachine[Any, Any]]] = {}
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, StateMachine) and (id(value) not in machines or ".domain" in module.__name__):
-                machines[id(value)] = (module.__name__, value)
+            if isinstance(value, StateMachine):
+                # Where its states are declared; else a rule's module before one that only uses it.
+                strange = 0 if type(value.initial).__module__ == module.__name__ else 2 - (".domain" in module.__name__)
+                if id(value) not in machines or strange < machines[id(value)][0]:
+                    machines[id(value)] = (strange, module.__name__, value)
     order = {name: number for number, name in enumerate(topology.CAPABILITIES)}
-    return sorted(machines.values(), key=lambda entry: (order.get(entry[0].split(".")[1], 99), entry[1].name))
+    found = [(name, machine) for _, name, machine in machines.values()]
+    return sorted(found, key=lambda entry: (order.get(entry[0].split(".")[1], 99), entry[1].name))
 
 
 def states_text(modules: list[Any]) -> str:
