@@ -18,7 +18,7 @@ from chalicelib.checkout.domain import (
     TooManyMerchants,
     TotalTooLarge,
 )
-from chalicelib.checkout.schemas import AskQuote, Checkout, QuoteView
+from chalicelib.checkout.schemas import AskQuote, Checkout, PlacedView, QuoteView
 from chalicelib.checkout.service import PaidMeanwhile, PaymentUnclear
 from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
@@ -30,9 +30,12 @@ from chalicelib.orders.service import (
     TooManyUnpaidHere,
     TooManyUnpaidUnits,
 )
+from chalicelib.payments import service as payments
+from chalicelib.payments.attempts.schemas import StartPayment
+from chalicelib.payments.service import MethodNotOffered, UnknownProvider
 from chalicelib.runtime import networks
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Request, Routes
+from chalicelib.runtime.http.routes import Reply, Request, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
 
 routes = Routes("checkout")
@@ -82,13 +85,14 @@ def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
     "/v1/purchases",
     access=Access.BUYER,
     body=Checkout,
-    returns=PurchaseView,
+    returns=PlacedView,
     status=201,
     raises=(
         AddressNeeded,
         BadQuote,
         Busy,
         CartChanged,
+        MethodNotOffered,
         MixedCurrencies,
         NotForSale,
         OutOfStock,
@@ -102,6 +106,7 @@ def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
         TooManyUnpaidHere,
         TooManyUnpaidUnits,
         TotalTooLarge,
+        UnknownProvider,
     ),
 )
 def place_purchase(body: Checkout, caller: Caller, intent: Intent, request: Request) -> Reply:
@@ -109,18 +114,34 @@ def place_purchase(body: Checkout, caller: Caller, intent: Intent, request: Requ
 
     An account may hold so many purchases and units unpaid; what ran out unpaid counts on for a day. A quote is ordered
     once: under another key it is refused, and the purchase named.
+
+    With ``payment`` the first attempt to pay is written in the same transaction and answered with the purchase. A
+    provider that refuses it or does not answer undoes nothing: the purchase can be paid by another attempt.
     """
-    purchase, repeated = service.place(
-        body.quote,
-        account_id=caller.account_id,
-        note=body.note,
-        intent=intent,
-        network=networks.mark(request.source_ip, "purchases"),
+    placed = service.place(
+        service.Placing(
+            token=body.quote,
+            account_id=caller.account_id,
+            intent=intent,
+            note=body.note,
+            network=networks.mark(request.source_ip, "purchases"),
+            pay=_way_to_pay(body.payment, request),
+        )
     )
-    headers = {"Location": f"/v1/purchases/{purchase.purchase_id}"}
-    if repeated:
-        headers["Idempotency-Replayed"] = "true"
-    return Reply(PurchaseView.of(purchase), 201, headers)
+    headers = {"Location": f"/v1/purchases/{placed.purchase.purchase_id}", **replayed_header(placed.repeated)}
+    return Reply(PlacedView.of_placed(placed), 201, headers)
+
+
+def _way_to_pay(asked: StartPayment | None, request: Request) -> payments.Wanted | None:
+    if asked is None:
+        return None
+    return payments.Wanted(
+        provider=asked.provider,
+        method=asked.method,
+        return_url=asked.return_url,
+        payer=asked.payer,
+        client_ip=request.source_ip or None,
+    )
 
 
 @routes.route(

@@ -8,6 +8,9 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.cart.schemas import LineChanges, changes_of
 from chalicelib.checkout.domain import Quote
+from chalicelib.checkout.service import Placed
+from chalicelib.orders.schemas import PurchaseView
+from chalicelib.payments.attempts.schemas import PaymentView, StartPayment
 from chalicelib.runtime.schema import Id, MoneyView, Schema, Timestamp
 
 QUOTE_CAP = 24_000
@@ -100,6 +103,24 @@ class Checkout(Schema):
 
     quote: Annotated[str, StringConstraints(min_length=24, max_length=QUOTE_CAP, pattern=r"^[A-Za-z0-9_-]+$")]
     note: Annotated[str, StringConstraints(max_length=200)] = ""
+    payment: StartPayment | None = None
+    """How to pay it at once; without it the purchase waits for an attempt of its own."""
 
 
 Checkout.model_config["str_max_length"] = QUOTE_CAP
+
+
+class PlacedView(PurchaseView):
+    """A purchase, and the first attempt to pay it where the checkout asked for one.
+
+    An attempt without an instruction that is ``started`` was not answered by its provider: send the same request again,
+    or start another attempt. One that ``failed`` was refused there: the purchase waits for another.
+    """
+
+    payment: PaymentView | None = None
+
+    @classmethod
+    def of_placed(cls, placed: Placed) -> PlacedView:
+        """Return the wire form."""
+        payment = PaymentView.of(placed.payment, []) if placed.payment is not None else None
+        return cls(**dict(PurchaseView.of(placed.purchase)), payment=payment)

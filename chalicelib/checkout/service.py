@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from chalicelib.cart import service as carts
-from chalicelib.checkout import domain, pricing, quotes
-from chalicelib.checkout.domain import Quote, QuoteExpired, Share
+from chalicelib.checkout.placing import Placed, Placing, place
 from chalicelib.checkout.quoting import Asked, quote
 from chalicelib.inventory import service as inventory
-from chalicelib.inventory.service import OutOfStock
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import clock
 from chalicelib.kernel.errors import (
-    AlreadyExists,
-    Busy,
-    ConcurrentUpdate,
     Conflict,
     IllegalTransition,
     NotFound,
     RetryLater,
 )
-from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import (
-    Line,
     Order,
     OrderCause,
     OrderStatus,
     PaidBack,
     Purchase,
-    PurchaseStatus,
     Sale,
-    Stock,
 )
 from chalicelib.payments import service as payments
 from chalicelib.runtime import metrics
-from chalicelib.runtime.db.lookups import together
-from chalicelib.runtime.db.races import RACES, racing
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-__all__ = ["Asked", "quote"]
+__all__ = ["Asked", "Placed", "Placing", "place", "quote"]
 
 T = TypeVar("T")
 
@@ -62,180 +50,6 @@ class PaymentUnclear(Conflict):
 
     code = "payment_unclear"
     en, zh = "The payment's state is not clear yet; try again shortly.", "支付状态尚未确认，请稍后重试。"
-
-
-def place(token: str, *, account_id: str, note: str, intent: Intent, network: str = "") -> tuple[Purchase, bool]:
-    """Order what was quoted: one transaction over purchase, orders, every SKU's stock, the cart and the buyer's holds.
-
-    ``network`` marks where a request comes from. Returns the purchase, and whether it is the repeat of an intent that
-    placed it before.
-
-    Raises:
-        BadQuote, QuoteExpired, PriceChanged, QuoteChanged, NotForSale, AddressNeeded: if the quote no longer holds.
-        QuoteUsed: naming the purchase, if it was ordered under another key.
-        OutOfStock: naming the SKUs, with wanted and available; nothing was written.
-        CartChanged: if the cart is not as it was quoted.
-        TooManyUnits, TooManyUnpaid, TooManyUnpaidUnits, TooManyCalledOff, TooManyUnpaidHere: if too much is held.
-        IdempotencyKeyReused: if the key placed something else.
-    """
-    order = _Wanted(intent.record_id("pur"), quotes.unseal(token, account_id=account_id), note, intent, network, token)
-    try:
-        return _placing_here(order), False
-    except AlreadyExists as existing:
-        return orders.replayed(existing.params["item"], intent), True
-    except Conflict as refusal:
-        before = _placed_before(order.purchase_id, intent)
-        if before is not None:
-            return before, True
-        if isinstance(refusal, OutOfStock):
-            metrics.count("out_of_stock")
-        raise
-
-
-def _placing_here(order: _Wanted) -> Purchase:
-    """Place; where its network seems to hold too much unpaid, look once which of it is paid."""
-    try:
-        return _placing(lambda: _place(order))
-    except orders.TooManyUnpaidHere:
-        return _placing(lambda: _place(order, crowded=True))
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What somebody wants to order."""
-
-    purchase_id: str
-    quoted: Quote
-    note: str
-    intent: Intent
-    network: str
-    token: str
-
-    @property
-    def quote(self) -> str:
-        """Return the digest by which the quote is remembered."""
-        return ids.digest(self.token)[:16]
-
-
-def _placing(attempt: Callable[[], T]) -> T:
-    """Build the whole work again while buckets are contended, or the buyer does something else at the same moment.
-
-    Raises:
-        Busy: if that went on.
-    """
-    for _ in range(RACES):
-        try:
-            return inventory.placing(attempt)
-        except ConcurrentUpdate:
-            metrics.count("lost_races")
-    raise Busy
-
-
-def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
-    """Look whether a refused repeat had gone through at its first try: then that is its answer."""
-    try:
-        purchase = orders.load_purchase(purchase_id)
-    except NotFound:
-        return None
-    intent.check(purchase.fingerprint)
-    return purchase
-
-
-def _place(wanted: _Wanted, *, crowded: bool = False) -> Purchase:
-    quoted = wanted.quoted
-    lines = quoted.lines()
-    held, products = together(orders.held_lookup(quoted.account_id), pricing.products_of(lines))
-    standing = orders.standing(held)
-    used = standing.kept.of_quote(wanted.quote)
-    if used is not None and used != wanted.purchase_id:
-        raise domain.QuoteUsed(purchase_id=used)
-    if clock.now() > quoted.expires_at:
-        raise QuoteExpired
-    current = pricing.price({sku_id: line.quantity for sku_id, line in lines.items()}, products)
-    domain.check_unchanged(quoted, current)
-    purchase, placed = _new_sale(wanted, current, orders.network_row(wanted.network, standing))
-    quantities = {sku_id: line.quantity for sku_id, line in lines.items()}
-    buckets = {line.sku_id: line.bucket_count for share in current for line in share.lines}
-    with UnitOfWork(f"place#{purchase.purchase_id}") as work:
-        orders.place(work, purchase, placed)
-        orders.count_unpaid(
-            work, standing, purchase, units=sum(quantities.values()), quote=wanted.quote, crowded=crowded
-        )
-        inventory.take(work, quantities, buckets=buckets, room=work.room - 1)
-        carts.take_out(work, quoted.account_id, quantities, version=quoted.cart_version)
-    metrics.count("purchases_placed")
-    return purchase
-
-
-def _new_sale(wanted: _Wanted, shares: tuple[Share, ...], network_row: str) -> tuple[Purchase, list[Order]]:
-    now = clock.now()
-    purchase_id, quoted = wanted.purchase_id, wanted.quoted
-    inside = not domain.has_rows_for_lines(shares)
-    commissions = domain.sealed_commissions(quoted)
-    number = f"{now.astimezone(clock.CHINA):%y%m%d}{int.from_bytes(ids.body(purchase_id).encode()[:8]) % 10**8:08d}"
-    placed = [
-        _new_order(
-            purchase_id,
-            position,
-            quoted.account_id,
-            replace(share, commission_bps=commissions[share.merchant_id]),
-            f"{number}-{position:02d}",
-            inside=inside,
-        )
-        for position, share in enumerate(shares, start=1)
-    ]
-    purchase = Purchase(
-        purchase_id=purchase_id,
-        buyer_id=quoted.account_id,
-        status=PurchaseStatus.AWAITING_PAYMENT,
-        total=quoted.total,
-        order_ids=tuple(order.order_id for order in placed),
-        number=number,
-        contact=quoted.contact,
-        note=wanted.note,
-        placed_at=now,
-        since=now,
-        fingerprint=wanted.intent.fingerprint,
-        network=network_row,
-    )
-    return purchase, placed
-
-
-def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, number: str, *, inside: bool) -> Order:
-    now = clock.now()
-    return Order(
-        order_id=ids.child_id("ord", purchase_id, position),
-        purchase_id=purchase_id,
-        buyer_id=buyer_id,
-        merchant_id=share.merchant_id,
-        merchant_name=share.merchant_name,
-        status=OrderStatus.PLACED,
-        stock=Stock.HELD,
-        lines=tuple(
-            Line(
-                line_id=str(line_number),
-                sku_id=line.sku_id,
-                product_id=line.product_id,
-                title=line.title,
-                options=line.options,
-                quantity=line.quantity,
-                unit=line.unit,
-                total=line.total,
-                kind=line.kind,
-                bucket_count=line.bucket_count,
-            )
-            for line_number, line in enumerate(share.lines, start=1)
-        ),
-        freight=share.freight,
-        discount=Money(0, share.freight.currency),
-        total=share.total,
-        commission_bps=share.commission_bps,
-        number=number,
-        placed_at=now,
-        since=now,
-        refunded=Money(0, share.freight.currency),
-        lines_inside=inside,
-    )
 
 
 def expire(purchase_id: str) -> None:

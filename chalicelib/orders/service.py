@@ -252,6 +252,11 @@ def replayed(item: dict[str, Any], intent: Intent) -> Purchase:
     return purchase
 
 
+def with_first_attempt(purchase: Purchase) -> Purchase:
+    """Return a purchase that is placed together with the first attempt to pay it, number 1."""
+    return replace(purchase, payment_attempts=1)
+
+
 def start_attempt(work: UnitOfWork, purchase: Purchase) -> int:
     """Count a payment attempt on the purchase, in the payment's own work; returns its number (1..99).
 

@@ -9,6 +9,7 @@ from chalicelib.kernel.errors import NotFound
 from chalicelib.orders import service as orders
 from chalicelib.payments.attempts.check import check
 from chalicelib.payments.attempts.conclude import conclude_attempts
+from chalicelib.payments.attempts.first import Ready, add_first, first_again, ready, tell_of_first
 from chalicelib.payments.attempts.methods import Offer, offers
 from chalicelib.payments.attempts.outcome import record_capture
 from chalicelib.payments.attempts.poll import chase, query_now
@@ -20,7 +21,14 @@ from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
 from chalicelib.payments.domain.bill import BOOKED_SHARDS, Bill, BillKind, BillLine, BillUnavailable
 from chalicelib.payments.domain.dispute import Dispute, DisputeStatus, dispute_id
 from chalicelib.payments.domain.offline import OfflinePayment
-from chalicelib.payments.domain.payment import AlreadyPaid, Payment, PaymentStatus, UnknownPayment, UnknownProvider
+from chalicelib.payments.domain.payment import (
+    AlreadyPaid,
+    MethodNotOffered,
+    Payment,
+    PaymentStatus,
+    UnknownPayment,
+    UnknownProvider,
+)
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_decision import RefundContext
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
@@ -79,10 +87,12 @@ __all__ = [
     "DisputeStatus",
     "Happening",
     "HeardMoney",
+    "MethodNotOffered",
     "Offer",
     "OfflinePayment",
     "Payment",
     "PaymentStatus",
+    "Ready",
     "Refund",
     "RefundContext",
     "RefundRefused",
@@ -101,6 +111,7 @@ __all__ = [
     "UnknownPayment",
     "UnknownProvider",
     "Wanted",
+    "add_first",
     "approval_limit",
     "ask_approval",
     "ask_for_card",
@@ -118,6 +129,7 @@ __all__ = [
     "dispute_id",
     "expire_approval",
     "fetch_bill",
+    "first_again",
     "follow_dispute",
     "known_refund",
     "list_waiting",
@@ -128,6 +140,7 @@ __all__ = [
     "query_by_operator",
     "query_now",
     "query_refund_now",
+    "ready",
     "receive",
     "record_capture",
     "records",
@@ -147,6 +160,7 @@ __all__ = [
     "stray_id",
     "take_notice",
     "take_unknown",
+    "tell_of_first",
     "timeline",
     "withhold_refund",
 ]

@@ -394,7 +394,9 @@ def _mistyped(world: World) -> Ask:
 
 def _checkout(world: World) -> Ask:
     world.buyer.put(world.listed.sku_id)
-    return Ask(body={"quote": world.buyer.quote().json["quote"], "note": "ring twice"})
+    return Ask(
+        body={"quote": world.buyer.quote().json["quote"], "note": "ring twice", "payment": {"provider": "sandbox"}}
+    )
 
 
 def _quote(world: World) -> Ask:

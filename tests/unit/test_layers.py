@@ -29,6 +29,9 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("publishing.views", "catalog.schemas"): "a published file is what the API answers, byte for byte",
     ("publishing.views", "merchants.schemas"): "as above",
     ("checkout.schemas", "cart.schemas"): "a quote takes changes of the cart as the cart does",
+    ("checkout.schemas", "orders.schemas"): "a checkout answers the purchase as orders show it",
+    ("checkout.schemas", "payments.attempts.schemas"): "a checkout takes and answers an attempt to pay as payments do",
+    ("checkout.api", "payments.attempts.schemas"): "as above",
     ("checkout.api", "orders.schemas"): "a placed purchase is shown as orders show it",
 }
 """(file, what it imports) -> why that is right."""

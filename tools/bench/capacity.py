@@ -74,12 +74,10 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
             shopper.client.get(f"/v1/products/{product.product_id}")
     with measuring(lab, steps, "cart and quote"):
         quote = lab.fill_and_quote(shopper, [product.sku_id for product in made])
-    with measuring(lab, steps, "place"):
-        purchase = lab.place(shopper, quote)
+    with measuring(lab, steps, "place and start to pay"):
+        purchase = lab.place_and_pay(shopper, quote)
     _settle(lab, steps, "place: events")
-    with measuring(lab, steps, "start payment"):
-        payment_id = lab.start_payment(shopper, purchase["purchase_id"])
-    lab.sandbox.pay(payment_id)
+    lab.sandbox.pay(purchase["payment"]["payment_id"])
     with measuring(lab, steps, "paid (notice)"):
         lab.drain()
     orders = shopper.client.get(f"/v1/purchases/{purchase['purchase_id']}")["orders"]

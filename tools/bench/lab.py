@@ -154,6 +154,11 @@ class Lab:
         """Check out."""
         return shopper.client.expect(201, "POST", "/v1/purchases", {"quote": quote})
 
+    def place_and_pay(self, shopper: Shopper, quote: str, provider: str = "sandbox") -> Any:
+        """Check out and start to pay in one request; returns the purchase with its first attempt."""
+        body = {"quote": quote, "payment": {"provider": provider}}
+        return shopper.client.expect(201, "POST", "/v1/purchases", body)
+
     def start_payment(self, shopper: Shopper, purchase_id: str, provider: str = "sandbox", **body: Any) -> str:
         """Start to pay."""
         path = f"/v1/purchases/{purchase_id}/payments"

@@ -287,9 +287,12 @@ class Cast:
     def place(self, buyer: Person, quote: str) -> str | None:
         """Order what was quoted; clicked twice, or the quote used again, now and then."""
         key = self.key()
-        body = {"quote": quote}
+        body: dict[str, Any] = {"quote": quote}
         made = Intent(scope=buyer.account_id, key=key, fingerprint="").record_id("pur")
         self.world.oracle.intents[made] = quote
+        if self.rng.random() < 0.4:
+            self.steer(f"{made.replace('pur_', 'pay_')}_01")
+            body["payment"] = self._way_to_pay()
         oracle = self.world.oracle
         free = oracle.holding.free(buyer.account_id, oracle.sales.values(), self.world.clock.moment)
         answer = self.ask(buyer, "POST", "/v1/purchases", None, body, key=key)
@@ -314,18 +317,22 @@ class Cast:
         number = ids.child_id("pay", sale.purchase_id, min(99, sale.attempts + 1))
         if number not in self.world.sandbox._steering:  # noqa: SLF001
             self.steer(number)
-        key, bank = self.key(), self.world.bank
+        key = self.key()
         path = {"purchase_id": sale.purchase_id}
-        body = {
-            "provider": bank.name,
-            "method": self.rng.choice(bank.methods),
-            "return_url": "https://shop.example/back",
-        }
+        body = self._way_to_pay()
         buyer = self.buyer_of(sale)
         self.ask(buyer, "POST", "/v1/purchases/{purchase_id}/payments", path, body, key=key)
         if self.rng.random() < 0.1:
             self.world.faults.count("client_duplicate")
             self.ask(buyer, "POST", "/v1/purchases/{purchase_id}/payments", path, body, key=key)
+
+    def _way_to_pay(self) -> dict[str, Any]:
+        bank = self.world.bank
+        return {
+            "provider": bank.name,
+            "method": self.rng.choice(bank.methods),
+            "return_url": "https://shop.example/back",
+        }
 
     def steer(self, number: str) -> None:
         """Decide how the provider treats an attempt."""

@@ -54,10 +54,7 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         TooManyTries: if the same request was sent too often and the provider does not answer.
         IdempotencyKeyReused: if the key started another attempt.
     """
-    adapter = providers.offered(wanted.provider)
-    method = wanted.method or adapter.methods[0]
-    if method not in adapter.methods:
-        raise MethodNotOffered(provider=adapter.name, what=method)
+    adapter, method = way_to_pay(wanted)
     for _ in range(RACES):
         purchase = orders.load_purchase(purchase_id)
         if purchase.buyer_id != buyer_id:
@@ -66,12 +63,8 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         known = next((payment for payment in story.payments if payment.intent == intent.token), None)
         if known is not None:
             intent.check(known.fingerprint)
-            if (
-                not known.is_open or known.instruction is not None
-            ):  # Whether or not a chase has found it in the meantime.
-                return known, True
             try:
-                return _instruct(adapter, _tried_again(known), wanted), True
+                return go_on(adapter, known, wanted), True
             except ConcurrentUpdate:
                 continue
         _admit(adapter, purchase)
@@ -81,8 +74,33 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
             payment = _write_start(adapter, purchase, method, intent)
         except ConcurrentUpdate:
             continue
-        return _instruct(adapter, payment, wanted), False
+        return tell(adapter, payment, wanted), False
     raise ConcurrentUpdate
+
+
+def way_to_pay(wanted: Wanted) -> tuple[Provider, str]:
+    """Return who is to be told of an attempt, and by which method.
+
+    Raises:
+        UnknownProvider, MethodNotOffered: if there is no such way to pay.
+    """
+    adapter = providers.offered(wanted.provider)
+    method = wanted.method or adapter.methods[0]
+    if method not in adapter.methods:
+        raise MethodNotOffered(provider=adapter.name, what=method)
+    return adapter, method
+
+
+def go_on(adapter: Provider, known: Payment, wanted: Wanted) -> Payment:
+    """Return an attempt that the same request started before, its provider told again if it never said how to pay.
+
+    Raises:
+        TooManyTries: if it was told often enough.
+        ConcurrentUpdate: if the attempt has changed.
+    """
+    if not known.is_open or known.instruction is not None:  # Whether or not a chase has found it in the meantime.
+        return known
+    return tell(adapter, _tried_again(known), wanted)
 
 
 def _admit(adapter: Provider, purchase: Purchase) -> None:
@@ -91,8 +109,17 @@ def _admit(adapter: Provider, purchase: Purchase) -> None:
     most = bounds.bounds().attempts
     if purchase.payment_attempts >= most:
         raise TooManyPayments(limit=most)
-    if purchase.total.currency not in adapter.currencies:
-        raise MethodNotOffered(provider=adapter.name, what=purchase.total.currency)
+    check_currency(adapter, purchase.total.currency)
+
+
+def check_currency(adapter: Provider, currency: str) -> None:
+    """Refuse a currency that the provider does not take.
+
+    Raises:
+        MethodNotOffered: then.
+    """
+    if currency not in adapter.currencies:
+        raise MethodNotOffered(provider=adapter.name, what=currency)
 
 
 def _tried_again(payment: Payment) -> Payment:
@@ -108,28 +135,38 @@ def _tried_again(payment: Payment) -> Payment:
 
 
 def _write_start(adapter: Provider, purchase: Purchase, method: str, intent: Intent) -> Payment:
-    now = clock.now()
     with UnitOfWork(f"pay#{intent.token}") as work:
         number = orders.start_attempt(work, purchase)
-        payment = Payment(
-            payment_id=ids.child_id("pay", purchase.purchase_id, number),
-            purchase_id=purchase.purchase_id,
-            buyer_id=purchase.buyer_id,
-            provider=adapter.name,
-            method=method,
-            amount=purchase.total,
-            status=payment_rules.PAYMENT.initial,
-            created_at=now,
-            expires_at=purchase.due_at or now,
-            due_at=payment_rules.PAYMENT.due_at(payment_rules.PAYMENT.initial, now),
-            intent=intent.token,
-            fingerprint=intent.fingerprint,
-        )
-        store.save_payment(work, payment, [events.PaymentStarted(payment_id=payment.payment_id, provider=adapter.name)])
+        return add(work, adapter, new(purchase, number, adapter, method, intent))
+
+
+def new(purchase: Purchase, number: int, adapter: Provider, method: str, intent: Intent) -> Payment:
+    """Return attempt ``number`` to pay a purchase, of which its provider has not heard yet."""
+    now = clock.now()
+    return Payment(
+        payment_id=ids.child_id("pay", purchase.purchase_id, number),
+        purchase_id=purchase.purchase_id,
+        buyer_id=purchase.buyer_id,
+        provider=adapter.name,
+        method=method,
+        amount=purchase.total,
+        status=payment_rules.PAYMENT.initial,
+        created_at=now,
+        expires_at=purchase.due_at or now,
+        due_at=payment_rules.PAYMENT.due_at(payment_rules.PAYMENT.initial, now),
+        intent=intent.token,
+        fingerprint=intent.fingerprint,
+    )
+
+
+def add(work: UnitOfWork, adapter: Provider, payment: Payment) -> Payment:
+    """Add a new attempt to the work that counts it on its purchase; returns it as it is once that is through."""
+    store.save_payment(work, payment, [events.PaymentStarted(payment_id=payment.payment_id, provider=adapter.name)])
     return replace(payment, version=1)
 
 
-def _instruct(adapter: Provider, payment: Payment, wanted: Wanted) -> Payment:
+def tell(adapter: Provider, payment: Payment, wanted: Wanted) -> Payment:
+    """Tell the provider of an attempt that is written, and apply its answer; silence leaves it as it is."""
     instruction = adapter.create(
         PaymentOrder(
             payment_id=payment.payment_id,
