@@ -99,8 +99,8 @@ sim: venv ## play SEEDS=1000 seeds of the simulator (STEPS=1000 each); ARGS="--s
 sim-pairs: venv ## walk every interleaving of the deadly pairs, with a crash after each call
 	@$(RUN) tools.sim.exhaustive $(ARGS)
 
-sim-mutants: venv ## put known bugs in, one at a time, and show that the simulator finds each
-	@$(RUN) tools.sim.mutants $(ARGS)
+sim-mutants: venv ## put known bugs in, one at a time, and show that the simulator finds each (ARGS=--renew: look for the seeds that do it soonest)
+	@$(RUN) tools.sim.hunting $(ARGS)
 
 bench-bills: venv ## seconds and memory of reading a bill of 200,000 lines of each provider
 	@$(RUN) tools.bench.bills $(ARGS)

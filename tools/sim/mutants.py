@@ -1,27 +1,17 @@
 """Known bugs, put in one at a time: each must be found, or the simulator proves nothing.
 
-Every one was seen in a shop system or is the mistake next to a line of ours. ``python -m tools.sim.mutants`` says which
-promise broke, in which seed and after how many steps.
+Every one was seen in a shop system or is the mistake next to a line of ours. ``tools.sim.hunting`` looks for them.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from tools.sim import mutants_cards, mutants_costs, mutants_waiting
-
-STEPS = 700
-SEEDS = 80
-"""So many seeds at most, of those in which much goes wrong."""
 
 Mutation = Callable[[], AbstractContextManager[Any]]
 MUTANTS: dict[str, Mutation] = {}
@@ -627,6 +617,8 @@ MUTANTS |= mutants_waiting.BUGS | mutants_cards.BUGS | mutants_costs.BUGS
 
 AT_STRIPE = ("contested money can be refunded", "a refund is asked for again though its money is contested")
 """Bugs that only a provider shows which tells of disputes; the others are hunted at the sandbox, which is faster."""
+
+
 BY_THE_CLOCK = (
     "the deadline job sleeps through four runs of five",
     "back-off grows without a cap",
@@ -634,109 +626,3 @@ BY_THE_CLOCK = (
     "nobody asks about an attempt once the buyer has its link",
 )
 """Bugs that lose nothing and are only late."""
-
-KNOWN: dict[str, int] = {
-    "a row's version is not checked": 8,
-    "expiry does not ask the provider": 4,
-    "a notice is acknowledged before it is durable": 4,
-    "late money takes of each thing one unit": 56,
-    "late money goes back although everything is free": 13,
-    "a refund gets a new number when it is sent again": 6,
-    "the relay goes on after a failed send": 11,
-    "what one person pays by hand is not counted": 3,
-    "a silent provider counts as closed": 32,
-    "a notice's amount is believed": 45,
-    "a capture after expiry is dropped": 6,
-    "commission is rounded at each refund": 51,
-    "a deadline fires without looking again": 4,
-    "the deadline job sleeps through four runs of five": 15,
-    "back-off grows without a cap": 83,
-    "a word that a refund failed is believed without asking": 6,
-    "a word that a refund came back is dropped when the provider is silent": 42,
-    "contested money can be refunded": 3,
-    "a refund is asked for again though its money is contested": 5,
-    "adoption books what the notice said without asking": 72,
-    "a genuine notice of others is kept and nobody asks": 32,
-    "an order confirms itself over a complaint": 66,
-    "a buyer may hold without end": 7,
-    "an owed refund does not reserve its money": 6,
-    "an owed refund is paid by hand at every request": 75,
-    "what one person sends to a card is not counted": 4,
-    "a refund that fell short waits for a person at once": 4,
-    "a refund that falls short twice is given up": 11,
-    "a refused deadline is told for ever": 7,
-    "a parked deadline is not tried again when it is mended": 4,
-    "a tracking number is anybody's": 6,
-    "a corrected number stays held": 3,
-}
-"""Seeds that found a bug when last looked at, tried first by the tests; the others are found in seed 0.
-
-Where a change moved them, the hunt goes on."""
-
-
-@dataclass
-class Hunt:
-    """How a bug was found, or not."""
-
-    name: str
-    found: str = ""
-    seed: int = -1
-    seeds: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-
-
-def hunt(name: str, *, seeds: int = SEEDS, steps: int = STEPS, first: int | None = None) -> Hunt:
-    """Play rough seeds with the bug until it is found; ``first`` is tried before the others.
-
-    One that loses nothing and is only late is found when the clock says so: on the way it may break something else.
-    """
-    from tools.sim import actors
-    from tools.sim.__main__ import play
-
-    result = Hunt(name)
-    started = time.monotonic()
-    rough = [seed for seed in range(seeds * 4) if actors.rates(seed)[0] >= 0.02][:seeds]
-    with MUTANTS[name]():
-        for seed in [*([first] if first is not None else []), *rough]:
-            played = play(seed, steps, provider="stripe" if name in AT_STRIPE else "sandbox")
-            result.seeds += 1
-            result.steps += played.steps
-            found = [what for what in played.violations if name not in BY_THE_CLOCK or " by the clock: " in what]
-            if found:
-                result.found, result.seed = found[0], seed
-                break
-    result.seconds = time.monotonic() - started
-    return result
-
-
-def _hunted(name: str) -> Hunt:
-    from tools.sim.__main__ import environment
-
-    environment()
-    return hunt(name)
-
-
-def hunt_all(*, workers: int = 2) -> list[Hunt]:
-    """Hunt every bug."""
-    with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(_hunted, MUTANTS))
-
-
-def main() -> int:
-    """Hunt and print."""
-    parser = argparse.ArgumentParser(prog="python -m tools.sim.mutants", description=__doc__)
-    parser.add_argument("--only", help="one bug")
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
-    hunts = [_hunted(arguments.only)] if arguments.only else hunt_all(workers=arguments.workers)
-    for one in hunts:
-        where = f"seed {one.seed:3d}, {one.steps:6d} steps" if one.found else f"NOT FOUND in {one.steps} steps"
-        print(f"{one.name:70} {where:26} {one.seconds:5.1f} s  {one.found[:110]}")
-    missed = [one.name for one in hunts if not one.found]
-    print(json.dumps({"mutants": len(hunts), "found": len(hunts) - len(missed), "missed": missed}))
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

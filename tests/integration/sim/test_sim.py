@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tools.sim import exhaustive, mutants
+from tools.sim import exhaustive, hunting, mutants
 from tools.sim.__main__ import play
 
 SEEDS = range(8)
@@ -43,8 +43,8 @@ def test_a_seed_is_the_same_in_another_process() -> None:
 
 def test_a_failing_seed_tells_the_story_of_the_order_concerned() -> None:
     with mutants.MUTANTS["surplus money is kept"]():
-        found = mutants.hunt("surplus money is kept", seeds=3)
-        played = play(found.seed, mutants.STEPS, tell=True)
+        found = hunting.hunt("surplus money is kept", seeds=3)
+        played = play(found.seed, hunting.STEPS, tell=True)
     body = played.subject.split("_")[1]
     assert played.violations[0] == found.found
     assert any("pur_" + body in line and "insert orders" in line for line in played.story)
@@ -64,6 +64,6 @@ SLOW = {"a consumer deletes what it failed at", "a deadline fires without lookin
 
 @pytest.mark.parametrize("name", sorted(set(mutants.MUTANTS) - SLOW))
 def test_a_known_bug_is_found(name: str) -> None:
-    hunt = mutants.hunt(name, first=mutants.KNOWN.get(name))
+    hunt = hunting.hunt(name)
     assert hunt.found, f"{hunt.steps} steps"
     assert name not in mutants.BY_THE_CLOCK or " by the clock: " in hunt.found
