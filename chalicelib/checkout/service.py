@@ -178,11 +178,18 @@ def _free(work: UnitOfWork, before: Order, after: Order) -> None:
 
 
 def order_timed_out(order_id: str) -> None:
-    """Fire the timeout cause of an order's state; a stale or repeated deadline is a no-op."""
+    """Fire the timeout cause of an order's state; where it is told of early, look again at its deadline.
+
+    A stale or repeated deadline is a no-op.
+    """
 
     def fire() -> None:
         order = orders.load_order(order_id)
-        if order.due_at is not None and clock.now() >= order.due_at:
+        now = clock.now()
+        if order.is_told_early(now=now):
+            orders.put_off(order)
+            metrics.count("deadlines_put_off")
+        elif order.due_at is not None and now >= order.due_at:
             _time_out(order)
 
     racing(fire, otherwise=_kept_changing)

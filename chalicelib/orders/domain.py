@@ -156,6 +156,7 @@ class Stock(StrEnum):
     RELEASED = "released"
 
 
+_SOONEST = min(duration for duration, _ in ORDER.deadlines.values())
 STANDS_STILL = (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
 """States that do not time out while a complaint is open: an order does not confirm itself over it."""
 LEFT_AT_LEAST = timedelta(days=3)
@@ -310,6 +311,8 @@ class Order:
     """Since when they have kept the current state from timing out."""
     longer: timedelta = timedelta()
     """By how much the current state's deadline was put off."""
+    entry_s: int | None = None
+    """Where its entry on the due index stands: at its deadline, or before."""
 
     @property
     def goods(self) -> Money:
@@ -325,6 +328,16 @@ class Order:
             return self.since
         due_at = ORDER.due_at(self.status, self.since)
         return due_at + self.longer if due_at else None
+
+    @property
+    def first_look_at(self) -> datetime | None:
+        """Return when to look first at an order that was just paid: no state that follows times out before."""
+        return self.since + _SOONEST if self.status is OrderStatus.PAID else None
+
+    def is_told_early(self, *, now: datetime) -> bool:
+        """Say whether the entry on the due index has fired, and the deadline is another."""
+        due = self.due_at
+        return self.entry_s is not None and self.entry_s <= now.timestamp() and due is not None and due > now
 
     @property
     def may_be_sent(self) -> bool:

@@ -27,7 +27,7 @@ from chalicelib.orders.domain import (
     Stock,
 )
 from chalicelib.runtime import names
-from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
+from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, entry_of, region
 
 INLINE_LINES_BYTES = 300
 """Three or four lines. More would push the head over one write unit at each of its half dozen changes."""
@@ -338,12 +338,12 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             refunding=order.refunding,
             held_by=order.held_by,
             held_ms=epoch_ms_or_none(order.held_since) or 0,
-            longer_s=int(order.longer.total_seconds()),
+            longer_s=-int(-order.longer.total_seconds() // 1),
         ),
         lines=lines,
         version=order.version,
     )
-    row.set_due(order.due_at, order.order_id)
+    row.set_due(order.due_at, order.order_id, entry_s=order.entry_s, first=order.first_look_at)
     return row
 
 
@@ -391,6 +391,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         held_by=doc.held_by,
         held_since=from_epoch_ms_or_none(doc.held_ms),
         longer=timedelta(seconds=doc.longer_s),
+        entry_s=entry_of(row),
     )
 
 

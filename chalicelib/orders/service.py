@@ -502,6 +502,16 @@ def confirm(order_id: str, buyer_id: str, intent: Intent) -> Order:
     return racing(complete)
 
 
+def put_off(order: Order) -> None:
+    """Move the entry of an order that was told of early to where its deadline is by now.
+
+    Raises:
+        ConcurrentUpdate: if the order changed meanwhile.
+    """
+    with UnitOfWork() as work:
+        store.save_order(work, order)
+
+
 def confirm_by_deadline(order: Order) -> Order:
     """Confirm receipt because the time for it ran out; a no-op where it no longer applies."""
     try:

@@ -25,3 +25,32 @@ def _never_look() -> AbstractContextManager[Any]:
     from chalicelib.orders import holds
 
     return patch.object(holds, "_looked", lambda standing: replace(standing, looked=True))
+
+
+@_bug("an entry of the due index stays later than its deadline")
+def _leave_it_late() -> AbstractContextManager[Any]:
+    from chalicelib.runtime.db.rows import DueRow
+
+    real = DueRow.set_due
+
+    def set_due(row: Any, moment: Any, record_id: str, *, entry_s: int | None = None, first: Any = None) -> None:
+        real(row, moment, record_id, first=first)
+        if moment is not None and entry_s is not None:
+            row.due_at = max(row.due_at, entry_s)
+
+    return patch.object(DueRow, "set_due", set_due)
+
+
+@_bug("who is told of a deadline early does not look again")
+def _never_look_again() -> AbstractContextManager[Any]:
+    from chalicelib.orders.domain import Order
+
+    return patch.object(Order, "is_told_early", lambda *_, **__: False)
+
+
+@_bug("who is told of a deadline early believes it")
+def _fire_early() -> AbstractContextManager[Any]:
+    from chalicelib.checkout import service
+    from chalicelib.orders import service as orders
+
+    return patch.object(orders, "put_off", service._time_out)  # noqa: SLF001

@@ -25,7 +25,7 @@ from chalicelib.payments.domain.payment import PAYMENT
 from chalicelib.payments.domain.refund import REFUND
 from chalicelib.payments.domain.unmatched import STRAY
 from chalicelib.runtime import names
-from tools.sim import offline, strangers, to_card
+from tools.sim import deadlines, offline, strangers, to_card
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.holding import Holding
@@ -306,6 +306,8 @@ class Oracle:
         doc = _decode(new["doc"]["S"])
         if moved and old is not None:
             self._early(old, doc["history"][-1], record_id)
+        for wrong in deadlines.problems(new):
+            self.broken("deadlines", wrong, record_id)
         sale = self._sale(new["purchase_id"]["S"])
         before = old["status"]["S"] if old is not None else ""
         if record_id.startswith("pur_"):
@@ -314,7 +316,7 @@ class Oracle:
         else:
             self.late.order_moved(record_id, sale.purchase_id, before, new["status"]["S"])
             if moved and new["status"]["S"] == "delivered":
-                problem = self.parcels.arrived(int(new["due_at"]["N"]) if "due_at" in new else 0)
+                problem = self.parcels.arrived(deadlines.due_s(new) or 0)
                 if problem:
                     self.broken("deadlines", problem, record_id)
             self._order(sale, record_id, new, doc)
@@ -349,8 +351,9 @@ class Oracle:
             for complaint_id, complaint in self.complaints.items():
                 if complaint.order_id == subject and complaint.status not in COMPLAINED_OUT:
                     self.broken("deadlines", f"confirmed by itself while {complaint_id} is {complaint.status}", subject)
-        if change[2] == "queue:checkout" and "due_at" in old:
-            early_s = int(old["due_at"]["N"]) - self._now().timestamp()
+        due_s = deadlines.due_s(old)
+        if change[2] == "queue:checkout" and due_s is not None and not deadlines.is_due_at_once(old):
+            early_s = due_s - self._now().timestamp()
             if early_s > 1:
                 self.broken("deadlines", f"fired {early_s:.0f} s early", subject)
 

@@ -135,7 +135,7 @@ class Parcels:
             if parcel is None or parcel.tracked != number:
                 yield f"holds {number[1]} and has another number", shipment_id
 
-    def arrived(self, due_at_s: int) -> str:
+    def arrived(self, due_at_s: float) -> str:
         """Say what is wrong with an order that has just been delivered and is due then (0: it is held)."""
         given_s = due_at_s - self._now().timestamp()
         if due_at_s and given_s < OURS.total_seconds() - 2:

@@ -17,6 +17,8 @@ from chalicelib.runtime.db.unconnected import Model
 T = TypeVar("T")
 DUE_SHARDS = 4
 """Partitions of each due index: a partition takes 1,000 writes a second."""
+WORTH_LEAVING_S = 3600
+"""An entry that fires sooner is moved at once: the look at it would cost more than the move does."""
 
 
 class DocumentAttribute(Attribute[T], Generic[T]):
@@ -63,7 +65,11 @@ class Row(Model):
 
 
 class DueIndex(GlobalSecondaryIndex[Any]):
-    """Sparse index of rows whose current state has a deadline: only they carry ``due_shard`` and ``due_at``."""
+    """Sparse index of rows whose current state has a deadline: only they carry ``due_shard`` and ``due_at``.
+
+    An entry may stand earlier than its deadline, never later: moving it costs two write units, so it stays where a
+    later deadline follows, and whoever is told of it looks at the record, which knows the deadline.
+    """
 
     class Meta:
         """Keys only: the job needs to know what is due, the consumer reads the row itself."""
@@ -86,14 +92,30 @@ class DueRow(Row):
     due_at = NumberAttribute(null=True)
     parked = UnicodeAttribute(null=True)
 
-    def set_due(self, moment: datetime | None, record_id: str) -> None:
-        """Put the row on, or take it off, the due index. ``due_at`` is rounded up to whole seconds."""
+    def set_due(
+        self, moment: datetime | None, record_id: str, *, entry_s: int | None = None, first: datetime | None = None
+    ) -> None:
+        """Put the row on, or take it off, the due index. ``due_at`` is rounded up to whole seconds.
+
+        ``entry_s`` is where its entry stands: it stays if it is early enough, and does not fire so soon that leaving it
+        would be dearer. A new entry stands at ``first``, if that is before the deadline: where a state that follows may
+        time out earlier than this one does.
+        """
         if moment is None:
             self.due_shard = None
             self.due_at = None
-        else:
-            self.due_shard = due_shard(record_id)
-            self.due_at = -int(-moment.timestamp() // 1)
+            return
+        due_s = _up(moment)
+        if entry_s is None:
+            due_s = min(due_s, _up(first)) if first is not None else due_s
+        elif clock.epoch_s(clock.now()) + WORTH_LEAVING_S <= entry_s < due_s:
+            due_s = entry_s
+        self.due_shard = due_shard(record_id)
+        self.due_at = due_s
+
+
+def _up(moment: datetime) -> int:
+    return -int(-moment.timestamp() // 1)
 
 
 def due_shard(record_id: str) -> str:
@@ -101,8 +123,13 @@ def due_shard(record_id: str) -> str:
     return f"due{ids.shard(record_id, DUE_SHARDS)}"
 
 
+def entry_of(row: DueRow) -> int | None:
+    """Return where the row's entry on the due index stands, in Unix seconds."""
+    return int(row.due_at) if row.due_at is not None else None
+
+
 def due_time(row: DueRow) -> datetime | None:
-    """Return the deadline stored on the row."""
+    """Return the deadline stored on the row, of records whose entry always stands at their deadline."""
     return clock.from_epoch_s(row.due_at) if row.due_at is not None else None
 
 
