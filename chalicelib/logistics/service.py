@@ -52,7 +52,8 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
     """Create a shipment of one of the merchant's orders; returns it, and whether the same intent made it before.
 
     The order's row is replaced at the version read before its shipments were: two shipments made at once cannot both
-    go through, so numbers, quantities and tracking numbers stay unique.
+    go through, so numbers, quantities and tracking numbers stay unique. An order that knows of no parcel has no
+    shipment; only an attempt that lost a race looks all the same.
 
     Raises:
         NotFound: if the order is not this merchant's.
@@ -61,12 +62,14 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
         TooManyShipments, WrongDelivery, UnknownCarrier, PhoneNeeded, CodeAlreadyGiven: as named.
         Busy: if the order kept changing.
     """
+    lost: list[Claim | None] = []
 
     def create(met: Claim | None) -> tuple[Shipment, bool]:
         order = orders.load_order(order_id)
         if order.merchant_id != merchant_id:
             raise NotFound(what="order")
-        made = store.of_order(order_id, consistent=True)
+        made = store.of_order(order_id, consistent=True) if order.parcels or lost else []
+        lost.append(met)
         for shipment in made:
             if shipment.intent == intent.token:
                 intent.check(shipment.fingerprint)
@@ -364,7 +367,7 @@ def _subscribe(shipment: Shipment) -> None:
             return domain.subscribed(found, now=clock.now())
         return domain.not_subscribed(found, for_good=answer.outcome is Subscribed.REFUSED, now=clock.now())
 
-    _change(shipment.shipment_id, noted)
+    _change(shipment.shipment_id, noted, first=shipment)
 
 
 def wake(shipment_id: str) -> None:
@@ -382,6 +385,7 @@ def wake(shipment_id: str) -> None:
             store.save(work, claimed)
     except ConcurrentUpdate:
         return  # Somebody else is at it, or news came: either sets a deadline of its own.
+    claimed = replace(claimed, version=claimed.version + 1)
     if claimed.watch is Watch.WAITING:
         _subscribe(claimed)
     elif claimed.asked_at != shipment.asked_at:
@@ -393,7 +397,7 @@ def _ask(shipment: Shipment) -> None:
         snapshot = hub().query(_parcel(shipment))
     except ShopError as error:
         log.warning("hub did not answer", shipment_id=shipment.shipment_id, code=error.code)
-        _change(shipment.shipment_id, lambda found: domain.unanswered(found, now=clock.now()))
+        _change(shipment.shipment_id, lambda found: domain.unanswered(found, now=clock.now()), first=shipment)
         return
     metrics.count("tracking_asked")
     if snapshot is not None:
