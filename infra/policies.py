@@ -13,7 +13,7 @@ from chalicelib.runtime import names, published
 from chalicelib.runtime.laid_aside import PREFIX
 from infra import functions
 from infra.functions import FUNCTIONS, Function
-from tools.fakes import resources
+from infra.tables import table_specs
 
 Json = dict[str, Any]
 
@@ -62,7 +62,7 @@ def _statement(sid: str, actions: tuple[str, ...] | list[str], resources_: list[
 def policy(name: str) -> Json:
     """Return the policy document of a function."""
     function = FUNCTIONS[name]
-    tables = resources.table_specs()
+    tables = table_specs()
     statements = [_logs(name), *_tables(function, tables), *_queues(function)]
     if function.reads_streams:
         statements += [_streams(tables), *_laid_aside()]

@@ -33,7 +33,7 @@ from infra import (
 )
 from infra.functions import FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, sub, table_resource
-from tools.fakes import resources
+from infra.tables import table_specs
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,7 +137,7 @@ def _parameters(stage: str) -> Json:
 
 
 def _tables(stage: str) -> Json:
-    return {table_resource(table): _table(stage, table, spec) for table, spec in resources.table_specs().items()}
+    return {table_resource(table): _table(stage, table, spec) for table, spec in table_specs().items()}
 
 
 def _table(stage: str, table: str, spec: Json) -> Json:
@@ -188,7 +188,7 @@ def _streams() -> Json:
                 **lost_changes.retries(),
             },
         }
-        for table in resources.table_specs()
+        for table in table_specs()
     }
 
 

@@ -100,14 +100,14 @@ def shared_cloud() -> str:
 
 def new_account() -> str:
     """Switch to an account that nobody used, and create everything in it."""
-    from chalicelib.runtime import aws
+    from chalicelib.runtime import sdk
     from chalicelib.runtime.config import config
     from tools.fakes import resources
 
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     account = f"2{worker:03d}{next(_numbers):08d}"
     os.environ["AWS_ACCESS_KEY_ID"] = account
-    aws.session().get_credentials().access_key = account  # Every client of the session signs with this object.
+    sdk.session().get_credentials().access_key = account  # Every client of the session signs with this object.
     os.environ["BIANDAN_BUCKET"] = f"biandan-{account}-uploads"  # Names of buckets are the world's, not an account's.
     os.environ["BIANDAN_PUBLISHED_BUCKET"] = f"biandan-{account}-published"
     config.cache_clear()

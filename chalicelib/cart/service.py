@@ -11,7 +11,7 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Busy, Invalid, NotFound
 from chalicelib.runtime import networks
 from chalicelib.runtime.db.lookups import Lookup, together
-from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.races import racing, starting_from
 from chalicelib.runtime.db.work import UnitOfWork
 
 __all__ = ["MAX_LINES", "Cart", "CartChanged", "CartFull", "NoSuchSku", "TooManyCarts"]
@@ -66,10 +66,11 @@ def change(account_id: str | None, guest_token: str | None, changes: Mapping[str
     owner_id = owner_of(account_id=account_id, guest_token=guest_token)
     if account_id is None and not tokens.is_ours(guest_token or ""):
         raise BadCartToken
-    looks = iter((False,))  # A stale cart costs half, and is noticed where it is written: then it is read for sure.
+    # A stale cart costs half, and is noticed where it is written: then it is read for sure.
+    is_sure = starting_from(known=False, read=lambda: True)
 
     def attempt() -> Cart:
-        cart, products = together(store.lookup(owner_id, consistent=next(looks, True)), goods.lookup(_put_in(changes)))
+        cart, products = together(store.lookup(owner_id, consistent=is_sure()), goods.lookup(_put_in(changes)))
         return write(cart, changed(cart, changes, products))
 
     return racing(attempt, otherwise=Busy)

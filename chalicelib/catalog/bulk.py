@@ -33,7 +33,7 @@ from chalicelib.catalog.jobs import Job, JobCause, JobKind, JobNotFound, JobStat
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, TooLarge
-from chalicelib.runtime import log
+from chalicelib.runtime import log, objects
 from chalicelib.runtime.intents import Intent
 
 PRODUCTS_A_STEP: Final = 60
@@ -68,7 +68,7 @@ def import_file(merchant_id: str, content: bytes, options: Options, *, intent: I
     job_id = intent.record_id("imp")
     known = job_store.load(merchant_id, job_id)
     if known is None:
-        files.put(files.key(merchant_id, job_id, SOURCE), content, _CSV)
+        objects.put(files.key(merchant_id, job_id, SOURCE), content, _CSV)
     return _create(merchant_id, JobStatus.RUNNING, options, intent, size=len(content))
 
 
@@ -114,7 +114,7 @@ def start(merchant_id: str, job_id: str) -> Job:
     job = load(merchant_id, job_id, JobKind.IMPORT)
     if job.status is not JobStatus.AWAITING_UPLOAD:
         return job
-    size = files.size(files.key(merchant_id, job_id, SOURCE))
+    size = objects.size(files.key(merchant_id, job_id, SOURCE))
     if size is None:
         raise UploadMissing
     if size > jobs.FILE_CAP_BYTES:
@@ -150,7 +150,7 @@ def refusals(job: Job, *, limit: int, after: tuple[int, int]) -> tuple[list[Find
     found: list[Finding] = []
     while part < len(job.progress.parts) and len(found) < limit:
         step, count = job.progress.parts[part]
-        content = _findings.decode(files.get(_part(job, step)))
+        content = _findings.decode(objects.get(_part(job, step)))
         taken = content[entry : entry + limit - len(found)]
         found += taken
         entry += len(taken)
@@ -295,7 +295,7 @@ def _piece(job: Job, size: int) -> bytes:
     if left <= 0:
         return b""
     name = files.key(job.merchant_id, job.job_id, SOURCE)
-    return files.get(name, start=job.progress.offset, length=min(size, left))
+    return objects.get(name, start=job.progress.offset, length=min(size, left))
 
 
 def _scan(job: Job) -> tuple[Scan, bool]:
@@ -324,17 +324,17 @@ def _stepped(job: Job, tally: Tally, cause: JobCause | None) -> Job:
     """Leave the step's refused lines and notes in files, and return the job at its next step or at its end."""
     progress = job.progress
     if tally.findings:
-        files.put(_part(job, job.step), msgspec.json.encode(tally.findings), "application/json")
+        objects.put(_part(job, job.step), msgspec.json.encode(tally.findings), "application/json")
         progress = replace(progress, parts=(*progress.parts, (job.step, len(tally.findings))))
     room = bulk_report.NOTES_KEPT - sum(count for _, count in progress.note_parts)
     if tally.notes[:room]:
-        files.put(_notes(job, job.step), msgspec.json.encode(tally.notes[:room]), "application/json")
+        objects.put(_notes(job, job.step), msgspec.json.encode(tally.notes[:room]), "application/json")
         progress = replace(progress, note_parts=(*progress.note_parts, (job.step, len(tally.notes[:room]))))
     job = replace(job, progress=bulk_report.counted(progress, tally), step=job.step + 1)
     if cause is None:
         return job
     if _has_report(job):
-        files.put(files.key(job.merchant_id, job.job_id, REPORT), _report(job), _CSV)
+        objects.put(files.key(job.merchant_id, job.job_id, REPORT), _report(job), _CSV)
     return replace(job, status=jobs.MACHINE.next(job.status, cause), ended_at=clock.now())
 
 
@@ -346,7 +346,7 @@ def _report(job: Job) -> bytes:
     """Return every refused line, then what is to be known of the rest."""
     progress = job.progress
     names = [_part(job, step) for step, _ in progress.parts] + [_notes(job, step) for step, _ in progress.note_parts]
-    single = (one for name in names for one in _findings.decode(files.get(name)))
+    single = (one for name in names for one in _findings.decode(objects.get(name)))
     return csvfile.report(chain(single, bulk_report.of_columns(progress.notes)), with_header=True)
 
 
@@ -362,7 +362,7 @@ def _export_step(job: Job) -> Job:
     available = {sku_id: level.available for sku_id, level in levels.items()}
     for product in found:
         writer.product(product, available)
-    files.put(_part(job, job.step), writer.bytes(), _CSV)
+    objects.put(_part(job, job.step), writer.bytes(), _CSV)
     progress = replace(
         progress,
         exported=progress.exported + len(found),
@@ -371,7 +371,7 @@ def _export_step(job: Job) -> Job:
     )
     if page.after is not None:
         return replace(job, progress=progress, step=job.step + 1)
-    whole = b"".join(files.get(_part(job, step)) for step, _ in progress.parts)
-    files.put(files.key(job.merchant_id, job.job_id, PRODUCTS), whole, _CSV)
+    whole = b"".join(objects.get(_part(job, step)) for step, _ in progress.parts)
+    objects.put(files.key(job.merchant_id, job.job_id, PRODUCTS), whole, _CSV)
     status = jobs.MACHINE.next(job.status, JobCause.FINISH)
     return replace(job, progress=progress, step=job.step + 1, status=status, ended_at=clock.now())

@@ -24,7 +24,7 @@ from chalicelib.kernel.errors import Busy
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Contact
 from chalicelib.runtime.db.lookups import Lookup, together
-from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.races import racing, starting_from
 
 _NO_BOOK: Lookup[AddressBook] = Lookup.of([], lambda _: AddressBook(account_id=""))
 
@@ -60,8 +60,9 @@ def quote(asked: Asked) -> Quote:
     """
     if not asked.changes:
         return _quote(asked, sure=True)
-    looks = iter((False,))  # A stale cart costs half, and is noticed where it is written: then it is read for sure.
-    return racing(lambda: _quote(asked, sure=next(looks, True)), otherwise=Busy)
+    # A stale cart costs half, and is noticed where it is written: then it is read for sure.
+    is_sure = starting_from(known=False, read=lambda: True)
+    return racing(lambda: _quote(asked, sure=is_sure()), otherwise=Busy)
 
 
 def _quote(asked: Asked, *, sure: bool) -> Quote:

@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from chalicelib.complaints import upload_store
 from chalicelib.complaints.domain import Evidence, EvidenceMissing, EvidenceRefused
 from chalicelib.complaints.uploads import MB, Kept
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Busy
-from chalicelib.runtime import aws
-from chalicelib.runtime.config import config
+from chalicelib.runtime import objects
 from chalicelib.runtime.db.races import racing
 
 UPLOAD_WITHIN = timedelta(minutes=15)
@@ -71,14 +69,9 @@ def ticket(account_id: str, evidence_id: str, *, content_type: str, size: int) -
     if not 0 < size <= kind.cap:
         raise EvidenceRefused(evidence_id=evidence_id, why="size")
     racing(lambda: _count(account_id, evidence_id, size), otherwise=Busy)
-    form = aws.client("s3").generate_presigned_post(
-        config().bucket,
-        _incoming(account_id, evidence_id),
-        Fields={"Content-Type": content_type},
-        Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, size]],
-        ExpiresIn=int(UPLOAD_WITHIN.total_seconds()),
-    )
-    return Ticket(evidence_id, form["url"], form["fields"], clock.now() + UPLOAD_WITHIN)
+    incoming = _incoming(account_id, evidence_id)
+    form = objects.upload_form(incoming, largest=size, content_type=content_type, within=UPLOAD_WITHIN)
+    return Ticket(evidence_id, form.url, form.fields, clock.now() + UPLOAD_WITHIN)
 
 
 def _count(account_id: str, evidence_id: str, size: int) -> None:
@@ -103,57 +96,42 @@ def _attach(complaint_id: str, account_id: str, evidence_id: str) -> Evidence:
         raise EvidenceMissing(evidence_id=evidence_id)
     kept = upload_store.kept(evidence_id)
     if kept is None:
-        found, size = _checked(account_id, evidence_id)
+        found = _checked(account_id, evidence_id)
         _copy(account_id, complaint_id, evidence_id, found)
-        kept = upload_store.keep(Kept(evidence_id, account_id, complaint_id, str(found["ContentType"]), size))
+        kept = upload_store.keep(Kept(evidence_id, account_id, complaint_id, found.content_type, found.size))
     if kept.account_id != account_id:
         raise EvidenceMissing(evidence_id=evidence_id)
     return Evidence(evidence_id, kept.content_type, kept.size)
 
 
-def _checked(account_id: str, evidence_id: str) -> tuple[dict[str, Any], int]:
-    """Return the upload's headers and size, if it is what its type says."""
-    found, head = _read_head(_incoming(account_id, evidence_id), evidence_id)
-    size = int(str(found.get("ContentRange", "/0")).rpartition("/")[2])
-    kind = KINDS.get(str(found.get("ContentType", "")))
+def _checked(account_id: str, evidence_id: str) -> objects.Piece:
+    """Return the beginning of the upload, if it is what its type says."""
+    found = _read_head(_incoming(account_id, evidence_id), evidence_id)
+    kind = KINDS.get(found.content_type)
     if kind is None:
         raise EvidenceRefused(evidence_id=evidence_id, why="type")
-    if size > kind.cap:
+    if found.size > kind.cap:
         raise EvidenceRefused(evidence_id=evidence_id, why="size")
-    if not kind.begins(head):
+    if not kind.begins(found.content):
         raise EvidenceRefused(evidence_id=evidence_id, why="content")
-    return found, size
+    return found
 
 
-def _copy(account_id: str, complaint_id: str, evidence_id: str, found: Mapping[str, Any]) -> None:
-    copy = {
-        "Bucket": config().bucket,
-        "Key": _kept(complaint_id, evidence_id),
-        "CopySource": f"{config().bucket}/{_incoming(account_id, evidence_id)}",
-        "CopySourceIfMatch": found["ETag"],
-        "MetadataDirective": "REPLACE",
-        "ContentType": found["ContentType"],
-    }
+def _copy(account_id: str, complaint_id: str, evidence_id: str, found: objects.Piece) -> None:
+    source, kept = _incoming(account_id, evidence_id), _kept(complaint_id, evidence_id)
     try:
-        aws.call("s3", "CopyObject", copy)
-    except Exception as error:
-        if aws.error_code(error) != "PreconditionFailed":
-            raise
+        objects.copy(source, kept, etag=found.etag, content_type=found.content_type)
+    except objects.Changed as error:
         raise EvidenceRefused(evidence_id=evidence_id, why="changed") from error
 
 
-def _read_head(key: str, evidence_id: str) -> tuple[dict[str, Any], bytes]:
-    wanted = {"Bucket": config().bucket, "Key": key, "Range": f"bytes=0-{_HEAD - 1}"}
+def _read_head(key: str, evidence_id: str) -> objects.Piece:
     try:
-        found = aws.call("s3", "GetObject", wanted)
-    except Exception as error:
-        code = aws.error_code(error)
-        if code in ("NoSuchKey", "404", "AccessDenied"):  # Without ListBucket, S3 says "denied" for what is missing.
-            raise EvidenceMissing(evidence_id=evidence_id) from error
-        if code == "InvalidRange":
-            raise EvidenceRefused(evidence_id=evidence_id, why="content") from error
-        raise
-    return found, found["Body"].read()
+        return objects.begin_of(key, _HEAD)
+    except objects.Missing as error:
+        raise EvidenceMissing(evidence_id=evidence_id) from error
+    except objects.OutOfRange as error:
+        raise EvidenceRefused(evidence_id=evidence_id, why="content") from error
 
 
 def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
@@ -161,17 +139,8 @@ def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
     kept = upload_store.kept(file.evidence_id)
     under = kept.complaint_id if kept is not None else complaint_id  # Those of earlier days lie under each complaint.
     name = f"{file.evidence_id}.{KINDS[file.content_type].extension}"
-    url = aws.client("s3").generate_presigned_url(
-        "get_object",
-        Params={
-            "Bucket": config().bucket,
-            "Key": _kept(under, file.evidence_id),
-            "ResponseContentType": file.content_type,
-            "ResponseContentDisposition": f'attachment; filename="{name}"',
-        },
-        ExpiresIn=int(SHOW_FOR.total_seconds()),
-    )
-    return str(url), clock.now() + SHOW_FOR
+    url = objects.download_url(_kept(under, file.evidence_id), name, within=SHOW_FOR, content_type=file.content_type)
+    return url, clock.now() + SHOW_FOR
 
 
 def _incoming(account_id: str, evidence_id: str) -> str:

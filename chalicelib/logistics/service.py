@@ -29,6 +29,7 @@ from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, Unreadabl
 from chalicelib.orders import service as orders
 from chalicelib.runtime import log, metrics, queues, start
 from chalicelib.runtime.config import setting
+from chalicelib.runtime.db.races import starting_from
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -298,10 +299,10 @@ def _since_paid(shipment: Shipment) -> Shipment:
 
 def _change(shipment_id: str, change: Callable[[Shipment], Shipment], *, first: Shipment | None = None) -> Shipment:
     """Load, change, save; again after a lost race. A number that turns out to be another's is followed no longer."""
-    held = [first] if first is not None else []
+    load = starting_from(first, lambda: store.load(shipment_id))
 
     def apply(met: Claim | None) -> Shipment:
-        before = held.pop() if held else store.load(shipment_id)
+        before = load()
         after = _with_phone(change(before))
         if replace(after, paid_at=before.paid_at) == before:
             return before

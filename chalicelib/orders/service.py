@@ -53,9 +53,8 @@ from chalicelib.orders.words import (
     of_order_changes,
 )
 from chalicelib.orders.words import PURCHASES as PURCHASE_TEXTS
-from chalicelib.runtime.db import witness
 from chalicelib.runtime.db.races import racing
-from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.db.work import UnitOfWork, hear_witness
 from chalicelib.runtime.intents import Intent, system_intent
 
 __all__ = [
@@ -132,7 +131,7 @@ def reveal_contact(purchase_id: str) -> Contact:
     contact = store.load_purchase(purchase_id).contact
     if contact is None:
         raise NotFound(what="contact")
-    witness.hear()
+    hear_witness()
     return contact
 
 

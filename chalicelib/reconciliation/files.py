@@ -7,6 +7,7 @@ import io
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -15,10 +16,10 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.spreadsheets import guard
 from chalicelib.reconciliation import advice
 from chalicelib.reconciliation.domain import Judged, Line, Run
-from chalicelib.runtime import aws
-from chalicelib.runtime.config import config
+from chalicelib.runtime import objects
 
-DOWNLOAD_S: Final = 300
+WITHIN: Final = timedelta(minutes=5)
+"""How long a signed address counts."""
 COLUMNS: Final = (
     *("line", "finding", "why", "healed", "kind", "payment_id", "refund_id", "transaction_id", "provider_refund_id"),
     *("amount", "currency", "fee", "status", "at", "settled"),
@@ -31,12 +32,12 @@ _lines = msgspec.json.Decoder(tuple[Line, ...])
 
 def put_piece(run: Run, number: int, lines: Sequence[Line]) -> None:
     """Keep a piece of the bill."""
-    _put(_key(run, f"piece-{number:05d}.json"), msgspec.json.encode(lines), "application/json")
+    objects.put(_key(run, f"piece-{number:05d}.json"), msgspec.json.encode(lines), "application/json")
 
 
 def piece(run: Run, number: int) -> tuple[Line, ...]:
     """Read a piece of the bill."""
-    return _lines.decode(_get(_key(run, f"piece-{number:05d}.json")))
+    return _lines.decode(objects.get(_key(run, f"piece-{number:05d}.json")))
 
 
 def put_part(run: Run, number: int, judged: Iterable[Judged]) -> None:
@@ -44,7 +45,7 @@ def put_part(run: Run, number: int, judged: Iterable[Judged]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerows([_safe(cell) for cell in _cells(found)] for found in judged)
-    _put(_key(run, f"part-{number:05d}.csv"), text.getvalue().encode(), _CSV)
+    objects.put(_key(run, f"part-{number:05d}.csv"), text.getvalue().encode(), _CSV)
 
 
 def put_report(run: Run) -> None:
@@ -52,25 +53,15 @@ def put_report(run: Run) -> None:
     with tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024) as whole:
         whole.write(b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n")
         for number in range(run.parts):
-            whole.write(_get(_key(run, f"part-{number:05d}.csv")))
+            whole.write(objects.get(_key(run, f"part-{number:05d}.csv")))
         size = whole.tell()
         whole.seek(0)
-        params = {"Bucket": config().bucket, "Key": _report(run), "Body": whole, "ContentType": _CSV}
-        aws.call("s3", "PutObject", {**params, "ContentLength": size})
+        objects.put_file(_report(run), whole, size, _CSV)
 
 
 def download_url(run: Run) -> str:
     """Sign a URL from which the report can be fetched for five minutes. No call is made."""
-    url: str = aws.client("s3").generate_presigned_url(
-        "get_object",
-        Params={
-            "Bucket": config().bucket,
-            "Key": _report(run),
-            "ResponseContentDisposition": f'attachment; filename="{run.provider}-{run.day}.csv"',
-        },
-        ExpiresIn=DOWNLOAD_S,
-    )
-    return url
+    return objects.download_url(_report(run), f"{run.provider}-{run.day}.csv", within=WITHIN)
 
 
 def _cells(found: Judged) -> list[Any]:
@@ -135,12 +126,3 @@ def _report(run: Run) -> str:
 
 def _key(run: Run, name: str) -> str:
     return f"reconciliation/{run.run_id}/{run.round}/{name}"
-
-
-def _put(key: str, content: bytes, content_type: str) -> None:
-    aws.call("s3", "PutObject", {"Bucket": config().bucket, "Key": key, "Body": content, "ContentType": content_type})
-
-
-def _get(key: str) -> bytes:
-    content: bytes = aws.call("s3", "GetObject", {"Bucket": config().bucket, "Key": key})["Body"].read()
-    return content

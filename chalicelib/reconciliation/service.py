@@ -113,7 +113,7 @@ def report(run_id: str) -> Report:
     run = store.load_run(run_id)
     if run.status is not RunStatus.DONE:
         raise RunNotFound(what="report")
-    return Report(files.download_url(run), clock.now() + timedelta(seconds=files.DOWNLOAD_S))
+    return Report(files.download_url(run), clock.now() + files.WITHIN)
 
 
 def get_case(case_id: str) -> Case:

@@ -13,8 +13,7 @@ import json
 from typing import Any
 
 from chalicelib.kernel import clock, ids
-from chalicelib.runtime import aws
-from chalicelib.runtime.config import config
+from chalicelib.runtime import objects
 
 PREFIX = "aws/lambda/"
 REPLAYED = "replayed/"
@@ -36,16 +35,7 @@ def lay_aside(record: dict[str, Any], reason: str) -> str:
         "timestamp": clock.now().isoformat(),
         "payload": json.dumps({"Records": [record]}, default=str),
     }
-    aws.call(
-        "s3",
-        "PutObject",
-        {
-            "Bucket": config().bucket,
-            "Key": key,
-            "Body": json.dumps(document).encode(),
-            "ContentType": "application/json",
-        },
-    )
+    objects.put(key, json.dumps(document).encode(), "application/json")
     return key
 
 

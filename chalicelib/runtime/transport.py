@@ -33,7 +33,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.runtime import lifetime
+from chalicelib.runtime import lifetime, sdk
 from chalicelib.runtime.config import config
 
 CONNECT_TIMEOUT_S: float = 2
@@ -149,9 +149,7 @@ def _credentials() -> _Credentials:
         return _Credentials(access_key, os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN"))
     from botocore.exceptions import NoCredentialsError
 
-    from chalicelib.runtime import aws
-
-    found = aws.session().get_credentials()
+    found = sdk.session().get_credentials()
     if found is None:
         raise NoCredentialsError
     frozen = found.get_frozen_credentials()

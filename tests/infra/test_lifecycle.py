@@ -17,7 +17,7 @@ from chalicelib.complaints import evidence
 from chalicelib.kernel import ids
 from chalicelib.reconciliation import files as bills
 from chalicelib.reconciliation.domain import Run, RunStatus
-from chalicelib.runtime import aws, laid_aside
+from chalicelib.runtime import aws, laid_aside, sdk
 from chalicelib.runtime.config import config
 from chalicelib.runtime.intents import system_intent
 from infra import stack
@@ -25,10 +25,16 @@ from tests.support import goods, people
 from tests.support.pump import Pump
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
-WRITERS = {"catalog/files.py", "complaints/evidence.py", "reconciliation/files.py", "runtime/laid_aside.py"}
+WRITERS = {
+    "catalog/bulk.py",
+    "catalog/files.py",
+    "complaints/evidence.py",
+    "reconciliation/files.py",
+    "runtime/laid_aside.py",
+}
 """Modules of the package that put something into the bucket, by a call or by a form."""
-ELSEWHERE = {"runtime/published.py"}
-"""Those that put into a bucket of their own, with rules of its own."""
+SEAMS = {"runtime/objects.py", "runtime/published.py"}
+"""Those that spell the calls; the second puts into a bucket of its own, with rules of its own."""
 Rule = dict[str, Any]
 
 
@@ -64,16 +70,18 @@ def keys_written() -> Iterator[set[str]]:
 
 
 def objects() -> set[str]:
-    found = aws.client("s3").list_objects_v2(Bucket=config().bucket).get("Contents", [])
+    found = sdk.client("s3").list_objects_v2(Bucket=config().bucket).get("Contents", [])
     return {one["Key"] for one in found}
 
 
 def test_nothing_else_writes_into_the_bucket() -> None:
     package = Path(__file__).parents[2] / "chalicelib"
-    puts = re.compile(r"\"(?:PutObject|CopyObject|put_object|CreateMultipartUpload)\"|generate_presigned_post")
-    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if puts.search(path.read_text())}
+    spelled = re.compile(r"\"(?:PutObject|CopyObject|put_object|CreateMultipartUpload)\"|generate_presigned_post")
+    called = re.compile(r"\bobjects\.(?:put|put_file|copy|upload_url|upload_form)\(")
+    texts = {str(path.relative_to(package)): path.read_text() for path in package.rglob("*.py")}
 
-    assert found - ELSEWHERE == WRITERS
+    assert {path for path, text in texts.items() if spelled.search(text)} == SEAMS
+    assert {path for path, text in texts.items() if called.search(text)} == WRITERS
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -81,7 +89,7 @@ def test_uploads_that_nobody_attached_are_gone_after_two_days(cloud: str, stage:
     account_id, evidence_id = ids.new_id("acc"), ids.new_id("evd")
     ticket = evidence.ticket(account_id, evidence_id, content_type="image/png", size=len(PNG))
     incoming = ticket.fields["key"]
-    aws.client("s3").put_object(Bucket=config().bucket, Key=incoming, Body=PNG, ContentType="image/png")
+    sdk.client("s3").put_object(Bucket=config().bucket, Key=incoming, Body=PNG, ContentType="image/png")
     with keys_written() as written:
         evidence.attach("cmp_" + "0" * 24, account_id, [evidence_id])
 

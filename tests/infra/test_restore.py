@@ -21,7 +21,7 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.ledger import readers, store
 from chalicelib.ledger import service as ledger
-from chalicelib.runtime import aws, names, outbound
+from chalicelib.runtime import names, outbound, sdk
 from chalicelib.runtime.db.work import UnitOfWork
 from infra import limits, stack
 from infra.policies import table_resource
@@ -289,7 +289,7 @@ def test_each_bucket_of_stock_says_again_whether_there_is_any(cloud: str) -> Non
     product = goods.product(people.merchant().merchant_id, stock=1)
     now = clock.now()
     assert replay.replay_table("stock", now, now, sends=False, say=quiet).events == {"stock.replenished": 1}
-    dynamodb = aws.client("dynamodb")
+    dynamodb = sdk.client("dynamodb")
     [row] = [one for one in past.rows(dynamodb, names.table_name("stock")) if one["bucket"]["S"].isdigit()]
     dynamodb.put_item(TableName=names.table_name("stock"), Item={**row, "available": {"N": "0"}})
     told = replay.replay_table("stock", now, now, say=quiet)

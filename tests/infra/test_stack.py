@@ -18,8 +18,8 @@ from chalicelib.ledger import store as ledger_store
 from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from infra import functions, policies, protection, refusals, stack
+from infra.tables import table_specs
 from tests.support import permissions
-from tools.fakes import resources
 from tools.release import package
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def test_tables_are_those_of_the_models_under_the_codes_own_names(template: Json
     assert {table["TableName"] for table in tables.values()} == {
         staged(names.table_name(table), stage) for table in topology.TABLES
     }
-    for short, spec in resources.table_specs().items():
+    for short, spec in table_specs().items():
         table = tables[policies.table_resource(short)]
         assert table["KeySchema"] == spec["KeySchema"]
         assert table.get("GlobalSecondaryIndexes", []) == spec["GlobalSecondaryIndexes"]

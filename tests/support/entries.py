@@ -30,7 +30,7 @@ from chalicelib.orders.service import Sale
 from chalicelib.payments import service as payments
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.reconciliation.domain import RunStatus
-from chalicelib.runtime import aws, outbound
+from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
 from tests.support import goods, people, sales
@@ -230,7 +230,7 @@ class World:
     def uploaded_import(self) -> str:
         """Begin an import whose file is there."""
         import_id = self.job("import")
-        files.put(files.key(self.shop.merchant_id, import_id, bulk.SOURCE), CSV, "text/csv")
+        objects.put(files.key(self.shop.merchant_id, import_id, bulk.SOURCE), CSV, "text/csv")
         return import_id
 
     def guest_cart(self) -> str:

@@ -48,10 +48,15 @@ def modules() -> dict[str, Path]:
 
 
 @cache
-def imports(module: str) -> frozenset[str]:
-    """Return the modules of the package a module imports: at its top, inside functions, for types only."""
+def imports(module: str, *, types: bool = True) -> frozenset[str]:
+    """Return the modules of the package a module imports: at its top, inside functions, or (``types``) for typing."""
     found = set()
-    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    if not types:
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        ]
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "chalicelib":
             base = node.module.removeprefix("chalicelib").lstrip(".")
             for alias in node.names:
@@ -299,6 +304,33 @@ def test_the_ground_knows_no_capability(area: str) -> None:
     assert wrong == []
 
 
+def test_the_ground_knows_itself_in_no_circle() -> None:
+    """Nor inside functions: two modules that need each other are one, or a third is missing below them."""
+    needs = {
+        module: {other for other in imports(module, types=False) if top(other) in ("kernel", "runtime")} - {module}
+        for module in modules()
+        if top(module) in ("kernel", "runtime")
+    }
+    done: set[str] = set()
+    while len(done) < len(needs):
+        ready = {module for module, others in needs.items() if module not in done and others <= done}
+        assert ready, {module: sorted(others - done) for module, others in needs.items() if module not in done}
+        done |= ready
+
+
+@pytest.mark.parametrize(
+    ("area", "beyond"),
+    [("chalicelib", {"infra", "tools", "tests"}), ("infra", {"tools", "tests"}), ("tools/fakes", {"tests"})],
+)
+def test_what_ships_and_what_describes_it_need_no_tools(area: str, beyond: set[str]) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted((ROOT / area).rglob("*.py"))
+        for name in _names_imported(ast.parse(path.read_text(encoding="utf-8"))) & beyond
+    ]
+    assert wrong == []
+
+
 def test_only_stores_know_tables() -> None:
     """A row class is imported by nobody but the store that declares it."""
     wrong = [
@@ -338,7 +370,10 @@ def test_heavy_packages_are_imported_where_they_are_used() -> None:
 
 
 def _other_imports(module: str) -> set[str]:
-    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    return _names_imported(ast.parse(modules()[module].read_text(encoding="utf-8")))
+
+
+def _names_imported(tree: ast.Module) -> set[str]:
     found = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     return found | {a.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
 

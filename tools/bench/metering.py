@@ -266,9 +266,9 @@ _specs: dict[str, Item] = {}
 
 def _spec(table: str) -> Item:
     if table not in _specs:
-        from tools.fakes import resources
+        from infra.tables import table_specs
 
-        for spec in resources.table_specs().values():
+        for spec in table_specs().values():
             _specs[spec["TableName"]] = spec
     return _specs[table]
 

@@ -32,6 +32,7 @@ from chalicelib.runtime import aws, caches, deadlines, log, names, outbound, pat
 from chalicelib.runtime import functions as runtime_functions
 from chalicelib.runtime.db import dynamo
 from infra import functions as deployed
+from infra.tables import table_specs
 from tools.fakes import resources
 from tools.fakes.carriers.hub import Hub
 from tools.fakes.sandbox.stand_in import Outgoing
@@ -81,9 +82,7 @@ class Line:
 
 @cache
 def _specs() -> tuple[Params, ...]:
-    return tuple(
-        {name: value for name, value in spec.items() if name != "ttl"} for spec in resources.table_specs().values()
-    )
+    return tuple({name: value for name, value in spec.items() if name != "ttl"} for spec in table_specs().values())
 
 
 @cache

@@ -16,7 +16,7 @@ from chalicelib.payments.ports import Outcome, Report
 from chalicelib.payments.reviews import quarantine
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log
-from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.races import racing, starting_from
 from chalicelib.runtime.db.work import UnitOfWork
 
 ASK_AGAIN_S = 30
@@ -33,10 +33,10 @@ def apply_report(read: Payment, report: Report, *, given_up: bool, chasing: bool
     """Apply what the provider says of an attempt; ``given_up``: it did not know the attempt, so none may be paid."""
     if report.outcome is Outcome.CAPTURED:
         return _captured(read.payment_id, report)
-    held = [read]
+    load = starting_from(read, lambda: store.load_payment(read.payment_id))
 
     def apply() -> Payment:
-        payment = held.pop() if held else store.load_payment(read.payment_id)
+        payment = load()
         if given_up and payment.version != read.version:
             return payment  # The provider did not know it when we asked; somebody has told it since. Ask again.
         return _apply_uncaptured(payment, report, given_up=given_up, chasing=chasing)
@@ -111,10 +111,10 @@ def record_capture(
     Raises:
         UnknownPayment: if there is no such attempt.
     """
-    known = [read] if read is not None else []
+    load = starting_from(read, lambda: store.load_payment(payment_id))
 
     def record() -> Payment:
-        payment = known.pop() if known else store.load_payment(payment_id)
+        payment = load()
         if payment.holds_money:
             if payment.transaction_id != transaction_id:
                 quarantine.put_aside(payment, "second_capture", amount=amount.text(), transaction_id=transaction_id)

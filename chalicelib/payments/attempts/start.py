@@ -23,7 +23,7 @@ from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.ports import Instruction, Outcome, PaymentOrder, Provider
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log
-from chalicelib.runtime.db.races import RACES, racing
+from chalicelib.runtime.db.races import RACES, racing, starting_from
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -184,13 +184,8 @@ def tell(adapter: Provider, payment: Payment, wanted: Wanted) -> Payment:
     if instruction.outcome is Outcome.UNKNOWN:
         log.warning("provider silent", payment_id=payment.payment_id, provider=adapter.name, step="create")
         return payment
-    held = [payment]
-
-    def apply() -> Payment:
-        current = held.pop() if held else store.load_payment(payment.payment_id)
-        return _apply_instruction(adapter, current, instruction)
-
-    return racing(apply)
+    load = starting_from(payment, lambda: store.load_payment(payment.payment_id))
+    return racing(lambda: _apply_instruction(adapter, load(), instruction))
 
 
 def _apply_instruction(adapter: Provider, payment: Payment, instruction: Instruction) -> Payment:

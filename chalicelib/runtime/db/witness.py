@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
     from chalicelib.runtime.db.work import UnitOfWork
@@ -41,22 +40,6 @@ def pending() -> Witness | None:
     """Return the witness that still has to be heard, if the running block has one."""
     found = _present.get()
     return found if found is not None and not found.heard and found.cause == _cause() else None
-
-
-def hear() -> None:
-    """Write it now, for an act that changes nothing else: a look at what is hidden.
-
-    Raises:
-        Misconfigured: if nobody wants it written: such an act does not happen unseen.
-    """
-    from chalicelib.runtime.db.work import UnitOfWork
-
-    found = pending()
-    if found is None:
-        raise Misconfigured(why="nothing writes down who looks")
-    with UnitOfWork() as work:
-        found.bear(work)
-        found.heard = True
 
 
 @contextmanager

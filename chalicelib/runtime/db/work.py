@@ -18,7 +18,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.kernel import events as facts
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, ShopError
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Conflict, Misconfigured, ShopError
 from chalicelib.runtime import aws
 from chalicelib.runtime.db import dynamo, witness
 from chalicelib.runtime.db.rows import Row
@@ -251,6 +251,20 @@ def _ride(row: Row, version: int, events: Sequence[facts.Event]) -> None:
     else:
         row.events = None
         row.event_version = None
+
+
+def hear_witness() -> None:
+    """Write what ``witness`` has pending now, for an act that changes nothing else: a look at what is hidden.
+
+    Raises:
+        Misconfigured: if nobody wants it written: such an act does not happen unseen.
+    """
+    found = witness.pending()
+    if found is None:
+        raise Misconfigured(why="nothing writes down who looks")
+    with UnitOfWork() as work:
+        found.bear(work)
+        found.heard = True
 
 
 def _conditioned(condition: Condition) -> Raw:

@@ -13,7 +13,7 @@ from chalicelib.catalog.jobs import JobKind, Options
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import Level
 from chalicelib.kernel.errors import TooLarge
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, objects
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from tests.support import goods, people
@@ -232,7 +232,7 @@ def test_a_file_over_the_cap_is_refused(token: str, monkeypatch: pytest.MonkeyPa
     too_large = call("POST", "/v1/merchant/imports", {"size_bytes": jobs.FILE_CAP_BYTES + 1}, token=token)
     assert too_large.status == 422
     begun = bulk.begin_import(MER, Options(), intent=system_intent("i"))
-    files.put(files.key(MER, begun.job_id, bulk.SOURCE), b"x" * 100, "text/csv")
+    objects.put(files.key(MER, begun.job_id, bulk.SOURCE), b"x" * 100, "text/csv")
     monkeypatch.setattr(jobs, "FILE_CAP_BYTES", 99)
     with pytest.raises(TooLarge):
         bulk.start(MER, begun.job_id)

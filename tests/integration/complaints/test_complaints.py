@@ -18,7 +18,7 @@ from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Order
 from chalicelib.payments import service as payments
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, sdk
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
@@ -747,7 +747,7 @@ def test_what_was_checked_is_what_is_shown(case: Case) -> None:
 
     def swap(service_name: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
         if operation == "CopyObject":
-            aws.client("s3").put_object(**other)
+            sdk.client("s3").put_object(**other)
         return proceed()
 
     with aws.hooked(swap):

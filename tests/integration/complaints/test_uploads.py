@@ -12,7 +12,7 @@ import urllib3
 from chalicelib.complaints import evidence, upload_store, uploads
 from chalicelib.complaints.domain import Evidence, EvidenceMissing
 from chalicelib.kernel import ids
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, sdk
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db import reads
 from tests.support import dump, people
@@ -40,7 +40,7 @@ def put(account_id: str, content: bytes = PNG) -> str:
 
 
 def kept() -> list[str]:
-    found = aws.client("s3").list_objects_v2(Bucket=config().bucket, Prefix="evidence/kept/").get("Contents", [])
+    found = sdk.client("s3").list_objects_v2(Bucket=config().bucket, Prefix="evidence/kept/").get("Contents", [])
     return [one["Key"] for one in found]
 
 

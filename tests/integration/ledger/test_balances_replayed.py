@@ -22,7 +22,7 @@ from chalicelib.ledger import balance_store, readers, service, store
 from chalicelib.ledger.domain import Entry, Posting
 from chalicelib.runtime import aws
 from chalicelib.runtime.db.work import UnitOfWork
-from tools.fakes import resources
+from infra.tables import table_specs
 from tools.sim.storage import Key, Storage, Table
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -170,7 +170,7 @@ def counted() -> int:
 
 
 def _specs() -> list[Any]:
-    specs = resources.table_specs()
+    specs = table_specs()
     return [specs["ledger"], specs["balances"]]
 
 

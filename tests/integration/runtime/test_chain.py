@@ -266,14 +266,14 @@ def test_a_deadline_is_sent_ahead_and_delayed_until_it_is_due(cloud: str, noon: 
 
 
 def test_every_record_with_a_deadline_has_a_kind_and_every_due_table_an_index() -> None:
-    from tools.fakes import resources
+    from infra.tables import table_specs
 
     with_index = {
         table
-        for table, spec in resources.table_specs().items()
+        for table, spec in table_specs().items()
         if any(index["IndexName"] == "due" for index in spec["GlobalSecondaryIndexes"])
     }
     assert with_index == {table for table, _, _ in topology.DUE_TABLES}
     for table, hash_name, range_name in topology.DUE_TABLES:
-        keys = [key["AttributeName"] for key in resources.table_specs()[table]["KeySchema"]]
+        keys = [key["AttributeName"] for key in table_specs()[table]["KeySchema"]]
         assert keys == [name for name in (hash_name, range_name) if name]

@@ -19,7 +19,7 @@ from chalicelib.catalog import pace
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import Busy
 from chalicelib.kernel.events import Envelope, Event
-from chalicelib.runtime import aws, consume, lifetime, queues, retries, secrets, start, transport
+from chalicelib.runtime import aws, consume, lifetime, queues, retries, sdk, secrets, start, transport
 from chalicelib.runtime.config import config
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.db import dynamo
@@ -255,11 +255,11 @@ def test_with_no_time_left_nothing_is_sent() -> None:
 def test_the_bucket_is_asked_only_while_there_is_time_for_an_answer(
     fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aws, "CONNECT_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(aws, "READ_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(aws, "BOTOCORE_S", 2.6)
+    monkeypatch.setattr(sdk, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(sdk, "READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(sdk, "BOTOCORE_S", 2.6)
     with standing_in(FAULTS[fault]) as server:
-        aws.client("s3")  # To build it costs more than the time of this test.
+        sdk.client("s3")  # To build it costs more than the time of this test.
         limit = Lambda(5.0)
         with lifetime.of(limit), pytest.raises(Exception) as failed:  # noqa: PT011 - of many kinds; see below
             aws.call("s3", "GetObject", {"Bucket": config().bucket, "Key": "catalog/a"})["Body"].read()
@@ -334,8 +334,8 @@ def test_a_silent_secret_stops_the_function_in_time(monkeypatch: pytest.MonkeyPa
 
 def test_the_real_limits_fit_every_function() -> None:
     """What was scaled down above, at full scale: a call with its repeats, and the answer, within each timeout."""
-    assert aws.CONNECT_TIMEOUT_S + 2 * aws.READ_TIMEOUT_S + 2 <= aws.BOTOCORE_S
-    assert aws.BOTOCORE_S < pace.RESERVE_S - consume.REPORT_S
+    assert sdk.CONNECT_TIMEOUT_S + 2 * sdk.READ_TIMEOUT_S + 2 <= sdk.BOTOCORE_S
+    assert sdk.BOTOCORE_S < pace.RESERVE_S - consume.REPORT_S
     assert REAL["CONNECT_TIMEOUT_S"] + REAL["READ_TIMEOUT_S"] <= REAL["LONGEST_S"]
     for name, function in FUNCTIONS.items():
         spare_s = {API: http_app.ANSWER_S, RELAY: 1.0, DEADLINES: 1.0}.get(name, consume.REPORT_S)

@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, sdk
 from chalicelib.runtime.config import config
 from tests.e2e import scenario
 from tools.fakes import engine
@@ -141,7 +141,7 @@ def test_no_socket_is_opened_for_a_page(cloud: str) -> None:
 
 def test_a_browser_uploads_and_downloads_with_what_it_was_given(cloud: str) -> None:
     bucket, page = config().bucket, {"origin": "https://shop.example"}
-    s3 = aws.client("s3")
+    s3 = sdk.client("s3")
     params = {"Bucket": bucket, "Key": "evidence/x y.txt", "ContentType": "text/plain"}
     put = s3.generate_presigned_url("put_object", Params=params, ExpiresIn=60)
     get = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "evidence/x y.txt"}, ExpiresIn=60)
@@ -179,7 +179,7 @@ def test_a_file_of_a_complaint_is_a_download_that_no_browser_sniffs(cloud: str) 
 @pytest.mark.parametrize("size", [1, 300_000])
 def test_a_form_uploads_one_file_where_it_says(cloud: str, size: int) -> None:
     bucket = config().bucket
-    s3 = aws.client("s3")
+    s3 = sdk.client("s3")
     form: Any = s3.generate_presigned_post(bucket, "incoming/a", Conditions=[["content-length-range", 1, 10**6]])
 
     scenario.upload({"url": form["url"], "fields": form["fields"]}, b"x" * size)

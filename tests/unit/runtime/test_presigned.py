@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from chalicelib.runtime import aws, transport
+from chalicelib.runtime import aws, sdk, transport
 from chalicelib.runtime.config import config
 
 BUCKET = "biandan-prod-uploads-123456789012-x"
@@ -42,7 +42,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 )
 def test_a_signed_address_is_on_the_buckets_host_in_its_region(at: Any, region: str, host: str) -> None:
     at(region)
-    client = aws.client("s3")
+    client = sdk.client("s3")
     link = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "evidence/kept/a"})
     form = client.generate_presigned_post(BUCKET, "evidence/incoming/a")
 
@@ -53,7 +53,7 @@ def test_a_signed_address_is_on_the_buckets_host_in_its_region(at: Any, region: 
 
 def test_the_embedded_engine_has_no_hosts_for_buckets(at: Any) -> None:
     at("us-east-1", "http://127.0.0.1:4566")
-    link = aws.client("s3").generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
+    link = sdk.client("s3").generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
     assert link.startswith(f"http://127.0.0.1:4566/{BUCKET}/a?")
 
 
