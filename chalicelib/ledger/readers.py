@@ -45,10 +45,15 @@ def run() -> dict[str, int]:
     """Let each reader go on from where it is; returns what each counted.
 
     Raises:
+        ConcurrentUpdate: if another began at the same moment, the first time of all.
         Exception: the first of what stopped a reader; the others have gone on all the same.
     """
-    row = balance_store.readers()
-    places, generation, now = balance_store.places_of(row), balance_store.generation_of(row), clock.now()
+    row, now = balance_store.readers(), clock.now()
+    begun = balance_store.places_of(row)
+    places = {reader.name: begun.get(reader.name, now - BEGIN) for reader in READERS}
+    if places != begun:  # Noted first: however long it takes to come through, what is written meanwhile is read.
+        balance_store.save_places(row, places)
+    generation = balance_store.generation_of(row)
     before = dict(places)
     counted: dict[str, int] = {}
     failed: list[Exception] = []
@@ -72,7 +77,7 @@ def run() -> dict[str, int]:
 def _go_on(reader: Reader, places: dict[str, datetime], generation: int, now: datetime) -> int:
     """Read and count up to where this reader may; notes how far it came, also where it is stopped half-way."""
     until = now - reader.behind
-    place = places.setdefault(reader.name, now - BEGIN)
+    place = places[reader.name]
     if until - place < reader.every:
         return 0
     counted = 0

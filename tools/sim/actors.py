@@ -28,7 +28,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
-from tools.sim import audit, holding, parked, strangers
+from tools.sim import audit, books, holding, parked, strangers
 from tools.sim.bank import BOUNCING
 from tools.sim.complaining import Complaining
 from tools.sim.http import Answer
@@ -1041,10 +1041,11 @@ def run(world: World, steps: int) -> Cast:
 
 
 def _run(world: World, steps: int) -> Cast:
-    cast = Cast(world)
+    cast, kept = Cast(world), books.Books(world)
     world.faults.armed = world.faults.rate > 0
     while world.totals.steps < steps and not world.oracle.violations:
         cast.step()
+        kept.step()
     if not world.oracle.violations:
         cast.wind_up()
         world.settle(before=cast.tidy, serve_s=END_SERVED_S)
@@ -1055,6 +1056,8 @@ def _run(world: World, steps: int) -> Cast:
         world.oracle.finish(world.dead_letters(), excused=world.excused)
     if not world.oracle.violations:
         world.findings = audit.reconcile(world, leave_out=world.rng.random() < 0.5)
+    if not world.oracle.violations:
+        kept.finish()
     return cast
 
 

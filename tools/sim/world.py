@@ -45,7 +45,7 @@ from tools.sim.objects import Objects
 from tools.sim.oracle import Oracle, riders
 from tools.sim.queues import Message, Queues, Secrets
 from tools.sim.stopwatch import Stopwatches
-from tools.sim.storage import Params, Storage, Table
+from tools.sim.storage import Key, Params, Storage, Table
 from tools.sim.tasks import Scheduler, Task
 
 START = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -163,7 +163,9 @@ class World:
         self.oracle = Oracle(self.bank, now=lambda: self.clock.moment)
         self.oracle.parcels.journeys = self.hub.journeys
         self.watches = Stopwatches(self.oracle, self.bank, job_every_s=job_every_s())
-        self.storage = Storage(_specs(), now_s=self.now_s, stale=self._is_stale, changed=self._changed)
+        self.storage = Storage(
+            _specs(), now_s=self.now_s, stale=self._is_stale, late=self._is_late, changed=self._changed
+        )
         self.queues = Queues(
             [names.queue_name(queue) for queue in topology.QUEUES],
             now_s=self.now_s,
@@ -188,6 +190,8 @@ class World:
         self.findings: dict[str, int] = {}
         """What reconciliation found at the end, by class."""
         self.excused: dict[str, str] = {}
+        self.hidden: Callable[[Table, Key], bool] = lambda _table, _key: False
+        """Which items an index does not show yet."""
         self.digest = 0
         self.last_error = ""
         self.tell = tell
@@ -339,6 +343,9 @@ class World:
             self.faults.count("stale_read")
             return True
         return False
+
+    def _is_late(self, table: Table, key: Key) -> bool:
+        return self.hidden(table, key)
 
     def _changed(self, table: Table, record: Params) -> None:
         self.oracle.changed(table, record)
