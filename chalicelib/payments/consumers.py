@@ -1,4 +1,4 @@
-"""What payments hear from others and from the clock: refunds to send, attempts and refunds to chase."""
+"""What payments hear from others and from the clock: refunds to send, attempts and refunds to ask about."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def send_refund(event: RefundRequested, _: Envelope) -> None:
 
 
 @consumer.on(Due)
-def chase(event: Due, _: Envelope) -> None:
+def time_out(event: Due, _: Envelope) -> None:
     """Ask the provider about what stayed silent."""
     if event.kind == "approval":
         service.expire_approval(event.parent_id, event.record_id)
     elif event.kind == "refund":
-        service.chase_refund(event.record_id)
+        service.time_out_refund(event.record_id)
     else:
-        service.chase(event.record_id)
+        service.poll_payment(event.record_id)
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("payments"), batch_size=10, name="payments")

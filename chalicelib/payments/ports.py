@@ -202,7 +202,7 @@ class DisputeReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignRefund:
+class ExternalRefund:
     """A refund that was made elsewhere, in the provider's console: no number of ours is on it."""
 
     payment_id: str
@@ -462,7 +462,7 @@ class Inquirer(Protocol):
     def dispute(self, number: str) -> DisputeReport | None:
         """Ask how a dispute stands; None if there is no answer that can be trusted."""
 
-    def foreign_refund(self, number: str) -> ForeignRefund | None:
+    def external_refund(self, number: str) -> ExternalRefund | None:
         """Ask about a refund by the provider's number; None if there is no answer that can be trusted."""
 
 

@@ -12,7 +12,7 @@ from chalicelib.payments.attempts.conclude import conclude_attempts
 from chalicelib.payments.attempts.first import Ready, add_first, first_again, ready, tell_of_first
 from chalicelib.payments.attempts.methods import Offer, offers
 from chalicelib.payments.attempts.outcome import record_capture
-from chalicelib.payments.attempts.poll import chase, query_now
+from chalicelib.payments.attempts.poll import poll_payment, query_now
 from chalicelib.payments.attempts.start import Wanted, start_payment
 from chalicelib.payments.disputes import follow
 from chalicelib.payments.disputes.follow import dispute
@@ -45,22 +45,21 @@ from chalicelib.payments.refunds.approve import (
 from chalicelib.payments.refunds.execute import query_refund_now, send_refund
 from chalicelib.payments.refunds.external import Billed as BilledRefund
 from chalicelib.payments.refunds.external import known_under as known_refund
-from chalicelib.payments.refunds.external import note_billed as note_foreign_refund
+from chalicelib.payments.refunds.external import note_billed as note_external_refund
 from chalicelib.payments.refunds.limits import approval_limit
 from chalicelib.payments.refunds.offline import pay as pay_offline
 from chalicelib.payments.refunds.offline import withhold as withhold_refund
 from chalicelib.payments.refunds.request import load_context as refund_context
 from chalicelib.payments.refunds.request import request_refund, request_rest
-from chalicelib.payments.refunds.retry import chase_refund, retry_refund
+from chalicelib.payments.refunds.retry import retry_refund, time_out_refund
 from chalicelib.payments.refunds.to_card import ask_for_card
 from chalicelib.payments.refunds.to_card import to_card as send_to_card
 from chalicelib.payments.reviews.timeline import Happening, timeline
 from chalicelib.payments.statements.fetch import billing_day, billing_providers, booked, fetch_bill, records
 from chalicelib.payments.store import records as store
 from chalicelib.payments.store.records import RecordPage
-from chalicelib.payments.unmatched.record import Heard as HeardMoney
+from chalicelib.payments.unmatched.record import ReportedMoney, take_unknown
 from chalicelib.payments.unmatched.record import note_billed as note_billed_money
-from chalicelib.payments.unmatched.record import take_unknown
 from chalicelib.payments.unmatched.settle import Settled
 from chalicelib.payments.unmatched.settle import get as stray
 from chalicelib.payments.unmatched.settle import settle as settle_stray
@@ -86,7 +85,6 @@ __all__ = [
     "Dispute",
     "DisputeStatus",
     "Happening",
-    "HeardMoney",
     "MethodNotOffered",
     "Offer",
     "OfflinePayment",
@@ -98,6 +96,7 @@ __all__ = [
     "RefundRefused",
     "RefundRequest",
     "RefundStatus",
+    "ReportedMoney",
     "Requester",
     "Resolution",
     "Resolved",
@@ -120,8 +119,6 @@ __all__ = [
     "billing_providers",
     "booked",
     "buyers_story",
-    "chase",
-    "chase_refund",
     "check",
     "conclude_attempts",
     "decide_approval",
@@ -134,9 +131,10 @@ __all__ = [
     "known_refund",
     "list_waiting",
     "note_billed_money",
-    "note_foreign_refund",
+    "note_external_refund",
     "offers",
     "pay_offline",
+    "poll_payment",
     "query_by_operator",
     "query_now",
     "query_refund_now",
@@ -161,6 +159,7 @@ __all__ = [
     "take_notice",
     "take_unknown",
     "tell_of_first",
+    "time_out_refund",
     "timeline",
     "withhold_refund",
 ]

@@ -79,7 +79,7 @@ def _adopted(run: Run, line: Line, ours: dict[str, Ours], silence: _Silence) -> 
         return line
     billed = payments.BilledRefund(line.payment_id, numbers, line.money, line.kind is Kind.REFUND and not line.failed)
     try:
-        placed = payments.note_foreign_refund(run.provider, billed)
+        placed = payments.note_external_refund(run.provider, billed)
     except (ShopError, RetryLater) as silent:
         silence.times += isinstance(silent, RetryLater)
         log.warning("refund made elsewhere not noted", provider=run.provider, why=_why(silent))

@@ -63,7 +63,7 @@ def money_key(stray: Stray) -> str:
 def billed(provider: str, day: str, line: Line, at: datetime) -> str:
     """Put money that a bill tells of under a number of nobody's into suspense; returns the stray's id."""
     stray = payments.note_billed_money(
-        payments.HeardMoney(
+        payments.ReportedMoney(
             provider=provider,
             number=line.payment_id or line.transaction_id,
             amount=line.money,

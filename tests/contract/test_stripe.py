@@ -1146,7 +1146,7 @@ def test_a_dispute_or_refund_of_another_shops_payment_says_so(wire: Wire) -> Non
     assert disputed is not None
     assert disputed.payment_id == ""
     wire.content = {**BACK, "metadata": {}, "payment_intent": theirs}
-    refunded = stripe.build(TOLD).foreign_refund("re_1")
+    refunded = stripe.build(TOLD).external_refund("re_1")
     assert refunded is not None
     assert refunded.payment_id == ""
 
@@ -1154,7 +1154,7 @@ def test_a_dispute_or_refund_of_another_shops_payment_says_so(wire: Wire) -> Non
 @pytest.mark.parametrize("number", ["", "dp_1/../../refunds", "dp 1", "dp_1?x=1", "x" * 300])
 def test_a_number_that_is_none_is_not_asked_about(wire: Wire, number: str) -> None:
     assert stripe.build(TOLD).dispute(number) is None
-    assert stripe.build(TOLD).foreign_refund(number) is None
+    assert stripe.build(TOLD).external_refund(number) is None
     assert wire.sent == []
 
 
@@ -1163,7 +1163,7 @@ def test_disputes_and_dashboard_refunds_against_the_stand_in(host: stripe_host.S
     provider.create(order())
     host.pay(PAYMENT)
     back = host.console_refund(PAYMENT, 5)
-    found = provider.foreign_refund(back["id"])
+    found = provider.external_refund(back["id"])
     assert found is not None
     assert (found.payment_id, found.report.outcome, found.report.amount) == (
         PAYMENT,

@@ -305,7 +305,7 @@ class World:
         """Keep money of nobody's; returns what stands for it."""
         money = Money(100)
         number = uuid4().hex
-        heard = payments.HeardMoney("sandbox", number, money, "t1", clock.now(), {}, confirmed=True)
+        heard = payments.ReportedMoney("sandbox", number, money, "t1", clock.now(), {}, confirmed=True)
         return payments.note_billed_money(heard).stray_id
 
     def stuck_refund(self) -> str:
@@ -600,7 +600,7 @@ ENTRIES: dict[str, Make] = {
     "take_notice": _notice,
     "list_waiting": _nothing,
     "list_booked": lambda _: Ask(query={"provider": "sandbox", "day": "2026-11-22"}),
-    "get_story": _read_purchase,
+    "get_payment_records": _read_purchase,
     "query_payment": _started_payment,
     "request_refund": _refund,
     "query_refund": _of(World.stuck_refund, "refund_id"),
@@ -615,7 +615,7 @@ ENTRIES: dict[str, Make] = {
     "approve_refund": lambda world: Ask(ids=world.approval(), body={"note": "fine"}),
     "reject_refund": lambda world: Ask(ids=world.approval(), body={"note": "no"}),
     "resolve_quarantined": lambda world: Ask(ids=world.quarantined(), body={"how": "seen", "note": "known"}),
-    "get_timeline": _read_purchase,
+    "get_story": _read_purchase,
     "list_payment_methods": _nothing,
     "check_payment": _payment,
     "get_stray": _of(World.stray, "stray_id"),

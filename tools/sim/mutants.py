@@ -402,8 +402,8 @@ def _return_at_leisure() -> AbstractContextManager[Any]:
 def _rely_on_notices() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import payment as payment_rules
 
-    real = payment_rules.answered
-    return patch.object(payment_rules, "answered", lambda *given: replace(real(*given), due_at=None))
+    real = payment_rules.open_attempt
+    return patch.object(payment_rules, "open_attempt", lambda *given: replace(real(*given), due_at=None))
 
 
 @mutant("a word that a refund failed is believed without asking")
@@ -493,7 +493,7 @@ def _adopt_blindly() -> AbstractContextManager[Any]:
 
     class _Credulous:
         def __init__(self, adapter: Any) -> None:
-            self.foreign_refund = getattr(adapter, "foreign_refund", None)
+            self.external_refund = getattr(adapter, "external_refund", None)
             self.dispute = getattr(adapter, "dispute", None)
 
         @staticmethod
@@ -581,7 +581,7 @@ def _pay_by_hand_twice() -> AbstractContextManager[Any]:
 
     return _both(
         patch.object(offline, "check_payable", lambda *_: None),
-        patch.object(refund_rules, "paid_offline", paid_offline),
+        patch.object(refund_rules, "pay_offline", paid_offline),
         patch.object(offline, "ledger", Again),
     )
 

@@ -25,7 +25,7 @@ def _bug(name: str) -> Callable[[Bug], Bug]:
 def _never_try_again() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import refund as refund_rules
 
-    return patch.object(refund_rules, "fell_short", lambda refund, **_: refund)
+    return patch.object(refund_rules, "wait_for_balance", lambda refund, **_: refund)
 
 
 @_bug("a refund that falls short twice is given up")

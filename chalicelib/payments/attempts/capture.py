@@ -75,12 +75,12 @@ def _honour(
     Raises:
         Conflict: if the purchase does not take it, or (``take_again``) not all of it can be had.
     """
-    captured = payment_rules.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus="")
+    captured = payment_rules.capture(payment, amount=amount, transaction_id=transaction_id, at=at, surplus="")
     captured = replace(captured, booked_on=fetch.booked_on(payment.provider, at))
     fact = events.PaymentCaptured(payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency)
     with UnitOfWork(f"payment.captured#{payment.payment_id}") as work:
         orders.settle(work, sale, payment_id=payment.payment_id, captured=amount, at=clock.now())
-        store.save_payment(work, replace(captured, silent_since=None), [fact, *unclear.ended(payment)])
+        store.save_payment(work, replace(captured, silent_since=None), [fact, *unclear.end(payment)])
         ledger.post(
             work,
             entry_id=fact.event_id,
@@ -95,14 +95,14 @@ def _honour(
 
 
 def _send_back(sale: Sale, payment: Payment, amount: Money, transaction_id: str, at: datetime, *, why: str) -> Payment:
-    captured = payment_rules.captured(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=why)
+    captured = payment_rules.capture(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=why)
     captured = replace(captured, booked_on=fetch.booked_on(payment.provider, at), reserved=amount.minor)
     fact = events.PaymentCaptured(
         payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency, surplus=why
     )
     with UnitOfWork(f"payment.captured#{payment.payment_id}") as work:
         refund_requests.write_request(work, captured, _surplus_refund(captured))
-        store.save_payment(work, replace(captured, silent_since=None), [fact, *unclear.ended(payment)])
+        store.save_payment(work, replace(captured, silent_since=None), [fact, *unclear.end(payment)])
         ledger.post(
             work,
             entry_id=fact.event_id,

@@ -34,7 +34,7 @@ def check(purchase_id: str, payment_id: str, buyer_id: str) -> tuple[Story, int]
     if not payment_rules.may_ask(payment, now=now, most=most, per=bounds.PER):
         return story, _wait_s(payment)
     try:
-        counted = outcome.save_attempt(payment_rules.asked(payment, now=now, per=bounds.PER))
+        counted = outcome.save_attempt(payment_rules.count_question(payment, now=now, per=bounds.PER))
     except ConcurrentUpdate:  # Something has just happened to it: that is the news.
         return store.load_story(purchase_id), 0
     metrics.count("payments_checked")

@@ -47,20 +47,22 @@ def apply_report(read: Payment, report: Report, *, given_up: bool, chasing: bool
 def _apply_uncaptured(payment: Payment, report: Report, *, given_up: bool, chasing: bool) -> Payment:
     now = clock.now()
     if payment.status is PaymentStatus.CLOSED and chasing:
-        return save_attempt(payment_rules.lingered(payment, now=now))
+        return save_attempt(payment_rules.recheck(payment, now=now))
     if not payment.is_open:
         return payment
     answered = replace(payment, silent_since=None)
     if report.outcome is Outcome.CLOSED:
         fact = events.PaymentClosed(payment_id=payment.payment_id)
-        return save_attempt(payment_rules.closed(answered, now=now, known=not given_up), fact, *unclear.ended(payment))
+        return save_attempt(payment_rules.close(answered, now=now, known=not given_up), fact, *unclear.end(payment))
     if report.outcome is Outcome.FAILED:
-        return save_attempt(payment_rules.refused(answered, report.code, now=now), *unclear.ended(payment))
+        return save_attempt(payment_rules.fail(answered, report.code, now=now), *unclear.end(payment))
     if not chasing:
         return payment
-    heard = report.outcome is Outcome.PENDING
-    chased, facts = unclear.begun(payment, payment_rules.chased(payment, now=now, heard=heard), now=now, heard=heard)
-    return save_attempt(chased, *facts)
+    known = report.outcome is Outcome.PENDING
+    polled, facts = unclear.begin(
+        payment, payment_rules.keep_polling(payment, now=now, known=known), now=now, known=known
+    )
+    return save_attempt(polled, *facts)
 
 
 def save_attempt(payment: Payment, *facts: events.PaymentEvent) -> Payment:
@@ -73,7 +75,7 @@ def save_attempt(payment: Payment, *facts: events.PaymentEvent) -> Payment:
 def note_question(payment: Payment) -> Payment:
     """Note that a buyer made us ask about an attempt which is still open; a rival's write is as good."""
     try:
-        return save_attempt(payment_rules.asked(payment, now=clock.now(), per=bounds.PER))
+        return save_attempt(payment_rules.count_question(payment, now=clock.now(), per=bounds.PER))
     except ConcurrentUpdate:
         return store.load_payment(payment.payment_id)
 

@@ -19,7 +19,7 @@ from chalicelib.runtime import log, patience
 NO_TIME_S = 5
 
 
-def chase(payment_id: str) -> Payment:
+def poll_payment(payment_id: str) -> Payment:
     """Ask a silent provider because the attempt's deadline passed; past the purchase's expiry also close there.
 
     Raises:

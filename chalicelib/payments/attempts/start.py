@@ -44,7 +44,7 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
 
     Earlier attempts are closed first, as far as their providers answer in time. Our number is written before the
     provider hears it; if the provider does not answer, the attempt stays ``started`` and the same request again goes on
-    with the same number. So it does where a chase has found the order in the meantime: only the provider's answer to
+    with the same number. So it does where a poll has found the order in the meantime: only the provider's answer to
     its creation says how to pay it.
 
     Raises:
@@ -98,7 +98,7 @@ def go_on(adapter: Provider, known: Payment, wanted: Wanted) -> Payment:
         TooManyTries: if it was told often enough.
         ConcurrentUpdate: if the attempt has changed.
     """
-    if not known.is_open or known.instruction is not None:  # Whether or not a chase has found it in the meantime.
+    if not known.is_open or known.instruction is not None:  # Whether or not a poll has found it in the meantime.
         return known
     return tell(adapter, _tried_again(known), wanted)
 
@@ -199,9 +199,9 @@ def _apply_instruction(adapter: Provider, payment: Payment, instruction: Instruc
         # Another try of the same number was taken: the buyer may hold its link. Only the provider knows.
         return poll.ask(payment, close=False, chasing=False)
     if instruction.outcome is not Outcome.PENDING:
-        changed = payment_rules.refused(payment, instruction.code, now=clock.now())
+        changed = payment_rules.fail(payment, instruction.code, now=clock.now())
     elif payment.status is PaymentStatus.STARTED:
-        changed = payment_rules.answered(payment, instruction)
-    else:  # A chase was told of it before this answer arrived.
+        changed = payment_rules.open_attempt(payment, instruction)
+    else:  # A poll was told of it before this answer arrived.
         changed = replace(payment, instruction=instruction, reference=instruction.reference)
     return outcome.save_attempt(changed)

@@ -15,19 +15,19 @@ from chalicelib.payments.domain.payment import Payment
 from chalicelib.runtime import log, metrics
 
 
-def begun(
-    payment: Payment, chased: Payment, *, now: datetime, heard: bool
+def begin(
+    payment: Payment, polled: Payment, *, now: datetime, known: bool
 ) -> tuple[Payment, tuple[events.PaymentEvent, ...]]:
-    """Return a chased attempt with its silence noted, and the fact that this makes: once, until it has answered."""
-    if heard or payment.silent_since is not None or now < payment.expires_at + polling.AFTER_EXPIRY:
-        return chased, ()
+    """Return a polled attempt with its silence noted, and the fact that this makes: once, until it has answered."""
+    if known or payment.silent_since is not None or now < payment.expires_at + polling.AFTER_EXPIRY:
+        return polled, ()
     log.error("provider silent over an expiry", payment_id=payment.payment_id, provider=payment.provider)
     metrics.count("providers_silent_at_expiry")
     fact = events.PaymentUnclear(payment_id=payment.payment_id, provider=payment.provider)
-    return replace(chased, silent_since=now), (fact,)
+    return replace(polled, silent_since=now), (fact,)
 
 
-def ended(payment: Payment) -> tuple[events.PaymentEvent, ...]:
+def end(payment: Payment) -> tuple[events.PaymentEvent, ...]:
     """Return the fact that the silence about an attempt is over, if there was one."""
     if payment.silent_since is None:
         return ()

@@ -76,8 +76,8 @@ def _follow(provider: str, number: str) -> Dispute | None:
         quarantine.put_aside(payment, "dispute_currency_differs", dispute=number, amount=report.amount.text())
         return known
     now = clock.now()
-    before = known or dispute_rules.opened(provider, report, purchase_id=payment.purchase_id, now=now)
-    after = dispute_rules.told(before, report, now=now)
+    before = known or dispute_rules.open_dispute(provider, report, purchase_id=payment.purchase_id, now=now)
+    after = dispute_rules.apply_report(before, report, now=now)
     if after is known:
         return known
     return _record(payment, before, after)

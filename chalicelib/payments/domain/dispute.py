@@ -90,7 +90,7 @@ def dispute_id(provider: str, number: str) -> str:
     return ids.derived_id("dsp", provider, number)
 
 
-def opened(provider: str, report: DisputeReport, *, purchase_id: str, now: datetime) -> Dispute:
+def open_dispute(provider: str, report: DisputeReport, *, purchase_id: str, now: datetime) -> Dispute:
     """Return the dispute as it begins here: open, whatever the provider says of it by now."""
     return Dispute(
         dispute_id=dispute_id(provider, report.number),
@@ -105,7 +105,7 @@ def opened(provider: str, report: DisputeReport, *, purchase_id: str, now: datet
     )
 
 
-def told(dispute: Dispute, report: DisputeReport, *, now: datetime) -> Dispute:
+def apply_report(dispute: Dispute, report: DisputeReport, *, now: datetime) -> Dispute:
     """Return the dispute as the provider says it is; the same object where nothing is new."""
     status = dispute.status
     cause = CAUSES[report.phase]

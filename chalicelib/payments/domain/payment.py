@@ -83,7 +83,7 @@ PAYMENT = StateMachine(
         PaymentStatus.CLOSED: (polling.LINGER_FIRST, PaymentCause.CHASE),
     },
 )
-"""The durations are those of the first chase; when the later ones come stands in ``polling``. Closed attempts are
+"""The durations are those of the first poll; when the later ones come stands in ``polling``. Closed attempts are
 looked at again only where the provider did not know them when they were given up."""
 
 OPEN = (PaymentStatus.STARTED, PaymentStatus.PENDING)
@@ -220,12 +220,12 @@ def attempt_of(payment: Payment) -> Attempt:
     )
 
 
-def chased(payment: Payment, *, now: datetime, heard: bool) -> Payment:
+def keep_polling(payment: Payment, *, now: datetime, known: bool) -> Payment:
     """Return the attempt after a question that settled nothing: asked again later (``polling``).
 
-    ``heard`` says that the provider knows the number now.
+    ``known`` says that the provider knows the number now.
     """
-    cause = PaymentCause.ANSWER if heard and payment.status is PaymentStatus.STARTED else PaymentCause.CHASE
+    cause = PaymentCause.ANSWER if known and payment.status is PaymentStatus.STARTED else PaymentCause.CHASE
     status = PAYMENT.next(payment.status, cause)
     chases = payment.chases + 1
     due_at = polling.chase_at(now, chases=chases, expires_at=payment.expires_at)
@@ -237,13 +237,13 @@ def may_ask(payment: Payment, *, now: datetime, most: int, per: timedelta) -> bo
     return sum(moment > now - per for moment in payment.questions) < most
 
 
-def asked(payment: Payment, *, now: datetime, per: timedelta) -> Payment:
+def count_question(payment: Payment, *, now: datetime, per: timedelta) -> Payment:
     """Return the attempt with one more question of a buyer's noted."""
     return replace(payment, questions=(*(moment for moment in payment.questions if moment > now - per), now))
 
 
-def answered(payment: Payment, instruction: Instruction) -> Payment:
-    """Return the attempt with the provider's answer to its creation; the first chase stays where it is."""
+def open_attempt(payment: Payment, instruction: Instruction) -> Payment:
+    """Return the attempt with the provider's answer to its creation; the first poll stays where it is."""
     return replace(
         payment,
         status=PAYMENT.next(payment.status, PaymentCause.ANSWER),
@@ -252,7 +252,7 @@ def answered(payment: Payment, instruction: Instruction) -> Payment:
     )
 
 
-def refused(payment: Payment, code: str, *, now: datetime) -> Payment:
+def fail(payment: Payment, code: str, *, now: datetime) -> Payment:
     """Return the attempt that the provider will not take."""
     return replace(
         payment,
@@ -264,7 +264,7 @@ def refused(payment: Payment, code: str, *, now: datetime) -> Payment:
     )
 
 
-def closed(payment: Payment, *, now: datetime, known: bool) -> Payment:
+def close(payment: Payment, *, now: datetime, known: bool) -> Payment:
     """Return the attempt closed. One that the provider did not know is looked at again (somebody may hold its link)."""
     return replace(
         payment,
@@ -276,7 +276,7 @@ def closed(payment: Payment, *, now: datetime, known: bool) -> Payment:
     )
 
 
-def lingered(payment: Payment, *, now: datetime) -> Payment:
+def recheck(payment: Payment, *, now: datetime) -> Payment:
     """Return the closed attempt after another look that found no money."""
     return replace(
         payment,
@@ -286,7 +286,7 @@ def lingered(payment: Payment, *, now: datetime) -> Payment:
     )
 
 
-def captured(payment: Payment, *, amount: Money, transaction_id: str, at: datetime, surplus: str = "") -> Payment:
+def capture(payment: Payment, *, amount: Money, transaction_id: str, at: datetime, surplus: str = "") -> Payment:
     """Return the attempt with its money; ``surplus`` says why nobody waits for it.
 
     Raises:
@@ -306,7 +306,7 @@ def captured(payment: Payment, *, amount: Money, transaction_id: str, at: dateti
     )
 
 
-def gone_back(payment: Payment, amount: Money, *, now: datetime) -> Payment:
+def take_refund(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     """Return the payment after a refund went through; all of it gone is a state of its own."""
     refunded = payment.refunded + amount.minor
     whole = payment.captured is not None and refunded >= payment.captured.minor
@@ -314,13 +314,13 @@ def gone_back(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     return replace(payment, status=status, refunded=refunded, refunded_at=now)
 
 
-def paid_back_offline(payment: Payment, amount: Money, *, now: datetime) -> Payment:
+def take_offline_refund(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     """Return the payment after a refund was paid another way: the provider counts nothing of it."""
-    after = gone_back(payment, amount, now=now)
+    after = take_refund(payment, amount, now=now)
     return replace(after, refunded_at=payment.refunded_at, paid_offline=payment.paid_offline + amount.minor)
 
 
-def came_back(payment: Payment, amount: Money) -> Payment:
+def undo_refund(payment: Payment, amount: Money) -> Payment:
     """Return the payment after a refund that had gone through came back; its reservation stands."""
     held = payment.status in (PaymentStatus.CAPTURED, PaymentStatus.SURPLUS)
     status = payment.status if held else PAYMENT.next(payment.status, PaymentCause.REFILL)

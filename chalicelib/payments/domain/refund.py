@@ -207,7 +207,7 @@ class Refund:
         return self.status in BOOKED
 
 
-def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
+def renew(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
     """Return the refund that carries a closed one's money under another number."""
     return replace(
         refund,
@@ -235,7 +235,7 @@ def renewed(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
     )
 
 
-def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", number: str | None = None) -> Refund:
+def move(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", number: str | None = None) -> Refund:
     """Take an edge of the refund's table.
 
     Raises:
@@ -256,25 +256,25 @@ def moved(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", 
     )
 
 
-def fell_short(refund: Refund, *, now: datetime) -> Refund:
+def wait_for_balance(refund: Refund, *, now: datetime) -> Refund:
     """Return the failed refund that is tried again by itself once the provider may hold enough of our money."""
     due_at = now + SHORT_WAITS[refund.shorts] if refund.shorts < len(SHORT_WAITS) else None
     return replace(refund, shorts=refund.shorts + 1, due_at=due_at)
 
 
-def owed(refund: Refund, *, now: datetime, why: str, unsent: bool) -> Refund:
+def owe(refund: Refund, *, now: datetime, why: str, unsent: bool) -> Refund:
     """Return the refund as owed to the buyer: an operator pays it another way.
 
     Raises:
         IllegalTransition: if it is under way at the provider, done, or replaced.
     """
-    return replace(moved(refund, RefundCause.WITHHOLD, now=now, code=why), unsent=unsent)
+    return replace(move(refund, RefundCause.WITHHOLD, now=now, code=why), unsent=unsent)
 
 
-def paid_offline(refund: Refund, paid: OfflinePayment, *, now: datetime) -> Refund:
+def pay_offline(refund: Refund, paid: OfflinePayment, *, now: datetime) -> Refund:
     """Return the refund that was paid by hand.
 
     Raises:
         IllegalTransition: if it is not owed.
     """
-    return replace(moved(refund, RefundCause.PAY_OFFLINE, now=now, code=refund.code), offline=paid)
+    return replace(move(refund, RefundCause.PAY_OFFLINE, now=now, code=refund.code), offline=paid)

@@ -214,7 +214,7 @@ def _new(
 ) -> Refund:
     order = context.order
     return Refund(
-        refund_id=refund_numbers.next_refund_id(context.story, order.purchase_id, wished=chosen),
+        refund_id=refund_numbers.next_refund_id(context.story, order.purchase_id, chosen=chosen),
         purchase_id=order.purchase_id,
         payment_id=payment.payment_id,
         order_id=order.order_id,
@@ -229,7 +229,7 @@ def _new(
 
 
 def _owed(context: RefundContext, refund: Refund, why: str) -> Refund:
-    return refund_rules.owed(refund, now=context.now, why=why, unsent=True) if why else refund
+    return refund_rules.owe(refund, now=context.now, why=why, unsent=True) if why else refund
 
 
 def _check_captured(payment: Payment) -> None:

@@ -18,7 +18,7 @@ def surplus_refund_id(payment_id: str) -> str:
     return ids.child_id("ref", payment_id, 100 - ids.child_number(payment_id))
 
 
-def next_refund_id(story: Story, purchase_id: str, *, wished: bool = False) -> str:
+def next_refund_id(story: Story, purchase_id: str, *, chosen: bool = False) -> str:
     """Return the next ordinary refund number of a purchase.
 
     Raises:
@@ -29,6 +29,6 @@ def next_refund_id(story: Story, purchase_id: str, *, wished: bool = False) -> s
     number = max(ordinary, default=0) + 1
     if MAX_REFUND_NUMBER < number < FIRST_LONG_NUMBER:
         number = FIRST_LONG_NUMBER
-    if number > ids.MAX_CHILDREN - (RESERVED_NUMBERS if wished else 0):
+    if number > ids.MAX_CHILDREN - (RESERVED_NUMBERS if chosen else 0):
         raise RefundRefused(why="too_many_refunds", left=0)
     return ids.child_id("ref", purchase_id, number)

@@ -145,7 +145,7 @@ def may_be_asked(number: str) -> bool:
     return _NUMBER.fullmatch(number) is not None
 
 
-def moved(stray: Stray, cause: StrayCause, *, now: datetime) -> Stray:
+def move(stray: Stray, cause: StrayCause, *, now: datetime) -> Stray:
     """Take an edge of the stray's table.
 
     Raises:

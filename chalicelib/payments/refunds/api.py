@@ -7,10 +7,7 @@ from chalicelib.kernel.second_person import AskerGone, KinApproval, OwnApproval
 from chalicelib.payments import service
 from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
 from chalicelib.payments.domain.offline import PaidInFuture
-from chalicelib.payments.domain.payment import (
-    ProviderSilent,
-    UnknownPayment,
-)
+from chalicelib.payments.domain.payment import ProviderSilent, UnknownPayment
 from chalicelib.payments.domain.refund import RefundRefused
 from chalicelib.payments.refunds.schemas import (
     ApprovalView,

@@ -96,7 +96,7 @@ def _take_turn(payment: Payment, interval: timedelta) -> Payment:
     return replace(taken, version=taken.version + 1)
 
 
-def chase_refund(refund_id: str) -> Refund:
+def poll_refund(refund_id: str) -> Refund:
     """Ask about a refund because its deadline passed: one the provider never heard of is sent again, same number.
 
     Raises:
@@ -179,11 +179,11 @@ def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
 
 def _write_answer(story: Story, payment: Payment, refund: Refund, cause: RefundCause, report: RefundReport) -> Refund:
     now = clock.now()
-    changed = refund_rules.moved(refund, cause, now=now, code=report.code, number=report.provider_refund_id)
+    changed = refund_rules.move(refund, cause, now=now, code=report.code, number=report.provider_refund_id)
     if cause is RefundCause.SUCCEED:
         changed = replace(changed, booked_on=fetch.booked_on(payment.provider, report.at or now))
     if cause is RefundCause.FAIL and report.is_short:
-        changed = refund_rules.fell_short(changed, now=now)
+        changed = refund_rules.wait_for_balance(changed, now=now)
         metrics.count("refunds_short")
     known_short = changed.shorts > 1 and changed.due_at is not None
     with UnitOfWork() as work:
@@ -234,7 +234,7 @@ def _ask_again(refund_id: str) -> Refund:
 def _bounce(story: Story, payment: Payment, refund: Refund, *, code: str) -> Refund:
     """Take back what a refund's success changed. Its number is dead, its reservation stands: an operator renews it."""
     now = clock.now()
-    bounced = replace(refund_rules.moved(refund, RefundCause.BOUNCE, now=now, code=code or "bounced"), bounced_at=now)
+    bounced = replace(refund_rules.move(refund, RefundCause.BOUNCE, now=now, code=code or "bounced"), bounced_at=now)
     fact = refund_fact(events.RefundBounced, bounced)
     failed = _failed(bounced)
     done_without = replace(
@@ -242,7 +242,7 @@ def _bounce(story: Story, payment: Payment, refund: Refund, *, code: str) -> Ref
     )
     with UnitOfWork() as work:
         store.save_refund(work, bounced, [fact, failed])
-        store.save_payment(work, payment_rules.came_back(payment, refund.amount))
+        store.save_payment(work, payment_rules.undo_refund(payment, refund.amount))
         postings = [replace(posting, amount=-posting.amount) for posting in postings_of(done_without, payment, refund)]
         ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=now, postings=postings)
     log.error("refund came back", refund_id=refund.refund_id, payment_id=payment.payment_id, code=bounced.code)
@@ -262,7 +262,7 @@ def give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) 
     """Add what a refund that went through changes: its row, the payment's, the ledger."""
     fact = refund_fact(events.RefundSucceeded, refund)
     store.save_refund(work, refund, [fact])
-    store.save_payment(work, payment_rules.gone_back(payment, refund.amount, now=clock.now()))
+    store.save_payment(work, payment_rules.take_refund(payment, refund.amount, now=clock.now()))
     was_owed = bool(refund.past) and refund.past[-1][0] is RefundStatus.OWED
     postings: Sequence[ledger.Posting] = (
         ledger.made_after_all_postings(payment.provider, refund.amount)

@@ -36,7 +36,7 @@ def whose(provider: str, number: str) -> str:
         RetryLater: if the provider does not answer.
     """
     adapter = providers.load(provider)
-    found = adapter.foreign_refund(number) if isinstance(adapter, Inquirer) else None
+    found = adapter.external_refund(number) if isinstance(adapter, Inquirer) else None
     if found is None:
         raise RetryLater("the provider does not answer", delay_s=ASK_AGAIN_S)
     return found.payment_id
@@ -211,7 +211,7 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
         foreign=number,
     )
     refund = superseded.heir(refund, giving)
-    done = refund_rules.moved(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)
+    done = refund_rules.move(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)
     done = replace(done, booked_on=fetch.booked_on(payment.provider, report.at or now))
     execute.give_back(work, story, reserved, done)
     after = replace(story, refunds=(*story.refunds, done))

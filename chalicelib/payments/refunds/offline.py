@@ -50,12 +50,12 @@ def withhold(refund_id: str, *, by: str) -> Refund:
         with UnitOfWork() as work:
             retry.hold_uncontested(work, payment)
             if refund.status is RefundStatus.CLOSED:
-                store.save_refund(work, refund_rules.moved(refund, RefundCause.REPLACE, now=now))
+                store.save_refund(work, refund_rules.move(refund, RefundCause.REPLACE, now=now))
                 number = refund_numbers.next_refund_id(story, refund.purchase_id)
-                refund = refund_rules.renewed(refund, number, now=now)
-                owed = refund_rules.owed(refund, now=now, why=GIVEN_UP, unsent=True)
+                refund = refund_rules.renew(refund, number, now=now)
+                owed = refund_rules.owe(refund, now=now, why=GIVEN_UP, unsent=True)
             else:
-                owed = refund_rules.owed(refund, now=now, why=GIVEN_UP, unsent=False)
+                owed = refund_rules.owe(refund, now=now, why=GIVEN_UP, unsent=False)
             owed = replace(owed, retried_by=by)
             execute.owe(work, story, payment, owed)
         return replace(owed, version=owed.version + 1)
@@ -145,10 +145,10 @@ def book(work: UnitOfWork, payment: Payment, refund: Refund, paid: OfflinePaymen
     """
     now = clock.now()
     reservation.check_uncontested(payment)
-    done = refund_rules.paid_offline(refund, paid, now=now)
+    done = refund_rules.pay_offline(refund, paid, now=now)
     fact = execute.refund_fact(events.RefundSucceeded, done)
     store.save_refund(work, done, [fact])
-    store.save_payment(work, payment_rules.paid_back_offline(payment, done.amount, now=now))
+    store.save_payment(work, payment_rules.take_offline_refund(payment, done.amount, now=now))
     ledger.post(
         work,
         entry_id=f"refund.paid_offline#{done.refund_id}",

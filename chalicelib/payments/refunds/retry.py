@@ -17,15 +17,15 @@ from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
 
-def chase_refund(refund_id: str) -> Refund:
+def time_out_refund(refund_id: str) -> Refund:
     """Do what a refund's deadline is for: try one again that fell short, ask about any other.
 
     Raises:
-        RetryLater: as :func:`refunds.chase_refund`.
+        RetryLater: as :func:`execute.poll_refund`.
     """
     _, _, refund = execute.load_refund(refund_id)
     if refund.status is not RefundStatus.FAILED:
-        return execute.chase_refund(refund_id)
+        return execute.poll_refund(refund_id)
     return racing(lambda: _try_again(refund_id))
 
 
@@ -35,7 +35,7 @@ def _try_again(refund_id: str) -> Refund:
     now = clock.now()
     if refund.status is not RefundStatus.FAILED or refund.due_at is None or refund.due_at > now:
         return refund
-    again = refund_rules.moved(refund, RefundCause.RETRY, now=now)
+    again = refund_rules.move(refund, RefundCause.RETRY, now=now)
     try:
         with UnitOfWork() as work:
             hold_uncontested(work, payment)
@@ -63,7 +63,7 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
         check_not_sending(refund)
         with UnitOfWork() as work:
             if refund.status is not RefundStatus.CLOSED:
-                again = replace(refund_rules.moved(refund, RefundCause.RETRY, now=now), retried_by=by, shorts=0)
+                again = replace(refund_rules.move(refund, RefundCause.RETRY, now=now), retried_by=by, shorts=0)
                 hold_uncontested(work, payment)
                 refund_requests.write_request(work, payment, again)
                 result = replace(again, version=again.version + 1)
@@ -72,11 +72,9 @@ def retry_refund(refund_id: str, *, by: str = "") -> Refund:
                 reservation.check_limits(
                     payment, limits=providers.load(payment.provider).limits, earlier=earlier, now=now
                 )
-                store.save_refund(work, refund_rules.moved(refund, RefundCause.REPLACE, now=now))
+                store.save_refund(work, refund_rules.move(refund, RefundCause.REPLACE, now=now))
                 hold_uncontested(work, payment)
-                renewed = refund_rules.renewed(
-                    refund, refund_numbers.next_refund_id(story_, refund.purchase_id), now=now
-                )
+                renewed = refund_rules.renew(refund, refund_numbers.next_refund_id(story_, refund.purchase_id), now=now)
                 renewed = replace(renewed, retried_by=by)
                 refund_requests.write_request(work, payment, renewed)
                 result = replace(renewed, version=1)

@@ -100,7 +100,7 @@ def check_dead(payment: Payment, giving: GivingWay) -> None:
 def without(story: Story, giving: GivingWay, *, now: datetime) -> Story:
     """Return the story in which they have given way."""
     gone = {
-        one.refund_id: refund_rules.moved(one, RefundCause.REPLACE, now=now, code=one.code) for one in giving.refunds
+        one.refund_id: refund_rules.move(one, RefundCause.REPLACE, now=now, code=one.code) for one in giving.refunds
     }
     return replace(story, refunds=tuple(gone.get(one.refund_id, one) for one in story.refunds))
 
@@ -133,7 +133,7 @@ def rest_of(story: Story, giving: GivingWay, *, by: str, now: datetime) -> Refun
         return None
     last = giving.refunds[-1]
     number = refund_numbers.next_refund_id(story, last.purchase_id)
-    renewed = refund_rules.renewed(last, number, now=now)
+    renewed = refund_rules.renew(last, number, now=now)
     return replace(renewed, amount=Money(giving.rest, last.amount.currency), retried_by=by)
 
 
@@ -151,7 +151,7 @@ def write(work: UnitOfWork, before: Story, after: Story, payment: Payment, rest:
     limits, earlier = providers.load(payment.provider).limits, after.sent_of(payment.payment_id)
     why = reservation.beyond_limits(payment, limits=limits, earlier=earlier, now=clock.now())
     if why:
-        execute.owe(work, after, payment, refund_rules.owed(rest, now=rest.requested_at, why=why, unsent=True))
+        execute.owe(work, after, payment, refund_rules.owe(rest, now=rest.requested_at, why=why, unsent=True))
     else:
         refund_requests.write_request(work, payment, rest)
 

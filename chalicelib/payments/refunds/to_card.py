@@ -50,7 +50,7 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
             return refund, True
         retry.check_not_sending(refund)
         now = clock.now()
-        sent = refund_rules.moved(refund, RefundCause.REDIRECT, now=now, code=refund.code)
+        sent = refund_rules.move(refund, RefundCause.REDIRECT, now=now, code=refund.code)
         approved_by = _approved_by(refund, approval_id, by=by, card=card)
         told = Redirect(card.payee, by, now, approved_by, intent.token, intent.fingerprint)
         sent = replace(sent, redirect=told)

@@ -6,16 +6,14 @@ from datetime import timedelta
 
 from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
 from chalicelib.payments import service
-from chalicelib.payments.domain.payment import (
-    ProviderSilent,
-)
+from chalicelib.payments.domain.payment import ProviderSilent
 from chalicelib.payments.domain.refund import RefundRefused
 from chalicelib.payments.reviews.schemas import (
     DayQuery,
+    PaymentRecordsView,
     QuarantinedView,
     ResolveQuarantined,
     StoryView,
-    TimelineView,
     WaitingQuery,
 )
 from chalicelib.runtime import cursors
@@ -32,10 +30,10 @@ routes = Routes("payments")
     "/v1/operator/payments",
     access=Access.OPERATOR,
     query=WaitingQuery,
-    returns=StoryView,
+    returns=PaymentRecordsView,
     raises=(BadCursor,),
 )
-def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
+def list_waiting(query: WaitingQuery, caller: Caller) -> PaymentRecordsView:
     """List payments and refunds by what they wait for: a provider's answer, or an operator."""
     scope = f"payments#{query.wanted}#{query.older_than_s}#{caller.account_id}"
     page = service.list_waiting(
@@ -44,7 +42,7 @@ def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
         start_key=cursors.unseal(query.cursor, query=scope),
         older_than=timedelta(seconds=query.older_than_s),
     )
-    return StoryView.of(page.story, cursors.seal(page.last_key, query=scope))
+    return PaymentRecordsView.of(page.story, cursors.seal(page.last_key, query=scope))
 
 
 @routes.route(
@@ -52,27 +50,27 @@ def list_waiting(query: WaitingQuery, caller: Caller) -> StoryView:
     "/v1/operator/payments/booked",
     access=Access.OPERATOR,
     query=DayQuery,
-    returns=StoryView,
+    returns=PaymentRecordsView,
     raises=(BadCursor,),
 )
-def list_booked(query: DayQuery, caller: Caller) -> StoryView:
+def list_booked(query: DayQuery, caller: Caller) -> PaymentRecordsView:
     """List what a provider moved on one of its days by our books: captures, and refunds that are done."""
     scope = f"payments#{query.provider}#{query.day}#{caller.account_id}"
     start_key = cursors.unseal(query.cursor, query=scope)
     page = service.list_day(query.provider, query.day, limit=query.limit, start_key=start_key)
-    return StoryView.of(page.story, cursors.seal(page.last_key, query=scope))
+    return PaymentRecordsView.of(page.story, cursors.seal(page.last_key, query=scope))
 
 
 @routes.route(
     "GET",
     "/v1/operator/purchases/{purchase_id}/payments",
     access=Access.OPERATOR,
-    returns=StoryView,
+    returns=PaymentRecordsView,
     raises=(NotFound,),
 )
-def get_story(purchase_id: str) -> StoryView:
+def get_payment_records(purchase_id: str) -> PaymentRecordsView:
     """Read everything we keep of a purchase's payments."""
-    return StoryView.of(service.story(purchase_id))
+    return PaymentRecordsView.of(service.story(purchase_id))
 
 
 @routes.route(
@@ -102,13 +100,13 @@ def resolve_quarantined(
     "GET",
     "/v1/operator/purchases/{purchase_id}/story",
     access=Access.OPERATOR,
-    returns=TimelineView,
+    returns=StoryView,
     raises=(NotFound,),
 )
-def get_timeline(purchase_id: str) -> TimelineView:
+def get_story(purchase_id: str) -> StoryView:
     """Read all that happened to a purchase and its money, by time, but never what was caused before its cause.
 
     A provider tells whole seconds by its own clock: its times are shown as they were told, the order heeds what led to
     what.
     """
-    return TimelineView.of(purchase_id, service.timeline(purchase_id))
+    return StoryView.of(purchase_id, service.timeline(purchase_id))

@@ -54,7 +54,7 @@ class QuarantinedView(Schema):
         )
 
 
-class StoryView(Schema):
+class PaymentRecordsView(Schema):
     """Everything we keep of a purchase's payments, or of a list of them."""
 
     payments: list[PaymentRecordView]
@@ -66,7 +66,7 @@ class StoryView(Schema):
     next_cursor: str | None = None
 
     @classmethod
-    def of(cls, story: Story, next_cursor: str | None = None) -> StoryView:
+    def of(cls, story: Story, next_cursor: str | None = None) -> PaymentRecordsView:
         """Return the wire form."""
         return cls(
             payments=[PaymentRecordView.of(payment, []) for payment in story.payments],
@@ -181,14 +181,14 @@ class HappeningView(Schema):
     note: str | None = None
 
 
-class TimelineView(Schema):
+class StoryView(Schema):
     """All that happened to a purchase and its money, by time, but never what was caused before its cause."""
 
     purchase_id: str
     items: list[HappeningView]
 
     @classmethod
-    def of(cls, purchase_id: str, found: list[Happening]) -> TimelineView:
+    def of(cls, purchase_id: str, found: list[Happening]) -> StoryView:
         """Return the wire form."""
         return cls(
             purchase_id=purchase_id,

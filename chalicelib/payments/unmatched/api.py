@@ -6,9 +6,7 @@ from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, Ill
 from chalicelib.kernel.second_person import AskerGone, KinApproval
 from chalicelib.payments import service
 from chalicelib.payments.domain.approval import DayLimitReached
-from chalicelib.payments.domain.payment import (
-    ProviderSilent,
-)
+from chalicelib.payments.domain.payment import ProviderSilent
 from chalicelib.payments.service import ReturnNeedsTwo, StrayNotFound
 from chalicelib.payments.unmatched.schemas import SettleStray, StrayView
 from chalicelib.runtime.http.access import Access, Caller

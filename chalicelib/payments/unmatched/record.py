@@ -18,11 +18,7 @@ from chalicelib.payments import events, providers
 from chalicelib.payments.attempts import outcome, poll
 from chalicelib.payments.domain import unmatched as unmatched_rules
 from chalicelib.payments.domain.payment import UnknownPayment
-from chalicelib.payments.domain.unmatched import (
-    Stray,
-    StrayCause,
-    StrayKind,
-)
+from chalicelib.payments.domain.unmatched import Stray, StrayCause, StrayKind
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Attempt, Outcome, Report, Tracer
 from chalicelib.payments.store import records as store
@@ -34,7 +30,7 @@ ASK_AGAIN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReportedMoney:
     """What is known of money under a number of nobody's."""
 
     provider: str
@@ -84,9 +80,11 @@ def _take_money(notice: PaymentNoticed) -> None:
     _note(_heard(notice.provider, notice.payment_id, report, said | {"query": report.outcome.value}, notice))
 
 
-def _heard(provider: str, number: str, report: Report, said: Mapping[str, str], notice: PaymentNoticed) -> Heard:
+def _heard(
+    provider: str, number: str, report: Report, said: Mapping[str, str], notice: PaymentNoticed
+) -> ReportedMoney:
     confirmed = report.outcome is Outcome.CAPTURED and report.amount is not None
-    return Heard(
+    return ReportedMoney(
         provider=provider,
         number=number,
         amount=report.amount if confirmed else None,
@@ -137,16 +135,16 @@ def ask(provider: str, number: str, around: datetime) -> Report:
 # --- keeping ----------------------------------------------------------------------------------------------------------
 
 
-def note_billed(heard: Heard) -> Stray:
+def note_billed(heard: ReportedMoney) -> Stray:
     """Keep money of nobody's that a bill speaks of: its notice may never have come. The bill confirms what is kept."""
     return _note(heard)
 
 
-def _note(heard: Heard) -> Stray:
+def _note(heard: ReportedMoney) -> Stray:
     return racing(lambda: _noted(heard))
 
 
-def _noted(heard: Heard) -> Stray:
+def _noted(heard: ReportedMoney) -> Stray:
     first = unmatched_rules.stray_id(heard.provider, heard.number)
     known = store.load_stray(first)
     if known is not None and known.transaction_id and heard.transaction_id not in ("", known.transaction_id):
@@ -156,7 +154,7 @@ def _noted(heard: Heard) -> Stray:
         return opened(_fresh(first, heard))
     if known.kind is StrayKind.CLAIM and heard.confirmed:
         # What was only claimed is there: from now on it is money, whoever has looked at the claim.
-        changed = unmatched_rules.moved(known, StrayCause.HEAR, now=clock.now())
+        changed = unmatched_rules.move(known, StrayCause.HEAR, now=clock.now())
         return opened(
             replace(
                 changed,
@@ -174,7 +172,7 @@ def _noted(heard: Heard) -> Stray:
     return known
 
 
-def _fresh(stray_id: str, heard: Heard) -> Stray:
+def _fresh(stray_id: str, heard: ReportedMoney) -> Stray:
     now = clock.now()
     return Stray(
         stray_id=stray_id,

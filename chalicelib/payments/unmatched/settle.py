@@ -88,7 +88,7 @@ def settle(stray_id: str, *, how: Settled, by: str, note: str, intent: Intent) -
 
 def _asked(stray: Stray) -> Stray:
     """Ask the provider about a stray's number: it is placed where an attempt of ours has it, booked where money is."""
-    unmatched_rules.moved(stray, StrayCause.PLACE, now=clock.now())  # Refused before the provider is bothered.
+    unmatched_rules.move(stray, StrayCause.PLACE, now=clock.now())  # Refused before the provider is bothered.
     payment = _ours(stray)
     if payment is not None:
         payment = poll.query_now(payment.payment_id)
@@ -143,7 +143,7 @@ def _written(stray: Stray, answer: str) -> Stray:
 
 
 def _ended(stray: Stray, cause: StrayCause) -> Stray:
-    ended = unmatched_rules.moved(stray, cause, now=clock.now())
+    ended = unmatched_rules.move(stray, cause, now=clock.now())
     fact = events.StraySettled(stray_id=stray.stray_id, provider=stray.provider, how=ended.status.value)
     with UnitOfWork() as work:
         store.save_stray(work, ended, [fact])

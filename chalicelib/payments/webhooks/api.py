@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.payments import service
-from chalicelib.payments.domain.payment import (
-    UnknownProvider,
-)
+from chalicelib.payments.domain.payment import UnknownProvider
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Reply, Request, Routes
 

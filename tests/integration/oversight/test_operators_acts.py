@@ -112,7 +112,7 @@ def _make(account_id: str, *held: Role) -> None:
 def test_a_stray_about_the_own_purchase_is_somebody_elses(world: World) -> None:
     sale = world.placed()
     number = ids.child_id("pay", sale.purchase.purchase_id, 7)
-    heard = payments.HeardMoney("sandbox", number, Money(100), "t1", clock.now(), {}, confirmed=True)
+    heard = payments.ReportedMoney("sandbox", number, Money(100), "t1", clock.now(), {}, confirmed=True)
     path = f"/v1/operator/strays/{payments.note_billed_money(heard).stray_id}/settle"
     body = {"how": "seen", "note": "known"}
     _make(world.buyer.account_id, Role.BUYER, Role.OPERATOR)

@@ -551,7 +551,7 @@ def test_a_silent_provider_is_asked_with_back_off_until_it_answers(till: Till) -
         assert row.due_at is not None
         waits.append(int((row.due_at - clock.now()).total_seconds()))
         till.clock.advance(row.due_at - clock.now())
-        service.chase(payment_id)
+        service.poll_payment(payment_id)
 
     assert waits == [30, 60, 90, 90, 90, 90]
     assert payment(payment_id).is_open
@@ -564,14 +564,14 @@ def test_a_silent_provider_is_asked_with_back_off_until_it_answers(till: Till) -
 def test_a_chase_that_comes_early_or_late_does_nothing(till: Till) -> None:
     payment_id = till.started(till.sale())
     calls = list(till.sandbox.calls)
-    assert service.chase(payment_id).chases == 0
+    assert service.poll_payment(payment_id).chases == 0
     assert till.sandbox.calls == calls
 
 
 def test_an_attempt_past_its_last_moment_is_closed_at_the_provider(till: Till) -> None:
     payment_id = till.started(till.sale())
     till.clock.advance(timedelta(minutes=31, seconds=1))
-    assert service.chase(payment_id).status is PaymentStatus.CLOSED
+    assert service.poll_payment(payment_id).status is PaymentStatus.CLOSED
     assert till.sandbox.orders[payment_id].state == "closed"
 
 

@@ -230,7 +230,7 @@ def test_other_money_under_a_number_of_ours_stays_in_suspense(till: Till, change
     """An attempt was paid by now under the number: at another provider, or by another transaction."""
     sale = till.sale()
     number = sale.purchase.purchase_id.replace("pur_", "pay_") + "_01"
-    kept = payments.HeardMoney("sandbox", number, Money(1999), "their_tx", clock.now(), {}, confirmed=True)
+    kept = payments.ReportedMoney("sandbox", number, Money(1999), "their_tx", clock.now(), {}, confirmed=True)
     stray_id = payments.note_billed_money(kept).stray_id
     payment_id = till.started(sale)
     till.sandbox.pay(payment_id)

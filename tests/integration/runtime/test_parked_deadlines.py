@@ -209,7 +209,7 @@ def test_a_refund_and_an_approval_that_cannot_be_chased_are_parked_too(
     }
     assert till.operate("POST", f"{base}/refunds", body).status == 201
     assert till.operate("POST", f"{base}/refund-approvals", body).status == 201
-    monkeypatch.setattr(payments, "chase_refund", refuse)
+    monkeypatch.setattr(payments, "time_out_refund", refuse)
     monkeypatch.setattr(payments, "expire_approval", refuse)
     till.wait(timedelta(hours=23, minutes=50), step=timedelta(hours=1))
     till.wait(timedelta(hours=1, minutes=10), step=timedelta(minutes=5))

@@ -32,7 +32,7 @@ started = Payment(
     intent="i",
     fingerprint="f",
 )
-captured = payment_rules.captured(started, amount=Money(1000), transaction_id="t", at=NOON)
+captured = payment_rules.capture(started, amount=Money(1000), transaction_id="t", at=NOON)
 
 
 def refund(number: int, amount: int = 1) -> Refund:
@@ -85,9 +85,9 @@ def test_money_is_taken_once_whatever_the_state() -> None:
         attempt = replace(started, status=status)
         if attempt.holds_money:
             with pytest.raises(IllegalTransition):
-                payment_rules.captured(attempt, amount=Money(1), transaction_id="t", at=NOON)
+                payment_rules.capture(attempt, amount=Money(1), transaction_id="t", at=NOON)
         else:
-            assert payment_rules.captured(
+            assert payment_rules.capture(
                 attempt, amount=Money(1), transaction_id="t", at=NOON, surplus="late"
             ).holds_money
     assert not any(PAYMENT.is_terminal(status) for status in PaymentStatus)
@@ -98,17 +98,17 @@ def test_only_a_refund_that_came_back_leads_out_of_what_went_back() -> None:
     assert dict(PAYMENT.edges[PaymentStatus.REFUNDED]) == {"refill": "captured"}
     assert dict(PAYMENT.edges[PaymentStatus.RETURNED]) == {"refill": "surplus"}
     assert dict(REFUND.edges[RefundStatus.SUCCEEDED]) == {"bounce": "closed"}
-    whole = payment_rules.gone_back(replace(captured, reserved=1000), Money(1000), now=NOON)
-    part = payment_rules.gone_back(replace(captured, reserved=1000), Money(400), now=NOON)
+    whole = payment_rules.take_refund(replace(captured, reserved=1000), Money(1000), now=NOON)
+    part = payment_rules.take_refund(replace(captured, reserved=1000), Money(400), now=NOON)
     for payment, amount, left in ((whole, 1000, 0), (whole, 400, 600), (part, 400, 0)):
-        back = payment_rules.came_back(payment, Money(amount))
+        back = payment_rules.undo_refund(payment, Money(amount))
         assert (back.status, back.refunded, back.reserved) == (PaymentStatus.CAPTURED, left, 1000)
 
 
 def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:
     attempt, now, gaps = started, NOON, []
     for _ in range(26):
-        attempt = payment_rules.chased(attempt, now=attempt.due_at or now, heard=True)
+        attempt = payment_rules.keep_polling(attempt, now=attempt.due_at or now, known=True)
         assert attempt.due_at is not None
         gaps.append(attempt.due_at - NOON)
     seconds = [int(gap.total_seconds()) for gap in gaps]
@@ -135,8 +135,8 @@ def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes
     attempt, now = replace(started, expires_at=NOON), NOON + timedelta(hours=1)
     missed_run_of_the_job = timedelta(minutes=1)
     for _ in range(20):
-        attempt = payment_rules.chased(attempt, now=now, heard=False)
-        refund = refund_rules.moved(refund, RefundCause.CHASE, now=now)
+        attempt = payment_rules.keep_polling(attempt, now=now, known=False)
+        refund = refund_rules.move(refund, RefundCause.CHASE, now=now)
         for due_at in (attempt.due_at, refund.due_at):
             assert due_at is not None
             assert due_at - now + missed_run_of_the_job <= timedelta(minutes=10)
@@ -153,7 +153,7 @@ def test_refund_numbers_count_up_and_surplus_ones_count_down() -> None:
     last = Story(refunds=(refund(899), refund(60)))
     assert refund_numbers.next_refund_id(last, started.purchase_id) == f"ref_{BODY}_900"
     with pytest.raises(RefundRefused):
-        refund_numbers.next_refund_id(last, started.purchase_id, wished=True)
+        refund_numbers.next_refund_id(last, started.purchase_id, chosen=True)
     with pytest.raises(RefundRefused):
         refund_numbers.next_refund_id(Story(refunds=(refund(999),)), started.purchase_id)
 

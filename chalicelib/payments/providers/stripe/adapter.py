@@ -26,8 +26,8 @@ from chalicelib.payments.ports import (
     Body,
     CloseOutcome,
     DisputeReport,
+    ExternalRefund,
     ForeignNotice,
-    ForeignRefund,
     Headers,
     Instruction,
     Limits,
@@ -285,9 +285,9 @@ class Stripe:
         """Ask how a dispute stands, and whose payment it is about."""
         return self._inquire(f"/v1/disputes/{number}", "dispute", number, stripe_codes.dispute_report)
 
-    def foreign_refund(self, number: str) -> ForeignRefund | None:
+    def external_refund(self, number: str) -> ExternalRefund | None:
         """Ask about a refund that was made in the dashboard, by Stripe's number."""
-        return self._inquire(f"/v1/refunds/{number}", "refund", number, stripe_codes.foreign_refund)
+        return self._inquire(f"/v1/refunds/{number}", "refund", number, stripe_codes.external_refund)
 
     def _inquire(self, path: str, kind: str, number: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
         answer = self._call("GET", path, {"expand[]": "payment_intent"}) if stripe_codes.ID.fullmatch(number) else None

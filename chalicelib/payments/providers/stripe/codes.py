@@ -15,8 +15,8 @@ from chalicelib.payments.ports import (
     Attempt,
     DisputePhase,
     DisputeReport,
+    ExternalRefund,
     ForeignNotice,
-    ForeignRefund,
     IgnoredNotice,
     Instruction,
     Notice,
@@ -331,9 +331,9 @@ def dispute_report(thing: Mapping[str, Any]) -> DisputeReport:
     )
 
 
-def foreign_refund(thing: Mapping[str, Any]) -> ForeignRefund:
+def external_refund(thing: Mapping[str, Any]) -> ExternalRefund:
     """Read a refund that was made in the dashboard; its intent says whose payment it is on."""
-    return ForeignRefund(our_payment(expanded(thing.get("payment_intent")) or {}), _refund_fields(thing))
+    return ExternalRefund(our_payment(expanded(thing.get("payment_intent")) or {}), _refund_fields(thing))
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
