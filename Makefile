@@ -11,7 +11,7 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-fast test-deploy package secrets deploy restore replay republish generate check hooks format \
+.PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check hooks format \
 	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-publish bench-standins \
 	bench-webhook clean
 
@@ -39,6 +39,19 @@ test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
 
 test-fast: venv ## rules and parts alone, in seconds: no engine, no process, no server (see CONTRIBUTING.md)
 	@$(BIN)/pytest -n $(WORKERS) tests/unit --no-engine -m "not process" $(ARGS)
+
+coverage: venv ## lines and branches that the tests reach: everything, and the pure rules (floors in pyproject.toml; minutes)
+	@mkdir -p .build/coverage && rm -f .build/coverage/*
+	@$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(RUN) tools.checks.coverage whole pure
+
+coverage-pure: venv ## the same by the tests of `make test-fast` alone, for the pure rules
+	@mkdir -p .build/coverage && rm -f .build/coverage/*
+	@$(BIN)/coverage run -m pytest -n $(WORKERS) tests/unit --no-engine -m "not process" $(ARGS)
+	@$(RUN) tools.checks.coverage fast
+
+mutants: venv ## change the pure rules one small step at a time: which change does no test of test-fast notice? (minutes)
+	@$(RUN) tools.checks.mutants $(ARGS)
 
 test-deploy: venv ## only the test that packages, deploys and plays the main job through the deployed stack
 	@$(BIN)/pytest -m deploy $(ARGS)

@@ -1,0 +1,1 @@
+"""Changes the rules one small step at a time and asks whether any pure test notices."""
