@@ -94,6 +94,8 @@ class Pump:
         self._scheduled: list[functions.ScheduledFunction] = []
         self.gathers = False
         """Whether batches are gathered for as long as on AWS: not where somebody waits at a laptop."""
+        self.paused: frozenset[str] = frozenset()
+        """Queues whose functions are not called for now; their messages wait."""
 
     def start(self) -> None:
         """Begin to move things. A stream without a remembered place is read from now on."""
@@ -285,12 +287,15 @@ class Pump:
         while not self._stopping.is_set():
             rung = bell.wait(LOOK_S)
             try:
-                while not self._stopping.is_set() and self._consume_batch(found, function, url):
+                while self._goes_on(found.queue) and self._consume_batch(found, function, url):
                     pass
             except Exception as error:
                 log.error("queue not read", trace=True, queue=found.queue, kind=type(error).__name__)
                 self._stopping.wait(1)
             bell.saw(rung)
+
+    def _goes_on(self, queue: str) -> bool:
+        return queue not in self.paused and not self._stopping.is_set()
 
     def _gather(self, found: functions.QueueFunction, url: str) -> list[dict[str, Any]]:
         """Receive one batch; with ``gathers`` it waits for more as long as AWS would."""
