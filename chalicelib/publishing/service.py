@@ -150,8 +150,10 @@ def _walk_listed(after: dict[str, Any] | None) -> str | None:
 def _sweep(cursor: str) -> str | None:
     found = published.shards(after=cursor, limit=SWEEP_PAGE)
     for shard in found:
-        published.sweep(shard)
-    return found[-1] if len(found) == SWEEP_PAGE else None
+        if published.sweep(shard) == published.SWEPT_AT_ONCE:
+            return cursor  # There is more of this one: the next step begins with it.
+        cursor = shard
+    return cursor if len(found) == SWEEP_PAGE else None
 
 
 # Comparing

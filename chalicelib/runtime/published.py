@@ -39,6 +39,8 @@ JSON_TYPE: Final = "application/json"
 VERSIONS_KEPT: Final = 20
 """So many manifests are kept to go back to, each the last one of its minute; their files stay. No reader works with one
 that is half a minute old."""
+SWEPT_AT_ONCE: Final = 2_000
+"""A day of bursts leaves more of a list than a function could delete before it is ended."""
 REMEMBERED: Final = 3_000
 """Of so many files a process remembers what they hold (some 20 MB): it never changes under their names."""
 ATTEMPTS: Final = 8
@@ -312,7 +314,7 @@ def _swap(after: Manifest, tag: str | None) -> bool:
 
 
 def sweep(shard: str) -> int:
-    """Delete the files and manifests of a shard that are out of reach; returns how many.
+    """Delete the files and manifests of a shard that are out of reach; returns how many, at most ``SWEPT_AT_ONCE``.
 
     What the current manifest and the last :data:`VERSIONS_KEPT` kept ones name stays, and so does all that was written
     yesterday and today.
@@ -329,10 +331,16 @@ def sweep(shard: str) -> int:
         name = key.rpartition("/")[2].removesuffix(".json")
         if name not in named and name.rpartition("-")[2] < yesterday:
             doomed.append(key)
-    for key in doomed:
-        aws.call("s3", "DeleteObject", {"Bucket": config().published_bucket, "Key": key})
+        if len(doomed) >= SWEPT_AT_ONCE:
+            break
+    doomed = doomed[:SWEPT_AT_ONCE]
+    together.all_of(partial(_delete, key) for key in doomed)
     metrics.count("files_swept", len(doomed))
     return len(doomed)
+
+
+def _delete(key: str) -> None:
+    aws.call("s3", "DeleteObject", {"Bucket": config().published_bucket, "Key": key})
 
 
 def _versions(shard: str) -> list[int]:

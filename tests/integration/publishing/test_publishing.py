@@ -309,6 +309,30 @@ def test_the_sweep_spares_what_manifests_name_and_what_is_young(cloud: str, noon
     assert published.past("all", 4) is None
 
 
+def test_a_sweep_that_finds_much_goes_on_in_steps(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "SWEPT_AT_ONCE", 3)
+    for shard in ("all", "category-tea", "site"):
+        for number in range(published.VERSIONS_KEPT + 9):
+            till.noon.advance(timedelta(minutes=1))
+            published.publish(shard, holding(str(number)))
+    till.noon.advance(timedelta(days=2))
+    steps: list[int] = []
+    real = published.sweep
+
+    def sweep(shard: str) -> int:
+        steps.append(real(shard))
+        return steps[-1]
+
+    monkeypatch.setattr(published, "sweep", sweep)
+    service.begin_sweep()
+    while service.advance("sweep"):
+        pass
+    assert (sum(steps), max(steps)) == (3 * (8 + 8), 3)
+    for shard in ("all", "category-tea", "site"):
+        assert len(list(published.keys(f"published/history/{shard}/"))) == published.VERSIONS_KEPT
+        assert len(list(published.keys(f"published/files/{shard}/"))) == published.VERSIONS_KEPT + 1
+
+
 def test_a_content_that_comes_back_gets_a_name_that_no_sweep_deletes(cloud: str, noon: Any) -> None:
     """Between the sweep's look and its deletions somebody publishes what it is about to delete."""
     published.publish("all", holding("old"))
