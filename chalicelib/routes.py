@@ -73,6 +73,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/merchant/orders/{order_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
     ("GET", "/v1/orders", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/orders/{order_id}", "chalicelib.orders.api", ("application/json",)),
+    ("GET", "/v1/purchases/{purchase_id}/status", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/purchases/{purchase_id}", "chalicelib.orders.api", ("application/json",)),
     ("POST", "/v1/orders/{order_id}/confirm", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/merchant/orders", "chalicelib.orders.api", ("application/json",)),

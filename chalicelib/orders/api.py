@@ -12,15 +12,19 @@ from chalicelib.orders.schemas import (
     MerchantOrdersQuery,
     OrderPageView,
     OrderView,
+    PurchaseStatusView,
     PurchaseView,
     Reveal,
 )
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Routes
+from chalicelib.runtime.http.routes import Reply, Routes
 from chalicelib.runtime.intents import Intent
 from chalicelib.runtime.schema import PageQuery
+
+ASK_AGAIN_S = 2
+"""How soon a page that waits for money asks again: see docs/payments.md for what that costs."""
 
 routes = Routes("orders")
 
@@ -43,7 +47,27 @@ def get_order(order_id: str, caller: Caller) -> OrderView:
     return OrderView.of(service.buyers_order(order_id, caller.account_id))
 
 
-@routes.route("GET", "/v1/purchases/{purchase_id}", access=Access.BUYER, returns=PurchaseView, raises=(NotFound,))
+@routes.route(
+    "GET",
+    "/v1/purchases/{purchase_id}/status",
+    access=Access.BUYER,
+    returns=PurchaseStatusView,
+    raises=(NotFound,),
+    etag=True,
+)
+def get_purchase_status(purchase_id: str, caller: Caller) -> Reply:
+    """Read how a purchase stands, for a page that waits for its money: ask with If-None-Match until it is not a 304.
+
+    While it waits for money the answer says by Retry-After how soon to ask again.
+    """
+    purchase = service.buyers_purchase(purchase_id, caller.account_id)
+    waiting = purchase.status is service.PurchaseStatus.AWAITING_PAYMENT
+    return Reply(PurchaseStatusView.of(purchase), 200, {"Retry-After": str(ASK_AGAIN_S)} if waiting else {})
+
+
+@routes.route(
+    "GET", "/v1/purchases/{purchase_id}", access=Access.BUYER, returns=PurchaseView, raises=(NotFound,), etag=True
+)
 def get_purchase(purchase_id: str, caller: Caller) -> PurchaseView:
     """Read one of the caller's purchases with its orders."""
     sale = service.buyers_sale(purchase_id, caller.account_id)

@@ -216,6 +216,30 @@ class PurchaseView(Schema):
         )
 
 
+class PurchaseStatusView(Schema):
+    """How a purchase stands, for a page that waits for its money: the least there is to read."""
+
+    purchase_id: str
+    status: str
+    status_text: str
+    """In the caller's language."""
+    due_at: Timestamp | None = None
+    """Until when it can be paid, while it waits."""
+    settled_by: str | None = None
+    """The attempt that paid it."""
+
+    @classmethod
+    def of(cls, purchase: Purchase) -> PurchaseStatusView:
+        """Return the wire form."""
+        return cls(
+            purchase_id=purchase.purchase_id,
+            status=purchase.status.value,
+            status_text=_said(words.PURCHASES[purchase.status]),
+            due_at=purchase.due_at,
+            settled_by=purchase.settled_by,
+        )
+
+
 class OrderPageView(Schema):
     """One page of orders."""
 

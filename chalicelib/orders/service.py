@@ -156,6 +156,18 @@ def buyers_sale(purchase_id: str, buyer_id: str) -> Sale:
     return sale
 
 
+def buyers_purchase(purchase_id: str, buyer_id: str) -> Purchase:
+    """Return a purchase of this buyer alone, as a page that waits shows it (eventually consistent: half a read unit).
+
+    Raises:
+        NotFound: if there is none, or it is somebody else's.
+    """
+    purchase = store.load_purchase(purchase_id, consistent=False)
+    if purchase.buyer_id != buyer_id:
+        raise NotFound(what="purchase")
+    return purchase
+
+
 def buyers_order(order_id: str, buyer_id: str) -> Order:
     """Return an order of this buyer, as a page shows it (eventually consistent: half the read units).
 

@@ -585,6 +585,7 @@ ENTRIES: dict[str, Make] = {
     "list_orders": _nothing,
     "get_order": _read_order,
     "get_purchase": _read_purchase,
+    "get_purchase_status": _read_purchase,
     "confirm_receipt": _delivered,
     "list_merchant_orders": _nothing,
     "get_merchant_order": _read_order,

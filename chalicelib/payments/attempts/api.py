@@ -115,6 +115,7 @@ def list_payments(purchase_id: str, caller: Caller) -> PaymentsView:
     access=Access.BUYER,
     returns=PaymentView,
     raises=(NotFound, UnknownPayment),
+    etag=True,
 )
 def get_payment(purchase_id: str, payment_id: str, caller: Caller) -> PaymentView:
     """Read one attempt. The client's own "paid" proves nothing: this does."""
