@@ -321,9 +321,10 @@ class Game:
         return next(int(level["available"]) for level in stock["items"] if level["sku_id"] == sku_id)
 
     def _refill(self) -> None:
-        for product in self.goods:
-            sku_id = product["skus"][0]["sku_id"]
-            self.buyer.expect(200, "PUT", f"/v1/cart/lines/{sku_id}", {"quantity": 3})
+        self.buyer.expect(200, "PATCH", "/v1/cart", {"lines": self._three_of_each()})
+
+    def _three_of_each(self) -> list[Json]:
+        return [{"sku_id": product["skus"][0]["sku_id"], "quantity": 3} for product in self.goods]
 
     def _sign_in_again(self) -> None:
         """Access tokens last ten minutes: time has passed."""
@@ -389,10 +390,15 @@ class Game:
         return purchase
 
     def _expired(self) -> tuple[Json, Json]:
-        """Place a purchase, start to pay it, and let its time run out."""
-        self._refill()
-        purchase = self._place()
-        payment = self._start_payment(purchase["purchase_id"])
+        """Fill the cart with the question for a price, place and start to pay at once, and let its time run out."""
+        asked = {"address_id": self.address_id, "lines": self._three_of_each()}
+        quote = self.buyer.expect(200, "POST", "/v1/quotes", asked)["quote"]
+        way = {"provider": "sandbox"}
+        purchase = self.buyer.expect(201, "POST", "/v1/purchases", {"quote": quote, "payment": way})
+        payment = purchase["payment"]
+        expect(payment["instruction"]["action"] == "redirect", "the buyer is sent to the provider")
+        waiting = self.buyer.get(f"/v1/purchases/{purchase['purchase_id']}/status")
+        expect(waiting["status"] == "awaiting_payment", "a page that waits for the money reads the least there is")
         self.advance(PAST_EXPIRY)
         self._sign_in_again()
         path = f"/v1/purchases/{purchase['purchase_id']}"

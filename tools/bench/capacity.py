@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from tools.bench import capacity_ledger as bench_capacity_ledger
 from tools.bench import capacity_money as bench_capacity_money
+from tools.bench import storefront
 from tools.bench.lab import ADDRESS, Lab, Shopper, alone
 from tools.bench.steps import Step, measuring
 from tools.generate import cost
@@ -34,6 +35,8 @@ class Life:
     lines: int
     merchants: int
     steps: list[Step] = field(default_factory=list)
+    aside: list[Step] = field(default_factory=list)
+    """Another way to the same, which is no part of the sums."""
 
     @property
     def total(self) -> tuple[int, float, float]:
@@ -59,7 +62,7 @@ def warm_up(lab: Lab) -> None:
 
 
 def life(lab: Lab, lines: int, merchant_count: int) -> Life:
-    """Measure an order from the list page to its confirmation."""
+    """Measure an order from the list page to its confirmation, as a storefront with published files lives it."""
     sellers = [lab.merchant() for _ in range(merchant_count)]
     made = [lab.product(sellers[at % merchant_count][0], stock=1000) for at in range(lines)]
     _remember_terms([merchant_id for merchant_id, _ in sellers])
@@ -67,11 +70,9 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
     lab.rest()
     found = Life(lines, merchant_count)
     steps = found.steps
-    with measuring(lab, steps, "list page"):
-        shopper.client.get("/v1/products?limit=20")
-    with measuring(lab, steps, "product pages"):
-        for product in made:
-            shopper.client.get(f"/v1/products/{product.product_id}")
+    with measuring(lab, steps, "browsing, published files"):
+        storefront.browse(product.product_id for product in made)
+    _browse_by_api(lab, found, shopper, [product.product_id for product in made])
     with measuring(lab, steps, "cart and quote"):
         quote = lab.fill_and_quote(shopper, [product.sku_id for product in made])
     with measuring(lab, steps, "place and start to pay"):
@@ -80,6 +81,10 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
     lab.sandbox.pay(purchase["payment"]["payment_id"])
     with measuring(lab, steps, "paid (notice)"):
         lab.drain()
+    with measuring(lab, steps, "see that it is paid"):
+        status = shopper.client.get(f"/v1/purchases/{purchase['purchase_id']}/status")["status"]
+    if status != "paid":
+        raise RuntimeError(f"the purchase is {status}")
     orders = shopper.client.get(f"/v1/purchases/{purchase['purchase_id']}")["orders"]
     staff = dict(sellers)
     numbers = []
@@ -99,6 +104,15 @@ def life(lab: Lab, lines: int, merchant_count: int) -> Life:
             shopper.client.get(f"/v1/orders/{order['order_id']}")
     found.steps = [step for step in steps if step.calls or ":" not in step.name]
     return found
+
+
+def _browse_by_api(lab: Lab, found: Life, shopper: Shopper, product_ids: list[str]) -> None:
+    """Measure what the same pages cost who asks the API for them: no part of the sums."""
+    with measuring(lab, found.aside, "list page, by the API"):
+        shopper.client.get("/v1/products?limit=20")
+    with measuring(lab, found.aside, "product pages, by the API"):
+        for product_id in product_ids:
+            shopper.client.get(f"/v1/products/{product_id}")
 
 
 def _settle(lab: Lab, steps: list[Step], name: str) -> None:
@@ -270,6 +284,8 @@ def report(lives: list[Life], singles: list[Step]) -> str:
     for found in lives:
         parts.append(f"\n### {found.lines} lines of {found.merchants} merchant(s), step by step\n")
         parts.append(_steps_table([*found.steps, _sum(found)]))
+        parts.append("\nNot in the sum: the same browsing where no files are published, or nobody reads them.\n")
+        parts.append(_steps_table(found.aside))
     parts.append("\n### Single use cases\n")
     parts.append(_steps_table(singles))
     return "\n".join(parts)

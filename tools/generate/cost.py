@@ -27,18 +27,17 @@ BEGIN, END = "<!-- begin: cost -->", "<!-- end: cost -->"
 STAGES = ("prod", "dev")
 
 HTTP_CALLS = {
-    "list page": "one",
-    "product pages": "line",
+    "browsing, published files": "none",
     "cart and quote": "one",
-    "place": "one",
-    "start payment": "one",
+    "place and start to pay": "one",
     "paid (notice)": "one",
+    "see that it is paid": "one",
     "ship": "merchant",
     "tracking push, delivered": "merchant",
     "confirm receipt": "merchant",
     "order page": "merchant",
 }
-"""The steps of an order's life that come over HTTP, and how often: once, or for each line or merchant."""
+"""The steps of an order's life that come over HTTP, and how often: once, for each merchant, or (from the CDN) never."""
 
 
 class CostError(Exception):
@@ -78,7 +77,7 @@ def life(text: str, lines: int, merchants: int) -> Life:
     _, found, rest = text.partition(f"### {lines} lines of {merchants} merchant(s), step by step\n")
     if not found:
         raise CostError(f"docs/budget.md has no order of {lines} lines of {merchants} merchant(s)")
-    times = {"one": 1, "line": lines, "merchant": merchants}
+    times = {"none": 0, "one": 1, "merchant": merchants}
     calls = 0
     for row in re.findall(r"^\| *([^|]+?) *\|([^\n]+)\|$", rest.partition("\n### ")[0], re.MULTILINE)[1:]:
         name, cells = row[0], [cell.strip() for cell in row[1].split("|")]
@@ -201,7 +200,8 @@ def block() -> str:
     )
     ordered = (
         f"**Per thousand orders** of {use['lines']} lines from {use['merchants']} merchant, measured "
-        f"([budget.md](budget.md)), {order.http_calls} HTTP calls each from list page to confirmed receipt:"
+        f"([budget.md](budget.md)), {order.http_calls} HTTP\n"
+        "calls each from cart to confirmed receipt; list and product pages come from published files:"
     )
     a_million = told["usd"]["firewall_call"] * 1e6
     parts = [
