@@ -235,12 +235,12 @@ def refund_done(refund_id: str) -> None:
     record = _refund(refund_id)
     if record is not None and not record.is_done:
         return  # It came back since: what is open about it stays open.
-    if record is not None and record.foreign:
+    if record is not None and record.external_number:
         _settle_unknown(record, _provider(record))
     if record is None or (record.version < 3 and not record.renews and not _was_owed(record)):
         return  # Requested, sent, done: it was never stuck.
     provider = _provider(record)
-    if record.provider_refund_id and not record.foreign:  # A bill may have told of it before we knew its number there.
+    if record.provider_refund_id and not record.external_number:  # A bill may have told of it before we knew this.
         _settle_unknown(record, provider)
     settle(domain.case_id(STUCK, provider, refund_id), "it went through")
     if _was_owed(record):
@@ -253,9 +253,9 @@ def _settle_unknown(record: Refund, provider: str) -> None:
 
     A bill names it by its number there, by the one that it was made under, or by both.
     """
-    theirs = {record.provider_refund_id or "", record.foreign or record.refund_id, ""}
+    theirs = {record.provider_refund_id or "", record.external_number or record.refund_id, ""}
     subjects = {domain.refund_key(Kind.REFUND, one, other) for one, other in product(theirs, repeat=2)}
-    for subject in sorted(subjects | {record.foreign}):
+    for subject in sorted(subjects | {record.external_number}):
         settle(domain.case_id(Finding.UNKNOWN_REFUND, provider, subject), f"taken into the books as {record.refund_id}")
 
 

@@ -131,7 +131,7 @@ def _our_dispute(record: Dispute) -> Ours:
         purchase_id=record.purchase_id,
         provider=record.provider,
         status=record.status.value,
-        done=record.taken > 0,
+        done=record.taken_minor > 0,
         open=record.status is DisputeStatus.OPEN,
         minor=record.amount.minor,
         currency=record.amount.currency,

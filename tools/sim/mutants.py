@@ -264,7 +264,7 @@ def _refund_freely() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import reservation
 
     def reserve(payment: Any, amount: Any, **_: Any) -> Any:
-        return replace(payment, reserved=payment.reserved + amount.minor)
+        return replace(payment, reserved_minor=payment.reserved_minor + amount.minor)
 
     @contextmanager
     def both() -> Iterator[None]:
@@ -468,7 +468,7 @@ def _refund_contested() -> AbstractContextManager[Any]:
     real = reservation.hold
 
     def hold(payment: Any, amount: Any) -> Any:
-        return replace(real(replace(payment, disputed=0), amount), disputed=payment.disputed)
+        return replace(real(replace(payment, disputed_minor=0), amount), disputed_minor=payment.disputed_minor)
 
     return patch.object(reservation, "hold", hold)
 
@@ -557,7 +557,7 @@ def _owe_unreserved() -> AbstractContextManager[Any]:
 
     def write(work: Any, context: Any, payment: Any, refund: Any) -> Any:
         amount = refund.amount.minor if refund.status == "owed" else 0
-        return real(work, context, replace(payment, reserved=payment.reserved - amount), refund)
+        return real(work, context, replace(payment, reserved_minor=payment.reserved_minor - amount), refund)
 
     return patch.object(refund_requests, "_write", write)
 

@@ -96,7 +96,7 @@ def _honour(
 
 def _send_back(sale: Sale, payment: Payment, amount: Money, transaction_id: str, at: datetime, *, why: str) -> Payment:
     captured = payment_rules.capture(payment, amount=amount, transaction_id=transaction_id, at=at, surplus=why)
-    captured = replace(captured, booked_on=fetch.booked_on(payment.provider, at), reserved=amount.minor)
+    captured = replace(captured, booked_on=fetch.booked_on(payment.provider, at), reserved_minor=amount.minor)
     fact = events.PaymentCaptured(
         payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency, surplus=why
     )
@@ -127,8 +127,8 @@ def _surplus_refund(payment: Payment) -> Refund:
         order_id=None,
         amount=payment.captured or payment.amount,
         status=REFUND.initial,
-        reason=payment.code,
-        cause=ids.digest(f"surplus#{payment.payment_id}"),
+        reason=payment.surplus_reason,
+        request_token=ids.digest(f"surplus#{payment.payment_id}"),
         requested_at=now,
         due_at=REFUND.due_at(REFUND.initial, now),
         since=now,

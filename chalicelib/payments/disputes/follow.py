@@ -92,7 +92,7 @@ def _ask(provider: str, number: str) -> DisputeReport:
 
 
 def _record(payment: Payment, before: Dispute, after: Dispute) -> Dispute:
-    by = after.taken - before.taken
+    by = after.taken_minor - before.taken_minor
     fact = events.PaymentDisputed(
         payment_id=payment.payment_id,
         dispute_id=after.dispute_id,
@@ -107,7 +107,7 @@ def _record(payment: Payment, before: Dispute, after: Dispute) -> Dispute:
     with UnitOfWork() as work:
         store.save_dispute(work, after, [fact] if tells else [])
         if by:
-            store.save_payment(work, replace(payment, disputed=payment.disputed + by))
+            store.save_payment(work, replace(payment, disputed_minor=payment.disputed_minor + by))
             ledger.post(
                 work,
                 entry_id=f"dispute.moved#{after.dispute_id}#{after.moves}",

@@ -39,7 +39,7 @@ _SURPLUS: Mapping[str, Texts] = {
     "purchase_cancelled": ("The purchase had been called off.", "该订单此前已取消。"),
     "amount_differs": ("The amount paid is not the amount of the purchase.", "实付金额与订单金额不符。"),
 }
-"""Why money that came is not kept, by ``Payment.code``."""
+"""Why money that came is not kept, by ``Payment.surplus_reason``."""
 
 _REFUNDS: Mapping[RefundStatus, Texts] = {
     RefundStatus.REQUESTED: ("The refund is being sent to the payment provider.", "退款申请已提交支付渠道。"),
@@ -91,7 +91,7 @@ def of_stray(stray: Stray, language: str) -> str:
 def of_payment(payment: Payment, language: str) -> str:
     """Return where a buyer's money is, and why it goes back if it does."""
     where = said(_PAYMENTS[payment.status], language)
-    why = _SURPLUS.get(payment.code) if payment.status in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED) else None
+    why = _SURPLUS.get(payment.surplus_reason)
     if why is None:
         return where
     return said(why, language) + ("" if language.startswith("zh") else " ") + where
@@ -106,7 +106,7 @@ def why_back(refund: Refund, language: str) -> str:
     """Return why money goes back: an operator's own words as they are."""
     if refund.about:
         return said(_COMPLAINT, language)
-    if refund.foreign:
+    if refund.external_number:
         return said(_CONSOLE, language)
     texts = None if refund.by else _WHY_BACK.get(refund.reason) or _SURPLUS.get(refund.reason)
     return said(texts, language) if texts else refund.reason

@@ -78,7 +78,7 @@ class Dispute:
     reason: str = ""
     answer_by: datetime | None = None
     """Until when evidence can be handed in at the provider."""
-    taken: int = 0
+    taken_minor: int = 0
     """Minor units that the provider holds back now."""
     moves: int = 0
     """How often money moved over it."""
@@ -112,7 +112,7 @@ def apply_report(dispute: Dispute, report: DisputeReport, *, now: datetime) -> D
     if report.phase.value != status.value and DISPUTE.takes(status, cause):
         status = DISPUTE.next(status, cause)
     taken = report.amount.minor if report.taken else 0
-    moved = taken != dispute.taken
+    moved = taken != dispute.taken_minor
     changed = replace(
         dispute,
         status=status,
@@ -120,7 +120,7 @@ def apply_report(dispute: Dispute, report: DisputeReport, *, now: datetime) -> D
         amount=report.amount,
         reason=report.reason,
         answer_by=report.answer_by,
-        taken=taken,
+        taken_minor=taken,
         moves=dispute.moves + moved,
     )
     return dispute if changed == dispute else changed

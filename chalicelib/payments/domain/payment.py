@@ -173,8 +173,10 @@ class Payment:
     """When a buyer last made us ask about it."""
     silent_since: datetime | None = None
     """The purchase's time is over, and the provider does not say what became of it."""
-    code: str = ""
-    """The provider's reason of a failure, or why a capture is surplus."""
+    failure_code: str = ""
+    """The provider's reason of a failure."""
+    surplus_reason: str = ""
+    """Why the purchase does not take the money that came."""
     reference: str | None = None
     transaction_id: str | None = None
     captured: Money | None = None
@@ -182,14 +184,14 @@ class Payment:
     captured_at: datetime | None = None
     ended_at: datetime | None = None
     """When it was closed or refused; it may have been paid since."""
-    reserved: int = 0
-    """Minor units of refunds that are requested, under way or done."""
-    refunded: int = 0
-    """Minor units of refunds that are done."""
-    paid_offline: int = 0
-    """Minor units of those that were paid another way: the provider knows nothing of them."""
-    disputed: int = 0
-    """Minor units that the provider holds back, or took, because the payer's bank contests the payment."""
+    reserved_minor: int = 0
+    """Of refunds that are requested, under way or done."""
+    refunded_minor: int = 0
+    """Of refunds that are done."""
+    paid_offline_minor: int = 0
+    """Of those that were paid another way: the provider knows nothing of them."""
+    disputed_minor: int = 0
+    """What the provider holds back, or took, because the payer's bank contests the payment."""
     refunded_at: datetime | None = None
     """When a refund was last sent or went through: the provider may demand a pause before the next."""
     instruction: Instruction | None = None
@@ -259,7 +261,7 @@ def fail(payment: Payment, code: str, *, now: datetime) -> Payment:
         status=PAYMENT.next(payment.status, PaymentCause.REFUSE),
         ended_at=now,
         due_at=None,
-        code=code[:64],
+        failure_code=code[:64],
         instruction=None,
     )
 
@@ -298,7 +300,8 @@ def capture(payment: Payment, *, amount: Money, transaction_id: str, at: datetim
         status=PAYMENT.next(payment.status, cause),
         due_at=None,
         chases=0,
-        code=surplus,
+        failure_code="",
+        surplus_reason=surplus,
         captured=amount,
         captured_at=at,
         transaction_id=transaction_id,
@@ -308,20 +311,20 @@ def capture(payment: Payment, *, amount: Money, transaction_id: str, at: datetim
 
 def take_refund(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     """Return the payment after a refund went through; all of it gone is a state of its own."""
-    refunded = payment.refunded + amount.minor
+    refunded = payment.refunded_minor + amount.minor
     whole = payment.captured is not None and refunded >= payment.captured.minor
     status = PAYMENT.next(payment.status, PaymentCause.EMPTY) if whole else payment.status
-    return replace(payment, status=status, refunded=refunded, refunded_at=now)
+    return replace(payment, status=status, refunded_minor=refunded, refunded_at=now)
 
 
 def take_offline_refund(payment: Payment, amount: Money, *, now: datetime) -> Payment:
     """Return the payment after a refund was paid another way: the provider counts nothing of it."""
     after = take_refund(payment, amount, now=now)
-    return replace(after, refunded_at=payment.refunded_at, paid_offline=payment.paid_offline + amount.minor)
+    return replace(after, refunded_at=payment.refunded_at, paid_offline_minor=payment.paid_offline_minor + amount.minor)
 
 
 def undo_refund(payment: Payment, amount: Money) -> Payment:
     """Return the payment after a refund that had gone through came back; its reservation stands."""
     held = payment.status in (PaymentStatus.CAPTURED, PaymentStatus.SURPLUS)
     status = payment.status if held else PAYMENT.next(payment.status, PaymentCause.REFILL)
-    return replace(payment, status=status, refunded=payment.refunded - amount.minor)
+    return replace(payment, status=status, refunded_minor=payment.refunded_minor - amount.minor)

@@ -150,7 +150,7 @@ class Refund:
     amount: Money
     status: RefundStatus
     reason: str
-    cause: str
+    request_token: str
     requested_at: datetime
     due_at: datetime | None
     since: datetime
@@ -180,7 +180,7 @@ class Refund:
     """The first number of a refund that was renewed."""
     replaces: tuple[str, ...] = ()
     """Further numbers whose money it carries: one made at the provider took the place of several."""
-    foreign: str = ""
+    external_number: str = ""
     """Its number at the provider where it was made there, behind our back, and taken into the books afterwards."""
     past: tuple[tuple[RefundStatus, datetime], ...] = ()
     """The states it was in before, with the moment it entered each: the last :data:`PAST_KEPT`."""
@@ -213,7 +213,7 @@ def renew(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         refund,
         refund_id=refund_id,
         status=REFUND.initial,
-        cause=ids.digest(f"renew#{refund.refund_id}"),
+        request_token=ids.digest(f"renew#{refund.refund_id}"),
         requested_at=now,
         since=now,
         due_at=REFUND.due_at(REFUND.initial, now),
@@ -225,7 +225,7 @@ def renew(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         origin=refund.origin or refund.refund_id,
         past=(),
         replaces=(),
-        foreign="",
+        external_number="",
         bounced_at=None,
         shorts=0,
         unsent=False,

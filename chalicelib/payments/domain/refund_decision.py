@@ -51,7 +51,7 @@ class RefundContext:
     def known(self, requester: Requester) -> Refund | None:
         """Return the refund of the payment that the same cause made before."""
         mine = self.story.refunds_of(self.paid().payment_id)
-        return next((refund for refund in mine if refund.cause == requester.token), None)
+        return next((refund for refund in mine if refund.request_token == requester.token), None)
 
     def tally(self, *, done: bool = False) -> Tally:
         """Return what went back on the order; refunds under way count unless only ``done`` ones do."""
@@ -166,7 +166,7 @@ def rest(context: RefundContext, requester: Requester, units: Mapping[str, int] 
     if not amount:
         return Withheld(owed)
     _check_captured(payment)
-    reason = requester.cause.split("#", maxsplit=1)[0]
+    reason = requester.key.split("#", maxsplit=1)[0]
     refund = replace(
         _new(context, payment, amount, reason=reason, cause=requester.token),
         lines=lines,
@@ -204,7 +204,7 @@ def way(context: RefundContext, payment: Payment, *, offline: bool, must: bool) 
     why = reservation.beyond_limits(payment, limits=context.limits, earlier=earlier, now=context.now)
     if must and bool(why) is not offline:
         captured = payment.captured.minor if payment.captured else 0
-        left = max(0, captured - payment.reserved - payment.disputed)
+        left = max(0, captured - payment.reserved_minor - payment.disputed_minor)
         raise RefundRefused(why=why or "provider_can_refund", left=left)
     return why
 
@@ -221,7 +221,7 @@ def _new(
         amount=amount,
         status=REFUND.initial,
         reason=reason[:80],
-        cause=cause,
+        request_token=cause,
         requested_at=context.now,
         due_at=REFUND.due_at(REFUND.initial, context.now),
         since=context.now,
@@ -283,11 +283,11 @@ def _left(context: RefundContext, payment: Payment, wanted: Money) -> Money:
     """Return what may still be refunded of what is wanted: refunds under way count as those that are done."""
     captured = payment.captured.minor if payment.captured else 0
     taken = reservation.taken_of(context.story, context.order.order_id)
-    left = min(wanted.minor, captured - payment.reserved, context.order.total.minor - taken)
+    left = min(wanted.minor, captured - payment.reserved_minor, context.order.total.minor - taken)
     return Money(max(0, left), wanted.currency)
 
 
 def _undisputed(payment: Payment, owed: Money) -> Money:
     """Return what of it the payer's bank does not hold: what it holds cannot be given back besides."""
     captured = payment.captured.minor if payment.captured else 0
-    return Money(max(0, min(owed.minor, captured - payment.reserved - payment.disputed)), owed.currency)
+    return Money(max(0, min(owed.minor, captured - payment.reserved_minor - payment.disputed_minor)), owed.currency)

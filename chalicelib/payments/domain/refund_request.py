@@ -31,9 +31,9 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks for a refund, and for what cause: the same cause again is the same refund."""
+    """Who asks for a refund, and under which key: the same key again is the same refund."""
 
-    cause: str
+    key: str
     fingerprint: str = ""
     by: str = ""
     """The operator who asks, alone unless another one ``approved_by``."""
@@ -43,8 +43,8 @@ class Requester:
 
     @property
     def token(self) -> str:
-        """Return what a refund keeps of the cause."""
-        return ids.digest(self.cause)
+        """Return what a refund keeps of the key."""
+        return ids.digest(self.key)
 
     @property
     def is_alone(self) -> bool:

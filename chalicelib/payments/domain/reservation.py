@@ -31,15 +31,15 @@ def hold(payment: Payment, amount: Money) -> Payment:
     """
     if payment.captured is None or payment.captured_at is None:
         raise RefundRefused(why="not_captured", left=0)
-    left = payment.captured.minor - payment.reserved - payment.disputed
+    left = payment.captured.minor - payment.reserved_minor - payment.disputed_minor
     if amount.currency != payment.captured.currency:
         raise RefundRefused(why="other_currency", left=left)
     if amount.minor <= 0:
         raise RefundRefused(why="not_positive", left=left)
     if amount.minor > left:
-        why = "disputed" if amount.minor <= left + payment.disputed else "more_than_captured"
+        why = "disputed" if amount.minor <= left + payment.disputed_minor else "more_than_captured"
         raise RefundRefused(why=why, left=max(0, left))
-    return replace(payment, reserved=payment.reserved + amount.minor)
+    return replace(payment, reserved_minor=payment.reserved_minor + amount.minor)
 
 
 def check_limits(payment: Payment, *, limits: Limits, earlier: int, now: datetime) -> None:
@@ -50,7 +50,7 @@ def check_limits(payment: Payment, *, limits: Limits, earlier: int, now: datetim
     """
     why = beyond_limits(payment, limits=limits, earlier=earlier, now=now)
     if why:
-        left = payment.captured.minor - payment.reserved - payment.disputed if payment.captured else 0
+        left = payment.captured.minor - payment.reserved_minor - payment.disputed_minor if payment.captured else 0
         raise RefundRefused(why=why, left=max(0, left))
 
 
@@ -69,9 +69,9 @@ def check_uncontested(payment: Payment) -> None:
     Raises:
         RefundRefused: if a dispute holds some of what is reserved.
     """
-    left = payment.captured.minor - payment.disputed if payment.captured else 0
-    if payment.disputed and payment.reserved > left:
-        raise RefundRefused(why="disputed", left=max(0, left - payment.refunded))
+    left = payment.captured.minor - payment.disputed_minor if payment.captured else 0
+    if payment.disputed_minor and payment.reserved_minor > left:
+        raise RefundRefused(why="disputed", left=max(0, left - payment.refunded_minor))
 
 
 def taken_of(story: Story, order_id: str) -> int:

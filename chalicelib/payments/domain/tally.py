@@ -114,7 +114,7 @@ def tally(order: Order, refunds: Iterable[Refund], *, start: Tally | None = None
 
 def _turn(refund: Refund) -> tuple[bool, int]:
     """Return when a refund is counted: money of the console's before what was asked for anew beside it."""
-    return not refund.foreign or bool(refund.origin), ids.child_number(refund.origin or refund.refund_id)
+    return not refund.external_number or bool(refund.origin), ids.child_number(refund.origin or refund.refund_id)
 
 
 def units_for(made: Tally, line: Line, amount: Money, *, most: int) -> int:

@@ -40,7 +40,7 @@ def refund_by_operator(
 
     def request() -> tuple[Refund, bool]:
         story = store.load_story(purchase_id)
-        known = next((refund for refund in story.refunds if refund.cause == requester.token), None)
+        known = next((refund for refund in story.refunds if refund.request_token == requester.token), None)
         if known is not None:
             intent.check(known.fingerprint)
             return known, True

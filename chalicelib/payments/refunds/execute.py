@@ -129,7 +129,7 @@ def query_refund_now(refund_id: str) -> Refund:
 
 def order_of(payment: Payment, refund: Refund) -> RefundOrder:
     """Return what an adapter is told of a refund."""
-    return order_under(refund.foreign or refund.refund_id, payment, refund.amount, reason=refund.reason)
+    return order_under(refund.external_number or refund.refund_id, payment, refund.amount, reason=refund.reason)
 
 
 def order_under(number: str, payment: Payment, amount: Money, *, reason: str) -> RefundOrder:
@@ -140,7 +140,7 @@ def order_under(number: str, payment: Payment, amount: Money, *, reason: str) ->
         payment=payment_rules.attempt_of(payment),
         amount=amount,
         captured=captured,
-        refunded_before=Money(payment.refunded - payment.paid_offline, captured.currency),
+        refunded_before=Money(payment.refunded_minor - payment.paid_offline_minor, captured.currency),
         reason=reason,
         notify_url=providers.notify_url(payment.provider),
     )

@@ -153,7 +153,7 @@ def known(story: Story, payment: Payment, numbers: Sequence[str]) -> Refund | No
     """Return the payment's refund in our books that one of the numbers is of: ours, or the provider's own."""
     wanted = {number for number in numbers if number}
     for refund in story.refunds_of(payment.payment_id):
-        if not wanted.isdisjoint((refund.refund_id, refund.foreign, refund.provider_refund_id)):
+        if not wanted.isdisjoint((refund.refund_id, refund.external_number, refund.provider_refund_id)):
             return refund
     return None
 
@@ -190,9 +190,9 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     giving = superseded.in_the_way(story, payment, order, report.amount)
     superseded.check_dead(payment, giving)
     before, story = story, superseded.without(story, giving, now=now)
-    freed = replace(payment, reserved=payment.reserved - giving.freed)
+    freed = replace(payment, reserved_minor=payment.reserved_minor - giving.freed)
     reserved = reservation.reserve(freed, report.amount, limits=_NO_LIMITS, earlier=0, now=now)
-    reserved = replace(reserved, reserved=reserved.reserved + giving.rest)
+    reserved = replace(reserved, reserved_minor=reserved.reserved_minor + giving.rest)
     if order is not None:
         reservation.within_order(story, order.order_id, order.total, report.amount)
     refund = Refund(
@@ -203,12 +203,12 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
         amount=report.amount,
         status=REFUND.initial,
         reason="made at the provider",
-        cause=ids.digest("foreign", payment.provider, number),
+        request_token=ids.digest("foreign", payment.provider, number),
         requested_at=report.at or now,
         due_at=None,
         since=now,
         by=by,
-        foreign=number,
+        external_number=number,
     )
     refund = superseded.heir(refund, giving)
     done = refund_rules.move(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)

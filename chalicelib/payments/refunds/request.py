@@ -92,7 +92,7 @@ def _save(work: UnitOfWork, context: RefundContext, decided: Reserved | Withheld
     """Add what was decided to the caller's work: the refund, what it reserves, what a dispute withholds."""
     withheld = decided.amount if isinstance(decided, Withheld) else decided.withheld
     if withheld:  # Nobody asks for it again: should the bank decide for us, the buyer has neither.
-        told = {"order_id": context.order.order_id, "amount": withheld.text(), "cause": requester.cause}
+        told = {"order_id": context.order.order_id, "amount": withheld.text(), "cause": requester.key}
         quarantine.put_aside_with(work, context.paid(), "refund_withheld", **told)
     if isinstance(decided, Withheld):
         return

@@ -136,7 +136,7 @@ class RefundRecordView(RefundView):
             retried_by=refund.retried_by or None,
             about=refund.about or None,
             origin=refund.origin or None,
-            foreign_number=refund.foreign or None,
+            foreign_number=refund.external_number or None,
             bounced_at=refund.bounced_at,
             offline=OfflinePaymentView.of(refund.offline) if refund.offline else None,
             redirect=RedirectView.of(refund.redirect) if refund.redirect else None,

@@ -60,7 +60,7 @@ def in_the_way(story: Story, payment: Payment, order: Order | None, amount: Mone
     One of the very amount first, then the oldest. ``order`` is None for surplus money, which is no order's.
     """
     captured = payment.captured.minor if payment.captured else 0
-    left = captured - payment.reserved - payment.disputed
+    left = captured - payment.reserved_minor - payment.disputed_minor
     if order is not None:
         left = min(left, tally(order, story.refunds).left())
     short = amount.minor - left

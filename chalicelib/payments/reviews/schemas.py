@@ -159,7 +159,7 @@ class DisputeView(Schema):
             number=dispute.number,
             status=dispute.status.value,
             amount=MoneyView.of(dispute.amount),
-            held=MoneyView.of(Money(dispute.taken, dispute.amount.currency)),
+            held=MoneyView.of(Money(dispute.taken_minor, dispute.amount.currency)),
             reason=dispute.reason,
             answer_by=dispute.answer_by,
             opened_at=dispute.opened_at,

@@ -124,7 +124,7 @@ def _change(order_id: str, count: int) -> str:
 
 def _is_by_itself(refund: Refund) -> bool:
     """Say whether a refund is what an order's end brings with it, and nobody asked for it."""
-    return not refund.by and not refund.about and not refund.foreign and refund.reason in ("cancel", "rest")
+    return not refund.by and not refund.about and not refund.external_number and refund.reason in ("cancel", "rest")
 
 
 def _ends(order: orders.Order) -> Iterator[str]:
@@ -140,11 +140,12 @@ def _of_payment(payment: Payment) -> Iterator[Told[Happening]]:
     yield _told(started, f"started {number}")
     if payment.ended_at is not None:
         word = "payment.failed" if payment.status is PaymentStatus.FAILED else "payment.closed"
-        note = "" if payment.holds_money else payment.code
+        note = "" if payment.holds_money else payment.failure_code
         yield _told(Happening(payment.ended_at, word, number, note=note), f"ended {number}", f"started {number}")
     if payment.captured_at is not None:
-        word = "payment.surplus" if payment.code else "payment.captured"
-        captured = Happening(payment.captured_at, word, number, payment.status, payment.captured, note=payment.code)
+        why = payment.surplus_reason
+        word = "payment.surplus" if why else "payment.captured"
+        captured = Happening(payment.captured_at, word, number, payment.status, payment.captured, note=why)
         yield _told(captured, f"captured {number}", f"started {number}")
 
 

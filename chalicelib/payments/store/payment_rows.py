@@ -76,9 +76,9 @@ def payment_row(payment: Payment) -> PaymentRow:
         amount_minor=payment.amount.minor,
         currency=payment.amount.currency,
         captured_minor=payment.captured.minor if payment.captured else None,
-        reserved_minor=payment.reserved,
-        refunded_minor=payment.refunded,
-        disputed_minor=payment.disputed or None,
+        reserved_minor=payment.reserved_minor,
+        refunded_minor=payment.refunded_minor,
+        disputed_minor=payment.disputed_minor or None,
         booked_on=rows.shelf(payment.booked_on, payment.payment_id),
         attention="surplus" if payment.status is PaymentStatus.SURPLUS else None,
         attention_ms=epoch_ms_or_none(payment.captured_at) if payment.status is PaymentStatus.SURPLUS else None,
@@ -89,7 +89,7 @@ def payment_row(payment: Payment) -> PaymentRow:
             intent=payment.intent,
             fingerprint=payment.fingerprint,
             chases=payment.chases,
-            code=payment.code,
+            code=payment.surplus_reason or payment.failure_code,
             reference=payment.reference,
             transaction_id=payment.transaction_id,
             ended_ms=epoch_ms_or_none(payment.ended_at) or 0,
@@ -99,7 +99,7 @@ def payment_row(payment: Payment) -> PaymentRow:
             tries=payment.tries,
             questions_ms=tuple(epoch_ms(moment) for moment in payment.questions),
             silent_ms=epoch_ms_or_none(payment.silent_since) or 0,
-            paid_offline=payment.paid_offline,
+            paid_offline=payment.paid_offline_minor,
             instruction=_InstructionDoc(
                 instruction.action.value, instruction.url, dict(instruction.params), instruction.code
             )
@@ -116,6 +116,7 @@ def payment_of(row: PaymentRow) -> Payment:
     """Return the attempt that a row keeps."""
     doc = row.doc
     shown = doc.instruction
+    is_surplus = PaymentStatus(row.status) in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED)  # One field keeps both.
     return Payment(
         payment_id=row.id,
         purchase_id=row.purchase_id,
@@ -130,16 +131,17 @@ def payment_of(row: PaymentRow) -> Payment:
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         chases=doc.chases,
-        code=doc.code,
+        failure_code="" if is_surplus else doc.code,
+        surplus_reason=doc.code if is_surplus else "",
         reference=doc.reference,
         transaction_id=doc.transaction_id,
         captured=Money(int(row.captured_minor), doc.captured_currency) if row.captured_minor is not None else None,
         ended_at=from_epoch_ms_or_none(doc.ended_ms),
         captured_at=from_epoch_ms_or_none(doc.captured_ms),
-        reserved=int(row.reserved_minor),
-        refunded=int(row.refunded_minor),
-        paid_offline=doc.paid_offline,
-        disputed=int(row.disputed_minor or 0),
+        reserved_minor=int(row.reserved_minor),
+        refunded_minor=int(row.refunded_minor),
+        paid_offline_minor=doc.paid_offline,
+        disputed_minor=int(row.disputed_minor or 0),
         refunded_at=from_epoch_ms_or_none(doc.refunded_ms),
         tries=doc.tries,
         questions=tuple(from_epoch_ms(moment) for moment in doc.questions_ms),

@@ -246,7 +246,7 @@ def dispute_row(dispute: Dispute) -> DisputeRow:
             since_ms=epoch_ms(dispute.since),
             reason=dispute.reason,
             answer_by_ms=epoch_ms_or_none(dispute.answer_by) or 0,
-            taken=dispute.taken,
+            taken=dispute.taken_minor,
             moves=dispute.moves,
         ),
         version=dispute.version,
@@ -270,7 +270,7 @@ def dispute_of(row: DisputeRow) -> Dispute:
         since=from_epoch_ms(doc.since_ms),
         reason=doc.reason,
         answer_by=from_epoch_ms_or_none(doc.answer_by_ms),
-        taken=doc.taken,
+        taken_minor=doc.taken,
         moves=doc.moves,
         version=int(row.version),
     )

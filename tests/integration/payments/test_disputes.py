@@ -84,9 +84,9 @@ def test_a_lost_dispute_costs_what_it_took_and_nothing_is_refunded_besides(till:
     till.stand.dispute(payment_id)
     till.settle()
     dispute = only(sale)
-    assert (dispute.status, dispute.taken, dispute.reason) == (DisputeStatus.OPEN, TOTAL, "fraudulent")
+    assert (dispute.status, dispute.taken_minor, dispute.reason) == (DisputeStatus.OPEN, TOTAL, "fraudulent")
     assert dispute.answer_by == clock.now() + timedelta(days=14)
-    assert payment(payment_id).disputed == TOTAL
+    assert payment(payment_id).disputed_minor == TOTAL
     assert accounts(sale)["disputes:stripe"] == TOTAL
     agree(till, sale, payment_id)
     assert cases(till) == [("dispute", "open")]
@@ -100,7 +100,7 @@ def test_a_lost_dispute_costs_what_it_took_and_nothing_is_refunded_besides(till:
 
     till.stand.end_dispute(payment_id, "lost")
     till.settle()
-    assert (only(sale).status, only(sale).taken) == (DisputeStatus.LOST, TOTAL)
+    assert (only(sale).status, only(sale).taken_minor) == (DisputeStatus.LOST, TOTAL)
     assert cases(till) == [("dispute", "lost")]
     assert till.operate("GET", "/v1/operator/payments?status=disputed").json["disputes"] == []
     agree(till, sale, payment_id)
@@ -120,7 +120,7 @@ def test_a_won_dispute_gives_everything_back_and_can_be_refunded_again(till: Sho
     till.settle()
     till.stand.end_dispute(payment_id, "won")
     till.settle()
-    assert (only(sale).status, only(sale).taken, payment(payment_id).disputed) == (DisputeStatus.WON, 0, 0)
+    assert (only(sale).status, only(sale).taken_minor, payment(payment_id).disputed_minor) == (DisputeStatus.WON, 0, 0)
     assert accounts(sale) == before
     assert cases(till) == []
     assert till.refund(sale, TOTAL).status == 201
@@ -133,13 +133,14 @@ def test_an_inquiry_takes_nothing_until_it_escalates(till: Shop) -> None:
     sale, payment_id = till.paid((TOTAL,))
     till.stand.dispute(payment_id, amount=1000, inquiry=True)
     till.settle()
-    assert (only(sale).status, only(sale).taken, payment(payment_id).disputed) == (DisputeStatus.OPEN, 0, 0)
+    assert (only(sale).status, only(sale).taken_minor, payment(payment_id).disputed_minor) == (DisputeStatus.OPEN, 0, 0)
     till.stand.end_dispute(payment_id, "warning_closed")
     till.settle()
     assert (only(sale).status, cases(till)) == (DisputeStatus.ENDED, [])
     till.stand.end_dispute(payment_id, "needs_response")
     till.settle()
-    assert (only(sale).status, only(sale).taken, payment(payment_id).disputed) == (DisputeStatus.OPEN, 1000, 1000)
+    assert (only(sale).status, only(sale).taken_minor) == (DisputeStatus.OPEN, 1000)
+    assert payment(payment_id).disputed_minor == 1000
     assert cases(till) == [("dispute", "open")]
     assert till.refund(sale, 1000).json["why"] == "disputed"
     agree(till, sale, payment_id)
@@ -155,8 +156,8 @@ def test_in_any_order_and_ten_times_it_ends_the_same(till: Shop, seed: int) -> N
     till.stand.outbox += [*till.stand.outbox, *till.stand.outbox]
     chance.shuffle(till.stand.outbox)
     till.settle()
-    assert (only(sale).status, only(sale).taken, only(sale).moves) == (DisputeStatus.LOST, 0, 0)
-    assert payment(payment_id).disputed == 0
+    assert (only(sale).status, only(sale).taken_minor, only(sale).moves) == (DisputeStatus.LOST, 0, 0)
+    assert payment(payment_id).disputed_minor == 0
     agree(till, sale, payment_id)
 
 
@@ -175,7 +176,7 @@ def test_two_at_the_same_moment_book_one_withdrawal(till: Shop, monkeypatch: pyt
 
     monkeypatch.setattr(follow, "_record", record)
     follow.follow("stripe", number)
-    assert (only(sale).taken, only(sale).moves, payment(payment_id).disputed) == (TOTAL, 1, TOTAL)
+    assert (only(sale).taken_minor, only(sale).moves, payment(payment_id).disputed_minor) == (TOTAL, 1, TOTAL)
     entries = [entry.entry_id for entry in ledger.entries(sale.purchase.purchase_id)]
     assert entries.count(f"dispute.moved#{only(sale).dispute_id}#1") == 1
 
@@ -204,7 +205,7 @@ def test_what_came_back_is_not_refunded_again_on_top_of_a_chargeback(till: Shop)
     till.settle()
     assert till.operate("POST", retry, {}).status == 200
     till.settle()
-    assert payment(payment_id).refunded == 700
+    assert payment(payment_id).refunded_minor == 700
     agree(till, sale, payment_id)
 
 
@@ -252,7 +253,7 @@ def test_an_older_answer_never_replaces_a_newer_one(till: Shop, monkeypatch: pyt
 
     monkeypatch.setattr(follow, "_ask", ask)
     follow.follow("stripe", number)
-    assert (only(sale).status, payment(payment_id).disputed) == (DisputeStatus.WON, 0)
+    assert (only(sale).status, payment(payment_id).disputed_minor) == (DisputeStatus.WON, 0)
     agree(till, sale, payment_id)
 
 
@@ -265,7 +266,7 @@ def test_while_nobody_answers_nothing_is_written_and_later_everything_is(till: S
     assert dump.differences(before, dump.tables()) == []
     till.stand.steer(down=())
     till.wait(timedelta(minutes=3))
-    assert only(sale).taken == TOTAL
+    assert only(sale).taken_minor == TOTAL
 
 
 def test_disputed_before_we_heard_of_the_capture(till: Shop) -> None:
@@ -275,7 +276,7 @@ def test_disputed_before_we_heard_of_the_capture(till: Shop) -> None:
     till.stand.pay(payment_id)
     till.stand.dispute(payment_id)
     till.settle()
-    assert (payment(payment_id).status, payment(payment_id).disputed) == (PaymentStatus.CAPTURED, TOTAL)
+    assert (payment(payment_id).status, payment(payment_id).disputed_minor) == (PaymentStatus.CAPTURED, TOTAL)
     agree(till, sale, payment_id)
 
 
@@ -330,9 +331,9 @@ def test_a_dashboard_refund_is_kept_at_once_and_taken_into_the_books(till: Shop)
     again = resolve(till, sale, {"how": "adopt", "order_id": order_id, "note": "done by phone"}, key="adopt-00000001")
     assert (answer.status, again.json, again.headers["idempotency-replayed"]) == (200, answer.json, "true")
     (refund,) = story(sale).refunds
-    assert (refund.status, refund.amount.minor, refund.foreign) == (RefundStatus.SUCCEEDED, 705, number)
+    assert (refund.status, refund.amount.minor, refund.external_number) == (RefundStatus.SUCCEEDED, 705, number)
     assert answer.json["resolved"] == f"adopted: {refund.refund_id}"
-    assert (payment(payment_id).refunded, payment(payment_id).reserved) == (705, 705)
+    assert (payment(payment_id).refunded_minor, payment(payment_id).reserved_minor) == (705, 705)
     agree(till, sale, payment_id)
     till.settle()
     assert orders.load_order(order_id).refunded.minor == 705
@@ -357,7 +358,7 @@ def test_told_again_it_stays_what_it_is(till: Shop, seed: int) -> None:
     till.stand.outbox += told
     till.settle()
     assert (len(story(sale).quarantined), len(story(sale).refunds)) == (1, 1)
-    assert payment(payment_id).refunded == 5
+    assert payment(payment_id).refunded_minor == 5
 
 
 def test_what_cannot_be_taken_into_the_books_leaves_no_trace(till: Shop) -> None:
@@ -396,7 +397,7 @@ def test_two_operators_take_it_into_the_books_once(till: Shop, monkeypatch: pyte
     monkeypatch.setattr(store, "save_quarantined", save)
     answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
     assert (rivals[1].status, answer.status, answer.json["code"]) == (200, 409, "illegal_transition")
-    assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+    assert (len(story(sale).refunds), payment(payment_id).refunded_minor) == (1, 705)
 
 
 def test_one_refund_told_with_two_amounts_is_taken_into_the_books_once(till: Shop) -> None:
@@ -411,7 +412,7 @@ def test_one_refund_told_with_two_amounts_is_taken_into_the_books_once(till: Sho
     assert (held.said["minor"], held.said["currency"]) == ("705", "CNY")
     answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
     assert answer.status == 200
-    assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+    assert (len(story(sale).refunds), payment(payment_id).refunded_minor) == (1, 705)
 
 
 def test_one_that_comes_back_while_it_is_taken_into_the_books_is_not(
@@ -434,7 +435,7 @@ def test_one_that_comes_back_while_it_is_taken_into_the_books_is_not(
     monkeypatch.setattr(reservation, "within_order", within_order)
     answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
     assert (answer.status, answer.json["why"]) == (409, "refund_closed")
-    assert (story(sale).refunds, payment(payment_id).refunded) == ((), 0)
+    assert (story(sale).refunds, payment(payment_id).refunded_minor) == ((), 0)
     agree(till, sale, payment_id)
 
 
@@ -453,7 +454,7 @@ def test_what_may_be_a_refund_of_ours_is_not_taken_for_a_strangers(till: Shop) -
     till.wait(timedelta(minutes=2))
     late = resolve(till, sale, {"how": "adopt", "order_id": order_id})
     assert (late.status, late.json["why"]) == (409, "booked")
-    assert (len(story(sale).refunds), payment(payment_id).refunded) == (1, 705)
+    assert (len(story(sale).refunds), payment(payment_id).refunded_minor) == (1, 705)
     till.stand._emit("refund.updated", {**made, "metadata": {}})  # By its number there it is known as ours by now.
     till.settle()
     assert len(story(sale).quarantined) == 1
@@ -467,10 +468,10 @@ def test_a_console_refund_at_a_provider_that_names_our_number(cloud: str, noon: 
     till.settle()
     answer = resolve(till, sale, {"how": "adopt", "order_id": sale.orders[0].order_id})
     assert answer.status == 200, answer.body
-    assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (500, TOTAL - 500)
+    assert (payment(payment_id).refunded_minor, accounts(sale)["clearing:sandbox"]) == (500, TOTAL - 500)
     till.sandbox.settle(refund.out_refund_no, "closed")
     till.settle()
-    assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (0, TOTAL)
+    assert (payment(payment_id).refunded_minor, accounts(sale)["clearing:sandbox"]) == (0, TOTAL)
     outbound.install(None)
 
 
@@ -492,7 +493,7 @@ def test_one_console_refund_told_in_two_ways_is_booked_once(cloud: str, noon: An
     assert [answer.status for answer in answers] == [200, 409]
     assert (answers[1].json["code"], answers[1].json["why"]) == ("refund_refused", "booked")
     (refund,) = story(sale).refunds
-    assert (refund.amount.minor, payment(payment_id).refunded) == (705, 705)
+    assert (refund.amount.minor, payment(payment_id).refunded_minor) == (705, 705)
     assert accounts(sale)["clearing:sandbox"] == TOTAL - 705
     outbound.install(None)
 
@@ -507,7 +508,7 @@ def test_a_stuck_refund_is_not_sent_again_on_money_that_the_bank_took(till: Shop
     assert story(sale).refunds[0].status is RefundStatus.CLOSED
     till.stand.dispute(payment_id)
     till.settle()
-    assert payment(payment_id).disputed == TOTAL
+    assert payment(payment_id).disputed_minor == TOTAL
 
     before = dump.tables()
     again = till.operate("POST", f"/v1/operator/refunds/{refund.refund_id}/retry", {})
@@ -576,5 +577,5 @@ def test_an_operator_asks_how_a_dispute_ended_whose_last_notice_was_lost(till: S
     till.stand.steer(down=())
     asked = till.operate("POST", path, {})
     assert (asked.status, asked.json["disputed"]["minor"]) == (200, 0)
-    assert (only(sale).status, payment(payment_id).disputed) == (DisputeStatus.WON, 0)
+    assert (only(sale).status, payment(payment_id).disputed_minor) == (DisputeStatus.WON, 0)
     agree(till, sale, payment_id)

@@ -196,7 +196,7 @@ def test_of_two_late_payments_one_is_honoured_and_one_goes_back(cloud: str, noon
     late.till.sandbox.pay_closed(second)
     late.till.settle()
 
-    states = sorted((payment(one).status.value, payment(one).code) for one in (first, second))
+    states = sorted((payment(one).status.value, payment(one).surplus_reason) for one in (first, second))
     assert states == [("captured", ""), ("returned", "purchase_paid")]
     assert (late.now().purchase.status, late.available()) == ("paid", [3, 3])
 
@@ -249,10 +249,10 @@ def test_who_is_faster_by_a_moment_wins_whole(cloud: str, noon: Any, who: str) -
     assert done == [who]
     if who == "buyer":
         assert (late.now().purchase.status, late.available()) == ("expired", [2, 3])
-        assert (payment(first).status, payment(first).code) == ("surplus", "purchase_expired")
+        assert (payment(first).status, payment(first).surplus_reason) == ("surplus", "purchase_expired")
     else:
         assert (late.now().purchase.settled_by, late.available()) == (second, [0, 0])
-        assert (payment(first).status, payment(first).code) == ("surplus", "purchase_paid")
+        assert (payment(first).status, payment(first).surplus_reason) == ("surplus", "purchase_paid")
 
 
 def test_stock_that_was_sold_out_a_moment_ago_is_asked_for_again(cloud: str, noon: Any) -> None:

@@ -157,5 +157,5 @@ def test_every_order_of_refund_facts_pays_back_once(till: Till, sequence: list[s
     assert [refund.status for refund in story(sale).refunds] == [RefundStatus.SUCCEEDED]
     assert [number for number in till.sandbox.refunds if number == refund_id] == [refund_id]
     assert till.sandbox.orders[payment_id].refunded == 700
-    assert (payment(payment_id).refunded, payment(payment_id).reserved) == (700, 700)
+    assert (payment(payment_id).refunded_minor, payment(payment_id).reserved_minor) == (700, 700)
     assert accounts(sale)["clearing:sandbox"] == TOTAL - 700

@@ -185,7 +185,7 @@ def test_a_lost_answer_to_a_refund_refunds_once(till: Shop, how: str) -> None:
     (refund,) = story(sale).refunds
     assert refund.status is RefundStatus.SUCCEEDED
     assert len(till.stand.refunds) == 1
-    assert payment(payment_id).refunded == 700
+    assert payment(payment_id).refunded_minor == 700
     assert accounts(sale)[f"clearing:{till.provider}"] == TOTAL - 700
 
 
@@ -195,7 +195,7 @@ def test_a_pending_refund_is_done_only_when_it_is(till: Shop) -> None:
     refund_id = till.refund(sale, 700)
     till.settle()
     assert story(sale).refunds[0].status is RefundStatus.PENDING
-    assert payment(payment_id).refunded == 0
+    assert payment(payment_id).refunded_minor == 0
     till.stand.settle(refund_id, "succeeded")
     till.wait(timedelta(minutes=4))
     assert story(sale).refunds[0].status is RefundStatus.SUCCEEDED
@@ -210,14 +210,14 @@ def test_a_refund_that_fails_later_waits_for_an_operator(till: Shop) -> None:
     till.wait(timedelta(minutes=4))
     (refund,) = story(sale).refunds
     assert refund.status is (RefundStatus.CLOSED if till.provider == "stripe" else RefundStatus.FAILED)
-    assert payment(payment_id).reserved == 700
+    assert payment(payment_id).reserved_minor == 700
 
     till.stand.steer(payment_id, refund="succeeded")
     answer = till.operate("POST", f"/v1/operator/refunds/{refund_id}/retry")
     till.settle()
     # Stripe's refund is dead: another number takes over. QQ Wallet wants its own number again.
     assert (answer.json["refund_id"] == refund_id) is (till.provider == "qqwallet")
-    assert payment(payment_id).refunded == 700
+    assert payment(payment_id).refunded_minor == 700
 
 
 def test_a_genuine_notice_of_another_merchant_is_kept_and_the_provider_asked(till: Shop) -> None:

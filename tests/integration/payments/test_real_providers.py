@@ -130,7 +130,10 @@ def test_late_money_goes_back_by_itself_where_its_units_are_gone(till: RealTill)
     till.sandbox.pay(payment_id)
     till.settle()
 
-    assert (payment(payment_id).status, payment(payment_id).code) == (PaymentStatus.RETURNED, "purchase_expired")
+    assert (payment(payment_id).status, payment(payment_id).surplus_reason) == (
+        PaymentStatus.RETURNED,
+        "purchase_expired",
+    )
     assert status(sale) is PurchaseStatus.EXPIRED
     assert till.sandbox.orders[payment_id].refunded == 1999
     assert accounts(sale) == {}
@@ -226,7 +229,7 @@ def test_a_pending_refund_is_done_when_the_provider_says_so(till: RealTill) -> N
     till.settle()
 
     assert story(sale).refunds[0].status is RefundStatus.SUCCEEDED
-    assert payment(payment_id).refunded == 500
+    assert payment(payment_id).refunded_minor == 500
 
 
 def test_a_refund_made_in_the_console_is_quarantined(till: RealTill) -> None:

@@ -113,7 +113,8 @@ def test_a_refund_that_came_back_unheard_is_taken_back_by_the_bill(till: Shop) -
     [returned] = found(run, Finding.MISSING_HERE)
     assert (returned.why, returned.healed, returned.ours and returned.ours.record_id) == ("returned", True, refund_id)
     (held,) = story(sale).refunds
-    assert (held.status, held.bounced_at is not None, payment(payment_id).refunded) == (RefundStatus.CLOSED, True, 0)
+    assert (held.status, held.bounced_at is not None) == (RefundStatus.CLOSED, True)
+    assert payment(payment_id).refunded_minor == 0
     assert accounts(sale) == {**before, "clearing:stripe": TOTAL - 88, "fees:stripe": 88}
     assert kinds() == ["refund_stuck"]
     again = reconcile(till, again=True)
@@ -146,7 +147,7 @@ def test_the_bill_alone_takes_nothing_back(till: Shop) -> None:
     till.stand.transactions.append({**line, "id": "txn_9", "type": "refund_failure", "amount": 700})
     run = reconcile(till)
     assert (dict(run.counts), run.healed, kinds()) == ({"match": 2, "differs": 1}, 0, ["differs"])
-    assert (story(sale).refunds[0].refund_id, payment(payment_id).refunded) == (refund_id, 700)
+    assert (story(sale).refunds[0].refund_id, payment(payment_id).refunded_minor) == (refund_id, 700)
 
 
 # --- disputes ---------------------------------------------------------------------------------------------------------
@@ -181,13 +182,14 @@ def test_a_dispute_whose_events_were_lost_is_followed_by_the_bill(till: Shop) ->
     run = reconcile(till)
     assert dict(run.counts) == {"match": 2}
     (dispute,) = story(sale).disputes
-    assert (dispute.status, dispute.taken, payment(payment_id).disputed) == (DisputeStatus.OPEN, TOTAL, TOTAL)
+    assert (dispute.status, dispute.taken_minor) == (DisputeStatus.OPEN, TOTAL)
+    assert payment(payment_id).disputed_minor == TOTAL
     assert accounts(sale)["disputes:stripe"] == TOTAL
     assert [(case.kind, case.subject) for case in cases()] == [("dispute", dispute.dispute_id)]
     till.stand.end_dispute(payment_id, "won")
     till.forget()
     assert dict(reconcile(till, DAY + timedelta(days=1)).counts) == {"match": 1}
-    assert (payment(payment_id).disputed, cases()) == (0, [])
+    assert (payment(payment_id).disputed_minor, cases()) == (0, [])
 
 
 def test_while_the_provider_is_silent_a_dispute_is_a_case_and_stays_one(till: Shop) -> None:
@@ -301,18 +303,18 @@ def test_a_dashboard_refund_whose_notice_was_lost_is_noted_and_can_be_adopted(ti
 
     adopt(till, sale)
     assert (cases(), service.get_case(case.case_id).status) == ([], CaseStatus.SETTLED)
-    assert (payment(payment_id).refunded, accounts(sale)["clearing:stripe"] < TOTAL - 705) == (705, True)
+    assert (payment(payment_id).refunded_minor, accounts(sale)["clearing:stripe"] < TOTAL - 705) == (705, True)
     again = reconcile(till, again=True)
     assert (dict(again.counts), again.cases, cases()) == ({"match": 2}, 0, [])
     (booked,) = story(sale).refunds
-    assert booked.foreign == number
+    assert booked.external_number == number
 
     till.stand._fail_refund(till.stand.refunds[number])
     till.forget()
     day = clock.now().date()
     returned = reconcile(till, day)
     assert (dict(returned.counts), returned.healed) == ({"missing_here": 1}, 1)
-    assert payment(payment_id).refunded == 0
+    assert payment(payment_id).refunded_minor == 0
 
 
 def test_a_dashboard_refund_nobody_can_say_whose_is_a_case_alone(till: Shop) -> None:

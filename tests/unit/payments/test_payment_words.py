@@ -23,12 +23,12 @@ def test_every_state_has_words_in_both_languages(language: str) -> None:
 def test_every_reason_to_give_money_back_is_told() -> None:
     ended = [f"purchase_{status.value}" for status in PurchaseStatus if status is not PurchaseStatus.AWAITING_PAYMENT]
     for code in (*ended, "amount_differs"):
-        gone = replace(started, status=PaymentStatus.RETURNED, code=code)
+        gone = replace(started, status=PaymentStatus.RETURNED, surplus_reason=code)
         assert buyer_texts.of_payment(gone, "en").endswith(" Your money was returned to where it came from.")
         assert buyer_texts.of_payment(gone, "zh") != "款项已原路退回。", code
         assert buyer_texts.of_payment(gone, "zh").endswith("款项已原路退回。")
 
 
 def test_a_refused_payment_does_not_tell_the_providers_word() -> None:
-    failed = replace(started, status=PaymentStatus.FAILED, code="purchase_paid")
+    failed = replace(started, status=PaymentStatus.FAILED, failure_code="purchase_paid")
     assert buyer_texts.of_payment(failed, "en") == "The provider refused this payment; nothing was charged."

@@ -44,7 +44,7 @@ def refund(number: int, amount: int = 1) -> Refund:
         amount=Money(amount),
         status=RefundStatus.REQUESTED,
         reason="r",
-        cause="c",
+        request_token="c",
         requested_at=NOON,
         due_at=None,
         since=NOON,
@@ -54,7 +54,7 @@ def refund(number: int, amount: int = 1) -> Refund:
 def test_reservations_add_up_to_the_capture_and_no_further() -> None:
     limits = Limits()
     once = reservation.reserve(captured, Money(600), limits=limits, earlier=0, now=NOON)
-    assert reservation.reserve(once, Money(400), limits=limits, earlier=1, now=NOON).reserved == 1000
+    assert reservation.reserve(once, Money(400), limits=limits, earlier=1, now=NOON).reserved_minor == 1000
     with pytest.raises(RefundRefused) as refused:
         reservation.reserve(once, Money(401), limits=limits, earlier=1, now=NOON)
     assert refused.value.members() == {"why": "more_than_captured", "left": 400}
@@ -98,11 +98,11 @@ def test_only_a_refund_that_came_back_leads_out_of_what_went_back() -> None:
     assert dict(PAYMENT.edges[PaymentStatus.REFUNDED]) == {"refill": "captured"}
     assert dict(PAYMENT.edges[PaymentStatus.RETURNED]) == {"refill": "surplus"}
     assert dict(REFUND.edges[RefundStatus.SUCCEEDED]) == {"bounce": "closed"}
-    whole = payment_rules.take_refund(replace(captured, reserved=1000), Money(1000), now=NOON)
-    part = payment_rules.take_refund(replace(captured, reserved=1000), Money(400), now=NOON)
+    whole = payment_rules.take_refund(replace(captured, reserved_minor=1000), Money(1000), now=NOON)
+    part = payment_rules.take_refund(replace(captured, reserved_minor=1000), Money(400), now=NOON)
     for payment, amount, left in ((whole, 1000, 0), (whole, 400, 600), (part, 400, 0)):
         back = payment_rules.undo_refund(payment, Money(amount))
-        assert (back.status, back.refunded, back.reserved) == (PaymentStatus.CAPTURED, left, 1000)
+        assert (back.status, back.refunded_minor, back.reserved_minor) == (PaymentStatus.CAPTURED, left, 1000)
 
 
 def test_questions_are_spaced_and_the_last_one_falls_on_the_expiry() -> None:
@@ -127,7 +127,7 @@ def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes
         amount=Money(1000),
         status=RefundStatus.REQUESTED,
         reason="surplus",
-        cause="c",
+        request_token="c",
         requested_at=NOON,
         due_at=NOON,
         since=NOON,

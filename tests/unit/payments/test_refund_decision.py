@@ -78,7 +78,7 @@ def wanted(minor: int | None = None, **more: Any) -> RefundRequest:
 
 def test_a_refund_by_amount_reserves_it_and_nothing_else_changes() -> None:
     decided = refund_decision.request(context(), wanted(700), BUYER)
-    assert decided.payment == replace(PAYMENT, reserved=700)
+    assert decided.payment == replace(PAYMENT, reserved_minor=700)
     refund = decided.refund
     assert (refund.amount, refund.status, refund.about) == (Money(700), RefundStatus.REQUESTED, "cmp_1")
     assert refund.refund_id == ids.child_id("ref", PURCHASE, 1)
@@ -88,13 +88,13 @@ def test_a_refund_by_amount_reserves_it_and_nothing_else_changes() -> None:
 def test_units_are_worth_what_was_charged_in_whatever_parts_they_go_back() -> None:
     made: list[Refund] = []
     for _ in range(3):
-        payment = replace(PAYMENT, reserved=sum(one.amount.minor for one in made))
+        payment = replace(PAYMENT, reserved_minor=sum(one.amount.minor for one in made))
         decided = refund_decision.request(context(payment, *made), wanted(lines=(("1", 1),)), BUYER)
         made.append(decided.refund)
     assert [one.amount.minor for one in made] == [333, 333, 334]
     assert decided.emptied == ("1",)
     with pytest.raises(RefundRefused) as refused:
-        refund_decision.request(context(replace(PAYMENT, reserved=1000), *made), wanted(lines=(("1", 1),)), BUYER)
+        refund_decision.request(context(replace(PAYMENT, reserved_minor=1000), *made), wanted(lines=(("1", 1),)), BUYER)
     assert refused.value.members()["why"] == "more_units_than_bought"
 
 
@@ -120,7 +120,7 @@ def test_what_the_provider_takes_no_more_is_owed_or_refused_as_it_was_chosen() -
     late = context(limits=Limits(refund_window=timedelta(days=1)), now=NOON + timedelta(days=2))
     owed = refund_decision.request(late, wanted(700), BUYER)
     assert (owed.refund.status, owed.refund.code, owed.refund.unsent) == (RefundStatus.OWED, "window_closed", True)
-    assert owed.payment.reserved == 700
+    assert owed.payment.reserved_minor == 700
     with pytest.raises(RefundRefused) as refused:
         refund_decision.request(late, wanted(700), OPERATOR)
     assert refused.value.members()["why"] == "window_closed"
@@ -140,14 +140,14 @@ def test_what_the_provider_takes_no_more_is_owed_or_refused_as_it_was_chosen() -
     ],
 )
 def test_what_an_order_still_owes_is_reserved_or_withheld(disputed: int, reserved: int, expected: Any) -> None:
-    payment = replace(PAYMENT, disputed=disputed, reserved=reserved)
+    payment = replace(PAYMENT, disputed_minor=disputed, reserved_minor=reserved)
     before = refund_decision.request(context(), wanted(reserved), BUYER).refund if reserved else None
     decided = refund_decision.rest(context(payment, *([before] if before else [])), Requester("cancel#1"))
     if isinstance(decided, Reserved):
         withheld = decided.withheld.minor if decided.withheld else None
         assert (decided.refund.amount.minor, withheld) == expected
         assert decided.refund.freight
-        assert decided.payment.reserved == reserved + decided.refund.amount.minor
+        assert decided.payment.reserved_minor == reserved + decided.refund.amount.minor
     else:
         assert decided == expected
 

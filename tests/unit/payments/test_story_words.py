@@ -69,7 +69,7 @@ def refund(reason: str, **more: str) -> Refund:
         status=RefundStatus.REQUESTED,
         amount=Money(100),
         reason=reason,
-        cause="cause",
+        request_token="cause",
         due_at=None,
         requested_at=clock.now(),
         since=clock.now(),
@@ -85,7 +85,7 @@ def refund(reason: str, **more: str) -> Refund:
         (refund("cancel", by="acc_1"), "cancel", "cancel"),
         (refund("complaint cpl_1", about="cpl_1"), "A complaint was granted.", "投诉已成立。"),
         (
-            refund("made at the provider", foreign="50"),
+            refund("made at the provider", external_number="50"),
             "It was given back at the payment provider.",
             "已在支付渠道后台退款。",
         ),

@@ -79,9 +79,10 @@ class Afternoon:
         found = story(self.sale)
         held = payment(self.payment_id)
         gone = sum(r.amount.minor for r in found.refunds if r.status is RefundStatus.SUCCEEDED)
-        assert held.refunded == gone
-        assert held.reserved == sum(r.amount.minor for r in found.refunds if r.status is not RefundStatus.REPLACED)
-        assert held.reserved <= TOTAL
+        assert held.refunded_minor == gone
+        standing = [r.amount.minor for r in found.refunds if r.status is not RefundStatus.REPLACED]
+        assert held.reserved_minor == sum(standing)
+        assert held.reserved_minor <= TOTAL
         assert orders.load_order(self.sale.orders[0].order_id).refunded.minor == gone
         assert accounts(self.sale)["clearing:sandbox"] == TOTAL - gone
         assert accounts(self.sale)["commission"] == -(self.whole - self.whole * gone // TOTAL)

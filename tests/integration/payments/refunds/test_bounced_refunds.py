@@ -59,7 +59,7 @@ def test_the_books_are_as_before_the_refund_and_an_operator_is_told(till: Till) 
     sale, payment_id = till.paid((1999,), commission_bps=700)
     before = accounts(sale)
     refund_id = give_back(till, sale, 1999)
-    assert (payment(payment_id).status, payment(payment_id).refunded) == (PaymentStatus.REFUNDED, 1999)
+    assert (payment(payment_id).status, payment(payment_id).refunded_minor) == (PaymentStatus.REFUNDED, 1999)
     assert (accounts(sale), noted(sale)) == ({}, 1999)
 
     till.sandbox.settle(refund_id, "closed")
@@ -68,7 +68,7 @@ def test_the_books_are_as_before_the_refund_and_an_operator_is_told(till: Till) 
     bounced = refund_of(sale, refund_id)
     assert (bounced.status, bounced.code, bounced.bounced_at is not None) == (RefundStatus.CLOSED, "bounced", True)
     held = payment(payment_id)
-    assert (held.status, held.refunded, held.reserved) == (PaymentStatus.CAPTURED, 0, 1999)
+    assert (held.status, held.refunded_minor, held.reserved_minor) == (PaymentStatus.CAPTURED, 0, 1999)
     assert (accounts(sale), noted(sale)) == (before, 0)
     assert cases(till) == [("refund_stuck", "bounced")]
     listed = till.operate("GET", "/v1/operator/payments?status=refund_closed").json["refunds"]
@@ -101,7 +101,7 @@ def test_one_of_several_comes_back_and_every_account_still_ends_at_nothing(till:
     parts = [give_back(till, sale, minor) for minor in (7, 500, 493)]
     till.sandbox.settle(parts[1], "closed")
     till.settle()
-    assert (payment(payment_id).refunded, noted(sale)) == (500, 500)
+    assert (payment(payment_id).refunded_minor, noted(sale)) == (500, 500)
     shares = ledger.Share(sale.orders[0].merchant_id, sale.orders[0].total, 333)
     ours = sum(
         posting.amount.minor
@@ -155,7 +155,7 @@ def test_while_the_provider_is_silent_nothing_is_taken_back_and_its_word_waits(t
     till.sandbox.steer(payment_id, down=())
     till.wait(timedelta(minutes=2))
     assert refund_of(sale, refund_id).status is RefundStatus.CLOSED
-    assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
+    assert (payment(payment_id).refunded_minor, noted(sale)) == (0, 0)
 
 
 def test_what_a_silent_provider_said_waits_until_it_answers(till: Till) -> None:
@@ -169,7 +169,7 @@ def test_what_a_silent_provider_said_waits_until_it_answers(till: Till) -> None:
 
     till.wait(timedelta(minutes=3))
     assert refund_of(sale, refund_id).status is RefundStatus.CLOSED
-    assert (payment(payment_id).refunded, accounts(sale)["clearing:sandbox"]) == (0, 1999)
+    assert (payment(payment_id).refunded_minor, accounts(sale)["clearing:sandbox"]) == (0, 1999)
 
 
 def test_an_operator_who_asks_is_told_of_the_silence(till: Till) -> None:
@@ -214,7 +214,7 @@ def test_told_ten_times_and_by_two_at_the_same_moment_it_comes_back_once(
     assert rivals[1] is RefundStatus.CLOSED
     entries = [entry.entry_id for entry in ledger.entries(sale.purchase.purchase_id)]
     assert entries.count(f"refund.bounced#{refund_id}") == 1
-    assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
+    assert (payment(payment_id).refunded_minor, noted(sale)) == (0, 0)
     assert accounts(sale)["clearing:sandbox"] == 1999
 
 
@@ -305,7 +305,7 @@ def test_another_amount_in_a_notice_of_a_refund_only_makes_us_ask(
     till.settle()
 
     assert refund_of(sale, refund_id).status is RefundStatus.SUCCEEDED
-    assert (payment(payment_id).refunded, noted(sale)) == (700, 700)
+    assert (payment(payment_id).refunded_minor, noted(sale)) == (700, 700)
     assert cases(till) == []
     assert [content["kind"] for _, content in till.sandbox.delivered][-1] == "refund"
 
@@ -320,4 +320,4 @@ def test_a_refund_of_another_amount_is_stuck_once_the_provider_itself_says_so(ti
     till.settle()
 
     assert refund_of(sale, refund_id).status is RefundStatus.ABNORMAL
-    assert (payment(payment_id).refunded, noted(sale)) == (0, 0)
+    assert (payment(payment_id).refunded_minor, noted(sale)) == (0, 0)

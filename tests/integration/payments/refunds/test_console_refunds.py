@@ -58,10 +58,10 @@ def adopt(till: Till, sale: Sale, one: Quarantined, *, settle: bool = True) -> A
 
 def in_the_books(sale: Sale, payment_id: str, times: int) -> None:
     """Check that so many refunds of :data:`BACK` are booked, each once."""
-    booked = [refund for refund in story(sale).refunds if refund.foreign]
+    booked = [refund for refund in story(sale).refunds if refund.external_number]
     assert [refund.amount.minor for refund in booked] == [BACK] * times
-    assert len({refund.foreign for refund in booked}) == times
-    assert payment(payment_id).refunded == BACK * times
+    assert len({refund.external_number for refund in booked}) == times
+    assert payment(payment_id).refunded_minor == BACK * times
     provider = payment(payment_id).provider
     taken = -sum(minor for name, minor in accounts(sale).items() if name.startswith(("merchant", "commission")))
     assert taken == TOTAL - BACK * times, accounts(sale)

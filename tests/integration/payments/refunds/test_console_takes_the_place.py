@@ -57,7 +57,7 @@ def stuck(till: Till) -> list[Any]:
 
 def all_is_back(till: Till, sale: Sale, payment_id: str) -> None:
     held, order = payment(payment_id), orders.load_order(sale.orders[0].order_id)
-    assert (held.status, held.refunded, held.reserved) == (PaymentStatus.REFUNDED, TOTAL, TOTAL)
+    assert (held.status, held.refunded_minor, held.reserved_minor) == (PaymentStatus.REFUNDED, TOTAL, TOTAL)
     assert (order.refunded.minor, order.refunding) == (TOTAL, ())
     left, provider = accounts(sale), held.provider
     fees = left.pop(f"fees:{provider}", 0)  # The bill's.
@@ -92,7 +92,7 @@ def test_what_was_not_made_there_is_asked_for_anew(till: Till) -> None:
     till.wait(timedelta(minutes=30), step=timedelta(minutes=2))
     gone, made, rest = story(sale).refunds
     assert [each.status for each in (gone, made)] == [RefundStatus.REPLACED, RefundStatus.SUCCEEDED]
-    assert (rest.amount.minor, rest.renews, rest.foreign) == (TOTAL - 300, gone.refund_id, "")
+    assert (rest.amount.minor, rest.renews, rest.external_number) == (TOTAL - 300, gone.refund_id, "")
     if rest.status is RefundStatus.PENDING:
         till.sandbox.settle(rest.refund_id, "succeeded")
         till.settle()
@@ -124,7 +124,7 @@ def test_none_gives_way_that_the_provider_does_not_say_is_dead(
     assert adopt(till, sale, one).status == (502 if said is RefundOutcome.UNKNOWN else 409)
     (now,) = story(sale).refunds
     assert now.status is (RefundStatus.SUCCEEDED if said is RefundOutcome.SUCCEEDED else RefundStatus.FAILED)
-    assert payment(payment_id).reserved == TOTAL
+    assert payment(payment_id).reserved_minor == TOTAL
     assert not kept(sale)[0].resolved
 
 
@@ -183,7 +183,7 @@ def test_one_that_came_back_gives_way(sandbox: Till) -> None:
     assert adopt(sandbox, sale, one).status == 200
     assert [each.status for each in story(sale).refunds] == [RefundStatus.REPLACED, RefundStatus.SUCCEEDED]
     held, order = payment(payment_id), orders.load_order(sale.orders[0].order_id)
-    assert (held.status, held.refunded, held.reserved) == (PaymentStatus.REFUNDED, TOTAL, TOTAL)
+    assert (held.status, held.refunded_minor, held.reserved_minor) == (PaymentStatus.REFUNDED, TOTAL, TOTAL)
     assert (order.refunded.minor, order.refunding) == (TOTAL, ())
 
 

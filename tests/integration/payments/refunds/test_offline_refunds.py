@@ -131,7 +131,7 @@ def test_after_fifty_refunds_every_order_of_the_purchase_can_still_be_cancelled(
         "clearing:sandbox": left + desk.order(1).total.minor,
         "offline": -left - desk.order(1).total.minor,
     }
-    assert payment(desk.payment_id).reserved == desk.sale.purchase.total.minor
+    assert payment(desk.payment_id).reserved_minor == desk.sale.purchase.total.minor
     assert desk.till.sandbox.orders[desk.payment_id].refunded == 50
     assert desk.dead() == []
 
@@ -301,7 +301,8 @@ def test_an_operator_pays_it_once_and_everybody_sees_it(desk: Desk, monkeypatch:
     assert accounts(desk.sale)["bank"] == -refund.amount.minor
     assert "offline" not in accounts(desk.sale)
     kept = payment(desk.payment_id)
-    assert (kept.refunded, kept.paid_offline, kept.refunded_at) == (refund.amount.minor, refund.amount.minor, None)
+    minor = refund.amount.minor
+    assert (kept.refunded_minor, kept.paid_offline_minor, kept.refunded_at) == (minor, minor, None)
     assert desk.order(0).refunded == desk.order(0).total
     assert (desk.cases("refund_owed"), len(desk.cases("refund_owed", "settled"))) == ([], 1)
     assert desk.till.sandbox.orders[desk.payment_id].refunded == 0
@@ -531,7 +532,7 @@ def test_an_operator_takes_a_stuck_refund_off_the_provider(desk: Desk, state: st
     desk.till.settle()
     assert desk.cases("refund_owed") == []
     assert desk.order(0).refunded == desk.order(0).total
-    assert payment(desk.payment_id).reserved == desk.order(0).total.minor
+    assert payment(desk.payment_id).reserved_minor == desk.order(0).total.minor
     assert accounts(desk.sale)["bank"] == -refund.amount.minor
     assert desk.dead() == []
 

@@ -103,7 +103,7 @@ def test_another_operator_approves_and_the_refund_goes_out_once(till: Till, seco
     assert (asked.status, asked.json["status"]) == (201, "pending")
     assert (again.json, again.headers["idempotency-replayed"]) == (asked.json, "true")
     assert other.json["code"] == "idempotency_key_reused"
-    assert payment(payment_id).reserved == 0
+    assert payment(payment_id).reserved_minor == 0
     listed = till.operate("GET", "/v1/operator/payments?status=approval").json["approvals"]
     assert [found["approval_id"] for found in listed] == [asked.json["approval_id"]]
 
@@ -327,7 +327,7 @@ def test_fifty_refunds_of_one_payment_and_not_one_more(till: Till) -> None:
     for _ in range(50):
         assert till.operate("POST", f"{base(sale)}/refunds", wish(sale, 1)).status == 201
     assert till.operate("POST", f"{base(sale)}/refunds", wish(sale, 1)).json["why"] == "too_many_refunds"
-    assert payment(payment_id).reserved == 50
+    assert payment(payment_id).reserved_minor == 50
 
 
 def test_a_refund_after_the_providers_year_is_refused(till: Till) -> None:

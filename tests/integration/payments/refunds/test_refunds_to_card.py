@@ -84,7 +84,7 @@ def test_it_goes_to_the_card_once_and_nothing_of_the_card_stays(
     till.settle()
     done = the(sale)
     assert (done.status, done.past[-1][0]) == (RefundStatus.SUCCEEDED, RefundStatus.PENDING)
-    assert (payment(done.payment_id).refunded, accounts(sale)["clearing:wechatpay"]) == (BACK, TOTAL - BACK)
+    assert (payment(done.payment_id).refunded_minor, accounts(sale)["clearing:wechatpay"]) == (BACK, TOTAL - BACK)
     kept = json.dumps(dump.tables(), ensure_ascii=False) + caplog.text
     assert [word for word in (CARD["bank_account"], CARD["real_name"]) if word in kept] == []
 

@@ -84,7 +84,7 @@ def test_it_goes_through_by_itself_once_the_balance_is_filled_up(till: Till) -> 
     till.wait(timedelta(minutes=70), step=timedelta(minutes=5))
     assert only(sale).status is RefundStatus.SUCCEEDED
     assert till.sandbox.orders[payment_id].refunded == 500
-    assert (payment(payment_id).reserved, payment(payment_id).refunded) == (500, 500)
+    assert (payment(payment_id).reserved_minor, payment(payment_id).refunded_minor) == (500, 500)
     assert (cases(till), [case["subject"] for case in cases(till, "settled")]) == ([], [refund_id])
 
 
@@ -124,7 +124,7 @@ def test_contested_money_is_not_tried_again_by_the_clock(till: Till) -> None:
     from dataclasses import replace
 
     with UnitOfWork() as work:
-        store.save_payment(work, replace(payment(payment_id), disputed=1999))
+        store.save_payment(work, replace(payment(payment_id), disputed_minor=1999))
     till.wait(timedelta(hours=1), step=timedelta(minutes=5))
     assert (only(sale).status, only(sale).due_at) == (RefundStatus.FAILED, None)
     assert len(counted(till)) == 1
