@@ -42,20 +42,21 @@ def is_gone(stub: Stubber) -> None:
     stub.add_client_error("describe_stacks", "ValidationError", "Stack with id biandan-prod does not exist", 400)
 
 
+def event_of(number: int, resource: str, status: str, reason: str) -> dict[str, Any]:
+    return {
+        "StackId": ARN,
+        "EventId": f"{number}",
+        "StackName": NAME,
+        "LogicalResourceId": resource,
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+        "Timestamp": AT,
+    }
+
+
 def happened(stub: Stubber, *told: tuple[str, str, str]) -> None:
     """The newest comes first, as from AWS."""
-    events = [
-        {
-            "StackId": ARN,
-            "EventId": f"{number}",
-            "StackName": NAME,
-            "LogicalResourceId": resource,
-            "ResourceStatus": status,
-            "ResourceStatusReason": reason,
-            "Timestamp": AT,
-        }
-        for number, (resource, status, reason) in enumerate(told)
-    ]
+    events = [event_of(number, *one) for number, one in enumerate(told)]
     stub.add_response("describe_stack_events", {"StackEvents": events}, STACK)
 
 
@@ -72,6 +73,15 @@ def test_an_update_that_did_not_get_back_is_brought_back_first(stub: Stubber) ->
 
     assert stack(stub, said).ready() == "UPDATE"
     assert "continuing its rollback" in said[0]
+
+
+def test_the_cause_is_found_however_much_was_taken_away_after_it(stub: Stubber) -> None:
+    """A stack of hundreds of resources has events by the page, and the cause lies on the last."""
+    gone = [event_of(number, f"Queue{number}", "DELETE_COMPLETE", "") for number in range(100)]
+    cause = [event_of(200, "Firewall", "CREATE_FAILED", "no"), event_of(201, NAME, "CREATE_IN_PROGRESS", "")]
+    stub.add_response("describe_stack_events", {"StackEvents": gone, "NextToken": "2"}, STACK)
+    stub.add_response("describe_stack_events", {"StackEvents": cause}, {**STACK, "NextToken": "2"})
+    assert stack(stub).reasons() == ["Firewall: no"]
 
 
 def test_one_that_still_does_not_get_back_is_told_with_what_stands_in_its_way(stub: Stubber) -> None:

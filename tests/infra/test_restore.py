@@ -1,7 +1,7 @@
 """Restoring a shop beside the one that stands: tables as they were, whole again, taken in by a stack of their own.
 
 The rows of the moment come from ``tests/support/past.py``, the one thing that the embedded engine does not do. The
-whole way, with functions, queues and streams, is played in ``test_deploy.py``.
+whole way, with functions, queues and streams, is played in ``deploy/test_deploy_restore.py``.
 """
 
 from __future__ import annotations

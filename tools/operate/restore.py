@@ -32,6 +32,7 @@ from tools.shared import place
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
+POLL_S = 10.0
 MARGIN = timedelta(hours=1)
 """Longer than any event is on its way in a shop that works; after an outage name a longer one."""
 
@@ -45,7 +46,7 @@ class Restore:
     source: str
     target: str
     at: datetime
-    poll_s: float = 10.0
+    poll_s: float
 
 
 def template_of(stage: str, target: str) -> Json:
@@ -175,7 +176,7 @@ def _do(options: argparse.Namespace, session: Any, source: str, target: str) -> 
             print(line)
         return 0
     at = options.at.astimezone(UTC).replace(microsecond=0)  # DynamoDB goes back to whole seconds.
-    wanted = Restore(session, options.stage, source, target, at)
+    wanted = Restore(session, options.stage, source, target, at, POLL_S)
     if options.after:
         margin = timedelta(minutes=options.margin)
         told = restore_after.follow(session, options.stage, source, target, at, margin=margin, sends=not options.plan)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import Any
 
 from tools.release.errors import DeployError
@@ -213,7 +214,7 @@ class Stack:
 
     def execute(self, change_set: str, look: Look | None = None) -> str:
         """Do it and wait; returns the status it ends in."""
-        since = {str(event["EventId"]) for event in self._events()}
+        since = {str(event["EventId"]) for event in islice(self._events(), 1)}
         self._cloudformation.execute_change_set(StackName=self.name, ChangeSetName=change_set)
         return self.wait(since, look)
 
@@ -257,7 +258,7 @@ class Stack:
             if status and status != last:
                 self._say(f"stack {self.name}: {status}")
                 last = status
-            fresh = [event for event in self._events() if event["EventId"] not in seen] if since else []
+            fresh = list(takewhile(lambda event: event["EventId"] not in seen, self._events())) if since else []
             for event in reversed(fresh):
                 seen.add(event["EventId"])
                 self._tell(event)
@@ -275,18 +276,24 @@ class Stack:
         if str(event["ResourceStatus"]).endswith("_FAILED"):
             self._say(f"  ! {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}")
 
-    def _events(self) -> list[Json]:
-        try:
-            found: list[Json] = self._cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
-        except self._cloudformation.exceptions.ClientError:
-            return []
-        return found
+    def _events(self) -> Iterator[Json]:
+        """Yield its events, the newest first: of a stack of hundreds of resources they come in pages."""
+        token: dict[str, str] = {}
+        while True:
+            try:
+                page = self._cloudformation.describe_stack_events(StackName=self.name, **token)
+            except self._cloudformation.exceptions.ClientError:
+                return  # It is gone.
+            yield from page["StackEvents"]
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
 
     def reasons(self) -> list[str]:
         """Return what failed in its last operation, the cause first."""
         found: list[str] = []
         for event in self._events():  # The newest comes first.
-            begun = str(event["ResourceStatus"]) in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+            begun = str(event["ResourceStatus"]) in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
             if begun and event["LogicalResourceId"] == self.name:
                 break
             if str(event["ResourceStatus"]).endswith("_FAILED") and event["LogicalResourceId"] != self.name:

@@ -461,22 +461,37 @@ def build(
     if stale:
         raise PackageError(f"{', '.join(stale)} differ from the code: run `make generate` and look at the change")
     out = out or BUILD / stage
-    out.mkdir(parents=True, exist_ok=True)
     say("template: asking Chalice")
+    template_path = write_template(stage, out, interpreter, region=region, settings=settings, label=label)
+    zip_path = out / "code.zip"
+    files, unzipped = build_zip(zip_path, platform, say, interpreter)
+    digest = hashlib.sha256(zip_path.read_bytes()).hexdigest()
+    return Package(stage, label, zip_path, template_path, digest, zip_path.stat().st_size, unzipped, files)
+
+
+def write_template(
+    stage: str,
+    out: Path,
+    interpreter: Interpreter,
+    *,
+    region: str = "us-east-1",
+    settings: Mapping[str, str] | None = None,
+    label: str = "",
+) -> Path:
+    """Write the finished template of an installation, and the SAM one beside it; returns its path.
+
+    Raises:
+        PackageError: if settings or label cannot be used.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     try:
         sam = installations.labelled(sam_template(stage, settings), stage, label)
     except (settings_of.SettingsError, installations.BadLabel) as error:
         raise PackageError(str(error)) from error
     _set_runtime(sam, interpreter)
-    template_path = out / "template.json"
-    (out / "sam.json").write_text(json.dumps(sam, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
-    template_path.write_text(
-        json.dumps(cloudformation(sam, region), indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8"
-    )
-    zip_path = out / "code.zip"
-    files, unzipped = build_zip(zip_path, platform, say, interpreter)
-    digest = hashlib.sha256(zip_path.read_bytes()).hexdigest()
-    return Package(stage, label, zip_path, template_path, digest, zip_path.stat().st_size, unzipped, files)
+    for name, template in (("sam.json", sam), ("template.json", cloudformation(sam, region))):
+        (out / name).write_text(json.dumps(template, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    return out / "template.json"
 
 
 def _interpreter(platform: str, named: str | None, say: Say) -> Interpreter:
