@@ -219,11 +219,11 @@ def ask_role(account_id: str, body: AskRole, caller: Caller, intent: Intent) -> 
 def list_role_requests(query: PageQuery, caller: Caller) -> RoleRequestsView:
     """List the roles that were asked for, with what became of them; in a page, the latest first."""
     scope = f"role-requests#{caller.account_id}"
-    found, last_key = service.role_requests(limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope))
+    page = service.role_requests(cursors.window(query.limit, query.cursor, query=scope))
     now = clock.now()
     return RoleRequestsView(
-        items=[RoleRequestView.of(one, now) for one in sorted(found, key=lambda one: one.asked_at, reverse=True)],
-        next_cursor=cursors.seal(last_key, query=scope),
+        items=[RoleRequestView.of(one, now) for one in sorted(page.items, key=lambda one: one.asked_at, reverse=True)],
+        next_cursor=cursors.seal(page.after, query=scope),
     )
 
 

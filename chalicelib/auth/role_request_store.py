@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.auth.domain import RoleRequest
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.races import lost
@@ -41,10 +41,10 @@ def save(work: UnitOfWork, request: RoleRequest) -> None:
     work.save(row, refuse=lost, label="role request")
 
 
-def list_all(*, limit: int, start_key: dict[str, Any] | None) -> tuple[list[RoleRequest], dict[str, Any] | None]:
+def list_all(window: Window) -> Page[RoleRequest]:
     """Return one page of requests, of any state."""
-    page = reads.query(RoleRequestRow, _ALL, limit=limit, start_key=start_key, consistent=True)
-    return [_request(RoleRequestRow.from_raw_data(item)) for item in page.items], page.last_key
+    page = reads.windowed(RoleRequestRow, _ALL, window, consistent=True)
+    return Page([_request(RoleRequestRow.from_raw_data(item)) for item in page.items], page.after)
 
 
 def _request(row: RoleRequestRow) -> RoleRequest:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from chalicelib.auth import domain, role_request_store, standing, store
 from chalicelib.auth import events as facts
 from chalicelib.auth.domain import Account, RoleChange, RoleRequest
 from chalicelib.kernel import clock, second_person
 from chalicelib.kernel.errors import Forbidden, NotFound, Unauthenticated
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.second_person import Cause, OwnApproval, Person
 from chalicelib.runtime import log
@@ -105,9 +105,9 @@ def role_request(request_id: str) -> RoleRequest:
     return found
 
 
-def role_requests(*, limit: int, start_key: dict[str, Any] | None) -> tuple[list[RoleRequest], dict[str, Any] | None]:
+def role_requests(window: Window) -> Page[RoleRequest]:
     """Return one page of requests, of any state."""
-    return role_request_store.list_all(limit=limit, start_key=start_key)
+    return role_request_store.list_all(window)
 
 
 def decide_role(request_id: str, *, approve: bool, by: str, note: str, intent: Intent) -> tuple[RoleRequest, bool]:

@@ -74,7 +74,7 @@ def page(merchant_id: str, kind: JobKind, *, limit: int, after: str | None) -> t
     start = {"owner": {"S": owner}, "id": {"S": after}} if after else None
     prefix = {JobKind.IMPORT: "imp_", JobKind.EXPORT: "exp_"}[kind]
     found = reads.query(JobRow, owner, range_condition=JobRow.id.startswith(prefix), limit=limit, start_key=start)
-    last = found.last_key["id"]["S"] if found.last_key else None
+    last = found.after["id"]["S"] if found.after else None
     return [_job(JobRow.from_raw_data(item)) for item in found.items], last
 
 

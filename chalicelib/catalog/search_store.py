@@ -89,4 +89,4 @@ def places(word: str, *, upto: str | None, including: bool, limit: int) -> tuple
     if upto is not None:
         condition = PostingRow.id <= upto if including else PostingRow.id < upto
     found = reads.query(PostingRow, f"word#{word}", range_condition=condition, limit=limit, descending=True)
-    return [item["id"]["S"] for item in found.items], found.last_key is not None
+    return [item["id"]["S"] for item in found.items], found.after is not None

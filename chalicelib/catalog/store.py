@@ -486,7 +486,7 @@ def entries(
         )
         for item in found.items
     ]
-    return listed, found.last_key is not None
+    return listed, found.after is not None
 
 
 # Categories

@@ -67,15 +67,10 @@ def _reply(done: tuple[Complaint, bool], status: int = 200) -> Reply:
 
 def _page(party: Party, query: PageQuery, view: str) -> ComplaintPageView:
     scope = f"complaints#{view}#{party.side}#{party.owner_id}"
-    page = service.list_for(
-        party,
-        waiting=view == "waiting",
-        limit=query.limit,
-        start_key=cursors.unseal(query.cursor, query=scope),
-    )
+    page = service.list_for(party, cursors.window(query.limit, query.cursor, query=scope), waiting=view == "waiting")
     return ComplaintPageView(
-        items=[ComplaintView.of(complaint) for complaint in page.complaints],
-        next_cursor=cursors.seal(page.last_key, query=scope),
+        items=[ComplaintView.of(complaint) for complaint in page.items],
+        next_cursor=cursors.seal(page.after, query=scope),
     )
 
 

@@ -22,11 +22,11 @@ from chalicelib.complaints.domain import (
     Turn,
 )
 from chalicelib.complaints.evidence import Ticket
-from chalicelib.complaints.store import ComplaintPage
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Busy, NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus
 from chalicelib.payments import service as payments
@@ -214,15 +214,15 @@ def show_evidence(party: Party, complaint_id: str, evidence_id: str) -> tuple[st
     raise NotFound(what="evidence")
 
 
-def list_for(party: Party, *, waiting: bool, limit: int, start_key: dict[str, Any] | None) -> ComplaintPage:
+def list_for(party: Party, window: Window, *, waiting: bool) -> Page[Complaint]:
     """Return one page of a party's complaints: those that wait for it, most urgent first, or all, newest first.
 
     Operators see what waits for them.
     """
     if party.side is Turn.OPERATOR:
-        return store.list_for("by_desk", store.OPERATORS, limit=limit, start_key=start_key)
+        return store.list_for("by_desk", store.OPERATORS, window)
     index = "by_desk" if waiting else party.side.value
-    return store.list_for(index, party.owner_id, limit=limit, start_key=start_key)
+    return store.list_for(index, party.owner_id, window)
 
 
 def reply(

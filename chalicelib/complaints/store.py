@@ -16,6 +16,7 @@ from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
@@ -153,14 +154,6 @@ class Filed:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ComplaintPage:
-    """One page of a list, and where it goes on."""
-
-    complaints: list[Complaint]
-    last_key: reads.Raw | None
-
-
 def load(complaint_id: str, *, consistent: bool = True) -> Complaint:
     """Read one complaint.
 
@@ -223,20 +216,15 @@ def save_open_lines(
     work.save(row, label="open lines")
 
 
-def list_for(index: str, hash_key: str, *, limit: int, start_key: reads.Raw | None) -> ComplaintPage:
+def list_for(index: str, hash_key: str, window: Window) -> Page[Complaint]:
     """Read one page of ``buyer``, ``merchant`` (newest first) or ``by_desk`` (most urgent first)."""
-    page = reads.query(
-        ComplaintRow,
-        hash_key,
-        index=getattr(ComplaintRow, index),
-        limit=limit,
-        start_key=start_key,
-        descending=index != "by_desk",
+    page = reads.windowed(
+        ComplaintRow, hash_key, window, index=getattr(ComplaintRow, index), descending=index != "by_desk"
     )
     wanted = [item["complaint_id"]["S"] for item in page.items]
     found = reads.get_many((ComplaintRow, complaint_id, None) for complaint_id in wanted) if wanted else {}
     rows = [found.get((complaint_id, None)) for complaint_id in wanted]
-    return ComplaintPage([_complaint(row) for row in rows if isinstance(row, ComplaintRow)], page.last_key)
+    return Page([_complaint(row) for row in rows if isinstance(row, ComplaintRow)], page.after)
 
 
 def _open_key(order_id: str) -> str:

@@ -211,7 +211,7 @@ def movements(sku_id: str, *, limit: int, after: str | None) -> tuple[list[Movem
         limit=limit,
         start_key=start,
     )
-    last = page.last_key["bucket"]["S"] if page.last_key else None
+    last = page.after["bucket"]["S"] if page.after else None
     return [_movement(MovementRow.from_raw_data(item)) for item in page.items], last
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import ConcurrentUpdate
+from chalicelib.kernel.pages import Place
 from chalicelib.ledger import balance_store, counting, store
 from chalicelib.ledger.sums import Written
 from chalicelib.runtime import lifetime, log, metrics
@@ -95,10 +96,11 @@ def _pages(first: datetime, until: datetime) -> Iterator[tuple[list[Written], da
     while day < until:
         tomorrow = day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         end = min(until, tomorrow)
-        start_key = None
+        after: Place | None = None
         while True:
-            entries, start_key = store.written(day.date(), first, end, start_key)
-            if start_key is None:
+            page = store.written(day.date(), first, end, after)
+            entries, after = list(page.items), page.after
+            if after is None:
                 yield entries, end
                 break
             yield entries, entries[-1].written_at or first  # Others of the same millisecond may follow.

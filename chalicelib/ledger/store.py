@@ -11,6 +11,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 from chalicelib.kernel import clock
 from chalicelib.kernel.clock import from_epoch_s
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Page, Place, Window
 from chalicelib.ledger.domain import Entry, Posting
 from chalicelib.ledger.sums import Written
 from chalicelib.runtime import names
@@ -78,24 +79,21 @@ def entries(purchase_id: str) -> list[Entry]:
     return sorted((_entry(row) for row in rows), key=lambda entry: (entry.at, entry.entry_id))
 
 
-def written(
-    day: date, first: datetime, until: datetime, start_key: reads.Raw | None
-) -> tuple[list[Written], reads.Raw | None]:
+def written(day: date, first: datetime, until: datetime, after: Place | None) -> Page[Written]:
     """Read a page of the entries of a day that were written from ``first`` to before ``until``, in that order.
 
     An index is read: what was written a moment ago may be missing.
     """
-    page = reads.query(
+    page = reads.windowed(
         EntryRow,
         day.isoformat(),
+        Window(PAGE, after),
         index=EntryRow.written,
         range_condition=WrittenIndex.written_ms.between(
             clock.epoch_ms(first), clock.epoch_ms(until - timedelta(milliseconds=1))
         ),
-        limit=PAGE,
-        start_key=start_key,
     )
-    return [as_written(EntryRow.from_raw_data(item)) for item in page.items], page.last_key
+    return Page([as_written(EntryRow.from_raw_data(item)) for item in page.items], page.after)
 
 
 def unstamped(purchase_id: str, entry_id: str) -> Written | None:

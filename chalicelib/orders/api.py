@@ -33,11 +33,9 @@ routes = Routes("orders")
 def list_orders(query: PageQuery, caller: Caller) -> OrderPageView:
     """List the caller's orders, newest first."""
     scope = f"orders#{caller.account_id}"
-    page = service.list_for_buyer(
-        caller.account_id, limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope)
-    )
+    page = service.list_for_buyer(caller.account_id, cursors.window(query.limit, query.cursor, query=scope))
     return OrderPageView(
-        items=[OrderView.of(order) for order in page.orders], next_cursor=cursors.seal(page.last_key, query=scope)
+        items=[OrderView.of(order) for order in page.items], next_cursor=cursors.seal(page.after, query=scope)
     )
 
 
@@ -99,14 +97,10 @@ def list_merchant_orders(query: MerchantOrdersQuery, caller: Caller) -> OrderPag
     """List the merchant's orders: all, newest first, or those to ship, oldest first."""
     merchant_id = caller.owned_merchant()
     scope = f"merchant-orders#{query.view}#{merchant_id}"
-    page = service.list_for_merchant(
-        merchant_id,
-        to_ship=query.view == "to_ship",
-        limit=query.limit,
-        start_key=cursors.unseal(query.cursor, query=scope),
-    )
+    window = cursors.window(query.limit, query.cursor, query=scope)
+    page = service.list_for_merchant(merchant_id, window, to_ship=query.view == "to_ship")
     return OrderPageView(
-        items=[OrderView.of(order) for order in page.orders], next_cursor=cursors.seal(page.last_key, query=scope)
+        items=[OrderView.of(order) for order in page.items], next_cursor=cursors.seal(page.after, query=scope)
     )
 
 

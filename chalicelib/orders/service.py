@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.orders import domain, events, holds, store, units
 from chalicelib.orders.domain import (
     PURCHASE,
@@ -40,7 +41,6 @@ from chalicelib.orders.hold_rules import (
 from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.holds import lookup as held_lookup
-from chalicelib.orders.store import OrderPage
 from chalicelib.orders.units import PaidBack, freed
 from chalicelib.orders.words import (
     CALLED_OFF,
@@ -68,7 +68,6 @@ __all__ = [
     "Line",
     "Order",
     "OrderCause",
-    "OrderPage",
     "OrderStatus",
     "OverShipped",
     "PaidBack",
@@ -194,15 +193,15 @@ def merchants_order(order_id: str, merchant_id: str) -> tuple[Order, Contact | N
     return order, purchase.contact if may_know else None
 
 
-def list_for_buyer(buyer_id: str, *, limit: int, start_key: dict[str, Any] | None) -> OrderPage:
+def list_for_buyer(buyer_id: str, window: Window) -> Page[Order]:
     """Return one page of a buyer's orders, newest first."""
-    return store.list_orders("buyer", buyer_id, limit=limit, start_key=start_key)
+    return store.list_orders("buyer", buyer_id, window)
 
 
-def list_for_merchant(merchant_id: str, *, to_ship: bool, limit: int, start_key: dict[str, Any] | None) -> OrderPage:
+def list_for_merchant(merchant_id: str, window: Window, *, to_ship: bool) -> Page[Order]:
     """Return one page of a merchant's orders: all, newest first, or those waiting to be shipped, oldest first."""
     index = "to_ship" if to_ship else "merchant"
-    return store.list_orders(index, merchant_id, limit=limit, start_key=start_key)
+    return store.list_orders(index, merchant_id, window)
 
 
 MOST_UNPAID: Final = 5_000

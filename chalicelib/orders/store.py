@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
+from chalicelib.kernel.pages import Page, Place, Window
 from chalicelib.orders.domain import Order, Purchase, Sale, Stock
 from chalicelib.orders.rows import (
     LINES,
@@ -91,37 +91,22 @@ def load_orders(order_ids: Sequence[str], *, consistent: bool = False) -> list[O
     return [order_of(row, lines.get((row.purchase_id, row.id + LINES))) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    """One page of a list, and where it goes on."""
-
-    orders: list[Order]
-    last_key: reads.Raw | None
-
-
-def list_orders(index: str, hash_key: str, *, limit: int, start_key: reads.Raw | None) -> OrderPage:
+def list_orders(index: str, hash_key: str, window: Window) -> Page[Order]:
     """Read one page of ``buyer``, ``merchant`` or ``to_ship``: one Query of keys, one read of the orders."""
-    page = reads.query(
-        OrderRow,
-        hash_key,
-        index=getattr(OrderRow, index),
-        limit=limit,
-        start_key=start_key,
-        descending=index != "to_ship",
-    )
-    return OrderPage(load_orders([item["id"]["S"] for item in page.items]), page.last_key)
+    page = reads.windowed(OrderRow, hash_key, window, index=getattr(OrderRow, index), descending=index != "to_ship")
+    return Page(load_orders([item["id"]["S"] for item in page.items]), page.after)
 
 
 def unpaid_orders(merchant_id: str, *, most: int) -> list[Order] | None:
     """Return a merchant's orders that hold stock unpaid, as they are now; None if ``most`` or more may do so."""
     ids: list[str] = []
-    start_key: reads.Raw | None = None
+    start_key: Place | None = None
     while True:
         page = reads.query(
             OrderRow, unpaid_of(merchant_id), index=OrderRow.to_ship, limit=min(most, _PAGE), start_key=start_key
         )
         ids += [item["id"]["S"] for item in page.items]
-        start_key = page.last_key
+        start_key = page.after
         if start_key is None:
             break
         if len(ids) >= most:

@@ -20,5 +20,7 @@ def list_audit(query: AuditQuery, caller: Caller) -> AuditView:
     """List what operators did on a day, the latest first. Lines are only ever added."""
     day = query.day or clock.now().date()
     scope = f"audit#{day.isoformat()}#{caller.account_id}"
-    lines, last_key = service.list_day(day, limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope))
-    return AuditView(items=[LineView.of(line) for line in lines], next_cursor=cursors.seal(last_key, query=scope))
+    page = service.list_day(day, cursors.window(query.limit, query.cursor, query=scope))
+    return AuditView(
+        items=[LineView.of(line) for line in page.items], next_cursor=cursors.seal(page.after, query=scope)
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.auth import service as auth
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.oversight import domain, store
 from chalicelib.oversight.domain import Affair, Line, OwnAffair
 from chalicelib.runtime import log, metrics
@@ -61,9 +62,9 @@ def witnessed(
         yield
 
 
-def list_day(day: date, *, limit: int, start_key: dict[str, Any] | None) -> tuple[list[Line], dict[str, Any] | None]:
+def list_day(day: date, window: Window) -> Page[Line]:
     """Return one page of what operators did on a day (UTC), the latest first."""
-    return store.list_day(day, limit=limit, start_key=start_key)
+    return store.list_day(day, window)
 
 
 # --- whose affair a record is -------------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.oversight.domain import Line
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
@@ -51,10 +51,10 @@ def row(line: Line) -> AuditRow:
     )
 
 
-def list_day(day: date, *, limit: int, start_key: dict[str, Any] | None) -> tuple[list[Line], dict[str, Any] | None]:
+def list_day(day: date, window: Window) -> Page[Line]:
     """Return one page of a day's lines, the latest first."""
-    page = reads.query(AuditRow, day.isoformat(), limit=limit, start_key=start_key, descending=True, consistent=True)
-    return [_line(AuditRow.from_raw_data(item)) for item in page.items], page.last_key
+    page = reads.windowed(AuditRow, day.isoformat(), window, descending=True, consistent=True)
+    return Page([_line(AuditRow.from_raw_data(item)) for item in page.items], page.after)
 
 
 def _line(row: AuditRow) -> Line:

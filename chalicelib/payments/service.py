@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.pages import Window
 from chalicelib.orders import service as orders
 from chalicelib.payments.attempts.check import check
 from chalicelib.payments.attempts.conclude import conclude_attempts
@@ -202,23 +203,21 @@ def story(purchase_id: str) -> Story:
     return found
 
 
-def list_day(provider: str, day: date, *, limit: int, start_key: dict[str, dict[str, str]] | None) -> RecordPage:
+def list_day(provider: str, day: date, window: Window) -> RecordPage:
     """Return one page of what a provider moved on one of its days, as our books have it: captures and refunds."""
-    return store.list_day(f"{provider}#{day.isoformat()}", limit=limit, start_key=start_key)
+    return store.list_day(f"{provider}#{day.isoformat()}", window)
 
 
-def list_waiting(
-    state: str, *, limit: int, start_key: dict[str, dict[str, str]] | None, older_than: timedelta = timedelta()
-) -> RecordPage:
+def list_waiting(state: str, window: Window, *, older_than: timedelta = timedelta()) -> RecordPage:
     """Return one page of records by what they wait for: ``waiting`` for a provider (soonest asked first), or an
     operator's state (oldest first); only those that have waited so long.
     """
     if state == "waiting":
-        page = store.list_due(limit=limit, start_key=start_key)
+        page = store.list_due(window)
         until = clock.now() - older_than
         kept = Story(
             tuple(payment for payment in page.story.payments if payment.created_at <= until),
             tuple(refund for refund in page.story.refunds if refund.requested_at <= until),
         )
-        return RecordPage(kept, page.last_key)
-    return store.list_attention(state, until=clock.now() - older_than, limit=limit, start_key=start_key)
+        return RecordPage(kept, page.after)
+    return store.list_attention(state, window, until=clock.now() - older_than)

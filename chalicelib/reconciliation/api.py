@@ -74,14 +74,10 @@ def get_reconciliation(run_id: str) -> RunView:
 def list_reconciliation_lines(run_id: str, query: LinesQuery, caller: Caller) -> LinesView:
     """List the findings of one class, page by page."""
     scope = f"lines#{run_id}#{query.finding}#{caller.account_id}"
-    page = service.list_lines(
-        run_id,
-        Finding(query.finding),
-        limit=query.limit,
-        start_key=cursors.unseal(query.cursor, query=scope),
-    )
+    window = cursors.window(query.limit, query.cursor, query=scope)
+    page = service.list_lines(run_id, Finding(query.finding), window)
     return LinesView(
-        items=[JudgedView.of(found) for found in page.items], next_cursor=cursors.seal(page.last_key, query=scope)
+        items=[JudgedView.of(found) for found in page.items], next_cursor=cursors.seal(page.after, query=scope)
     )
 
 
@@ -109,10 +105,10 @@ def get_reconciliation_report(run_id: str) -> ReportView:
 def list_cases(query: CasesQuery, caller: Caller) -> CasesView:
     """List cases by state, the oldest first."""
     scope = f"cases#{query.status}#{caller.account_id}"
-    cases, last = service.list_cases(
-        CaseStatus(query.status), limit=query.limit, start_key=cursors.unseal(query.cursor, query=scope)
+    page = service.list_cases(CaseStatus(query.status), cursors.window(query.limit, query.cursor, query=scope))
+    return CasesView(
+        items=[CaseView.of(case) for case in page.items], next_cursor=cursors.seal(page.after, query=scope)
     )
-    return CasesView(items=[CaseView.of(case) for case in cases], next_cursor=cursors.seal(last, query=scope))
 
 
 @routes.route("GET", "/v1/operator/cases/{case_id}", access=Access.OPERATOR, returns=CaseView, raises=(CaseNotFound,))

@@ -15,6 +15,7 @@ from typing import Final
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
+from chalicelib.kernel.pages import Window
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Bill, BillUnavailable
 from chalicelib.reconciliation import cases, domain, files, judging, store
@@ -298,8 +299,9 @@ def _check(run: Run) -> Run:
         return saved
     day = date.fromisoformat(run.day)
     place = json.loads(run.place) if run.place else None
-    record_ids, last = payments.booked(run.provider, day, shard=run.shard, limit=RECORDS_A_STEP, start_key=place)
-    judged = judging.missing_there(run, record_ids)
+    page = payments.booked(run.provider, day, Window(RECORDS_A_STEP, place), shard=run.shard)
+    last = page.after
+    judged = judging.missing_there(run, page.items)
     store.save_lines(run.run_id, judged)
     if judged:
         files.put_part(run, run.parts, judged)
@@ -330,10 +332,10 @@ def _left_of(run: Run) -> tuple[int, Finding] | None:
 def _settle_left(run: Run, earlier: int, finding: Finding) -> Run:
     """Settle the cases of a page of findings of an earlier round that this one did not make: the bill was corrected."""
     place = json.loads(run.place) if run.place else None
-    page = store.list_lines(replace(run, round=earlier), finding, limit=RECORDS_A_STEP, start_key=place)
+    page = store.list_lines(replace(run, round=earlier), finding, Window(RECORDS_A_STEP, place))
     for found in page.items:
         if found.case_id and found.round < run.round and found.why != judging.SILENT:  # A dispute's own case stays.
             cases.settle(found.case_id, f"not on the corrected bill of {run.day}", day=run.day)
-    last = page.last_key
+    last = page.after
     run = replace(run, shard=run.shard if last else run.shard + 1, place=json.dumps(last) if last else "")
     return _save(domain.move(run, RunCause.NEXT, now=clock.now()))

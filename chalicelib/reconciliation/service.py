@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from chalicelib.kernel import clock
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.reconciliation import domain, files, store
 from chalicelib.reconciliation.cases import (
     disputed,
@@ -30,7 +31,6 @@ from chalicelib.reconciliation.domain import (
 )
 from chalicelib.reconciliation.parked import deadline_parked
 from chalicelib.reconciliation.runs import advance, ask_again, begin, begin_due
-from chalicelib.reconciliation.store import LinePage
 from chalicelib.reconciliation.strays import clear, unclear
 from chalicelib.reconciliation.strays import heard as stray_heard
 from chalicelib.reconciliation.strays import settled as stray_settled
@@ -87,13 +87,13 @@ def list_runs(provider: str, *, until: date, days: int) -> list[Run]:
     return [found[run_id] for run_id in wanted if run_id in found]
 
 
-def list_lines(run_id: str, finding: Finding, *, limit: int, start_key: dict[str, dict[str, str]] | None) -> LinePage:
+def list_lines(run_id: str, finding: Finding, window: Window) -> Page[Judged]:
     """Return one page of a run's findings of one class.
 
     Raises:
         RunNotFound: if there is no such run.
     """
-    return store.list_lines(store.load_run(run_id), finding, limit=limit, start_key=start_key)
+    return store.list_lines(store.load_run(run_id), finding, window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,6 @@ def get_case(case_id: str) -> Case:
     return store.load_case(case_id)
 
 
-def list_cases(
-    status: CaseStatus, *, limit: int, start_key: dict[str, dict[str, str]] | None
-) -> tuple[list[Case], dict[str, dict[str, str]] | None]:
+def list_cases(status: CaseStatus, window: Window) -> Page[Case]:
     """Return one page of the cases in a state, oldest first."""
-    return store.list_cases(status, limit=limit, start_key=start_key)
+    return store.list_cases(status, window)

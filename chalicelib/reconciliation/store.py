@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import from_epoch_ms
 from chalicelib.kernel.events import Event
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.reconciliation.domain import (
     Case,
     CaseNotFound,
@@ -235,31 +235,22 @@ def load_lines(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Judge
     return {(row.owner, row.id.removeprefix(_LINE)): row.doc for row in found.values() if isinstance(row, LineRow)}
 
 
-@dataclass(frozen=True, slots=True)
-class LinePage:
-    """One page of findings."""
-
-    items: list[Judged]
-    last_key: reads.Raw | None
-
-
-def list_lines(run: Run, finding: Finding, *, limit: int, start_key: reads.Raw | None) -> LinePage:
+def list_lines(run: Run, finding: Finding, window: Window) -> Page[Judged]:
     """Read one page of a run's findings of one class: matches by key, the others in the bill's order."""
     if finding is Finding.MATCH:
-        page = reads.query(
+        page = reads.windowed(
             LineRow,
             run.run_id,
+            window,
             range_condition=LineRow.id.startswith(_LINE),
             filter_condition=(LineRow.finding == finding.value) & (LineRow.round == run.round),
-            limit=limit,
-            start_key=start_key,
         )
-        return LinePage([LineRow.from_raw_data(item).doc for item in page.items], page.last_key)
+        return Page([LineRow.from_raw_data(item).doc for item in page.items], page.after)
     listed = f"{run.run_id}#{run.round}#{finding.value}"
-    page = reads.query(RunRow, listed, index=RunRow.lists, limit=limit, start_key=start_key)
+    page = reads.windowed(RunRow, listed, window, index=RunRow.lists)
     keys = [item["id"]["S"].removeprefix(_LINE) for item in page.items]
     found = load_lines((run.run_id, key) for key in keys)
-    return LinePage([found[(run.run_id, key)] for key in keys if (run.run_id, key) in found], page.last_key)
+    return Page([found[(run.run_id, key)] for key in keys if (run.run_id, key) in found], page.after)
 
 
 def _line_row(run_id: str, found: Judged) -> LineRow:
@@ -322,13 +313,13 @@ def save_case(work: UnitOfWork, case: Case, events: Sequence[Event] = ()) -> Non
     work.save(row, events=events, label=case.case_id)
 
 
-def list_cases(status: CaseStatus, *, limit: int, start_key: reads.Raw | None) -> tuple[list[Case], reads.Raw | None]:
+def list_cases(status: CaseStatus, window: Window) -> Page[Case]:
     """Read one page of the cases in a state, oldest first."""
-    page = reads.query(RunRow, f"case#{status.value}", index=RunRow.lists, limit=limit, start_key=start_key)
+    page = reads.windowed(RunRow, f"case#{status.value}", window, index=RunRow.lists)
     wanted = [item["id"]["S"] for item in page.items]
     found = reads.get_many([(CaseRow, case_id, case_id) for case_id in wanted])
     cases = {row.owner: _case(row) for row in found.values() if isinstance(row, CaseRow)}
-    return [cases[case_id] for case_id in wanted if case_id in cases], page.last_key
+    return Page([cases[case_id] for case_id in wanted if case_id in cases], page.after)
 
 
 def _case(row: CaseRow) -> Case:

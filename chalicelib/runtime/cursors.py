@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from chalicelib.kernel.errors import Invalid
+from chalicelib.kernel.pages import Window
 from chalicelib.runtime import secrets
 
 
@@ -25,11 +26,20 @@ def _mac(payload: bytes, query: str) -> bytes:
     return hmac.new(key, payload + b"\n" + query.encode(), hashlib.sha256).digest()[:16]
 
 
-def seal(last_key: Any, *, query: str) -> str | None:
-    """Return the cursor after ``last_key`` of the list that ``query`` describes; None when the list is at its end."""
-    if last_key is None:
+def window(limit: int, cursor: str | None, *, query: str) -> Window:
+    """Return what a caller asks of the list that ``query`` describes.
+
+    Raises:
+        BadCursor: if the cursor was not given out by us for this query.
+    """
+    return Window(limit, unseal(cursor, query=query))
+
+
+def seal(place: Any, *, query: str) -> str | None:
+    """Return the cursor after a place of the list that ``query`` describes; None where the list is at its end."""
+    if place is None:
         return None
-    payload = json.dumps(last_key, separators=(",", ":"), sort_keys=True).encode()
+    payload = json.dumps(place, separators=(",", ":"), sort_keys=True).encode()
     return base64.urlsafe_b64encode(_mac(payload, query) + payload).decode().rstrip("=")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -339,6 +340,18 @@ def test_only_stores_know_tables() -> None:
         if capability(module) is not None
         and layer(module) != "store"
         and any("pynamodb" in line for line in _other_imports(module))
+    ]
+    assert wrong == []
+
+
+def test_only_stores_know_where_a_list_goes_on() -> None:
+    """Everybody else asks for a window of a list and gets a page of it (``kernel.pages``)."""
+    wrong = [
+        f"{module} names {name}"
+        for module, path in modules().items()
+        if capability(module) is not None and layer(module) != "store" and ".store." not in module
+        for name in ("start_key", "last_key", "LastEvaluatedKey")
+        if re.search(rf"\b{name}\b", path.read_text(encoding="utf-8"))
     ]
     assert wrong == []
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,12 +103,11 @@ def _compared_between(rebuilt: Sums, as_of: datetime, generation: int) -> list[D
     version = balance_store.load([total], generation)[total].version
     both = dict(rebuilt)
     for day in _days(as_of, clock.now()):
-        start_key = None
-        while True:
-            found, start_key = store.written(day.date(), as_of, day + timedelta(days=1), start_key)
-            _add(both, _counted(found, generation))
-            if start_key is None:
-                break
+        page = store.written(day.date(), as_of, day + timedelta(days=1), None)
+        _add(both, _counted(page.items, generation))
+        while page.after is not None:
+            page = store.written(day.date(), as_of, day + timedelta(days=1), page.after)
+            _add(both, _counted(page.items, generation))
     found_differing = list(_compare(both, generation))
     if balance_store.load([total], generation)[total].version != version:
         raise ConcurrentUpdate
@@ -122,7 +121,7 @@ def _days(first: datetime, last: datetime) -> Iterator[datetime]:
         day += timedelta(days=1)
 
 
-def _counted(young: list[Written], generation: int) -> list[Written]:
+def _counted(young: Sequence[Written], generation: int) -> list[Written]:
     slices = balance_store.load(dict.fromkeys(entry.slice for entry in young), generation)
     marked = {key: sums.marks(row.marks or "") for key, row in slices.items()}
     return [entry for entry in young if entry.mark in marked[entry.slice]]

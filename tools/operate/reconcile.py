@@ -15,6 +15,7 @@ from datetime import date
 from chalicelib.kernel import context, ids
 from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Window
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Finding, Judged, Run, RunStatus
 from tools.shared import place
@@ -102,12 +103,12 @@ def show(run: Run, *, every: bool = False) -> None:
 
 def _lines(run: Run, finding: Finding) -> list[Judged]:
     found: list[Judged] = []
-    start_key = None
+    window = Window(100)
     while True:
-        page = service.list_lines(run.run_id, finding, limit=100, start_key=start_key)
+        page = service.list_lines(run.run_id, finding, window)
         found += page.items
-        start_key = page.last_key
-        if start_key is None:
+        window = Window(100, page.after)
+        if page.after is None:
             return found
 
 

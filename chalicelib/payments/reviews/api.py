@@ -36,13 +36,9 @@ routes = Routes("payments")
 def list_waiting(query: WaitingQuery, caller: Caller) -> PaymentRecordsView:
     """List payments and refunds by what they wait for: a provider's answer, or an operator."""
     scope = f"payments#{query.wanted}#{query.older_than_s}#{caller.account_id}"
-    page = service.list_waiting(
-        query.wanted,
-        limit=query.limit,
-        start_key=cursors.unseal(query.cursor, query=scope),
-        older_than=timedelta(seconds=query.older_than_s),
-    )
-    return PaymentRecordsView.of(page.story, cursors.seal(page.last_key, query=scope))
+    window = cursors.window(query.limit, query.cursor, query=scope)
+    page = service.list_waiting(query.wanted, window, older_than=timedelta(seconds=query.older_than_s))
+    return PaymentRecordsView.of(page.story, cursors.seal(page.after, query=scope))
 
 
 @routes.route(
@@ -56,9 +52,8 @@ def list_waiting(query: WaitingQuery, caller: Caller) -> PaymentRecordsView:
 def list_booked(query: DayQuery, caller: Caller) -> PaymentRecordsView:
     """List what a provider moved on one of its days by our books: captures, and refunds that are done."""
     scope = f"payments#{query.provider}#{query.day}#{caller.account_id}"
-    start_key = cursors.unseal(query.cursor, query=scope)
-    page = service.list_day(query.provider, query.day, limit=query.limit, start_key=start_key)
-    return PaymentRecordsView.of(page.story, cursors.seal(page.last_key, query=scope))
+    page = service.list_day(query.provider, query.day, cursors.window(query.limit, query.cursor, query=scope))
+    return PaymentRecordsView.of(page.story, cursors.seal(page.after, query=scope))
 
 
 @routes.route(

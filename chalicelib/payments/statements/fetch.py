@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import Any
 
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.payments import providers
 from chalicelib.payments.domain.bill import Bill
 from chalicelib.payments.domain.payment import Payment
@@ -47,8 +47,6 @@ def records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
     return store.load_records(record_ids)
 
 
-def booked(
-    provider: str, day: date, *, shard: int, limit: int, start_key: dict[str, Any] | None
-) -> tuple[list[str], dict[str, Any] | None]:
-    """Return one page of the ids of captures and refunds that should be on a day's bill, and where it goes on."""
-    return store.list_booked(f"{provider}#{day.isoformat()}", shard=shard, limit=limit, start_key=start_key)
+def booked(provider: str, day: date, window: Window, *, shard: int) -> Page[str]:
+    """Return one page of the ids of captures and refunds that should be on a day's bill."""
+    return store.list_booked(f"{provider}#{day.isoformat()}", window, shard=shard)

@@ -9,6 +9,7 @@ from datetime import datetime
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.events import Event
+from chalicelib.kernel.pages import Page, Place, Window
 from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.bill import BOOKED_SHARDS
 from chalicelib.payments.domain.dispute import Dispute
@@ -77,32 +78,30 @@ class RecordPage:
     """One page of a list of records, and where it goes on."""
 
     story: Story
-    last_key: reads.Raw | None
+    after: Place | None
 
 
-def list_attention(kind: str, *, until: datetime, limit: int, start_key: reads.Raw | None) -> RecordPage:
+def list_attention(kind: str, window: Window, *, until: datetime) -> RecordPage:
     """Read one page of what has waited for an operator since a moment or longer, oldest first."""
-    page = reads.query(
+    page = reads.windowed(
         RecordRow,
         kind,
+        window,
         index=RecordRow.attentions,
         range_condition=RecordRow.attention_ms <= epoch_ms(until),
-        limit=limit,
-        start_key=start_key,
     )
-    return RecordPage(_load(page.items), page.last_key)
+    return RecordPage(_load(page.items), page.after)
 
 
-def list_booked(
-    day_key: str, *, shard: int, limit: int, start_key: reads.Raw | None
-) -> tuple[list[str], reads.Raw | None]:
+def list_booked(day_key: str, window: Window, *, shard: int) -> Page[str]:
     """Read one page of the records of a provider's day, as ``payments`` know it; one of :data:`BOOKED_SHARDS`."""
-    page = reads.query(RecordRow, f"{day_key}#{shard}", index=RecordRow.booked, limit=limit, start_key=start_key)
-    return [item["id"]["S"] for item in page.items], page.last_key
+    page = reads.windowed(RecordRow, f"{day_key}#{shard}", window, index=RecordRow.booked)
+    return Page([item["id"]["S"] for item in page.items], page.after)
 
 
-def list_day(day_key: str, *, limit: int, start_key: reads.Raw | None) -> RecordPage:
+def list_day(day_key: str, window: Window) -> RecordPage:
     """Read one page of the captures and refunds of a provider's day, shard by shard."""
+    start_key = window.after
     shard = int(start_key["booked_on"]["S"].rpartition("#")[2]) if start_key else 0
     items: list[reads.Raw] = []
     while True:
@@ -110,15 +109,15 @@ def list_day(day_key: str, *, limit: int, start_key: reads.Raw | None) -> Record
             RecordRow,
             f"{day_key}#{shard}",
             index=RecordRow.booked,
-            limit=limit - len(items),
+            limit=window.limit - len(items),
             start_key=start_key if start_key and "id" in start_key else None,
         )
         items += page.items
-        start_key = page.last_key
+        start_key = page.after
         shard += 1
         if start_key is not None or shard == BOOKED_SHARDS:
             return RecordPage(_load(items), start_key)
-        if len(items) >= limit:  # The next page begins a shard.
+        if len(items) >= window.limit:  # The next page begins a shard.
             return RecordPage(_load(items), {"booked_on": {"S": f"{day_key}#{shard}"}})
 
 
@@ -139,17 +138,20 @@ def load_records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
     return found
 
 
-def list_due(*, limit: int, start_key: reads.Raw | None) -> RecordPage:
+def list_due(window: Window) -> RecordPage:
     """Read one page of what waits for a provider, shard by shard, the next to be asked first in each."""
+    start_key = window.after
     shard = int(start_key["due_shard"]["S"].removeprefix("due")) if start_key else 0
     items: list[reads.Raw] = []
     while True:
-        page = reads.query(RecordRow, f"due{shard}", index=RecordRow.due, limit=limit - len(items), start_key=start_key)
+        page = reads.query(
+            RecordRow, f"due{shard}", index=RecordRow.due, limit=window.limit - len(items), start_key=start_key
+        )
         items += page.items
-        start_key = page.last_key
+        start_key = page.after
         if start_key is not None or shard == DUE_SHARDS - 1:
             return RecordPage(_load(items), start_key)
-        if len(items) >= limit:
+        if len(items) >= window.limit:
             return RecordPage(_load(items), {**_keys_of(items[-1]), "due_shard": {"S": f"due{shard}"}})
         shard += 1
 

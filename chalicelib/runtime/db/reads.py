@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.kernel.errors import Busy
+from chalicelib.kernel.pages import Page, Place, Window
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.db.rows import Row
 
@@ -88,14 +88,6 @@ def get_keys(kinds: Mapping[Key, type[Row]], *, strong: Collection[str] = ()) ->
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of raw items and the key to go on from (None at the end)."""
-
-    items: list[Raw]
-    last_key: Raw | None
-
-
 def query(
     kind: type[Row],
     hash_key: str,
@@ -104,10 +96,10 @@ def query(
     range_condition: Condition | None = None,
     filter_condition: Condition | None = None,
     limit: int | None = None,
-    start_key: Raw | None = None,
+    start_key: Place | None = None,
     descending: bool = False,
     consistent: bool = False,
-) -> Page:
+) -> Page[Raw]:
     """Read one page of a partition, of the table or of an index.
 
     ``limit`` bounds what is read, not what passes the filter.
@@ -136,17 +128,22 @@ def query(
     if consistent:
         params["ConsistentRead"] = True
     answer = dynamo.call("Query", params)
-    return Page(items=answer.get("Items", []), last_key=answer.get("LastEvaluatedKey"))
+    return Page(answer.get("Items", []), answer.get("LastEvaluatedKey"))
+
+
+def windowed(kind: type[Row], hash_key: str, window: Window, **options: Any) -> Page[Raw]:
+    """Read the page of a partition that a window asks for; options as of :func:`query`."""
+    return query(kind, hash_key, limit=window.limit, start_key=window.after, **options)
 
 
 def query_items(kind: type[Row], hash_key: str, **options: Any) -> list[Raw]:
     """Read a whole (small, bounded by design) partition as raw items, page by page; with a ``limit`` the first page."""
     items: list[Raw] = []
-    start_key: Raw | None = None
+    start_key: Place | None = None
     while True:
         page = query(kind, hash_key, start_key=start_key, **options)
         items += page.items
-        start_key = page.last_key
+        start_key = page.after
         if start_key is None or options.get("limit") is not None:
             return items
 

@@ -13,6 +13,7 @@ from chalicelib.auth import store, tokens
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Window
 from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.oversight import service as oversight
@@ -158,10 +159,11 @@ def test_what_an_act_changes_is_written_down_with_it(world: World, route: Route)
 
 
 def _lines() -> list[oversight.Line]:
-    lines, last = oversight.list_day(clock.now().date(), limit=100, start_key=None)
-    while last is not None:
-        more, last = oversight.list_day(clock.now().date(), limit=100, start_key=last)
-        lines += more
+    page = oversight.list_day(clock.now().date(), Window(100))
+    lines = [*page.items]
+    while page.after is not None:
+        page = oversight.list_day(clock.now().date(), Window(100, page.after))
+        lines += page.items
     return sorted(lines, key=lambda line: line.at)
 
 

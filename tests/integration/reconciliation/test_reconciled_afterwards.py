@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Window
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.payments.disputes import follow
@@ -67,7 +68,7 @@ def reconcile(till: Till, day: date = DAY, *, provider: str = "stripe", again: b
 
 
 def cases(status: CaseStatus = CaseStatus.OPEN) -> list[Case]:
-    return service.list_cases(status, limit=50, start_key=None)[0]
+    return list(service.list_cases(status, Window(50)).items)
 
 
 def kinds() -> list[str]:
@@ -75,7 +76,7 @@ def kinds() -> list[str]:
 
 
 def found(run: Run, finding: Finding) -> list[Judged]:
-    return service.list_lines(run.run_id, finding, limit=50, start_key=None).items
+    return list(service.list_lines(run.run_id, finding, Window(50)).items)
 
 
 def refund(till: Till, sale: orders.Sale, minor: int) -> str:

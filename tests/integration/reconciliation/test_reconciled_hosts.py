@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel import clock
+from chalicelib.kernel.pages import Window
 from chalicelib.payments import providers
 from chalicelib.reconciliation import service
 from chalicelib.reconciliation.domain import Finding
@@ -87,7 +88,7 @@ def test_a_refund_in_the_console_and_a_notice_that_never_came(till: Till) -> Non
     run = reconciled(till, day)
     assert dict(run.counts) == {"match": 1, "missing_here": 1, "unknown_refund": 1}
     assert run.healed == 1
-    [console] = service.list_lines(run.run_id, Finding.UNKNOWN_REFUND, limit=9, start_key=None).items
+    [console] = service.list_lines(run.run_id, Finding.UNKNOWN_REFUND, Window(9)).items
     assert console.line is not None
     assert console.line.minor == 90
     again = reconciled(till, day, again=True)

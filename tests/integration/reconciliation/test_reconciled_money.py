@@ -14,6 +14,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Window
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.texts import said
 from chalicelib.orders import service as orders
@@ -68,11 +69,11 @@ def reconcile(till: Till, day: date, *, again: bool = False) -> Run:
 
 
 def cases(status: CaseStatus = CaseStatus.OPEN) -> list[Case]:
-    return service.list_cases(status, limit=50, start_key=None)[0]
+    return list(service.list_cases(status, Window(50)).items)
 
 
 def found(run: Run, finding: Finding) -> list[Judged]:
-    return service.list_lines(run.run_id, finding, limit=50, start_key=None).items
+    return list(service.list_lines(run.run_id, finding, Window(50)).items)
 
 
 # --- the same thing again ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Window
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
@@ -514,6 +515,6 @@ def test_the_index_of_a_day_lists_what_moved_on_it(till: Till) -> None:
     day = payments.billing_day("sandbox", clock.now())
     found: list[str] = []
     for shard in range(payments.BOOKED_SHARDS):
-        found += payments.booked("sandbox", day, shard=shard, limit=10, start_key=None)[0]
+        found += payments.booked("sandbox", day, Window(10), shard=shard).items
     assert sorted(found) == sorted([payment_id, refund_id])
     assert Finding.MATCH in Finding
