@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, config, log, published
+from chalicelib.runtime.db import work
 from chalicelib.runtime.http import cors
 from tools.dev import edge, standins
 from tools.dev.control import Control
@@ -174,6 +175,7 @@ class DevServer:
         if self.record:
             hooks = ExitStack()
             hooks.enter_context(aws.hooked(self.trail.hook))
+            hooks.enter_context(work.listening(self.trail.told))
             self._stops.append(hooks.close)
         self._stops.append(standins.watch_outbound(self.trail if self.record else None))
         watch = self.trail.http if self.record else None

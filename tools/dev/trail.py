@@ -65,6 +65,8 @@ class Trail:
     """How often each id that something may name as its cause is there: looked up for every message."""
     _count: int = 0
     _last: str = ""
+    _written: threading.local = field(default_factory=threading.local)
+    """The write that a thread recorded last, and what it is about: who is told of events after it knows their cause."""
 
     def add(self, kind: str, text: str, *, entry_id: str, cause: str, about: set[str]) -> None:
         """Append one entry."""
@@ -124,6 +126,12 @@ class Trail:
         number = ids.digest(cause, str(self._count))[:8]
         write_id = f"write#{number}"
         self.add("write", f"{kind}: {'; '.join(words)}", entry_id=write_id, cause=cause, about=about)
+        self._written.last = write_id, about
+        self.told(events)
+
+    def told(self, events: list[facts.Envelope]) -> None:
+        """Record events of the write just made: those that ride in its rows, and those that nobody waits for."""
+        write_id, about = getattr(self._written, "last", ("", set()))
         for envelope in events:
             text = f"event {envelope.id}"
             self.add("event", text, entry_id=envelope.id, cause=write_id, about=about | _bodies(envelope.id))

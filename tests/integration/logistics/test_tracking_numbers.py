@@ -18,7 +18,7 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus
 from chalicelib.runtime.db.work import UnitOfWork
 from tests.integration.logistics.test_logistics import NUMBER, World, hub, world
-from tests.support import people, sales
+from tests.support import facts_told, people, sales
 from tests.support.http import Answer, call
 
 __all__ = ["hub", "world"]
@@ -383,30 +383,14 @@ def test_a_returned_parcel_is_told_once_and_never_delivered(world: World, noon: 
     assert world.now_order().parcels[0].delivered_at is None
 
 
-def events_of(shipment_id: str, during: Callable[[], Any]) -> list[str]:
-    from chalicelib.kernel import events as facts
-    from chalicelib.runtime import aws
-
-    seen: list[str] = []
-
-    def hook(name: str, operation: str, params: Any, proceed: Callable[[], Any]) -> Any:
-        if operation in ("PutItem", "TransactWriteItems"):
-            items = (
-                [params["Item"]]
-                if operation == "PutItem"
-                else [one["Put"]["Item"] for one in params["TransactItems"] if "Put" in one]
-            )
-            for item in items:
-                seen.extend(each.type for each in facts.decode_list(item.get("events", {}).get("S", "[]")))
-        return proceed()
-
-    with aws.hooked(hook):
+def events_of(during: Callable[[], Any]) -> list[str]:
+    with facts_told.listening() as told:
         during()
-    return seen
+    return [envelope.type for envelope in told]
 
 
 def test_the_return_is_a_fact_of_its_own(world: World, noon: Any) -> None:
-    shipment = world.shipped()
+    world.shipped()
     later(world, noon, timedelta(hours=1))
 
     def back() -> None:
@@ -414,4 +398,4 @@ def test_the_return_is_a_fact_of_its_own(world: World, noon: Any) -> None:
         world.hub.repeat(NUMBER, 2)
         world.pump.drain()
 
-    assert events_of(shipment.shipment_id, back).count("shipment.returned") == 1
+    assert events_of(back).count("shipment.returned") == 1
