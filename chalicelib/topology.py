@@ -146,6 +146,9 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("complaints", "complaint_id", None),
 )
 
+DUE_FAR = ("reconciliations", "shipments", "complaints")
+"""Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
+
 DUE_PREFIXES: dict[str, str] = {
     # Prefix of the record's id -> its table.
     "pur": "orders",

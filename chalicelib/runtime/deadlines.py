@@ -1,23 +1,31 @@
 """The deadline job: due index of each table -> one message per due record -> its machine's timeout cause.
 
 The job runs each minute and looks a minute ahead: a message is delayed until its record is due, so a deadline
-fires within seconds although the tick is coarse.
+fires within seconds although the tick is coarse. Tables whose deadlines are known long before are looked at every five
+minutes, and twelve minutes ahead, so that a run that fails makes nothing of theirs late either. A process remembers
+what it looked at last; a new one looks at everything.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib import topology
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.events import Envelope, Event
-from chalicelib.runtime import log, metrics, names, queues
+from chalicelib.runtime import caches, log, metrics, names, queues
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.db.rows import DUE_SHARDS
 
 LOOK_AHEAD = timedelta(seconds=60)
+FAR_EVERY = timedelta(minutes=5)
+FAR_AHEAD = timedelta(minutes=12)
+"""SQS delays a message for fifteen minutes at most."""
 PAGE = 200
+_looked: dict[str, datetime] = {}
+"""Table known long before -> when this process last looked at all of it."""
+forget = caches.register(_looked.clear)
 
 
 class Due(Event, frozen=True, tag="due"):
@@ -42,14 +50,22 @@ def sweep() -> dict[str, int]:
     """
     sent: dict[str, int] = {}
     failed: list[Exception] = []
+    now = clock.now()
     for table, hash_name, range_name in topology.DUE_TABLES:
+        far = table in topology.DUE_FAR
+        if far and timedelta() <= now - _looked.get(table, now - FAR_EVERY) < FAR_EVERY:
+            continue
+        before = len(failed)
         for shard in range(DUE_SHARDS):
             try:
-                for kind, count in _sweep_shard(table, f"due{shard}", hash_name, range_name).items():
+                found = _sweep_shard(table, f"due{shard}", hash_name, range_name, FAR_AHEAD if far else LOOK_AHEAD)
+                for kind, count in found.items():
                     sent[kind] = sent.get(kind, 0) + count
             except Exception as error:  # One table's trouble holds up no other's deadlines.
                 log.error("not swept", trace=True, table=table, kind=type(error).__name__)
                 failed.append(error)
+        if far and len(failed) == before:
+            _looked[table] = now
     if sent:
         log.info("deadlines", **sent)
     metrics.flush("deadlines")
@@ -58,7 +74,7 @@ def sweep() -> dict[str, int]:
     return sent
 
 
-def _sweep_shard(table: str, shard: str, hash_name: str, range_name: str | None) -> dict[str, int]:
+def _sweep_shard(table: str, shard: str, hash_name: str, range_name: str | None, ahead: timedelta) -> dict[str, int]:
     sent: dict[str, int] = {}
     now = clock.now()
     params = {
@@ -67,7 +83,7 @@ def _sweep_shard(table: str, shard: str, hash_name: str, range_name: str | None)
         "KeyConditionExpression": "due_shard = :shard AND due_at <= :until",
         "ExpressionAttributeValues": {
             ":shard": {"S": shard},
-            ":until": {"N": str(clock.epoch_s(now + LOOK_AHEAD))},
+            ":until": {"N": str(clock.epoch_s(now + ahead))},
         },
         "Limit": PAGE,
     }

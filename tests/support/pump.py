@@ -70,7 +70,8 @@ class Pump:
         return bool(self._waiting or self._delayed)
 
     def due(self, *, everywhere: bool = True) -> int:
-        """Run the deadline job, then drain; see :meth:`drain`."""
+        """Run the deadline job as a new process, which looks at every table, then drain; see :meth:`drain`."""
+        deadlines.forget()
         with aws.hooked(self._hook):
             deadlines.sweep()
         return self.drain(everywhere=everywhere)

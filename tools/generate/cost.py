@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import topology
-from chalicelib.runtime import strength
+from chalicelib.runtime import deadlines, strength
 from chalicelib.runtime.db.rows import DUE_SHARDS
 from infra import stack
 from infra.functions import API, BALANCES, DEADLINES, FUNCTIONS
@@ -136,7 +136,9 @@ def idle(told: Json, template: Json) -> list[Line]:
     secrets = len(strength.OURS) + use["providers"] + use["hubs"]
     runs = {name: month / every_s for name, every_s in schedules().items()}
     gb_s = sum(times * use["scheduled_ms"] / 1000 * FUNCTIONS[name].memory_mb / 1024 for name, times in runs.items())
-    queries = DUE_SHARDS * len(topology.DUE_TABLES)
+    far = len(topology.DUE_FAR)
+    each = (len(topology.DUE_TABLES) - far) + far * deadlines.LOOK_AHEAD / deadlines.FAR_EVERY
+    queries = DUE_SHARDS * each
     due = runs[DEADLINES] * queries * 0.5 * usd["read_unit"]
     looks = runs[BALANCES] * (usd["write_unit"] + 1.5 * usd["read_unit"])
     return [
@@ -162,7 +164,7 @@ def idle(told: Json, template: Json) -> list[Line]:
             f"{sum(runs.values()):,.0f} runs of {len(runs)} jobs",
             sum(runs.values()) * usd["lambda_call"] + gb_s * usd["lambda_gb_second"],
         ),
-        Line("due indexes", f"{queries} queries a run of the deadline job", due),
+        Line("due indexes", f"{queries:.1f} queries a run of the deadline job", due),
         Line("balances", "a run that finds nothing new notes up to when they are exact (docs/budget.md)", looks),
         Line("tables, streams, buckets, log groups, API", "nothing while nothing happens", 0.0),
     ]
