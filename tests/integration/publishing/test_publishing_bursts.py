@@ -14,6 +14,7 @@ import pytest
 from chalicelib.catalog import service as catalog
 from chalicelib.catalog.domain import Cause
 from chalicelib.catalog.events import ProductChanged
+from chalicelib.inventory import service as inventory
 from chalicelib.kernel import context, events
 from chalicelib.kernel.errors import Busy
 from chalicelib.merchants import service as merchants
@@ -245,6 +246,36 @@ def test_two_publishers_at_once_leave_what_the_tables_say(till: Till, monkeypatc
             assert deliver([one.product_id]) == set()
         as_tables_say(till)
     assert at > 20
+
+
+def test_a_product_that_comes_back_while_its_swap_is_lost_leaves_no_list_behind(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lists were swapped, its own manifest was not, and at the second look it is what its file says."""
+    monkeypatch.setattr(together, "AT_ONCE", 1)
+    one = till.shop.product(stock=1)
+    till.settle()
+    shard, was = domain.product_shard(one.product_id), till.product(one.product_id)
+    inventory.write_off_many({one.sku_id: 1}, intent=system_intent("gone"), reason="")
+    catalog.refresh_sold_out(one.sku_id)
+
+    def rival() -> None:
+        with context.use(context.Context()):
+            inventory.receive_many({one.sku_id: 1}, intent=system_intent("back"))
+            catalog.refresh_sold_out(one.sku_id)
+            published.publish(shard, lambda found: published.Contents({**found.files, "prd_other": [b"{}"]}))
+
+    rivals = [rival]
+
+    def hook(service_: str, operation: str, params: dict[str, Any], proceed: Callable[[], Any]) -> Any:
+        if operation == "PutObject" and params["Key"] == published.current_key(shard) and rivals:
+            rivals.pop()()
+        return proceed()
+
+    with aws.hooked(hook):
+        assert deliver([one.product_id]) == set()
+    assert till.product(one.product_id) == was
+    as_tables_say(till)
 
 
 def test_many_publishers_at_once_in_threads_leave_what_the_tables_say(till: Till) -> None:
