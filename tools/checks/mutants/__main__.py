@@ -26,6 +26,7 @@ from tools.checks.version import ROOT
 
 PYTEST = (
     "tests/unit",
+    "--ignore-glob=tests/unit/test_*.py",
     "--ignore=tests/unit/tools",
     "--ignore=tests/unit/site",
     "--no-engine",
