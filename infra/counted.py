@@ -170,6 +170,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "payments_late_honoured",
         "payments_surplus",
         "orders_cancelled",
+        "deadlines_put_off",
         "out_of_stock",
     ),
     "Refunds and disputes": (
