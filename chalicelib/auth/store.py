@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from chalicelib.auth.domain import (
     Account,
@@ -26,6 +26,7 @@ from chalicelib.kernel.roles import Role
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.lookups import Lookup
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork

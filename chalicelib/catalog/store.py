@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.catalog import domain
@@ -41,6 +41,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.runtime import names
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.lookups import Found, Lookup
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 

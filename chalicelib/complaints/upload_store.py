@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.complaints.uploads import Day, Kept
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.runtime import names
 from chalicelib.runtime.db import races, reads
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 

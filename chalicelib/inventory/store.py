@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -14,6 +14,7 @@ from chalicelib.kernel import clock
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.lookups import Found, Lookup
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel import clock
 from chalicelib.ledger import sums
 from chalicelib.ledger.sums import Key, Totals
 from chalicelib.runtime import names
 from chalicelib.runtime.db import races, reads
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 

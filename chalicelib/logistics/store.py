@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import (
@@ -21,6 +21,7 @@ from chalicelib.kernel.events import Event
 from chalicelib.logistics.domain import CodeAlreadyGiven, Scan, Shipment, Status, Watch, order_of
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
@@ -28,6 +28,7 @@ from chalicelib.orders.hold_rules import (
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.lookups import Lookup
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import UnitOfWork

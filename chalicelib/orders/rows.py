@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
@@ -27,6 +27,7 @@ from chalicelib.orders.domain import (
     Stock,
 )
 from chalicelib.runtime import names
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, entry_of, region
 
 INLINE_LINES_BYTES = 300

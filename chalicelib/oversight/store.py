@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
@@ -13,6 +13,7 @@ from chalicelib.kernel.pages import Page, Window
 from chalicelib.oversight.domain import Line
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 
 

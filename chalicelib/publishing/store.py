@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.clock import epoch_ms
@@ -20,6 +20,7 @@ from chalicelib.kernel.errors import Busy, RetryLater
 from chalicelib.publishing.events import ShardMarked
 from chalicelib.runtime import names
 from chalicelib.runtime.db import dynamo, reads
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import UnitOfWork

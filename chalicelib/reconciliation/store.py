@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
@@ -27,6 +27,7 @@ from chalicelib.reconciliation.domain import (
 )
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
 from chalicelib.runtime import names
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import Row, region
 from chalicelib.runtime.db.work import UnitOfWork
 

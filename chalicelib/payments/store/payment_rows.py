@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
 from chalicelib.kernel.money import Money
@@ -12,6 +12,7 @@ from chalicelib.payments.ports import Action, Instruction, Outcome
 from chalicelib.payments.store import rows
 from chalicelib.payments.store.rows import RecordRow
 from chalicelib.runtime import names
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, due_time, region
 
 # Attempts

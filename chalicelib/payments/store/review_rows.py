@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
@@ -15,6 +15,7 @@ from chalicelib.payments.domain.story import Quarantined
 from chalicelib.payments.store.refund_rows import OfflineDoc
 from chalicelib.payments.store.rows import RecordRow
 from chalicelib.runtime import names
+from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, region
 
 # Notices that do not fit
