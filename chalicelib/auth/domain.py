@@ -73,7 +73,7 @@ class OperatorNotStaff(Conflict):
     """Nobody judges for the platform and sells on it."""
 
     code = "operator_not_staff"
-    en = "An operator cannot be a merchant's staff, nor staff an operator: take the other role first."
+    en = "An operator cannot be a merchant's staff, nor staff an operator: take the other role away first."
     zh = "运营人员不能兼任商家员工：请先撤销另一角色。"
 
 

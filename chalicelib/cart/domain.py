@@ -22,7 +22,7 @@ class TooManyCarts(ShopError):
     """One network began too many carts."""
 
     code, status = "too_many_carts", 429
-    en = "Too many carts were begun from this network: send the token of yours, sign in, or wait {wait_s} seconds."
+    en = "Too many carts were started from this network: send your cart's token, sign in, or wait {wait_s} seconds."
     zh = "当前网络新建的购物车过多：请携带已有的购物车令牌、登录后再试，或等待 {wait_s} 秒。"
     shown = ("wait_s",)
 

@@ -84,7 +84,10 @@ class AskerGone(Conflict):
     """Who asked may not ask any more."""
 
     code = "asker_gone"
-    en, zh = "Who asked for this is no operator any more: ask anew.", "申请人已不再是运营人员，请重新提交申请。"
+    en, zh = (
+        "The person who asked for this is no longer an operator: ask again.",
+        "申请人已不再是运营人员，请重新提交申请。",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class TooManyUnpaidHere(ShopError):
     """New accounts behind one address hold as much as they may together."""
 
     code, status = "too_many_unpaid_here", 429
-    en = "New accounts in this network hold too much unpaid: pay what waits, or try again in {wait_s} seconds."
+    en = "New accounts in this network have too many unpaid purchases: pay one, or try again in {wait_s} seconds."
     zh = "当前网络内新账号的未付款订单过多：请先支付已有订单，或在 {wait_s} 秒后重试。"
     shown = ("wait_s",)
 

@@ -23,7 +23,7 @@ class OffSale(Conflict):
     """Some of it is not sold any more: its product was unlisted, its merchant suspended."""
 
     code = "off_sale"
-    en, zh = "Some of it is not sold any more.", "部分商品已停止销售。"
+    en, zh = "Some items are no longer sold.", "部分商品已停止销售。"
 
 
 def _check_on_sale(sale: Sale) -> None:

@@ -120,7 +120,7 @@ class TooManyPayments(Conflict):
     """The purchase was tried to be paid too often."""
 
     code = "too_many_payments"
-    en = "This purchase has been tried to be paid {limit} times; go on with a payment that is open, or order again."
+    en = "Payment was tried {limit} times: finish one that is open, or place a new order."
     zh = "该笔订单已尝试支付 {limit} 次，请继续未完成的支付或重新下单。"
     shown = ("limit",)
 
