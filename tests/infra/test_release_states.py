@@ -203,3 +203,28 @@ def test_cloudformation_finds_the_template_on_the_regions_own_host(
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     at = session(region)
     assert deploy.template_url(at, at.client("s3").meta.endpoint_url, "b", "k/t.json") == f"https://{host}/k/t.json"
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ([("Replace", "ApiVersion", "AWS::Lambda::Version"), ("Remove", "Old", "AWS::ApiGateway::Deployment")], False),
+        ([("Modify", "Orders", "AWS::Lambda::Function"), ("Add", "New", "AWS::SQS::Queue")], False),
+        ([("Replace", "ApiVersion", "AWS::Lambda::Version"), ("Remove", "Rule", "AWS::Events::Rule")], True),
+        ([("Replace", "Topic", "AWS::SNS::Topic")], True),
+    ],
+)
+def test_a_person_is_asked_about_what_is_not_replaced_each_time(
+    monkeypatch: pytest.MonkeyPatch, changes: list[tuple[str, str, str]], asked: bool
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def refuses(question: str) -> str:
+        questions.append(question)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", refuses)
+    found = [release.Change(*one) for one in changes]
+    assert deploy.asking(found) is not asked
+    assert bool(questions) is asked

@@ -32,6 +32,8 @@ Json = dict[str, Any]
 Say = Callable[[str], None]
 
 POLL_S = 3.0
+EACH_TIME = frozenset({"AWS::Lambda::Version", "AWS::ApiGateway::Deployment"})
+"""What a release replaces by its nature: who is asked about it each time no longer reads what else is asked."""
 
 
 def code_bucket(session: Any) -> str:
@@ -172,7 +174,8 @@ def _afterwards(told: Mapping[str, str], stage: str, outputs: Mapping[str, str],
 
 def asking(changes: Sequence[release.Change]) -> bool:
     """Ask whoever sits there, where something is replaced or removed; nobody is asked where nobody sits."""
-    if not sys.stdin.isatty() or not any(change.action in ("Replace", "Remove") for change in changes):
+    telling = [one for one in changes if one.action in ("Replace", "Remove") and one.kind not in EACH_TIME]
+    if not sys.stdin.isatty() or not telling:
         return True
     return input("Replace and remove these? (yes/no) ").strip().lower() == "yes"
 
