@@ -12,7 +12,7 @@ SEEDS ?= 1000
 STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check hooks format \
-	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-publish bench-standins \
+	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
 	bench-webhook clean
 
 help: ## print this
@@ -132,6 +132,12 @@ bench-standins: venv ## CPU of a click at the cashier and memory at 1,000, 5,000
 
 bench-http: venv ## orders and reads a second over HTTP, latencies, CPU per order and per read
 	@$(RUN) tools.bench.http $(ARGS)
+
+bench-load: venv ## the whole story under load: throughput, p99, memory, and whether the shop is whole after it (ARGS="--minutes 10")
+	@$(RUN) tools.bench.load $(ARGS)
+
+bench-scale: venv ## calls and units of every use case at 1,000, 100,000 and 1,000,000 products and orders
+	@$(RUN) tools.bench.scale $(ARGS)
 
 bench-webhook: venv-local ## how long a provider's notice takes to be verified and durable, and its CPU
 	@$(RUN) tools.bench.webhook $(ARGS)

@@ -174,13 +174,13 @@ class Lab:
 
 
 @contextmanager
-def opened(*, real_providers: bool = False) -> Iterator[Lab]:
-    """Open a lab in the environment's account; puts clock, outbound transport and settings back.
+def opened(*, real_providers: bool = False, kind: type[Lab] = Lab) -> Iterator[Lab]:
+    """Open a lab, of another ``kind`` if wanted, in the environment's account; puts clock, transport and settings back.
 
     ``real_providers`` gives the shop the keys of their stand-ins and turns on those that are off by default.
     """
     caches.forget_all()
-    lab = Lab()
+    lab = kind()
     resources.create_all(providers.secrets(lab.stand_ins) if real_providers else None)
     before = os.environ.get("BIANDAN_QQWALLET")
     if real_providers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Reversible
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -363,11 +363,9 @@ class Storage:
             raise Unsupported("Consistent reads are not supported on global secondary indexes")
         test = expressions.condition(params["KeyConditionExpression"])
         hash_name = index.hash_name if index else table.hash_name
-        places = (index.partitions if index else table.partitions).get(
+        places: Reversible[tuple[Any, Key]] = (index.partitions if index else table.partitions).get(
             _hash_value(params["KeyConditionExpression"], hash_name, names, values), []
         )
-        if not params.get("ScanIndexForward", True):
-            places = list(reversed(places))
         start = params.get("ExclusiveStartKey")
         after = _after(table, index, start) if start else None
         limit = params.get("Limit") or 1_000_000
@@ -376,7 +374,7 @@ class Storage:
         last: Item | None = None
         where = expressions.condition(params["FilterExpression"]) if "FilterExpression" in params else None
         forward = params.get("ScanIndexForward", True)
-        for place in list(places):
+        for place in places if forward else reversed(places):
             if after is not None and (place <= after if forward else place >= after):
                 continue
             item = self._see(table, place[1], consistent=bool(params.get("ConsistentRead")) or index is not None)
