@@ -104,3 +104,17 @@ def test_the_time_is_told_in_whole_milliseconds_rounded_down(microsecond: int) -
     moment = datetime(2026, 11, 22, 4, 0, 0, microsecond, tzinfo=UTC)
     with clock.use(clock.Fixed(moment)):
         assert clock.now() == moment - timedelta(microseconds=microsecond % 1000)
+
+
+def test_an_id_has_one_body_of_two_lengths_and_at_most_one_number() -> None:
+    body = "0123456789abcdefghjkmnpqrs"
+    assert [length for length in range(20, 29) if ids.is_id("pay", f"pay_{(body * 2)[:length]}")] == [24, 26]
+    assert ids.is_id("pay", f"pay_{body[:24]}_01")
+    assert not ids.is_id("pay", f"pay_{body[:24]}_01_")
+
+
+def test_every_partition_gets_ids_and_an_id_always_the_same() -> None:
+    shards = [ids.shard(f"pay_{number}", 4) for number in range(200)]
+    assert set(shards) == {0, 1, 2, 3}
+    assert min(shards.count(found) for found in range(4)) > 20
+    assert [ids.shard("pay_1", 64), ids.shard("pay_2", 64)] == [36, 42]
