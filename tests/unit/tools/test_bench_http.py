@@ -13,8 +13,8 @@ def row(run: str, clients: int, **figures: float) -> dict[str, Any]:
 
 def test_ratios_are_those_with_as_many_clients_as_the_peer_had() -> None:
     rows = [
-        row("orders", 1, per_s=1.0, cpu_ms=99.0, engine_cpu_ms=99.0),
-        row("orders", 8, per_s=70.0, cpu_ms=6.0, engine_cpu_ms=10.0),
+        row(http.ORDERS, 1, per_s=1.0, cpu_ms=99.0, engine_cpu_ms=99.0),
+        row(http.ORDERS, 8, per_s=70.0, cpu_ms=6.0, engine_cpu_ms=10.0),
         row("product page", 8, per_s=1220.0),
     ]
     assert http.against_anchor(rows) == [
@@ -28,4 +28,4 @@ def test_ratios_are_those_with_as_many_clients_as_the_peer_had() -> None:
 
 def test_what_was_not_run_is_compared_with_nothing() -> None:
     assert http.against_anchor([]) == []
-    assert http.against_anchor([row("orders", 8)]) == []
+    assert http.against_anchor([row(http.ORDERS, 8)]) == []
