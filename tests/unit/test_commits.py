@@ -79,6 +79,8 @@ def test_merges_and_bad_messages_since_a_commit_are_found(tmp_path: Path) -> Non
     git("checkout", "-q", "main")
     git("commit", "-q", "--allow-empty", "-m", "docs: say it")
     git("merge", "-q", "--no-ff", "-m", "docs: take both", "side")
+    assert "it is a merge" not in " | ".join(commits.faults_since(first, tmp_path)), "at the top it is a trial"
+    git("commit", "-q", "--allow-empty", "-m", "docs: go on after it")
 
     found = " | ".join(commits.faults_since(first, tmp_path))
     assert "'docs: take both': it is a merge" in found

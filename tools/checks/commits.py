@@ -61,7 +61,10 @@ def _body_faults(rest: list[str]) -> Iterator[str]:
 
 
 def faults_since(revision: str, folder: Path) -> Iterator[str]:
-    """Return the faults of every commit after a revision; nothing where the clone does not reach back to it."""
+    """Return the faults of every commit after a revision; nothing where the clone does not reach back to it.
+
+    A merge at the very top is how a machine tries what is to be landed, and no part of the history.
+    """
     known = subprocess.run(
         ["git", "cat-file", "-e", f"{revision}^{{commit}}"], cwd=folder, check=False, capture_output=True
     )
@@ -69,8 +72,10 @@ def faults_since(revision: str, folder: Path) -> Iterator[str]:
         return
     command = ["git", "log", "-z", "--format=%h%n%p%n%B", f"{revision}..HEAD"]
     listed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-    for entry in filter(None, listed.split("\0")):
+    for number, entry in enumerate(filter(None, listed.split("\0"))):
         name, parents, message = entry.split("\n", 2)
+        if number == 0 and " " in parents:
+            continue
         found = ["it is a merge: rebase"] if " " in parents else faults(message)
         yield from (f"{name} {message.splitlines()[0]!r}: {fault}" for fault in found)
 

@@ -22,6 +22,8 @@ SHORT_STEPS = 300
 """A find as short as this is not bettered."""
 FINDS = 4
 """Of so many seeds that find a bug, the one that finds it soonest is remembered."""
+ENOUGH_S = 30
+"""Who has found a bug looks no longer than this for a shorter way to it."""
 _KNOWN = Path(__file__).with_name("seeds.toml")
 _HEADER = "# The seed that shows each known bug soonest. Written by `make sim-mutants ARGS=--renew`: do not edit.\n\n"
 
@@ -84,17 +86,24 @@ def soonest(name: str) -> Hunt:
     """Play rough seeds until enough of them have found the bug, and return the shortest find."""
     started = time.monotonic()
     best, finds, tried = Hunt(name), 0, 0
-    for seed in list(rough())[:SEEDS]:
+    for seed in [*([known()[name]] if name in known() else []), *list(rough())[:SEEDS]]:
         found, steps = look(name, seed)
         tried += 1
         if found:
             finds += 1
             if not best.found or steps < best.steps:
                 best = Hunt(name, found=found, seed=seed, steps=steps)
-        if finds == FINDS or (best.found and best.steps <= SHORT_STEPS):
+        late = time.monotonic() - started > ENOUGH_S
+        if finds == FINDS or (best.found and (late or best.steps <= SHORT_STEPS)):
             break
     best.seeds, best.seconds = tried, time.monotonic() - started
     return best
+
+
+def _remember(hunts: list[Hunt]) -> None:
+    seeds = {**known(), **{one.name: one.seed for one in hunts if one.found}}
+    lines = [f"{json.dumps(name)} = {seeds[name]}\n" for name in sorted(seeds) if name in mutants.MUTANTS]
+    _KNOWN.write_text(_HEADER + "".join(lines), encoding="utf-8")
 
 
 def _hunted(name: str) -> Hunt:
@@ -125,10 +134,8 @@ def main() -> int:
             where = f"seed {one.seed:3d}, {one.steps:6d} steps" if one.found else f"NOT FOUND in {one.seeds} seeds"
             print(f"{one.name:70} {where:26} {one.seconds:5.1f} s  {one.found[:110]}", flush=True)
             hunts.append(one)
-    if arguments.renew:
-        seeds = {**known(), **{one.name: one.seed for one in hunts if one.found}}
-        lines = [f"{json.dumps(name)} = {seeds[name]}\n" for name in sorted(seeds) if name in mutants.MUTANTS]
-        _KNOWN.write_text(_HEADER + "".join(lines), encoding="utf-8")
+            if arguments.renew:
+                _remember(hunts)
     missed = [one.name for one in hunts if not one.found]
     print(json.dumps({"mutants": len(hunts), "found": len(hunts) - len(missed), "missed": missed}))
     return 1 if missed else 0
