@@ -30,6 +30,11 @@ def epoch_s(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
+def up_to_second(moment: datetime) -> datetime:
+    """Return the first whole second that is not before a moment: as rows keep deadlines, so none is early."""
+    return from_epoch_s(-int(-moment.timestamp() // 1))
+
+
 def from_epoch_s(seconds: float) -> datetime:
     """Return the UTC time of seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC)

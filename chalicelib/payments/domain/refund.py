@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.kernel import ids
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
@@ -216,7 +216,7 @@ def renew(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         request_token=ids.digest(f"renew#{refund.refund_id}"),
         requested_at=now,
         since=now,
-        due_at=REFUND.due_at(REFUND.initial, now),
+        due_at=first_due_at(now),
         chases=0,
         code="",
         provider_refund_id=None,
@@ -235,6 +235,12 @@ def renew(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
     )
 
 
+def first_due_at(now: datetime) -> datetime | None:
+    """Return when a refund that is made now is looked at, to the second in which its row says so."""
+    due_at = REFUND.due_at(REFUND.initial, now)
+    return clock.up_to_second(due_at) if due_at is not None else None
+
+
 def move(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", number: str | None = None) -> Refund:
     """Take an edge of the refund's table.
 
@@ -243,7 +249,8 @@ def move(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", n
     """
     status = REFUND.next(refund.status, cause)
     chases = refund.chases + 1 if status is refund.status else 0
-    due_at = now + polling.refund_wait(chases) if REFUND.timeout(status) is RefundCause.CHASE else None
+    asked = REFUND.timeout(status) is RefundCause.CHASE
+    due_at = clock.up_to_second(now + polling.refund_wait(chases)) if asked else None
     return replace(
         refund,
         status=status,
@@ -258,7 +265,8 @@ def move(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", n
 
 def wait_for_balance(refund: Refund, *, now: datetime) -> Refund:
     """Return the failed refund that is tried again by itself once the provider may hold enough of our money."""
-    due_at = now + SHORT_WAITS[refund.shorts] if refund.shorts < len(SHORT_WAITS) else None
+    left = refund.shorts < len(SHORT_WAITS)
+    due_at = clock.up_to_second(now + SHORT_WAITS[refund.shorts]) if left else None
     return replace(refund, shorts=refund.shorts + 1, due_at=due_at)
 
 

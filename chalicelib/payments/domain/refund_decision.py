@@ -223,7 +223,7 @@ def _new(
         reason=reason[:80],
         request_token=cause,
         requested_at=context.now,
-        due_at=REFUND.due_at(REFUND.initial, context.now),
+        due_at=refund_rules.first_due_at(context.now),
         since=context.now,
     )
 

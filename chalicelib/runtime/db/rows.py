@@ -143,7 +143,7 @@ class DueRow(Row):
 
 
 def _up(moment: datetime) -> int:
-    return -int(-moment.timestamp() // 1)
+    return clock.epoch_s(clock.up_to_second(moment))
 
 
 def due_shard(record_id: str) -> str:
