@@ -58,11 +58,7 @@ def test_a_deadly_pair_keeps_every_promise_in_every_order(name: str) -> None:
     assert walk.ends >= 1
 
 
-SLOW = {"a consumer deletes what it failed at", "a deadline fires without looking again"}
-"""Bugs whose known seeds move with every change, and that take tens of thousands of steps then: `make sim-mutants`."""
-
-
-@pytest.mark.parametrize("name", sorted(set(mutants.MUTANTS) - SLOW))
+@pytest.mark.parametrize("name", sorted(mutants.MUTANTS))
 def test_a_known_bug_is_found(name: str) -> None:
     hunt = hunting.hunt(name)
     assert hunt.found, f"{hunt.steps} steps"
