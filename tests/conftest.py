@@ -1,4 +1,4 @@
-"""One embedded engine for the whole run, one AWS account for each test that asks for ``cloud``."""
+"""One embedded engine for each process that runs tests, one AWS account for each test that asks for ``cloud``."""
 
 from __future__ import annotations
 
@@ -43,13 +43,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the engine once, in the controlling process; xdist's workers inherit its address."""
+    """Start an engine where tests run: in each of xdist's workers, else here.
+
+    One engine has one thread: shared by two workers it was busy all the time, and they waited for it.
+    """
     global _running
     if config.getoption("--no-engine"):
         os.environ["BIANDAN_TEST_ENGINE"] = NOBODY
         retries.LONGEST_S = 0.1  # Nobody will answer; say so soon.
     os.environ.update(engine.environment(os.environ.get("BIANDAN_TEST_ENGINE", ""), account="100000000000"))
-    if "BIANDAN_TEST_ENGINE" not in os.environ and not config.option.collectonly:
+    only_controls = bool(getattr(config.option, "numprocesses", 0))
+    if "BIANDAN_TEST_ENGINE" not in os.environ and not config.option.collectonly and not only_controls:
         _running = engine.Engine().start()
         os.environ["BIANDAN_TEST_ENGINE"] = _running.url
     os.environ["AWS_ENDPOINT_URL"] = os.environ.get("BIANDAN_TEST_ENGINE", "")

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, quote
 import uvicorn
 from ministack import app as engine
 from ministack.core import lambda_runtime, sigv4
+from ministack.services import s3
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -269,6 +270,24 @@ RUNTIME_GIVES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "A
 """What an interpreter needs to run at all, and a function's key; of everything else it has what its stack says."""
 
 
+class _Owners:
+    """Says which account owns a bucket. The engine walks through every bucket of every account to find out."""
+
+    def __init__(self, buckets: Any, search: Callable[[str], str | None]) -> None:
+        self._buckets = buckets
+        self._search = search
+        self._known: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str | None:
+        owner = self._known.get(name)
+        if owner is not None and (owner, name) in self._buckets._data:  # noqa: SLF001 -- as the engine looks it up
+            return owner
+        found = self._search(name)
+        if found is not None:
+            self._known[name] = found
+        return found
+
+
 class _Spawning:
     """Stands where the engine's Lambda runtime finds ``subprocess``: a function inherits none of our variables.
 
@@ -302,6 +321,7 @@ def main() -> None:
     kept = {*RUNTIME_GIVES, *filter(None, os.environ.pop("ENGINE_DOOR_FUNCTIONS_KEEP", "").split(","))}
     lambda_runtime.subprocess = _Spawning(subprocess, inherited=frozenset(os.environ) - kept)
     lambda_runtime.execution_credentials = _with_secrets_nobody_guesses(lambda_runtime.execution_credentials, secret)
+    s3._bucket_owner_account = _Owners(s3._buckets, s3._bucket_owner_account)  # noqa: SLF001
     door = Door(engine.app, secret=secret, hosts=hosts, public_apis=public)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
