@@ -91,7 +91,7 @@ class _Round:
         """Write what changed; returns the products that need another round, with the lists that must hear of them."""
         if not self._lists:
             return {}
-        readings = published.read_many(shard for touched in self._lists.values() for shard in touched)
+        readings = published.read_many(sorted(set().union(*self._lists.values())))
         now = views.products(self._lists)  # Behind every manifest: see ``published.write``.
         tree = catalog.tree_now() if readings else catalog.Tree()
         moved_on = {
@@ -105,7 +105,7 @@ class _Round:
         for shard in sorted(lacking):  # Before it is swapped: who ends in between must not forget it.
             store.mark(shard, [domain.WHOLE])
         lost = published.write(drafts)
-        again = {product_id: set(self._lists[product_id]) for product_id in moved_on}
+        again = {product_id: set(self._lists[product_id]) for product_id in sorted(moved_on)}
         for product_id, touched in settled.items():
             if domain.product_shard(product_id) in lost:  # It may be as it was when we look again, and its lists not.
                 again[product_id] = touched
@@ -144,7 +144,7 @@ class _Round:
         for product_id, touched in settled.items():
             seen = now.get(product_id)
             on = _lists_of(seen.category_id, seen.merchant_id, tree) if seen is not None else set()
-            for shard in touched:
+            for shard in sorted(touched):
                 changes.setdefault(shard, {})[product_id] = seen if shard in on else None
         contents, lacking = lists.changed([(readings[shard].manifest, found) for shard, found in changes.items()])
         return [published.draft(readings[shard], wanted) for shard, wanted in contents.items()], lacking
