@@ -71,8 +71,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def fresh_process_state() -> Iterator[None]:
     """Undo what a test may leave in module state."""
     from chalicelib.kernel import clock, ids
+    from chalicelib.runtime import outbound
 
     yield
+    outbound.install(None)  # A stand-in in process would answer the next test's hosts.
     clock.install(None)
     ids.install_entropy(None)
     os.environ.pop("BIANDAN_COMPLAINTS", None)  # What ``tests.support.entries`` widened.

@@ -335,6 +335,7 @@ def main() -> None:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,  # Whoever waits for a queue is sent away.
     )
 
 

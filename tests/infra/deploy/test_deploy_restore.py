@@ -110,10 +110,14 @@ class Drill:
     def _tool(self, target: str, told: list[str]) -> str:
         """Run a tool as a person does, in a process of its own."""
         environment = engine.environment(self.deployed.engine_url, stage="local")
+        # What another test of this process named, a person's shell does not have.
+        shell = {
+            name: value for name, value in os.environ.items() if not name.startswith("BIANDAN_") or "ENGINE" in name
+        }
         done = subprocess.run(
             [sys.executable, "-m", f"tools.operate.{target}", *told],
             cwd=package.ROOT,
-            env={**os.environ, **environment},
+            env={**shell, **environment},
             check=False,
             capture_output=True,
             text=True,
