@@ -71,13 +71,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def fresh_process_state() -> Iterator[None]:
     """Undo what a test may leave in module state."""
     from chalicelib.kernel import clock, ids
-    from chalicelib.runtime import outbound
 
     yield
-    outbound.install(None)  # A stand-in in process would answer the next test's hosts.
     clock.install(None)
     ids.install_entropy(None)
     os.environ.pop("BIANDAN_COMPLAINTS", None)  # What ``tests.support.entries`` widened.
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nobodys_stand_in() -> Iterator[None]:
+    """Take away a stand-in in process behind the module that installed it: it would answer the next one's hosts."""
+    from chalicelib.runtime import outbound
+
+    yield
+    outbound.install(None)
 
 
 @pytest.fixture(autouse=True)
