@@ -17,7 +17,7 @@ from chalicelib.payments.attempts import unclear
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain import refund_numbers
 from chalicelib.payments.domain.payment import Payment
-from chalicelib.payments.domain.refund import REFUND, Refund
+from chalicelib.payments.domain.refund import REFUND, Refund, first_due_at
 from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.statements import fetch
 from chalicelib.payments.store import records as store
@@ -130,6 +130,6 @@ def _surplus_refund(payment: Payment) -> Refund:
         reason=payment.surplus_reason,
         request_token=ids.digest(f"surplus#{payment.payment_id}"),
         requested_at=now,
-        due_at=REFUND.due_at(REFUND.initial, now),
+        due_at=first_due_at(now),
         since=now,
     )
