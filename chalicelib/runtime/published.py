@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -71,8 +71,7 @@ class Contents:
     partial: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A manifest as it was read: what replaces it does so only while it is still this one."""
 
     manifest: Manifest
@@ -135,12 +134,12 @@ def digest(content: bytes) -> str:
     return ids.digest(content.decode())
 
 
-def read(shard: str) -> tuple[Manifest, str | None]:
+def read(shard: str) -> Reading:
     """Return a shard's manifest and its tag; an empty one of version 0, and no tag, if there is none."""
     found = _get(current_key(shard))
     if found is None:
-        return Manifest(shard), None
-    return _decode.decode(found[0]), found[1]
+        return Reading(Manifest(shard), None)
+    return Reading(_decode.decode(found[0]), found[1])
 
 
 def past(shard: str, version: int) -> Manifest | None:
@@ -187,10 +186,7 @@ def _remember(bucket: str, one: tuple[str, str], body: bytes) -> None:
 def read_many(shards_: Iterable[str]) -> dict[str, Reading]:
     """Return the manifests of many shards."""
     wanted = list(dict.fromkeys(shards_))
-    return {
-        shard: Reading(*found)
-        for shard, found in zip(wanted, together.all_of(partial(read, shard) for shard in wanted), strict=True)
-    }
+    return dict(zip(wanted, together.all_of(partial(read, shard) for shard in wanted), strict=True))
 
 
 def draft(before: Reading, wanted: Contents) -> Draft:
@@ -237,7 +233,7 @@ def publish(shard: str, work_out: Callable[[Manifest], Contents]) -> Outcome:
         Busy: if others were faster all the time.
     """
     for _ in range(ATTEMPTS):
-        before = Reading(*read(shard))
+        before = read(shard)
         wanted = draft(before, work_out(before.manifest))
         if not write([wanted]):
             return Outcome(wanted.after, before.manifest, len(wanted.fresh))
