@@ -20,7 +20,7 @@ from chalicelib.payments import service as payments
 from chalicelib.payments.service import Payment, Ready
 from chalicelib.runtime import metrics
 from chalicelib.runtime.db.lookups import together
-from chalicelib.runtime.db.races import RACES
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -134,12 +134,8 @@ def _placing(attempt: Callable[[], T]) -> T:
     Raises:
         Busy: if that went on.
     """
-    for _ in range(RACES):
-        try:
-            return inventory.placing(attempt)
-        except ConcurrentUpdate:
-            metrics.count("lost_races")
-    raise Busy
+    # What exists already is a repeat's answer, not a lost race.
+    return racing(lambda: inventory.placing(attempt), otherwise=Busy, losing=(ConcurrentUpdate,))
 
 
 def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:

@@ -28,8 +28,13 @@ def starting_from(known: S | None, read: Callable[[], S]) -> Callable[[], S]:
     return lambda: held.pop() if held else read()
 
 
-def racing(attempt: Callable[[], T], *, otherwise: Callable[[], Exception] = ConcurrentUpdate) -> T:
-    """Repeat a load-decide-commit that lost a race; each attempt reads anew.
+def racing(
+    attempt: Callable[[], T],
+    *,
+    otherwise: Callable[[], Exception] = ConcurrentUpdate,
+    losing: tuple[type[Exception], ...] = (ConcurrentUpdate, AlreadyExists),
+) -> T:
+    """Repeat a load-decide-commit that lost a race, which is what ``losing`` says; each attempt reads anew.
 
     Raises:
         ConcurrentUpdate: if it lost every time, or what is to be raised ``otherwise``.
@@ -37,6 +42,6 @@ def racing(attempt: Callable[[], T], *, otherwise: Callable[[], Exception] = Con
     for _ in range(RACES):
         try:
             return attempt()
-        except (ConcurrentUpdate, AlreadyExists):
+        except losing:
             metrics.count("lost_races")
     raise otherwise()

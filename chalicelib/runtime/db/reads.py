@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pynamodb.expressions.condition import Condition
@@ -74,18 +74,27 @@ def get_keys(kinds: Mapping[Key, type[Row]], *, strong: Collection[str] = ()) ->
         for table, hash_key, range_key in pending[start : start + BATCH_KEYS]:
             part = request.setdefault(table, {"Keys": [], **({"ConsistentRead": True} if table in strong else {})})
             part["Keys"].append(_key(kinds[(table, hash_key, range_key)], hash_key, range_key))
-        for attempt in range(dynamo.ATTEMPTS):
-            answer = dynamo.call("BatchGetItem", {"RequestItems": request})
+        for answer in _answers("BatchGetItem", request, left="UnprocessedKeys"):
             for table, items in answer.get("Responses", {}).items():
                 for item in items:
                     found[(table, *_key_values(tables[table], item))] = item
-            request = answer.get("UnprocessedKeys") or {}
-            if not request:
-                break
-            dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
-        else:
-            raise Busy
     return found
+
+
+def _answers(operation: str, request: dict[str, Any], *, left: str) -> Iterator[dict[str, Any]]:
+    """Yield the answers to a batch: what DynamoDB leaves of it, under the name ``left``, is asked for again.
+
+    Raises:
+        Busy: if something was left to the last attempt.
+    """
+    for attempt in range(dynamo.ATTEMPTS):
+        answer = dynamo.call(operation, {"RequestItems": request})
+        yield answer
+        request = answer.get(left) or {}
+        if not request:
+            return
+        dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
+    raise Busy
 
 
 def query(
@@ -159,13 +168,8 @@ def put_many(rows: Sequence[Row]) -> None:
         request: dict[str, list[dict[str, Any]]] = {}
         for row in rows[start : start + 25]:
             request.setdefault(row.Meta.table_name, []).append({"PutRequest": {"Item": row.serialize()}})
-        for attempt in range(dynamo.ATTEMPTS):
-            request = dynamo.call("BatchWriteItem", {"RequestItems": request}).get("UnprocessedItems") or {}
-            if not request:
-                break
-            dynamo.sleep(dynamo.jitter() * min(dynamo.CAP_S, dynamo.BASE_S * 2**attempt))
-        else:
-            raise Busy
+        for _ in _answers("BatchWriteItem", request, left="UnprocessedItems"):
+            pass
 
 
 def _key(kind: type[Row], hash_key: str, range_key: str | None) -> Raw:
