@@ -106,22 +106,10 @@ def _remember(hunts: list[Hunt]) -> None:
     _KNOWN.write_text(_HEADER + "".join(lines), encoding="utf-8")
 
 
-def _hunted(name: str) -> Hunt:
-    from tools.sim.__main__ import environment
-
-    environment()
-    return hunt(name)
-
-
-def _soonest(name: str) -> Hunt:
-    from tools.sim.__main__ import environment
-
-    environment()
-    return soonest(name)
-
-
 def main() -> int:
     """Hunt every bug and print; ``--renew`` writes down where each is found soonest."""
+    from tools.sim.__main__ import environment
+
     parser = argparse.ArgumentParser(prog="python -m tools.sim.hunting", description=__doc__)
     parser.add_argument("--only", help="one bug")
     parser.add_argument("--renew", action="store_true", help="look for the seeds that show each bug soonest")
@@ -129,8 +117,8 @@ def main() -> int:
     arguments = parser.parse_args()
     names = [arguments.only] if arguments.only else list(mutants.MUTANTS)
     hunts = []
-    with ProcessPoolExecutor(arguments.workers) as pool:
-        for one in pool.map(_soonest if arguments.renew else _hunted, names):
+    with ProcessPoolExecutor(arguments.workers, initializer=environment) as pool:
+        for one in pool.map(soonest if arguments.renew else hunt, names):
             where = f"seed {one.seed:3d}, {one.steps:6d} steps" if one.found else f"NOT FOUND in {one.seeds} seeds"
             print(f"{one.name:70} {where:26} {one.seconds:5.1f} s  {one.found[:110]}", flush=True)
             hunts.append(one)

@@ -5,29 +5,19 @@ Every one was seen in a shop system or is the mistake next to a line of ours. ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from tools.sim import mutants_books, mutants_cards, mutants_costs, mutants_waiting
+from tools.sim.bugs import Bugs
 
-Mutation = Callable[[], AbstractContextManager[Any]]
-MUTANTS: dict[str, Mutation] = {}
-
-
-def mutant(name: str) -> Callable[[Mutation], Mutation]:
-    """Register a bug under the words that a person would use for it."""
-
-    def register(mutation: Mutation) -> Mutation:
-        MUTANTS[name] = mutation
-        return mutation
-
-    return register
+MUTANTS = Bugs()
 
 
-@mutant("stock is taken without a condition")
+@MUTANTS.called("stock is taken without a condition")
 def _take_unconditionally() -> AbstractContextManager[Any]:
     from chalicelib.inventory import store
 
@@ -37,7 +27,7 @@ def _take_unconditionally() -> AbstractContextManager[Any]:
     return patch.object(store, "add_take", add_take)
 
 
-@mutant("stock is taken outside the order's transaction")
+@MUTANTS.called("stock is taken outside the order's transaction")
 def _take_apart() -> AbstractContextManager[Any]:
     from chalicelib.inventory import service
     from chalicelib.runtime.db.work import UnitOfWork
@@ -51,7 +41,7 @@ def _take_apart() -> AbstractContextManager[Any]:
     return patch.object(service, "take", take)
 
 
-@mutant("stock comes back outside the order's transaction")
+@MUTANTS.called("stock comes back outside the order's transaction")
 def _put_back_apart() -> AbstractContextManager[Any]:
     from chalicelib.inventory import service
     from chalicelib.runtime.db.work import UnitOfWork
@@ -65,7 +55,7 @@ def _put_back_apart() -> AbstractContextManager[Any]:
     return patch.object(service, "put_back", put_back)
 
 
-@mutant("a row's version is not checked")
+@MUTANTS.called("a row's version is not checked")
 def _any_version() -> AbstractContextManager[Any]:
     from chalicelib.runtime.db import work
 
@@ -80,14 +70,14 @@ def _any_version() -> AbstractContextManager[Any]:
     return patch.object(work, "_conditioned", conditioned)
 
 
-@mutant("expiry does not ask the provider")
+@MUTANTS.called("expiry does not ask the provider")
 def _expire_blindly() -> AbstractContextManager[Any]:
     from chalicelib.payments import service
 
     return patch.object(service, "conclude_attempts", lambda _purchase: service.Conclusion.CLOSED)
 
 
-@mutant("a silent provider counts as closed")
+@MUTANTS.called("a silent provider counts as closed")
 def _silence_is_closed() -> AbstractContextManager[Any]:
     from chalicelib.payments.attempts import poll
     from chalicelib.payments.ports import Outcome, Report
@@ -101,7 +91,7 @@ def _silence_is_closed() -> AbstractContextManager[Any]:
     return patch.object(poll, "_close", close)
 
 
-@mutant("a notice is acknowledged before it is durable")
+@MUTANTS.called("a notice is acknowledged before it is durable")
 def _acknowledge_early() -> AbstractContextManager[Any]:
     from chalicelib.payments.webhooks import receive
     from chalicelib.runtime import queues
@@ -115,7 +105,7 @@ def _acknowledge_early() -> AbstractContextManager[Any]:
     return patch.object(receive, "queues", Careless)
 
 
-@mutant("a silent attempt is asked about with a long back-off")
+@MUTANTS.called("a silent attempt is asked about with a long back-off")
 def _ask_seldom() -> AbstractContextManager[Any]:
     from datetime import timedelta
 
@@ -124,14 +114,14 @@ def _ask_seldom() -> AbstractContextManager[Any]:
     return patch.object(polling, "EVERY", timedelta(seconds=300))
 
 
-@mutant("a notice of an unknown number is dropped")
+@MUTANTS.called("a notice of an unknown number is dropped")
 def _drop_unknown() -> AbstractContextManager[Any]:
     from chalicelib.payments import service
 
     return patch.object(service, "take_unknown", lambda _notice: None)
 
 
-@mutant("money of nobody's is booked at every notice")
+@MUTANTS.called("money of nobody's is booked at every notice")
 def _book_strays_twice() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import unmatched as unmatched_rules
 
@@ -143,7 +133,7 @@ def _book_strays_twice() -> AbstractContextManager[Any]:
     return patch.object(unmatched_rules, "stray_id", stray_id)
 
 
-@mutant("a capture is booked at every notice")
+@MUTANTS.called("a capture is booked at every notice")
 def _capture_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import clock, ids
     from chalicelib.ledger import service as ledger
@@ -169,7 +159,7 @@ def _capture_twice() -> AbstractContextManager[Any]:
     return patch.object(outcome, "record_capture", record_capture)
 
 
-@mutant("a notice's amount is believed")
+@MUTANTS.called("a notice's amount is believed")
 def _believe_notices() -> AbstractContextManager[Any]:
     from chalicelib.payments.attempts import outcome
 
@@ -181,7 +171,7 @@ def _believe_notices() -> AbstractContextManager[Any]:
     return patch.object(outcome, "record_capture", record_capture)
 
 
-@mutant("a capture after expiry is dropped")
+@MUTANTS.called("a capture after expiry is dropped")
 def _drop_late_money() -> AbstractContextManager[Any]:
     from chalicelib.orders import service as orders
     from chalicelib.payments.attempts import capture
@@ -196,14 +186,14 @@ def _drop_late_money() -> AbstractContextManager[Any]:
     return patch.object(capture, "record", record)
 
 
-@mutant("late money revives its purchase without taking its stock")
+@MUTANTS.called("late money revives its purchase without taking its stock")
 def _revive_for_nothing() -> AbstractContextManager[Any]:
     from chalicelib.payments.attempts import late_payment
 
     return patch.object(late_payment, "take_again", lambda *_: None)
 
 
-@mutant("late money takes of each thing one unit")
+@MUTANTS.called("late money takes of each thing one unit")
 def _take_a_part() -> AbstractContextManager[Any]:
     from chalicelib.inventory import service
     from chalicelib.payments.attempts import late_payment
@@ -218,7 +208,7 @@ def _take_a_part() -> AbstractContextManager[Any]:
     return patch.object(late_payment, "inventory", Partial)
 
 
-@mutant("late money goes back although everything is free")
+@MUTANTS.called("late money goes back although everything is free")
 def _never_honour_late() -> AbstractContextManager[Any]:
     from chalicelib.kernel.errors import Conflict
     from chalicelib.payments.attempts import capture
@@ -229,7 +219,7 @@ def _never_honour_late() -> AbstractContextManager[Any]:
     return patch.object(capture, "_honour_late", honour_late)
 
 
-@mutant("surplus money is kept")
+@MUTANTS.called("surplus money is kept")
 def _keep_surplus() -> AbstractContextManager[Any]:
     from chalicelib.payments.refunds import request as refund_requests
 
@@ -242,7 +232,7 @@ def _keep_surplus() -> AbstractContextManager[Any]:
     return patch.object(refund_requests, "write_request", request)
 
 
-@mutant("a refund gets a new number when it is sent again")
+@MUTANTS.called("a refund gets a new number when it is sent again")
 def _renew_numbers() -> AbstractContextManager[Any]:
     from chalicelib.kernel import ids
     from chalicelib.payments.refunds import execute
@@ -259,7 +249,7 @@ def _renew_numbers() -> AbstractContextManager[Any]:
     return patch.object(execute, "order_of", refund_order)
 
 
-@mutant("refunds are not held against what was captured")
+@MUTANTS.called("refunds are not held against what was captured")
 def _refund_freely() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import reservation
 
@@ -275,7 +265,7 @@ def _refund_freely() -> AbstractContextManager[Any]:
     return both()
 
 
-@mutant("a refund counts on its order at every telling")
+@MUTANTS.called("a refund counts on its order at every telling")
 def _count_refunds_twice() -> AbstractContextManager[Any]:
     from chalicelib.orders import domain
 
@@ -285,7 +275,7 @@ def _count_refunds_twice() -> AbstractContextManager[Any]:
     return patch.object(domain, "refund", refund)
 
 
-@mutant("commission is rounded at each refund")
+@MUTANTS.called("commission is rounded at each refund")
 def _lose_roundings() -> AbstractContextManager[Any]:
     from chalicelib.ledger import domain, service
 
@@ -304,7 +294,7 @@ def _lose_roundings() -> AbstractContextManager[Any]:
     return patch.object(service, "refund_postings", refund_postings)
 
 
-@mutant("a deadline fires without looking again")
+@MUTANTS.called("a deadline fires without looking again")
 def _fire_blindly() -> AbstractContextManager[Any]:
     from chalicelib.checkout import service
     from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
@@ -322,7 +312,7 @@ def _fire_blindly() -> AbstractContextManager[Any]:
     return patch.object(service, "order_timed_out", order_timed_out)
 
 
-@mutant("the Idempotency-Key is not looked at")
+@MUTANTS.called("the Idempotency-Key is not looked at")
 def _forget_keys() -> AbstractContextManager[Any]:
     from chalicelib.kernel import ids
     from chalicelib.runtime.intents import Intent
@@ -330,7 +320,7 @@ def _forget_keys() -> AbstractContextManager[Any]:
     return patch.object(Intent, "record_id", lambda _self, prefix: ids.derived_id(prefix, ids.random_bytes(8).hex()))
 
 
-@mutant("the relay goes on after a failed send")
+@MUTANTS.called("the relay goes on after a failed send")
 def _lose_events() -> AbstractContextManager[Any]:
     from chalicelib.runtime import relay
 
@@ -343,14 +333,14 @@ def _lose_events() -> AbstractContextManager[Any]:
     return patch.object(relay, "relay", careless)
 
 
-@mutant("a consumer deletes what it failed at")
+@MUTANTS.called("a consumer deletes what it failed at")
 def _swallow_failures() -> AbstractContextManager[Any]:
     from chalicelib.runtime.consume import Consumer
 
     return patch.object(Consumer, "_failed", lambda *_args, **_options: True)
 
 
-@mutant("the buyer's phone is logged")
+@MUTANTS.called("the buyer's phone is logged")
 def _log_phones() -> AbstractContextManager[Any]:
     from chalicelib.checkout import quoting
     from chalicelib.runtime import log
@@ -365,7 +355,7 @@ def _log_phones() -> AbstractContextManager[Any]:
     return patch.object(quoting, "_contact", contact)
 
 
-@mutant("the deadline job sleeps through four runs of five")
+@MUTANTS.called("the deadline job sleeps through four runs of five")
 def _sleep_through() -> AbstractContextManager[Any]:
     from chalicelib.kernel import clock
     from chalicelib.runtime import deadlines
@@ -374,7 +364,7 @@ def _sleep_through() -> AbstractContextManager[Any]:
     return patch.object(deadlines, "sweep", lambda: real() if clock.now().minute % 5 == 0 else {})
 
 
-@mutant("back-off grows without a cap")
+@MUTANTS.called("back-off grows without a cap")
 def _wait_ever_longer() -> AbstractContextManager[Any]:
     from datetime import timedelta
 
@@ -383,7 +373,7 @@ def _wait_ever_longer() -> AbstractContextManager[Any]:
     return patch.object(polling, "refund_wait", lambda chases: timedelta(seconds=30 * 2 ** min(chases, 16)))
 
 
-@mutant("a surplus is sent back only when somebody asks about it again")
+@MUTANTS.called("a surplus is sent back only when somebody asks about it again")
 def _return_at_leisure() -> AbstractContextManager[Any]:
     from chalicelib.payments.ports import RefundOutcome, RefundReport
     from chalicelib.payments.refunds import execute
@@ -398,7 +388,7 @@ def _return_at_leisure() -> AbstractContextManager[Any]:
     return patch.object(execute, "_send", send)
 
 
-@mutant("nobody asks about an attempt once the buyer has its link")
+@MUTANTS.called("nobody asks about an attempt once the buyer has its link")
 def _rely_on_notices() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import payment as payment_rules
 
@@ -406,7 +396,7 @@ def _rely_on_notices() -> AbstractContextManager[Any]:
     return patch.object(payment_rules, "open_attempt", lambda *given: replace(real(*given), due_at=None))
 
 
-@mutant("a word that a refund failed is believed without asking")
+@MUTANTS.called("a word that a refund failed is believed without asking")
 def _believe_failures() -> AbstractContextManager[Any]:
     from chalicelib.payments.ports import RefundOutcome
     from chalicelib.payments.refunds import execute
@@ -426,7 +416,7 @@ def _both(*patches: AbstractContextManager[Any]) -> Iterator[None]:
         yield
 
 
-@mutant("a word that a refund came back is dropped when the provider is silent")
+@MUTANTS.called("a word that a refund came back is dropped when the provider is silent")
 def _drop_failures() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain.payment import ProviderSilent
     from chalicelib.payments.refunds import execute
@@ -445,7 +435,7 @@ def _drop_failures() -> AbstractContextManager[Any]:
     )
 
 
-@mutant("a refund that came back leaves the ledger as it was")
+@MUTANTS.called("a refund that came back leaves the ledger as it was")
 def _keep_bounces_off_the_books() -> AbstractContextManager[Any]:
     from chalicelib.ledger import service as ledger
     from chalicelib.payments.refunds import execute
@@ -461,7 +451,7 @@ def _keep_bounces_off_the_books() -> AbstractContextManager[Any]:
     return patch.object(execute, "ledger", Forgetful)
 
 
-@mutant("contested money can be refunded")
+@MUTANTS.called("contested money can be refunded")
 def _refund_contested() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import reservation
 
@@ -473,14 +463,14 @@ def _refund_contested() -> AbstractContextManager[Any]:
     return patch.object(reservation, "hold", hold)
 
 
-@mutant("a refund is asked for again though its money is contested")
+@MUTANTS.called("a refund is asked for again though its money is contested")
 def _renew_contested() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import reservation
 
     return patch.object(reservation, "check_uncontested", lambda _payment: None)
 
 
-@mutant("adoption books what the notice said without asking")
+@MUTANTS.called("adoption books what the notice said without asking")
 def _adopt_blindly() -> AbstractContextManager[Any]:
     from chalicelib.payments import providers
     from chalicelib.payments.ports import RefundOutcome, RefundReport
@@ -503,7 +493,7 @@ def _adopt_blindly() -> AbstractContextManager[Any]:
     return patch.object(external, "providers", Believed)
 
 
-@mutant("a genuine notice of others is kept and nobody asks")
+@MUTANTS.called("a genuine notice of others is kept and nobody asks")
 def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
     from chalicelib.payments.attempts import outcome
     from chalicelib.payments.reviews import quarantine
@@ -519,7 +509,7 @@ def _only_keep_foreign_notices() -> AbstractContextManager[Any]:
     return patch.object(outcome, "doubt", doubt)
 
 
-@mutant("units that were paid back are sent and paid back again")
+@MUTANTS.called("units that were paid back are sent and paid back again")
 def _pay_units_twice() -> AbstractContextManager[Any]:
     from chalicelib.orders import units
     from chalicelib.payments.domain import refund_decision
@@ -535,21 +525,21 @@ def _pay_units_twice() -> AbstractContextManager[Any]:
     )
 
 
-@mutant("what will not be sent stays out of stock")
+@MUTANTS.called("what will not be sent stays out of stock")
 def _keep_given_up() -> AbstractContextManager[Any]:
     from chalicelib.orders import service
 
     return patch.object(service, "freed", lambda *_: {})
 
 
-@mutant("an order confirms itself over a complaint")
+@MUTANTS.called("an order confirms itself over a complaint")
 def _confirm_over_complaints() -> AbstractContextManager[Any]:
     from chalicelib.orders import service
 
     return patch.object(service, "hold", lambda *_: None)
 
 
-@mutant("an owed refund does not reserve its money")
+@MUTANTS.called("an owed refund does not reserve its money")
 def _owe_unreserved() -> AbstractContextManager[Any]:
     from chalicelib.payments.refunds import request as refund_requests
 
@@ -562,7 +552,7 @@ def _owe_unreserved() -> AbstractContextManager[Any]:
     return patch.object(refund_requests, "_write", write)
 
 
-@mutant("an owed refund is paid by hand at every request")
+@MUTANTS.called("an owed refund is paid by hand at every request")
 def _pay_by_hand_twice() -> AbstractContextManager[Any]:
     from chalicelib.kernel import ids
     from chalicelib.ledger import service as ledger
@@ -586,21 +576,21 @@ def _pay_by_hand_twice() -> AbstractContextManager[Any]:
     )
 
 
-@mutant("what one person pays by hand is not counted")
+@MUTANTS.called("what one person pays by hand is not counted")
 def _count_nothing_by_hand() -> AbstractContextManager[Any]:
     from chalicelib.payments.store import operator_limits
 
     return patch.object(operator_limits, "count_by_hand", lambda *_, **__: None)
 
 
-@mutant("a buyer may hold without end")
+@MUTANTS.called("a buyer may hold without end")
 def _hold_without_end() -> AbstractContextManager[Any]:
     from chalicelib.orders import hold_rules
 
     return patch.object(hold_rules, "admit", lambda *_: None)
 
 
-@mutant("what its buyer called off stays held")
+@MUTANTS.called("what its buyer called off stays held")
 def _hold_called_off() -> AbstractContextManager[Any]:
     from chalicelib.orders import hold_store
 

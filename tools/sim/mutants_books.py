@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-BUGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {}
-Bug = Callable[[], AbstractContextManager[Any]]
+from tools.sim.bugs import Bugs
+
+BUGS = Bugs()
 
 
-def _bug(name: str) -> Callable[[Bug], Bug]:
-    def register(made: Bug) -> Bug:
-        BUGS[name] = made
-        return made
-
-    return register
-
-
-@_bug("balances go past an entry that cannot be seen yet")
+@BUGS.called("balances go past an entry that cannot be seen yet")
 def _never_look_back() -> AbstractContextManager[Any]:
     from chalicelib.ledger import readers
 
     return patch.object(readers, "READERS", (readers.FIRST,))
 
 
-@_bug("balances say that they are exact up to now")
+@BUGS.called("balances say that they are exact up to now")
 def _read_too_early() -> AbstractContextManager[Any]:
     from chalicelib.ledger import readers
 
     return patch.object(readers, "READERS", (replace(readers.FIRST, behind=timedelta()), *readers.READERS[1:]))
 
 
-@_bug("an entry is counted each time it is read")
+@BUGS.called("an entry is counted each time it is read")
 def _count_again() -> AbstractContextManager[Any]:
     from chalicelib.ledger import sums
 
     return patch.object(sums, "marks", lambda _text: set[str]())
 
 
-@_bug("entries are marked in one write and counted in another")
+@BUGS.called("entries are marked in one write and counted in another")
 def _mark_first() -> AbstractContextManager[Any]:
     from chalicelib.ledger import balance_store, counting, sums
     from chalicelib.runtime.db.work import UnitOfWork

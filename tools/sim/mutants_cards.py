@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-Bug = Callable[[], AbstractContextManager[Any]]
+from tools.sim.bugs import Bugs
 
 
 def _count_none() -> AbstractContextManager[Any]:
@@ -28,7 +27,9 @@ def _write_none() -> AbstractContextManager[Any]:
     return patch.object(to_card, "replace", written)
 
 
-BUGS: dict[str, Bug] = {
-    "what one person sends to a card is not counted": _count_none,
-    "the provider hears of a card that is not written": _write_none,
-}
+BUGS = Bugs(
+    {
+        "what one person sends to a card is not counted": _count_none,
+        "the provider hears of a card that is not written": _write_none,
+    }
+)

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-BUGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {}
-Bug = Callable[[], AbstractContextManager[Any]]
+from tools.sim.bugs import Bugs
+
+BUGS = Bugs()
 
 
-def _bug(name: str) -> Callable[[Bug], Bug]:
-    def register(made: Bug) -> Bug:
-        BUGS[name] = made
-        return made
-
-    return register
-
-
-@_bug("who paid is refused as if it were held unpaid")
+@BUGS.called("who paid is refused as if it were held unpaid")
 def _never_look() -> AbstractContextManager[Any]:
     from chalicelib.orders import holds
 
     return patch.object(holds, "_looked", lambda standing: replace(standing, looked=True))
 
 
-@_bug("an entry of the due index stays later than its deadline")
+@BUGS.called("an entry of the due index stays later than its deadline")
 def _leave_it_late() -> AbstractContextManager[Any]:
     from chalicelib.runtime.db.rows import DueRow
 
@@ -41,14 +33,14 @@ def _leave_it_late() -> AbstractContextManager[Any]:
     return patch.object(DueRow, "set_due", set_due)
 
 
-@_bug("who is told of a deadline early does not look again")
+@BUGS.called("who is told of a deadline early does not look again")
 def _never_look_again() -> AbstractContextManager[Any]:
     from chalicelib.orders.domain import Order
 
     return patch.object(Order, "is_told_early", lambda *_, **__: False)
 
 
-@_bug("who is told of a deadline early believes it")
+@BUGS.called("who is told of a deadline early believes it")
 def _fire_early() -> AbstractContextManager[Any]:
     from chalicelib.checkout import service
     from chalicelib.orders import service as orders

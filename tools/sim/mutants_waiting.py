@@ -2,68 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-BUGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {}
-Bug = Callable[[], AbstractContextManager[Any]]
+from tools.sim.bugs import Bugs
+
+BUGS = Bugs()
 
 
-def _bug(name: str) -> Callable[[Bug], Bug]:
-    def register(made: Bug) -> Bug:
-        BUGS[name] = made
-        return made
-
-    return register
-
-
-@_bug("a refund that fell short waits for a person at once")
+@BUGS.called("a refund that fell short waits for a person at once")
 def _never_try_again() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import refund as refund_rules
 
     return patch.object(refund_rules, "wait_for_balance", lambda refund, **_: refund)
 
 
-@_bug("a refund that falls short twice is given up")
+@BUGS.called("a refund that falls short twice is given up")
 def _try_again_once() -> AbstractContextManager[Any]:
     from chalicelib.payments.domain import refund as refund_rules
 
     return patch.object(refund_rules, "SHORT_WAITS", refund_rules.SHORT_WAITS[:1])
 
 
-@_bug("a refused deadline is a dead letter each minute")
+@BUGS.called("a refused deadline is a dead letter each minute")
 def _bury_deadlines() -> AbstractContextManager[Any]:
     from chalicelib.runtime.consume import Consumer
 
     return patch.object(Consumer, "_park", lambda self, record, _envelope, reason: self._give_up(record, reason))
 
 
-@_bug("a refused deadline is told for ever")
+@BUGS.called("a refused deadline is told for ever")
 def _never_park() -> AbstractContextManager[Any]:
     from chalicelib.runtime import parking
 
     return patch.object(parking, "park", lambda *_: True)
 
 
-@_bug("a parked deadline is nobody's case")
+@BUGS.called("a parked deadline is nobody's case")
 def _tell_nobody() -> AbstractContextManager[Any]:
     from chalicelib.reconciliation import service
 
     return patch.object(service, "deadline_parked", lambda *_: "")
 
 
-@_bug("a parked deadline is not tried again when it is mended")
+@BUGS.called("a parked deadline is not tried again when it is mended")
 def _never_release() -> AbstractContextManager[Any]:
     from chalicelib.runtime import parking
 
     return patch.object(parking, "release", lambda *_: False)
 
 
-@_bug("a tracking number is anybody's")
+@BUGS.called("a tracking number is anybody's")
 def _share_with_all() -> AbstractContextManager[Any]:
     from chalicelib.logistics import numbers
 
@@ -73,7 +65,7 @@ def _share_with_all() -> AbstractContextManager[Any]:
     return patch.object(numbers, "joined", joined)
 
 
-@_bug("what a carrier said before the payment counts")
+@BUGS.called("what a carrier said before the payment counts")
 def _count_old_scans() -> AbstractContextManager[Any]:
     from chalicelib.logistics import domain
 
@@ -81,14 +73,14 @@ def _count_old_scans() -> AbstractContextManager[Any]:
     return patch.object(domain.Shipment, "counts_from", always)
 
 
-@_bug("a corrected number stays held")
+@BUGS.called("a corrected number stays held")
 def _keep_corrected() -> AbstractContextManager[Any]:
     from chalicelib.logistics import claims
 
     return patch.object(claims, "give_up", lambda *_: None)
 
 
-@_bug("an order's days begin when the carrier says that it arrived")
+@BUGS.called("an order's days begin when the carrier says that it arrived")
 def _count_from_the_scan() -> AbstractContextManager[Any]:
     from chalicelib.orders import domain
 
