@@ -25,16 +25,6 @@ from tools.release import package
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=policies.STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def finished(stage: str) -> Json:
-    return package.cloudformation(package.sam_template(stage), "us-east-1")
-
-
 def of_type(template: Json, kind: str) -> dict[str, Json]:
     return {name: part["Properties"] for name, part in template["Resources"].items() if part.get("Type") == kind}
 

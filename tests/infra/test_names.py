@@ -11,18 +11,13 @@ import pytest
 from chalicelib.runtime import names
 from chalicelib.runtime.config import config
 from infra import names as installations
-from infra import policies, stack
+from infra import stack
 from tools.release import package
 
 Json = dict[str, Any]
 LABEL = "blue"
 LONGEST_LABEL = "b" * 10
 LONGEST_REGION = "ap-southeast-1"
-
-
-@pytest.fixture(scope="module", params=policies.STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,6 @@ from tools.release import package
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=policies.STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture(scope="module")
 def sam(stage: str) -> Json:
     return package.sam_template(stage)

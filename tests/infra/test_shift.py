@@ -24,16 +24,6 @@ from tools.release.errors import DeployError
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=policies.STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def finished(stage: str) -> Json:
-    return package.cloudformation(package.sam_template(stage), "us-east-1")
-
-
 @pytest.fixture(scope="module")
 def prod() -> Json:
     return package.cloudformation(package.sam_template("prod"), "us-east-1")
