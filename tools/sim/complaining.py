@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tools.sim.oracle import ComplaintSeen
 
 if TYPE_CHECKING:
-    from tools.sim.actors import Cast, Person
+    from tools.sim.actors import Cast
+    from tools.sim.people import Person
 
 REASONS = (
     "not_received",

@@ -20,7 +20,8 @@ from typing import Any
 from chalicelib.kernel import ids
 from chalicelib.runtime import names
 from chalicelib.runtime.intents import Intent
-from tools.sim.actors import Cast, Person
+from tools.sim.actors import Cast
+from tools.sim.people import Person
 from tools.sim.tasks import Task
 from tools.sim.world import World
 
@@ -239,7 +240,7 @@ class Stage:
 
     def placed(self, quantity: int = 2) -> str:
         """Place a purchase."""
-        purchase_id = self.cast.shop(self.buyer, quantity=quantity)
+        purchase_id = self.cast.buying.shop(self.buyer, quantity=quantity)
         if purchase_id is None:
             raise RuntimeError("nothing was placed")
         return purchase_id
