@@ -9,7 +9,7 @@ from __future__ import annotations
 TABLES: dict[str, str] = {
     "accounts": "chalicelib.auth.store",
     "identities": "chalicelib.auth.store",
-    "sessions": "chalicelib.auth.store",
+    "sessions": "chalicelib.auth.sessions.store",
     "merchants": "chalicelib.merchants.store",
     "products": "chalicelib.catalog.store",
     "catalog": "chalicelib.catalog.store",

@@ -1,4 +1,4 @@
-"""Routes of accounts, sign-in, sessions, roles and address books."""
+"""Routes of accounts, sign-in, roles and address books."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from chalicelib.auth.schemas import (
     GrantRole,
     JwkSet,
     MeView,
-    Refresh,
     Register,
     RoleRequestsView,
     RoleRequestView,
     RolesView,
     SignIn,
-    TokensView,
 )
+from chalicelib.auth.sessions.schemas import TokensView
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound, Throttled
 from chalicelib.kernel.roles import Role
@@ -92,52 +91,8 @@ def register(body: Register, intent: Intent, request: Request) -> Reply:
 )
 def sign_in(body: SignIn, request: Request) -> TokensView:
     """Start a session with identity and password."""
-    signed_in = service.sign_in(
-        body.identity, body.password, source_ip=request.source_ip, device_token=body.device_token
-    )
-    return TokensView.of(signed_in)
-
-
-@routes.route(
-    "POST",
-    "/v1/auth/refresh",
-    access=Access.PUBLIC,
-    body=Refresh,
-    returns=TokensView,
-    raises=(domain.BadRefreshToken,),
-    # The token in the body is its own key: used up once, and a retry within ten seconds is answered (domain.judge).
-    idempotent=False,
-    cap_bytes=_SMALL,
-)
-def refresh_session(body: Refresh) -> TokensView:
-    """Exchange a refresh token for a new pair. A second use of an old one ends the session for everybody."""
-    return TokensView.of(service.refresh(body.refresh_token))
-
-
-@routes.route(
-    "POST",
-    "/v1/auth/sign-out",
-    access=Access.SIGNED_IN,
-    status=204,
-    idempotent=False,  # A session that is over stays over: the state itself answers a repeat.
-    cap_bytes=_SMALL,
-)
-def sign_out(caller: Caller) -> None:
-    """End this session. Its access token runs out within ten minutes."""
-    service.sign_out(caller)
-
-
-@routes.route(
-    "POST",
-    "/v1/auth/sign-out-everywhere",
-    access=Access.SIGNED_IN,
-    status=204,
-    idempotent=False,  # Nothing is left to sign out the second time.
-    cap_bytes=_SMALL,
-)
-def sign_out_everywhere(caller: Caller) -> None:
-    """End all sessions of the account, on every device."""
-    service.sign_out_everywhere(caller.account_id)
+    device = service.Device(token=body.device_token)
+    return TokensView.of(service.sign_in(body.identity, body.password, source_ip=request.source_ip, device=device))
 
 
 @routes.route("GET", "/v1/me", access=Access.SIGNED_IN, returns=MeView)

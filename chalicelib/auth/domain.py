@@ -1,11 +1,11 @@
-"""Identities, passwords' rules, accounts and roles, sessions, address books. Pure."""
+"""Identities, passwords' rules, accounts and roles, address books. Pure."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -13,7 +13,6 @@ from chalicelib.auth.mailboxes import mailbox, narrow
 from chalicelib.auth.phones import CHINA, is_chinese_mobile, phone, phone_at
 from chalicelib.kernel import second_person
 from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
-from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.roles import Role
 
 # --- refusals ---------------------------------------------------------------------------------------------------
@@ -24,13 +23,6 @@ class BadCredentials(Unauthenticated):
 
     code = "bad_credentials"
     en, zh = "The identity or the password is wrong.", "账号或密码错误。"
-
-
-class BadRefreshToken(Unauthenticated):
-    """Not ours, used up, signed out, revoked or too old: nobody is told which."""
-
-    code = "bad_refresh_token"
-    en, zh = "This session is over; sign in again.", "会话已失效，请重新登录。"
 
 
 class BadIdentity(Invalid):
@@ -310,96 +302,6 @@ class RoleRequest:
     def due_at(self) -> datetime | None:
         """Return when it expires."""
         return ROLE_REQUEST.due_at(self.status, self.asked_at)
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------
-
-
-class SessionStatus(StrEnum):
-    """States of a session."""
-
-    ACTIVE = "active"
-    SIGNED_OUT = "signed_out"
-    COMPROMISED = "compromised"
-
-
-class SessionCause(StrEnum):
-    """What changes a session's state."""
-
-    SIGN_OUT = "sign_out"
-    DETECT_REUSE = "detect_reuse"
-
-
-SESSIONS = StateMachine(
-    name="session",
-    initial=SessionStatus.ACTIVE,
-    edges={
-        SessionStatus.ACTIVE: {
-            SessionCause.SIGN_OUT: SessionStatus.SIGNED_OUT,
-            SessionCause.DETECT_REUSE: SessionStatus.COMPROMISED,
-        },
-        SessionStatus.SIGNED_OUT: {},
-        SessionStatus.COMPROMISED: {},
-    },
-)
-
-IDLE = timedelta(days=30)
-LONGEST = timedelta(days=180)
-GRACE = timedelta(seconds=10)
-"""How long the token before the current one may come again as the retry of an answer that got lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in on one device, and the family of refresh tokens that grew from it. Only digests are kept."""
-
-    account_id: str
-    session_id: str
-    status: SessionStatus
-    epoch: int
-    current: str
-    previous: str | None
-    rotated_at: datetime
-    created_at: datetime
-    expires_at: datetime
-    version: int = 0
-
-
-class Verdict(StrEnum):
-    """What to do with a refresh token that we once issued for this session."""
-
-    ROTATE = "rotate"
-    REUSED = "reused"
-    OVER = "over"
-
-
-def judge(session: Session, *, presented: str, epoch: int, now: datetime) -> Verdict:
-    """Judge a token that carries our own tag, so it was issued for this session at some time.
-
-    The current token rotates. The one before it, while it is at most ``GRACE`` old, is taken as the retry of a
-    refresh whose answer never arrived: that it still is the previous one proves that its successor was never used.
-    The retry's new token *replaces* the unused successor, so there is one living token at any time. If the "retry"
-    was a thief, the other side now holds a dead token, and the session ends at its next refresh. Everything else is
-    a copy.
-    """
-    if session.status is not SessionStatus.ACTIVE or session.epoch != epoch or now >= session.expires_at:
-        return Verdict.OVER
-    if presented == session.current:
-        return Verdict.ROTATE
-    if presented == session.previous and now < session.rotated_at + GRACE:
-        return Verdict.ROTATE
-    return Verdict.REUSED
-
-
-def rotate(session: Session, *, presented: str, successor: str, now: datetime) -> Session:
-    """Replace the living token. A retry does not lengthen its own grace."""
-    return replace(
-        session,
-        current=successor,
-        previous=presented,
-        rotated_at=now if presented == session.current else session.rotated_at,
-        expires_at=min(now + IDLE, session.created_at + LONGEST),
-    )
 
 
 # --- addresses --------------------------------------------------------------------------------------------------

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from chalicelib.auth import devices, domain, events, passwords, standing, store, throttles, tokens
-from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, RoleChange, Session
+from chalicelib.auth import accounts, devices, domain, events, passwords, standing, store, throttles, tokens
+from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, RoleChange
 from chalicelib.auth.role_requests import (
     ask_role,
     check_second_person,
@@ -15,6 +14,8 @@ from chalicelib.auth.role_requests import (
     role_request,
     role_requests,
 )
+from chalicelib.auth.sessions.domain import BadRefreshToken, Device, Method
+from chalicelib.auth.sessions.service import Tokens, caller_as, refresh, sign_out, sign_out_everywhere, start
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
@@ -29,32 +30,24 @@ __all__ = [
     "Account",
     "Address",
     "AddressBook",
+    "BadRefreshToken",
+    "Device",
     "Role",
     "Tokens",
     "ask_role",
+    "caller_as",
     "check_second_person",
     "decide_role",
     "operator_of",
+    "refresh",
     "role_request",
     "role_requests",
+    "sign_out",
+    "sign_out_everywhere",
 ]
 
 _NOBODY_ID = "acc_" + "0" * 26
 """The account that is read for an identity nobody has, so that it costs what a known one costs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a signed-in device holds."""
-
-    account_id: str
-    session_id: str
-    access_token: str
-    access_seconds: int
-    refresh_token: str
-    refresh_seconds: int
-    device_token: str | None = None
-    """For the device to keep and to send with its next sign-in."""
 
 
 def authenticate(token: str) -> Caller:
@@ -130,11 +123,11 @@ def register(
     return replace(account, version=1), False
 
 
-def sign_in(who: str, password: str, *, source_ip: str, device_token: str | None = None) -> Tokens:
+def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = None) -> Tokens:
     """Check identity and password and start a session.
 
-    An unknown identity takes the same steps as a wrong password, and gets the same answer. ``device_token`` is what an
-    earlier sign-in of this account answered here: beyond the limits of everybody else, its owner still gets in.
+    An unknown identity takes the same steps as a wrong password, and gets the same answer. With the token that an
+    earlier sign-in of this account gave its device, its owner gets in beyond the limits of everybody else.
 
     Raises:
         BadIdentity: if it is neither e-mail address nor phone number.
@@ -143,131 +136,29 @@ def sign_in(who: str, password: str, *, source_ip: str, device_token: str | None
     """
     identity_id = _identity_id(domain.identity(who))
     account = store.load_account(store.account_of(identity_id) or _NOBODY_ID, consistent=True)
-    device = devices.known(device_token)
-    owned = device is not None and account is not None and device.account_id == account.account_id
+    device = device or Device()
+    known = devices.known(device.token)
+    owned = known is not None and account is not None and known.account_id == account.account_id
     password = domain.spelled(password)
     network = throttles.network_of(source_ip)
-    with throttles.signing_in(identity_id, network, device.device_id if device and owned else None) as attempt:
+    with throttles.signing_in(identity_id, network, known.device_id if known and owned else None) as attempt:
         matched = passwords.matches(account.password_hash if account else passwords.NOBODY, password)
         if account is None or not matched:
             metrics.count("sign_ins_refused")
             raise domain.BadCredentials
         attempt.succeeded()
-        context.set_actor(account.account_id)
         with UnitOfWork() as work:
-            answer = _start_session(work, account)
+            answer = start(account, device=device, source_ip=source_ip, method=Method.PASSWORD, work=work)
             if passwords.outdated(account.password_hash):
                 work.save(
                     store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account"
                 )
-    return replace(answer, device_token=devices.remembered(account.account_id, device))
-
-
-def _start_session(work: UnitOfWork, account: Account) -> Tokens:
-    now = clock.now()
-    token, kept = tokens.new_refresh(account.account_id, ids.new_id("ses"))
-    session = Session(
-        account_id=account.account_id,
-        session_id=kept.session_id,
-        status=domain.SESSIONS.initial,
-        epoch=account.epoch,
-        current=kept.digest,
-        previous=None,
-        rotated_at=now,
-        created_at=now,
-        expires_at=now + domain.IDLE,
-    )
-    work.save(store.session_row(session), label="session")
-    return _tokens(account, session, token)
-
-
-def caller_as(account: Account, session_id: str) -> Caller:
-    """Return what a token says of an account in one session."""
-    return Caller(
-        account_id=account.account_id,
-        roles=frozenset(role.value for role in account.roles),
-        merchant_id=account.merchant_id,
-        session_id=session_id,
-        epoch=account.epoch,
-    )
-
-
-def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
-    caller = caller_as(account, session.session_id)
-    return Tokens(
-        account_id=account.account_id,
-        session_id=session.session_id,
-        access_token=tokens.access_token(caller),
-        access_seconds=int(tokens.LIFE.total_seconds()),
-        refresh_token=refresh_token,
-        refresh_seconds=int((session.expires_at - clock.now()).total_seconds()),
-    )
+    return answer
 
 
 def _identity_id(identity: Identity) -> str:
     """Return the identity's key: a keyed digest, so the table alone does not say who has an account."""
     return f"idn_{throttles.keyed(f'{identity.kind}:{identity.value}', 'identity')}"
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------
-
-
-def refresh(token: str) -> Tokens:
-    """Exchange a refresh token for new tokens, with the account's roles of this moment.
-
-    Raises:
-        BadRefreshToken: if it is not the session's living token. If it once was, the session ends for everybody
-            who holds a token of it, and ``session.reused`` tells.
-    """
-    presented = tokens.open_refresh(token)
-    if presented is None:
-        raise domain.BadRefreshToken
-    return racing(lambda: _refresh(presented))
-
-
-def _refresh(presented: tokens.Refresh) -> Tokens:
-    found = store.load_session_and_account(presented.account_id, presented.session_id)
-    if found is None:
-        raise domain.BadRefreshToken
-    session, account = found
-    now = clock.now()
-    match domain.judge(session, presented=presented.digest, epoch=account.epoch, now=now):
-        case domain.Verdict.OVER:
-            raise domain.BadRefreshToken
-        case domain.Verdict.REUSED:
-            _end(session, domain.SessionCause.DETECT_REUSE)
-            log.warning("refresh token reused", account_id=session.account_id, session_id=session.session_id)
-            metrics.count("sessions_reused")
-            raise domain.BadRefreshToken
-    successor, kept = tokens.new_refresh(session.account_id, session.session_id)
-    rotated = domain.rotate(session, presented=presented.digest, successor=kept.digest, now=now)
-    with UnitOfWork() as work:
-        work.save(store.session_row(rotated), label="session")
-    return _tokens(account, rotated, successor)
-
-
-def _end(session: Session, cause: domain.SessionCause) -> None:
-    over = replace(session, status=domain.SESSIONS.next(session.status, cause))
-    reused = over.status is domain.SessionStatus.COMPROMISED
-    told = [events.SessionReused(account_id=session.account_id, session_id=session.session_id)] if reused else []
-    with UnitOfWork() as work:
-        work.save(store.session_row(over), events=told, label="session")
-
-
-def sign_out(caller: Caller) -> None:
-    """End the caller's session. A session that is over already stays as it is."""
-
-    def attempt() -> None:
-        session = store.load_session(caller.account_id, caller.session_id)
-        if session is not None and not domain.SESSIONS.is_terminal(session.status):
-            _end(session, domain.SessionCause.SIGN_OUT)
-
-    racing(attempt)
-
-
-def sign_out_everywhere(account_id: str) -> None:
-    """End every session of the account with one write: those of an earlier epoch are over."""
-    _change(account_id, lambda account: replace(account, epoch=account.epoch + 1))
 
 
 # --- the account ------------------------------------------------------------------------------------------------
@@ -296,22 +187,7 @@ def update_me(account_id: str, changes: dict[str, str | None]) -> Account:
             language=changes.get("language") or account.language,
         )
 
-    return _change(account_id, apply)
-
-
-def _change(account_id: str, apply: Callable[[Account], Account]) -> Account:
-    def attempt() -> Account:
-        account = store.load_account(account_id, consistent=True)
-        if account is None:
-            raise Unauthenticated
-        changed = apply(account)
-        if changed == account:
-            return account
-        with UnitOfWork() as work:
-            work.save(store.account_row(changed))
-        return replace(changed, version=account.version + 1)
-
-    return racing(attempt)
+    return accounts.change(account_id, apply)
 
 
 # --- roles ------------------------------------------------------------------------------------------------------

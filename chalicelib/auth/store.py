@@ -1,4 +1,4 @@
-"""Rows of accounts, address books, identities, throttles and sessions."""
+"""Rows of accounts, address books, identities and throttles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from chalicelib.auth.domain import (
     AddressBook,
     Limit,
     RoleChange,
-    Session,
-    SessionStatus,
 )
 from chalicelib.kernel import clock
-from chalicelib.kernel.clock import epoch_ms
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, Throttled
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import names
@@ -106,24 +103,6 @@ class ThrottleRow(Row):
     expires = TTLAttribute()
 
 
-class SessionRow(Row):
-    """Key: account_id, session_id. Times in milliseconds; ``expires`` is compared, TTL only collects."""
-
-    class Meta:
-        table_name = names.table_name("sessions")
-        region = region()
-
-    account_id = UnicodeAttribute(hash_key=True)
-    session_id = UnicodeAttribute(range_key=True)
-    status = UnicodeAttribute()
-    epoch = NumberAttribute()
-    current = UnicodeAttribute()
-    previous = UnicodeAttribute(null=True)
-    rotated_ms = NumberAttribute()
-    created_ms = NumberAttribute()
-    expires = TTLAttribute()
-
-
 # --- accounts ---------------------------------------------------------------------------------------------------
 
 
@@ -143,7 +122,8 @@ def account_row(account: Account) -> AccountRow:
     )
 
 
-def _account(row: AccountRow) -> Account:
+def account_of_row(row: AccountRow) -> Account:
+    """Return the account that a row keeps."""
     person = row.person
     return Account(
         account_id=row.account_id,
@@ -165,18 +145,18 @@ def _account(row: AccountRow) -> Account:
 def load_account(account_id: str, *, consistent: bool = False) -> Account | None:
     """Read one account."""
     row = reads.get(AccountRow, account_id, ACCOUNT, consistent=consistent)
-    return _account(row) if row is not None else None
+    return account_of_row(row) if row is not None else None
 
 
 def load_accounts(account_ids: Iterable[str]) -> dict[str, Account]:
     """Read several accounts as they are now, in one call; those that are not there are absent."""
     found = reads.get_many([(AccountRow, account_id, ACCOUNT) for account_id in account_ids], consistent=True)
-    return {key: _account(cast("AccountRow", row)) for (key, _), row in found.items()}
+    return {key: account_of_row(cast("AccountRow", row)) for (key, _), row in found.items()}
 
 
 def existing_account(refusal: AlreadyExists) -> Account:
     """Return the account that a refused creation met."""
-    return _account(AccountRow.from_raw_data(refusal.params["item"]))
+    return account_of_row(AccountRow.from_raw_data(refusal.params["item"]))
 
 
 def account_of(identity_id: str) -> str | None:
@@ -240,55 +220,6 @@ def give_back(throttle_id: str) -> None:
             condition=ThrottleRow.attempts > 0,
             refuse=lost,
         )
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------
-
-
-def session_row(session: Session) -> SessionRow:
-    """Return the row of a session."""
-    return SessionRow(
-        account_id=session.account_id,
-        session_id=session.session_id,
-        status=session.status.value,
-        epoch=session.epoch,
-        current=session.current,
-        previous=session.previous,
-        rotated_ms=epoch_ms(session.rotated_at),
-        created_ms=epoch_ms(session.created_at),
-        expires=session.expires_at,
-        version=session.version,
-    )
-
-
-def _session(row: SessionRow) -> Session:
-    return Session(
-        account_id=row.account_id,
-        session_id=row.session_id,
-        status=SessionStatus(row.status),
-        epoch=int(row.epoch),
-        current=row.current,
-        previous=row.previous,
-        rotated_at=clock.from_epoch_ms(row.rotated_ms),
-        created_at=clock.from_epoch_ms(row.created_ms),
-        expires_at=row.expires,
-        version=int(row.version),
-    )
-
-
-def load_session(account_id: str, session_id: str) -> Session | None:
-    """Read one session as it is now."""
-    row = reads.get(SessionRow, account_id, session_id, consistent=True)
-    return _session(row) if row is not None else None
-
-
-def load_session_and_account(account_id: str, session_id: str) -> tuple[Session, Account] | None:
-    """Read a session and its account as they are now, in one call; None unless both are there."""
-    found = reads.get_many([(SessionRow, account_id, session_id), (AccountRow, account_id, ACCOUNT)], consistent=True)
-    session, account = found.get((account_id, session_id)), found.get((account_id, ACCOUNT))
-    if session is None or account is None:
-        return None
-    return _session(cast("SessionRow", session)), _account(cast("AccountRow", account))
 
 
 # --- addresses --------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.auth import domain, passwords, service, store, tokens
+from chalicelib.auth.sessions import domain as sessions_domain
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import Misconfigured, NotFound, Unauthenticated
@@ -317,7 +318,7 @@ def test_two_refreshes_at_the_same_moment_leave_one_living_token(
     session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rivals: list[Answer] = []
-    during(monkeypatch, domain, "rotate", lambda: rivals.append(refresh(session["refresh_token"])))
+    during(monkeypatch, sessions_domain, "rotate", lambda: rivals.append(refresh(session["refresh_token"])))
     mine = refresh(session["refresh_token"])
     assert (mine.status, rivals[0].status) == (200, 200)
     assert items("sessions")[0]["current"] == {"S": hashlib.sha256(mine.json["refresh_token"].encode()).hexdigest()}
@@ -384,7 +385,9 @@ def test_sign_out_here(session: dict[str, Any], told: list[Envelope]) -> None:
 def test_sign_out_wins_against_a_refresh_at_the_same_moment(
     session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    during(monkeypatch, domain, "rotate", lambda: call("POST", "/v1/auth/sign-out", token=session["access_token"]))
+    during(
+        monkeypatch, sessions_domain, "rotate", lambda: call("POST", "/v1/auth/sign-out", token=session["access_token"])
+    )
     assert refresh(session["refresh_token"]).status == 401
     assert items("sessions")[0]["status"] == {"S": "signed_out"}
 

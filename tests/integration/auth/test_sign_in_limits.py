@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 
 from chalicelib.auth import devices, domain, passwords, service
+from chalicelib.auth.service import Device
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import Throttled
 from chalicelib.runtime.intents import system_intent
@@ -41,7 +42,7 @@ def register(who: str) -> None:
 
 def attempt(who: str, password: str, source_ip: str, device_token: str | None = None) -> str:
     try:
-        service.sign_in(who, password, source_ip=source_ip, device_token=device_token)
+        service.sign_in(who, password, source_ip=source_ip, device=Device(token=device_token))
     except Throttled:
         return "throttled"
     except domain.BadCredentials:

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib.auth import passwords, store, tokens
+from chalicelib.auth import passwords, tokens
+from chalicelib.auth.sessions import store as sessions
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
@@ -178,7 +179,7 @@ def test_a_refresh_token_raced_leaves_one_living_token(world: World) -> None:
     got = [answer.json["refresh_token"] for answer in answers if answer.status == 200]
     assert got
     account, session = answers[0].json["account_id"], answers[0].json["session_id"]
-    kept = store.load_session(account, session)
+    kept = sessions.load_session(account, session)
     assert kept is not None
     living = [each for each in got if tokens.open_refresh(each).digest == kept.current]  # type: ignore[union-attr]
     assert len(living) == 1

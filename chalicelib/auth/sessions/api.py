@@ -1,0 +1,55 @@
+"""Routes of sessions: refreshing and ending them."""
+
+from __future__ import annotations
+
+from chalicelib.auth import service
+from chalicelib.auth.sessions.schemas import Refresh, TokensView
+from chalicelib.runtime.http.access import Access, Caller
+from chalicelib.runtime.http.routes import Routes
+
+routes = Routes("auth")
+_SMALL = 4096
+"""Nothing here is longer; an unread body is the cheapest one."""
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/refresh",
+    access=Access.PUBLIC,
+    body=Refresh,
+    returns=TokensView,
+    raises=(service.BadRefreshToken,),
+    # The token in the body is its own key: used up once, and a retry within ten seconds is answered
+    # (sessions.domain.judge).
+    idempotent=False,
+    cap_bytes=_SMALL,
+)
+def refresh_session(body: Refresh) -> TokensView:
+    """Exchange a refresh token for a new pair. A second use of an old one ends the session for everybody."""
+    return TokensView.of(service.refresh(body.refresh_token))
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/sign-out",
+    access=Access.SIGNED_IN,
+    status=204,
+    idempotent=False,  # A session that is over stays over: the state itself answers a repeat.
+    cap_bytes=_SMALL,
+)
+def sign_out(caller: Caller) -> None:
+    """End this session. Its access token runs out within ten minutes."""
+    service.sign_out(caller)
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/sign-out-everywhere",
+    access=Access.SIGNED_IN,
+    status=204,
+    idempotent=False,  # Nothing is left to sign out the second time.
+    cap_bytes=_SMALL,
+)
+def sign_out_everywhere(caller: Caller) -> None:
+    """End all sessions of the account, on every device."""
+    service.sign_out_everywhere(caller.account_id)

@@ -1,0 +1,119 @@
+"""Sessions: how one began, on which device, and the family of refresh tokens that grows from it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.kernel.errors import Unauthenticated
+from chalicelib.kernel.machine import StateMachine
+
+
+class BadRefreshToken(Unauthenticated):
+    """Not ours, used up, signed out, revoked or too old: nobody is told which."""
+
+    code = "bad_refresh_token"
+    en, zh = "This session is over; sign in again.", "会话已失效，请重新登录。"
+
+
+class SessionStatus(StrEnum):
+    """States of a session."""
+
+    ACTIVE = "active"
+    SIGNED_OUT = "signed_out"
+    COMPROMISED = "compromised"
+
+
+class SessionCause(StrEnum):
+    """What changes a session's state."""
+
+    SIGN_OUT = "sign_out"
+    DETECT_REUSE = "detect_reuse"
+
+
+SESSIONS = StateMachine(
+    name="session",
+    initial=SessionStatus.ACTIVE,
+    edges={
+        SessionStatus.ACTIVE: {
+            SessionCause.SIGN_OUT: SessionStatus.SIGNED_OUT,
+            SessionCause.DETECT_REUSE: SessionStatus.COMPROMISED,
+        },
+        SessionStatus.SIGNED_OUT: {},
+        SessionStatus.COMPROMISED: {},
+    },
+)
+
+
+class Method(StrEnum):
+    """How somebody proved who they are: what access tokens say in ``amr`` (RFC 8176, where it has a word for it)."""
+
+    PASSWORD = "pwd"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a client says of the device it signs in from."""
+
+    token: str | None = field(default=None, repr=False)
+    """What an earlier sign-in gave it to keep, if it has that."""
+
+
+IDLE = timedelta(days=30)
+LONGEST = timedelta(days=180)
+GRACE = timedelta(seconds=10)
+"""How long the token before the current one may come again as the retry of an answer that got lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in on one device, and the family of refresh tokens that grew from it. Only digests are kept."""
+
+    account_id: str
+    session_id: str
+    status: SessionStatus
+    epoch: int
+    current: str
+    previous: str | None
+    rotated_at: datetime
+    created_at: datetime
+    expires_at: datetime
+    version: int = 0
+
+
+class Verdict(StrEnum):
+    """What to do with a refresh token that we once issued for this session."""
+
+    ROTATE = "rotate"
+    REUSED = "reused"
+    OVER = "over"
+
+
+def judge(session: Session, *, presented: str, epoch: int, now: datetime) -> Verdict:
+    """Judge a token that carries our own tag, so it was issued for this session at some time.
+
+    The current token rotates. The one before it, while it is at most ``GRACE`` old, is taken as the retry of a
+    refresh whose answer never arrived: that it still is the previous one proves that its successor was never used.
+    The retry's new token *replaces* the unused successor, so there is one living token at any time. If the "retry"
+    was a thief, the other side now holds a dead token, and the session ends at its next refresh. Everything else is
+    a copy.
+    """
+    if session.status is not SessionStatus.ACTIVE or session.epoch != epoch or now >= session.expires_at:
+        return Verdict.OVER
+    if presented == session.current:
+        return Verdict.ROTATE
+    if presented == session.previous and now < session.rotated_at + GRACE:
+        return Verdict.ROTATE
+    return Verdict.REUSED
+
+
+def rotate(session: Session, *, presented: str, successor: str, now: datetime) -> Session:
+    """Replace the living token. A retry does not lengthen its own grace."""
+    return replace(
+        session,
+        current=successor,
+        previous=presented,
+        rotated_at=now if presented == session.current else session.rotated_at,
+        expires_at=min(now + IDLE, session.created_at + LONGEST),
+    )
