@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tools.sim.world import Line
+from dataclasses import dataclass
+from datetime import datetime
 
 _BODY = re.compile(r"_([0-9a-z]{24})")
 WHOLE_STEPS = 60
 """Without a subject, or with one that is no purchase's, the last steps are told whole."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the story: when, in which step, who, why, what; and the purchases it is about."""
+
+    step: int
+    at: datetime
+    who: str
+    cause: str
+    what: str
+    about: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.step:6d} {self.at:%m-%d %H:%M:%S} {self.who:18.18} {self.what}" + (
+            f"   <- {self.cause}" if self.cause not in ("none", "") else ""
+        )
 
 
 def story_of(lines: Sequence[Line], subject: str) -> list[str]:

@@ -10,7 +10,7 @@ from chalicelib import topology
 from chalicelib.kernel.errors import IdempotencyKeyReused
 from chalicelib.kernel.history import remembered
 from chalicelib.logistics import domain as logistics
-from tools.sim import world
+from tools.sim import deployed
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def test_a_request_is_remembered_by_its_key_and_body_and_an_entry_without_a_key_
 def test_a_consumer_that_cannot_be_imported_stops_the_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topology, "QUEUES", {"broken": "chalicelib.orders.no_such_consumers"})
     with pytest.raises(ModuleNotFoundError):
-        world._functions.__wrapped__()
+        deployed.functions.__wrapped__()
 
 
 def test_a_parcel_that_is_refused_or_sent_back_has_turned_back() -> None:
