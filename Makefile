@@ -77,6 +77,7 @@ generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies
 
 check: venv ## ruff, mypy (strict), markers, long lines, commit messages, drift, breaks since the last release
 	@$(RUN) tools.checks.markers
+	@$(RUN) tools.checks.personal
 	@$(RUN) tools.checks.wrapped
 	@$(RUN) tools.checks.commits
 	@$(BIN)/ruff check

@@ -213,6 +213,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("POST", "/v1/operator/complaints/{complaint_id}/decision", "chalicelib.complaints.api", ("application/json",)),
     ("GET", "/v1/operator/audit", "chalicelib.oversight.api", ("application/json",)),
+    ("GET", "/v1/privacy", "chalicelib.privacy.api", ("application/json",)),
+    ("GET", "/privacy", "chalicelib.privacy.api", ("application/json",)),
     ("GET", "/openapi.json", "chalicelib.site.api", ("application/json",)),
     ("GET", "/docs", "chalicelib.site.api", ("application/json",)),
 )

@@ -176,6 +176,7 @@ CAPABILITIES = (
     "logistics",
     "complaints",
     "oversight",
+    "privacy",
     "publishing",
     "site",
 )

@@ -19,6 +19,7 @@ from chalicelib import topology
 from chalicelib.kernel.errors import ShopError
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.machine import StateMachine
+from chalicelib.privacy import notice
 from chalicelib.runtime.consume import Consumer
 from infra import alarms
 from tools.checks import decisions
@@ -41,6 +42,7 @@ def outputs() -> dict[str, str]:
         "docs/openapi.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n",
         "chalicelib/site/openapi.json": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
         architecture.PAGE: HEAD + architecture.text(),
+        "docs/privacy-notice.md": HEAD + notice.markdown(),
         "docs/errors.md": errors_text(),
         "docs/events.md": events_text(modules),
         "docs/states.md": states_text(modules),

@@ -30,6 +30,7 @@ class DocumentAttribute(Attribute[T], Generic[T]):
 
     def __init__(self, kind: Any, **options: Any) -> None:
         super().__init__(**options)
+        self.kind = kind
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
 
     def serialize(self, value: Any) -> str:

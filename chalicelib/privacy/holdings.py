@@ -1,0 +1,243 @@
+"""The inventory itself: every kind of personal data that this shop holds. Pure data.
+
+A place is a leaf of a row (``table/Row.attribute.field``), of an event (``event:type.field``), a prefix of the bucket
+(``bucket:prefix/``), a queue (``queue:name``) or the log; ``*`` stands for anything.
+"""
+
+from __future__ import annotations
+
+from chalicelib.privacy import inventory
+from chalicelib.privacy.inventory import Holding, Text
+
+HOLDINGS: tuple[Holding, ...] = (
+    Holding(
+        Text("e-mail address and phone number you sign in with", "登录邮箱与手机号"),
+        inventory.SIGN_IN,
+        inventory.ACCOUNT,
+        ("accounts/AccountRow.person.email", "accounts/AccountRow.person.phone"),
+    ),
+    Holding(
+        Text("keyed digests of what you sign in with", "登录标识的密钥摘要"),
+        inventory.SIGN_IN,
+        inventory.ACCOUNT,
+        ("identities/IdentityRow.identity_id", "identities/IdentityRow.account_id"),
+    ),
+    Holding(
+        Text("digest of your password", "密码摘要"),
+        inventory.SIGN_IN,
+        inventory.ACCOUNT,
+        ("accounts/AccountRow.password_hash",),
+    ),
+    Holding(
+        Text("nickname and language", "昵称与语言"),
+        inventory.PROFILE,
+        inventory.ACCOUNT,
+        ("accounts/AccountRow.person.nickname", "accounts/AccountRow.person.language"),
+    ),
+    Holding(
+        Text("address book: name, phone number, address", "地址簿：收件人、电话、地址"),
+        inventory.DELIVERY,
+        inventory.ACCOUNT,
+        ("accounts/AddressBookRow.book.addresses.*",),
+    ),
+    Holding(
+        Text("where a purchase goes: name, phone number, address", "订单收件人、电话、地址"),
+        inventory.DELIVERY,
+        inventory.TRADE,
+        ("orders/PurchaseRow.doc.contact.*",),
+        seen_by=("merchant", "carrier"),
+    ),
+    Holding(
+        Text("your note to the merchant", "订单留言"),
+        inventory.ORDERING,
+        inventory.TRADE,
+        ("orders/PurchaseRow.doc.note",),
+        seen_by=("merchant",),
+    ),
+    Holding(
+        Text("what you ordered, when, and what became of it", "您的订单及其进展"),
+        inventory.ORDERING,
+        inventory.TRADE,
+        (
+            "orders/*.buyer_id",
+            "orders/PurchaseRow.owner_id",
+            "orders/*.doc.history.*",
+            "orders/*.doc.held_by",
+        ),
+        seen_by=("merchant",),
+    ),
+    Holding(
+        Text("parcels: where they were scanned, and by whom they were signed for", "包裹轨迹与签收信息"),
+        inventory.DELIVERY,
+        inventory.TRADE,
+        (
+            "shipments/ShipmentRow.number",
+            "shipments/ShipmentRow.doc.note",
+            "shipments/ShipmentRow.doc.code",
+            "shipments/ShipmentRow.doc.corrections",
+            "shipments/ShipmentRow.scans.text",
+            "shipments/ShipmentRow.scans.place",
+            "shipments/ClaimRow.doc.number",
+            "shipments/ClaimRow.doc.buyer_id",
+            "shipments/ClaimRow.doc.releases.*",
+        ),
+        seen_by=("merchant", "carrier"),
+    ),
+    Holding(
+        Text("last four digits of a phone number", "手机号后四位"),
+        inventory.DELIVERY,
+        inventory.TRADE,
+        ("shipments/ShipmentRow.doc.phone_tail",),
+        seen_by=("carrier",),
+    ),
+    Holding(
+        Text("what a carrier's hub pushes, on its way to be read", "物流推送（处理中）"),
+        inventory.DELIVERY,
+        inventory.QUEUE,
+        ("event:tracking.pushed.payload", "event:tracking.pushed.digest", "queue:logistics"),
+    ),
+    Holding(
+        Text("payments and refunds: what was paid how, the provider's numbers", "支付与退款记录、支付机构流水号"),
+        inventory.PAYING,
+        inventory.BILL,
+        (
+            "payments/PaymentRow.buyer_id",
+            "payments/PaymentRow.doc.*transaction_id",
+            "payments/PaymentRow.doc.reference",
+            "payments/PaymentRow.doc.instruction.*",
+            "payments/RefundRow.doc.reason",
+            "payments/RefundRow.doc.provider_refund_id",
+            "payments/*.doc.offline.reference",
+            "payments/*.note",
+            "payments/*.doc.said",
+            "payments/ApprovalRow.doc.reason",
+            "payments/*.doc.transaction_id",
+            "event:payment.noticed.said",
+            "event:*.transaction_id",
+        ),
+        seen_by=("payment provider",),
+    ),
+    Holding(
+        Text("another account that a refund is sent to", "退款改汇的收款账户"),
+        inventory.PAYING,
+        inventory.BILL,
+        (
+            "payments/RefundRow.doc.redirect.payee",
+            "payments/ApprovalRow.doc.payee",
+            "payments/ApprovalRow.doc.payee_mark",
+        ),
+        sensitive=True,
+        seen_by=("payment provider",),
+    ),
+    Holding(
+        Text("bills of payment providers and what does not fit them", "支付机构账单与差异"),
+        inventory.BOOKS,
+        inventory.BILL,
+        (
+            "reconciliations/CaseRow.doc.said",
+            "reconciliations/CaseRow.doc.history.*",
+            "reconciliations/LineRow.doc.line.*",
+            "bucket:reconciliation/",
+        ),
+    ),
+    Holding(
+        Text("complaints: what you and the merchant wrote", "投诉内容与沟通记录"),
+        inventory.AFTER_SALES,
+        inventory.TRADE,
+        (
+            "complaints/ComplaintRow.buyer_id",
+            "complaints/ComplaintRow.doc.history.*",
+            "complaints/ComplaintRow.doc.reason",
+            "complaints/KeptRow.account_id",
+        ),
+        seen_by=("merchant",),
+    ),
+    Holding(
+        Text("pictures and documents that belong to a complaint", "投诉凭证（图片、文件）"),
+        inventory.AFTER_SALES,
+        inventory.TRADE,
+        ("bucket:evidence/kept/",),
+        seen_by=("merchant",),
+    ),
+    Holding(
+        Text("uploads that no complaint uses yet", "尚未用于投诉的上传文件"),
+        inventory.AFTER_SALES,
+        inventory.UPLOAD,
+        ("bucket:evidence/incoming/", "complaints/DayRow.files"),
+    ),
+    Holding(
+        Text("sessions: that you are signed in", "登录会话"),
+        inventory.SIGN_IN,
+        inventory.SESSION,
+        ("sessions/SessionRow.account_id", "sessions/SessionRow.current", "sessions/SessionRow.previous"),
+    ),
+    Holding(
+        Text("counted attempts to sign in or register, as keyed digests", "登录、注册尝试次数（密钥摘要）"),
+        inventory.SAFETY,
+        inventory.WINDOW,
+        ("identities/ThrottleRow.identity_id", "complaints/FiledRow.complaint_id"),
+    ),
+    Holding(
+        Text("network you buy from, as a keyed digest", "下单网络（密钥摘要）"),
+        inventory.SAFETY,
+        inventory.TRADE,
+        ("orders/PurchaseRow.doc.network",),
+    ),
+    Holding(
+        Text("what you hold unpaid, and how often you called orders off", "未付款占用与取消次数"),
+        inventory.SAFETY,
+        inventory.HOLD,
+        ("holds/HoldRow.holder",),
+    ),
+    Holding(
+        Text("cart: what you collected", "购物车"),
+        inventory.ORDERING,
+        inventory.CART,
+        ("carts/CartRow.owner_id",),
+    ),
+    Holding(
+        Text("account number, beside what belongs to you", "账号编号"),
+        inventory.ORDERING,
+        inventory.ACCOUNT,
+        (
+            "accounts/A*Row.account_id",
+            "event:*account_id",
+            "event:session.reused.session_id",
+            "complaints/ComplaintRow.complaint_id",
+            "complaints/DayRow.complaint_id",
+            "complaints/KeptRow.complaint_id",
+            "complaints/OpenRow.complaint_id",
+        ),
+    ),
+    Holding(
+        Text("who acts for the platform or a merchant: roles, decisions, reasons", "平台与商家人员的角色、操作与理由"),
+        inventory.STANDING,
+        inventory.STAFF,
+        (
+            "accounts/AccountRow.history.*",
+            "accounts/AccountRow.roles",
+            "accounts/RoleRequestRow.*",
+            "audit/AuditRow.by",
+            "audit/AuditRow.doc.*",
+            "payments/*.by",
+            "payments/*.asked_by",
+            "payments/*.approved_by",
+            "payments/*.decided_by",
+            "payments/*.retried_by",
+            "payments/*.seen_by",
+        ),
+    ),
+    Holding(
+        Text("a merchant's contact: person, phone number, e-mail address", "商家联系人、电话、邮箱"),
+        inventory.SELLING,
+        inventory.MERCHANT,
+        ("merchants/MerchantRow.profile.contact.*",),
+        seen_by=("buyers",),
+    ),
+    Holding(
+        Text("log of requests: time, route, request number; no content", "请求日志：时间、接口、请求编号，不含内容"),
+        inventory.SAFETY,
+        inventory.LOGS,
+        ("log",),
+    ),
+)
