@@ -141,7 +141,7 @@ def may_import(module: str, other: str) -> bool:
     kind, own = layer(module), capability(module) == capability(other)
     if top(other) == "kernel":
         return True
-    if top(other) in ("runtime", "topology"):
+    if top(other) in ("runtime", "topology", "policy"):
         return _may_use_runtime(kind, other)
     if not own:
         return layer(other) in _FOREIGN.get(kind, set())
@@ -206,6 +206,8 @@ def _may_use_runtime(kind: str, other: str) -> bool:
         return False
     if other == "topology":
         return kind == "consumers"
+    if other == "policy":
+        return kind in ("service", "helper")
     return True
 
 
@@ -302,7 +304,7 @@ def test_capabilities_do_not_need_each_other_in_circles() -> None:
 
 @pytest.mark.parametrize("area", ["kernel", "runtime"])
 def test_the_ground_knows_no_capability(area: str) -> None:
-    allowed = {"kernel"} if area == "kernel" else {"kernel", "runtime", "topology"}
+    allowed = {"kernel"} if area == "kernel" else {"kernel", "runtime", "topology", "policy"}
     wrong = [
         f"{module} imports {other}"
         for module in modules()
@@ -311,6 +313,10 @@ def test_the_ground_knows_no_capability(area: str) -> None:
         if top(other) not in allowed
     ]
     assert wrong == []
+
+
+def test_the_policy_table_is_data_for_all() -> None:
+    assert {top(other) for other in imports("policy")} == {"kernel"}
 
 
 def test_the_ground_knows_itself_in_no_circle() -> None:

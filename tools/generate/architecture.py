@@ -39,7 +39,8 @@ is missing here goes through events. `kernel` and `runtime` are known to all and
 
 _GROUND_INTRO = """## The ground
 
-Not capabilities: they know none of the rooms above. `topology.py` beside them is the whole chain on one page."""
+Not capabilities: they know none of the rooms above. `topology.py` beside them is the whole chain on one
+page, `policy.py` who may do what ([policy.md](policy.md))."""
 
 
 def text() -> str:

@@ -25,8 +25,9 @@ from chalicelib.kernel.errors import (
     TooLarge,
     Unauthenticated,
 )
+from chalicelib.kernel.policy import Rule, Second
+from chalicelib.kernel.roles import Desk, Post
 from chalicelib.merchants.domain import MerchantSuspended
-from chalicelib.merchants.standing import WHILE_SUSPENDED
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.app import Unexpected
@@ -78,6 +79,9 @@ _ACCESS = {
     Access.OPERATOR: "Operators of the platform. 需要平台运营身份。",
     Access.PROVIDER: "Authenticated by the signature on the raw body. 由签名认证，仅供支付渠道或物流平台调用。",
 }
+
+_POSTS = {Post.OWNER: "店主", Post.MANAGER: "店长", Post.CLERK: "店员", Post.FINANCE: "财务"}
+_DESKS = {Desk.SUPPORT: "客服", Desk.REVIEW: "审核", Desk.FINANCE: "财务", Desk.ADMIN: "管理员"}
 
 _ID = {"type": "string", "pattern": r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2,3})?$", "maxLength": 32}
 _SAMPLES: Json = {
@@ -145,7 +149,7 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found.append(Unauthenticated)
     if route.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
         found.append(Forbidden)
-    if route.access is Access.MERCHANT and route.method != "GET" and route.operation_id not in WHILE_SUSPENDED:
+    if route.access is Access.MERCHANT and route.method != "GET" and not route.rule.while_suspended:
         found.append(MerchantSuspended)
     if route.access is not Access.PROVIDER:
         found.append(WentAround)
@@ -237,9 +241,10 @@ def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], sche
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": summary.rstrip("."),
-        "description": "\n\n".join(part for part in (rest.strip(), _ACCESS[route.access]) if part),
+        "description": "\n\n".join(part for part in (rest.strip(), _who(route.rule)) if part),
         "security": _security(route.access),
         "x-access": route.access.value,
+        **_policy_of(route.rule),
         "parameters": _parameters_of(route, schemas),
     }
     if route.body is not None:
@@ -260,6 +265,37 @@ def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], sche
         }
     operation["responses"] = _responses(route, refs)
     return operation
+
+
+def _who(rule: Rule) -> str:
+    """Return in both languages who may call it."""
+    found = _ACCESS[rule.access]
+    if rule.access is Access.MERCHANT and rule.posts != frozenset(Post):
+        names = [post for post in Post if post in rule.posts]
+        found = (
+            f"Staff of a merchant: {', '.join(names)}. 需要商户员工身份：{'、'.join(_POSTS[one] for one in names)}。"
+        )
+    if rule.access is Access.OPERATOR and rule.desks != frozenset(Desk):
+        desks = [desk for desk in Desk if desk in rule.desks]
+        named = "、".join(_DESKS[one] for one in desks)
+        found = f"Operators of the platform: {', '.join(desks)}. 需要平台运营身份：{named}。"
+    return found
+
+
+def _policy_of(rule: Rule) -> Json:
+    """Return the rest of the operation's line in the policy table, what does not go without saying."""
+    found: Json = {}
+    if rule.posts:
+        found["x-posts"] = [post.value for post in Post if post in rule.posts]
+    if rule.desks:
+        found["x-desks"] = [desk.value for desk in Desk if desk in rule.desks]
+    if rule.scope:
+        found["x-key-scope"] = rule.scope
+    if rule.second is not Second.NONE:
+        found["x-second-person"] = rule.second.value
+    if rule.fresh is not None:
+        found["x-fresh-proof-seconds"] = int(rule.fresh.total_seconds())
+    return found
 
 
 def _security(access: Access) -> list[Json]:

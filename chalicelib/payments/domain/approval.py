@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TypeAlias
 
 from chalicelib.kernel import second_person
-from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.second_person import SecondPersonNeeded
 from chalicelib.payments.domain.offline import OfflinePayment
 from chalicelib.payments.domain.refund_request import RefundRequest
 
@@ -17,7 +17,7 @@ ApprovalCause: TypeAlias = second_person.Cause
 APPROVAL = second_person.machine("approval")
 
 
-class ApprovalNeeded(Conflict):
+class ApprovalNeeded(SecondPersonNeeded):
     """One person alone may not refund so much."""
 
     code = "approval_needed"
@@ -26,7 +26,7 @@ class ApprovalNeeded(Conflict):
     shown = ("limit", "currency")
 
 
-class DayLimitReached(Conflict):
+class DayLimitReached(SecondPersonNeeded):
     """One person alone may not refund so much on one day, on however many purchases."""
 
     code = "day_limit_reached"

@@ -13,9 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import Conflict, NotFound
+from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.second_person import SecondPersonNeeded
 
 _NUMBER = re.compile(r"[0-9A-Za-z_\-|*@]{1,64}", re.ASCII)
 """What a provider takes as a merchant's number of an order."""
@@ -82,7 +83,7 @@ class StrayNotFound(NotFound):
     en, zh = "There is no such record.", "没有该记录。"
 
 
-class ReturnNeedsTwo(Conflict):
+class ReturnNeedsTwo(SecondPersonNeeded):
     """One person alone may not take so much out of the books."""
 
     code = "return_needs_two"

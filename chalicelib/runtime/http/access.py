@@ -5,29 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.kernel.errors import Forbidden, Unauthenticated
+from chalicelib.kernel.policy import Access, Rule
 from chalicelib.kernel.roles import Role
 
-__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Role", "Standing", "admit"]
-
-
-class Access(StrEnum):
-    """Who may call a route. The service still checks whose record it is."""
-
-    PUBLIC = "public"
-    """Anybody; a token is neither needed nor read."""
-    OPTIONAL = "optional"
-    """Anybody; a token that is sent must be valid and names the caller."""
-    SIGNED_IN = "signed_in"
-    BUYER = "buyer"
-    MERCHANT = "merchant_staff"
-    """Staff of a merchant; the caller's ``merchant_id`` is set."""
-    OPERATOR = "operator"
-    PROVIDER = "provider"
-    """A payment provider or carrier hub: authenticated by the signature on the raw body, not by a token."""
+__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Proof", "Role", "Standing", "admit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +54,15 @@ Authenticate = Callable[[str], Caller]
 """Turns a bearer token into its caller, or raises ``Unauthenticated``."""
 
 
+Proof = Callable[[Caller, float], None]
+"""Refuses a caller whose last proof (a password, a code, a passkey) is older than so many seconds."""
+
+
 class Standing(Protocol):
     """Refuses what a merchant's staff may not do as its merchant stands now."""
 
-    def __call__(self, merchant_id: str, operation: str, *, reads: bool) -> None:
-        """Return if the operation is open to it."""
+    def __call__(self, merchant_id: str, rule: Rule, *, reads: bool) -> None:
+        """Return if what the rule is about is open to it."""
 
 
 def admit(access: Access, authorization: str | None, authenticate: Authenticate) -> Caller | None:

@@ -14,11 +14,12 @@ from chalice.app import Chalice, Response
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
+from chalicelib.kernel.policy import Rule
 from chalicelib.runtime import lifetime, log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import client_address, cors, locations, problems
-from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Standing, admit
+from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Proof, Standing, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
 from chalicelib.runtime.http.routes import Request, Route, Routes
@@ -39,6 +40,8 @@ OVERSIGHT = "chalicelib.oversight.service:overseen"
 """What every operator's call goes through, unless an application says otherwise: none does so by leaving it out."""
 STANDING = "chalicelib.merchants.standing:check"
 """What every call of a merchant's staff goes through, unless an application says otherwise."""
+PROOF = "chalicelib.auth.sessions.step_up:require_fresh"
+"""What a call goes through where the policy table wants a proof that is younger than the session."""
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -67,23 +70,42 @@ def _lazy_oversight(reference: str) -> Oversee:
 def _lazy_standing(reference: str) -> Standing:
     module_name, _, attribute = reference.partition(":")
 
-    def check(merchant_id: str, operation: str, *, reads: bool) -> None:
+    def check(merchant_id: str, rule: Rule, *, reads: bool) -> None:
         function: Standing = getattr(import_module(module_name), attribute)
-        function(merchant_id, operation, reads=reads)
+        function(merchant_id, rule, reads=reads)
 
     return check
+
+
+def _lazy_proof(reference: str) -> Proof:
+    module_name, _, attribute = reference.partition(":")
+
+    def require_fresh(caller: Caller, within_s: float) -> None:
+        function: Proof = getattr(import_module(module_name), attribute)
+        function(caller, within_s)
+
+    return require_fresh
 
 
 class App(Chalice):
     """Chalice with our problems, contexts and logs around every request. Safe in threads, each serving one request."""
 
-    def __init__(self, app_name: str, *, authenticate: str, oversee: str = OVERSIGHT, standing: str = STANDING) -> None:
+    def __init__(
+        self,
+        app_name: str,
+        *,
+        authenticate: str,
+        oversee: str = OVERSIGHT,
+        standing: str = STANDING,
+        proof: str = PROOF,
+    ) -> None:
         self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
         self.api.binary_types = list(BINARY_TYPES)
         self._authenticate = _lazy(authenticate)
         self._oversee = _lazy_oversight(oversee)
         self._check_standing = _lazy_standing(standing)
+        self._require_fresh = _lazy_proof(proof)
 
     @property
     def current_request(self) -> Any:
@@ -118,9 +140,11 @@ class App(Chalice):
                 caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
+                if caller is not None and route.rule.fresh is not None:
+                    self._require_fresh(caller, route.rule.fresh.total_seconds())
                 if caller is not None and route.access is Access.MERCHANT:
                     merchant_id = caller.owned_merchant()
-                    self._check_standing(merchant_id, route.operation_id, reads=route.method == "GET")
+                    self._check_standing(merchant_id, route.rule, reads=route.method == "GET")
                 asking_s = min(ASKING_S, lifetime.left_s() - OWN_S)
                 with patience.within(asking_s), self._overseen(route, caller, request, path_parameters):
                     status, body, headers = route.serve(request, path_parameters, caller)

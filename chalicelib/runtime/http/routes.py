@@ -14,7 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import policy
 from chalicelib.kernel.errors import Invalid, Malformed, NotFound, ShopError, TooLarge
+from chalicelib.kernel.policy import Rule, Second
+from chalicelib.kernel.second_person import OwnApproval, SecondPersonNeeded
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.intents import Intent
 
@@ -79,7 +82,7 @@ class Route:
     method: str
     path: str
     view: Callable[..., Any]
-    access: Access
+    rule: Rule
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     returns: type[BaseModel] | None
@@ -93,6 +96,11 @@ class Route:
     returns_type: str
     tag: str
     parameters: frozenset[str]
+
+    @property
+    def access(self) -> Access:
+        """Return how the route learns who calls."""
+        return self.rule.access
 
     @property
     def operation_id(self) -> str:
@@ -239,11 +247,35 @@ def _parse_query(model: type[BaseModel], query: Mapping[str, str]) -> BaseModel:
         raise Invalid(errors=errors_of(error)) from None
 
 
-class Routes:
-    """The routes of one capability; its name becomes the tag in the OpenAPI document."""
+def _rule(
+    table: Mapping[str, Rule], view: Callable[..., Any], access: Access, raises: tuple[type[ShopError], ...]
+) -> Rule:
+    """Return a view's line of the policy table.
 
-    def __init__(self, tag: str) -> None:
+    Raises:
+        LookupError: if there is none, or it says something else than the declaration.
+    """
+    name = view.__name__
+    rule = table.get(name)
+    if rule is None:
+        raise LookupError(f"chalicelib/policy.py has no line for {name}: say who may call it")
+    if rule.access is not access:
+        raise LookupError(f"{name} is declared for {access}, chalicelib/policy.py says {rule.access}")
+    for second, refusal in ((Second.DECIDES, OwnApproval), (Second.ABOVE_LIMIT, SecondPersonNeeded)):
+        if (rule.second is second) is not any(issubclass(error, refusal) for error in raises):
+            raise LookupError(f"{name}: {refusal.__name__} among its errors and {second.name} in its line go together")
+    return rule
+
+
+class Routes:
+    """The routes of one capability; its name becomes the tag in the OpenAPI document.
+
+    ``table`` is the policy table, unless a test brings its own.
+    """
+
+    def __init__(self, tag: str, *, table: Mapping[str, Rule] = policy.TABLE) -> None:
         self.tag = tag
+        self.table = table
         self.entries: list[Route] = []
 
     def route(
@@ -264,7 +296,11 @@ class Routes:
         etag: bool = False,
         returns_type: str = "application/json",
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare a view. A POST is idempotent by key unless it says ``idempotent=False`` and why."""
+        """Declare a view. A POST is idempotent by key unless it says ``idempotent=False`` and why.
+
+        Raises:
+            LookupError: when the view is declared and the policy table has no line for it, or another one.
+        """
 
         def register(view: Callable[..., Any]) -> Callable[..., Any]:
             self.entries.append(
@@ -272,7 +308,7 @@ class Routes:
                     method=method,
                     path=path,
                     view=view,
-                    access=access,
+                    rule=_rule(self.table, view, access, raises),
                     body=body,
                     query=query,
                     returns=returns,

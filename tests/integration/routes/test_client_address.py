@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import Misconfigured
+from chalicelib.kernel.policy import anybody, provider
 from chalicelib.runtime import aws, names, secrets
 from chalicelib.runtime.http import client_address
 from chalicelib.runtime.http.access import Access
@@ -21,7 +22,7 @@ EDGE = "130.176.0.9"
 """The CDN's own address: it connects to the gateway."""
 VIEWER = "CloudFront-Viewer-Address"
 
-routes = Routes("test")
+routes = Routes("test", table={"who": anybody(), "notice": provider()})
 
 
 @routes.route("GET", "/v1/who", access=Access.PUBLIC)

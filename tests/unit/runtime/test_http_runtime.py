@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import Busy, Conflict, NotFound, Throttled
+from chalicelib.kernel.errors import Busy, Conflict, NotFound, Throttled, Unauthenticated
+from chalicelib.kernel.policy import Rule, anybody, provider, signed_in, staff
+from chalicelib.kernel.roles import Post
 from chalicelib.runtime import log
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.access import Access, Caller
@@ -21,7 +24,14 @@ from chalicelib.runtime.intents import Intent
 from chalicelib.runtime.schema import MoneyView, Schema
 from tests.support.http import event
 
-routes = Routes("test")
+TABLE = {
+    "get_thing": anybody(),
+    "make_thing": signed_in(),
+    "put_thing": staff(Post),
+    "hook": provider(),
+    "break_thing": signed_in(fresh=timedelta(minutes=5)),
+}
+routes = Routes("test", table=TABLE)
 THIS = __name__
 
 
@@ -62,6 +72,11 @@ def put_thing(thing_id: str, body: Thing) -> None:
     raise errors[thing_id]
 
 
+@routes.route("DELETE", "/v1/things/{thing_id}", access=Access.SIGNED_IN, status=204)
+def break_thing(thing_id: str) -> None:
+    """Nothing to do: only whether it is entered counts."""
+
+
 @routes.route("POST", "/v1/hook", access=Access.PROVIDER, idempotent=False, content_types=("text/xml",))
 def hook() -> Reply:
     return Reply("success", 200, {"Content-Type": "text/plain"})
@@ -72,13 +87,19 @@ def who(token: str) -> Caller:
     return Caller("acc_1", frozenset(token.split("+")), "mer_1" if "merchant_staff" in token else None)
 
 
-def in_good_standing(merchant_id: str, operation: str, *, reads: bool) -> None:
+def in_good_standing(merchant_id: str, rule: Rule, *, reads: bool) -> None:
     """No merchant of this test is suspended."""
+
+
+def fresh(caller: Caller, within_s: float) -> None:
+    """Whoever is called so has just typed a password."""
+    if "fresh" not in caller.roles or within_s != 300:
+        raise Unauthenticated
 
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    made = App("test", authenticate=f"{THIS}:who", standing=f"{THIS}:in_good_standing")
+    made = App("test", authenticate=f"{THIS}:who", standing=f"{THIS}:in_good_standing", proof=f"{THIS}:fresh")
     made.install([(r.method, r.path, THIS, r.content_types) for r in routes.entries])
     return made
 
@@ -334,3 +355,8 @@ def test_every_answer_forbids_sniffing(app: App) -> None:
 )  # fmt: skip
 def test_the_language_with_the_higher_weight_is_spoken(header: str | None, language: str) -> None:
     assert language_of(header) == language
+
+
+def test_what_wants_a_fresh_proof_is_entered_with_one_only(app: App) -> None:
+    assert ask(app, "DELETE", "/v1/things/tea", Authorization="Bearer buyer")[0] == 401
+    assert ask(app, "DELETE", "/v1/things/tea", Authorization="Bearer buyer+fresh")[0] == 204

@@ -1,0 +1,187 @@
+"""Who may do what, on one page: each operation (as the API's document names it) and its rule.
+
+Every route reads its line when it is declared, and none can be declared without one; ``docs/policy.md`` shows them all.
+What a line says is enforced in one place, ``runtime.http.app``, before the route is entered: who calls, at which post
+or desk, with which proof, whether by a key. Whose record it is, the use case compares; who the second person may be,
+``kernel.second_person``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalicelib.kernel.policy import Rule, Second, anybody, buyer, guest, operator, provider, signed_in, staff
+from chalicelib.kernel.roles import Desk, Post
+
+ANY_POST: Final = frozenset(Post)
+OWNERS: Final = frozenset({Post.OWNER})
+SELLERS: Final = frozenset({Post.OWNER, Post.MANAGER})
+"""Who decides on goods, buyers and money that goes back."""
+SHIPPERS: Final = frozenset({*SELLERS, Post.CLERK})
+"""Who has goods in their hands."""
+
+ANY_DESK: Final = frozenset(Desk)
+ADMINS: Final = frozenset({Desk.ADMIN})
+SUPPORT: Final = frozenset({Desk.SUPPORT})
+REVIEW: Final = frozenset({Desk.REVIEW})
+FINANCE: Final = frozenset({Desk.FINANCE})
+
+TABLE: Final[dict[str, Rule]] = {
+    # accounts, sign-in, sessions
+    "add_address": signed_in(),
+    "change_me": signed_in(),
+    "delete_address": signed_in(),
+    "get_address": signed_in(),
+    "get_me": signed_in(),
+    "get_signing_keys": anybody(),
+    "list_addresses": signed_in(),
+    "put_address": signed_in(),
+    "refresh_session": anybody(),
+    "register": anybody(),
+    "sign_in": anybody(),
+    "sign_out": signed_in(),
+    "sign_out_everywhere": signed_in(),
+    # roles
+    "approve_role": operator(ADMINS, second=Second.DECIDES),
+    "ask_role": operator(ADMINS, second=Second.ASKS),
+    "get_role_request": operator(ADMINS),
+    "grant_role": operator(ADMINS, second=Second.ABOVE_LIMIT),
+    "list_role_requests": operator(ADMINS),
+    "reject_role": operator(ADMINS, second=Second.TAKES_BACK),
+    "revoke_role": operator(ADMINS),
+    # oversight
+    "list_audit": operator(ADMINS),
+    # merchants
+    "change_merchant": operator(REVIEW),
+    "change_profile": staff(SELLERS),
+    "create_merchant": operator(REVIEW),
+    "get_merchant": anybody(),
+    "get_merchant_as_operator": operator(ANY_DESK),
+    "get_profile": staff(ANY_POST, scope="profile:read"),
+    # catalog
+    "change_product": staff(SELLERS, scope="products:write"),
+    "create_product": staff(SELLERS, scope="products:write"),
+    "get_own_product": staff(ANY_POST, scope="products:read"),
+    "get_product": anybody(),
+    "list_categories": anybody(),
+    "list_own_products": staff(ANY_POST, scope="products:read"),
+    "list_product": staff(SELLERS, scope="products:write"),
+    "list_products": anybody(),
+    "search_products": anybody(),
+    "set_categories": operator(REVIEW),
+    "unlist_product": staff(SELLERS, scope="products:write"),
+    # stock
+    "get_stock": staff(ANY_POST, scope="stock:read"),
+    "list_movements": staff(ANY_POST, scope="stock:read"),
+    "receive_stock": staff(SHIPPERS, scope="stock:write"),
+    "set_buckets": staff(SELLERS, scope="stock:write"),
+    "write_off_stock": staff(SHIPPERS, scope="stock:write"),
+    # files of products
+    "begin_export": staff(ANY_POST, scope="products:read", while_suspended=True),  # Reads its own goods into a file.
+    "begin_import": staff(SELLERS, scope="products:write"),
+    "get_export": staff(ANY_POST, scope="products:read"),
+    "get_import": staff(SELLERS, scope="products:read"),
+    "import_file": staff(SELLERS, scope="products:write"),
+    "list_imports": staff(SELLERS, scope="products:read"),
+    "list_refusals": staff(SELLERS, scope="products:read"),
+    "start_import": staff(SELLERS, scope="products:write"),
+    # carts, checkout
+    "ask_quote": buyer(),
+    "cancel_order": buyer(),
+    "cancel_purchase": buyer(),
+    "change_cart": guest(),
+    "get_cart": guest(),
+    "merge_cart": buyer(),
+    "place_purchase": buyer(),
+    "remove_cart_line": guest(),
+    "set_cart_line": guest(),
+    # orders
+    "cancel_merchant_order": staff(SELLERS, while_suspended=True),  # What cannot be shipped is paid back.
+    "confirm_receipt": buyer(),
+    "get_merchant_order": staff(ANY_POST, scope="orders:read"),
+    "get_operator_order": operator(ANY_DESK),
+    "get_operator_purchase": operator(ANY_DESK),
+    "get_order": buyer(),
+    "get_purchase": buyer(),
+    "get_purchase_status": buyer(),
+    "list_merchant_orders": staff(ANY_POST, scope="orders:read"),
+    "list_orders": buyer(),
+    "reveal_contact": operator(SUPPORT | REVIEW),
+    # payments
+    "check_payment": buyer(),
+    "get_payment": buyer(),
+    "get_payment_records": operator(ANY_DESK),
+    "get_story": operator(ANY_DESK),
+    "list_booked": operator(FINANCE),
+    "list_payment_methods": anybody(),
+    "list_payments": buyer(),
+    "list_waiting": operator(FINANCE | SUPPORT),
+    "query_payment": operator(FINANCE | SUPPORT),
+    "start_payment": buyer(),
+    "take_notice": provider(),
+    # refunds
+    "approve_refund": operator(FINANCE, second=Second.DECIDES),
+    "ask_paid_offline_approval": operator(FINANCE, second=Second.ASKS),
+    "ask_refund_approval": operator(FINANCE, second=Second.ASKS),
+    "ask_to_card_approval": operator(FINANCE, second=Second.ASKS),
+    "note_paid_offline": operator(FINANCE, second=Second.ABOVE_LIMIT),
+    "query_refund": operator(FINANCE | SUPPORT),
+    "reject_refund": operator(FINANCE, second=Second.TAKES_BACK),
+    "request_refund": operator(FINANCE, second=Second.ABOVE_LIMIT),
+    "retry_refund": operator(FINANCE),
+    "send_refund_to_card": operator(FINANCE, second=Second.ABOVE_LIMIT),
+    "take_refund_offline": operator(FINANCE),
+    # money that fits nothing
+    "get_stray": operator(FINANCE),
+    "resolve_quarantined": operator(FINANCE),
+    "settle_stray": operator(FINANCE, second=Second.ABOVE_LIMIT),
+    # the books
+    "begin_reconciliation": operator(FINANCE),
+    "get_account_days": operator(FINANCE),
+    "get_balances": operator(FINANCE),
+    "get_case": operator(FINANCE | SUPPORT),
+    "get_ledger": operator(FINANCE),
+    "get_reconciliation": operator(FINANCE),
+    "get_reconciliation_report": operator(FINANCE),
+    "list_cases": operator(FINANCE | SUPPORT),
+    "list_reconciliation_lines": operator(FINANCE),
+    "list_reconciliations": operator(FINANCE),
+    "resolve_case": operator(FINANCE),
+    # parcels
+    "correct_number": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Part of shipping.
+    "follow_order": buyer(),
+    "kuaidi100_push": provider(),
+    "list_carriers": anybody(),
+    "list_merchant_shipments": staff(ANY_POST, scope="orders:read"),
+    "read_number": operator(SUPPORT | REVIEW),
+    "release_number": operator(SUPPORT | REVIEW),
+    "ship_order": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
+    # complaints
+    "accept_answer": buyer(),
+    "decide_complaint": operator(REVIEW, second=Second.ABOVE_LIMIT),
+    "escalate_complaint": buyer(),
+    "file_complaint": buyer(),
+    "get_complaint": buyer(),
+    "get_complaint_evidence": buyer(),
+    "get_merchant_complaint": staff(ANY_POST, scope="complaints:read"),
+    "get_merchant_complaint_evidence": staff(ANY_POST, scope="complaints:read"),
+    "get_operator_complaint": operator(REVIEW | SUPPORT),
+    "get_operator_complaint_evidence": operator(REVIEW | SUPPORT),
+    "list_complaints": buyer(),
+    "list_merchant_complaints": staff(ANY_POST, scope="complaints:read"),
+    "list_operator_complaints": operator(REVIEW | SUPPORT),
+    # The buyer's complaint does not wait for the sanction's end.
+    "reply_to_complaint": staff(SELLERS, while_suspended=True),
+    "reopen_complaint": buyer(),
+    "upload_evidence": signed_in(),
+    "withdraw_complaint": buyer(),
+    # personal data
+    "get_privacy_notice": anybody(),
+    "privacy_page": anybody(),
+    # documents
+    "docs_page": anybody(),
+    "openapi_document": anybody(),
+}
+
+SCOPES: Final = tuple(sorted({rule.scope for rule in TABLE.values() if rule.scope}))
+"""What a merchant's key can be allowed."""
