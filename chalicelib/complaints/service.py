@@ -557,6 +557,6 @@ _IN_ANY_ORDER = (Cause.REFUND_DONE, Cause.REFUND_BOUNCED)
 def _overtaken(complaint: Complaint, cause: Cause) -> bool:
     """Say whether the complaint's refund, under its first number or a later one, stands otherwise than was told."""
     first = complaint.refund_id or ""
-    refunds = payments.story(ids.parent_id("pur", first)).refunds
+    refunds = payments.payment_records(ids.parent_id("pur", first)).refunds
     stands = any(refund.is_done and first in (refund.refund_id, refund.origin) for refund in refunds)
     return stands is not (cause is Cause.REFUND_DONE)

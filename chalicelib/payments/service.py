@@ -30,10 +30,10 @@ from chalicelib.payments.domain.payment import (
     UnknownPayment,
     UnknownProvider,
 )
+from chalicelib.payments.domain.payment_records import Conclusion, PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_decision import RefundContext
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
-from chalicelib.payments.domain.story import Conclusion, Story
 from chalicelib.payments.domain.unmatched import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
 from chalicelib.payments.keys.refresh import refresh as refresh_keys
 from chalicelib.payments.refunds.approve import (
@@ -55,8 +55,8 @@ from chalicelib.payments.refunds.request import request_refund, request_rest
 from chalicelib.payments.refunds.retry import retry_refund, time_out_refund
 from chalicelib.payments.refunds.to_card import ask_for_card
 from chalicelib.payments.refunds.to_card import to_card as send_to_card
-from chalicelib.payments.reviews.timeline import Happening, timeline
-from chalicelib.payments.statements.fetch import billing_day, billing_providers, booked, fetch_bill, records
+from chalicelib.payments.reviews.story import Happening, story
+from chalicelib.payments.statements.fetch import billing_day, billing_providers, booked, fetch_bill, records_by_id
 from chalicelib.payments.store import records as store
 from chalicelib.payments.store.records import RecordPage
 from chalicelib.payments.unmatched.record import ReportedMoney, take_unknown
@@ -90,6 +90,7 @@ __all__ = [
     "Offer",
     "OfflinePayment",
     "Payment",
+    "PaymentRecords",
     "PaymentStatus",
     "Ready",
     "Refund",
@@ -103,7 +104,6 @@ __all__ = [
     "Resolved",
     "ReturnNeedsTwo",
     "Settled",
-    "Story",
     "Stray",
     "StrayKind",
     "StrayNotFound",
@@ -119,7 +119,7 @@ __all__ = [
     "billing_day",
     "billing_providers",
     "booked",
-    "buyers_story",
+    "buyers_records",
     "check",
     "conclude_attempts",
     "decide_approval",
@@ -135,6 +135,7 @@ __all__ = [
     "note_external_refund",
     "offers",
     "pay_offline",
+    "payment_records",
     "poll_payment",
     "query_by_operator",
     "query_now",
@@ -142,7 +143,7 @@ __all__ = [
     "ready",
     "receive",
     "record_capture",
-    "records",
+    "records_by_id",
     "refresh_keys",
     "refund_by_operator",
     "refund_context",
@@ -161,7 +162,6 @@ __all__ = [
     "take_unknown",
     "tell_of_first",
     "time_out_refund",
-    "timeline",
     "withhold_refund",
 ]
 
@@ -178,26 +178,26 @@ def query_by_operator(payment_id: str) -> Payment:
     return store.load_payment(payment_id)
 
 
-def buyers_story(purchase_id: str, buyer_id: str) -> Story:
+def buyers_records(purchase_id: str, buyer_id: str) -> PaymentRecords:
     """Return the payments and refunds of a buyer's purchase; one without any is empty.
 
     Raises:
         NotFound: if the purchase is not this buyer's.
     """
-    story = store.load_story(purchase_id, consistent=False)
-    owner = story.payments[0].buyer_id if story.payments else orders.load_purchase(purchase_id).buyer_id
+    found = store.load_records(purchase_id, consistent=False)
+    owner = found.payments[0].buyer_id if found.payments else orders.load_purchase(purchase_id).buyer_id
     if owner != buyer_id:
         raise NotFound(what="purchase")
-    return story
+    return found
 
 
-def story(purchase_id: str) -> Story:
+def payment_records(purchase_id: str) -> PaymentRecords:
     """Return everything of a purchase's payments.
 
     Raises:
         NotFound: if there is no such purchase.
     """
-    found = store.load_story(purchase_id)
+    found = store.load_records(purchase_id)
     if not found.payments:
         orders.load_purchase(purchase_id)
     return found
@@ -215,9 +215,9 @@ def list_waiting(state: str, window: Window, *, older_than: timedelta = timedelt
     if state == "waiting":
         page = store.list_due(window)
         until = clock.now() - older_than
-        kept = Story(
-            tuple(payment for payment in page.story.payments if payment.created_at <= until),
-            tuple(refund for refund in page.story.refunds if refund.requested_at <= until),
+        kept = PaymentRecords(
+            tuple(payment for payment in page.records.payments if payment.created_at <= until),
+            tuple(refund for refund in page.records.refunds if refund.requested_at <= until),
         )
         return RecordPage(kept, page.after)
     return store.list_attention(state, window, until=clock.now() - older_than)

@@ -271,10 +271,10 @@ def _settle_earlier(record: Refund, provider: str, note: str) -> None:
 
 
 def _refund(refund_id: str) -> Refund | None:
-    record = payments.records([refund_id]).get(refund_id)
+    record = payments.records_by_id([refund_id]).get(refund_id)
     return record if isinstance(record, Refund) else None
 
 
 def _provider(record: Refund) -> str:
-    parent = payments.records([record.payment_id]).get(record.payment_id)
+    parent = payments.records_by_id([record.payment_id]).get(record.payment_id)
     return parent.provider if isinstance(parent, Payment) else ""

@@ -257,9 +257,9 @@ def _post_once(entry_id: str, ours: Ours, postings: Sequence[ledger.Posting]) ->
 
 
 def _ours(record_ids: Iterable[str]) -> dict[str, Ours]:
-    found = payments.records({record_id for record_id in record_ids if record_id})
+    found = payments.records_by_id({record_id for record_id in record_ids if record_id})
     of_refunds = {record.payment_id for record in found.values() if isinstance(record, Refund)} - set(found)
-    parents = {**found, **payments.records(of_refunds)} if of_refunds else found
+    parents = {**found, **payments.records_by_id(of_refunds)} if of_refunds else found
     return {record_id: _our(record, parents) for record_id, record in found.items()}
 
 

@@ -79,7 +79,7 @@ def billed(provider: str, day: str, line: Line, at: datetime) -> str:
 
 def unclear(event: PaymentUnclear, at: datetime) -> str:
     """Open a case about an attempt that a provider is silent about over its purchase's expiry."""
-    record = payments.records([event.payment_id]).get(event.payment_id)
+    record = payments.records_by_id([event.payment_id]).get(event.payment_id)
     if not isinstance(record, Payment) or record.silent_since is None:
         return ""  # It has answered in the meantime.
     said = {"amount": record.amount.text(), "expired_at": record.expires_at.isoformat(timespec="seconds")}

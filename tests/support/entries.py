@@ -273,11 +273,11 @@ class World:
     def quarantined(self) -> dict[str, str]:
         """Let a provider tell of a second capture of one attempt; returns the notice's path parameters."""
         purchase_id = self.paid().purchase.purchase_id
-        paid = payments.story(purchase_id).payments[0]
+        paid = payments.payment_records(purchase_id).payments[0]
         payments.record_capture(
             paid.payment_id, amount=paid.amount, transaction_id=uuid4().hex, at=clock.now(), confirmed=True
         )
-        (held,) = payments.story(purchase_id).quarantined
+        (held,) = payments.payment_records(purchase_id).quarantined
         return {"purchase_id": purchase_id, "quarantine_id": held.quarantine_id}
 
     def past_day(self) -> date:

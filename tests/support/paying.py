@@ -20,8 +20,8 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service
 from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
@@ -168,9 +168,9 @@ def payment(payment_id: str) -> Payment:
     return store.load_payment(payment_id)
 
 
-def story(sale: Sale) -> Story:
+def story(sale: Sale) -> PaymentRecords:
     """Read everything of a sale's payments."""
-    return service.story(sale.purchase.purchase_id)
+    return service.payment_records(sale.purchase.purchase_id)
 
 
 def give_back(work: UnitOfWork, order: Order, payment_id: str, amount: Money, *, reason: str, cause: str) -> str:

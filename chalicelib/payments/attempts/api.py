@@ -92,9 +92,9 @@ def check_payment(purchase_id: str, payment_id: str, caller: Caller) -> Reply:
 
     A few questions a minute for each attempt; beyond that the state is answered as it is known, with Retry-After.
     """
-    story, wait_s = service.check(purchase_id, payment_id, caller.account_id)
+    records, wait_s = service.check(purchase_id, payment_id, caller.account_id)
     headers = {"Retry-After": str(wait_s)} if wait_s else {}
-    return Reply(PaymentView.of(story.payment(payment_id), story.refunds_of(payment_id)), 200, headers)
+    return Reply(PaymentView.of(records.payment(payment_id), records.refunds_of(payment_id)), 200, headers)
 
 
 @routes.route(
@@ -106,7 +106,7 @@ def check_payment(purchase_id: str, payment_id: str, caller: Caller) -> Reply:
 )
 def list_payments(purchase_id: str, caller: Caller) -> PaymentsView:
     """List the attempts to pay one of the caller's purchases, with what went back and why."""
-    return PaymentsView.of(service.buyers_story(purchase_id, caller.account_id))
+    return PaymentsView.of(service.buyers_records(purchase_id, caller.account_id))
 
 
 @routes.route(
@@ -119,8 +119,8 @@ def list_payments(purchase_id: str, caller: Caller) -> PaymentsView:
 )
 def get_payment(purchase_id: str, payment_id: str, caller: Caller) -> PaymentView:
     """Read one attempt. The client's own "paid" proves nothing: this does."""
-    story = service.buyers_story(purchase_id, caller.account_id)
-    return PaymentView.of(story.payment(payment_id), story.refunds_of(payment_id))
+    records = service.buyers_records(purchase_id, caller.account_id)
+    return PaymentView.of(records.payment(payment_id), records.refunds_of(payment_id))
 
 
 @routes.route(

@@ -8,12 +8,12 @@ from chalicelib.payments import providers
 from chalicelib.payments.attempts import bounds, outcome
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
-from chalicelib.payments.domain.story import Story
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log, metrics
 
 
-def check(purchase_id: str, payment_id: str, buyer_id: str) -> tuple[Story, int]:
+def check(purchase_id: str, payment_id: str, buyer_id: str) -> tuple[PaymentRecords, int]:
     """Ask the provider about an attempt because its buyer has come back, and return how all stands then.
 
     The second value says in how many seconds it can be asked again: 0 if now. Where it was asked often enough, where
@@ -24,24 +24,24 @@ def check(purchase_id: str, payment_id: str, buyer_id: str) -> tuple[Story, int]
         NotFound: if the purchase is not this buyer's.
         UnknownPayment: if there is no such attempt.
     """
-    story = store.load_story(purchase_id)
-    if not story.payments or story.payments[0].buyer_id != buyer_id:
+    records = store.load_records(purchase_id)
+    if not records.payments or records.payments[0].buyer_id != buyer_id:
         raise NotFound(what="purchase")
-    payment = story.payment(payment_id)
+    payment = records.payment(payment_id)
     if not _may_have_changed(payment):
-        return story, 0
+        return records, 0
     now, most = clock.now(), bounds.bounds().questions
     if not payment_rules.may_ask(payment, now=now, most=most, per=bounds.PER):
-        return story, _wait_s(payment)
+        return records, _wait_s(payment)
     try:
         counted = outcome.save_attempt(payment_rules.count_question(payment, now=now, per=bounds.PER))
     except ConcurrentUpdate:  # Something has just happened to it: that is the news.
-        return store.load_story(purchase_id), 0
+        return store.load_records(purchase_id), 0
     metrics.count("payments_checked")
     report = providers.load(payment.provider).query(payment_rules.attempt_of(counted))
     log.info("checked", payment_id=payment_id, outcome=report.outcome.value)
     outcome.apply_report(counted, report, given_up=False, chasing=False)
-    return store.load_story(purchase_id), 0
+    return store.load_records(purchase_id), 0
 
 
 def _may_have_changed(payment: Payment) -> bool:

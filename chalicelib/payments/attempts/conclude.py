@@ -15,7 +15,7 @@ from chalicelib.orders.service import Purchase
 from chalicelib.payments.attempts import bounds, outcome, poll
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
-from chalicelib.payments.domain.story import Conclusion, Story
+from chalicelib.payments.domain.payment_records import Conclusion, PaymentRecords
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log, metrics, patience
 
@@ -28,29 +28,29 @@ def conclude_attempts(purchase: Purchase) -> Conclusion:
 
     ``UNKNOWN`` means that somebody may still pay: hold the stock and call again later.
     """
-    story = store.load_story(purchase.purchase_id)
+    records = store.load_records(purchase.purchase_id)
     overdue = purchase.due_at is not None and clock.now() >= purchase.due_at
     with patience.within(ASKING_S):
         if overdue:
-            conclusion = _of([_closed(payment) for payment in story.payments])
+            conclusion = _of([_closed(payment) for payment in records.payments])
         else:
-            conclusion = _of([_closed_for_buyer(payment) for payment in story.payments])
+            conclusion = _of([_closed_for_buyer(payment) for payment in records.payments])
     if overdue and conclusion is Conclusion.UNKNOWN:
         log.error("unclear at expiry", purchase_id=purchase.purchase_id)
         metrics.count("payments_unclear_at_expiry")
     return conclusion
 
 
-def conclude_earlier(story: Story) -> Conclusion:
+def conclude_earlier(records: PaymentRecords) -> Conclusion:
     """Ask about, and close, earlier attempts before a new one starts: some of them, within the time there is for it."""
     limits = bounds.bounds()
-    still_open = [payment for payment in reversed(story.payments) if payment.is_open]
+    still_open = [payment for payment in reversed(records.payments) if payment.is_open]
     asked = {payment.payment_id for payment in still_open[: limits.earlier]}
     with patience.within(limits.asking_s, each_s=bounds.EACH_S, silences=1):
         return _of(
             [
                 _closed_for_buyer(payment) if payment.payment_id in asked else payment
-                for payment in reversed(story.payments)
+                for payment in reversed(records.payments)
             ]
         )
 

@@ -11,8 +11,8 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
 from chalicelib.payments.domain import buyer_texts
 from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Action
 from chalicelib.payments.refunds.schemas import RefundView
 from chalicelib.payments.service import Offer
@@ -164,9 +164,11 @@ class PaymentsView(Schema):
     items: list[PaymentView]
 
     @classmethod
-    def of(cls, story: Story) -> PaymentsView:
+    def of(cls, records: PaymentRecords) -> PaymentsView:
         """Return the wire form."""
-        return cls(items=[PaymentView.of(payment, story.refunds_of(payment.payment_id)) for payment in story.payments])
+        return cls(
+            items=[PaymentView.of(payment, records.refunds_of(payment.payment_id)) for payment in records.payments]
+        )
 
 
 class PaymentRecordView(PaymentView):

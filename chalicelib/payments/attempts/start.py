@@ -19,7 +19,7 @@ from chalicelib.payments.domain.payment import (
     TooManyPayments,
     TooManyTries,
 )
-from chalicelib.payments.domain.story import Conclusion
+from chalicelib.payments.domain.payment_records import Conclusion
 from chalicelib.payments.ports import Instruction, Outcome, PaymentOrder, Provider
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log
@@ -59,8 +59,8 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         purchase = orders.load_purchase(purchase_id)
         if purchase.buyer_id != buyer_id:
             raise NotFound(what="purchase")
-        story = store.load_story(purchase_id)
-        known = next((payment for payment in story.payments if payment.intent == intent.token), None)
+        records = store.load_records(purchase_id)
+        known = next((payment for payment in records.payments if payment.intent == intent.token), None)
         if known is not None:
             intent.check(known.fingerprint)
             try:
@@ -68,7 +68,7 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
             except ConcurrentUpdate:
                 continue
         _admit(adapter, purchase)
-        if conclude.conclude_earlier(story) is Conclusion.CAPTURED:
+        if conclude.conclude_earlier(records) is Conclusion.CAPTURED:
             raise AlreadyPaid
         try:
             payment = _write_start(adapter, purchase, method, intent)

@@ -38,7 +38,7 @@ def ask_again(payment: Payment) -> None:
     Raises:
         ProviderSilent: if the provider does not answer.
     """
-    for known in store.load_story(payment.purchase_id).disputes:
+    for known in store.load_records(payment.purchase_id).disputes:
         if known.payment_id == payment.payment_id:
             try:
                 follow(known.provider, known.number)

@@ -16,9 +16,9 @@ from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain import refund_numbers, refund_request, reservation
 from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import REFUND, Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester, Sold
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.domain.tally import Tally, owed_for, tally, units_for
 from chalicelib.payments.ports import Limits
 
@@ -27,7 +27,7 @@ from chalicelib.payments.ports import Limits
 class RefundContext:
     """All that a refund on an order is judged by, as it was read once; the versions of it guard what is written."""
 
-    story: Story
+    records: PaymentRecords
     order: Order
     payment: Payment | None
     """The one it goes back on; none where nobody has paid."""
@@ -50,12 +50,12 @@ class RefundContext:
 
     def known(self, requester: Requester) -> Refund | None:
         """Return the refund of the payment that the same cause made before."""
-        mine = self.story.refunds_of(self.paid().payment_id)
+        mine = self.records.refunds_of(self.paid().payment_id)
         return next((refund for refund in mine if refund.request_token == requester.token), None)
 
     def tally(self, *, done: bool = False) -> Tally:
         """Return what went back on the order; refunds under way count unless only ``done`` ones do."""
-        return tally(self.order, [one for one in self.story.refunds if not done or one.status in refund_rules.DONE])
+        return tally(self.order, [one for one in self.records.refunds if not done or one.status in refund_rules.DONE])
 
     def left_of(self, line_id: str, *, done: bool = False) -> Money:
         """Return how much is left to give back for a line; refunds under way count unless only ``done`` ones do."""
@@ -106,7 +106,7 @@ def amount_of(context: RefundContext, request: RefundRequest) -> Money:
         freight=order.freight.minor,
         total=order.total,
     )
-    earlier = [refund for refund in context.story.refunds if refund.order_id == order.order_id]
+    earlier = [refund for refund in context.records.refunds if refund.order_id == order.order_id]
     return refund_request.amount_of(sold, request, earlier)
 
 
@@ -136,7 +136,7 @@ def request(context: RefundContext, wanted: RefundRequest, requester: Requester)
         approved_by=requester.approved_by,
         about=requester.about,
     )
-    reservation.within_order(context.story, context.order.order_id, context.order.total, amount)
+    reservation.within_order(context.records, context.order.order_id, context.order.total, amount)
     _within_lines(made, refund)
     return Reserved(
         refund=_owed(context, refund, why),
@@ -188,7 +188,7 @@ def check(context: RefundContext, wanted: RefundRequest) -> Money:
     amount = amount_of(context, wanted)
     reservation.hold(context.paid(), amount)
     way(context, context.paid(), offline=wanted.offline, must=True)
-    reservation.within_order(context.story, context.order.order_id, context.order.total, amount)
+    reservation.within_order(context.records, context.order.order_id, context.order.total, amount)
     return amount
 
 
@@ -200,7 +200,7 @@ def way(context: RefundContext, payment: Payment, *, offline: bool, must: bool) 
     Raises:
         RefundRefused: then, if it cannot go that way.
     """
-    earlier = context.story.sent_of(payment.payment_id)
+    earlier = context.records.sent_of(payment.payment_id)
     why = reservation.beyond_limits(payment, limits=context.limits, earlier=earlier, now=context.now)
     if must and bool(why) is not offline:
         captured = payment.captured.minor if payment.captured else 0
@@ -214,7 +214,7 @@ def _new(
 ) -> Refund:
     order = context.order
     return Refund(
-        refund_id=refund_numbers.next_refund_id(context.story, order.purchase_id, chosen=chosen),
+        refund_id=refund_numbers.next_refund_id(context.records, order.purchase_id, chosen=chosen),
         purchase_id=order.purchase_id,
         payment_id=payment.payment_id,
         order_id=order.order_id,
@@ -241,7 +241,7 @@ def _check_alone(context: RefundContext, amount: Money) -> None:
     """Refuse what exceeds the limit together with what was refunded on the purchase before without a second person."""
     before = sum(
         refund.amount.minor
-        for refund in context.story.refunds
+        for refund in context.records.refunds
         if refund.by and not refund.approved_by and refund.status is not RefundStatus.REPLACED
     )
     limit = context.alone.get(amount.currency, 0)
@@ -282,7 +282,7 @@ def _within_lines(made: Tally, refund: Refund) -> None:
 def _left(context: RefundContext, payment: Payment, wanted: Money) -> Money:
     """Return what may still be refunded of what is wanted: refunds under way count as those that are done."""
     captured = payment.captured.minor if payment.captured else 0
-    taken = reservation.taken_of(context.story, context.order.order_id)
+    taken = reservation.taken_of(context.records, context.order.order_id)
     left = min(wanted.minor, captured - payment.reserved_minor, context.order.total.minor - taken)
     return Money(max(0, left), wanted.currency)
 

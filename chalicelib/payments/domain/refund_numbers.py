@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chalicelib.kernel import ids
 from chalicelib.payments.domain.payment import MAX_ATTEMPTS
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import RefundRefused
-from chalicelib.payments.domain.story import Story
 
 MAX_REFUND_NUMBER = 99 - MAX_ATTEMPTS
 FIRST_LONG_NUMBER = 100
@@ -18,13 +18,13 @@ def surplus_refund_id(payment_id: str) -> str:
     return ids.child_id("ref", payment_id, 100 - ids.child_number(payment_id))
 
 
-def next_refund_id(story: Story, purchase_id: str, *, chosen: bool = False) -> str:
+def next_refund_id(records: PaymentRecords, purchase_id: str, *, chosen: bool = False) -> str:
     """Return the next ordinary refund number of a purchase.
 
     Raises:
         RefundRefused: if all are used. The last hundred are for what ends orders: no operator's wishes use them up.
     """
-    used = [ids.child_number(refund.refund_id) for refund in story.refunds]
+    used = [ids.child_number(refund.refund_id) for refund in records.refunds]
     ordinary = [number for number in used if not MAX_REFUND_NUMBER < number < FIRST_LONG_NUMBER]
     number = max(ordinary, default=0) + 1
     if MAX_REFUND_NUMBER < number < FIRST_LONG_NUMBER:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 
 
@@ -74,21 +74,21 @@ def check_uncontested(payment: Payment) -> None:
         raise RefundRefused(why="disputed", left=max(0, left - payment.refunded_minor))
 
 
-def taken_of(story: Story, order_id: str) -> int:
+def taken_of(records: PaymentRecords, order_id: str) -> int:
     """Return how much of an order's money went back or is on its way, in minor units."""
     return sum(
         refund.amount.minor
-        for refund in story.refunds
+        for refund in records.refunds
         if refund.order_id == order_id and refund.status is not RefundStatus.REPLACED
     )
 
 
-def within_order(story: Story, order_id: str, total: Money, amount: Money) -> None:
+def within_order(records: PaymentRecords, order_id: str, total: Money, amount: Money) -> None:
     """Check that an order, not only the payment, has so much left of its total to give back.
 
     Raises:
         RefundRefused: if it has not.
     """
-    left = total.minor - taken_of(story, order_id)
+    left = total.minor - taken_of(records, order_id)
     if amount.minor > left:
         raise RefundRefused(why="more_than_order", left=left)

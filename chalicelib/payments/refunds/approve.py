@@ -12,10 +12,10 @@ from chalicelib.payments.domain import approval as approval_rules
 from chalicelib.payments.domain import refund_decision
 from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.offline import OfflinePayment
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundRefused
 from chalicelib.payments.domain.refund_decision import RefundContext
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.refunds import execute, offline
 from chalicelib.payments.refunds import request as refund_requests
 from chalicelib.payments.store import records as store
@@ -39,12 +39,12 @@ def refund_by_operator(
     requester = Requester(f"operator#{intent.token}", fingerprint=intent.fingerprint, by=by)
 
     def request() -> tuple[Refund, bool]:
-        story = store.load_story(purchase_id)
-        known = next((refund for refund in story.refunds if refund.request_token == requester.token), None)
+        records = store.load_records(purchase_id)
+        known = next((refund for refund in records.refunds if refund.request_token == requester.token), None)
         if known is not None:
             intent.check(known.fingerprint)
             return known, True
-        context = context_of(purchase_id, wanted, story)
+        context = context_of(purchase_id, wanted, records)
         with UnitOfWork() as work:
             refund = refund_requests.request_refund(work, context, wanted, requester)
         return replace(refund, version=refund.version + 1), False
@@ -52,7 +52,7 @@ def refund_by_operator(
     return racing(request)
 
 
-def context_of(purchase_id: str, wanted: RefundRequest, story: Story) -> RefundContext:
+def context_of(purchase_id: str, wanted: RefundRequest, records: PaymentRecords) -> RefundContext:
     """Return what a refund is judged by: on the payment it names, else on the one that settled the purchase.
 
     Raises:
@@ -60,11 +60,11 @@ def context_of(purchase_id: str, wanted: RefundRequest, story: Story) -> RefundC
         RefundRefused: if nobody has paid, or the order is none of the purchase's.
         UnknownPayment: if there is no such payment.
     """
-    if not wanted.payment_id and story.settling() is None:
+    if not wanted.payment_id and records.settling() is None:
         orders.load_purchase(purchase_id)
         raise RefundRefused(why="not_captured", left=0)
     order = refund_requests.order_of(purchase_id, wanted.order_id)
-    return refund_requests.load_context(order, payment_id=wanted.payment_id or "", story=story)
+    return refund_requests.load_context(order, payment_id=wanted.payment_id or "", records=records)
 
 
 def ask_approval(purchase_id: str, wanted: RefundRequest, *, by: str, intent: Intent) -> tuple[Approval, bool]:
@@ -80,7 +80,7 @@ def ask_approval(purchase_id: str, wanted: RefundRequest, *, by: str, intent: In
     if known is not None:
         intent.check(known.fingerprint)
         return known, True
-    amount = refund_decision.check(context_of(purchase_id, wanted, store.load_story(purchase_id)), wanted)
+    amount = refund_decision.check(context_of(purchase_id, wanted, store.load_records(purchase_id)), wanted)
     now = clock.now()
     approval = Approval(
         approval_id=approval_id,
@@ -207,7 +207,7 @@ def _carried_out(work: UnitOfWork, approval: Approval) -> str:
 
 def _request_approved(work: UnitOfWork, approval: Approval) -> str:
     wanted = approval.request
-    context = context_of(approval.purchase_id, wanted, store.load_story(approval.purchase_id))
+    context = context_of(approval.purchase_id, wanted, store.load_records(approval.purchase_id))
     requester = Requester(
         f"approval#{approval.approval_id}",
         fingerprint=approval.fingerprint,

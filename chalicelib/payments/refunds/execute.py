@@ -17,8 +17,8 @@ from chalicelib.payments import events, providers
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import ANSWERS, REFUND, Refund, RefundCause, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import RefundOrder, RefundOutcome, RefundReport
 from chalicelib.payments.reviews import quarantine
 from chalicelib.payments.statements import fetch
@@ -44,16 +44,16 @@ def refund_fact(kind: type[F], refund: Refund, **more: object) -> F:
     )
 
 
-def load_refund(refund_id: str) -> tuple[Story, Payment, Refund]:
-    """Return a refund with its payment and the story they stand in.
+def load_refund(refund_id: str) -> tuple[PaymentRecords, Payment, Refund]:
+    """Return a refund with its payment and the records of its purchase.
 
     Raises:
         NotFound: if there is none.
     """
-    story = store.load_story(ids.parent_id("pur", refund_id))
-    for refund in story.refunds:
+    records = store.load_records(ids.parent_id("pur", refund_id))
+    for refund in records.refunds:
         if refund.refund_id == refund_id:
-            return story, story.payment(refund.payment_id), refund
+            return records, records.payment(refund.payment_id), refund
     raise NotFound(what="refund")
 
 
@@ -158,7 +158,7 @@ def apply_answer(refund_id: str, report: RefundReport, *, asked: bool = False) -
 
 
 def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
-    story, payment, refund = load_refund(refund_id)
+    records, payment, refund = load_refund(refund_id)
     cause = _cause_of(refund, report)
     if cause is RefundCause.CHASE and not asked:
         return refund
@@ -174,10 +174,12 @@ def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
         cause = RefundCause.TURN_ABNORMAL
         if not REFUND.takes(refund.status, cause):
             return refund
-    return _write_answer(story, payment, refund, cause, report)
+    return _write_answer(records, payment, refund, cause, report)
 
 
-def _write_answer(story: Story, payment: Payment, refund: Refund, cause: RefundCause, report: RefundReport) -> Refund:
+def _write_answer(
+    records: PaymentRecords, payment: Payment, refund: Refund, cause: RefundCause, report: RefundReport
+) -> Refund:
     now = clock.now()
     changed = refund_rules.move(refund, cause, now=now, code=report.code, number=report.provider_refund_id)
     if cause is RefundCause.SUCCEED:
@@ -188,7 +190,7 @@ def _write_answer(story: Story, payment: Payment, refund: Refund, cause: RefundC
     known_short = changed.shorts > 1 and changed.due_at is not None
     with UnitOfWork() as work:
         if cause is RefundCause.SUCCEED:
-            give_back(work, story, payment, changed)
+            give_back(work, records, payment, changed)
         elif cause in (RefundCause.CHASE, RefundCause.ACCEPT) or known_short:  # It was told the first time.
             store.save_refund(work, changed)
         else:
@@ -218,27 +220,27 @@ def _ask_again(refund_id: str) -> Refund:
     Raises:
         ProviderSilent: if it does not answer: no deadline of a refund that had gone through would ask again.
     """
-    story, payment, refund = load_refund(refund_id)
+    records, payment, refund = load_refund(refund_id)
     if refund.status is not RefundStatus.SUCCEEDED:
         return refund
     report = providers.load(payment.provider).query_refund(order_of(payment, refund))
     if report.outcome is RefundOutcome.UNKNOWN:
         raise ProviderSilent(provider=payment.provider)
     if report.outcome is RefundOutcome.CLOSED:
-        return _bounce(story, payment, refund, code=report.code)
+        return _bounce(records, payment, refund, code=report.code)
     if report.outcome in (RefundOutcome.FAILED, RefundOutcome.ABNORMAL):
         quarantine.put_aside(payment, "refund_contradicted", refund_id=refund_id, state=report.outcome.value)
     return refund
 
 
-def _bounce(story: Story, payment: Payment, refund: Refund, *, code: str) -> Refund:
+def _bounce(records: PaymentRecords, payment: Payment, refund: Refund, *, code: str) -> Refund:
     """Take back what a refund's success changed. Its number is dead, its reservation stands: an operator renews it."""
     now = clock.now()
     bounced = replace(refund_rules.move(refund, RefundCause.BOUNCE, now=now, code=code or "bounced"), bounced_at=now)
     fact = refund_fact(events.RefundBounced, bounced)
     failed = _failed(bounced)
     done_without = replace(
-        story, refunds=tuple(other for other in story.refunds if other.refund_id != refund.refund_id)
+        records, refunds=tuple(other for other in records.refunds if other.refund_id != refund.refund_id)
     )
     with UnitOfWork() as work:
         store.save_refund(work, bounced, [fact, failed])
@@ -258,7 +260,7 @@ def _cause_of(refund: Refund, report: RefundReport) -> RefundCause:
     return ANSWERS[report.outcome]
 
 
-def give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) -> None:
+def give_back(work: UnitOfWork, records: PaymentRecords, payment: Payment, refund: Refund) -> None:
     """Add what a refund that went through changes: its row, the payment's, the ledger."""
     fact = refund_fact(events.RefundSucceeded, refund)
     store.save_refund(work, refund, [fact])
@@ -267,20 +269,22 @@ def give_back(work: UnitOfWork, story: Story, payment: Payment, refund: Refund) 
     postings: Sequence[ledger.Posting] = (
         ledger.made_after_all_postings(payment.provider, refund.amount)
         if was_owed
-        else postings_of(story, payment, refund)
+        else postings_of(records, payment, refund)
     )
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
     metrics.count("refunds_succeeded")
 
 
-def owe(work: UnitOfWork, story: Story, payment: Payment, refund: Refund, *, order: Order | None = None) -> None:
+def owe(
+    work: UnitOfWork, records: PaymentRecords, payment: Payment, refund: Refund, *, order: Order | None = None
+) -> None:
     """Add what a refund that is owed changes: its row and the ledger; what it reserves is the caller's.
 
     ``order``: its order, if it was read.
     """
     fact = refund_fact(events.RefundOwed, refund, reason=refund.code, round=refund.version)
     store.save_refund(work, refund, [fact])
-    postings = ledger.owed(payment.provider, postings_of(story, payment, refund, order=order))
+    postings = ledger.owed(payment.provider, postings_of(records, payment, refund, order=order))
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
 
     def alarm() -> None:
@@ -291,15 +295,15 @@ def owe(work: UnitOfWork, story: Story, payment: Payment, refund: Refund, *, ord
 
 
 def postings_of(
-    story: Story, payment: Payment, refund: Refund, *, order: Order | None = None
+    records: PaymentRecords, payment: Payment, refund: Refund, *, order: Order | None = None
 ) -> Sequence[ledger.Posting]:
-    """Return what a refund moves in the ledger, given those of the story that are booked."""
+    """Return what a refund moves in the ledger, given those of the purchase that are booked."""
     if refund.order_id is None:
         return ledger.surplus_postings(payment.provider, -refund.amount)
     order = order or orders.load_order(refund.order_id)
     before = sum(
         other.amount.minor
-        for other in story.refunds
+        for other in records.refunds
         if other.order_id == refund.order_id and other.is_booked and other.refund_id != refund.refund_id
     )
     return ledger.refund_postings(

@@ -12,8 +12,8 @@ from chalicelib.payments import providers
 from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain import refund_numbers, reservation
 from chalicelib.payments.domain.payment import Payment, PaymentStatus, ProviderSilent
+from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.domain.refund import REFUND, Refund, RefundCause, RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Quarantined, Story
 from chalicelib.payments.ports import NO_LIMIT, Inquirer, Limits, RefundOutcome
 from chalicelib.payments.refunds import execute, superseded
 from chalicelib.payments.refunds import request as refund_requests
@@ -51,9 +51,9 @@ def note(payment: Payment, numbers: Sequence[str], amount: Money | None) -> None
     Raises:
         RetryLater: if somebody is taking it into the books at this moment: then this is about a refund of ours.
     """
-    story = store.load_story(payment.purchase_id)
+    records = store.load_records(payment.purchase_id)
     numbers = [number for number in numbers if number] or [""]
-    told = [kept for kept in story.quarantined if _tells(kept, payment, numbers)]
+    told = [kept for kept in records.quarantined if _tells(kept, payment, numbers)]
     waiting = next((kept for kept in told if not kept.resolved), None)
     if waiting is not None:
         _renew(waiting, _named(numbers, amount))
@@ -62,7 +62,7 @@ def note(payment: Payment, numbers: Sequence[str], amount: Money | None) -> None
         # What contradicts a notice that an operator has closed is another one.
         about = f"{numbers[-1]} {amount.text()}" if told and amount else numbers[-1]
         quarantine.put_aside(payment, WHY, about=about, **said)
-    if known(store.load_story(payment.purchase_id), payment, numbers) is not None:
+    if known(store.load_records(payment.purchase_id), payment, numbers) is not None:
         raise RetryLater("taken into the books meanwhile", delay_s=1)
 
 
@@ -133,7 +133,7 @@ def note_billed(provider: str, billed: Billed) -> Placed:
     payment = store.load_payment(payment_id)
     if payment.provider != provider:
         return Placed()
-    found = known(store.load_story(payment.purchase_id), payment, billed.numbers)
+    found = known(store.load_records(payment.purchase_id), payment, billed.numbers)
     if found is None and billed.gone:
         note(payment, billed.numbers, billed.amount)
     return Placed(payment_id, found)
@@ -143,16 +143,16 @@ def known_under(payment_id: str, numbers: Sequence[str]) -> Refund | None:
     """Return the refund of an attempt that is in the books under one of the numbers; None too if it is none of ours."""
     if not ids.is_id("pay", payment_id):
         return None
-    story = store.load_story(ids.parent_id("pur", payment_id))
-    if all(payment.payment_id != payment_id for payment in story.payments):
+    records = store.load_records(ids.parent_id("pur", payment_id))
+    if all(payment.payment_id != payment_id for payment in records.payments):
         return None
-    return known(story, story.payment(payment_id), numbers)
+    return known(records, records.payment(payment_id), numbers)
 
 
-def known(story: Story, payment: Payment, numbers: Sequence[str]) -> Refund | None:
+def known(records: PaymentRecords, payment: Payment, numbers: Sequence[str]) -> Refund | None:
     """Return the payment's refund in our books that one of the numbers is of: ours, or the provider's own."""
     wanted = {number for number in numbers if number}
-    for refund in story.refunds_of(payment.payment_id):
+    for refund in records.refunds_of(payment.payment_id):
         if not wanted.isdisjoint((refund.refund_id, refund.external_number, refund.provider_refund_id)):
             return refund
     return None
@@ -172,11 +172,11 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     number = quarantined.said.get("refund_id", "")
     if quarantined.why != WHY or not number:
         raise RefundRefused(why="no_foreign_refund", left=0)
-    story = store.load_story(quarantined.purchase_id)
-    payment = story.payment(quarantined.payment_id)
-    if known(story, payment, sorted(_numbers(quarantined))) is not None:
+    records = store.load_records(quarantined.purchase_id)
+    payment = records.payment(quarantined.payment_id)
+    if known(records, payment, sorted(_numbers(quarantined))) is not None:
         raise RefundRefused(why="booked", left=0)
-    if _maybe_ours(story, payment, quarantined):
+    if _maybe_ours(records, payment, quarantined):
         raise RefundRefused(why="refund_under_way", left=0)
     amount = _said(quarantined) or payment.captured or payment.amount
     report = providers.load(payment.provider).query_refund(execute.order_under(number, payment, amount, reason=""))
@@ -187,16 +187,16 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     now = clock.now()
     surplus = payment.status in (PaymentStatus.SURPLUS, PaymentStatus.RETURNED)
     order = None if surplus else refund_requests.order_of(quarantined.purchase_id, order_id)
-    giving = superseded.in_the_way(story, payment, order, report.amount)
+    giving = superseded.in_the_way(records, payment, order, report.amount)
     superseded.check_dead(payment, giving)
-    before, story = story, superseded.without(story, giving, now=now)
+    before, records = records, superseded.without(records, giving, now=now)
     freed = replace(payment, reserved_minor=payment.reserved_minor - giving.freed)
     reserved = reservation.reserve(freed, report.amount, limits=_NO_LIMITS, earlier=0, now=now)
     reserved = replace(reserved, reserved_minor=reserved.reserved_minor + giving.rest)
     if order is not None:
-        reservation.within_order(story, order.order_id, order.total, report.amount)
+        reservation.within_order(records, order.order_id, order.total, report.amount)
     refund = Refund(
-        refund_id=refund_numbers.next_refund_id(story, quarantined.purchase_id),
+        refund_id=refund_numbers.next_refund_id(records, quarantined.purchase_id),
         purchase_id=quarantined.purchase_id,
         payment_id=payment.payment_id,
         order_id=order.order_id if order else None,
@@ -213,21 +213,21 @@ def adopt(work: UnitOfWork, quarantined: Quarantined, *, order_id: str | None, b
     refund = superseded.heir(refund, giving)
     done = refund_rules.move(refund, RefundCause.SUCCEED, now=now, number=report.provider_refund_id)
     done = replace(done, booked_on=fetch.booked_on(payment.provider, report.at or now))
-    execute.give_back(work, story, reserved, done)
-    after = replace(story, refunds=(*story.refunds, done))
+    execute.give_back(work, records, reserved, done)
+    after = replace(records, refunds=(*records.refunds, done))
     rest = superseded.rest_of(after, giving, by=by, now=now)
     superseded.write(work, before, after, reserved, rest)
     if order is not None:
-        superseded.note_on_order(work, order, story.refunds, done, giving=giving, rest=rest)
+        superseded.note_on_order(work, order, records.refunds, done, giving=giving, rest=rest)
     return done
 
 
-def _maybe_ours(story: Story, payment: Payment, quarantined: Quarantined) -> bool:
+def _maybe_ours(records: PaymentRecords, payment: Payment, quarantined: Quarantined) -> bool:
     """Say whether a refund of ours whose number there we have not learned yet may be the one that is told of."""
     said = _said(quarantined)
     return any(
         refund.provider_refund_id is None and refund.status in UNDER_WAY and said in (None, refund.amount)
-        for refund in story.refunds_of(payment.payment_id)
+        for refund in records.refunds_of(payment.payment_id)
     )
 
 

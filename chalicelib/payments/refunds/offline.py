@@ -14,8 +14,8 @@ from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain import refund_numbers, reservation
 from chalicelib.payments.domain.offline import OfflinePayment
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundCause, RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import RefundOutcome
 from chalicelib.payments.refunds import execute, retry
 from chalicelib.payments.refunds import limits as refund_limits
@@ -44,20 +44,20 @@ def withhold(refund_id: str, *, by: str) -> Refund:
     _ask_first(refund_id)
 
     def give_up() -> Refund:
-        story, payment, refund = execute.load_refund(refund_id)
+        records, payment, refund = execute.load_refund(refund_id)
         now = clock.now()
         retry.check_not_sending(refund)
         with UnitOfWork() as work:
             retry.hold_uncontested(work, payment)
             if refund.status is RefundStatus.CLOSED:
                 store.save_refund(work, refund_rules.move(refund, RefundCause.REPLACE, now=now))
-                number = refund_numbers.next_refund_id(story, refund.purchase_id)
+                number = refund_numbers.next_refund_id(records, refund.purchase_id)
                 refund = refund_rules.renew(refund, number, now=now)
                 owed = refund_rules.owe(refund, now=now, why=GIVEN_UP, unsent=True)
             else:
                 owed = refund_rules.owe(refund, now=now, why=GIVEN_UP, unsent=False)
             owed = replace(owed, retried_by=by)
-            execute.owe(work, story, payment, owed)
+            execute.owe(work, records, payment, owed)
         return replace(owed, version=owed.version + 1)
 
     return racing(give_up)
@@ -94,13 +94,13 @@ def pay(refund_id: str, paid: OfflinePayment, *, intent: Intent) -> tuple[Refund
     paid = replace(paid, intent=intent.token, fingerprint=intent.fingerprint)
 
     def settle() -> tuple[Refund, bool]:
-        story, payment, refund = execute.load_refund(refund_id)
+        records, payment, refund = execute.load_refund(refund_id)
         if refund.offline is not None and refund.offline.intent == intent.token:
             intent.check(refund.offline.fingerprint)
             return refund, True
         check_payable(refund, paid)
         with UnitOfWork() as work:
-            count_alone(work, story, refund, paid.by)
+            count_alone(work, records, refund, paid.by)
             done = book(work, payment, refund, paid)
         return replace(done, version=done.version + 1), False
 
@@ -117,19 +117,19 @@ def check_payable(refund: Refund, paid: OfflinePayment) -> None:
     offline_rules.check_time(paid, now=clock.now())
 
 
-def by_hand_alone(story: Story, currency: str) -> int:
+def by_hand_alone(records: PaymentRecords, currency: str) -> int:
     """Return what was paid by hand, or sent to another card, on the purchase without a second person."""
     return sum(
         other.amount.minor
-        for other in story.refunds
+        for other in records.refunds
         if other.amount.currency == currency
         and any(way is not None and not way.approved_by for way in (other.offline, other.redirect))
     )
 
 
-def count_alone(work: UnitOfWork, story: Story, refund: Refund, by: str) -> None:
+def count_alone(work: UnitOfWork, records: PaymentRecords, refund: Refund, by: str) -> None:
     """Count it to the purchase, and to the day of who pays: not where they asked for it alone, and it was then."""
-    before, limit = by_hand_alone(story, refund.amount.currency), refund_limits.approval_limit(refund.amount.currency)
+    before, limit = by_hand_alone(records, refund.amount.currency), refund_limits.approval_limit(refund.amount.currency)
     operator_limits.count_by_hand(work, refund.purchase_id, refund.amount, before=before, limit=limit)
     if refund.by == by and not refund.approved_by:
         return

@@ -11,10 +11,10 @@ from chalicelib.orders.service import Order, PaidBack
 from chalicelib.payments import events, providers
 from chalicelib.payments.domain import refund_decision
 from chalicelib.payments.domain.payment import Payment
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_decision import RefundContext, Reserved, Withheld
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import execute
 from chalicelib.payments.refunds import limits as refund_limits
@@ -25,18 +25,18 @@ from chalicelib.runtime import log
 from chalicelib.runtime.db.work import UnitOfWork
 
 
-def load_context(order: Order, *, payment_id: str = "", story: Story | None = None) -> RefundContext:
+def load_context(order: Order, *, payment_id: str = "", records: PaymentRecords | None = None) -> RefundContext:
     """Read what a refund on an order is judged by: on the payment named, else on the one that settled the purchase.
 
-    ``order`` and ``story``: as they were read; what is written by them is refused if they have changed since.
+    ``order`` and ``records``: as they were read; what is written by them is refused if they have changed since.
 
     Raises:
         UnknownPayment: if there is no such payment.
     """
-    story = story or store.load_story(order.purchase_id)
-    payment = story.payment(payment_id) if payment_id else story.settling()
+    records = records or store.load_records(order.purchase_id)
+    payment = records.payment(payment_id) if payment_id else records.settling()
     return RefundContext(
-        story=story,
+        records=records,
         order=order,
         payment=payment,
         limits=providers.load(payment.provider).limits if payment else Limits(),
@@ -105,7 +105,7 @@ def _save(work: UnitOfWork, context: RefundContext, decided: Reserved | Withheld
 def _write(work: UnitOfWork, context: RefundContext, payment: Payment, refund: Refund) -> None:
     store.save_payment(work, payment)
     if refund.status is RefundStatus.OWED:
-        execute.owe(work, context.story, payment, refund, order=context.order)
+        execute.owe(work, context.records, payment, refund, order=context.order)
     else:
         write_request(work, payment, refund)
 

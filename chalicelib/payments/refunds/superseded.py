@@ -20,8 +20,8 @@ from chalicelib.payments import providers
 from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain import refund_numbers, reservation
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundCause, RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.domain.tally import tally
 from chalicelib.payments.ports import RefundOutcome
 from chalicelib.payments.refunds import execute, retry
@@ -54,7 +54,7 @@ class GivingWay:
         return sum(refund.amount.minor for refund in self.refunds)
 
 
-def in_the_way(story: Story, payment: Payment, order: Order | None, amount: Money) -> GivingWay:
+def in_the_way(records: PaymentRecords, payment: Payment, order: Order | None, amount: Money) -> GivingWay:
     """Return the dead refunds that hold what a refund made in the console takes; none if it fits, or never would.
 
     One of the very amount first, then the oldest. ``order`` is None for surplus money, which is no order's.
@@ -62,10 +62,10 @@ def in_the_way(story: Story, payment: Payment, order: Order | None, amount: Mone
     captured = payment.captured.minor if payment.captured else 0
     left = captured - payment.reserved_minor - payment.disputed_minor
     if order is not None:
-        left = min(left, tally(order, story.refunds).left())
+        left = min(left, tally(order, records.refunds).left())
     short = amount.minor - left
     order_id = order.order_id if order else None
-    dead = [one for one in story.refunds_of(payment.payment_id) if one.status in DEAD and one.order_id == order_id]
+    dead = [one for one in records.refunds_of(payment.payment_id) if one.status in DEAD and one.order_id == order_id]
     dead.sort(key=lambda one: one.amount != amount)
     chosen: list[Refund] = []
     for refund in dead[:MOST]:
@@ -97,12 +97,12 @@ def check_dead(payment: Payment, giving: GivingWay) -> None:
         raise RefundRefused(why="refund_under_way", left=0)
 
 
-def without(story: Story, giving: GivingWay, *, now: datetime) -> Story:
-    """Return the story in which they have given way."""
+def without(records: PaymentRecords, giving: GivingWay, *, now: datetime) -> PaymentRecords:
+    """Return the records in which they have given way."""
     gone = {
         one.refund_id: refund_rules.move(one, RefundCause.REPLACE, now=now, code=one.code) for one in giving.refunds
     }
-    return replace(story, refunds=tuple(gone.get(one.refund_id, one) for one in story.refunds))
+    return replace(records, refunds=tuple(gone.get(one.refund_id, one) for one in records.refunds))
 
 
 def heir(made: Refund, giving: GivingWay) -> Refund:
@@ -127,20 +127,22 @@ def heir(made: Refund, giving: GivingWay) -> Refund:
     )
 
 
-def rest_of(story: Story, giving: GivingWay, *, by: str, now: datetime) -> Refund | None:
+def rest_of(records: PaymentRecords, giving: GivingWay, *, by: str, now: datetime) -> Refund | None:
     """Return what is asked for anew because the console gave back less than the last one was for."""
     if not giving.rest:
         return None
     last = giving.refunds[-1]
-    number = refund_numbers.next_refund_id(story, last.purchase_id)
+    number = refund_numbers.next_refund_id(records, last.purchase_id)
     renewed = refund_rules.renew(last, number, now=now)
     return replace(renewed, amount=Money(giving.rest, last.amount.currency), retried_by=by)
 
 
-def write(work: UnitOfWork, before: Story, after: Story, payment: Payment, rest: Refund | None) -> None:
+def write(
+    work: UnitOfWork, before: PaymentRecords, after: PaymentRecords, payment: Payment, rest: Refund | None
+) -> None:
     """Add those that gave way, and the request of what is still to go back; what that reserves is the caller's.
 
-    ``after`` is the story with what was made in the console.
+    ``after`` is the records with what was made in the console.
     """
     known = {refund.refund_id: refund for refund in before.refunds}
     for refund in after.refunds:

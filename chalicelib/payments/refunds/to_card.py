@@ -44,7 +44,7 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
     intent = _sealed(intent)
 
     def send() -> tuple[Refund, bool]:
-        story, payment, refund = execute.load_refund(refund_id)
+        records, payment, refund = execute.load_refund(refund_id)
         if refund.redirect is not None and refund.redirect.intent == intent.token:
             intent.check(refund.redirect.fingerprint)
             return refund, True
@@ -56,7 +56,7 @@ def to_card(refund_id: str, card: Card, *, by: str, approval_id: str = "", inten
         sent = replace(sent, redirect=told)
         with UnitOfWork() as work:
             if not approved_by:
-                offline.count_alone(work, story, refund, by)
+                offline.count_alone(work, records, refund, by)
             retry.hold_uncontested(work, payment)
             store.save_refund(work, sent)
         return replace(sent, version=sent.version + 1), False

@@ -38,7 +38,7 @@ def list_waiting(query: WaitingQuery, caller: Caller) -> PaymentRecordsView:
     scope = f"payments#{query.wanted}#{query.older_than_s}#{caller.account_id}"
     window = cursors.window(query.limit, query.cursor, query=scope)
     page = service.list_waiting(query.wanted, window, older_than=timedelta(seconds=query.older_than_s))
-    return PaymentRecordsView.of(page.story, cursors.seal(page.after, query=scope))
+    return PaymentRecordsView.of(page.records, cursors.seal(page.after, query=scope))
 
 
 @routes.route(
@@ -53,7 +53,7 @@ def list_booked(query: DayQuery, caller: Caller) -> PaymentRecordsView:
     """List what a provider moved on one of its days by our books: captures, and refunds that are done."""
     scope = f"payments#{query.provider}#{query.day}#{caller.account_id}"
     page = service.list_day(query.provider, query.day, cursors.window(query.limit, query.cursor, query=scope))
-    return PaymentRecordsView.of(page.story, cursors.seal(page.after, query=scope))
+    return PaymentRecordsView.of(page.records, cursors.seal(page.after, query=scope))
 
 
 @routes.route(
@@ -65,7 +65,7 @@ def list_booked(query: DayQuery, caller: Caller) -> PaymentRecordsView:
 )
 def get_payment_records(purchase_id: str) -> PaymentRecordsView:
     """Read everything we keep of a purchase's payments."""
-    return PaymentRecordsView.of(service.story(purchase_id))
+    return PaymentRecordsView.of(service.payment_records(purchase_id))
 
 
 @routes.route(
@@ -104,4 +104,4 @@ def get_story(purchase_id: str) -> StoryView:
     A provider tells whole seconds by its own clock: its times are shown as they were told, the order heeds what led to
     what.
     """
-    return StoryView.of(purchase_id, service.timeline(purchase_id))
+    return StoryView.of(purchase_id, service.story(purchase_id))

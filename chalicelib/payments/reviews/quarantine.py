@@ -8,7 +8,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.payments import events
 from chalicelib.payments.domain.payment import Payment
-from chalicelib.payments.domain.story import Quarantined
+from chalicelib.payments.domain.payment_records import Quarantined
 from chalicelib.payments.store import records as store
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.work import UnitOfWork

@@ -12,7 +12,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
 from chalicelib.payments.attempts.schemas import PaymentRecordView, Word
 from chalicelib.payments.domain.dispute import Dispute
-from chalicelib.payments.domain.story import Quarantined, Story
+from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.refunds.schemas import ApprovalView, RefundRecordView
 from chalicelib.payments.service import Happening, Resolved
 from chalicelib.payments.unmatched.schemas import StrayView
@@ -66,15 +66,15 @@ class PaymentRecordsView(Schema):
     next_cursor: str | None = None
 
     @classmethod
-    def of(cls, story: Story, next_cursor: str | None = None) -> PaymentRecordsView:
+    def of(cls, records: PaymentRecords, next_cursor: str | None = None) -> PaymentRecordsView:
         """Return the wire form."""
         return cls(
-            payments=[PaymentRecordView.of(payment, []) for payment in story.payments],
-            refunds=[RefundRecordView.of(refund) for refund in story.refunds],
-            quarantined=[QuarantinedView.of(quarantined) for quarantined in story.quarantined],
-            approvals=tuple(ApprovalView.of(approval) for approval in story.approvals),
-            disputes=tuple(DisputeView.of(dispute) for dispute in story.disputes),
-            strays=tuple(StrayView.of(stray) for stray in story.strays),
+            payments=[PaymentRecordView.of(payment, []) for payment in records.payments],
+            refunds=[RefundRecordView.of(refund) for refund in records.refunds],
+            quarantined=[QuarantinedView.of(quarantined) for quarantined in records.quarantined],
+            approvals=tuple(ApprovalView.of(approval) for approval in records.approvals),
+            disputes=tuple(DisputeView.of(dispute) for dispute in records.disputes),
+            strays=tuple(StrayView.of(stray) for stray in records.strays),
             next_cursor=next_cursor,
         )
 

@@ -42,9 +42,9 @@ def fetch_bill(provider: str, day: date, place: str = "") -> Iterator[Bill]:
     return providers.load(provider).bill_parts(day, place)
 
 
-def records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
+def records_by_id(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
     """Return attempts and refunds by their ids; those we do not have are absent."""
-    return store.load_records(record_ids)
+    return store.load_by_id(record_ids)
 
 
 def booked(provider: str, day: date, window: Window, *, shard: int) -> Page[str]:

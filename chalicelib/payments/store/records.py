@@ -14,8 +14,8 @@ from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.bill import BOOKED_SHARDS
 from chalicelib.payments.domain.dispute import Dispute
 from chalicelib.payments.domain.payment import Payment, UnknownPayment
+from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.domain.refund import Refund
-from chalicelib.payments.domain.story import Quarantined, Story
 from chalicelib.payments.domain.unmatched import Stray
 from chalicelib.payments.store.payment_rows import PaymentRow, payment_of, payment_row
 from chalicelib.payments.store.refund_rows import RefundRow, refund_of, refund_row
@@ -46,7 +46,7 @@ _KINDS: dict[str, type[RecordRow]] = {
 }
 
 
-def load_story(purchase_id: str, *, consistent: bool = True) -> Story:
+def load_records(purchase_id: str, *, consistent: bool = True) -> PaymentRecords:
     """Read everything of a purchase's payments in one Query."""
     return _assemble(reads.query_items(RecordRow, purchase_id, consistent=consistent))
 
@@ -77,7 +77,7 @@ def load_quarantined(purchase_id: str, quarantine_id: str) -> Quarantined | None
 class RecordPage:
     """One page of a list of records, and where it goes on."""
 
-    story: Story
+    records: PaymentRecords
     after: Place | None
 
 
@@ -121,7 +121,7 @@ def list_day(day_key: str, window: Window) -> RecordPage:
             return RecordPage(_load(items), {"booked_on": {"S": f"{day_key}#{shard}"}})
 
 
-def load_records(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
+def load_by_id(record_ids: Iterable[str]) -> dict[str, Payment | Refund]:
     """Read attempts and refunds by their ids, consistently, a hundred a call; missing ones are absent."""
     kinds: dict[str, type[RecordRow]] = {"pay": PaymentRow, "ref": RefundRow}
     wanted = [
@@ -160,10 +160,10 @@ def _keys_of(item: reads.Raw) -> reads.Raw:
     return {name: item[name] for name in ("purchase_id", "id", "due_shard", "due_at")}
 
 
-def _load(items: Sequence[reads.Raw]) -> Story:
+def _load(items: Sequence[reads.Raw]) -> PaymentRecords:
     wanted = [(_KINDS[item["id"]["S"].split("_")[0]], item["purchase_id"]["S"], item["id"]["S"]) for item in items]
     found = reads.get_many(wanted)
-    return _story(found[(hash_key, range_key)] for _, hash_key, range_key in wanted if (hash_key, range_key) in found)
+    return _of_rows(found[(hash_key, range_key)] for _, hash_key, range_key in wanted if (hash_key, range_key) in found)
 
 
 def save_payment(work: UnitOfWork, payment: Payment, events: Sequence[Event] = ()) -> None:
@@ -216,16 +216,16 @@ def save_stray(work: UnitOfWork, stray: Stray, events: Sequence[Event] = ()) -> 
     work.save(stray_row(stray), events=events, label=stray.stray_id, refuse=races.lost)
 
 
-def _assemble(items: Iterable[reads.Raw]) -> Story:
+def _assemble(items: Iterable[reads.Raw]) -> PaymentRecords:
     rows: list[RecordRow] = []
     for item in items:
         kind = item["id"]["S"].split("_")[0]
         model = _KINDS.get(kind, QuarantinedRow)
         rows.append(model.from_raw_data(item))
-    return _story(rows)
+    return _of_rows(rows)
 
 
-def _story(rows: Iterable[object]) -> Story:
+def _of_rows(rows: Iterable[object]) -> PaymentRecords:
     payments: list[Payment] = []
     refunds: list[Refund] = []
     quarantined: list[Quarantined] = []
@@ -245,4 +245,6 @@ def _story(rows: Iterable[object]) -> Story:
             disputes.append(dispute_of(row))
         elif isinstance(row, StrayRow):
             strays.append(stray_of(row))
-    return Story(tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals), tuple(disputes), tuple(strays))
+    return PaymentRecords(
+        tuple(payments), tuple(refunds), tuple(quarantined), tuple(approvals), tuple(disputes), tuple(strays)
+    )

@@ -10,8 +10,8 @@ from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, f
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain.approval import Approval, ApprovalStatus
 from chalicelib.payments.domain.dispute import Dispute, DisputeStatus
+from chalicelib.payments.domain.payment_records import Quarantined
 from chalicelib.payments.domain.refund_request import RefundRequest
-from chalicelib.payments.domain.story import Quarantined
 from chalicelib.payments.store.refund_rows import OfflineDoc
 from chalicelib.payments.store.rows import RecordRow
 from chalicelib.runtime import names

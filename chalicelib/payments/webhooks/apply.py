@@ -13,8 +13,8 @@ from chalicelib.payments.attempts import outcome, poll
 from chalicelib.payments.disputes import follow
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
+from chalicelib.payments.domain.payment_records import Quarantined
 from chalicelib.payments.domain.refund import Refund, RefundStatus
-from chalicelib.payments.domain.story import Quarantined
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundReport
 from chalicelib.payments.refunds import execute, external
@@ -137,7 +137,7 @@ def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money 
     if not payment.holds_money:  # What goes back was captured, and nobody has told us.
         payment = poll.ask(payment, close=False, chasing=False)
     numbers = (number, notice.provider_refund_id or "")
-    refund = external.known(store.load_story(payment.purchase_id), payment, numbers)
+    refund = external.known(store.load_records(payment.purchase_id), payment, numbers)
     if refund is None:
         external.note(payment, numbers, amount)
         return

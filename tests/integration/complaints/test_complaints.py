@@ -99,7 +99,7 @@ def case(cloud: str, noon: Any) -> Case:
     return Case(till, order, payment_id, people.staff(order.merchant_id), people.buyer(), people.staff("mer_other"))
 
 
-def story_of(case: Case) -> payments.Story:
+def story_of(case: Case) -> payments.PaymentRecords:
     return story(orders.load_sale(case.order.purchase_id))
 
 

@@ -17,8 +17,8 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import service
 from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.payment_records import Conclusion
 from chalicelib.payments.domain.refund import RefundStatus
-from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork

@@ -18,8 +18,8 @@ from chalicelib.payments import providers, service
 from chalicelib.payments.attempts import start
 from chalicelib.payments.domain import reservation
 from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.payment_records import Conclusion
 from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Conclusion
 from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import execute
 from chalicelib.payments.store import records as store

@@ -336,7 +336,7 @@ def test_a_provider_that_is_down_at_expiry_raises_an_alarm_and_a_case_until_it_a
     assert orders.load_purchase(sale.purchase.purchase_id).status is PurchaseStatus.EXPIRED
     assert payment(payment_id).status is PaymentStatus.CLOSED
     assert cases(till) == []
-    assert payments.records([payment_id])[payment_id].silent_since is None  # type: ignore[union-attr]
+    assert payments.records_by_id([payment_id])[payment_id].silent_since is None  # type: ignore[union-attr]
 
 
 def test_a_short_silence_at_expiry_makes_no_case(till: Till) -> None:

@@ -187,7 +187,7 @@ def test_it_is_told_and_booked_once_and_a_refund_brings_its_part_back(
     assert till.operate("POST", f"/v1/operator/purchases/{sale.purchase.purchase_id}/refunds", body).status == 201
     till.settle()
     (refund,) = story(sale).refunds
-    paid = payments.story(sale.purchase.purchase_id).payment(payment_id)
+    paid = payments.payment_records(sale.purchase.purchase_id).payment(payment_id)
     common: dict[str, Any] = {
         "payment_id": payment_id,
         "transaction_id": paid.transaction_id or "",

@@ -273,7 +273,7 @@ def test_a_refund_billed_when_it_was_asked_for_and_done_days_later_fits(till: Ti
     till.sandbox.settle(refund_id, "succeeded")  # Banks take their time; no other bill will speak of it.
     till.settle()
     done = date(2026, 11, 27)
-    assert payments.records([refund_id])[refund_id].booked_on == f"sandbox#{done.isoformat()}"
+    assert payments.records_by_id([refund_id])[refund_id].booked_on == f"sandbox#{done.isoformat()}"
     assert dict(reconcile(till, done).counts) == {}
     assert cases() == []
 

@@ -348,7 +348,7 @@ def test_an_order_is_either_cancelled_or_shipped(world: World) -> None:
         )
         assert sorted(answer.status // 100 for answer in answers) == [2, 4, 4], answers
         order = orders.load_order(order_id)
-        refunds = payments.story(order.purchase_id).refunds
+        refunds = payments.payment_records(order.purchase_id).refunds
         assert (len(order.parcels), len(refunds)) == ((1, 0) if answers[2].status == 201 else (0, 1))
 
 
@@ -363,7 +363,7 @@ def test_refunds_raced_by_everybody_never_exceed_what_was_paid(world: World) -> 
         lambda: world.buyer.post(f"/v1/orders/{order.order_id}/cancel"),
     )
     assert {answer.status for answer in answers} <= {200, 201, 409}, answers
-    asked = sum(refund.amount.minor for refund in payments.story(sale.purchase.purchase_id).refunds)
+    asked = sum(refund.amount.minor for refund in payments.payment_records(sale.purchase.purchase_id).refunds)
     assert 0 < asked <= total
 
 

@@ -11,8 +11,8 @@ from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain import polling, refund_numbers, reservation
 from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain.payment import PAYMENT, Payment, PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import REFUND, Refund, RefundCause, RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -146,16 +146,16 @@ def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes
 def test_refund_numbers_count_up_and_surplus_ones_count_down() -> None:
     assert refund_numbers.surplus_refund_id(f"pay_{BODY}_01") == f"ref_{BODY}_99"
     assert refund_numbers.surplus_refund_id(f"pay_{BODY}_40") == f"ref_{BODY}_60"
-    used = Story(refunds=(refund(1), refund(3), refund(99), refund(60)))
+    used = PaymentRecords(refunds=(refund(1), refund(3), refund(99), refund(60)))
     assert refund_numbers.next_refund_id(used, started.purchase_id) == f"ref_{BODY}_04"
-    beyond = Story(refunds=(refund(59), refund(60)))
+    beyond = PaymentRecords(refunds=(refund(59), refund(60)))
     assert refund_numbers.next_refund_id(beyond, started.purchase_id) == f"ref_{BODY}_100"
-    last = Story(refunds=(refund(899), refund(60)))
+    last = PaymentRecords(refunds=(refund(899), refund(60)))
     assert refund_numbers.next_refund_id(last, started.purchase_id) == f"ref_{BODY}_900"
     with pytest.raises(RefundRefused):
         refund_numbers.next_refund_id(last, started.purchase_id, chosen=True)
     with pytest.raises(RefundRefused):
-        refund_numbers.next_refund_id(Story(refunds=(refund(999),)), started.purchase_id)
+        refund_numbers.next_refund_id(PaymentRecords(refunds=(refund(999),)), started.purchase_id)
 
 
 def test_only_a_number_that_did_not_go_through_is_replaced() -> None:

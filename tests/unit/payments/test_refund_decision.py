@@ -14,10 +14,10 @@ from chalicelib.orders.domain import Line, Order, OrderStatus, Stock
 from chalicelib.payments.domain import refund_decision
 from chalicelib.payments.domain.approval import ApprovalNeeded, DayLimitReached
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_decision import RefundContext, Reserved, Withheld
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -61,7 +61,7 @@ OPERATOR = Requester("operator#1", by="acc_9")
 
 def context(payment: Payment = PAYMENT, *refunds: Refund, **changed: Any) -> RefundContext:
     made = RefundContext(
-        story=Story(payments=(payment,), refunds=refunds),
+        records=PaymentRecords(payments=(payment,), refunds=refunds),
         order=ORDER,
         payment=payment,
         limits=Limits(),

@@ -15,10 +15,10 @@ from chalicelib.ledger.domain import Entry, Posting
 from chalicelib.orders.domain import Change, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.orders.service import REFUNDED
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.domain.refund import Refund, RefundStatus
-from chalicelib.payments.domain.story import Quarantined, Story
-from chalicelib.payments.domain.timeline_order import Told, in_order
-from chalicelib.payments.reviews.timeline import Happening, told
+from chalicelib.payments.domain.story_order import Told, in_order
+from chalicelib.payments.reviews.story import Happening, told
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PURCHASE, ORDER, PAYMENT, REFUND = "pur_a", "ord_a_01", "pay_a_01", "ref_a_01"
@@ -114,7 +114,7 @@ def told_of(moments: Sequence[datetime], *, by_hand: bool = False) -> list[Happe
         Entry("refund.succeeded#ref_a_01", PURCHASE, posted, _postings()),
     ]
     strange = Quarantined("quarantine#1", PURCHASE, PAYMENT, "amount", captured)
-    return in_order(told(Sale(purchase, (order,)), Story((payment,), (refund,), (strange,)), entries))
+    return in_order(told(Sale(purchase, (order,)), PaymentRecords((payment,), (refund,), (strange,)), entries))
 
 
 def _postings() -> tuple[Posting, ...]:

@@ -11,7 +11,7 @@ import pytest
 import chalicelib
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
-from chalicelib.payments.domain import buyer_texts, timeline_texts
+from chalicelib.payments.domain import buyer_texts, story_texts
 from chalicelib.payments.domain.approval import APPROVAL, ApprovalStatus
 from chalicelib.payments.domain.dispute import DISPUTE, DisputeStatus
 from chalicelib.payments.domain.payment import PaymentStatus
@@ -32,21 +32,21 @@ KINDS = {
 def test_every_kind_of_happening_has_words() -> None:
     literal = {
         node.value
-        for node in ast.walk(ast.parse((ROOT / "payments" / "reviews" / "timeline.py").read_text()))
+        for node in ast.walk(ast.parse((ROOT / "payments" / "reviews" / "story.py").read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"[a-z]+\.[a-z]+", node.value)
     }
     of_their_own = {"purchase.changed", "order.changed"}
     assert literal > of_their_own
-    assert set(timeline_texts.HAPPENINGS) == (literal - of_their_own) | KINDS | {"refund.bounced"}
+    assert set(story_texts.HAPPENINGS) == (literal - of_their_own) | KINDS | {"refund.bounced"}
 
 
 def test_no_table_of_payments_has_a_word_for_machines() -> None:
     assert set(buyer_texts._PAYMENTS) == set(PaymentStatus)
     assert set(buyer_texts._STRAYS) == set(StrayKind)
     tables = (
-        timeline_texts.HAPPENINGS,
+        story_texts.HAPPENINGS,
         buyer_texts._PAYMENTS,
         buyer_texts._SURPLUS,
         buyer_texts._REFUNDS,

@@ -13,8 +13,8 @@ from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain import polling, refund_numbers, reservation
 from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import PAST_KEPT, RefundCause, RefundRefused, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 from tests.unit.payments.test_payments_domain import BODY, NOON, captured, refund, started
 
@@ -84,7 +84,7 @@ def test_an_orders_money_is_given_back_once_over_all_its_refunds() -> None:
     order_id = f"ord_{BODY}_01"
     others = replace(refund(3, 500), order_id=f"ord_{BODY}_02")
     replaced = replace(refund(4, 90), status=RefundStatus.REPLACED)
-    story = Story(refunds=(refund(1, 100), refund(2, 20), others, replaced))
+    story = PaymentRecords(refunds=(refund(1, 100), refund(2, 20), others, replaced))
 
     assert reservation.taken_of(story, order_id) == 120
     reservation.within_order(story, order_id, Money(200), Money(80))
@@ -142,10 +142,10 @@ def test_a_payment_is_refunded_with_its_last_unit_and_not_before() -> None:
 
 
 def test_refund_numbers_end_where_ids_end() -> None:
-    first = refund_numbers.next_refund_id(Story(refunds=()), started.purchase_id)
+    first = refund_numbers.next_refund_id(PaymentRecords(refunds=()), started.purchase_id)
     assert first == f"ref_{BODY}_01"
-    last = refund_numbers.next_refund_id(Story(refunds=(refund(ids.MAX_CHILDREN - 1),)), started.purchase_id)
+    last = refund_numbers.next_refund_id(PaymentRecords(refunds=(refund(ids.MAX_CHILDREN - 1),)), started.purchase_id)
     assert last == f"ref_{BODY}_{ids.MAX_CHILDREN}"
     with pytest.raises(RefundRefused) as refused:
-        refund_numbers.next_refund_id(Story(refunds=(refund(ids.MAX_CHILDREN),)), started.purchase_id)
+        refund_numbers.next_refund_id(PaymentRecords(refunds=(refund(ids.MAX_CHILDREN),)), started.purchase_id)
     assert refused.value.members() == {"why": "too_many_refunds", "left": 0}

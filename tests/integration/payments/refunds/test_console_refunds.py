@@ -12,7 +12,7 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.orders.service import Sale
 from chalicelib.payments import providers
-from chalicelib.payments.domain.story import Quarantined
+from chalicelib.payments.domain.payment_records import Quarantined
 from chalicelib.reconciliation import cases as cases_of
 from chalicelib.reconciliation import judging, service
 from chalicelib.reconciliation.domain import CaseStatus

@@ -19,8 +19,8 @@ from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus, Sale
 from chalicelib.payments import providers, service
 from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import Refund, RefundStatus
-from chalicelib.payments.domain.story import Story
 from chalicelib.payments.ports import Limits
 from chalicelib.payments.refunds import execute
 from chalicelib.runtime import aws, outbound
@@ -68,7 +68,7 @@ class Desk:
         order_id = self.sale.orders[number].order_id
         return [refund for refund in self.story().refunds if refund.order_id == order_id]
 
-    def story(self) -> Story:
+    def story(self) -> PaymentRecords:
         return story(self.sale)
 
     def available(self, number: int) -> int:
@@ -583,6 +583,6 @@ def test_the_limit_of_the_provider_does_not_count_what_it_never_hears_of(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owed(desk, monkeypatch)
-    assert service.story(desk.sale.purchase.purchase_id).sent_of(desk.payment_id) == 0
+    assert service.payment_records(desk.sale.purchase.purchase_id).sent_of(desk.payment_id) == 0
     limited(monkeypatch, Limits(max_refunds=1))
     assert desk.refund(1, 1).json["status"] == "requested"

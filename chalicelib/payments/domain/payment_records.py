@@ -33,7 +33,7 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class PaymentRecords:
     """Everything we keep of a purchase's payments."""
 
     payments: tuple[Payment, ...] = ()

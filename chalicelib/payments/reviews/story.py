@@ -15,10 +15,10 @@ from chalicelib.payments.domain import refund as refund_rules
 from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.dispute import DISPUTE
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
+from chalicelib.payments.domain.payment_records import PaymentRecords
 from chalicelib.payments.domain.refund import REFUND, Refund
-from chalicelib.payments.domain.story import Story
-from chalicelib.payments.domain.timeline_order import Told, in_order
-from chalicelib.payments.domain.timeline_texts import HAPPENINGS
+from chalicelib.payments.domain.story_order import Told, in_order
+from chalicelib.payments.domain.story_texts import HAPPENINGS
 from chalicelib.payments.store import records as store
 
 
@@ -52,7 +52,7 @@ _RANK = {
 """At one moment, of what has nothing to do with each other."""
 
 
-def timeline(purchase_id: str) -> list[Happening]:
+def story(purchase_id: str) -> list[Happening]:
     """Return all that happened to a purchase and its money: orders, payments, refunds, approvals, quarantined notices
     and the ledger. In time order, except where a cause bears a later time than what it led to.
 
@@ -60,19 +60,19 @@ def timeline(purchase_id: str) -> list[Happening]:
         NotFound: if there is no such purchase.
     """
     sale = orders.load_sale(purchase_id)
-    return in_order(told(sale, store.load_story(purchase_id), ledger.entries(purchase_id)))
+    return in_order(told(sale, store.load_records(purchase_id), ledger.entries(purchase_id)))
 
 
-def told(sale: orders.Sale, story: Story, entries: Iterable[ledger.Entry]) -> Iterator[Told[Happening]]:
+def told(sale: orders.Sale, records: PaymentRecords, entries: Iterable[ledger.Entry]) -> Iterator[Told[Happening]]:
     """Yield what happened, each with what must have happened before it."""
     yield from _of_purchase(sale.purchase)
     for order in sale.orders:
-        yield from _of_order(order, story)
-    for payment in story.payments:
+        yield from _of_order(order, records)
+    for payment in records.payments:
         yield from _of_payment(payment)
-    for refund in story.refunds:
-        yield from _of_refund(refund, story, sale)
-    yield from _of_desk(story)
+    for refund in records.refunds:
+        yield from _of_refund(refund, records, sale)
+    yield from _of_desk(records)
     for entry in entries:
         yield _of_entry(entry)
 
@@ -97,7 +97,7 @@ def _of_purchase(purchase: orders.Purchase) -> Iterator[Told[Happening]]:
         before = name
 
 
-def _of_order(order: orders.Order, story: Story) -> Iterator[Told[Happening]]:
+def _of_order(order: orders.Order, records: PaymentRecords) -> Iterator[Told[Happening]]:
     """Yield an order's changes: each after the last, and after what its purchase or a refund did to it."""
     number, before = order.order_id, PLACED
     texts = orders.of_order_changes(order.history)
@@ -110,7 +110,7 @@ def _of_order(order: orders.Order, story: Story) -> Iterator[Told[Happening]]:
         if change.note == orders.REFUNDED:
             causes += [
                 f"requested {refund.refund_id}"
-                for refund in story.refunds
+                for refund in records.refunds
                 if refund.order_id == number and refund.requested_at <= change.at and not _is_by_itself(refund)
             ]
         name = _change(number, count)
@@ -149,14 +149,14 @@ def _of_payment(payment: Payment) -> Iterator[Told[Happening]]:
         yield _told(captured, f"captured {number}", f"started {number}")
 
 
-def _of_refund(refund: Refund, story: Story, sale: orders.Sale) -> Iterator[Told[Happening]]:
+def _of_refund(refund: Refund, records: PaymentRecords, sale: orders.Sale) -> Iterator[Told[Happening]]:
     number = refund.refund_id
     asked_by = refund.retried_by if refund.renews else refund.by
     before = f"requested {number}"
     requested = Happening(
         refund.requested_at, "refund.requested", number, amount=refund.amount, by=asked_by, note=refund.reason
     )
-    yield _told(requested, before, f"captured {refund.payment_id}", *_led_to(refund, story, sale))
+    yield _told(requested, before, f"captured {refund.payment_id}", *_led_to(refund, records, sale))
     for status, moment in refund.past[1:]:
         name = f"{number} {status.value}"
         yield _told(Happening(moment, f"refund.{status.value}", number), name, before)
@@ -167,9 +167,9 @@ def _of_refund(refund: Refund, story: Story, sale: orders.Sale) -> Iterator[Told
         yield _told(ended, f"{number} {word}", before)
 
 
-def _led_to(refund: Refund, story: Story, sale: orders.Sale) -> Iterator[str]:
+def _led_to(refund: Refund, records: PaymentRecords, sale: orders.Sale) -> Iterator[str]:
     """Name what led to a refund: who approved it, the number that it renews, or the end of its order."""
-    yield from (f"decided {one.approval_id}" for one in story.approvals if one.refund_id == refund.refund_id)
+    yield from (f"decided {one.approval_id}" for one in records.approvals if one.refund_id == refund.refund_id)
     if refund.renews:
         yield from (f"{refund.renews} {status.value}" for status in refund_rules.RefundStatus)
     elif _is_by_itself(refund):
@@ -178,20 +178,20 @@ def _led_to(refund: Refund, story: Story, sale: orders.Sale) -> Iterator[str]:
                 yield from list(_ends(order))[-1:]
 
 
-def _of_desk(story: Story) -> Iterator[Told[Happening]]:
+def _of_desk(records: PaymentRecords) -> Iterator[Told[Happening]]:
     """Yield what operators and banks did about a payment."""
-    for found in story.quarantined:
+    for found in records.quarantined:
         number = found.quarantine_id
         opened = Happening(found.at, "quarantine.opened", number, found.resolved, by=found.by, note=found.why)
         yield _told(opened, number, f"started {found.payment_id}")
-    for dispute in story.disputes:
+    for dispute in records.disputes:
         number, opened_by = dispute.dispute_id, f"captured {dispute.payment_id}"
         opened = Happening(dispute.opened_at, "dispute.opened", number, amount=dispute.amount, note=dispute.reason)
         yield _told(opened, number, opened_by)
         if dispute.status is not DISPUTE.initial:
             word = f"dispute.{dispute.status.value}"
             yield _told(Happening(dispute.since, word, number, dispute.status), f"done {number}", number)
-    for approval in story.approvals:
+    for approval in records.approvals:
         yield from _of_approval(approval)
 
 
