@@ -53,6 +53,7 @@ from chalicelib.orders.words import (
     of_order_changes,
 )
 from chalicelib.orders.words import PURCHASES as PURCHASE_TEXTS
+from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork, hear_witness
 from chalicelib.runtime.intents import Intent, system_intent
@@ -110,6 +111,16 @@ def load_sale(purchase_id: str) -> Sale:
         NotFound: if there is none.
     """
     return store.load_sale(purchase_id)
+
+
+def sale_lookup(purchase_id: str) -> Lookup[Sale | None]:
+    """Say how a purchase of one order is read with something else, perhaps stale; None if :func:`peek_sale` must."""
+    return store.sale_lookup(purchase_id)
+
+
+def peek_sale(purchase_id: str) -> Sale | None:
+    """Return a purchase with its orders, perhaps stale, or None: for whoever writes them under their versions."""
+    return store.peek_sale(purchase_id)
 
 
 def load_purchase(purchase_id: str) -> Purchase:

@@ -21,6 +21,7 @@ from chalicelib.orders.rows import (
     unpaid_of,
 )
 from chalicelib.runtime.db import reads
+from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.work import UnitOfWork
 
 _PAGE = 200
@@ -37,6 +38,34 @@ def load_sale(purchase_id: str) -> Sale:
     if purchase is None:
         raise NotFound(what="purchase")
     return Sale(purchase, tuple(orders))
+
+
+def peek_sale(purchase_id: str) -> Sale | None:
+    """Read a sale that may be stale, for half the units; None if not all of its rows are seen.
+
+    Its rows may be of different moments: for a write that each of them guards by its version.
+    """
+    purchase, orders = _assemble(reads.query_items(PurchaseRow, purchase_id))
+    if purchase is None or tuple(order.order_id for order in orders) != purchase.order_ids:
+        return None
+    return Sale(purchase, tuple(orders)) if all(order.lines for order in orders) else None
+
+
+def sale_lookup(purchase_id: str) -> Lookup[Sale | None]:
+    """Say how a sale of one order is peeked at with something else; None if it has more rows than these two.
+
+    By key, for one Query reads nothing beside it.
+    """
+
+    def found(rows: Found) -> Sale | None:
+        purchase, order = rows.row(PurchaseRow, purchase_id, purchase_id), rows.row(OrderRow, purchase_id, order_id)
+        if purchase is None or order is None or order.lines is None:
+            return None
+        bought = purchase_of(purchase)
+        return Sale(bought, (order_of(order, None),)) if bought.order_ids == (order_id,) else None
+
+    order_id = ids.child_id("ord", purchase_id, 1)
+    return Lookup.of([(PurchaseRow, purchase_id, purchase_id), (OrderRow, purchase_id, order_id)], found)
 
 
 def load_purchase(purchase_id: str, *, consistent: bool = True) -> Purchase:

@@ -31,7 +31,7 @@ def record(payment: Payment, amount: Money, transaction_id: str, at: datetime) -
     try:
         if _is_late(sale):
             return _honour_late(sale, payment, amount, transaction_id, at)
-        return _honour(sale, payment, amount, transaction_id, at)
+        return honour(sale, payment, amount, transaction_id, at)
     except (ConcurrentUpdate, AlreadyExists):
         raise
     except Conflict as refusal:  # A retry would be refused again: the money is here, so the refusal is an outcome.
@@ -42,10 +42,10 @@ def _honour_late(sale: Sale, payment: Payment, amount: Money, transaction_id: st
     """Honour money whose purchase has expired: its whole basket is taken again with it."""
     from chalicelib.payments.attempts import late_payment  # Few payments are: only they need catalog and stock.
 
-    def honour() -> Payment:
-        return _honour(sale, payment, amount, transaction_id, at, take_again=late_payment.take_again)
+    def again() -> Payment:
+        return honour(sale, payment, amount, transaction_id, at, take_again=late_payment.take_again)
 
-    return late_payment.placing(honour)
+    return late_payment.placing(again)
 
 
 def _is_late(sale: Sale) -> bool:
@@ -61,7 +61,7 @@ def _why(sale: Sale, refusal: Conflict) -> str:
     return f"purchase_{sale.purchase.status.value}"
 
 
-def _honour(
+def honour(
     sale: Sale,
     payment: Payment,
     amount: Money,

@@ -33,6 +33,7 @@ from chalicelib.payments.store.review_rows import (
 from chalicelib.payments.store.rows import RecordRow
 from chalicelib.payments.store.unmatched_rows import StrayRow, stray_of, stray_row
 from chalicelib.runtime.db import races, reads
+from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.rows import DUE_SHARDS
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -63,6 +64,17 @@ def load_payment(payment_id: str, *, consistent: bool = True) -> Payment:
     if row is None:
         raise UnknownPayment(what="payment", payment_id=payment_id)
     return payment_of(row)
+
+
+def payment_lookup(payment_id: str) -> Lookup[Payment | None]:
+    """Say how one attempt is read with something else, perhaps stale; None if there is none."""
+
+    def found(rows: Found) -> Payment | None:
+        row = rows.row(PaymentRow, purchase_id, payment_id)
+        return payment_of(row) if row is not None else None
+
+    purchase_id = ids.parent_id("pur", payment_id)
+    return Lookup.of([(PaymentRow, purchase_id, payment_id)], found)
 
 
 def load_quarantined(purchase_id: str, quarantine_id: str) -> Quarantined | None:

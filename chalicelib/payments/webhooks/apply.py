@@ -9,7 +9,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import IllegalTransition, NotFound, RetryLater
 from chalicelib.kernel.money import Money
 from chalicelib.payments import providers
-from chalicelib.payments.attempts import outcome, poll
+from chalicelib.payments.attempts import at_once, outcome, poll
 from chalicelib.payments.disputes import follow
 from chalicelib.payments.domain import payment as payment_rules
 from chalicelib.payments.domain.payment import Payment, ProviderSilent
@@ -106,6 +106,8 @@ def take_notice(notice: PaymentNoticed) -> None:
     if not payment_id:
         log.info("refund of no payment of ours", provider=notice.provider)
         return
+    if _settled_at_once(payment_id, notice):
+        return
     payment = store.load_payment(payment_id)
     if notice.foreign:
         outcome.doubt(payment, "foreign_notice", said=notice.foreign)
@@ -113,10 +115,7 @@ def take_notice(notice: PaymentNoticed) -> None:
     if payment.provider != notice.provider:
         quarantine.put_aside(payment, "other_provider", provider=notice.provider)
         return
-    proves = providers.load(notice.provider).limits.notices_prove
-    amount = None
-    if notice.amount_minor is not None and notice.currency is not None:
-        amount = Money(notice.amount_minor, notice.currency)
+    proves, amount = providers.load(notice.provider).limits.notices_prove, _amount(notice)
     if notice.refund_id is not None:
         _take_refund_notice(payment, notice, amount, proves=proves)
     elif notice.outcome == Outcome.CAPTURED and proves and amount is not None and notice.transaction_id:
@@ -130,6 +129,27 @@ def take_notice(notice: PaymentNoticed) -> None:
         )
     elif not payment.holds_money:
         poll.ask(payment, close=False, chasing=False, told=notice.outcome == Outcome.CAPTURED)
+
+
+def _amount(notice: PaymentNoticed) -> Money | None:
+    if notice.amount_minor is None or notice.currency is None:
+        return None
+    return Money(notice.amount_minor, notice.currency)
+
+
+def _settled_at_once(payment_id: str, notice: PaymentNoticed) -> bool:
+    amount = _amount(notice)
+    if notice.foreign or notice.refund_id is not None or notice.outcome != Outcome.CAPTURED:
+        return False
+    if amount is None or not notice.transaction_id or not providers.load(notice.provider).limits.notices_prove:
+        return False
+    return at_once.settle(
+        payment_id,
+        provider=notice.provider,
+        amount=amount,
+        transaction_id=notice.transaction_id,
+        at=notice.at or clock.now(),
+    )
 
 
 def _take_refund_notice(payment: Payment, notice: PaymentNoticed, amount: Money | None, *, proves: bool) -> None:
