@@ -35,6 +35,7 @@ TABLE: Final[dict[str, Rule]] = {
     "get_me": signed_in(),
     "get_signing_keys": anybody(),
     "list_addresses": signed_in(),
+    "prove_by_password": signed_in(),
     "put_address": signed_in(),
     "refresh_session": anybody(),
     "register": anybody(),

@@ -19,6 +19,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("PUT", "/v1/me/addresses/{address_id}", "chalicelib.auth.api", ("application/json",)),
     ("DELETE", "/v1/me/addresses/{address_id}", "chalicelib.auth.api", ("application/json",)),
     ("POST", "/v1/auth/refresh", "chalicelib.auth.sessions.api", ("application/json",)),
+    ("POST", "/v1/auth/prove/password", "chalicelib.auth.sessions.api", ("application/json",)),
     ("POST", "/v1/auth/sign-out", "chalicelib.auth.sessions.api", ("application/json",)),
     ("POST", "/v1/auth/sign-out-everywhere", "chalicelib.auth.sessions.api", ("application/json",)),
     ("GET", "/v1/merchants/{merchant_id}", "chalicelib.merchants.api", ("application/json",)),

@@ -464,6 +464,9 @@ SIGN_IN_BY_DEVICE = Limit("sign-in.device", attempts=10, window_s=600)
 SIGN_IN_BY_DEVICE_ANYWHERE = Limit("sign-in.device-anywhere", attempts=50, window_s=600)
 """Failures on one known device from anywhere; beyond it counts as a stranger's."""
 FAILED_BY_NETWORK = Limit("sign-in.network", attempts=100, window_s=600)
+PROVE_BY_SESSION = Limit("prove.session", attempts=10, window_s=600)
+"""Failures to prove anew who one is, in one session."""
+PROVE_BY_ACCOUNT = Limit("prove.account", attempts=50, window_s=600)
 REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
 REGISTER_BY_SOURCE = Limit("register.source", attempts=200, window_s=600)
 """Each makes an account or a hash, so there is an end; but a campus registers from one address on the day of a sale."""

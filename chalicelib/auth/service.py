@@ -14,8 +14,9 @@ from chalicelib.auth.role_requests import (
     role_request,
     role_requests,
 )
-from chalicelib.auth.sessions.domain import BadRefreshToken, Device, Method
+from chalicelib.auth.sessions.domain import BadRefreshToken, Device, FreshProofNeeded, Method, WrongProof
 from chalicelib.auth.sessions.service import Tokens, caller_as, refresh, sign_out, sign_out_everywhere, start
+from chalicelib.auth.sessions.step_up import prove_by_password, require_fresh
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
@@ -27,25 +28,31 @@ from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent, system_intent
 
 __all__ = [
+    "ACCESS_SECONDS",
     "Account",
     "Address",
     "AddressBook",
     "BadRefreshToken",
     "Device",
+    "FreshProofNeeded",
     "Role",
     "Tokens",
+    "WrongProof",
     "ask_role",
     "caller_as",
     "check_second_person",
     "decide_role",
     "operator_of",
+    "prove_by_password",
     "refresh",
+    "require_fresh",
     "role_request",
     "role_requests",
     "sign_out",
     "sign_out_everywhere",
 ]
 
+ACCESS_SECONDS = int(tokens.LIFE.total_seconds())
 _NOBODY_ID = "acc_" + "0" * 26
 """The account that is read for an identity nobody has, so that it costs what a known one costs."""
 

@@ -46,6 +46,25 @@ def signing_in(identity_id: str, network: str, device_id: str | None) -> Iterato
                     store.count_on(_id(domain.FAILED_BY_NETWORK, network), domain.FAILED_BY_NETWORK, now=clock.now())
 
 
+@contextmanager
+def proving(session_id: str, account_id: str) -> Iterator[Attempt]:
+    """Charge one attempt to prove again who one is; given back if the block calls :meth:`Attempt.succeeded`.
+
+    It takes a session to try, and who took one over does not stand in the way of the account's others.
+
+    Raises:
+        Throttled: if a limit is reached; nothing is charged then.
+    """
+    attempt = Attempt()
+    with ExitStack() as charged:
+        _charge(charged, [(domain.PROVE_BY_SESSION, session_id), (domain.PROVE_BY_ACCOUNT, account_id)])
+        try:
+            yield attempt
+        finally:
+            if not attempt.right:
+                charged.pop_all()
+
+
 def _charged_to_device(charged: ExitStack, device: str, network: str) -> bool:
     """Charge a known device; says whether there was room, and charges nothing if not."""
     limits = [(domain.SIGN_IN_BY_DEVICE, f"{device}#{network}"), (domain.SIGN_IN_BY_DEVICE_ANYWHERE, device)]

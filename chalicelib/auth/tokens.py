@@ -115,6 +115,10 @@ def access_token(caller: Caller) -> str:
         claims["mer"] = caller.merchant_id
     if caller.epoch:
         claims["epo"] = caller.epoch
+    if caller.auth_time:
+        claims["auth_time"] = caller.auth_time
+    if caller.amr:
+        claims["amr"] = list(caller.amr)
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
 
 
@@ -171,6 +175,8 @@ def _verify(token: str, now_s: float) -> tuple[float, Caller]:
             merchant_id=claims.get("mer"),
             session_id=str(claims["sid"]),
             epoch=int(claims.get("epo", 0)),
+            auth_time=int(claims.get("auth_time", 0)),
+            amr=tuple(str(method) for method in claims.get("amr", ())),
         )
     except (jwt.PyJWTError, ValueError, TypeError):
         raise Unauthenticated from None

@@ -87,6 +87,10 @@ class Unauthenticated(ShopError):
     code, status = "unauthenticated", 401
     en, zh = "Sign in and send a valid access token.", "请登录并携带有效的访问令牌。"
 
+    def challenge(self) -> str:
+        """Return how to do better (RFC 9110, section 11.6.1)."""
+        return 'Bearer realm="biandan"'
+
 
 class Forbidden(ShopError):
     """Signed in, but not allowed."""

@@ -510,6 +510,12 @@ def _started_payment(world: World) -> Ask:
     return Ask(ids={"payment_id": world.started(world.placed())})
 
 
+def _proof(world: World) -> Ask:
+    person = people.Person(world.buyer.account_id, world.buyer.token)
+    people.with_password(person, PASSWORD)
+    return Ask(body={"password": PASSWORD})
+
+
 Make = Callable[[World], Ask]
 
 ENTRIES: dict[str, Make] = {
@@ -518,6 +524,7 @@ ENTRIES: dict[str, Make] = {
     "register": lambda _: Ask(body={"identity": f"{uuid4().hex[:12]}@example.com", "password": PASSWORD}),
     "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),
     "refresh_session": lambda world: Ask(body={"refresh_token": world.refresh_token()}),
+    "prove_by_password": _proof,
     "sign_out": _nothing,
     "sign_out_everywhere": _nothing,
     "get_me": _nothing,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from chalicelib import topology
+from chalicelib.auth.sessions.domain import FreshProofNeeded
 from chalicelib.kernel.errors import (
     Busy,
     Forbidden,
@@ -149,6 +150,8 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found.append(Unauthenticated)
     if route.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
         found.append(Forbidden)
+    if route.rule.fresh is not None:
+        found.append(FreshProofNeeded)
     if route.access is Access.MERCHANT and route.method != "GET" and not route.rule.while_suspended:
         found.append(MerchantSuspended)
     if route.access is not Access.PROVIDER:

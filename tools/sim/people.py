@@ -37,6 +37,8 @@ class Person:
                 roles=frozenset(role.value for role in self.roles),
                 merchant_id=self.merchant_id,
                 session_id="ses_" + ids.body(self.account_id),
+                auth_time=int(now_s),
+                amr=("pwd",),
             )
             self._token = (now_s, tokens.access_token(caller))
         return self._token[1]

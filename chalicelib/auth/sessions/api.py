@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.auth import service
-from chalicelib.auth.sessions.schemas import Refresh, TokensView
+from chalicelib.auth.sessions.schemas import ProofView, ProveByPassword, Refresh, TokensView
+from chalicelib.kernel.errors import Throttled
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Routes
 
@@ -27,6 +28,21 @@ _SMALL = 4096
 def refresh_session(body: Refresh) -> TokensView:
     """Exchange a refresh token for a new pair. A second use of an old one ends the session for everybody."""
     return TokensView.of(service.refresh(body.refresh_token))
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/prove/password",
+    access=Access.SIGNED_IN,
+    body=ProveByPassword,
+    returns=ProofView,
+    raises=(service.WrongProof, Throttled),
+    idempotent=False,  # A repeat proves it once more, a moment later.
+    cap_bytes=_SMALL,
+)
+def prove_by_password(body: ProveByPassword, caller: Caller) -> ProofView:
+    """Prove again who one is: what a call asked for that was refused as ``fresh_proof_needed``."""
+    return ProofView.of(service.prove_by_password(caller, body.password))
 
 
 @routes.route(

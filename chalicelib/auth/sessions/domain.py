@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.kernel.errors import Unauthenticated
+from chalicelib.kernel.errors import Forbidden, Unauthenticated
 from chalicelib.kernel.machine import StateMachine
 
 
@@ -15,6 +16,26 @@ class BadRefreshToken(Unauthenticated):
 
     code = "bad_refresh_token"
     en, zh = "This session is over; sign in again.", "会话已失效，请重新登录。"
+
+
+class FreshProofNeeded(Unauthenticated):
+    """The session is good, but too long ago somebody proved that it is theirs (RFC 9470)."""
+
+    code = "fresh_proof_needed"
+    en = "Prove again that it is you, by one of the methods named, and repeat the request."
+    zh = "请用所列方式之一重新验证身份，然后重试。"
+    shown = ("methods", "within_s")
+
+    def challenge(self) -> str:
+        """Return the challenge that tells this refusal from a token that does not count."""
+        return f'{super().challenge()}, error="insufficient_user_authentication", max_age="{self.params["within_s"]}"'
+
+
+class WrongProof(Forbidden):
+    """What was given to prove it is wrong, or the account has no such proof: nobody is told which."""
+
+    code = "wrong_proof"
+    en, zh = "That does not prove it.", "验证未通过。"
 
 
 class SessionStatus(StrEnum):
@@ -79,7 +100,27 @@ class Session:
     rotated_at: datetime
     created_at: datetime
     expires_at: datetime
+    proved_at: datetime
+    """When the person last proved who they are: what access tokens say as ``auth_time``."""
+    methods: tuple[str, ...] = ()
+    """By which methods, since the session began or in the last proof: what access tokens say as ``amr``."""
     version: int = 0
+
+
+def proved(session: Session, methods: Iterable[Method], *, now: datetime) -> Session:
+    """Return the session after its person proved once more who they are."""
+    return replace(session, proved_at=now, methods=references(methods))
+
+
+def references(methods: Iterable[Method]) -> tuple[str, ...]:
+    """Return what ``amr`` says of methods; several at once are one proof of several factors."""
+    said = tuple(method.value for method in methods)
+    return (*said, "mfa") if len(said) > 1 else said
+
+
+def is_alive(session: Session, *, epoch: int, now: datetime) -> bool:
+    """Say whether a session goes on: nobody ended it, nor all of the account's, nor was it left alone for too long."""
+    return session.status is SessionStatus.ACTIVE and session.epoch == epoch and now < session.expires_at
 
 
 class Verdict(StrEnum):
@@ -99,7 +140,7 @@ def judge(session: Session, *, presented: str, epoch: int, now: datetime) -> Ver
     was a thief, the other side now holds a dead token, and the session ends at its next refresh. Everything else is
     a copy.
     """
-    if session.status is not SessionStatus.ACTIVE or session.epoch != epoch or now >= session.expires_at:
+    if not is_alive(session, epoch=epoch, now=now):
         return Verdict.OVER
     if presented == session.current:
         return Verdict.ROTATE

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from chalicelib.auth import service
+from chalicelib.auth.domain import MAX_PASSWORD
 from chalicelib.runtime.schema import Id, Schema
 
 
@@ -14,6 +15,29 @@ class Refresh(Schema):
     """The refresh token; it is used up by this call."""
 
     refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=512)]
+
+
+class ProveByPassword(Schema):
+    """The account's password, typed once more."""
+
+    password: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=MAX_PASSWORD, strip_whitespace=False),
+        Field(json_schema_extra={"format": "password", "writeOnly": True}),
+    ]
+
+
+class ProofView(Schema):
+    """An access token that says that its owner has just proved who they are; the refresh token stays as it is."""
+
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    access_token: str
+    expires_in: int
+
+    @classmethod
+    def of(cls, token: str) -> ProofView:
+        """Return the wire form."""
+        return cls(access_token=token, expires_in=service.ACCESS_SECONDS)
 
 
 class TokensView(Schema):

@@ -52,25 +52,29 @@ def start(
         rotated_at=now,
         created_at=now,
         expires_at=now + domain.IDLE,
+        proved_at=now,
+        methods=domain.references([method]),
     )
     work.save(store.session_row(session), label="session")
     answer = _tokens(account, session, token)
     return replace(answer, device_token=devices.remembered(account.account_id, devices.known(device.token)))
 
 
-def caller_as(account: Account, session_id: str) -> Caller:
+def caller_as(account: Account, session: Session) -> Caller:
     """Return what a token says of an account in one session."""
     return Caller(
         account_id=account.account_id,
         roles=frozenset(role.value for role in account.roles),
         merchant_id=account.merchant_id,
-        session_id=session_id,
+        session_id=session.session_id,
         epoch=account.epoch,
+        auth_time=clock.epoch_s(session.proved_at),
+        amr=session.methods,
     )
 
 
 def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
-    caller = caller_as(account, session.session_id)
+    caller = caller_as(account, session)
     return Tokens(
         account_id=account.account_id,
         session_id=session.session_id,

@@ -7,7 +7,7 @@ from typing import cast
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from chalicelib.auth.domain import Account
-from chalicelib.auth.sessions.domain import Session, SessionStatus
+from chalicelib.auth.sessions.domain import Method, Session, SessionStatus
 from chalicelib.auth.store import ACCOUNT, AccountRow, account_of_row
 from chalicelib.kernel import clock
 from chalicelib.kernel.clock import epoch_ms
@@ -33,6 +33,8 @@ class SessionRow(Row):
     rotated_ms = NumberAttribute()
     created_ms = NumberAttribute()
     expires = TTLAttribute()
+    proved_ms = NumberAttribute(null=True)
+    methods = UnicodeAttribute(null=True)
 
 
 def session_row(session: Session) -> SessionRow:
@@ -47,6 +49,8 @@ def session_row(session: Session) -> SessionRow:
         rotated_ms=epoch_ms(session.rotated_at),
         created_ms=epoch_ms(session.created_at),
         expires=session.expires_at,
+        proved_ms=epoch_ms(session.proved_at),
+        methods=" ".join(session.methods) or None,
         version=session.version,
     )
 
@@ -62,6 +66,9 @@ def _session(row: SessionRow) -> Session:
         rotated_at=clock.from_epoch_ms(row.rotated_ms),
         created_at=clock.from_epoch_ms(row.created_ms),
         expires_at=row.expires,
+        # Rows of before these two were kept are of sign-ins with a password.
+        proved_at=clock.from_epoch_ms(row.created_ms if row.proved_ms is None else row.proved_ms),
+        methods=tuple((Method.PASSWORD.value if row.methods is None else row.methods).split()),
         version=int(row.version),
     )
 

@@ -24,6 +24,10 @@ class Caller:
     session_id: str = ""
     epoch: int = 0
     """How often the person had signed out everywhere when the token was made; 0 in a token that does not say."""
+    auth_time: int = 0
+    """When the person last proved who they are, in seconds; 0 in a token that does not say."""
+    amr: tuple[str, ...] = ()
+    """By which methods (RFC 8176)."""
 
     def owned_merchant(self) -> str:
         """Return the caller's merchant.

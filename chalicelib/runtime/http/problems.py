@@ -25,7 +25,7 @@ def problem(error: ShopError) -> tuple[int, str, Headers]:
     if wait_s is not None:
         headers["Retry-After"] = str(wait_s)
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = 'Bearer realm="biandan"'
+        headers["WWW-Authenticate"] = error.challenge()
     body = document(error.status, error.code, error.detail(where.language), **error.members())
     return error.status, body, headers
 

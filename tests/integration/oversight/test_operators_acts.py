@@ -54,7 +54,7 @@ def test_whoever_is_dismissed_is_out_on_the_next_call(world: World, route: Route
     auth.revoke(gone.account_id, Role.OPERATOR)
     aws.call("dynamodb", "DeleteItem", _row_of(closed.account_id))
     account = auth.me(out.account_id)
-    fresh = tokens.access_token(auth.caller_as(account, "ses_1"))
+    fresh = tokens.access_token(auth.caller_as(account, people.session(out)))
     auth.sign_out_everywhere(out.account_id)
     both = people.person(Role.OPERATOR, Role.MERCHANT_STAFF, merchant_id=world.shop.merchant_id)
     before = dump.tables()

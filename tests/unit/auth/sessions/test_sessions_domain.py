@@ -14,7 +14,8 @@ NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 def session(**changes: object) -> Session:
     base = Session(
         account_id="acc_1", session_id="ses_1", status=SessionStatus.ACTIVE, epoch=1, current="c", previous="p",
-        rotated_at=NOW, created_at=NOW, expires_at=NOW + domain.IDLE, version=2,
+        rotated_at=NOW, created_at=NOW, expires_at=NOW + domain.IDLE, proved_at=NOW,
+        methods=("pwd",), version=2,
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
 

@@ -1,0 +1,82 @@
+"""Fresh proof: before what a thief of a session would do first, its person proves once more who they are.
+
+A line of the policy table that wants it (``fresh``) asks :func:`require_fresh`. Each method of proving ends in
+:func:`proved`, which writes the moment into the session and answers an access token that says so (``auth_time`` and
+``amr``, as OpenID Connect Core names them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.auth import passwords, throttles, tokens
+from chalicelib.auth import store as account_store
+from chalicelib.auth.domain import Account, spelled
+from chalicelib.auth.sessions import domain, store
+from chalicelib.auth.sessions.domain import FreshProofNeeded, Method, WrongProof
+from chalicelib.auth.sessions.service import caller_as
+from chalicelib.kernel import clock
+from chalicelib.kernel.errors import Unauthenticated
+from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.runtime.http.access import Caller
+
+FRESH_S = 300
+"""How long a proof counts as fresh, unless who asks for it says otherwise."""
+
+
+def require_fresh(caller: Caller, within_s: float = FRESH_S) -> None:
+    """Return if the caller proved who they are within so many seconds. A good token costs nothing to ask.
+
+    Raises:
+        FreshProofNeeded: if not; it names the methods that the account can do it by.
+        Unauthenticated: if the account is gone.
+    """
+    if clock.now().timestamp() - caller.auth_time <= within_s:
+        return
+    account = account_store.load_account(caller.account_id)
+    if account is None:
+        raise Unauthenticated
+    raise FreshProofNeeded(methods=ways(account), within_s=int(within_s))
+
+
+def ways(account: Account) -> list[str]:
+    """Return by which methods an account can prove who it is: the last word of the route that takes it."""
+    return ["password"] if account.password_hash else []
+
+
+def prove_by_password(caller: Caller, password: str) -> str:
+    """Check the account's password; returns the new access token.
+
+    Raises:
+        WrongProof: if it is another one, or the account has none.
+        Throttled: after too many failures.
+        Unauthenticated: if the session is over.
+    """
+    account = account_store.load_account(caller.account_id, consistent=True)
+    encoded = (account.password_hash if account else "") or passwords.NOBODY
+    with throttles.proving(caller.session_id, caller.account_id) as attempt:
+        if not passwords.matches(encoded, spelled(password)):
+            raise WrongProof
+        attempt.succeeded()
+    return proved(caller, Method.PASSWORD)
+
+
+def proved(caller: Caller, *methods: Method) -> str:
+    """Write into the caller's session that its person has just proved who they are; returns a new access token.
+
+    Raises:
+        Unauthenticated: if the session is over.
+    """
+
+    def attempt() -> str:
+        found = store.load_session_and_account(caller.account_id, caller.session_id)
+        now = clock.now()
+        if found is None or not domain.is_alive(found[0], epoch=found[1].epoch, now=now):
+            raise Unauthenticated
+        session = domain.proved(found[0], methods, now=now)
+        with UnitOfWork() as work:
+            work.save(store.session_row(session), label="session")
+        return tokens.access_token(caller_as(found[1], replace(session, version=session.version + 1)))
+
+    return racing(attempt)
