@@ -144,8 +144,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("application/json",),
     ),
     ("GET", "/v1/operator/purchases/{purchase_id}/story", "chalicelib.payments.reviews.api", ("application/json",)),
-    ("GET", "/v1/operator/strays/{stray_id}", "chalicelib.payments.unmatched.api", ("application/json",)),
-    ("POST", "/v1/operator/strays/{stray_id}/settle", "chalicelib.payments.unmatched.api", ("application/json",)),
+    ("GET", "/v1/operator/strays/{stray_id}", "chalicelib.payments.strays.api", ("application/json",)),
+    ("POST", "/v1/operator/strays/{stray_id}/settle", "chalicelib.payments.strays.api", ("application/json",)),
     (
         "POST",
         "/v1/webhooks/payments/{provider}",

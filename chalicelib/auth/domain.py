@@ -75,7 +75,7 @@ class BadAddress(Invalid):
     code = "bad_address"
     en, zh = "The address is not valid: look at {field}.", "地址不正确，请检查{field}。"
     shown = ("field",)
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "field": {
             "phone": ("the phone number", "手机号"),
             "province": ("the province", "省份"),

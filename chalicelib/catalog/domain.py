@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from chalicelib.catalog.words import TOKENS_OF_A_PRODUCT, tokens
+from chalicelib.catalog.search_words import TOKENS_OF_A_PRODUCT, tokens
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, NotFound, ShopError
 from chalicelib.kernel.machine import StateMachine
@@ -121,7 +121,7 @@ class BadCategories(ShopError):
     code, status = "bad_categories", 422
     en, zh = "The categories are refused at {category_id}: {rule}.", "分类 {category_id} 有误：{rule}。"
     shown = ("category_id", "rule")
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "rule": {
             "too_many": ("there are too many categories", "分类数量过多"),
             "bad_id": ("its id is malformed", "分类编号格式不正确"),

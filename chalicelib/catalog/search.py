@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from chalicelib.catalog import domain, search_store, store, words
+from chalicelib.catalog import domain, search_store, search_words, store
 from chalicelib.catalog.domain import Card, Product, Status
 from chalicelib.kernel.clock import epoch_ms_or_none
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, ShopError
@@ -59,7 +59,7 @@ def reindex(product_id: str) -> None:
         old, old_place, version = search_store.words(product_id)
         wanted: tuple[str, ...] = ()
         if product is not None and product.status is Status.LISTED:
-            wanted = words.tokens(product.titles.values())
+            wanted = search_words.tokens(product.titles.values())
         union = tuple(dict.fromkeys([*old, *wanted, *written]))
         if not union:
             return
@@ -158,7 +158,7 @@ def search(text: str, *, limit: int, after: str | None) -> Found:
     Raises:
         NothingToSearch: if it has no word.
     """
-    asked = words.question(text)
+    asked = search_words.question(text)
     if not asked.tokens:
         raise NothingToSearch
     places, on = _intersect(asked.tokens, after, limit)

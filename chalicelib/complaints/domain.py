@@ -196,7 +196,7 @@ class TooManyComplaints(Conflict):
     en = "No more complaints can be filed: at most {most} {about}."
     zh = "投诉次数已达上限：{about}最多 {most} 次。"
     shown = ("about", "most")
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "about": {
             "line": ("about one order line", "同一订单行"),
             "day": ("a day", "每天"),
@@ -244,7 +244,7 @@ class EvidenceRefused(ShopError):
     code, status = "evidence_refused", 422
     en, zh = "Evidence {evidence_id} is refused: {why}.", "凭证 {evidence_id} 不被接受：{why}。"
     shown = ("evidence_id", "why")
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "why": {
             "type": ("files of this type are not taken", "不支持该文件类型"),
             "size": ("the file is empty or too large", "文件为空或过大"),

@@ -2,7 +2,7 @@
 
 A class says its ``code``, HTTP ``status`` and its ``detail`` in both languages as format strings over the
 keyword arguments it is raised with. Arguments named in ``shown`` also appear as members of the problem: those are for
-machines. Where such a word for machines stands in the sentence too, ``words`` says it for people.
+machines. Where such a word for machines stands in the sentence too, ``texts_of`` says it for people.
 Never pass personal data or secrets: details reach answers and logs.
 """
 
@@ -25,7 +25,7 @@ class ShopError(Exception):
     en: ClassVar[str] = "The request failed."
     zh: ClassVar[str] = "请求失败。"
     shown: ClassVar[tuple[str, ...]] = ()
-    words: ClassVar[Mapping[str, Mapping[str, Texts]]] = {}
+    texts_of: ClassVar[Mapping[str, Mapping[str, Texts]]] = {}
     """Parameters that are words for machines, and what the sentence says for them (empty: for any other)."""
     retry_after_s: ClassVar[int | None] = None
 
@@ -38,13 +38,13 @@ class ShopError(Exception):
     def detail(self, language: str = "en") -> str:
         """Return the sentence for a person, ``zh`` or ``en``."""
         template = said((self.en, self.zh), language)
-        words = {
+        texts = {
             name: said(table.get(str(self.params[name]), table.get("", OTHERWISE)), language)
-            for name, table in self.words.items()
+            for name, table in self.texts_of.items()
             if name in self.params
         }
         try:
-            return template.format(**{**self.params, **words})
+            return template.format(**{**self.params, **texts})
         except (KeyError, IndexError):
             return template
 
@@ -54,7 +54,7 @@ class ShopError(Exception):
 
     def __str__(self) -> str:
         """Say it to a log or a developer: the words for machines stand behind the sentence."""
-        exact = ", ".join(f"{name}={self.params[name]}" for name in self.words if name in self.params)
+        exact = ", ".join(f"{name}={self.params[name]}" for name in self.texts_of if name in self.params)
         return f"{self.code}: {self.detail()}" + (f" ({exact})" if exact else "")
 
 
@@ -72,7 +72,7 @@ class Malformed(Invalid):
     code, status = "malformed_body", 400
     en, zh = "The body could not be read: {why}.", "无法读取请求内容：{why}。"
     shown = ("errors", "why")
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "why": {
             "not_json": ("it is not valid JSON", "不是有效的 JSON"),
             "control_characters": ("it holds control characters", "含有控制字符"),
@@ -105,7 +105,7 @@ class NotFound(ShopError):
     code, status = "not_found", 404
     en, zh = "There is no such {what}.", "{what}不存在。"
     shown: ClassVar[tuple[str, ...]] = ("what",)
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "what": {
             "": ("record", "记录"),
             "SKU": ("SKU", "商品规格"),

@@ -191,7 +191,7 @@ class WrongDelivery(ShopError):
     en = "Line {line_id} is {kind}: physical goods need a carrier, other goods are delivered digitally."
     zh = "订单行 {line_id} 类型为 {kind}：实物商品须填写快递，其他商品以数字方式交付。"
     shown = ("line_id", "kind")
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "kind": {
             "physical": ("a physical item", "实物商品"),
             "virtual": ("a virtual item", "虚拟商品"),
@@ -215,7 +215,7 @@ class PhoneNeeded(ShopError):
     en = "{carrier} needs the last four digits of the sender's or the recipient's phone."
     zh = "{carrier} 需要寄件人或收件人手机号后四位。"
     shown = ("carrier",)
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "carrier": {
             **{code: (carrier.en, carrier.zh) for code, carrier in CARRIERS.items()},
             "": ("This carrier", "该快递公司"),

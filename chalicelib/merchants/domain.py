@@ -17,7 +17,7 @@ class BadTerms(Invalid):
     code = "bad_terms"
     en, zh = "The terms are not valid: look at {field}.", "条款不正确，请检查{field}。"
     shown = ("field",)
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "field": {
             "freight": ("the freight", "运费"),
             "free_freight_from": ("from which amount on freight is free", "包邮金额"),

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.kernel import context
 from chalicelib.kernel.texts import Texts, said
-from chalicelib.orders import words
+from chalicelib.orders import texts
 from chalicelib.orders.domain import Change, Contact, Order, OrderStatus, Purchase, PurchaseStatus, Sale
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
 
@@ -115,7 +115,7 @@ class OrderView(Schema):
             merchant_id=order.merchant_id,
             merchant_name=order.merchant_name,
             status=order.status.value,
-            status_text=_said(words.ORDERS[order.status]),
+            status_text=_said(texts.ORDERS[order.status]),
             lines=[
                 LineView(
                     line_id=line.line_id,
@@ -149,9 +149,9 @@ class OrderView(Schema):
             ],
             given_up=order.given_up(),
             history=_history(
-                ChangeView(status=OrderStatus.PLACED, text=_said(words.ORDERS[OrderStatus.PLACED]), at=order.placed_at),
+                ChangeView(status=OrderStatus.PLACED, text=_said(texts.ORDERS[OrderStatus.PLACED]), at=order.placed_at),
                 order.history,
-                words.of_order_changes(order.history),
+                texts.of_order_changes(order.history),
             ),
             contact=ContactView.of(contact) if contact else None,
         )
@@ -196,7 +196,7 @@ class PurchaseView(Schema):
             purchase_id=purchase.purchase_id,
             number=purchase.number,
             status=purchase.status.value,
-            status_text=_said(words.PURCHASES[purchase.status]),
+            status_text=_said(texts.PURCHASES[purchase.status]),
             total=MoneyView.of(purchase.total),
             placed_at=purchase.placed_at,
             due_at=purchase.due_at,
@@ -206,11 +206,11 @@ class PurchaseView(Schema):
             history=_history(
                 ChangeView(
                     status=PurchaseStatus.AWAITING_PAYMENT,
-                    text=_said(words.PURCHASES[PurchaseStatus.AWAITING_PAYMENT]),
+                    text=_said(texts.PURCHASES[PurchaseStatus.AWAITING_PAYMENT]),
                     at=purchase.placed_at,
                 ),
                 purchase.history,
-                (words.PURCHASES[PurchaseStatus(change.status)] for change in purchase.history),
+                (texts.PURCHASES[PurchaseStatus(change.status)] for change in purchase.history),
             ),
             orders=[OrderView.of(order) for order in sale.orders] if sale else None,
         )
@@ -234,7 +234,7 @@ class PurchaseStatusView(Schema):
         return cls(
             purchase_id=purchase.purchase_id,
             status=purchase.status.value,
-            status_text=_said(words.PURCHASES[purchase.status]),
+            status_text=_said(texts.PURCHASES[purchase.status]),
             due_at=purchase.due_at,
             settled_by=purchase.settled_by,
         )

@@ -41,8 +41,7 @@ from chalicelib.orders.hold_rules import (
 from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.holds import lookup as held_lookup
-from chalicelib.orders.units import PaidBack, freed
-from chalicelib.orders.words import (
+from chalicelib.orders.texts import (
     CALLED_OFF,
     DEADLINE,
     EXPIRED,
@@ -52,7 +51,8 @@ from chalicelib.orders.words import (
     REST_REFUNDED,
     of_order_changes,
 )
-from chalicelib.orders.words import PURCHASES as PURCHASE_TEXTS
+from chalicelib.orders.texts import PURCHASES as PURCHASE_TEXTS
+from chalicelib.orders.units import PaidBack, freed
 from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork, hear_witness

@@ -293,7 +293,7 @@ class ForeignNotice(NoticeRefused):
     ``notice_id`` where it names an attempt's number; ``ours`` where the money, if it speaks of any, is on our account.
 
     One that names a number of ours, or speaks of our account, is kept and the provider is asked; see
-    ``webhooks.apply`` and ``unmatched.record``.
+    ``webhooks.apply`` and ``strays.record``.
     """
 
     code, status = "foreign_notice", 403

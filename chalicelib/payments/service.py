@@ -34,7 +34,7 @@ from chalicelib.payments.domain.payment_records import Conclusion, PaymentRecord
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_decision import RefundContext
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
-from chalicelib.payments.domain.unmatched import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
+from chalicelib.payments.domain.stray import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
 from chalicelib.payments.keys.refresh import refresh as refresh_keys
 from chalicelib.payments.refunds.approve import (
     ask_approval,
@@ -59,11 +59,11 @@ from chalicelib.payments.reviews.story import Happening, story
 from chalicelib.payments.statements.fetch import billing_day, billing_providers, booked, fetch_bill, records_by_id
 from chalicelib.payments.store import records as store
 from chalicelib.payments.store.records import RecordPage
-from chalicelib.payments.unmatched.record import ReportedMoney, take_unknown
-from chalicelib.payments.unmatched.record import note_billed as note_billed_money
-from chalicelib.payments.unmatched.settle import Settled
-from chalicelib.payments.unmatched.settle import get as stray
-from chalicelib.payments.unmatched.settle import settle as settle_stray
+from chalicelib.payments.strays.record import ReportedMoney, take_unknown
+from chalicelib.payments.strays.record import note_billed as note_billed_money
+from chalicelib.payments.strays.settle import Settled
+from chalicelib.payments.strays.settle import get as stray
+from chalicelib.payments.strays.settle import settle as settle_stray
 from chalicelib.payments.webhooks.apply import (
     Resolution,
     Resolved,

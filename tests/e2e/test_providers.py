@@ -18,7 +18,7 @@ from chalicelib.runtime import aws, log, names, queues
 from tests.e2e.desk import FREIGHT, NOW, STOCK, TOTAL, WAYS, Customer, Desk, Scenario, Steps, paid_accounts, play
 from tools.bench import lab
 
-CHASED = timedelta(seconds=31)
+POLLED = timedelta(seconds=31)
 """By then a silent attempt or refund has been asked about once."""
 EXPIRED = timedelta(minutes=30, seconds=1)
 SOON = timedelta(seconds=1)
@@ -80,7 +80,7 @@ def one_payment_for_two_merchants(c: Customer) -> Steps:
     yield NOW
     c.is_paid()
     c.refund(TOTAL, shop=1)
-    yield CHASED
+    yield POLLED
     c.is_paid(refunded=(0, TOTAL))
     assert c.there(payment_id) == (2 * TOTAL, TOTAL)
 
@@ -92,7 +92,7 @@ def the_notice_is_lost(c: Customer) -> Steps:
     c.stand.pay(payment_id)
     yield NOW
     c.is_untouched()
-    yield CHASED
+    yield POLLED
     c.is_paid()
     assert c.answers(payment_id) == []
 
@@ -114,7 +114,7 @@ def the_notice_is_late(c: Customer) -> Steps:
     payment_id = c.started()
     c.stand.steer(payment_id, delay_s=45)
     c.stand.pay(payment_id)
-    yield CHASED
+    yield POLLED
     c.is_paid()
     yield timedelta(seconds=30)
     c.is_paid()
@@ -148,7 +148,7 @@ def _refused(**steering: bool) -> Scenario:
         # A key that we do not hold may be the provider's new one, where it can be told: the notice is to come again.
         answer = 503 if steering.get("unknown_key") and c.way.name == "wechatpay" else c.way.refused
         assert set(c.answers(payment_id)) == {answer}
-        yield CHASED  # Asking finds the truth.
+        yield POLLED  # Asking finds the truth.
         c.is_paid()
         assert set(c.answers(payment_id)) == {answer}
         assert c.doubts == []
@@ -221,7 +221,7 @@ def answers_signed_as_probes_are_not_believed(c: Customer) -> Steps:
     assert c.start(key=key).json["status"] == "started"
     assert c.start(key=key).json["status"] == "pending"
     c.stand.pay(c.attempt())
-    yield CHASED  # The answer to this question is a probe as well.
+    yield POLLED  # The answer to this question is a probe as well.
     c.is_untouched()
     yield timedelta(seconds=61)
     c.is_paid()
@@ -242,7 +242,7 @@ def the_notice_names_another_currency(c: Customer) -> Steps:
     payment_id = c.started()
     c.stand.steer(payment_id, notice_currency="USD")
     c.stand.pay(payment_id)
-    yield CHASED
+    yield POLLED
     c.is_paid()
     assert c.doubts in ([], ["amount_differs"])
 
@@ -253,7 +253,7 @@ def the_provider_contradicts_itself(c: Customer) -> Steps:
     payment_id = c.started()
     c.stand.steer(payment_id, notify=False, answer_amount=TOTAL - 1)
     c.stand.pay(payment_id)
-    yield CHASED
+    yield POLLED
     assert c.status == "awaiting_payment"
     c.stand.steer(payment_id, answer_amount=None)
     yield timedelta(minutes=3)
@@ -266,7 +266,7 @@ def the_provider_contradicts_itself(c: Customer) -> Steps:
 def another_amount_was_really_paid(c: Customer) -> Steps:
     payment_id = c.started()
     c.stand.pay(payment_id, amount=TOTAL - 1)
-    yield CHASED + CHASED
+    yield POLLED + POLLED
     assert c.payments == ["returned"]
     assert c.accounts == {}
     assert c.status == "awaiting_payment"
@@ -321,7 +321,7 @@ def the_order_never_arrives_and_is_sent_again(c: Customer) -> Steps:
     c.stand.steer(c.attempt(), silent_before=("create",))
     key = f"unheard-{c.purchase_id}"
     assert c.start(c.way.sent_method, key=key).json["status"] == "started"
-    yield CHASED
+    yield POLLED
     assert c.payments == ["started"]
     again = c.start(c.way.sent_method, key=key)
     assert again.json["status"] == "pending"
@@ -336,7 +336,7 @@ def questions_get_no_answer_for_a_while(c: Customer) -> Steps:
     payment_id = c.started()
     c.stand.steer(payment_id, notify=False, down=("query",))
     c.stand.pay(payment_id)
-    yield CHASED
+    yield POLLED
     c.is_untouched()
     c.stand.steer(payment_id, down=())
     yield timedelta(seconds=61)
@@ -348,7 +348,7 @@ def answers_with_a_wrong_signature_are_not_believed(c: Customer) -> Steps:
     payment_id = c.started()
     c.stand.steer(payment_id, notify=False, unsigned=("query",))
     c.stand.pay(payment_id)
-    yield CHASED
+    yield POLLED
     c.is_untouched()
     yield timedelta(seconds=61)
     c.is_paid()
@@ -373,7 +373,7 @@ def paid_after_expiry(c: Customer) -> Steps:
     yield EXPIRED
     assert (c.status, c.payments) == ("expired", ["closed"])
     c.stand.pay_closed(payment_id)  # What they say cannot happen.
-    yield CHASED
+    yield POLLED
     c.is_paid()  # The goods were free: they are taken again.
     assert c.refunds == []
     assert c.there(payment_id) == (TOTAL, 0)
@@ -386,7 +386,7 @@ def paid_after_expiry_of_what_is_not_sold_any_more(c: Customer) -> Steps:
     assert (c.status, c.payments) == ("expired", ["closed"])
     c.desk.list_second(Cause.UNLIST)
     c.stand.pay_closed(payment_id)
-    yield CHASED
+    yield POLLED
     c.desk.list_second(Cause.LIST)
     assert (c.status, c.payments, c.refunds) == ("expired", ["returned"], ["succeeded"])
     assert c.accounts == {}
@@ -402,7 +402,7 @@ def paid_twice(c: Customer) -> Steps:
     c.stand.steer(first, down=())
     c.stand.pay(first)
     c.stand.pay(second)
-    yield CHASED
+    yield POLLED
     assert c.status == "paid"
     assert sorted(c.payments) == ["captured", "returned"]
     assert c.refunds == ["succeeded"]
@@ -419,7 +419,7 @@ def the_first_attempt_is_closed_and_paid_all_the_same(c: Customer) -> Steps:
     yield NOW
     c.is_paid(attempts=("closed", "captured"))
     c.stand.pay_closed(first)
-    yield CHASED
+    yield POLLED
     c.is_paid(attempts=("returned", "captured"))
     assert (c.there(first), c.there(second)) == ((TOTAL, TOTAL), (TOTAL, 0))
 
@@ -466,7 +466,7 @@ def refunded_in_full(c: Customer) -> Steps:
     payment_id = c.paid()
     yield NOW
     c.refund(TOTAL)
-    yield CHASED
+    yield POLLED
     assert (c.payments, c.refunds, c.accounts) == (["refunded"], ["succeeded"], {})
     assert c.there(payment_id) == (TOTAL, TOTAL)
 
@@ -476,11 +476,11 @@ def refunded_in_parts(c: Customer) -> Steps:
     payment_id = c.paid()
     yield NOW
     c.refund(FREIGHT)
-    yield CHASED
+    yield POLLED
     c.is_paid(refunded=(FREIGHT,))
     c.refund(1)
     c_more = c.refund(TOTAL - FREIGHT - 1)
-    yield CHASED
+    yield POLLED
     for _ in range(4):
         yield timedelta(minutes=1, seconds=1)
     assert (c.payments, c.refunds, c.accounts) == (["refunded"], ["succeeded"] * 3, {})
@@ -497,7 +497,7 @@ def notices_of_a_refund_come_ten_times(c: Customer) -> Steps:
     yield NOW
     c.stand.steer(payment_id, duplicates=10)
     c.refund(FREIGHT)
-    yield CHASED
+    yield POLLED
     yield timedelta(minutes=2)
     c.is_paid(refunded=(FREIGHT,))
     assert c.entries == 2
@@ -549,12 +549,12 @@ def a_refund_is_stuck_at_the_bank(c: Customer) -> Steps:
     yield NOW
     assert c.refunds == ["pending"]
     c.stand.settle(refund_id, "abnormal")
-    yield CHASED
+    yield POLLED
     assert c.refunds == ["abnormal"]
     c.is_paid()
     c.stand.settle(refund_id, "succeeded")  # Somebody at the provider mended it.
     assert c.retry(refund_id) == refund_id
-    yield CHASED
+    yield POLLED
     yield timedelta(minutes=3)
     assert c.refunds == ["succeeded"]
     c.is_paid(refunded=(FREIGHT,))
@@ -568,7 +568,7 @@ def a_refund_is_closed_and_an_operator_renews_it(c: Customer) -> Steps:
     refund_id = c.refund(FREIGHT)
     yield NOW
     c.stand.settle(refund_id, "closed")
-    yield CHASED
+    yield POLLED
     assert c.refunds == ["closed"]
     c.is_paid()
     assert c.there(payment_id) == (TOTAL, 0)
@@ -586,13 +586,13 @@ def a_refund_fails_and_is_tried_again_under_its_number(c: Customer) -> Steps:
     yield NOW
     c.stand.steer(payment_id, refund="failed")
     refund_id = c.refund(FREIGHT)
-    yield CHASED
+    yield POLLED
     assert c.refunds == ["failed"]
     c.is_paid()
     assert c.there(payment_id) == (TOTAL, 0)
     c.stand.steer(payment_id, refund="succeeded")  # The balance filled up.
     assert c.retry(refund_id) == refund_id
-    yield CHASED
+    yield POLLED
     yield timedelta(minutes=2)
     assert c.refunds == ["succeeded"]
     c.is_paid(refunded=(FREIGHT,))

@@ -25,7 +25,7 @@ from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import log
 from tests.e2e import desk
 from tests.e2e.desk import FREIGHT, STOCK, TOTAL, WAYS, Customer, Desk, Scenario, Steps, side_by_side
-from tests.e2e.test_providers import CHASED, EXPIRED
+from tests.e2e.test_providers import EXPIRED, POLLED
 from tools.bench import lab
 from tools.operate import reconcile
 from tools.shared import client
@@ -48,7 +48,7 @@ def begun(c: Customer, dice: random.Random) -> Attempted:
         if answer.json["status"] == "pending":
             c.open(answer.json["instruction"])
             return str(answer.json["payment_id"])
-        yield CHASED
+        yield POLLED
     return ""
 
 

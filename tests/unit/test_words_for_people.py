@@ -64,7 +64,7 @@ def _raised() -> Iterator[tuple[str, type[ShopError], str, ast.expr]]:
                     if (
                         error is not None
                         and keyword.arg
-                        and keyword.arg in error.words
+                        and keyword.arg in error.texts_of
                         and f"{{{keyword.arg}}}" in error.en
                     ):
                         yield f"{path.name}:{node.lineno}", error, keyword.arg, keyword.value
@@ -78,12 +78,12 @@ def test_every_literal_word_that_is_raised_has_both_texts() -> None:
                 break
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
                 found += 1
-                assert part.value in error.words[name], f"{where}: {part.value!r}"
+                assert part.value in error.texts_of[name], f"{where}: {part.value!r}"
     assert found > 50
 
 
 def test_every_computed_word_of_a_refund_has_both_texts() -> None:
-    table = RefundRefused.words["why"]
+    table = RefundRefused.texts_of["why"]
     reported = set(RefundOutcome) - {RefundOutcome.UNKNOWN, RefundOutcome.ABSENT, RefundOutcome.SUCCEEDED}
     computed = {f"payment_{status}" for status in PaymentStatus} | {f"refund_{outcome}" for outcome in reported}
     assert computed <= set(table)
@@ -99,12 +99,12 @@ def test_no_sentence_shows_a_word_for_machines() -> None:
     for error in _errors().values():
         for text in (error.en, error.zh):
             shown = {name for _, name, _, _ in Formatter().parse(text) if name}
-            assert shown & CODELIKE <= set(error.words) or error.__name__ in ECHOED, error
+            assert shown & CODELIKE <= set(error.texts_of) or error.__name__ in ECHOED, error
 
 
 def test_every_table_is_in_english_and_then_in_chinese() -> None:
     for error in _errors().values():
-        for table in error.words.values():
+        for table in error.texts_of.values():
             for word, (en, zh) in table.items():
                 assert en.isascii(), (error, word)
                 assert en, (error, word)
@@ -132,4 +132,4 @@ def test_every_table_is_in_english_and_then_in_chinese() -> None:
 def test_the_sentence_is_for_people_and_the_members_for_machines(error: ShopError, en: str, zh: str) -> None:
     assert (error.detail("en"), error.detail("zh-CN")) == (en, zh)
     assert error.members() == {name: error.params[name] for name in error.shown}
-    assert all(str(error.params[name]) in str(error) for name in error.words)
+    assert all(str(error.params[name]) in str(error) for name in error.texts_of)

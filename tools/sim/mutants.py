@@ -123,14 +123,14 @@ def _drop_unknown() -> AbstractContextManager[Any]:
 
 @MUTANTS.called("money of nobody's is booked at every notice")
 def _book_strays_twice() -> AbstractContextManager[Any]:
-    from chalicelib.payments.domain import unmatched as unmatched_rules
+    from chalicelib.payments.domain import stray as stray_rules
 
-    real, count = unmatched_rules.stray_id, iter(range(10**6))
+    real, count = stray_rules.stray_id, iter(range(10**6))
 
     def stray_id(provider: str, number: str, _transaction_id: str = "") -> str:
         return real(provider, number, str(next(count)))
 
-    return patch.object(unmatched_rules, "stray_id", stray_id)
+    return patch.object(stray_rules, "stray_id", stray_id)
 
 
 @MUTANTS.called("a capture is booked at every notice")
@@ -241,9 +241,9 @@ def _renew_numbers() -> AbstractContextManager[Any]:
 
     def refund_order(payment: Any, refund: Any) -> Any:
         order = real(payment, refund)
-        if not refund.chases:
+        if not refund.polls:
             return order
-        number = (ids.child_number(order.refund_id) + refund.chases) % 100
+        number = (ids.child_number(order.refund_id) + refund.polls) % 100
         return replace(order, refund_id=ids.child_id("ref", order.refund_id, number))
 
     return patch.object(execute, "order_of", refund_order)
@@ -370,7 +370,7 @@ def _wait_ever_longer() -> AbstractContextManager[Any]:
 
     from chalicelib.payments.domain import polling
 
-    return patch.object(polling, "refund_wait", lambda chases: timedelta(seconds=30 * 2 ** min(chases, 16)))
+    return patch.object(polling, "refund_wait", lambda polls: timedelta(seconds=30 * 2 ** min(polls, 16)))
 
 
 @MUTANTS.called("a surplus is sent back only when somebody asks about it again")
@@ -381,7 +381,7 @@ def _return_at_leisure() -> AbstractContextManager[Any]:
     real = execute._send  # noqa: SLF001
 
     def send(payment: Any, refund: Any) -> Any:
-        if refund.order_id is None and refund.chases < 2:
+        if refund.order_id is None and refund.polls < 2:
             return execute.apply_answer(refund.refund_id, RefundReport(RefundOutcome.UNKNOWN))
         return real(payment, refund)
 

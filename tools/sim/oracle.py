@@ -23,7 +23,7 @@ from chalicelib.orders.domain import ORDER, PURCHASE
 from chalicelib.payments.domain.dispute import DISPUTE
 from chalicelib.payments.domain.payment import PAYMENT
 from chalicelib.payments.domain.refund import REFUND
-from chalicelib.payments.domain.unmatched import STRAY
+from chalicelib.payments.domain.stray import STRAY
 from chalicelib.runtime import names
 from tools.sim import deadlines, offline, strangers, to_card
 from tools.sim.bank import Bank

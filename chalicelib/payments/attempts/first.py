@@ -48,7 +48,7 @@ def add_first(work: UnitOfWork, purchase: Purchase, way: Ready, intent: Intent) 
 def tell_of_first(payment: Payment, way: Ready) -> Payment:
     """Tell the provider of a first attempt, now that it is written.
 
-    Whatever goes wrong here, the purchase is placed: a fault leaves the attempt as silence does, to be chased, to be
+    Whatever goes wrong here, the purchase is placed: a fault leaves the attempt as silence does, to be polled, to be
     told of again by a repeat, or to be followed by another attempt.
     """
     try:

@@ -24,7 +24,7 @@ ASK_AGAIN_S = 30
 
 
 def keep_asking(payment: Payment) -> None:
-    """Let the notice come again where nobody else would ask: an attempt that has ended is not chased."""
+    """Let the notice come again where nobody else would ask: an attempt that has ended is not polled."""
     if not payment.is_open and not payment.holds_money:
         raise RetryLater("told of money, and the provider is silent", delay_s=ASK_AGAIN_S)
 

@@ -195,7 +195,7 @@ class PaymentRecordView(PaymentView):
             reference=payment.reference,
             reserved=MoneyView.of(Money(payment.reserved_minor, currency)),
             disputed=MoneyView.of(Money(payment.disputed_minor, currency)),
-            chases=payment.chases,
+            chases=payment.polls,
             due_at=payment.due_at,
             version=payment.version,
         )

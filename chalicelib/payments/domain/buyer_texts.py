@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chalicelib.kernel.texts import Texts, said
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
 from chalicelib.payments.domain.refund import Refund, RefundStatus
-from chalicelib.payments.domain.unmatched import Stray, StrayKind, StrayStatus
+from chalicelib.payments.domain.stray import Stray, StrayKind, StrayStatus
 
 _PAYMENTS: Mapping[PaymentStatus, Texts] = {
     PaymentStatus.STARTED: ("The payment is being prepared.", "正在创建支付。"),

@@ -40,7 +40,7 @@ class PaymentCause(StrEnum):
     """What moves an attempt."""
 
     ANSWER = "answer"
-    CHASE = "chase"
+    POLL = "poll"
     CAPTURE = "capture"
     OVERRUN = "overrun"
     """A capture that is late, second, or of another amount."""
@@ -59,28 +59,28 @@ PAYMENT = StateMachine(
     edges={
         PaymentStatus.STARTED: {
             PaymentCause.ANSWER: PaymentStatus.PENDING,
-            PaymentCause.CHASE: PaymentStatus.STARTED,
+            PaymentCause.POLL: PaymentStatus.STARTED,
             PaymentCause.CLOSE: PaymentStatus.CLOSED,
             PaymentCause.REFUSE: PaymentStatus.FAILED,
             **_CAPTURES,
         },
         PaymentStatus.PENDING: {
-            PaymentCause.CHASE: PaymentStatus.PENDING,
+            PaymentCause.POLL: PaymentStatus.PENDING,
             PaymentCause.CLOSE: PaymentStatus.CLOSED,
             PaymentCause.REFUSE: PaymentStatus.FAILED,
             **_CAPTURES,
         },
         PaymentStatus.CAPTURED: {PaymentCause.EMPTY: PaymentStatus.REFUNDED},
         PaymentStatus.SURPLUS: {PaymentCause.EMPTY: PaymentStatus.RETURNED},
-        PaymentStatus.CLOSED: {PaymentCause.CHASE: PaymentStatus.CLOSED, **_CAPTURES},
+        PaymentStatus.CLOSED: {PaymentCause.POLL: PaymentStatus.CLOSED, **_CAPTURES},
         PaymentStatus.FAILED: dict(_CAPTURES),
         PaymentStatus.REFUNDED: {PaymentCause.REFILL: PaymentStatus.CAPTURED},
         PaymentStatus.RETURNED: {PaymentCause.REFILL: PaymentStatus.SURPLUS},
     },
     deadlines={
-        PaymentStatus.STARTED: (polling.BEGIN[0], PaymentCause.CHASE),
-        PaymentStatus.PENDING: (polling.BEGIN[0], PaymentCause.CHASE),
-        PaymentStatus.CLOSED: (polling.LINGER_FIRST, PaymentCause.CHASE),
+        PaymentStatus.STARTED: (polling.BEGIN[0], PaymentCause.POLL),
+        PaymentStatus.PENDING: (polling.BEGIN[0], PaymentCause.POLL),
+        PaymentStatus.CLOSED: (polling.LINGER_FIRST, PaymentCause.POLL),
     },
 )
 """The durations are those of the first poll; when the later ones come stands in ``polling``. Closed attempts are
@@ -166,7 +166,8 @@ class Payment:
     due_at: datetime | None
     intent: str
     fingerprint: str
-    chases: int = 0
+    polls: int = 0
+    """How often the provider was asked about it."""
     tries: int = 1
     """How often the provider was told of it."""
     questions: tuple[datetime, ...] = ()
@@ -227,11 +228,11 @@ def keep_polling(payment: Payment, *, now: datetime, known: bool) -> Payment:
 
     ``known`` says that the provider knows the number now.
     """
-    cause = PaymentCause.ANSWER if known and payment.status is PaymentStatus.STARTED else PaymentCause.CHASE
+    cause = PaymentCause.ANSWER if known and payment.status is PaymentStatus.STARTED else PaymentCause.POLL
     status = PAYMENT.next(payment.status, cause)
-    chases = payment.chases + 1
-    due_at = polling.chase_at(now, chases=chases, expires_at=payment.expires_at)
-    return replace(payment, status=status, chases=chases, due_at=due_at)
+    polls = payment.polls + 1
+    due_at = polling.poll_at(now, polls=polls, expires_at=payment.expires_at)
+    return replace(payment, status=status, polls=polls, due_at=due_at)
 
 
 def may_ask(payment: Payment, *, now: datetime, most: int, per: timedelta) -> bool:
@@ -272,7 +273,7 @@ def close(payment: Payment, *, now: datetime, known: bool) -> Payment:
         payment,
         status=PAYMENT.next(payment.status, PaymentCause.CLOSE),
         ended_at=now,
-        chases=0,
+        polls=0,
         due_at=None if known else now + polling.LINGER_FIRST,
         instruction=None,
     )
@@ -282,8 +283,8 @@ def recheck(payment: Payment, *, now: datetime) -> Payment:
     """Return the closed attempt after another look that found no money."""
     return replace(
         payment,
-        status=PAYMENT.next(payment.status, PaymentCause.CHASE),
-        chases=payment.chases + 1,
+        status=PAYMENT.next(payment.status, PaymentCause.POLL),
+        polls=payment.polls + 1,
         due_at=polling.look_at(now, ended_at=payment.ended_at or now, expires_at=payment.expires_at),
     )
 
@@ -299,7 +300,7 @@ def capture(payment: Payment, *, amount: Money, transaction_id: str, at: datetim
         payment,
         status=PAYMENT.next(payment.status, cause),
         due_at=None,
-        chases=0,
+        polls=0,
         failure_code="",
         surplus_reason=surplus,
         captured=amount,

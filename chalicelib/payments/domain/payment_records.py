@@ -10,7 +10,7 @@ from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.dispute import Dispute
 from chalicelib.payments.domain.payment import SETTLING, Payment, UnknownPayment
 from chalicelib.payments.domain.refund import Refund
-from chalicelib.payments.domain.unmatched import Stray
+from chalicelib.payments.domain.stray import Stray
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ MOST_QUESTIONS = 24
 """Questions about one attempt in half an hour, its first and those around its expiry included."""
 
 
-def chase_at(now: datetime, *, chases: int, expires_at: datetime) -> datetime:
+def poll_at(now: datetime, *, polls: int, expires_at: datetime) -> datetime:
     """Return when to ask again about an open attempt, after so many questions."""
     net = expires_at + AFTER_EXPIRY
     if now < net:
-        return min(now + (BEGIN[chases] if chases < len(BEGIN) else EVERY), net)
+        return min(now + (BEGIN[polls] if polls < len(BEGIN) else EVERY), net)
     overdue = now - net
     return now + next((wait for wait in SILENT if overdue < 2 * wait), SILENT[-1])
 
@@ -47,6 +47,6 @@ def look_at(now: datetime, *, ended_at: datetime, expires_at: datetime) -> datet
     return over + LINGER_LAST if now < over + LINGER_LAST else None
 
 
-def refund_wait(chases: int) -> timedelta:
+def refund_wait(polls: int) -> timedelta:
     """Return how long to wait before the next question about a refund, after so many."""
-    return REFUNDS[min(chases, len(REFUNDS) - 1)]
+    return REFUNDS[min(polls, len(REFUNDS) - 1)]

@@ -42,7 +42,7 @@ class RefundStatus(StrEnum):
 class RefundCause(StrEnum):
     """What moves a refund."""
 
-    CHASE = "chase"
+    POLL = "poll"
     ACCEPT = "accept"
     SUCCEED = "succeed"
     TURN_ABNORMAL = "turn_abnormal"
@@ -71,12 +71,12 @@ REFUND = StateMachine(
     initial=RefundStatus.REQUESTED,
     edges={
         RefundStatus.REQUESTED: {
-            RefundCause.CHASE: RefundStatus.REQUESTED,
+            RefundCause.POLL: RefundStatus.REQUESTED,
             RefundCause.ACCEPT: RefundStatus.PENDING,
             RefundCause.WITHHOLD: RefundStatus.OWED,
             **_ANSWERS,
         },
-        RefundStatus.PENDING: {RefundCause.CHASE: RefundStatus.PENDING, **_ANSWERS},
+        RefundStatus.PENDING: {RefundCause.POLL: RefundStatus.PENDING, **_ANSWERS},
         RefundStatus.ABNORMAL: {
             RefundCause.RETRY: RefundStatus.REQUESTED,
             RefundCause.REDIRECT: RefundStatus.PENDING,
@@ -101,8 +101,8 @@ REFUND = StateMachine(
         RefundStatus.PAID_OFFLINE: {},
     },
     deadlines={
-        RefundStatus.REQUESTED: (polling.REFUNDS[0], RefundCause.CHASE),
-        RefundStatus.PENDING: (polling.REFUNDS[0], RefundCause.CHASE),
+        RefundStatus.REQUESTED: (polling.REFUNDS[0], RefundCause.POLL),
+        RefundStatus.PENDING: (polling.REFUNDS[0], RefundCause.POLL),
         RefundStatus.FAILED: (timedelta(minutes=10), RefundCause.RETRY),
     },
 )
@@ -136,7 +136,7 @@ class RefundRefused(Conflict):
     code = "refund_refused"
     en, zh = "The refund is refused: {why}.", "无法退款：{why}。"
     shown = ("why", "left")
-    words = {"why": REFUND_REASONS}  # noqa: RUF012
+    texts_of = {"why": REFUND_REASONS}  # noqa: RUF012
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,8 @@ class Refund:
     requested_at: datetime
     due_at: datetime | None
     since: datetime
-    chases: int = 0
+    polls: int = 0
+    """How often the provider was asked about it since its state changed."""
     code: str = ""
     provider_refund_id: str | None = None
     fingerprint: str = ""
@@ -217,7 +218,7 @@ def renew(refund: Refund, refund_id: str, *, now: datetime) -> Refund:
         requested_at=now,
         since=now,
         due_at=first_due_at(now),
-        chases=0,
+        polls=0,
         code="",
         provider_refund_id=None,
         booked_on="",
@@ -248,13 +249,13 @@ def move(refund: Refund, cause: RefundCause, *, now: datetime, code: str = "", n
         IllegalTransition: if the state does not take the cause.
     """
     status = REFUND.next(refund.status, cause)
-    chases = refund.chases + 1 if status is refund.status else 0
-    asked = REFUND.timeout(status) is RefundCause.CHASE
-    due_at = clock.up_to_second(now + polling.refund_wait(chases)) if asked else None
+    polls = refund.polls + 1 if status is refund.status else 0
+    asked = REFUND.timeout(status) is RefundCause.POLL
+    due_at = clock.up_to_second(now + polling.refund_wait(polls)) if asked else None
     return replace(
         refund,
         status=status,
-        chases=chases,
+        polls=polls,
         due_at=due_at,
         since=refund.since if status is refund.status else now,
         past=refund.past if status is refund.status else (*refund.past, (refund.status, refund.since))[-PAST_KEPT:],

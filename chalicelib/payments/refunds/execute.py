@@ -160,7 +160,7 @@ def apply_answer(refund_id: str, report: RefundReport, *, asked: bool = False) -
 def _apply_once(refund_id: str, report: RefundReport, *, asked: bool) -> Refund:
     records, payment, refund = load_refund(refund_id)
     cause = _cause_of(refund, report)
-    if cause is RefundCause.CHASE and not asked:
+    if cause is RefundCause.POLL and not asked:
         return refund
     if refund.status is RefundStatus.SUCCEEDED and cause in _DOUBTS:
         return _ask_again(refund_id)
@@ -191,7 +191,7 @@ def _write_answer(
     with UnitOfWork() as work:
         if cause is RefundCause.SUCCEED:
             give_back(work, records, payment, changed)
-        elif cause in (RefundCause.CHASE, RefundCause.ACCEPT) or known_short:  # It was told the first time.
+        elif cause in (RefundCause.POLL, RefundCause.ACCEPT) or known_short:  # It was told the first time.
             store.save_refund(work, changed)
         else:
             log.error(
@@ -254,9 +254,9 @@ def _bounce(records: PaymentRecords, payment: Payment, refund: Refund, *, code: 
 
 def _cause_of(refund: Refund, report: RefundReport) -> RefundCause:
     if report.outcome in (RefundOutcome.UNKNOWN, RefundOutcome.ABSENT):
-        return RefundCause.CHASE
+        return RefundCause.POLL
     if report.outcome is RefundOutcome.PENDING and refund.status is RefundStatus.PENDING:
-        return RefundCause.CHASE
+        return RefundCause.POLL
     return ANSWERS[report.outcome]
 
 

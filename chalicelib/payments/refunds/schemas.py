@@ -127,7 +127,7 @@ class RefundRecordView(RefundView):
             **dict(RefundView.of(refund)),
             code=refund.code,
             provider_refund_id=refund.provider_refund_id,
-            chases=refund.chases,
+            chases=refund.polls,
             due_at=refund.due_at,
             lines=list(refund.lines),
             freight=refund.freight,

@@ -15,7 +15,7 @@ from chalicelib.payments.domain.dispute import Dispute
 from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.refunds.schemas import ApprovalView, RefundRecordView
 from chalicelib.payments.service import Happening, Resolved
-from chalicelib.payments.unmatched.schemas import StrayView
+from chalicelib.payments.strays.schemas import StrayView
 from chalicelib.runtime.schema import (
     OLD_NAME,
     Id,

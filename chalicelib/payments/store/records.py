@@ -16,7 +16,7 @@ from chalicelib.payments.domain.dispute import Dispute
 from chalicelib.payments.domain.payment import Payment, UnknownPayment
 from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.domain.refund import Refund
-from chalicelib.payments.domain.unmatched import Stray
+from chalicelib.payments.domain.stray import Stray
 from chalicelib.payments.store.payment_rows import PaymentRow, payment_of, payment_row
 from chalicelib.payments.store.refund_rows import RefundRow, refund_of, refund_row
 from chalicelib.payments.store.review_rows import (
@@ -31,7 +31,7 @@ from chalicelib.payments.store.review_rows import (
     quarantined_row,
 )
 from chalicelib.payments.store.rows import RecordRow
-from chalicelib.payments.store.unmatched_rows import StrayRow, stray_of, stray_row
+from chalicelib.payments.store.stray_rows import StrayRow, stray_of, stray_row
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.rows import DUE_SHARDS

@@ -20,7 +20,7 @@ from chalicelib.payments.ports import Notice, Outcome, RefundOutcome, RefundRepo
 from chalicelib.payments.refunds import execute, external
 from chalicelib.payments.reviews import quarantine
 from chalicelib.payments.store import records as store
-from chalicelib.payments.unmatched import record
+from chalicelib.payments.strays import record
 from chalicelib.runtime import log
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork

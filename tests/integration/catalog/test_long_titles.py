@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.catalog import domain, service, words
+from chalicelib.catalog import domain, search_words, service
 from chalicelib.catalog.domain import BadProduct, Draft, SkuDraft
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
@@ -82,7 +82,7 @@ def test_a_product_of_earlier_days_with_a_longer_title_can_still_change_its_pric
     changed = domain.change(old, Draft(skus=(SkuDraft(("S",), Money(880)), SkuDraft(("M",), Money(1090)))))
 
     assert changed.revision == old.revision + 1
-    assert len(words.tokens(changed.titles.values())) > words.TOKENS_OF_A_PRODUCT
+    assert len(search_words.tokens(changed.titles.values())) > search_words.TOKENS_OF_A_PRODUCT
     with pytest.raises(BadProduct):
         domain.change(old, Draft(titles={"zh": distinct(241)}))
 

@@ -564,7 +564,7 @@ def test_a_silent_provider_is_asked_with_back_off_until_it_answers(till: Till) -
 def test_a_chase_that_comes_early_or_late_does_nothing(till: Till) -> None:
     payment_id = till.started(till.sale())
     calls = list(till.sandbox.calls)
-    assert service.poll_payment(payment_id).chases == 0
+    assert service.poll_payment(payment_id).polls == 0
     assert till.sandbox.calls == calls
 
 

@@ -4,12 +4,12 @@ from time import process_time
 
 import pytest
 
-from chalicelib.catalog import words
+from chalicelib.catalog import search_words
 from chalicelib.catalog.markup import clean
 
 
 def test_titles_are_found_by_words_characters_and_pairs() -> None:
-    assert words.tokens(["红色 Dress 2026", "ＣＡＦÉ"]) == ("红色", "红", "色", "dress", "2026", "cafe")
+    assert search_words.tokens(["红色 Dress 2026", "ＣＡＦÉ"]) == ("红色", "红", "色", "dress", "2026", "cafe")
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ def test_titles_are_found_by_words_characters_and_pairs() -> None:
     ],
 )
 def test_a_title_shows_every_word_of_the_question(query: str, found: bool) -> None:
-    assert words.question(query).matches(["红色连衣裙", "Red Dress 2026"]) is found
+    assert search_words.question(query).matches(["红色连衣裙", "Red Dress 2026"]) is found
 
 
 def test_a_question_without_words_has_no_tokens() -> None:
-    assert words.question(" ?! ,。").tokens == ()
+    assert search_words.question(" ?! ,。").tokens == ()
 
 
 @pytest.mark.parametrize(

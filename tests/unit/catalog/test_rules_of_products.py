@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.catalog import domain
 from chalicelib.catalog.domain import BadProduct, Category, Draft, Product, SkuDraft, Tree
-from chalicelib.catalog.words import TOKENS_OF_A_PRODUCT
+from chalicelib.catalog.search_words import TOKENS_OF_A_PRODUCT
 from chalicelib.kernel.money import Money
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

@@ -136,7 +136,7 @@ def test_however_long_a_provider_was_silent_it_is_asked_again_within_ten_minutes
     missed_run_of_the_job = timedelta(minutes=1)
     for _ in range(20):
         attempt = payment_rules.keep_polling(attempt, now=now, known=False)
-        refund = refund_rules.move(refund, RefundCause.CHASE, now=now)
+        refund = refund_rules.move(refund, RefundCause.POLL, now=now)
         for due_at in (attempt.due_at, refund.due_at):
             assert due_at is not None
             assert due_at - now + missed_run_of_the_job <= timedelta(minutes=10)

@@ -16,7 +16,7 @@ from chalicelib.payments.domain.approval import APPROVAL, ApprovalStatus
 from chalicelib.payments.domain.dispute import DISPUTE, DisputeStatus
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.refund import REFUND, Refund, RefundStatus
-from chalicelib.payments.domain.unmatched import StrayKind
+from chalicelib.payments.domain.stray import StrayKind
 from chalicelib.reconciliation.advice import _WORDS
 
 ROOT = Path(chalicelib.__file__).parent

@@ -95,17 +95,17 @@ def test_an_orders_money_is_given_back_once_over_all_its_refunds() -> None:
 
 def test_a_refund_counts_its_questions_and_remembers_what_it_was() -> None:
     later = NOON + timedelta(minutes=5)
-    asked = refund_rules.move(refund(1), RefundCause.CHASE, now=later)
-    assert (asked.status, asked.chases, asked.since, asked.past) == (RefundStatus.REQUESTED, 1, NOON, ())
+    asked = refund_rules.move(refund(1), RefundCause.POLL, now=later)
+    assert (asked.status, asked.polls, asked.since, asked.past) == (RefundStatus.REQUESTED, 1, NOON, ())
     assert asked.due_at == later + polling.refund_wait(1)
-    again = refund_rules.move(asked, RefundCause.CHASE, now=later)
-    assert again.chases == 2
+    again = refund_rules.move(asked, RefundCause.POLL, now=later)
+    assert again.polls == 2
 
     accepted = refund_rules.move(again, RefundCause.ACCEPT, now=later, code="c" * 65, number="re_1")
-    assert (accepted.chases, accepted.since, accepted.past) == (0, later, ((RefundStatus.REQUESTED, NOON),))
+    assert (accepted.polls, accepted.since, accepted.past) == (0, later, ((RefundStatus.REQUESTED, NOON),))
     assert accepted.due_at == later + polling.refund_wait(0)
     assert (accepted.code, accepted.provider_refund_id) == ("c" * 64, "re_1")
-    assert refund_rules.move(accepted, RefundCause.CHASE, now=later).provider_refund_id == "re_1"
+    assert refund_rules.move(accepted, RefundCause.POLL, now=later).provider_refund_id == "re_1"
 
     done = refund_rules.move(accepted, RefundCause.SUCCEED, now=later)
     assert done.due_at is None
@@ -121,17 +121,17 @@ def test_a_refund_remembers_so_many_states_the_last_ones() -> None:
 
 
 def test_waits_grow_and_the_last_is_repeated() -> None:
-    waits = [polling.refund_wait(chases) for chases in range(len(polling.REFUNDS) + 2)]
+    waits = [polling.refund_wait(polls) for polls in range(len(polling.REFUNDS) + 2)]
     assert tuple(waits[: len(polling.REFUNDS)]) == polling.REFUNDS
     assert set(waits[len(polling.REFUNDS) :]) == {polling.REFUNDS[-1]}
 
 
 def test_a_capture_that_nobody_waits_for_is_surplus_and_asked_about_no_more() -> None:
-    asked = replace(started, chases=7)
+    asked = replace(started, polls=7)
     whole = payment_rules.capture(asked, amount=Money(1000), transaction_id="t", at=NOON)
     over = payment_rules.capture(asked, amount=Money(1000), transaction_id="t", at=NOON, surplus="late")
-    assert (whole.status, whole.surplus_reason, whole.chases, whole.due_at) == (PaymentStatus.CAPTURED, "", 0, None)
-    assert (over.status, over.surplus_reason, over.chases) == (PaymentStatus.SURPLUS, "late", 0)
+    assert (whole.status, whole.surplus_reason, whole.polls, whole.due_at) == (PaymentStatus.CAPTURED, "", 0, None)
+    assert (over.status, over.surplus_reason, over.polls) == (PaymentStatus.SURPLUS, "late", 0)
 
 
 def test_a_payment_is_refunded_with_its_last_unit_and_not_before() -> None:

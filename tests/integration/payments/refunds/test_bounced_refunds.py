@@ -159,7 +159,7 @@ def test_while_the_provider_is_silent_nothing_is_taken_back_and_its_word_waits(t
 
 
 def test_what_a_silent_provider_said_waits_until_it_answers(till: Till) -> None:
-    """A refund that has ended is not chased: nobody but the notice would ask again."""
+    """A refund that has ended is not polled: nobody but the notice would ask again."""
     sale, payment_id = till.paid()
     refund_id = give_back(till, sale, 700)
     till.sandbox.steer(payment_id, silent_before=("query_refund",) * 3)

@@ -10,9 +10,9 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments import events, providers
 from chalicelib.payments.attempts import poll
-from chalicelib.payments.domain import unmatched as unmatched_rules
+from chalicelib.payments.domain import stray as stray_rules
 from chalicelib.payments.domain.payment import Payment, ProviderSilent, UnknownPayment
-from chalicelib.payments.domain.unmatched import (
+from chalicelib.payments.domain.stray import (
     ReturnNeedsTwo,
     Stray,
     StrayCause,
@@ -24,7 +24,7 @@ from chalicelib.payments.ports import Outcome, Report, Tracer
 from chalicelib.payments.refunds import limits as refund_limits
 from chalicelib.payments.store import operator_limits
 from chalicelib.payments.store import records as store
-from chalicelib.payments.unmatched import record
+from chalicelib.payments.strays import record
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
@@ -88,7 +88,7 @@ def settle(stray_id: str, *, how: Settled, by: str, note: str, intent: Intent) -
 
 def _asked(stray: Stray) -> Stray:
     """Ask the provider about a stray's number: it is placed where an attempt of ours has it, booked where money is."""
-    unmatched_rules.move(stray, StrayCause.PLACE, now=clock.now())  # Refused before the provider is bothered.
+    stray_rules.move(stray, StrayCause.PLACE, now=clock.now())  # Refused before the provider is bothered.
     payment = _ours(stray)
     if payment is not None:
         payment = poll.query_now(payment.payment_id)
@@ -143,7 +143,7 @@ def _written(stray: Stray, answer: str) -> Stray:
 
 
 def _ended(stray: Stray, cause: StrayCause) -> Stray:
-    ended = unmatched_rules.move(stray, cause, now=clock.now())
+    ended = stray_rules.move(stray, cause, now=clock.now())
     fact = events.StraySettled(stray_id=stray.stray_id, provider=stray.provider, how=ended.status.value)
     with UnitOfWork() as work:
         store.save_stray(work, ended, [fact])

@@ -16,9 +16,9 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.payments import events, providers
 from chalicelib.payments.attempts import outcome, poll
-from chalicelib.payments.domain import unmatched as unmatched_rules
+from chalicelib.payments.domain import stray as stray_rules
 from chalicelib.payments.domain.payment import UnknownPayment
-from chalicelib.payments.domain.unmatched import Stray, StrayCause, StrayKind
+from chalicelib.payments.domain.stray import Stray, StrayCause, StrayKind
 from chalicelib.payments.events import PaymentNoticed
 from chalicelib.payments.ports import Attempt, Outcome, Report, Tracer
 from chalicelib.payments.store import records as store
@@ -127,7 +127,7 @@ def _said(notice: PaymentNoticed) -> dict[str, str]:
 
 def ask(provider: str, number: str, around: datetime) -> Report:
     """Ask the provider what it holds under a number that may be nobody's."""
-    if not unmatched_rules.may_be_asked(number):
+    if not stray_rules.may_be_asked(number):
         return Report(Outcome.ABSENT)
     return providers.load(provider).query(Attempt(payment_id=number, amount=Money(0), created_at=around))
 
@@ -145,16 +145,16 @@ def _note(heard: ReportedMoney) -> Stray:
 
 
 def _noted(heard: ReportedMoney) -> Stray:
-    first = unmatched_rules.stray_id(heard.provider, heard.number)
+    first = stray_rules.stray_id(heard.provider, heard.number)
     known = store.load_stray(first)
     if known is not None and known.transaction_id and heard.transaction_id not in ("", known.transaction_id):
-        first = unmatched_rules.stray_id(heard.provider, heard.number, heard.transaction_id)
+        first = stray_rules.stray_id(heard.provider, heard.number, heard.transaction_id)
         known = store.load_stray(first)
     if known is None:
         return opened(_fresh(first, heard))
     if known.kind is StrayKind.CLAIM and heard.confirmed:
         # What was only claimed is there: from now on it is money, whoever has looked at the claim.
-        changed = unmatched_rules.move(known, StrayCause.HEAR, now=clock.now())
+        changed = stray_rules.move(known, StrayCause.HEAR, now=clock.now())
         return opened(
             replace(
                 changed,
@@ -177,7 +177,7 @@ def _fresh(stray_id: str, heard: ReportedMoney) -> Stray:
     return Stray(
         stray_id=stray_id,
         kind=StrayKind.MONEY if heard.confirmed else StrayKind.CLAIM,
-        status=unmatched_rules.STRAY.initial,
+        status=stray_rules.STRAY.initial,
         provider=heard.provider,
         number=heard.number,
         heard_at=now,
@@ -218,9 +218,9 @@ def book(work: UnitOfWork, stray: Stray, amount: Money, what: str) -> None:
 def _keep_event(provider: str, notice_id: str, number: str, said: Mapping[str, str]) -> None:
     now = clock.now()
     stray = Stray(
-        stray_id=unmatched_rules.event_id(provider, notice_id),
+        stray_id=stray_rules.event_id(provider, notice_id),
         kind=StrayKind.EVENT,
-        status=unmatched_rules.STRAY.initial,
+        status=stray_rules.STRAY.initial,
         provider=provider,
         number=number[:128],
         heard_at=now,

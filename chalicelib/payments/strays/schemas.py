@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.kernel import context
 from chalicelib.payments.domain import buyer_texts
-from chalicelib.payments.domain.unmatched import Stray
+from chalicelib.payments.domain.stray import Stray
 from chalicelib.payments.service import Settled
 from chalicelib.runtime.schema import (
     MoneyView,

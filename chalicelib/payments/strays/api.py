@@ -8,7 +8,7 @@ from chalicelib.payments import service
 from chalicelib.payments.domain.approval import DayLimitReached
 from chalicelib.payments.domain.payment import ProviderSilent
 from chalicelib.payments.service import ReturnNeedsTwo, StrayNotFound
-from chalicelib.payments.unmatched.schemas import SettleStray, StrayView
+from chalicelib.payments.strays.schemas import SettleStray, StrayView
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Routes, replayed_header
 from chalicelib.runtime.intents import Intent

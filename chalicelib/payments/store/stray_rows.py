@@ -7,7 +7,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
 from chalicelib.kernel.money import Money
-from chalicelib.payments.domain.unmatched import Stray, StrayKind, StrayStatus
+from chalicelib.payments.domain.stray import Stray, StrayKind, StrayStatus
 from chalicelib.payments.store.rows import RecordRow
 from chalicelib.runtime import names
 from chalicelib.runtime.db.numbers import NumberAttribute
