@@ -8,6 +8,7 @@ or desk, with which proof, whether by a key. Whose record it is, the use case co
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from chalicelib.kernel.policy import Rule, Second, anybody, buyer, guest, operator, provider, signed_in, staff
@@ -19,6 +20,9 @@ SELLERS: Final = frozenset({Post.OWNER, Post.MANAGER})
 """Who decides on goods, buyers and money that goes back."""
 SHIPPERS: Final = frozenset({*SELLERS, Post.CLERK})
 """Who has goods in their hands."""
+
+JUST_PROVED: Final = timedelta(minutes=10)
+"""Long enough to go to another page and come back."""
 
 ANY_DESK: Final = frozenset(Desk)
 ADMINS: Final = frozenset({Desk.ADMIN})
@@ -42,6 +46,18 @@ TABLE: Final[dict[str, Rule]] = {
     "sign_in": anybody(),
     "sign_out": signed_in(),
     "sign_out_everywhere": signed_in(),
+    # sign-in elsewhere
+    "begin_linking": signed_in(fresh=JUST_PROVED),
+    "begin_web_sign_in": anybody(),
+    "complete_web_sign_in": anybody(),
+    "link_mini_identity": signed_in(fresh=JUST_PROVED),
+    "link_proved_identity": signed_in(fresh=JUST_PROVED),
+    "link_web_identity": signed_in(fresh=JUST_PROVED),
+    "list_identities": signed_in(),
+    "sign_in_apart": anybody(),
+    "sign_in_by_mini_program": anybody(),
+    "tell_mini_data": signed_in(),
+    "unlink_identity": signed_in(fresh=JUST_PROVED),
     # roles
     "approve_role": operator(ADMINS, second=Second.DECIDES),
     "ask_role": operator(ADMINS, second=Second.ASKS),

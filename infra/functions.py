@@ -83,7 +83,7 @@ FUNCTIONS: dict[str, Function] = {
             "holds": "rw",
         },
         sends=("payment-notices", "logistics"),
-        secrets=("http", "auth", "checkout", "payments-*", "logistics-*"),
+        secrets=("http", "auth", "checkout", "payments-*", "logistics-*", "sign-in-*"),
         puts=("evidence/incoming/", "evidence/kept/", "catalog/", "reconciliation/"),
     ),
     RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),

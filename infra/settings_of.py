@@ -91,6 +91,12 @@ def _matches(pattern: str, example: str) -> Check:
     return lambda _, text: "" if whole.fullmatch(text) else f"does not look like {example}"
 
 
+def _pages(stage: str, text: str) -> str:
+    """Pages that a browser is sent back to with a code: https, but for a storefront on the machine that tries it."""
+    wrong = [why for part in text.split(",") if (why := _address(stage, part.strip()))]
+    return wrong[0] if wrong else ""
+
+
 def _address(stage: str, text: str) -> str:
     """A secret is shown to whom this names: https, but for a machine's own stand-ins in the stage for trying things."""
     try:
@@ -106,6 +112,7 @@ def _address(stage: str, text: str) -> str:
     return "" if stand_in else "is not https"
 
 
+_WAYS = _matches("qq|qq_mini|wechat_mini", "qq,qq_mini")
 _AMOUNTS = _matches(r"[A-Z]{3}:[0-9]{1,12}", "CNY:100000,USD:15000")
 _UNPAID = _matches(
     r"(?:fresh|known):[0-9]{1,6}/[0-9]{1,6}/[0-9]{1,6}|network:[0-9]{1,6}/[0-9]{1,6}",
@@ -123,14 +130,19 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_PAYMENT_EARLIER_ASKED": Setting(_whole(1, 50), _pays),
     "BIANDAN_PAYMENT_QUESTIONS_PER_MINUTE": Setting(_whole(1, 60), _pays),
     "BIANDAN_PAYMENT_TRIES": Setting(_whole(1, 50), _pays),
+    "BIANDAN_QQ_GRAPH_URL": Setting(_address, _is_api),
+    "BIANDAN_QQ_MINI_URL": Setting(_address, _is_api),
     "BIANDAN_QQWALLET": Setting(_one_of("on", "off"), _pays),
     "BIANDAN_QQWALLET_REFUND_URL": Setting(_address, _pays),
     "BIANDAN_QQWALLET_URL": Setting(_address, _pays),
     "BIANDAN_REFUND_ALONE": Setting(_AMOUNTS, _is_api),
     "BIANDAN_REFUND_ALONE_A_DAY": Setting(_AMOUNTS, _is_api),
     "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
+    "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),
+    "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
     "BIANDAN_STRIPE_URL": Setting(_address, _pays),
     "BIANDAN_UNPAID_LIMITS": Setting(_UNPAID, _counts_unpaid),
+    "BIANDAN_WECHAT_MINI_URL": Setting(_address, _is_api),
     "BIANDAN_WECHATPAY_URL": Setting(_address, _pays),
 }
 

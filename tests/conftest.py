@@ -75,7 +75,8 @@ def fresh_process_state() -> Iterator[None]:
     yield
     clock.install(None)
     ids.install_entropy(None)
-    os.environ.pop("BIANDAN_COMPLAINTS", None)  # What ``tests.support.entries`` widened.
+    for name in ("BIANDAN_COMPLAINTS", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS"):
+        os.environ.pop(name, None)  # What ``tests.support.entries`` widened.
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -194,6 +194,22 @@ class RoleChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """An identity elsewhere (QQ, WeChat) that opens an account: digests, not what the person is called there."""
+
+    link_id: str
+    provider: str
+    appid: str
+    identity_id: str
+    """Of the person in this app."""
+    union_id: str
+    """Of the person in all apps of its developer, where this account holds it; else empty."""
+    linked_at: datetime
+    key: str = ""
+    """The digest of the state or code that added it; empty where it made the account."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A person who signs in."""
 
@@ -208,6 +224,7 @@ class Account:
     epoch: int = 1
     """Grows when the person signs out everywhere: sessions of an earlier epoch are over."""
     history: tuple[RoleChange, ...] = ()
+    links: tuple[Link, ...] = ()
     password_hash: str = field(default="", repr=False)
     fingerprint: str = ""
     version: int = 0
@@ -470,3 +487,5 @@ PROVE_BY_ACCOUNT = Limit("prove.account", attempts=50, window_s=600)
 REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
 REGISTER_BY_SOURCE = Limit("register.source", attempts=200, window_s=600)
 """Each makes an account or a hash, so there is an end; but a campus registers from one address on the day of a sale."""
+REFUSED_ELSEWHERE = Limit("sign-in.elsewhere", attempts=300, window_s=600)
+"""Codes and states of QQ and WeChat that were refused, for a network or a known device: each asked somebody else."""

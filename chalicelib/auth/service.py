@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.auth import accounts, devices, domain, events, passwords, standing, store, throttles, tokens
-from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, RoleChange
+from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Link, RoleChange
+from chalicelib.auth.external import service as external
 from chalicelib.auth.role_requests import (
     ask_role,
     check_second_person,
@@ -35,6 +36,7 @@ __all__ = [
     "BadRefreshToken",
     "Device",
     "FreshProofNeeded",
+    "Link",
     "Role",
     "Tokens",
     "WrongProof",
@@ -42,6 +44,7 @@ __all__ = [
     "caller_as",
     "check_second_person",
     "decide_role",
+    "external",
     "operator_of",
     "prove_by_password",
     "refresh",

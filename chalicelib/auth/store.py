@@ -15,6 +15,7 @@ from chalicelib.auth.domain import (
     Address,
     AddressBook,
     Limit,
+    Link,
     RoleChange,
 )
 from chalicelib.kernel import clock
@@ -65,6 +66,7 @@ class AccountRow(Row):
     merchant_id = UnicodeAttribute(null=True)
     epoch = NumberAttribute()
     history = DocumentAttribute[tuple[RoleChange, ...]](tuple[RoleChange, ...], null=True)
+    links = DocumentAttribute[tuple[Link, ...]](tuple[Link, ...], null=True)
     fingerprint = UnicodeAttribute(null=True)
 
 
@@ -117,6 +119,7 @@ def account_row(account: Account) -> AccountRow:
         merchant_id=account.merchant_id,
         epoch=account.epoch,
         history=account.history or None,
+        links=account.links or None,
         fingerprint=account.fingerprint or None,
         version=account.version,
     )
@@ -136,6 +139,7 @@ def account_of_row(row: AccountRow) -> Account:
         merchant_id=row.merchant_id,
         epoch=int(row.epoch),
         history=row.history or (),
+        links=row.links or (),
         password_hash=row.password_hash,
         fingerprint=row.fingerprint or "",
         version=int(row.version),

@@ -110,6 +110,22 @@ def count(limit: Limit, subject: str) -> str:
     return counter_id
 
 
+def refuse_full(limit: Limit, subject: str) -> None:
+    """Refuse where so much is counted already, about; nothing is counted.
+
+    Raises:
+        Throttled: then.
+    """
+    widened, now = _widened(limit), clock.now()
+    if store.counted(_id(limit, subject)) >= widened.attempts:
+        raise Throttled(wait_s=max(1, clock.epoch_s(limit.window(now)[1]) - clock.epoch_s(now)))
+
+
+def note(limit: Limit, subject: str) -> None:
+    """Count one more, beyond the limit too: for what turned out to be refused."""
+    store.count_on(_id(limit, subject), limit, now=clock.now())
+
+
 def _widened(limit: Limit) -> Limit:
     """``BIANDAN_THROTTLE_FACTOR`` widens every limit (load tests from one address)."""
     return replace(limit, attempts=limit.attempts * int(setting("BIANDAN_THROTTLE_FACTOR", "1")))

@@ -116,6 +116,7 @@ class NotFound(ShopError):
             "complaint": ("complaint", "投诉"),
             "contact": ("contact", "联系方式"),
             "evidence": ("evidence", "凭证"),
+            "identity": ("identity", "登录身份"),
             "job": ("job", "任务"),
             "manifest": ("published version", "已发布的版本"),
             "merchant": ("merchant", "商家"),

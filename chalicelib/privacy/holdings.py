@@ -23,6 +23,28 @@ HOLDINGS: tuple[Holding, ...] = (
         ("identities/IdentityRow.identity_id", "identities/IdentityRow.account_id"),
     ),
     Holding(
+        Text("keyed digests of who you are at QQ or WeChat", "您的 QQ、微信身份标识的密钥摘要"),
+        inventory.SIGN_IN,
+        inventory.ACCOUNT,
+        (
+            "accounts/AccountRow.links.link_id",
+            "accounts/AccountRow.links.provider",
+            "accounts/AccountRow.links.appid",
+            "accounts/AccountRow.links.identity_id",
+            "accounts/AccountRow.links.union_id",
+        ),
+    ),
+    Holding(
+        Text(
+            "the key of your last sign-in by a mini program, three days at most",
+            "小程序最近一次登录的会话密钥，最长三天",
+        ),
+        inventory.SIGN_IN,
+        inventory.SESSION,
+        ("identities/SessionKeyRow.identity_id", "identities/SessionKeyRow.sealed"),
+        sealed=True,
+    ),
+    Holding(
         Text("digest of your password", "密码摘要"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,

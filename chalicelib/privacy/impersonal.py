@@ -20,6 +20,8 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "payments/RefundRow.doc.cause",
     ),
     "digests of whole requests, to know a repeat": (
+        "accounts/AccountRow.links.key",
+        "identities/UsedRow.identity_id",
         "*.fingerprint",
         "*.fingerprints",
         "*.decided_fingerprint",

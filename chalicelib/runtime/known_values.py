@@ -2,6 +2,7 @@
 
 KNOWN = frozenset(
     {
+        "02ebecea56cf7c8c",
         "0e55729701e79dd9",
         "18b82778375bf6b9",
         "196a539d3b770025",
@@ -22,10 +23,12 @@ KNOWN = frozenset(
         "9f751038d2eafc96",
         "a92a9c6d8171c3cf",
         "b5df18317dff979a",
+        "b6b54a519c294f41",
         "c1de0be9d055ad19",
         "c46e748e6f5b1938",
         "cc0e31090a71fc5b",
         "d17efc8b8984cd7d",
+        "d8549ca5854660f5",
         "de55ed02c9cf1c4c",
         "e4fb974a142232e3",
         "e6eb1346808ceeef",

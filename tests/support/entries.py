@@ -33,11 +33,13 @@ from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
-from tests.support import goods, people, sales
+from tests.support import elsewhere, goods, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tools.fakes.sandbox.core import Sandbox
 from tools.fakes.sandbox.mount import transport
+from tools.fakes.sign_in import mount
+from tools.fakes.sign_in.stand_in import SignInHost
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
 CSV = b"Handle,Title,Variant Price,Type\r\ncup,Cup,9.90,tea\r\n"
@@ -82,6 +84,8 @@ class Ask:
 def of_few_accounts() -> None:
     """Let the few accounts of a world file what a whole module asks for; ``conftest`` ends it with each test."""
     os.environ.setdefault("BIANDAN_COMPLAINTS", "day:100000,month:100000")
+    for name, value in elsewhere.SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 def ghost(real: str) -> str:
@@ -100,18 +104,23 @@ class World:
     shop: shops.Shop
     other_shop: shops.Shop
     operator: people.Person
+    sign_in: SignInHost
+    """QQ's and WeChat's other end."""
 
     @classmethod
     def build(cls) -> World:
         """Make them in the account that is in use."""
         sandbox = Sandbox(now=lambda: clock.now().timestamp())
-        outbound.install(transport(sandbox))
+        sign_in = SignInHost(now=lambda: clock.now().timestamp())
+        outbound.install(mount.transport(sign_in, transport(sandbox)))
         goods.categories()
-        return cls(sandbox, shops.buyer(), shops.buyer(), shops.shop(), shops.shop(), people.operator())
+        return cls(sandbox, shops.buyer(), shops.buyer(), shops.shop(), shops.shop(), people.operator(), sign_in)
 
     def mirror(self) -> World:
         """Return the same world as the other buyer and the other merchant see it: what the entries make is theirs."""
-        return World(self.sandbox, self.other_buyer, self.buyer, self.other_shop, self.shop, self.operator)
+        return World(
+            self.sandbox, self.other_buyer, self.buyer, self.other_shop, self.shop, self.operator, self.sign_in
+        )
 
     def token_of(self, who: str) -> str:
         """Return the token of ``buyer``, ``other_buyer``, ``staff``, ``other_staff`` or ``operator``."""
@@ -249,6 +258,15 @@ class World:
         """Register and sign in; returns the refresh token."""
         body = {"identity": self.identity(), "password": PASSWORD}
         return str(call("POST", "/v1/auth/sign-in", body).json["refresh_token"])
+
+    def linked(self) -> str:
+        """Give the buyer a person of each mini program; returns the first one's link."""
+        of_few_accounts()
+        elsewhere.forget_links(self.buyer.account_id)
+        for provider in ("wechat_mini", "qq_mini"):
+            answer = elsewhere.link_mini(self.sign_in, self.buyer.token, elsewhere.somebody(), provider)
+            assert answer.status == 201, answer.body
+        return str(answer.json["link_id"])
 
     @cached_property
     def colleague(self) -> people.Person:
@@ -410,6 +428,52 @@ def _address(world: World) -> dict[str, str]:
     return {"address_id": str(answer.json["address_id"])}
 
 
+PERSONS_PAGE = {"return_url": elsewhere.PAGE, "challenge": "A" * 43}
+
+
+def _completed(world: World, token: str | None = None) -> Ask:
+    of_few_accounts()
+    if token is not None:
+        elsewhere.forget_links(world.buyer.account_id)
+    browser = elsewhere.Browser(world.sign_in, token=token)
+    body = {**browser.come_back(elsewhere.somebody()), "verifier": browser.verifier, "return_url": browser.page}
+    return Ask(ids={"provider": "qq"}, body=body)
+
+
+def _mini(world: World, provider: str = "qq_mini") -> Ask:
+    elsewhere.forget_links(world.buyer.account_id)
+    code = world.sign_in.login(provider, elsewhere.somebody())["js_code"]
+    return Ask(ids={"provider": provider}, body={"js_code": code})
+
+
+def _known_proof(world: World) -> Ask:
+    """Let somebody be known by QQ on the web, and come by a mini program."""
+    of_few_accounts()
+    elsewhere.forget_links(world.buyer.account_id)
+    person = elsewhere.somebody()
+    elsewhere.by_web(world.sign_in, person)
+    return Ask(body={"proof": elsewhere.by_mini(world.sign_in, person).json["proof"]})
+
+
+def _own_proof(world: World) -> Ask:
+    """Let the buyer be known by QQ on the web, and come by a mini program."""
+    person = elsewhere.somebody()
+    linking = elsewhere.Browser(world.sign_in, token=world.buyer.token)
+    of_few_accounts()
+    elsewhere.forget_links(world.buyer.account_id)
+    assert linking.complete(linking.come_back(person)).status == 201
+    return Ask(body={"proof": elsewhere.by_mini(world.sign_in, person).json["proof"]})
+
+
+def _told(world: World) -> Ask:
+    of_few_accounts()
+    elsewhere.forget_links(world.buyer.account_id)
+    person = elsewhere.somebody()
+    assert elsewhere.link_mini(world.sign_in, world.buyer.token, person).status == 201
+    said = world.sign_in.profile("qq_mini", person)
+    return Ask(ids={"provider": "qq_mini"}, body={name: said[name] for name in ("raw_data", "signature")})
+
+
 def _of(make: Callable[[World], str], name: str, body: Any = None) -> Callable[[World], Ask]:
     return lambda world: Ask(ids={name: make(world)}, body=body)
 
@@ -525,6 +589,17 @@ ENTRIES: dict[str, Make] = {
     "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),
     "refresh_session": lambda world: Ask(body={"refresh_token": world.refresh_token()}),
     "prove_by_password": _proof,
+    "begin_web_sign_in": lambda _: Ask(ids={"provider": "qq"}, body=PERSONS_PAGE),
+    "complete_web_sign_in": _completed,
+    "sign_in_by_mini_program": _mini,
+    "sign_in_apart": _known_proof,
+    "list_identities": _nothing,
+    "begin_linking": lambda _: Ask(ids={"provider": "qq"}, body=PERSONS_PAGE),
+    "link_web_identity": lambda world: _completed(world, world.buyer.token),
+    "link_mini_identity": _mini,
+    "link_proved_identity": _own_proof,
+    "unlink_identity": _of(World.linked, "link_id"),
+    "tell_mini_data": _told,
     "sign_out": _nothing,
     "sign_out_everywhere": _nothing,
     "get_me": _nothing,

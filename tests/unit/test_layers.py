@@ -102,6 +102,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "store": set(),
     },
     "auth": {
+        "external": {"sessions"},
         "sessions": set(),
     },
 }

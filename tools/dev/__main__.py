@@ -90,6 +90,8 @@ def _welcome(server: DevServer) -> None:
     _say(f"  control    {server.url}/_dev/")
     for number, (name, url) in enumerate(server.cashiers.items()):
         _say(f"  {'' if number else 'cashiers':<10} {url}/  ({name})")
+    if server.stand_ins:
+        _say(f"  sign-in    {server.stand_ins.sign_in.base_url}/  (stand-in of QQ and WeChat)")
     if server.carrier_url:
         _say(f"  carrier    {server.carrier_url}  (stand-in for the hub)")
     if server.accounts:

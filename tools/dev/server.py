@@ -221,6 +221,7 @@ class DevServer:
             "sandbox": self.sandbox_url,
             "cashiers": self.cashiers,
             "carrier": self.carrier_url,
+            "sign_in": self.stand_ins.sign_in.base_url if self.stand_ins else "",
             "engine": self.engine_url,
             "function_calls": self.gateway.calls,
             "pids": {"server": os.getpid(), "engine": self._engine_pid},

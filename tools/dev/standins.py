@@ -20,6 +20,8 @@ from tools.fakes.sandbox.core import Sandbox
 from tools.fakes.sandbox.posting import exchange, post
 from tools.fakes.sandbox.server import door
 from tools.fakes.sandbox.stand_in import CERTIFICATE_HEADER, SHOWN, Silence, StandIn, fingerprint
+from tools.fakes.sign_in import mount as sign_in
+from tools.fakes.sign_in.stand_in import SignInHost
 from tools.shared.doors import Door
 from tools.shared.httpd import Request, Response, Server
 
@@ -41,6 +43,8 @@ class StandIns:
     urls: dict[str, str] = field(default_factory=dict)
     """Where the providers are served, by name."""
     carrier_url: str = ""
+    sign_in: SignInHost = field(default_factory=SignInHost)
+    """Where a person plays the one who signs in by QQ or WeChat."""
     _stops: list[Callable[[], None]] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _posting: bool = False
@@ -59,14 +63,14 @@ class StandIns:
     def environment(self) -> dict[str, str]:
         """Return the settings of ``chalicelib`` that lead here."""
         told = providers.settings(self.urls) if self.others else {"BIANDAN_SANDBOX_URL": self.sandbox_url}
-        return {**told, "BIANDAN_KUAIDI100_URL": self.carrier_url}
+        return {**told, "BIANDAN_KUAIDI100_URL": self.carrier_url, **sign_in.settings(self.sign_in.base_url)}
 
     def start(self, shop_url: str = "") -> None:
         """Serve all, and post the providers' notices; ``shop_url`` for what is not told with each payment."""
         self._recall()
         carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier", door=Door(orders=_is_command))
         self.carrier_url = carrier.url
-        servers = [carrier]
+        servers = [carrier, sign_in.server(self.sign_in, self._stopping)]
         for name, stand_in in self.all.items():
             serve = self._serving(stand_in)
             server = Server(serve, port=providers.PORTS[name], body_cap=CAP, name=name, door=door())
@@ -75,6 +79,7 @@ class StandIns:
         for stand_in in self.all.values():
             stand_in.neighbours = {"Biandan": f"{shop_url}/docs"} if shop_url else {}
             stand_in.neighbours |= {self.all[name].title[0]: f"{url}/" for name, url in self.urls.items()}
+        self.sign_in.neighbours = self.sandbox.neighbours
         if shop_url and "stripe" in self.others:
             providers.tell_stripe(self.others["stripe"], shop_url)
         for server in servers:
@@ -162,7 +167,8 @@ def _is_command(target: str) -> bool:
 def create(kept: Path | None = None) -> StandIns:
     """Return all, on the shop's clock: they sign with its time. ``kept`` is where they remember between starts."""
     made = providers.create(lambda: clock.now().timestamp())
-    return StandIns(kept=kept, sandbox=made.pop("sandbox"), hub=Hub(exchange, now=clock.now), others=made)
+    host = SignInHost(now=lambda: clock.now().timestamp())
+    return StandIns(kept=kept, sandbox=made.pop("sandbox"), hub=Hub(exchange, now=clock.now), others=made, sign_in=host)
 
 
 def _teller(name: str, stand_in: StandIn) -> Callable[[], None]:

@@ -115,4 +115,7 @@ def local_secrets() -> dict[str, dict[str, Any]]:
             "key": "local-kuaidi100-key",
             "salt_key": "local-salt-key",
         },
+        "sign-in-qq": {"appid": "101010101", "app_secret": "local-qq-app-secret"},
+        "sign-in-qq-mini": {"appid": "1110101010", "app_secret": "local-qq-mini-app-secret"},
+        "sign-in-wechat-mini": {"appid": "wx0000000000local", "app_secret": "local-wechat-mini-app-secret"},
     }

@@ -72,6 +72,9 @@ FORMS: dict[str, tuple[Field, ...]] = {
         _optional("appids.app"),
     ),
     "logistics-kuaidi100": (Field("customer"), Field("key"), Field("salt_key")),
+    "sign-in-qq": (Field("appid"), Field("app_secret")),
+    "sign-in-qq-mini": (Field("appid"), Field("app_secret")),
+    "sign-in-wechat-mini": (Field("appid"), Field("app_secret")),
 }
 """Secret -> its fields, the one that decides whether it is filled at all first."""
 
