@@ -15,6 +15,7 @@ from chalicelib.kernel.texts import Texts, said
 
 OTHERWISE: Final[Texts] = ("for another reason", "其他原因")
 """What a person reads for a word that no table knows: never the word itself."""
+_NOT_NOW: Final[Texts] = ("Its present state does not allow this step.", "当前状态不允许此步骤。")
 
 
 class ShopError(Exception):
@@ -146,11 +147,25 @@ class Conflict(ShopError):
 
 
 class IllegalTransition(Conflict):
-    """The state machine has no such edge."""
+    """The state machine has no such edge. What its members are in words stands in ``kernel.transition_texts``."""
 
     code = "illegal_transition"
-    en, zh = "Its present state does not allow this step.", "当前状态不允许此步骤。"
+    en, zh = "This {record} is {present}; it cannot {act}.", "该{record}{present}，不能{act}。"
     shown = ("machine", "state", "cause")
+
+    def detail(self, language: str = "en") -> str:
+        """Return the sentence for a person: which record, how it stands, what cannot be done."""
+        from chalicelib.kernel.transition_texts import TRANSITIONS  # Few requests are refused so.
+
+        machine, state, cause = (str(self.params.get(name, "")) for name in self.shown)
+        texts = TRANSITIONS.get(machine)
+        if texts is None or state not in texts.states or cause not in texts.causes:
+            return said(_NOT_NOW, language)
+        return said((self.en, self.zh), language).format(
+            record=said(texts.record, language),
+            present=said(texts.states[state], language),
+            act=said(texts.causes[cause], language),
+        )
 
     def __str__(self) -> str:
         """Say which edge is missing: to logs and developers."""

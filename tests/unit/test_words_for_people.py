@@ -123,7 +123,12 @@ def test_every_table_is_in_english_and_then_in_chinese() -> None:
         (RefundRefused(why="from_tomorrow", left=0), f"The refund is refused: {OTHERWISE[0]}.", "无法退款：其他原因。"),
         (NotFound(what="order line"), "There is no such order line.", "订单行不存在。"),
         (
-            IllegalTransition(machine="order", state="paid", cause="ship"),
+            IllegalTransition(machine="order", state="shipped", cause="cancel"),
+            "This order is shipped; it cannot be cancelled.",
+            "该订单已发货，不能取消。",
+        ),
+        (
+            IllegalTransition(machine="door", state="shut", cause="knock"),
             "Its present state does not allow this step.",
             "当前状态不允许此步骤。",
         ),
