@@ -25,6 +25,7 @@ TABLES: dict[str, str] = {
     "complaints": "chalicelib.complaints.store",
     "audit": "chalicelib.oversight.store",
     "publishing": "chalicelib.publishing.store",
+    "messages": "chalicelib.notifications.store",
 }
 """Table -> the module whose models describe it; only stores touch it."""
 
@@ -40,6 +41,7 @@ QUEUES: dict[str, str] = {
     "logistics": "chalicelib.logistics.consumers",
     "complaints": "chalicelib.complaints.consumers",
     "publishing": "chalicelib.publishing.consumers",
+    "notifications": "chalicelib.notifications.consumers",
 }
 """Queue -> the module whose function consumes it. Every queue has a dead-letter queue."""
 
@@ -111,6 +113,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "account.role_granted": (),
     "account.role_revoked": (),
     "session.reused": (),
+    "message.asked": ("notifications",),
     "merchant.created": ("publishing",),
     "merchant.changed": ("publishing",),
     "merchant.suspended": ("publishing",),
@@ -163,6 +166,7 @@ DUE_PREFIXES: dict[str, str] = {
 }
 
 CAPABILITIES = (
+    "notifications",
     "auth",
     "merchants",
     "catalog",

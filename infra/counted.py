@@ -152,6 +152,12 @@ RINGING: dict[str, Ringing] = {
         "accounts and networks are limited by themselves; switch the firewall on (What bounds a flood)",
         above=500,
     ),
+    "messages_failed": Ringing(
+        "message-failed",
+        "A carrier refuses messages for something that only we can mend: nobody gets codes by it.",
+        "the log line `message told` has the carrier's code: an empty account, a template or a name that is not "
+        "approved, a wrong key, or no channel set up (BIANDAN_EMAIL, BIANDAN_SMS)",
+    ),
     "published_stale": Ringing(
         "published-stale",
         "The nightly check found published files that were not what the tables say, and mended those it looked at.",
@@ -192,6 +198,13 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "ledger_entries_counted",
     ),
     "People": ("accounts_registered", "sessions_reused", "own_affairs", "refused"),
+    "Messages": (
+        "messages_sent",
+        "messages_limited",
+        "messages_refused",
+        "messages_put_back",
+        "messages_unclear",
+    ),
     "Parcels": (
         "tracking_asked",
         "tracking_aborted",

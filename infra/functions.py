@@ -37,6 +37,8 @@ class Function:
     publishes: bool = False
     """Writes the files that everybody may read."""
     consumes: str | None = None
+    sends_mail: bool = False
+    """Gives e-mails to SES."""
     reads_streams: bool = False
     reads_due: bool = False
 
@@ -79,11 +81,12 @@ FUNCTIONS: dict[str, Function] = {
             "reconciliations": "rw",
             "balances": "r",
             "audit": "ra",
+            "messages": "a",
             **PAYING,
             "holds": "rw",
         },
         sends=("payment-notices", "logistics"),
-        secrets=("http", "auth", "checkout", "payments-*", "logistics-*", "sign-in-*"),
+        secrets=("http", "auth", "checkout", "messages", "payments-*", "logistics-*", "sign-in-*"),
         puts=("evidence/incoming/", "evidence/kept/", "catalog/", "reconciliation/"),
     ),
     RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),
@@ -145,6 +148,14 @@ FUNCTIONS: dict[str, Function] = {
     "published-check": Function(memory_mb=512, timeout_s=120, tables={"publishing": "rw", **SHOWN}, publishes=True),
     "complaints": Function(
         memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", "stock": "w", **PAYING}
+    ),
+    "notifications": Function(
+        memory_mb=512,
+        timeout_s=30,
+        consumes="notifications",
+        tables={"messages": "rw"},
+        secrets=("messages", "messages-*"),
+        sends_mail=True,
     ),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""

@@ -76,6 +76,8 @@ def policy(name: str) -> Json:
         statements += _bucket(function)
     if function.publishes:
         statements += _published()
+    if function.sends_mail:
+        statements.append(_mail())
     return {"Version": "2012-10-17", "Statement": [part for part in statements if part["Resource"]]}
 
 
@@ -195,6 +197,12 @@ def _published() -> list[Json]:
         ),
         _statement("PublishedKeys", ["s3:ListBucket"], [att("PublishedBucket", "Arn")]),
     ]
+
+
+def _mail() -> Json:
+    # An address or domain that somebody verified by hand; which one is a setting of the stage.
+    identity = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"
+    return _statement("Mail", ["ses:SendEmail"], [sub(identity)])
 
 
 def policy_file(name: str) -> str:

@@ -59,8 +59,16 @@ def _ships(_: str, function: Function) -> bool:
     return "logistics-*" in function.secrets
 
 
+def _tells(_: str, function: Function) -> bool:
+    return "messages-*" in function.secrets
+
+
+def _asks_to_tell(name: str, function: Function) -> bool:
+    return name == API or _tells(name, function)
+
+
 def _calls_out(name: str, function: Function) -> bool:
-    return _pays(name, function) or _ships(name, function)
+    return _pays(name, function) or _ships(name, function) or _tells(name, function)
 
 
 def _counts_unpaid(_: str, function: Function) -> bool:
@@ -119,10 +127,20 @@ _UNPAID = _matches(
     "fresh:5/200/10,known:20/5000/40,network:100/1000",
 )
 
+_APPROVED = _matches(r"[a-z]{2,16}\.(?:zh|en):[A-Za-z0-9_]{1,32}", "code.zh:1110,code.en:1111")
+
+
+def _name_of_sender(_: str, text: str) -> str:
+    return "" if re.fullmatch(r"[\w-]{2,20}", text) else "is no name of 2 to 20 letters"
+
+
 SETTINGS: dict[str, Setting] = {
     "BIANDAN_ALIPAY_URL": Setting(_address, _pays),
+    "BIANDAN_ALIYUN_SMS_URL": Setting(_address, _tells),
     "BIANDAN_CARRIER_HUB": Setting(_one_of("kuaidi100"), _ships),
     "BIANDAN_COMPLAINTS": Setting(_matches(r"(?:line|day|month):[0-9]{1,6}", "line:3,day:40,month:120"), _is_api),
+    "BIANDAN_EMAIL": Setting(_one_of("ses"), _asks_to_tell),
+    "BIANDAN_EMAIL_FROM": Setting(_matches(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{3,190}", "shop@example.com"), _tells),
     "BIANDAN_KUAIDI100_URL": Setting(_address, _ships),
     "BIANDAN_OUTBOUND_TIMEOUT_S": Setting(_whole(1, 10), _calls_out),
     "BIANDAN_PAYMENT_ASKING_S": Setting(_whole(1, 10), _pays),
@@ -140,7 +158,11 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
     "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),
     "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
+    "BIANDAN_SMS": Setting(_one_of("aliyun", "tencent"), _asks_to_tell),
+    "BIANDAN_SMS_SIGN": Setting(_name_of_sender, _tells),
+    "BIANDAN_SMS_TEMPLATES": Setting(_APPROVED, _tells),
     "BIANDAN_STRIPE_URL": Setting(_address, _pays),
+    "BIANDAN_TENCENT_SMS_URL": Setting(_address, _tells),
     "BIANDAN_UNPAID_LIMITS": Setting(_UNPAID, _counts_unpaid),
     "BIANDAN_WECHAT_MINI_URL": Setting(_address, _is_api),
     "BIANDAN_WECHATPAY_URL": Setting(_address, _pays),

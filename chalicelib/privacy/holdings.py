@@ -45,6 +45,14 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        Text("messages to you: where to and what they say, while they wait", "待发送的消息：收件人与内容"),
+        inventory.TELLING,
+        inventory.MESSAGE,
+        ("messages/MessageRow.sealed", "messages/MessageRow.reference"),
+        sealed=True,
+        seen_by=("message carrier",),
+    ),
+    Holding(
         Text("digest of your password", "密码摘要"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,

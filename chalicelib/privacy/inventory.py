@@ -68,6 +68,7 @@ WINDOW = Keeping("window", Text("until its counting window ends, a day at most",
 HOLD = Keeping("hold", Text("400 days after your last order", "最近一次下单后 400 天"), days=400)
 CART = Keeping("cart", Text("until you empty it; of guests 30 days", "至您清空；游客为 30 天"), days=30)
 UPLOAD = Keeping("upload", Text("2 days if no complaint uses it", "未用于投诉的保存 2 天"), days=2)
+MESSAGE = Keeping("message", Text("until it is sent; that it was, 30 days", "至发送完毕；发送记录保存 30 天"), days=30)
 QUEUE = Keeping("queue", Text("until it is handled, 14 days at most", "至处理完毕，最长 14 天"), days=14)
 STAFF = Keeping("staff", Text("3 years after the act", "行为发生之日起三年"), days=3 * 366, law="CN-PIP-31-1")
 MERCHANT = Keeping(
@@ -103,6 +104,9 @@ SELLING = Purpose("selling", Text("to let buyers reach a merchant", "公示商�
 BOOKS = Purpose("books", Text("to account for every movement of money", "资金记账与对账"), Ground.DUTY)
 
 
+TELLING = Purpose("telling", Text("to send you codes and notices", "向您发送验证码与通知"), Ground.CONTRACT)
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Personal data of one kind: in which places (patterns of leaves, prefixes of objects, queues) it stands."""
@@ -135,6 +139,11 @@ RECEIVERS: tuple[Receiver, ...] = (
         "carrier",
         Text("the carrier and its tracking hub", "承运快递公司及物流查询服务商"),
         Text("to find your parcel: the last four digits of a phone number, no more", "查询物流：仅手机号后四位"),
+    ),
+    Receiver(
+        "message carrier",
+        Text("who carries our e-mails and text messages", "承运邮件与短信的服务商"),
+        Text("to bring you the message: address or number, and what it says", "送达消息：收件地址或手机号、消息内容"),
     ),
     Receiver(
         "payment provider",

@@ -2,11 +2,14 @@
 
 KNOWN = frozenset(
     {
+        "02e1f970274ed8c7",
         "02ebecea56cf7c8c",
         "0e55729701e79dd9",
         "18b82778375bf6b9",
         "196a539d3b770025",
         "1e05282fb96c6237",
+        "2deac99953d42947",
+        "33d4fd1e967793ac",
         "39049a9597a5b037",
         "3e57212c7dcd48fa",
         "3e81a13fd9e99dd6",
@@ -18,8 +21,12 @@ KNOWN = frozenset(
         "66c7ae93a9a3a9fe",
         "6cb99cb22641fbe2",
         "70aa3e785bc037aa",
+        "73e82ecd9fefca64",
+        "746a9ad258cc8553",
+        "74db05036ddf0c3e",
         "783e0a9ae4836265",
         "849fb1b2ed3c44f5",
+        "9a4c5f0270f3ab10",
         "9f751038d2eafc96",
         "a92a9c6d8171c3cf",
         "b5df18317dff979a",
@@ -28,11 +35,14 @@ KNOWN = frozenset(
         "c46e748e6f5b1938",
         "cc0e31090a71fc5b",
         "d17efc8b8984cd7d",
+        "d738f274bea85cbd",
         "d8549ca5854660f5",
         "de55ed02c9cf1c4c",
         "e4fb974a142232e3",
         "e6eb1346808ceeef",
         "e89ea0f9ebb9513d",
+        "ecd767f851ee2ec4",
         "ed757016ea28cb1c",
+        "ef2e0050b8c53dd7",
     }
 )

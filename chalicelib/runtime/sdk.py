@@ -17,6 +17,8 @@ from chalicelib.runtime.config import config
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 4.0
 """Of botocore's clients; it counts from byte to byte."""
+ONCE = ("sesv2",)
+"""Services whose calls botocore must not repeat: a message that was not answered may have been sent."""
 BOTOCORE_S = 12.0
 """What one attempt of botocore may take: to connect, to begin to answer, to go on, and its pause (2 s at most) before
 the next. With less left none is begun."""
@@ -54,7 +56,7 @@ def client(service: str) -> Any:
                     connect_timeout=CONNECT_TIMEOUT_S,
                     read_timeout=READ_TIMEOUT_S,
                     max_pool_connections=50,
-                    retries={"total_max_attempts": 3, "mode": "standard"},
+                    retries={"total_max_attempts": 1 if service in ONCE else 3, "mode": "standard"},
                     **(_for_s3() if service == "s3" else {}),
                 ),
             )

@@ -15,10 +15,15 @@ from typing import Any
 
 from chalicelib.runtime.known_values import KNOWN
 
-OURS = ("http", "auth", "checkout")
+OURS = ("http", "auth", "checkout", "messages")
 """Secrets that nobody but us has to know: drawn at random (``tools.release.keys``), so they must look like it."""
 
-REQUIRED = {"http": ("cursor_key",), "auth": ("signing_keys", "pepper"), "checkout": ("quote_key",)}
+REQUIRED = {
+    "http": ("cursor_key",),
+    "auth": ("signing_keys", "pepper"),
+    "checkout": ("quote_key",),
+    "messages": ("seal_key", "id_key"),
+}
 
 _WORDS = {
     "", "default", "secret", "changeme", "change-me", "change_me", "password", "passwd", "test", "testing", "todo",

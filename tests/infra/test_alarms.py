@@ -15,12 +15,14 @@ from chalicelib import topology
 from chalicelib.complaints.domain import Turn
 from chalicelib.kernel import clock
 from chalicelib.logistics.ports import Subscribed
+from chalicelib.notifications import service as notifications
 from chalicelib.runtime import metrics
 from infra import alarms, counted, functions, policies, stack
 from tools.generate import cost
 
 ROOT = Path(__file__).parents[2]
 SPELLED: dict[str, set[str]] = {
+    "messages_": set(notifications.COUNTED.values()),
     # What an f-string of the code may become.
     "complaints_missed_by_": {turn.value for turn in Turn},
     "tracking_subscription_": {outcome.value for outcome in Subscribed} - {Subscribed.YES.value},

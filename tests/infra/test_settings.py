@@ -30,8 +30,11 @@ def test_the_files_of_the_repository_are_in_order(stage: str) -> None:
 
 GOOD: dict[str, Any] = {
     "BIANDAN_ALIPAY_URL": "https://openapi-sandbox.dl.alipaydev.com/gateway.do",
+    "BIANDAN_ALIYUN_SMS_URL": "https://dysmsapi.aliyuncs.com",
     "BIANDAN_CARRIER_HUB": "kuaidi100",
     "BIANDAN_COMPLAINTS": "line:2,day:10",
+    "BIANDAN_EMAIL": "ses",
+    "BIANDAN_EMAIL_FROM": "shop@example.com",
     "BIANDAN_KUAIDI100_URL": "https://poll.kuaidi100.com",
     "BIANDAN_OUTBOUND_TIMEOUT_S": 3,
     "BIANDAN_PAYMENT_ASKING_S": 5,
@@ -49,7 +52,11 @@ GOOD: dict[str, Any] = {
     "BIANDAN_SANDBOX_URL": "http://127.0.0.1:9100",
     "BIANDAN_SIGN_IN": "qq,wechat_mini",
     "BIANDAN_SIGN_IN_RETURNS": "https://shop.example.org/signed-in,https://m.example.org/qq",
+    "BIANDAN_SMS": "tencent",
+    "BIANDAN_SMS_SIGN": "便单",
+    "BIANDAN_SMS_TEMPLATES": "code.zh:1110,code.en:SMS_1111",
     "BIANDAN_STRIPE_URL": "https://stripe.example.org",
+    "BIANDAN_TENCENT_SMS_URL": "https://sms.tencentcloudapi.com",
     "BIANDAN_UNPAID_LIMITS": "fresh:5/200/10,network:100/1000",
     "BIANDAN_WECHAT_MINI_URL": "https://api.weixin.qq.com",
     "BIANDAN_WECHATPAY_URL": "https://wx.example.org",
@@ -85,6 +92,10 @@ def test_every_setting_has_a_good_value() -> None:
         ("BIANDAN_SIGN_IN", "qq,weibo", "does not look like"),
         ("BIANDAN_SIGN_IN_RETURNS", "https://shop.example.org/a,http://evil.example.org/a", "is not https"),
         ("BIANDAN_SIGN_IN_RETURNS", "https://shop.example.org/a?x=1", "is no plain address"),
+        ("BIANDAN_SMS", "mailbox", "is none of"),
+        ("BIANDAN_SMS_TEMPLATES", "code:1110", "does not look like"),
+        ("BIANDAN_EMAIL_FROM", "shop@example.com\r\nBcc: x@example.com", "does not look like"),
+        ("BIANDAN_SMS_SIGN", "a sign that is far too long for one", "is no name"),
         ("BIANDAN_STRIPE_URL", "http://stripe.example.org", "is not https"),
         ("BIANDAN_STRIPE_URL", "https://sk_live_1@stripe.example.org", "is no plain address"),
         ("BIANDAN_STRIPE_URL", "https://stripe.example.org/?key=1", "is no plain address"),
@@ -127,6 +138,8 @@ def test_a_setting_reaches_the_functions_that_read_it_alone() -> None:
     assert readers["BIANDAN_QQWALLET"] == readers["BIANDAN_STRIPE_URL"] == paying
     assert readers["BIANDAN_REFUND_ALONE"] == readers["BIANDAN_COMPLAINTS"] == {"api"}
     assert readers["BIANDAN_CARRIER_HUB"] == {"api", "logistics"}
+    assert readers["BIANDAN_SMS"] == readers["BIANDAN_EMAIL"] == {"api", "notifications"}
+    assert readers["BIANDAN_SMS_TEMPLATES"] == readers["BIANDAN_TENCENT_SMS_URL"] == {"notifications"}
     assert not any("relay" in who or "ledger" in who for who in readers.values())
     assert all(readers.values())
     assert not told.get("relay", set()) & set(SETTINGS)

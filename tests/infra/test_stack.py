@@ -171,6 +171,7 @@ OWN_WILDCARDS = (
     "secret:biandan/${Stage}/",
     "${UploadsBucket.Arn}/",
     "${PublishedBucket.Arn}/published/",
+    ":identity/",  # A sender that somebody verified by hand; which one is a setting.
 )
 """Behind these a wildcard is part of one of our own names."""
 

@@ -64,7 +64,7 @@ def answering(status: int) -> Any:
 def stage(cloud: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A stage in order, called ``local`` so that it has the queues that every test's account has."""
     found = Stage("dev", "local", Session(), connect=answering(401))
-    for secret in (*keys.OURS, "payments-sandbox", "logistics-kuaidi100"):
+    for secret in (*keys.OURS, "payments-sandbox", "logistics-kuaidi100", "messages-tencent", "messages-aliyun"):
         name = f"biandan/local/{secret}"
         found.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     keys.create(found.session, "local", keys.ours())

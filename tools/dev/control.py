@@ -13,10 +13,16 @@ from chalicelib.kernel import clock
 from chalicelib.runtime import aws, names, queues
 from tools.dev import pictures, trail
 from tools.dev.pump import Pump
+from tools.fakes.messages.mailbox import Mailbox
 from tools.shared.httpd import Request, Response
 
 JSON = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
 TEXT = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+PAGE = [
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+]
 FURTHEST = timedelta(days=20 * 365)
 """How far the clock may be ahead in all."""
 CALLS = """\
@@ -26,6 +32,7 @@ POST /_dev/settle                    wait until every stream and queue is empty
 GET  /_dev/queues                    messages waiting, in flight and dead
 GET  /_dev/dead-letters/<queue>      read dead letters
 POST /_dev/dead-letters/<queue>      send them again
+GET  /_dev/mailbox                   what was sent to people (?to=<address or number>, ?format=json)
 GET  /_dev/explain/<id>              what led to this purchase, order, payment, ... (?format=text)
 """
 
@@ -34,14 +41,21 @@ class Control:
     """The routes, over the parts of one running dev server."""
 
     def __init__(
-        self, *, pump: Pump, record: trail.Trail, adjustable: clock.Adjustable, info: Callable[[], dict[str, Any]]
+        self,
+        *,
+        pump: Pump,
+        record: trail.Trail,
+        adjustable: clock.Adjustable,
+        info: Callable[[], dict[str, Any]],
+        mailbox: Mailbox,
     ) -> None:
         self._pump = pump
         self._trail = record
         self._clock = adjustable
         self._info = info
+        self._mailbox = mailbox
 
-    def __call__(self, request: Request) -> Response:  # noqa: PLR0911 -- one line a call
+    def __call__(self, request: Request) -> Response:  # noqa: C901, PLR0911 -- one line a call
         """Serve one call."""
         parts = urlsplit(request.target)
         words = [unquote(word) for word in parts.path.removeprefix("/_dev/").split("/")]
@@ -63,6 +77,8 @@ class Control:
                 return _json(dead_letters(words[1]))
             case ("POST", "dead-letters") if len(words) == 2 and words[1] in topology.QUEUES:
                 return _json({"sent_again": send_again(words[1])})
+            case ("GET", "mailbox"):
+                return self._letters(query)
             case ("GET", "explain") if len(words) == 2:
                 return self._explain(words[1], text="text" in query.get("format", []))
             case _:
@@ -79,6 +95,12 @@ class Control:
         self._pump.settle(20)
         self._pump.jumped()
         return _json({"now": clock.now().isoformat(), "settled": self._pump.settle(20)})
+
+    def _letters(self, query: dict[str, list[str]]) -> Response:
+        to = query.get("to", [""])[0]
+        if "json" in query.get("format", []):
+            return _json([letter.view() for letter in self._mailbox.letters(to)])
+        return Response(200, PAGE, self._mailbox.page(to).encode())
 
     def _explain(self, record_id: str, *, text: bool) -> Response:
         lines = self._trail.explain(record_id)

@@ -103,7 +103,13 @@ class DevServer:
             others_quiet=lambda: stand_ins.quiet,
         )
         gateway = self.gateway = self._gateway()
-        control = Control(pump=pump, record=self.trail, adjustable=self.adjustable, info=self.info)
+        control = Control(
+            pump=pump,
+            record=self.trail,
+            adjustable=self.adjustable,
+            info=self.info,
+            mailbox=stand_ins.messages.mailbox,
+        )
 
         def serve(request: Request) -> Response:
             if edge.serves(request.target):

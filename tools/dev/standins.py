@@ -1,4 +1,4 @@
-"""The other sides that a laptop lacks: payment providers and a carrier hub, each on a port of its own."""
+"""The other sides that a laptop lacks: payment providers, a carrier hub, carriers of messages, each on its own port."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from chalicelib.runtime import aws, log, names, outbound, secrets
 from tools.dev import memory
 from tools.dev.trail import Trail
 from tools.fakes.carriers.hub import Hub, UnknownNumber
+from tools.fakes.messages import carriers as message_carriers
+from tools.fakes.messages import steering
+from tools.fakes.messages.carriers import Carriers
 from tools.fakes.sandbox import providers
 from tools.fakes.sandbox.core import Sandbox
 from tools.fakes.sandbox.posting import exchange, post
@@ -45,6 +48,8 @@ class StandIns:
     carrier_url: str = ""
     sign_in: SignInHost = field(default_factory=SignInHost)
     """Where a person plays the one who signs in by QQ or WeChat."""
+    messages: Carriers = field(default_factory=lambda: Carriers(clock.now))
+    messages_url: str = ""
     _stops: list[Callable[[], None]] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _posting: bool = False
@@ -63,14 +68,22 @@ class StandIns:
     def environment(self) -> dict[str, str]:
         """Return the settings of ``chalicelib`` that lead here."""
         told = providers.settings(self.urls) if self.others else {"BIANDAN_SANDBOX_URL": self.sandbox_url}
-        return {**told, "BIANDAN_KUAIDI100_URL": self.carrier_url, **sign_in.settings(self.sign_in.base_url)}
+        return {
+            **told,
+            "BIANDAN_KUAIDI100_URL": self.carrier_url,
+            **message_carriers.settings(self.messages_url),
+            **sign_in.settings(self.sign_in.base_url),
+        }
 
     def start(self, shop_url: str = "") -> None:
         """Serve all, and post the providers' notices; ``shop_url`` for what is not told with each payment."""
         self._recall()
         carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier", door=Door(orders=_is_command))
         self.carrier_url = carrier.url
-        servers = [carrier, sign_in.server(self.sign_in, self._stopping)]
+        at_carriers = Door(names=message_carriers.HOSTS, orders=lambda target: target == "/command")
+        messages = Server(self._serve_messages, port=9400, body_cap=CAP, name="messages", door=at_carriers)
+        self.messages_url = messages.url
+        servers = [carrier, messages, sign_in.server(self.sign_in, self._stopping)]
         for name, stand_in in self.all.items():
             serve = self._serving(stand_in)
             server = Server(serve, port=providers.PORTS[name], body_cap=CAP, name=name, door=door())
@@ -141,6 +154,16 @@ class StandIns:
                     pass
             finally:
                 self._posting = False
+
+    def _serve_messages(self, request: Request) -> Response:
+        try:
+            status, headers, body = self.messages.handle(
+                request.method, request.target, dict(request.headers), request.body
+            )
+        except steering.Silence:
+            self._stopping.wait(HANG_S)
+            return Response(504)
+        return Response(status, list(headers.items()), body)
 
     def _serve_hub(self, request: Request) -> Response:
         """Serve the hub's own calls, and ``POST /command`` (see ``Hub.command``) for people and the demo."""

@@ -105,6 +105,13 @@ def local_secrets() -> dict[str, dict[str, Any]]:
             "pepper": "local-pepper",
         },
         "checkout": {"quote_key": "local-quote-key"},
+        "messages": {"seal_key": "local-seal-key", "id_key": "local-id-key"},
+        "messages-tencent": {
+            "secret_id": "local-secret-id",
+            "secret_key": "local-tencent-key",
+            "sdk_app_id": "1400006666",
+        },
+        "messages-aliyun": {"access_key_id": "local-access-key-id", "access_key_secret": "local-aliyun-key"},
         "payments-sandbox": {
             "merchant_id": "local-merchant",
             "api_key": "local-sandbox-api-key",

@@ -75,6 +75,8 @@ FORMS: dict[str, tuple[Field, ...]] = {
     "sign-in-qq": (Field("appid"), Field("app_secret")),
     "sign-in-qq-mini": (Field("appid"), Field("app_secret")),
     "sign-in-wechat-mini": (Field("appid"), Field("app_secret")),
+    "messages-tencent": (Field("secret_id"), Field("secret_key"), Field("sdk_app_id"), _optional("token")),
+    "messages-aliyun": (Field("access_key_id"), Field("access_key_secret"), _optional("token")),
 }
 """Secret -> its fields, the one that decides whether it is filled at all first."""
 

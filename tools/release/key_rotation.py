@@ -24,13 +24,15 @@ KNOWN_AFTER = timedelta(seconds=2 * secrets.KEEP_S)
 FORGOTTEN_AFTER = timedelta(days=1)
 """Nothing that is signed for people lives longer."""
 NEVER = {("auth", "pepper"): "without it nobody can sign in again"}
-KEPT_BEFORE = {("http", "origin_key"), ("payments-sandbox", "webhook_key")}
+KEPT_BEFORE = {("http", "origin_key"), ("messages", "seal_key"), ("payments-sandbox", "webhook_key")}
 """Keys of which the one before still counts, as ``<field>_before``."""
 
 
 ENDS = {
     "http.cursor_key": "Guests' carts, open lists and buyers on their way back from a cashier begin anew.",
     "checkout.quote_key": "Quotes that were not ordered yet are asked for again.",
+    "messages.seal_key": "What waits to be sent still opens with the one before.",
+    "messages.id_key": "Who was told of something may be told of it once more.",
     "http.origin_key": "Now give it to the CDN; the one before counts until the next change.",
 }
 """What a key that is replaced at once puts an end to."""

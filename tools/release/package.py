@@ -37,7 +37,7 @@ ROOT = stack.ROOT
 BUILD = ROOT / ".build"
 CONSTRAINTS = ROOT / "infra" / "constraints.txt"
 
-SERVICES = ("dynamodb", "s3", "secretsmanager", "sqs", "sts")
+SERVICES = ("dynamodb", "s3", "secretsmanager", "sesv2", "sqs", "sts")
 """What the functions call. Nothing else of botocore's data ships; add a service here when one is called."""
 DATA_FILES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 

@@ -43,6 +43,7 @@ def prod(cloud: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         put("auth", AUTH)
         put("http", {"cursor_key": DRAWN})
         put("checkout", {"quote_key": DRAWN[::-1]})
+        put("messages", {"seal_key": DRAWN[1:], "id_key": DRAWN[:-1]})
         yield
     config.cache_clear()
     caches.forget_all()
@@ -96,6 +97,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("auth", {**AUTH, "signing_keys": [{"seed": SEED}]}),
     ("auth", {**AUTH, "signing_keys": [SEED]}),
     ("checkout", {}),
+    ("messages", {"seal_key": DRAWN}),
+    ("messages", {"seal_key": "local-seal-key", "id_key": DRAWN}),
     ("http", {"cursor_key": "0123456789" * 4}),
     ("http", {"cursor_key": "short-Key-1"}),
     ("checkout", {"quote_key": "-" * 40}),
@@ -167,7 +170,7 @@ def test_the_api_answers_nothing_with_a_weak_key_of_ours(
     prod: None, monkeypatch: pytest.MonkeyPatch, name: str, path: str
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "biandan-prod-api")
-    field = next(iter({"http": ["cursor_key"], "auth": ["pepper"], "checkout": ["quote_key"]}[name]))
+    field = {"http": "cursor_key", "auth": "pepper", "checkout": "quote_key", "messages": "seal_key"}[name]
     good = secrets.secret(name)
     assert call("GET", "/docs").status == 200
     put(name, {**good, field: "x"})

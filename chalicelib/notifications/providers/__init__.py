@@ -1,0 +1,51 @@
+"""A file each, named as the settings name it; ``build()`` returns what ``ports.Channel`` describes."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from chalicelib.kernel.errors import Misconfigured
+from chalicelib.notifications.domain import Kind
+from chalicelib.notifications.ports import Channel
+from chalicelib.runtime import caches, start
+from chalicelib.runtime.config import setting
+
+OF: dict[Kind, tuple[str, ...]] = {Kind.EMAIL: ("ses",), Kind.SMS: ("tencent", "aliyun")}
+SETTING: dict[Kind, str] = {Kind.EMAIL: "BIANDAN_EMAIL", Kind.SMS: "BIANDAN_SMS"}
+
+
+@start.uses
+def _secrets() -> list[str]:
+    return ["messages", *(f"messages-{name}" for name in OF[Kind.SMS])]
+
+
+def configured(kind: Kind) -> str:
+    """Return the name of the channel that carries this kind here; empty where there is none."""
+    return setting(SETTING[kind])
+
+
+def load(kind: Kind) -> Channel | None:
+    """Return the channel for a kind of message, imported and built on first use; None where there is none.
+
+    Raises:
+        Misconfigured: if the setting names none that there is.
+    """
+    name = configured(kind)
+    if not name:
+        return None
+    if name not in OF[kind]:
+        raise Misconfigured(why=f"{SETTING[kind]} is none of {', '.join(OF[kind])}")
+    return _built(name)
+
+
+@cache
+def _built(name: str) -> Channel:
+    return cast("Channel", import_module(f"{__name__}.{name}").build())
+
+
+@caches.register
+def forget() -> None:
+    """Build channels anew: when the environment changed."""
+    _built.cache_clear()

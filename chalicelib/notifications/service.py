@@ -1,0 +1,169 @@
+"""Asking for a message in the transaction of the fact it is about, and sending it once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.kernel import clock, ids
+from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
+from chalicelib.notifications import domain, providers, sealing, store, templates
+from chalicelib.notifications.domain import Cause, ChannelMissing, Content, Kind, Message, Outcome
+from chalicelib.notifications.ports import Channel, Delivery, Outgoing
+from chalicelib.runtime import log, metrics
+from chalicelib.runtime.config import config
+from chalicelib.runtime.db.work import UnitOfWork
+
+__all__ = ["Asked", "ChannelMissing", "Kind"]
+
+
+COUNTED: dict[Outcome, str] = {
+    Outcome.SENT: "sent",
+    Outcome.LIMIT: "limited",
+    Outcome.FINAL: "refused",
+    Outcome.ALERT: "failed",
+    Outcome.UNKNOWN: "unclear",
+    Outcome.RETRY: "put_back",
+}
+"""What is counted of a channel's answers, behind ``messages_``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody is to be told."""
+
+    kind: Kind
+    to: str
+    template: str
+    language: str
+    fact: str
+    """What it is about: to the same person about the same fact there is one message."""
+    useless_at: datetime
+    values: dict[str, str]
+
+
+def check_reaches(kind: Kind) -> None:
+    """Refuse where nobody carries such messages. A laptop without stand-ins may ask for them all the same.
+
+    Raises:
+        ChannelMissing: if no channel is set up for it.
+    """
+    if not providers.configured(kind) and not config().is_local:
+        raise ChannelMissing(kind=kind.value)
+
+
+def message_id_of(asked: Asked) -> str:
+    """Return the id of the message that this person gets about this fact."""
+    return ids.derived_id("msg", sealing.mark(f"{asked.kind.value}\n{asked.to}\n{asked.fact}"))
+
+
+def ask(work: UnitOfWork, asked: Asked) -> str:
+    """Write the message in the caller's transaction; returns its id. The queue's function sends it.
+
+    Refused as ``AlreadyExists`` where this person was told of this fact before.
+    """
+    message_id = message_id_of(asked)
+    templates.fill(asked.template, asked.language, asked.values)  # What could not be said must not be promised.
+    store.add(
+        work,
+        Message(
+            message_id=message_id,
+            kind=asked.kind,
+            template=asked.template,
+            language=asked.language,
+            status=domain.MESSAGES.initial,
+            asked_at=clock.now(),
+            useless_at=asked.useless_at,
+            sealed=sealing.seal(message_id, Content(asked.to, asked.values)),
+        ),
+    )
+    return message_id
+
+
+def send(message_id: str) -> None:
+    """Send a message that waits. A repeat, or one that is over, changes nothing.
+
+    It is marked before the carrier hears of it: whoever finds the mark and no end of it does not know whether the
+    carrier took it. Where the carrier knows repeats it is told again, else it is left at that.
+
+    Raises:
+        RetryLater: if the carrier certainly did not take it, or somebody else is sending it now.
+    """
+    message = store.load(message_id)
+    if message is None or domain.MESSAGES.is_terminal(message.status):
+        return
+    now = clock.now()
+    if message.is_held(now):
+        raise RetryLater("being sent", delay_s=int(domain.LEASE.total_seconds()))
+    try:
+        _send(message, now)
+    except ConcurrentUpdate:
+        raise RetryLater("being sent", delay_s=int(domain.LEASE.total_seconds())) from None
+
+
+def _send(message: Message, now: datetime) -> None:
+    waiting = message.status is domain.Status.WAITING
+    channel = providers.load(message.kind)
+    if waiting and now >= message.useless_at:
+        _end(message, Cause.TOO_LATE)
+    elif waiting and channel is None:
+        log.error("message has no channel", message_id=message.message_id, kind=message.kind.value)
+        metrics.count("messages_failed")
+        _end(message, Cause.REFUSED, Delivery(Outcome.ALERT, "no_channel"))
+    elif channel is not None and (waiting or (channel.knows_repeats and channel.name == message.channel)):
+        _tell(message.begin(channel.name, now) if waiting else message.again(now), channel)
+    else:
+        log.warning("message unclear", message_id=message.message_id, channel=message.channel)
+        metrics.count("messages_unclear")
+        _end(message, Cause.UNANSWERED, Delivery(Outcome.UNKNOWN, "never_answered"))
+
+
+def _tell(message: Message, channel: Channel) -> None:
+    begun = _save(message)
+    delivery = channel.send(_outgoing(begun))
+    outcome = delivery.outcome
+    if outcome is Outcome.UNKNOWN and channel.knows_repeats:
+        raise RetryLater(delivery.reason, delay_s=int(domain.LEASE.total_seconds()))
+    log.info(
+        "message told",
+        message_id=begun.message_id,
+        channel=channel.name,
+        outcome=outcome.value,
+        reason=delivery.reason,
+    )
+    _end(begun, domain.CAUSES[outcome], delivery)
+    metrics.count(f"messages_{COUNTED[outcome]}")
+    if outcome is Outcome.RETRY:
+        raise RetryLater(delivery.reason, delay_s=domain.RETRY_S)
+
+
+def _outgoing(message: Message) -> Outgoing:
+    content = sealing.unseal(message.message_id, message.sealed)
+    said = templates.fill(message.template, message.language, content.values)
+    template = templates.TEMPLATES[message.template]
+    return Outgoing(
+        message_id=message.message_id,
+        attempt=message.attempt,
+        to=content.to,
+        language=message.language,
+        subject=said.subject,
+        body=said.body,
+        short=said.short,
+        approved=template.approved,
+        values=tuple((field, content.values[field]) for field in template.fields),
+    )
+
+
+def _end(message: Message, cause: Cause, delivery: Delivery | None = None) -> None:
+    over = message.end(
+        cause,
+        reference=delivery.reference if delivery else "",
+        reason=delivery.reason if delivery else "",
+    )
+    _save(over)
+
+
+def _save(message: Message) -> Message:
+    with UnitOfWork() as work:
+        store.save(work, message)
+    return replace(message, version=message.version + 1)

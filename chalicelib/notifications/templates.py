@@ -1,0 +1,132 @@
+"""What messages say, in Chinese and English, as data. A carrier's template is approved in its console under the same
+words; its number is a setting (``BIANDAN_SMS_TEMPLATES``), and ``fields`` are its parameters in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.kernel.texts import Texts, said
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One message. Texts are English and Chinese, with fields in braces."""
+
+    subject: Texts
+    body: Texts
+    short: Texts
+    """As a text message."""
+    approved: str
+    """The name of the carriers' template, which several messages may share."""
+    fields: tuple[str, ...] = ()
+
+
+_CODE = ("code", "minutes")
+_SHORT_CODE = (
+    "{code} is your code, valid for {minutes} minutes. Never give it to anybody.",
+    "您的验证码为 {code}，{minutes} 分钟内有效，请勿告知他人。",
+)
+
+
+def _code(subject: Texts, why: Texts) -> Template:
+    rest = (
+        "It is valid for {minutes} minutes. We never ask for it: give it to nobody. If this was not you, do nothing.",
+        "验证码 {minutes} 分钟内有效。我们不会向您索要验证码，请勿告知他人。如非本人操作，请忽略本消息。",
+    )
+    body = (f"{why[0]}\n\n{{code}}\n\n{rest[0]}\n", f"{why[1]}\n\n{{code}}\n\n{rest[1]}\n")
+    return Template(subject, body, _SHORT_CODE, "code", _CODE)
+
+
+TEMPLATES: Mapping[str, Template] = {
+    "code_sign_in": _code(("Your sign-in code", "登录验证码"), ("Sign in with this code:", "您正在登录，验证码：")),
+    "code_register": _code(
+        ("Confirm your address", "注册验证码"), ("Finish your registration with this code:", "您正在注册，验证码：")
+    ),
+    "code_reset": _code(
+        ("Set a new password", "重置密码验证码"), ("Set a new password with this code:", "您正在重置密码，验证码：")
+    ),
+    "code_verify": _code(
+        ("Verify your contact", "绑定验证码"),
+        ("Show with this code that this contact is yours:", "您正在验证联系方式，验证码："),
+    ),
+    "code_guest": _code(
+        ("Order as a guest", "下单验证码"),
+        ("Order without an account with this code:", "您正在以访客身份下单，验证码："),
+    ),
+    "registered_already": Template(
+        ("You have an account already", "您已注册过账号"),
+        (
+            (
+                "Somebody, perhaps you, wanted to register with this contact. It has an account already: sign in, or "
+                "ask for a new password. If this was not you, do nothing.\n"
+            ),
+            "有人（可能是您本人）尝试使用此联系方式注册，但它已有账号：请直接登录，或重置密码。如非本人操作，请忽略。\n",
+        ),
+        (
+            "This number has an account already: sign in, or ask for a new password. If this was not you, do nothing.",
+            "该号码已注册过账号，请直接登录或重置密码。如非本人操作，请忽略。",
+        ),
+        "registered",
+    ),
+    "not_registered": Template(
+        ("There is no account with this contact", "该联系方式尚未注册"),
+        (
+            (
+                "Somebody, perhaps you, wanted to set a new password here. This contact has no account with us: "
+                "perhaps you registered with another one. If this was not you, do nothing.\n"
+            ),
+            "有人（可能是您本人）尝试重置密码，但此联系方式没有账号：您可能使用了其他联系方式注册。如非本人操作，请忽略。\n",
+        ),
+        (
+            "This number has no account with us: perhaps you registered with another contact.",
+            "该号码尚未注册账号，您可能使用了其他联系方式。如非本人操作，请忽略。",
+        ),
+        "unregistered",
+    ),
+    "password_changed": Template(
+        ("Your password was changed", "密码已修改"),
+        (
+            (
+                "The password of your account was changed, and every other device signed out. If this was not you, "
+                "set a new one at once.\n"
+            ),
+            "您账号的密码已修改，其他设备均已退出登录。如非本人操作，请立即重置密码。\n",
+        ),
+        (
+            "The password of your account was changed. If this was not you, set a new one at once.",
+            "您账号的密码已修改。如非本人操作，请立即重置密码。",
+        ),
+        "password",
+    ),
+}
+
+APPROVED = tuple(sorted({template.approved for template in TEMPLATES.values()}))
+"""The templates that a carrier must have approved, in each language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message in words."""
+
+    subject: str
+    body: str
+    short: str
+
+
+def fill(name: str, language: str, values: Mapping[str, str]) -> Said:
+    """Return what a message says.
+
+    Raises:
+        KeyError: if there is no such template, or a field has no value.
+    """
+    template = TEMPLATES[name]
+    missing = set(template.fields) - set(values)
+    if missing:
+        raise KeyError(f"{name} lacks {sorted(missing)}")
+
+    def filled(texts: Texts) -> str:
+        return said(texts, language).format(**{field: values[field] for field in template.fields})
+
+    return Said(filled(template.subject), filled(template.body), filled(template.short))
