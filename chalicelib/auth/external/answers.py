@@ -68,6 +68,8 @@ def _no_constant(word: str) -> None:
 
 
 def _form(text: str) -> dict[str, Any]:
+    if not text:
+        raise Unreadable(why="empty")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=20)
         return _once(pairs)
