@@ -213,6 +213,8 @@ class Change:
     note: str = ""
     intent: str = ""
     fingerprint: str = ""
+    by_refund: bool = False
+    """A refund that was asked for did it: nobody called anything off."""
 
 
 @dataclass(frozen=True, slots=True)

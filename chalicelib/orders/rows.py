@@ -6,6 +6,8 @@ behind the head (``ord_…_01~lines``), written once; not so where the placing t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -26,6 +28,7 @@ from chalicelib.orders.domain import (
     PurchaseStatus,
     Stock,
 )
+from chalicelib.orders.texts import REFUNDED
 from chalicelib.runtime import names
 from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, entry_of, region
@@ -95,6 +98,8 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     held_by: tuple[str, ...] = ()
     held_ms: int = 0
     longer_s: int = 0
+    by_refund: tuple[int, ...] = ()
+    """Which changes of the history a refund made."""
 
 
 class BuyerIndex(GlobalSecondaryIndex["OrderRow"]):
@@ -197,6 +202,13 @@ def _change_doc(change: Change) -> _ChangeDoc:
 
 def _change(doc: _ChangeDoc) -> Change:
     return Change(doc.status, from_epoch_ms(doc.at_ms), doc.by, doc.note, doc.intent, doc.fingerprint)
+
+
+def _order_changes(doc: _OrderDoc) -> Iterator[Change]:
+    """Yield an order's changes. Rows of old say by the note alone that a refund made one; a request's is any word."""
+    for count, entry in enumerate(doc.history):
+        by_refund = count in doc.by_refund or (entry.note == REFUNDED and not entry.intent)
+        yield replace(_change(entry), by_refund=by_refund)
 
 
 def _line_doc(line: Line) -> _LineDoc:
@@ -321,6 +333,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             discount_minor=order.discount.minor,
             commission_bps=order.commission_bps,
             history=tuple(_change_doc(change) for change in order.history),
+            by_refund=tuple(count for count, change in enumerate(order.history) if change.by_refund),
             parcels=tuple(
                 _ParcelDoc(
                     parcel.shipment_id,
@@ -382,7 +395,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
             if parcel.shipment_id != NO_PARCEL
         ),
         lines_inside=row.lines is not None,
-        history=tuple(_change(change) for change in doc.history),
+        history=tuple(_order_changes(doc)),
         version=int(row.version),
         never_left=doc.never_left or _given_up_of_old(doc),
         came_back=doc.came_back,

@@ -346,7 +346,7 @@ def pay_back(work: UnitOfWork, order: Order, paid: PaidBack) -> Order:
 
     The caller gives back to stock what that frees (:func:`freed`).
     """
-    after = units.pay_back(order, paid, change(note=REFUNDED))
+    after = units.pay_back(order, paid, replace(change(note=REFUNDED), by_refund=True))
     store.save_order(work, after, _told_of_end(order, after))
     return after
 
@@ -371,7 +371,7 @@ def check_ends(order: Order, cause: OrderCause) -> None:
 
 def ended_by_refund(order: Order) -> bool:
     """Say whether a refund of everything has ended the order: whoever calls it off then gets what they want."""
-    return order.status is OrderStatus.CANCELLED and bool(order.history) and order.history[-1].note == REFUNDED
+    return order.status is OrderStatus.CANCELLED and bool(order.history) and order.history[-1].by_refund
 
 
 def cancel_paid(

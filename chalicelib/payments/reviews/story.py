@@ -107,7 +107,7 @@ def _of_order(order: orders.Order, records: PaymentRecords) -> Iterator[Told[Hap
         )
         why = change.note if change.status == orders.OrderStatus.CANCELLED else change.status
         causes = [f"{order.purchase_id} {why}"]
-        if change.note == orders.REFUNDED:
+        if change.by_refund:
             causes += [
                 f"requested {refund.refund_id}"
                 for refund in records.refunds

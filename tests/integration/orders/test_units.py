@@ -351,6 +351,30 @@ def test_an_order_that_is_paid_back_and_was_never_sent_ends_at_once(world: World
     assert world.available() == STOCK
 
 
+def test_a_word_of_the_buyer_s_is_not_what_ended_the_order(world: World) -> None:
+    cancel = f"/v1/orders/{world.buys(5).order_id}/cancel"
+    assert world.buyer.post(cancel, {"reason": "refunded"}).status == 200
+    world.till.settle()
+
+    refused = world.market.post(f"/v1/merchant/orders/{world.order_id}/cancel", {"reason": "none left"})
+    assert (refused.status, refused.json["code"]) == (409, "illegal_transition")
+    assert refused.json["detail"] == "This order is cancelled; it cannot be cancelled."
+
+
+def test_a_row_of_old_says_by_its_note_that_a_refund_ended_the_order(world: World) -> None:
+    world.buys(5).refund_amount(5 * UNIT + FREIGHT)
+    assert world.order().history[-1].by_refund
+    row, _ = rows.order_rows(world.order())
+    assert row.doc.by_refund == (len(row.doc.history) - 1,)
+    row.doc.by_refund = ()
+    with UnitOfWork() as work:
+        work.save(row)
+
+    assert world.order().history[-1].by_refund
+    answer = world.buyer.post(f"/v1/orders/{world.order_id}/cancel", {"reason": "too late"})
+    assert (answer.status, answer.json["status"]) == (200, "cancelled")
+
+
 def test_an_order_whose_units_are_all_paid_back_ends_by_itself_with_its_freight(world: World) -> None:
     world.buys(5).complained(5 * UNIT)
     assert world.to_ship() == []

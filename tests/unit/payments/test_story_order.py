@@ -60,7 +60,7 @@ def told_of(moments: Sequence[datetime], *, by_hand: bool = False) -> list[Happe
         since=cancelled,
         history=(
             Change("paid", order_paid, "system"),
-            Change("cancelled", cancelled, "acc_a", REFUNDED if by_hand else ""),
+            Change("cancelled", cancelled, "acc_a", REFUNDED if by_hand else "", by_refund=by_hand),
         ),
     )
     purchase = Purchase(
