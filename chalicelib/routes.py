@@ -31,6 +31,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/me/mini/{provider}/data", "chalicelib.auth.external.api", ("application/json",)),
     ("POST", "/v1/auth/refresh", "chalicelib.auth.sessions.api", ("application/json",)),
     ("POST", "/v1/auth/prove/password", "chalicelib.auth.sessions.api", ("application/json",)),
+    ("GET", "/v1/me/sessions", "chalicelib.auth.sessions.api", ("application/json",)),
+    ("DELETE", "/v1/me/sessions/{session_id}", "chalicelib.auth.sessions.api", ("application/json",)),
     ("POST", "/v1/auth/sign-out", "chalicelib.auth.sessions.api", ("application/json",)),
     ("POST", "/v1/auth/sign-out-everywhere", "chalicelib.auth.sessions.api", ("application/json",)),
     ("GET", "/v1/merchants/{merchant_id}", "chalicelib.merchants.api", ("application/json",)),

@@ -91,7 +91,9 @@ def register(body: Register, intent: Intent, request: Request) -> Reply:
 )
 def sign_in(body: SignIn, request: Request) -> TokensView:
     """Start a session with identity and password."""
-    device = service.Device(token=body.device_token)
+    device = service.Device(
+        token=body.device_token, name=body.device_name or "", agent=request.headers.get("user-agent", "")
+    )
     return TokensView.of(service.sign_in(body.identity, body.password, source_ip=request.source_ip, device=device))
 
 

@@ -223,6 +223,8 @@ class Account:
     merchant_id: str | None = None
     epoch: int = 1
     """Grows when the person signs out everywhere: sessions of an earlier epoch are over."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """Of operators and merchants' staff: sessions that ended while their access tokens live, and when, in seconds."""
     history: tuple[RoleChange, ...] = ()
     links: tuple[Link, ...] = ()
     password_hash: str = field(default="", repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.auth import domain, role_request_store, standing, store
+from chalicelib.auth import domain, living, role_request_store, standing, store
 from chalicelib.auth import events as facts
 from chalicelib.auth.domain import Account, RoleChange, RoleRequest
 from chalicelib.kernel import clock, second_person
@@ -23,11 +23,11 @@ def operator_of(caller: Caller) -> Account:
     """Return the operator's account as it stands now: a token may be older than a dismissal.
 
     Raises:
-        Unauthenticated: if the account is gone, or its person signed out everywhere since the token was made.
+        Unauthenticated: if the account is gone, or the token's session was ended.
         Forbidden: if it is no operator's any more, or also a merchant's staff.
     """
     account = store.load_account(caller.account_id, consistent=True)
-    if account is None or (caller.epoch and caller.epoch != account.epoch):
+    if account is None or living.is_over(caller, account):
         raise Unauthenticated
     if not standing.is_operator(account):
         raise Forbidden

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from chalicelib.auth import domain, service
+from chalicelib.auth.sessions.schemas import DeviceName, DeviceToken
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime.schema import Id, Schema, Timestamp
 
@@ -39,11 +40,12 @@ class Register(Schema):
 
 
 class SignIn(Schema):
-    """Identity and password, and where there is one, the device token of the last sign-in here."""
+    """Identity and password; the device token of the last sign-in here, where there is one; what to call the device."""
 
     identity: IdentityText
     password: AnyPassword
-    device_token: Annotated[str, StringConstraints(min_length=20, max_length=256)] | None = None
+    device_token: DeviceToken | None = None
+    device_name: DeviceName | None = None
 
 
 class Jwk(Schema):

@@ -15,8 +15,17 @@ from chalicelib.auth.role_requests import (
     role_request,
     role_requests,
 )
-from chalicelib.auth.sessions.domain import BadRefreshToken, Device, FreshProofNeeded, Method, WrongProof
-from chalicelib.auth.sessions.service import Tokens, caller_as, refresh, sign_out, sign_out_everywhere, start
+from chalicelib.auth.sessions.domain import BadRefreshToken, Device, FreshProofNeeded, Method, Session, WrongProof
+from chalicelib.auth.sessions.service import (
+    Tokens,
+    caller_as,
+    refresh,
+    sessions,
+    sign_out,
+    sign_out_everywhere,
+    start,
+)
+from chalicelib.auth.sessions.service import revoke as revoke_session
 from chalicelib.auth.sessions.step_up import prove_by_password, require_fresh
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
@@ -38,6 +47,7 @@ __all__ = [
     "FreshProofNeeded",
     "Link",
     "Role",
+    "Session",
     "Tokens",
     "WrongProof",
     "ask_role",
@@ -49,8 +59,10 @@ __all__ = [
     "prove_by_password",
     "refresh",
     "require_fresh",
+    "revoke_session",
     "role_request",
     "role_requests",
+    "sessions",
     "sign_out",
     "sign_out_everywhere",
 ]

@@ -65,6 +65,7 @@ class AccountRow(Row):
     roles = DocumentAttribute[tuple[Role, ...]](tuple[Role, ...])
     merchant_id = UnicodeAttribute(null=True)
     epoch = NumberAttribute()
+    ended = DocumentAttribute[dict[str, int]](dict[str, int], null=True)
     history = DocumentAttribute[tuple[RoleChange, ...]](tuple[RoleChange, ...], null=True)
     links = DocumentAttribute[tuple[Link, ...]](tuple[Link, ...], null=True)
     fingerprint = UnicodeAttribute(null=True)
@@ -118,6 +119,7 @@ def account_row(account: Account) -> AccountRow:
         roles=account.roles,
         merchant_id=account.merchant_id,
         epoch=account.epoch,
+        ended=account.ended or None,
         history=account.history or None,
         links=account.links or None,
         fingerprint=account.fingerprint or None,
@@ -138,6 +140,7 @@ def account_of_row(row: AccountRow) -> Account:
         roles=row.roles,
         merchant_id=row.merchant_id,
         epoch=int(row.epoch),
+        ended=row.ended or {},
         history=row.history or (),
         links=row.links or (),
         password_hash=row.password_hash,

@@ -8,8 +8,8 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.auth import passwords
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LIFE = timedelta(minutes=10)
 LEEWAY_S = 5
+"""How far the clock that made a token may be ahead of the one that reads it."""
 AUDIENCE = "biandan"
 ALGORITHM = "EdDSA"
 TYPE = "at+jwt"
@@ -95,13 +96,13 @@ def _b64(raw: bytes) -> str:
 # --- access tokens ----------------------------------------------------------------------------------------------
 
 
-def access_token(caller: Caller) -> str:
-    """Sign an access token for ten minutes with the first key."""
+def access_token(caller: Caller, *, at: datetime | None = None) -> str:
+    """Sign an access token for ten minutes with the first key, from ``at`` on: when what it says was read."""
     import jwt
 
     private, _ = _pairs()
     kid, key = next(iter(private.items()))
-    now_s = clock.epoch_s(clock.now())
+    now_s = clock.epoch_s(at or clock.now())
     claims: dict[str, Any] = {
         "iss": issuer(),
         "aud": AUDIENCE,
@@ -166,7 +167,8 @@ def _verify(token: str, now_s: float) -> tuple[float, Caller]:
                 "verify_nbf": False,
             },
         )
-        expires_s = float(claims["exp"]) + LEEWAY_S
+        # No leeway after its end: ten minutes after a session was ended nobody is in any more.
+        expires_s = float(claims["exp"])
         if now_s >= expires_s or float(claims["iat"]) > now_s + LEEWAY_S:
             raise Unauthenticated
         caller = Caller(
@@ -204,18 +206,38 @@ class Refresh:
     session_id: str
     digest: str
     """All that is ever stored of it."""
+    secret: str = field(repr=False)
+    """The token itself."""
 
 
 def new_refresh(account_id: str, session_id: str) -> tuple[str, Refresh]:
-    """Return a fresh token, ``bdr1.<account>.<session>.<256 random bits>.<tag>``, and what to remember of it.
+    """Return a session's first token, ``bdr1.<account>.<session>.<256 random bits>.<tag>``, and what to keep of it.
 
     Account and session find the row without an index. The tag (HMAC under a key of its own) tells a token that we
     issued once from an invented one: invented ones are refused without a database call, and nobody who merely knows
     a session's id can end it by "reusing" a token that never was.
     """
-    body = f"{_PREFIX}.{account_id}.{session_id}.{_b64(ids.random_bytes(32))}"
+    return _refresh(account_id, session_id, ids.random_bytes(32))
+
+
+def next_refresh(presented: Refresh, salt: str) -> tuple[str, Refresh]:
+    """Return the token that follows another one: whoever repeats its use gets the same, though we keep none of them.
+
+    It takes the token, our key and the session's row to work it out; each by itself tells nothing of it.
+    """
+    made = hmac.new(passwords.keyed("refresh-next"), f"{salt}.{presented.secret}".encode(), hashlib.sha256).digest()
+    return _refresh(presented.account_id, presented.session_id, made)
+
+
+def new_salt() -> str:
+    """Return what makes one succession of refresh tokens another one."""
+    return _b64(ids.random_bytes(16))
+
+
+def _refresh(account_id: str, session_id: str, secret: bytes) -> tuple[str, Refresh]:
+    body = f"{_PREFIX}.{account_id}.{session_id}.{_b64(secret)}"
     token = f"{body}.{_tag(body)}"
-    return token, Refresh(account_id, session_id, _digest(token))
+    return token, Refresh(account_id, session_id, _digest(token), token)
 
 
 def open_refresh(token: str) -> Refresh | None:
@@ -226,7 +248,7 @@ def open_refresh(token: str) -> Refresh | None:
         return None
     if not hmac.compare_digest(_tag(body), tag):
         return None
-    return Refresh(parts[1], parts[2], _digest(token))
+    return Refresh(parts[1], parts[2], _digest(token), token)
 
 
 def _tag(body: str) -> str:

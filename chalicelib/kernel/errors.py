@@ -132,6 +132,7 @@ class NotFound(ShopError):
             "report": ("report", "对账报告"),
             "role": ("role", "角色"),
             "role request": ("role request", "角色申请"),
+            "session": ("session", "会话"),
             "shipment": ("shipment", "包裹"),
             "stray": ("stray record", "记录"),
             "tracking number": ("tracking number", "快递单号"),

@@ -199,7 +199,28 @@ HOLDINGS: tuple[Holding, ...] = (
         Text("sessions: that you are signed in", "登录会话"),
         inventory.SIGN_IN,
         inventory.SESSION,
-        ("sessions/SessionRow.account_id", "sessions/SessionRow.current", "sessions/SessionRow.previous"),
+        (
+            "accounts/AccountRow.ended",
+            "sessions/SessionRow.account_id",
+            "sessions/SessionRow.current",
+            "sessions/SessionRow.previous",
+            "sessions/SessionRow.salt",
+        ),
+    ),
+    Holding(
+        Text(
+            "sessions: which device and program, and the network, coarsely, for you to know them again",
+            "登录会话：设备名称、程序与大致网络，供您识别",
+        ),
+        inventory.SAFETY,
+        inventory.SESSION,
+        (
+            "sessions/SessionRow.client_mark",
+            "sessions/SessionRow.device_id",
+            "sessions/SessionRow.device_name",
+            "sessions/SessionRow.family",
+            "sessions/SessionRow.network",
+        ),
     ),
     Holding(
         Text("counted attempts to sign in or register, as keyed digests", "登录、注册尝试次数（密钥摘要）"),

@@ -580,6 +580,11 @@ def _proof(world: World) -> Ask:
     return Ask(body={"password": PASSWORD})
 
 
+def _session(world: World) -> Ask:
+    made = people.session(people.Person(world.buyer.account_id, people.token(world.buyer.account_id)))
+    return Ask(ids={"session_id": made.session_id})
+
+
 Make = Callable[[World], Ask]
 
 ENTRIES: dict[str, Make] = {
@@ -600,6 +605,8 @@ ENTRIES: dict[str, Make] = {
     "link_proved_identity": _own_proof,
     "unlink_identity": _of(World.linked, "link_id"),
     "tell_mini_data": _told,
+    "list_sessions": _nothing,
+    "revoke_session": _session,
     "sign_out": _nothing,
     "sign_out_everywhere": _nothing,
     "get_me": _nothing,

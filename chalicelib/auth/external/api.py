@@ -211,7 +211,9 @@ def _begun(provider: str, body: Begin, *, account_id: str = "") -> BegunView:
 
 
 def _client(request: Request, device_token: str | None) -> external.Client:
-    return external.Client(source_ip=request.source_ip, device=Device(device_token))
+    return external.Client(
+        source_ip=request.source_ip, device=Device(device_token, agent=request.headers.get("user-agent", ""))
+    )
 
 
 def _linked(answer: tuple[service.Link, bool]) -> Reply:

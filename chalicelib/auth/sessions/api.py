@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from chalicelib.auth import service
-from chalicelib.auth.sessions.schemas import ProofView, ProveByPassword, Refresh, TokensView
-from chalicelib.kernel.errors import Throttled
+from chalicelib.auth.sessions.schemas import (
+    ProofView,
+    ProveByPassword,
+    Refresh,
+    SessionsView,
+    SessionView,
+    TokensView,
+)
+from chalicelib.kernel.errors import NotFound, Throttled
+from chalicelib.runtime import cursors
+from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Routes
+from chalicelib.runtime.http.routes import Request, Routes
+from chalicelib.runtime.schema import PageQuery
 
 routes = Routes("auth")
 _SMALL = 4096
@@ -25,9 +35,10 @@ _SMALL = 4096
     idempotent=False,
     cap_bytes=_SMALL,
 )
-def refresh_session(body: Refresh) -> TokensView:
+def refresh_session(body: Refresh, request: Request) -> TokensView:
     """Exchange a refresh token for a new pair. A second use of an old one ends the session for everybody."""
-    return TokensView.of(service.refresh(body.refresh_token))
+    device = service.Device(token=body.device_token, agent=request.headers.get("user-agent", ""))
+    return TokensView.of(service.refresh(body.refresh_token, device=device, source_ip=request.source_ip))
 
 
 @routes.route(
@@ -43,6 +54,30 @@ def refresh_session(body: Refresh) -> TokensView:
 def prove_by_password(body: ProveByPassword, caller: Caller) -> ProofView:
     """Prove again who one is: what a call asked for that was refused as ``fresh_proof_needed``."""
     return ProofView.of(service.prove_by_password(caller, body.password))
+
+
+@routes.route(
+    "GET",
+    "/v1/me/sessions",
+    access=Access.SIGNED_IN,
+    query=PageQuery,
+    returns=SessionsView,
+    raises=(BadCursor,),
+)
+def list_sessions(query: PageQuery, caller: Caller) -> SessionsView:
+    """List where the caller is signed in, the latest sign-in first."""
+    scope = f"sessions#{caller.account_id}"
+    page = service.sessions(caller.account_id, cursors.window(query.limit, query.cursor, query=scope))
+    return SessionsView(
+        items=[SessionView.of(one, current=caller.session_id) for one in page.items],
+        next_cursor=cursors.seal(page.after, query=scope),
+    )
+
+
+@routes.route("DELETE", "/v1/me/sessions/{session_id}", access=Access.SIGNED_IN, status=204, raises=(NotFound,))
+def revoke_session(session_id: str, caller: Caller) -> None:
+    """End one of the caller's sessions. Its access token counts for ten minutes at most, of staff for one."""
+    service.revoke_session(caller.account_id, session_id)
 
 
 @routes.route(

@@ -43,6 +43,7 @@ class SessionStatus(StrEnum):
 
     ACTIVE = "active"
     SIGNED_OUT = "signed_out"
+    REVOKED = "revoked"
     COMPROMISED = "compromised"
 
 
@@ -50,6 +51,7 @@ class SessionCause(StrEnum):
     """What changes a session's state."""
 
     SIGN_OUT = "sign_out"
+    REVOKE = "revoke"
     DETECT_REUSE = "detect_reuse"
 
 
@@ -59,9 +61,11 @@ SESSIONS = StateMachine(
     edges={
         SessionStatus.ACTIVE: {
             SessionCause.SIGN_OUT: SessionStatus.SIGNED_OUT,
+            SessionCause.REVOKE: SessionStatus.REVOKED,
             SessionCause.DETECT_REUSE: SessionStatus.COMPROMISED,
         },
         SessionStatus.SIGNED_OUT: {},
+        SessionStatus.REVOKED: {},
         SessionStatus.COMPROMISED: {},
     },
 )
@@ -81,12 +85,30 @@ class Device:
 
     token: str | None = field(default=None, repr=False)
     """What an earlier sign-in gave it to keep, if it has that."""
+    name: str = field(default="", repr=False)
+    """What its owner calls it."""
+    agent: str = field(default="", repr=False)
+    """The header User-Agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, as far as we keep it: enough for a person to know it again, and to know one client from another."""
+
+    device_id: str = ""
+    """The device that the token it sent names; empty if it sent none of this account's."""
+    mark: str = ""
+    """A keyed digest of its program and its network."""
+    family: str = ""
+    """Its program and system, in words."""
+    network: str = ""
+    """Its network, coarsely."""
 
 
 IDLE = timedelta(days=30)
 LONGEST = timedelta(days=180)
 GRACE = timedelta(seconds=10)
-"""How long the token before the current one may come again as the retry of an answer that got lost."""
+"""How long the client that used a token may send it again: two of its tabs at once, or an answer that got lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +128,12 @@ class Session:
     """When the person last proved who they are: what access tokens say as ``auth_time``."""
     methods: tuple[str, ...] = ()
     """By which methods, since the session began or in the last proof: what access tokens say as ``amr``."""
+    salt: str = ""
+    """What the current token was derived with, beside the one before it; empty for a first one."""
+    device_id: str = ""
+    device_name: str = field(default="", repr=False)
+    client: Client = Client()
+    """Who asked last."""
     version: int = 0
 
 
@@ -129,34 +157,45 @@ class Verdict(StrEnum):
     """What to do with a refresh token that we once issued for this session."""
 
     ROTATE = "rotate"
+    REPEAT = "repeat"
     REUSED = "reused"
     OVER = "over"
 
 
-def judge(session: Session, *, presented: str, epoch: int, now: datetime) -> Verdict:
+def judge(session: Session, *, presented: str, epoch: int, client: Client, now: datetime) -> Verdict:
     """Judge a token that carries our own tag, so it was issued for this session at some time.
 
-    The current token rotates. The one before it, while it is at most ``GRACE`` old, is taken as the retry of a
-    refresh whose answer never arrived: that it still is the previous one proves that its successor was never used.
-    The retry's new token *replaces* the unused successor, so there is one living token at any time. If the "retry"
-    was a thief, the other side now holds a dead token, and the session ends at its next refresh. Everything else is
-    a copy.
+    The current token rotates. The one before it, while it is at most ``GRACE`` old and comes from the client that used
+    it, is repeated: two tabs of one browser, or an answer that never arrived. A repeat gets the very successor that the
+    first use got, so there is one living token at any time. Everything else is a copy.
     """
     if not is_alive(session, epoch=epoch, now=now):
         return Verdict.OVER
     if presented == session.current:
         return Verdict.ROTATE
-    if presented == session.previous and now < session.rotated_at + GRACE:
-        return Verdict.ROTATE
+    if presented == session.previous and now < session.rotated_at + GRACE and is_same(session, client):
+        return Verdict.REPEAT
     return Verdict.REUSED
 
 
-def rotate(session: Session, *, presented: str, successor: str, now: datetime) -> Session:
-    """Replace the living token. A retry does not lengthen its own grace."""
+def is_same(session: Session, client: Client) -> bool:
+    """Say whether the client is the one that asked last: by its device, or else by its program and its network.
+
+    A device's token is kept by its client alone. Who sends none is known by what a copied refresh token does not hold.
+    """
+    if client.device_id and session.device_id:
+        return client.device_id == session.device_id
+    return not session.client.mark or client.mark == session.client.mark
+
+
+def rotate(session: Session, *, presented: str, successor: str, salt: str, client: Client, now: datetime) -> Session:
+    """Replace the living token."""
     return replace(
         session,
         current=successor,
         previous=presented,
-        rotated_at=now if presented == session.current else session.rotated_at,
+        salt=salt,
+        client=client,
+        rotated_at=now,
         expires_at=min(now + IDLE, session.created_at + LONGEST),
     )

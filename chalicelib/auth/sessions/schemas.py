@@ -8,13 +8,24 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.auth import service
 from chalicelib.auth.domain import MAX_PASSWORD
-from chalicelib.runtime.schema import Id, Schema
+from chalicelib.runtime.schema import Id, Schema, Timestamp
+
+LINE = r"^[^\x00-\x1f\x7f]+$"
+
+
+DeviceToken = Annotated[str, StringConstraints(min_length=20, max_length=256)]
+DeviceName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=LINE)]
 
 
 class Refresh(Schema):
-    """The refresh token; it is used up by this call."""
+    """The refresh token, used up by this call, and the device token of the sign-in.
+
+    Sent again within seconds by the same client it is answered with the same successor.
+    """
 
     refresh_token: Annotated[str, StringConstraints(min_length=20, max_length=512)]
+    device_token: DeviceToken | None = None
+    """Two tabs that refresh at once are told from a thief by it."""
 
 
 class ProveByPassword(Schema):
@@ -67,3 +78,41 @@ class TokensView(Schema):
             refresh_expires_in=tokens.refresh_seconds,
             device_token=tokens.device_token,
         )
+
+
+class SessionView(Schema):
+    """One session: where somebody is signed in. ``device`` and ``network`` are what the client's last refresh said."""
+
+    session_id: Id
+    is_current: bool
+    device: str
+    """Program and system in words, such as ``Chrome, Windows``; empty if they cannot be told."""
+    device_name: str | None = None
+    network: str
+    """The network it was last seen in, as ``203.0.113.0/24``; nobody looks up where that is."""
+    methods: list[str]
+    started_at: Timestamp
+    last_seen_at: Timestamp
+    expires_at: Timestamp
+
+    @classmethod
+    def of(cls, session: service.Session, *, current: str) -> SessionView:
+        """Return the wire form as the session ``current`` sees it."""
+        return cls(
+            session_id=session.session_id,
+            is_current=session.session_id == current,
+            device=session.client.family,
+            device_name=session.device_name or None,
+            network=session.client.network,
+            methods=list(session.methods),
+            started_at=session.created_at,
+            last_seen_at=session.rotated_at,
+            expires_at=session.expires_at,
+        )
+
+
+class SessionsView(Schema):
+    """One page of the caller's sessions that go on; it may hold fewer than there are before the next one."""
+
+    items: list[SessionView]
+    next_cursor: str | None = None

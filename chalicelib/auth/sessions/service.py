@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from chalicelib.auth import accounts, devices, events, tokens
+from chalicelib.auth import accounts, devices, events, living, tokens
+from chalicelib.auth import store as account_store
 from chalicelib.auth.domain import Account
 from chalicelib.auth.sessions import domain, store
-from chalicelib.auth.sessions.domain import Device, Method, Session
+from chalicelib.auth.sessions.clients import client_of
+from chalicelib.auth.sessions.domain import Client, Device, Method, Session
 from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -42,6 +47,8 @@ def start(
             return start(account, device=device, source_ip=source_ip, method=method, work=own)
     now = clock.now()
     token, kept = tokens.new_refresh(account.account_id, ids.new_id("ses"))
+    device_token = devices.remembered(account.account_id, devices.known(device.token))
+    client = client_of(replace(device, token=device_token), source_ip, account_id=account.account_id)
     session = Session(
         account_id=account.account_id,
         session_id=kept.session_id,
@@ -54,10 +61,12 @@ def start(
         expires_at=now + domain.IDLE,
         proved_at=now,
         methods=domain.references([method]),
+        device_id=client.device_id,
+        device_name=device.name,
+        client=client,
     )
     work.save(store.session_row(session), label="session")
-    answer = _tokens(account, session, token)
-    return replace(answer, device_token=devices.remembered(account.account_id, devices.known(device.token)))
+    return replace(_tokens(account, session, token, now), device_token=device_token)
 
 
 def caller_as(account: Account, session: Session) -> Caller:
@@ -73,19 +82,18 @@ def caller_as(account: Account, session: Session) -> Caller:
     )
 
 
-def _tokens(account: Account, session: Session, refresh_token: str) -> Tokens:
-    caller = caller_as(account, session)
+def _tokens(account: Account, session: Session, refresh_token: str, now: datetime) -> Tokens:
     return Tokens(
         account_id=account.account_id,
         session_id=session.session_id,
-        access_token=tokens.access_token(caller),
+        access_token=tokens.access_token(caller_as(account, session), at=now),
         access_seconds=int(tokens.LIFE.total_seconds()),
         refresh_token=refresh_token,
-        refresh_seconds=int((session.expires_at - clock.now()).total_seconds()),
+        refresh_seconds=int((session.expires_at - now).total_seconds()),
     )
 
 
-def refresh(token: str) -> Tokens:
+def refresh(token: str, *, device: Device | None = None, source_ip: str = "") -> Tokens:
     """Exchange a refresh token for new tokens, with the account's roles of this moment.
 
     Raises:
@@ -95,49 +103,80 @@ def refresh(token: str) -> Tokens:
     presented = tokens.open_refresh(token)
     if presented is None:
         raise domain.BadRefreshToken
-    return racing(lambda: _refresh(presented))
+    client = client_of(device or Device(), source_ip, account_id=presented.account_id)
+    return racing(lambda: _refresh(presented, client))
 
 
-def _refresh(presented: tokens.Refresh) -> Tokens:
+def _refresh(presented: tokens.Refresh, client: Client) -> Tokens:
+    now = clock.now()  # Before reading: what is read here counts for ten minutes from here, however long it takes.
     found = store.load_session_and_account(presented.account_id, presented.session_id)
     if found is None:
         raise domain.BadRefreshToken
     session, account = found
-    now = clock.now()
-    match domain.judge(session, presented=presented.digest, epoch=account.epoch, now=now):
+    match domain.judge(session, presented=presented.digest, epoch=account.epoch, client=client, now=now):
         case domain.Verdict.OVER:
             raise domain.BadRefreshToken
         case domain.Verdict.REUSED:
-            _end(session, domain.SessionCause.DETECT_REUSE)
+            _end(session, account, domain.SessionCause.DETECT_REUSE)
             log.warning("refresh token reused", account_id=session.account_id, session_id=session.session_id)
             metrics.count("sessions_reused")
             raise domain.BadRefreshToken
-    successor, kept = tokens.new_refresh(session.account_id, session.session_id)
-    rotated = domain.rotate(session, presented=presented.digest, successor=kept.digest, now=now)
+        case domain.Verdict.REPEAT:
+            successor, kept = tokens.next_refresh(presented, session.salt)
+            if kept.digest != session.current:  # Rotated by a release from before successors could be told again.
+                raise domain.BadRefreshToken
+            return _tokens(account, session, successor, now)
+    salt = tokens.new_salt()
+    successor, kept = tokens.next_refresh(presented, salt)
+    rotated = domain.rotate(
+        session, presented=presented.digest, successor=kept.digest, salt=salt, client=client, now=now
+    )
     with UnitOfWork() as work:
         work.save(store.session_row(rotated), label="session")
-    return _tokens(account, rotated, successor)
+    return _tokens(account, rotated, successor, now)
 
 
-def _end(session: Session, cause: domain.SessionCause) -> None:
+def _end(session: Session, account: Account, cause: domain.SessionCause) -> None:
     over = replace(session, status=domain.SESSIONS.next(session.status, cause))
     reused = over.status is domain.SessionStatus.COMPROMISED
     told = [events.SessionReused(account_id=session.account_id, session_id=session.session_id)] if reused else []
+    knowing = living.without_session(account, session.session_id, now=clock.now())
     with UnitOfWork() as work:
         work.save(store.session_row(over), events=told, label="session")
+        if knowing is not account:
+            work.save(account_store.account_row(knowing), label="account")
 
 
 def sign_out(caller: Caller) -> None:
     """End the caller's session. A session that is over already stays as it is."""
+    racing(lambda: _end_one(caller.account_id, caller.session_id, domain.SessionCause.SIGN_OUT))
 
-    def attempt() -> None:
-        session = store.load_session(caller.account_id, caller.session_id)
-        if session is not None and not domain.SESSIONS.is_terminal(session.status):
-            _end(session, domain.SessionCause.SIGN_OUT)
 
-    racing(attempt)
+def revoke(account_id: str, session_id: str) -> None:
+    """End one of an account's sessions, from another one. One that is over already stays as it is.
+
+    Raises:
+        NotFound: if it has no such session.
+    """
+    if not racing(lambda: _end_one(account_id, session_id, domain.SessionCause.REVOKE)):
+        raise NotFound(what="session")
+
+
+def _end_one(account_id: str, session_id: str, cause: domain.SessionCause) -> bool:
+    found = store.load_session_and_account(account_id, session_id)
+    if found is not None and not domain.SESSIONS.is_terminal(found[0].status):
+        _end(*found, cause)
+    return found is not None
 
 
 def sign_out_everywhere(account_id: str) -> None:
     """End every session of the account with one write: those of an earlier epoch are over."""
-    accounts.change(account_id, lambda account: replace(account, epoch=account.epoch + 1))
+    accounts.change(account_id, lambda account: replace(account, epoch=account.epoch + 1, ended={}))
+
+
+def sessions(account_id: str, window: Window) -> Page[Session]:
+    """Return one page of the account's sessions that go on, the latest first; a page may hold fewer than asked for."""
+    account = account_store.load_account(account_id)
+    page = store.list_of(account_id, window)
+    epoch, now = account.epoch if account else 0, clock.now()
+    return Page([one for one in page.items if domain.is_alive(one, epoch=epoch, now=now)], page.after)

@@ -7,8 +7,6 @@ A line of the policy table that wants it (``fresh``) asks :func:`require_fresh`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.auth import passwords, throttles, tokens
 from chalicelib.auth import store as account_store
 from chalicelib.auth.domain import Account, spelled
@@ -70,13 +68,13 @@ def proved(caller: Caller, *methods: Method) -> str:
     """
 
     def attempt() -> str:
-        found = store.load_session_and_account(caller.account_id, caller.session_id)
         now = clock.now()
+        found = store.load_session_and_account(caller.account_id, caller.session_id)
         if found is None or not domain.is_alive(found[0], epoch=found[1].epoch, now=now):
             raise Unauthenticated
         session = domain.proved(found[0], methods, now=now)
         with UnitOfWork() as work:
             work.save(store.session_row(session), label="session")
-        return tokens.access_token(caller_as(found[1], replace(session, version=session.version + 1)))
+        return tokens.access_token(caller_as(found[1], session), at=now)
 
     return racing(attempt)

@@ -7,10 +7,11 @@ from typing import cast
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from chalicelib.auth.domain import Account
-from chalicelib.auth.sessions.domain import Method, Session, SessionStatus
+from chalicelib.auth.sessions.domain import Client, Method, Session, SessionStatus
 from chalicelib.auth.store import ACCOUNT, AccountRow, account_of_row
 from chalicelib.kernel import clock
 from chalicelib.kernel.clock import epoch_ms
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute
@@ -35,6 +36,12 @@ class SessionRow(Row):
     expires = TTLAttribute()
     proved_ms = NumberAttribute(null=True)
     methods = UnicodeAttribute(null=True)
+    salt = UnicodeAttribute(null=True)
+    device_id = UnicodeAttribute(null=True)
+    device_name = UnicodeAttribute(null=True)
+    family = UnicodeAttribute(null=True)
+    network = UnicodeAttribute(null=True)
+    client_mark = UnicodeAttribute(null=True)
 
 
 def session_row(session: Session) -> SessionRow:
@@ -51,6 +58,12 @@ def session_row(session: Session) -> SessionRow:
         expires=session.expires_at,
         proved_ms=epoch_ms(session.proved_at),
         methods=" ".join(session.methods) or None,
+        salt=session.salt or None,
+        device_id=session.device_id or None,
+        device_name=session.device_name or None,
+        family=session.client.family or None,
+        network=session.client.network or None,
+        client_mark=session.client.mark or None,
         version=session.version,
     )
 
@@ -69,6 +82,15 @@ def _session(row: SessionRow) -> Session:
         # Rows of before these two were kept are of sign-ins with a password.
         proved_at=clock.from_epoch_ms(row.created_ms if row.proved_ms is None else row.proved_ms),
         methods=tuple((Method.PASSWORD.value if row.methods is None else row.methods).split()),
+        salt=row.salt or "",
+        device_id=row.device_id or "",
+        device_name=row.device_name or "",
+        client=Client(
+            device_id=row.device_id or "",
+            mark=row.client_mark or "",
+            family=row.family or "",
+            network=row.network or "",
+        ),
         version=int(row.version),
     )
 
@@ -86,3 +108,9 @@ def load_session_and_account(account_id: str, session_id: str) -> tuple[Session,
     if session is None or account is None:
         return None
     return _session(cast("SessionRow", session)), account_of_row(cast("AccountRow", account))
+
+
+def list_of(account_id: str, window: Window) -> Page[Session]:
+    """Return one page of an account's sessions, also of those that are over; the latest first."""
+    page = reads.windowed(SessionRow, account_id, window, descending=True)
+    return Page([_session(SessionRow.from_raw_data(item)) for item in page.items], page.after)

@@ -42,6 +42,8 @@ STANDING = "chalicelib.merchants.standing:check"
 """What every call of a merchant's staff goes through, unless an application says otherwise."""
 PROOF = "chalicelib.auth.sessions.step_up:require_fresh"
 """What a call goes through where the policy table wants a proof that is younger than the session."""
+LIVING = "chalicelib.auth.living:check"
+"""What refuses a token of staff whose session was ended, on the routes that do not read the account themselves."""
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -87,6 +89,16 @@ def _lazy_proof(reference: str) -> Proof:
     return require_fresh
 
 
+def _lazy_living(reference: str) -> Callable[[Caller], None]:
+    module_name, _, attribute = reference.partition(":")
+
+    def check(caller: Caller) -> None:
+        function: Callable[[Caller], None] = getattr(import_module(module_name), attribute)
+        function(caller)
+
+    return check
+
+
 class App(Chalice):
     """Chalice with our problems, contexts and logs around every request. Safe in threads, each serving one request."""
 
@@ -98,6 +110,7 @@ class App(Chalice):
         oversee: str = OVERSIGHT,
         standing: str = STANDING,
         proof: str = PROOF,
+        living: str = LIVING,
     ) -> None:
         self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
@@ -106,6 +119,7 @@ class App(Chalice):
         self._oversee = _lazy_oversight(oversee)
         self._check_standing = _lazy_standing(standing)
         self._require_fresh = _lazy_proof(proof)
+        self._check_living = _lazy_living(living)
 
     @property
     def current_request(self) -> Any:
@@ -140,6 +154,8 @@ class App(Chalice):
                 caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
                 if caller is not None:
                     context.set_actor(caller.account_id)
+                if caller is not None and route.access is not Access.OPERATOR:
+                    self._check_living(caller)
                 if caller is not None and route.rule.fresh is not None:
                     self._require_fresh(caller, route.rule.fresh.total_seconds())
                 if caller is not None and route.access is Access.MERCHANT:
