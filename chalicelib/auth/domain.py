@@ -217,6 +217,8 @@ class Account:
     created_at: datetime
     email: str | None = field(default=None, repr=False)
     phone: str | None = field(default=None, repr=False)
+    phone_verified_at: datetime | None = None
+    """When its person last showed that the phone number is theirs."""
     nickname: str | None = field(default=None, repr=False)
     language: str = "zh"
     roles: tuple[Role, ...] = (Role.BUYER,)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from chalicelib.auth import accounts, devices, domain, events, passwords, standing, store, throttles, tokens
 from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Link, RoleChange
 from chalicelib.auth.external import service as external
+from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
 from chalicelib.auth.role_requests import (
     ask_role,
     check_second_person,
@@ -49,12 +50,14 @@ __all__ = [
     "Role",
     "Session",
     "Tokens",
+    "VerifiedPhoneNeeded",
     "WrongProof",
     "ask_role",
     "caller_as",
     "check_second_person",
     "decide_role",
     "external",
+    "may_order",
     "operator_of",
     "prove_by_password",
     "refresh",

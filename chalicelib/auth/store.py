@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import TypeVar, cast
 
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
@@ -23,12 +23,13 @@ from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, Thro
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
-from chalicelib.runtime.db.lookups import Lookup
+from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork
 
+T = TypeVar("T")
 ACCOUNT, ADDRESSES = "account", "addresses"
 
 
@@ -41,6 +42,7 @@ class _Person:
     email: str | None = None
     phone: str | None = None
     nickname: str | None = None
+    phone_verified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,14 @@ def account_row(account: Account) -> AccountRow:
     return AccountRow(
         account_id=account.account_id,
         id=ACCOUNT,
-        person=_Person(account.created_at, account.language, account.email, account.phone, account.nickname),
+        person=_Person(
+            account.created_at,
+            account.language,
+            account.email,
+            account.phone,
+            account.nickname,
+            account.phone_verified_at,
+        ),
         password_hash=account.password_hash,
         roles=account.roles,
         merchant_id=account.merchant_id,
@@ -135,6 +144,7 @@ def account_of_row(row: AccountRow) -> Account:
         created_at=person.created_at,
         email=person.email,
         phone=person.phone,
+        phone_verified_at=person.phone_verified_at,
         nickname=person.nickname,
         language=person.language,
         roles=row.roles,
@@ -153,6 +163,16 @@ def load_account(account_id: str, *, consistent: bool = False) -> Account | None
     """Read one account."""
     row = reads.get(AccountRow, account_id, ACCOUNT, consistent=consistent)
     return account_of_row(row) if row is not None else None
+
+
+def account_lookup(account_id: str, make: Callable[[Account | None], T]) -> Lookup[T]:
+    """Say how one account is read as it is now, for whoever reads more in the same call, and what is made of it."""
+
+    def made(found: Found) -> T:
+        row = found.row(AccountRow, account_id, ACCOUNT)
+        return make(account_of_row(row) if row is not None else None)
+
+    return Lookup.of([(AccountRow, account_id, ACCOUNT)], made, consistent=True)
 
 
 def load_accounts(account_ids: Iterable[str]) -> dict[str, Account]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.auth.service import VerifiedPhoneNeeded
 from chalicelib.cart.service import CartChanged, CartFull, NoSuchSku
 from chalicelib.checkout import quotes, service
 from chalicelib.checkout.domain import (
@@ -107,10 +108,13 @@ def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
         TooManyUnpaidUnits,
         TotalTooLarge,
         UnknownProvider,
+        VerifiedPhoneNeeded,
     ),
 )
 def place_purchase(body: Checkout, caller: Caller, intent: Intent, request: Request) -> Reply:
     """Order what was quoted; its stock is held until it is paid or half an hour has passed.
+
+    Where orders take a verified phone number, an account without one is refused, whatever it signed in by.
 
     An account may hold so many purchases and units unpaid; what ran out unpaid counts on for a day. A quote is ordered
     once: under another key it is refused, and the purchase named.

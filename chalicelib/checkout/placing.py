@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
 from chalicelib.checkout import domain, pricing, quotes
 from chalicelib.checkout.domain import Quote, QuoteExpired, Share
@@ -59,6 +60,7 @@ def place(placing: Placing) -> Placed:
     they are now, and tells the provider again of an attempt that it never answered.
 
     Raises:
+        VerifiedPhoneNeeded: if orders take a verified phone number here, and the account has none.
         BadQuote, QuoteExpired, PriceChanged, QuoteChanged, NotForSale, AddressNeeded: if the quote no longer holds.
         QuoteUsed: naming the purchase, if it was ordered under another key.
         OutOfStock: naming the SKUs, with wanted and available; nothing was written.
@@ -151,7 +153,9 @@ def _placed_before(purchase_id: str, intent: Intent) -> Purchase | None:
 def _place(wanted: _Wanted, ready: Ready | None, *, crowded: bool = False) -> tuple[Purchase, Payment | None]:
     quoted = wanted.quoted
     lines = quoted.lines()
-    held, products = together(orders.held_lookup(quoted.account_id), pricing.products_of(lines))
+    held, products, _ = together(
+        orders.held_lookup(quoted.account_id), pricing.products_of(lines), auth.may_order(quoted.account_id)
+    )
     standing = orders.standing(held)
     used = standing.kept.of_quote(wanted.quote)
     if used is not None and used != wanted.purchase_id:

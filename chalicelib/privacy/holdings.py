@@ -14,7 +14,7 @@ HOLDINGS: tuple[Holding, ...] = (
         Text("e-mail address and phone number you sign in with", "登录邮箱与手机号"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
-        ("accounts/AccountRow.person.email", "accounts/AccountRow.person.phone"),
+        ("accounts/AccountRow.person.email", "accounts/AccountRow.person.phone*"),
     ),
     Holding(
         Text("keyed digests of what you sign in with", "登录标识的密钥摘要"),

@@ -58,6 +58,7 @@ GOOD: dict[str, Any] = {
     "BIANDAN_STRIPE_URL": "https://stripe.example.org",
     "BIANDAN_TENCENT_SMS_URL": "https://sms.tencentcloudapi.com",
     "BIANDAN_UNPAID_LIMITS": "fresh:5/200/10,network:100/1000",
+    "BIANDAN_VERIFIED_PHONE": "on",
     "BIANDAN_WECHAT_MINI_URL": "https://api.weixin.qq.com",
     "BIANDAN_WECHATPAY_URL": "https://wx.example.org",
 }
@@ -89,6 +90,7 @@ def test_every_setting_has_a_good_value() -> None:
         ("BIANDAN_UNPAID_LIMITS", "fresh:5/200", "does not look like"),
         ("BIANDAN_COMPLAINTS", "week:3", "does not look like"),
         ("BIANDAN_CARRIER_HUB", "other", "is none of"),
+        ("BIANDAN_VERIFIED_PHONE", "yes", "is none of on, off"),
         ("BIANDAN_SIGN_IN", "qq,weibo", "does not look like"),
         ("BIANDAN_SIGN_IN_RETURNS", "https://shop.example.org/a,http://evil.example.org/a", "is not https"),
         ("BIANDAN_SIGN_IN_RETURNS", "https://shop.example.org/a?x=1", "is no plain address"),
