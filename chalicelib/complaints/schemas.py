@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from chalicelib.complaints import domain
 from chalicelib.complaints.domain import Complaint, Entry, Reason
 from chalicelib.complaints.evidence import MAX_CAP, Ticket
+from chalicelib.complaints.texts import what_text
 from chalicelib.kernel import context
 from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp
 
@@ -115,18 +116,25 @@ class EntryView(Schema):
 
     at: Timestamp
     by: str
+    by_text: str
     what: str
+    what_text: str
+    """What happened, for people, in the caller's language."""
     text: str | None = None
+    """What was written."""
     amount: MoneyView | None = None
     evidence: list[EvidenceView]
 
     @classmethod
     def of(cls, entry: Entry) -> EntryView:
         """Return the wire form."""
+        language = context.current().language
         return cls(
             at=entry.at,
             by=entry.by.value,
+            by_text=domain.turn_text(entry.by, language),
             what=entry.what,
+            what_text=what_text(entry.what, language),
             text=entry.text or None,
             amount=MoneyView.of(entry.amount) if entry.amount else None,
             evidence=[

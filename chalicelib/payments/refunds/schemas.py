@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.kernel import context
-from chalicelib.payments.domain import buyer_texts
+from chalicelib.payments.domain import buyer_texts, operator_texts
 from chalicelib.payments.domain.approval import Approval
 from chalicelib.payments.domain.offline import OfflinePayment
 from chalicelib.payments.domain.redirect import Card, Redirect
@@ -224,6 +224,7 @@ class ApprovalView(Schema):
     purchase_id: str
     order_id: str | None = None
     status: str
+    status_text: str
     amount: MoneyView
     lines: list[RefundLine]
     freight: bool
@@ -246,6 +247,7 @@ class ApprovalView(Schema):
             purchase_id=approval.purchase_id,
             order_id=approval.request.order_id or None,
             status=approval.status.value,
+            status_text=operator_texts.of_approval(approval.status, context.current().language),
             amount=MoneyView.of(approval.amount),
             lines=[RefundLine(line_id=line_id, quantity=count) for line_id, count in approval.request.lines],
             freight=approval.request.freight,

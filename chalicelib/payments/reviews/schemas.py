@@ -11,6 +11,7 @@ from chalicelib.kernel import context
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
 from chalicelib.payments.attempts.schemas import PaymentRecordView, Word
+from chalicelib.payments.domain import operator_texts
 from chalicelib.payments.domain.dispute import Dispute
 from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
 from chalicelib.payments.refunds.schemas import ApprovalView, RefundRecordView
@@ -33,6 +34,8 @@ class QuarantinedView(Schema):
     quarantine_id: str
     payment_id: str
     why: str
+    why_text: str
+    """Why it does not fit, for people, in the caller's language."""
     at: Timestamp
     said: dict[str, str]
     resolved: str
@@ -46,6 +49,7 @@ class QuarantinedView(Schema):
             quarantine_id=quarantined.quarantine_id,
             payment_id=quarantined.payment_id,
             why=quarantined.why,
+            why_text=operator_texts.of_kept_notice(quarantined.why, context.current().language),
             at=quarantined.at,
             said=quarantined.said,
             resolved=quarantined.resolved,
@@ -142,9 +146,11 @@ class DisputeView(Schema):
     provider: str
     number: str
     status: str
+    status_text: str
     amount: MoneyView
     held: MoneyView
     reason: str
+    reason_text: str | None = None
     answer_by: Timestamp | None = None
     opened_at: Timestamp
     since: Timestamp
@@ -152,15 +158,18 @@ class DisputeView(Schema):
     @classmethod
     def of(cls, dispute: Dispute) -> DisputeView:
         """Return the wire form."""
+        language = context.current().language
         return cls(
             dispute_id=dispute.dispute_id,
             payment_id=dispute.payment_id,
             provider=dispute.provider,
             number=dispute.number,
             status=dispute.status.value,
+            status_text=operator_texts.of_dispute(dispute.status, language),
             amount=MoneyView.of(dispute.amount),
             held=MoneyView.of(Money(dispute.taken_minor, dispute.amount.currency)),
             reason=dispute.reason,
+            reason_text=operator_texts.of_dispute_reason(dispute.reason, language) if dispute.reason else None,
             answer_by=dispute.answer_by,
             opened_at=dispute.opened_at,
             since=dispute.since,
