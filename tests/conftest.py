@@ -67,6 +67,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ.pop("BIANDAN_TEST_ENGINE", None)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def watched_writes() -> Iterator[None]:
+    """Note where tests write, before any other hook stands around a call."""
+    from chalicelib.runtime import aws
+    from tests.support import watch
+
+    with aws.hooked(watch.noting):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def fresh_process_state() -> Iterator[None]:
     """Undo what a test may leave in module state."""
@@ -116,6 +126,7 @@ def new_account() -> str:
     """Switch to an account that nobody used, and create everything in it."""
     from chalicelib.runtime import sdk
     from chalicelib.runtime.config import config
+    from tests.support import watch
     from tools.fakes import resources
 
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
@@ -126,6 +137,7 @@ def new_account() -> str:
     os.environ["BIANDAN_PUBLISHED_BUCKET"] = f"biandan-{account}-published"
     config.cache_clear()
     forget_caches()
+    watch.forget()
     resources.create_all(collects=False)  # Tests stand still at moments that are long past by the machine's clock.
     return account
 

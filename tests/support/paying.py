@@ -130,13 +130,11 @@ class Till:
     def wait(self, by: timedelta, *, step: timedelta = timedelta(seconds=30)) -> None:
         """Let time pass, with the deadline job and the provider's notices at each step."""
         until = clock.now() + by
-        first = True
         while clock.now() < until:
             self.clock.advance(min(step, until - clock.now()))
-            self.pump.due(everywhere=first)
-            first = False
+            self.pump.due()
             while self.sandbox.tick(self.post):
-                self.pump.drain()  # What a notice wrote was written past the pump.
+                self.pump.drain()
 
     def operate(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> http.Answer:
         """Call as the operator."""

@@ -19,11 +19,14 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, deadlines, names, queues, relay
 from infra import streams
+from tests.support import watch
 from tools.fakes import resources
 
 MAX_ROUNDS = 200
 _FOREVER_S = 43_200
-_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+_RECORDS = 100
+"""How many records of a stream are read at a time."""
+_MESSAGES = 10
 
 
 @dataclass
@@ -40,36 +43,39 @@ class Pump:
     _waiting: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
     _delayed: list[tuple[datetime, str, dict[str, Any]]] = field(default_factory=list)
     _back_off: dict[str, int] = field(default_factory=dict)
-    _touched: set[str] = field(default_factory=set)
-    """What got something to move since the round before: names of tables, addresses of queues."""
+    _looked: dict[watch.Place, int] = field(default_factory=dict)
+    """Until which write all was moved of a table or queue."""
 
-    def drain(self, *, everywhere: bool = True) -> int:
+    def drain(self, *, everywhere: bool = False) -> int:
         """Pump until quiet; returns how many messages were handled.
 
-        Without ``everywhere`` it looks only where something was written through the hook: for who knows that nobody
-        else has written since the drain before.
+        It looks where this process wrote since it last did; ``everywhere``: also at all the rest, once, for what other
+        processes wrote.
         """
         before = len(self.log)
         with aws.hooked(self._hook):
             for number in range(MAX_ROUNDS):
-                touched, self._touched = self._touched, set()
+                every = everywhere and number == 0
                 moved = self._release()
                 for table in topology.TABLES:
-                    if (everywhere and number == 0) or names.table_name(table) in touched | self._touched:
+                    if every or self._may_hold(("dynamodb", names.table_name(table))):
                         moved += self._stream(table)
                 for queue, module in topology.QUEUES.items():
-                    if (everywhere and number == 0) or queues.url(names.queue_name(queue)) in touched | self._touched:
+                    if every or self._may_hold(("sqs", names.queue_name(queue))):
                         moved += self._queue(queue, module)
-                if not moved and not self._touched:
+                if not moved:
                     return len(self.log) - before
         raise AssertionError(f"still moving after {MAX_ROUNDS} rounds: {self.log[-20:]}")
+
+    def _may_hold(self, place: watch.Place) -> bool:
+        return watch.last(place) > self._looked.get(place, 0)
 
     @property
     def waits(self) -> bool:
         """Say whether something is put off until the clock has moved."""
         return bool(self._waiting or self._delayed)
 
-    def due(self, *, everywhere: bool = True) -> int:
+    def due(self, *, everywhere: bool = False) -> int:
         """Run the deadline job as a new process, which looks at every table, then drain; see :meth:`drain`."""
         deadlines.forget()
         with aws.hooked(self._hook):
@@ -79,11 +85,9 @@ class Pump:
     def pass_time(self, fixed: Any, by: timedelta, *, step: timedelta = timedelta(seconds=60)) -> None:
         """Let time pass in steps of one tick of the deadline job, draining at each."""
         until = clock.now() + by
-        first = True
         while clock.now() < until:
             fixed.advance(min(step, until - clock.now()))
-            self.due(everywhere=first)
-            first = False
+            self.due()
 
     def dead(self, queue: str) -> list[dict[str, Any]]:
         """Return (and leave) the messages in a queue's dead letters: body and reason."""
@@ -105,10 +109,7 @@ class Pump:
     def _hook(
         self, service: str, operation: str, params: dict[str, Any], proceed: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        if service == "dynamodb" and operation in _WRITES:
-            self._touched |= _tables(params)
         if service == "sqs" and operation == "SendMessageBatch":
-            self._touched.add(params["QueueUrl"])
             later = [entry for entry in params["Entries"] if entry.get("DelaySeconds")]
             for entry in later:
                 moment = clock.now() + timedelta(seconds=entry.pop("DelaySeconds"))
@@ -139,15 +140,17 @@ class Pump:
     def _stream(self, table: str) -> int:
         if table not in self._places:
             self._places[table] = _start_of(table)
-        place = self._places[table]
-        if place is None:
+        start, name = self._places[table], names.table_name(table)
+        until = watch.last(("dynamodb", name))
+        if start is None:
             return 0
-        answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": place, "Limit": 100})
+        answer = aws.call("dynamodbstreams", "GetRecords", {"ShardIterator": start, "Limit": _RECORDS})
         self._places[table] = answer.get("NextShardIterator")
-        arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{names.table_name(table)}/stream/now"
+        arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}/stream/now"
         records = [{**record, "eventSourceARN": arn} for record in answer["Records"]]
+        if len(records) < _RECORDS:  # Else there may be more than one answer holds.
+            self._looked["dynamodb", name] = until
         if records:
-            self._touched.add(names.table_name(table))  # There may be more than one answer holds.
             woken = [record for record in records if streams.passes(table, record)]
             for record in records:
                 assert record in woken or not relay.envelopes_of(record), "the stack's filter would lose an event"
@@ -156,12 +159,14 @@ class Pump:
         return len(records)
 
     def _queue(self, queue: str, module: str) -> int:
+        name = names.queue_name(queue)
+        until = watch.last(("sqs", name))
         answer = aws.call(
             "sqs",
             "ReceiveMessage",
             {
-                "QueueUrl": queues.url(names.queue_name(queue)),
-                "MaxNumberOfMessages": 10,
+                "QueueUrl": queues.url(name),
+                "MaxNumberOfMessages": _MESSAGES,
                 "VisibilityTimeout": _FOREVER_S,
                 "AttributeNames": ["All"],
             },
@@ -179,8 +184,9 @@ class Pump:
             }
             for message in answer.get("Messages", [])
         ]
+        if len(records) < _MESSAGES:
+            self._looked["sqs", name] = until
         if records:
-            self._touched.add(queues.url(names.queue_name(queue)))  # There may be more than one answer holds.
             self._deliver(queue, module, records)
         return len(records)
 
@@ -202,15 +208,6 @@ class Pump:
                 "DeleteMessage",
                 {"QueueUrl": queues.url(names.queue_name(queue)), "ReceiptHandle": record["receiptHandle"]},
             )
-
-
-def _tables(params: dict[str, Any]) -> set[str]:
-    """Return the names of the tables a write goes to."""
-    if "TableName" in params:
-        return {params["TableName"]}
-    return {next(iter(item.values()))["TableName"] for item in params.get("TransactItems", ())} | set(
-        params.get("RequestItems", ())
-    )
 
 
 def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
