@@ -7,6 +7,7 @@ first. Delays (a deadline's message, a back-off, ``RetryLater``) wait for ``kern
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ _FOREVER_S = 43_200
 _RECORDS = 100
 """How many records of a stream are read at a time."""
 _MESSAGES = 10
+_streams: dict[str, tuple[str, str] | None] = {}
+"""Each table's stream and its shard: the same in every account of a process, for they are copies of one."""
 
 
 @dataclass
@@ -219,8 +222,12 @@ def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
 
 
 def _start_of(table: str) -> str | None:
-    found = resources.stream_of(names.table_name(table))
-    return start_of(*found) if found is not None else None
+    account = os.environ["AWS_ACCESS_KEY_ID"]
+    if table not in _streams:
+        found = resources.stream_of(names.table_name(table))
+        _streams[table] = (found[0].replace(account, "{account}"), found[1]) if found is not None else None
+    known = _streams[table]
+    return start_of(known[0].replace("{account}", account), known[1]) if known is not None else None
 
 
 def start_of(arn: str, shard: str) -> str:

@@ -62,6 +62,7 @@ UNSIGNED: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "health": ("GET", "/_ministack/health", {}, b""),
     "reset": ("POST", "/_ministack/reset", {}, b""),
     "configuration": ("POST", "/_ministack/config", {"content-type": "text/plain"}, b"{}"),
+    "another's account": ("POST", "/_door/accounts", {}, b'{"copy": "200000000001", "to": "200000000002"}'),
     "sent messages": ("GET", "/_aws/ses", {}, b""),
     "an api nobody opened": ("GET", "/_aws/execute-api/abcdef/api/v1", {}, b""),
     "an api by its older address": ("GET", "/restapis/abcdef/api/_user_request_/v1", {}, b""),
@@ -97,6 +98,56 @@ def test_what_this_run_signed_is_answered(cloud: str) -> None:
 
     assert status == 200
     assert json.loads(content)["TableNames"]
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("DynamoDB_20120810.ListTables", b"{}"),
+        ("DynamoDB_20120810.GetItem", b'{"TableName": "none", "Key": {}}'),
+        ("DynamoDB_20120810.NoSuchThing", b"{}"),
+        ("DynamoDB_20120810.ListTables", b"{"),
+        ("DynamoDBStreams_20120810.ListStreams", b"{}"),
+        ("AmazonSQS.ListQueues", b"{}"),
+        ("AmazonSQS.ReceiveMessage", b'{"QueueUrl": "http://127.0.0.1/none"}'),
+        ("secretsmanager.ListSecrets", b"{}"),
+        ("secretsmanager.GetSecretValue", b'{"SecretId": "none"}'),
+    ],
+)
+def test_the_short_way_answers_as_the_engine_does(cloud: str, target: str, body: bytes) -> None:
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": target}
+    short = ask("POST", "/", signed(body, headers=headers), body)
+    long = ask("POST", "/", signed(body, headers=headers) | {"content-encoding": "identity"}, body)
+
+    ours = {"content-type", "content-length", "x-amz-crc32", "x-amzn-query-error", "x-content-type-options"}
+    assert "x-amz-id-2" in long[1]
+    assert "x-amz-id-2" not in short[1]
+    assert short[0] == long[0]
+    assert {name: value for name, value in short[1].items() if name in ours} == {
+        name: value for name, value in long[1].items() if name in ours
+    }
+    assert short[2] == long[2]
+
+
+def test_an_account_is_copied_whole_and_dropped_whole(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tables(account: str) -> list[str]:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
+        return list(aws.call("dynamodb", "ListTables", {})["TableNames"])
+
+    url, copy, other = os.environ["AWS_ENDPOINT_URL"], "299900000001", "299900000002"
+    there = tables(cloud)
+    assert there
+    assert tables(copy) == []
+    engine.copy_account(url, cloud, copy)
+    assert tables(copy) == there
+    table = aws.call("dynamodb", "DescribeTable", {"TableName": there[0]})["Table"]
+    assert copy in table["TableArn"]
+    assert cloud not in json.dumps(table, default=str)
+    engine.copy_account(url, cloud, other, drop=copy)
+    assert (tables(copy), tables(other), tables(cloud)) == ([], there, there)
+    engine.copy_account(url, cloud, "299900000003", drop=other)
+    with pytest.raises(Exception, match="400"):
+        engine.copy_account(url, cloud, "no account")
 
 
 @pytest.mark.parametrize("secret", ["embedded-engine", "test", "x" * 64])
