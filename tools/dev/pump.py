@@ -20,6 +20,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, log, names, queues
+from chalicelib.runtime.db import dynamo
 from infra import streams
 from tools.dev import functions
 from tools.dev.trail import Trail
@@ -89,6 +90,7 @@ class Pump:
         self._from = "LATEST"
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._sleep = dynamo.sleep
         self._threads: list[threading.Thread] = []
         self._schedule = threading.Condition()
         self._scheduled: list[functions.ScheduledFunction] = []
@@ -101,6 +103,7 @@ class Pump:
         """Begin to move things. A stream without a remembered place is read from now on."""
         self._iterators = {table: place for table in self._tables if (place := self._iterator(table))}
         aws._hooks.append(self._watch)  # noqa: SLF001 -- for the life of the process, not of a block
+        self._sleep, dynamo.sleep = dynamo.sleep, self._pause
         for found in functions.queue_functions():
             self._queue_bells[found.queue] = _Bell()
             self._queue_urls[queues.url(names.queue_name(found.queue))] = found.queue
@@ -119,6 +122,7 @@ class Pump:
             bell.ring()
         for thread in self._threads:
             thread.join(timeout=10)
+        dynamo.sleep = self._sleep
         if self._watch in aws._hooks:  # noqa: SLF001
             aws._hooks.remove(self._watch)  # noqa: SLF001
         self._remember()
@@ -158,6 +162,10 @@ class Pump:
         """Run every scheduled function once, now, in this thread."""
         for scheduled in self._scheduled:
             self._run_job(scheduled)
+
+    def _pause(self, seconds: float) -> None:
+        """Stand for ``time.sleep`` in what runs here: a job that waits does not hold up the end."""
+        self._stopping.wait(seconds)
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=f"pump-{name}", daemon=True)
@@ -358,6 +366,8 @@ class Pump:
         runs = {scheduled.handler: 0 for scheduled in self._scheduled}
         while not self._stopping.is_set():
             for scheduled in self._scheduled:
+                if self._stopping.is_set():
+                    return
                 if time.monotonic() - started >= runs[scheduled.handler] * scheduled.every_s:
                     runs[scheduled.handler] = int((time.monotonic() - started) / scheduled.every_s) + 1
                     self._run_job(scheduled)
