@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.catalog import service, store
 from chalicelib.inventory import service as inventory
 from tests.support.http import Answer, call
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 
 MER = "mer_" + "a" * 24
 CRLF = "\r\n"
@@ -28,7 +28,7 @@ def send(token: str, raw: bytes, query: str = "", content_type: str = "text/csv"
 def imported(token: str, raw: bytes, query: str = "", content_type: str = "text/csv") -> Any:
     answer = send(token, raw, query, content_type)
     assert answer.status == 202, answer.body
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     return call("GET", f"/v1/merchant/imports/{answer.json['import_id']}", token=token).json
 
 
@@ -52,7 +52,7 @@ def product(handle: str, merchant_id: str = MER) -> Any:
 
 def exported(token: str) -> bytes:
     begun = call("POST", "/v1/merchant/exports", token=token).json
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     url = call("GET", f"/v1/merchant/exports/{begun['export_id']}", token=token).json["url"]
     with urllib.request.urlopen(url) as answer:
         raw: bytes = answer.read()

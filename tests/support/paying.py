@@ -26,7 +26,7 @@ from chalicelib.payments.store import records as store
 from chalicelib.runtime import outbound
 from chalicelib.runtime.db.work import UnitOfWork
 from tests.support import http, people
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 from tools.fakes.sandbox.core import Sandbox
 from tools.fakes.sandbox.mount import transport
 
@@ -41,7 +41,7 @@ class Till:
     sandbox: Sandbox
     buyer: people.Person
     operator: people.Person
-    pump: Pump = field(default_factory=Pump)
+    pump: Pump = field(default_factory=lambda: Pump(leaves=UNPUBLISHED))
 
     @classmethod
     def open(cls, fixed: Any) -> Till:

@@ -18,7 +18,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from tests.support import goods, people
 from tests.support.http import call
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 
 MER, RIVAL = "mer_" + "a" * 24, "mer_" + "b" * 24
 HEADER = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price,Type,Published"
@@ -51,7 +51,7 @@ def send(token: str, lines: list[str] | bytes, query: str = "", **options: Any) 
 
 def finished(token: str, lines: list[str] | bytes, query: str = "") -> Any:
     job = send(token, lines, query)
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     return call("GET", f"/v1/merchant/imports/{job['import_id']}", token=token).json
 
 
@@ -78,7 +78,7 @@ def refused(token: str, job: Any, language: str = "en") -> list[tuple[int, str, 
 def test_a_file_becomes_products_with_stock(token: str, duplicate: int) -> None:
     job = send(token, GOOD)
     assert job["status"] == "running"
-    pump = Pump(duplicate=duplicate)
+    pump = Pump(duplicate=duplicate, leaves=UNPUBLISHED)
     pump.drain()
     job = call("GET", f"/v1/merchant/imports/{job['import_id']}", token=token).json
 
@@ -220,7 +220,7 @@ def test_a_chinese_spreadsheet_uploaded_to_s3(token: str) -> None:
         assert answer.status == 200
     assert call("POST", f"{path}/start", token=token).json["status"] == "running"
     assert call("POST", f"{path}/start", token=token).json["status"] == "running"
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     assert call("GET", path, token=token).json["products_created"] == 2
     assert product("dress").titles == {"zh": "红色连衣裙"}
     again = call("POST", "/v1/merchant/imports", {"size_bytes": len(raw)}, token=token, key="import-key-1")
@@ -315,9 +315,9 @@ def test_what_is_exported_is_imported_back_unchanged(token: str, monkeypatch: py
         goods.product(MER, skus=3, stock=4, compare_at_minor=2990),
         goods.product(MER, kind="virtual", listed=False),
     ]
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     begun = call("POST", "/v1/merchant/exports", token=token).json
-    Pump(duplicate=2).drain()
+    Pump(duplicate=2, leaves=UNPUBLISHED).drain()
     export = call("GET", f"/v1/merchant/exports/{begun['export_id']}", token=token).json
     assert (export["status"], export["products"]) == ("finished", 4)
     with urllib.request.urlopen(export["url"]) as answer:
@@ -343,7 +343,7 @@ def test_what_is_exported_is_imported_back_unchanged(token: str, monkeypatch: py
 def test_an_empty_catalog_exports_its_header(token: str) -> None:
     begun = call("POST", "/v1/merchant/exports", token=token, key="export-key-1").json
     assert call("POST", "/v1/merchant/exports", token=token, key="export-key-1").json["export_id"] == begun["export_id"]
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     export = call("GET", f"/v1/merchant/exports/{begun['export_id']}", token=token).json
     with urllib.request.urlopen(export["url"]) as answer:
         assert next(csv.reader(io.StringIO(answer.read().decode("utf-8-sig")))) == list(csvfile.COLUMNS)

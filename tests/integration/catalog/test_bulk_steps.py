@@ -18,7 +18,7 @@ from chalicelib.runtime.intents import system_intent
 from tests.support import goods, people
 from tests.support.files import FULL, MER, exported, imported, product, refusals, send, stripped, text
 from tests.support.http import call
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_an_own_export_changes_nothing(token: str) -> None:
         return [stripped(one) for one in found], [(one.revision, one.listed_at) for one in found], levels
 
     before = everything()
-    pump = Pump()
+    pump = Pump(leaves=UNPUBLISHED)
     pump.drain()
     answer = send(token, exported(token))
     pump.drain()

@@ -18,7 +18,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from tests.support import goods, people
 from tests.support.http import call
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 
 MER, RIVAL = "mer_" + "a" * 24, "mer_" + "b" * 24
 NOTHING_ORDERED = {"ordered": 0, "held": 0, "sold": 0}
@@ -80,7 +80,7 @@ def test_from_draft_to_product_page(token: str) -> None:
     ]
     listed = call("POST", f"{path}/list", token=token)
     assert (listed.status, listed.json["status"], listed.json["version"]) == (200, "listed", 2)
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
 
     page = call("GET", f"/v1/products/{product_id}")
     assert page.status == 200
@@ -419,7 +419,7 @@ def test_a_merchant_and_category_page_may_be_short_but_goes_on(cloud: str) -> No
 
 def test_an_unlisted_product_disappears_everywhere_but_carts_can_still_tell(cloud: str) -> None:
     made = goods.product(MER, title="红色连衣裙")
-    pump = Pump()
+    pump = Pump(leaves=UNPUBLISHED)
     pump.drain()
     assert ids(call("GET", "/v1/search?q=连衣裙")) == [made.product_id]
     service.move(MER, made.product_id, Cause.UNLIST, intent=system_intent("unlist"))
@@ -497,7 +497,7 @@ def test_search_finds_every_word_in_either_language(cloud: str) -> None:
     red = goods.product(MER, title="红色连衣裙", title_en="Red Dress 2026").product_id
     blue = goods.product(MER, title="蓝色连衣裙", title_en="Blue Dress").product_id
     tea = goods.product(RIVAL, title="红茶", title_en="Black tea", category_id="tea").product_id
-    Pump(duplicate=2).drain()
+    Pump(duplicate=2, leaves=UNPUBLISHED).drain()
 
     for query, expected in {
         "连衣裙": [blue, red],
@@ -517,7 +517,7 @@ def test_search_finds_every_word_in_either_language(cloud: str) -> None:
     assert call("GET", "/v1/search?q=!!").json["code"] == "nothing_to_search"
     assert call("GET", "/v1/search").status == 422
     service.change(MER, red, Draft(titles={"zh": "绿色长裤"}), revision=2)
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).drain()
     assert ids(call("GET", "/v1/search?q=绿色")) == [red]
     assert ids(call("GET", "/v1/search?q=连衣裙")) == [blue]
 
@@ -564,7 +564,7 @@ def test_the_index_converges_when_two_consumers_cross(cloud: str, monkeypatch: p
 
 def test_sold_out_flags_follow_the_stock_whatever_the_order(cloud: str) -> None:
     made = goods.product(MER, stock=1, skus=2)
-    pump = Pump(duplicate=2)
+    pump = Pump(duplicate=2, leaves=UNPUBLISHED)
     pump.drain()
 
     def flags() -> list[bool]:
@@ -589,7 +589,7 @@ def test_sold_out_flags_follow_the_stock_whatever_the_order(cloud: str) -> None:
 
 def test_one_empty_bucket_is_not_a_sold_out_sku(cloud: str) -> None:
     made = goods.product(MER, stock=4, buckets=2)
-    pump = Pump()
+    pump = Pump(leaves=UNPUBLISHED)
     pump.drain()
     with UnitOfWork() as work:
         inventory.take(work, {made.sku_id: 2}, buckets={made.sku_id: 2})

@@ -19,7 +19,7 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.db import dynamo
 from tests.support import people
 from tests.support.http import call
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 from tests.support.shop import buyer, keep, shop
 
 
@@ -333,7 +333,7 @@ def test_unpaid_purchases_expire_and_their_stock_comes_back(cloud: str, noon: An
     sku = place.product(stock=4).sku_id
     who = buyer()
     purchase = who.buy((sku, 3))
-    pump = Pump()
+    pump = Pump(leaves=UNPUBLISHED)
     pump.drain()
     assert available(sku) == 1
 

@@ -20,7 +20,7 @@ from chalicelib.orders.service import Contact, Order, OrderStatus
 from chalicelib.runtime import aws, names, outbound, queues
 from tests.support import people, sales
 from tests.support.http import Answer, call
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 from tools.bench import metering
 from tools.fakes.carriers.hub import Hub
 
@@ -90,7 +90,7 @@ def world(cloud: str, noon: Any, hub: Hub) -> World:
         stranger=people.buyer(),
         other_staff=people.staff(others.merchant_id),
         hub=hub,
-        pump=Pump(),
+        pump=Pump(leaves=UNPUBLISHED),
     )
 
 

@@ -25,7 +25,7 @@ from chalicelib.runtime.intents import system_intent
 from tests.support import dump, http, people
 from tests.support.http import Answer
 from tests.support.paying import Till
-from tests.support.pump import Pump
+from tests.support.pump import UNPUBLISHED, Pump
 from tests.support.shop import Buyer, buyer, shop
 
 FEW = "fresh:2/6/3,known:3/50/5,network:4/12"
@@ -71,8 +71,8 @@ def available(sku_id: str) -> int:
 
 def expire_all(noon: Any) -> None:
     noon.advance(timedelta(minutes=31))
-    Pump().due()
-    Pump().drain()
+    Pump(leaves=UNPUBLISHED).due()
+    Pump(leaves=UNPUBLISHED).drain()
 
 
 # --- one account ------------------------------------------------------------------------------------------------------
