@@ -26,12 +26,12 @@ from chalicelib.catalog.domain import (
     MAX_TAGS,
     TAG_CHARS,
     TITLE_CHARS,
+    ByLanguage,
     Draft,
     Kind,
     Product,
     SkuDraft,
     Status,
-    Texts,
     Tree,
 )
 from chalicelib.kernel.text import CONTROLS
@@ -117,10 +117,10 @@ def _check_lines(reader: Reader) -> None:
         reader.fault(reader.first, "Handle", "bad_handle")
 
 
-# Texts in two languages
+# ByLanguage in two languages
 
 
-def _titles(reader: Reader) -> Texts | None:
+def _titles(reader: Reader) -> ByLanguage | None:
     title = reader.text(reader.first, "Title", TITLE_CHARS)
     english = reader.text(reader.first, "Title (en)", TITLE_CHARS)
     known = reader.known
@@ -133,7 +133,7 @@ def _titles(reader: Reader) -> Texts | None:
     return _texts(reader, "title", ("Title", title), ("Title (en)", english), known.titles if known else {})
 
 
-def _description(reader: Reader) -> Texts | None:
+def _description(reader: Reader) -> ByLanguage | None:
     if not reader.has("Body (HTML)", "Body (en)"):
         return None
     from chalicelib.catalog.markup import clean  # Readers of products do not need a parser.
@@ -148,7 +148,7 @@ def _description(reader: Reader) -> Texts | None:
     return None if texts == held else texts  # Cleaning what was cleaned is no change.
 
 
-def _texts(reader: Reader, what: str, plain: tuple[str, str], english: tuple[str, str], held: Texts) -> Texts:
+def _texts(reader: Reader, what: str, plain: tuple[str, str], english: tuple[str, str], held: ByLanguage) -> ByLanguage:
     """Return a text by language.
 
     Where the file has one of the two columns only, a text that it changes would keep its old wording in the other
@@ -170,7 +170,7 @@ def _texts(reader: Reader, what: str, plain: tuple[str, str], english: tuple[str
     return {**rest, "en": in_english} if in_english else rest
 
 
-def _language(reader: Reader, text: str, held: Texts, beside: str) -> str:
+def _language(reader: Reader, text: str, held: ByLanguage, beside: str) -> str:
     """Return which language the plain column is in: what the file says, what it was, or what it looks like."""
     stated = reader.first.get("Language").casefold()
     if stated and stated not in LANGUAGES:
@@ -183,7 +183,7 @@ def _language(reader: Reader, text: str, held: Texts, beside: str) -> str:
     return same or ("zh" if _CJK.search(text) else "en")
 
 
-def _by_language(text: str, english: str, language: str) -> Texts:
+def _by_language(text: str, english: str, language: str) -> ByLanguage:
     found = {"en": english} if english else {}
     return {**found, language: text} if text else found
 

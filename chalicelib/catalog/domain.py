@@ -34,7 +34,7 @@ DESCRIPTION_CAP: Final = 60_000
 """Bytes of both languages together: a DynamoDB item takes 400 KB, a phone should not."""
 LANGUAGES: Final = ("zh", "en")
 
-Texts = Mapping[str, str]
+ByLanguage = Mapping[str, str]
 """A text by language, ``zh`` and/or ``en``: at least one."""
 
 
@@ -180,12 +180,12 @@ class Product:
     merchant_id: str
     kind: Kind
     status: Status
-    titles: Texts
+    titles: ByLanguage
     category_id: str
     options: tuple[str, ...]
     skus: tuple[Sku, ...]
     created_at: datetime
-    description: Texts = field(default_factory=dict)
+    description: ByLanguage = field(default_factory=dict)
     specifications: tuple[tuple[str, str], ...] = ()
     pictures: tuple[str, ...] = ()
     labels: Labels = Labels()
@@ -259,12 +259,12 @@ class SkuDraft:
 class Draft:
     """A product, or a change of one (None: leave as it is), as a merchant states it."""
 
-    titles: Texts | None = None
+    titles: ByLanguage | None = None
     kind: Kind | None = None
     category_id: str | None = None
     options: tuple[str, ...] | None = None
     skus: tuple[SkuDraft, ...] | None = None
-    description: Texts | None = None
+    description: ByLanguage | None = None
     specifications: tuple[tuple[str, str], ...] | None = None
     pictures: tuple[str, ...] | None = None
     vendor: str | None = None
@@ -374,7 +374,7 @@ def change(product: Product, draft: Draft) -> Product:
     return replace(changed, revision=product.revision + 1)
 
 
-def _texts(texts: Texts) -> dict[str, str]:
+def _texts(texts: ByLanguage) -> dict[str, str]:
     return {language: texts[language].strip() for language in LANGUAGES if texts.get(language, "").strip()}
 
 
@@ -386,7 +386,7 @@ def _labels(labels: Labels, draft: Draft) -> Labels:
     )
 
 
-def _harmless(texts: Texts) -> dict[str, str]:
+def _harmless(texts: ByLanguage) -> dict[str, str]:
     """Return descriptions with only harmless markup.
 
     Raises:
@@ -453,7 +453,7 @@ def _check(product: Product) -> None:
         raise _description_too_long()
 
 
-def _check_words(titles: Texts) -> None:
+def _check_words(titles: ByLanguage) -> None:
     found = len(tokens(titles.values()))
     if found > TOKENS_OF_A_PRODUCT:
         raise _refuse(

@@ -218,3 +218,19 @@ class Held(Generic[Settings]):
     def forget(self) -> None:
         """Read it anew at the next use."""
         self._held = None
+
+
+class Configured(Generic[Settings]):
+    """An adapter that is built with settings, or reads those of its secret anew at each use."""
+
+    def __init__(self, held: Held[Settings], told: Settings | None) -> None:
+        self._held, self._told = held, told
+
+    @property
+    def settings(self) -> Settings:
+        """What it was built with, or what the secret says now.
+
+        Raises:
+            Misconfigured: if the secret is missing or wrong.
+        """
+        return self._told or self._held.get()

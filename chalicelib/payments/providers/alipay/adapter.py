@@ -123,7 +123,7 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     return tuple(said)
 
 
-class Alipay:
+class Alipay(reading.Configured[alipay_wire.Settings]):
     """The adapter. Keeps no state."""
 
     name = "alipay"
@@ -145,16 +145,7 @@ class Alipay:
     for_tests_only = False
 
     def __init__(self, settings: alipay_wire.Settings | None = None) -> None:
-        self._told = settings
-
-    @property
-    def settings(self) -> alipay_wire.Settings:
-        """What it was built with, or what the secret says now.
-
-        Raises:
-            Misconfigured: if the secret is missing or wrong.
-        """
-        return self._told or alipay_wire.held.get()
+        super().__init__(alipay_wire.held, settings)
 
     # What we ask.
 

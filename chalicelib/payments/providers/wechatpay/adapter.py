@@ -126,7 +126,7 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     return tuple(said)
 
 
-class WechatPay:
+class WechatPay(reading.Configured[wechatpay_wire.Settings]):
     """The adapter. Keeps no state."""
 
     name = "wechatpay"
@@ -150,16 +150,7 @@ class WechatPay:
     for_tests_only = False
 
     def __init__(self, settings: wechatpay_wire.Settings | None = None) -> None:
-        self._told = settings
-
-    @property
-    def settings(self) -> wechatpay_wire.Settings:
-        """What it was built with, or what the secret says now.
-
-        Raises:
-            Misconfigured: if the secret is missing or wrong.
-        """
-        return self._told or wechatpay_wire.held.get()
+        super().__init__(wechatpay_wire.held, settings)
 
     # What we ask.
 
