@@ -43,9 +43,33 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
         {
             "active": ("active", "有效"),
             "signed_out": ("signed out", "已退出"),
+            "revoked": ("revoked", "已注销"),
             "compromised": ("ended, as its token was used twice", "已因令牌重复使用而终止"),
         },
-        {"sign_out": ("be signed out", "退出"), "detect_reuse": ("be ended", "终止")},
+        {
+            "sign_out": ("be signed out", "退出"),
+            "revoke": ("be revoked", "注销"),
+            "detect_reuse": ("be ended", "终止"),
+        },
+    ),
+    "message": TransitionTexts(
+        ("message", "消息"),
+        {
+            "waiting": ("waiting to be sent", "等待发送"),
+            "sending": ("being sent", "正在发送"),
+            "sent": ("sent", "已发送"),
+            "failed": ("refused by its channel", "发送失败"),
+            "unclear": ("sent, perhaps: its channel did not answer", "发送结果未知"),
+            "expired": ("too old to be sent", "已过期"),
+        },
+        {
+            "begin": ("be sent", "发送"),
+            "taken": ("be taken by its channel", "被通道接收"),
+            "refused": ("be refused by its channel", "被通道拒绝"),
+            "not_taken": ("be put back to be sent again", "重新排队"),
+            "unanswered": ("be left without an answer", "标记为结果未知"),
+            "too_late": ("expire", "过期"),
+        },
     ),
     "merchant": TransitionTexts(
         ("merchant", "商家"),

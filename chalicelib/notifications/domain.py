@@ -18,7 +18,7 @@ class ChannelMissing(ShopError):
     code, status = "channel_missing", 503
     en, zh = "No messages can be sent to {kind} here.", "此处暂时无法向{kind}发送消息。"
     shown = ("kind",)
-    words = {  # noqa: RUF012
+    texts_of = {  # noqa: RUF012
         "kind": {"email": ("e-mail addresses", "邮箱"), "sms": ("phone numbers", "手机号")}
     }
 
