@@ -12,7 +12,7 @@ SEEDS ?= 1000
 STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check hooks format \
-	doctor sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
+	doctor seal sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
 	bench-webhook clean
 
 help: ## print this
@@ -100,6 +100,9 @@ republish: venv ## publish what buyers browse anew from the tables, going on whe
 
 bench-publish: venv ## how late a change is published, and what a burst of changes writes (ARGS="--changes 1000 --burst 10000")
 	@$(RUN) tools.bench.publish $(ARGS)
+
+seal: venv ## data keys of personal data in rows: how many rows each seals; ARGS=--rotate, then ARGS=--reseal (docs/privacy.md)
+	@$(RUN) tools.operate.seal $(ARGS)
 
 doctor: venv-local ## say what is wrong in the payment providers' set-up (ARGS="wechatpay" for one), or of a deployed stage (STAGE=dev)
 	@$(RUN) $(if $(STAGE),tools.operate.stage_doctor,tools.operate.doctor) $(ARGS)

@@ -26,6 +26,7 @@ TABLES: dict[str, str] = {
     "audit": "chalicelib.oversight.store",
     "publishing": "chalicelib.publishing.store",
     "messages": "chalicelib.notifications.store",
+    "keys": "chalicelib.runtime.seals.store",
 }
 """Table -> the module whose models describe it; only stores touch it."""
 

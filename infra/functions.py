@@ -36,6 +36,11 @@ class Function:
     """Key prefixes of the bucket that it (or a URL it signs) writes and reads."""
     publishes: bool = False
     """Writes the files that everybody may read."""
+    opens: bool = False
+    """Opens sealed values of rows, and seals under data keys that are there (``runtime.seals``). Who moves a purchase
+    on and never asks where it goes cannot find out either."""
+    makes_keys: bool = False
+    """Makes the first data key."""
     consumes: str | None = None
     sends_mail: bool = False
     """Gives e-mails to SES."""
@@ -82,9 +87,12 @@ FUNCTIONS: dict[str, Function] = {
             "balances": "r",
             "audit": "ra",
             "messages": "a",
+            "keys": "ra",
             **PAYING,
             "holds": "rw",
         },
+        opens=True,
+        makes_keys=True,
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "messages", "payments-*", "logistics-*", "sign-in-*"),
         puts=("evidence/incoming/", "evidence/kept/", "catalog/", "reconciliation/"),
@@ -134,7 +142,8 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=512,
         timeout_s=30,
         consumes="logistics",
-        tables={"shipments": "rw", "orders": "r"},
+        tables={"shipments": "rw", "orders": "r", "keys": "r"},
+        opens=True,
         secrets=("logistics-*",),
     ),
     "publishing": Function(

@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.runtime import names, published
 from chalicelib.runtime.laid_aside import PREFIX
-from infra import functions
+from infra import functions, rowkey
 from infra.functions import FUNCTIONS, Function
 from infra.tables import table_specs
 
@@ -68,6 +68,8 @@ def policy(name: str) -> Json:
         statements += [_streams(tables), *_laid_aside()]
     if function.reads_due:
         statements.append(_due(tables))
+    if function.opens:
+        statements.append(_row_key(function))
     if function.secrets:
         statements.append(_secrets(function))
     if function.keeps:
@@ -154,6 +156,15 @@ def _due(tables: dict[str, Json]) -> Json:
             if table in tables
         ],
     )
+
+
+def _row_key(function: Function) -> Json:
+    """Only for rows: a data key that was made for anything else it does not unwrap."""
+    actions = ["kms:Decrypt", *(["kms:GenerateDataKey"] if function.makes_keys else [])]
+    return {
+        **_statement("RowKey", actions, [att(rowkey.KEY, "Arn")]),
+        "Condition": {"StringEquals": {"kms:EncryptionContext:purpose": "rows"}},
+    }
 
 
 def _secrets(function: Function) -> Json:

@@ -75,6 +75,10 @@ def _counts_unpaid(_: str, function: Function) -> bool:
     return "holds" in function.tables
 
 
+def _seals(_: str, function: Function) -> bool:
+    return function.opens or bool({"orders", "merchants"} & set(function.tables))
+
+
 def _is_api(name: str, _: Function) -> bool:
     return name == API
 
@@ -156,6 +160,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_REFUND_ALONE": Setting(_AMOUNTS, _is_api),
     "BIANDAN_REFUND_ALONE_A_DAY": Setting(_AMOUNTS, _is_api),
     "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
+    "BIANDAN_SEALING": Setting(_one_of("on", "off"), _seals),
     "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),
     "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
     "BIANDAN_SMS": Setting(_one_of("aliyun", "tencent"), _asks_to_tell),

@@ -27,6 +27,7 @@ from infra import (
     policies,
     protection,
     refusals,
+    rowkey,
     seen,
     shift,
     streams,
@@ -82,6 +83,7 @@ def template(stage: str) -> Json:
                         "BIANDAN_BUCKET": {"Ref": "UploadsBucket"},
                         "BIANDAN_PUBLISHED_BUCKET": {"Ref": "PublishedBucket"},
                         "BIANDAN_PUBLIC_URL": {"Ref": "PublicUrl"},
+                        rowkey.VARIABLE: {"Fn::GetAtt": [rowkey.KEY, "Arn"]},
                         "BIANDAN_CLIENT_ADDRESS": edge.CLIENT_ADDRESS,
                         "BIANDAN_ORIGINS": cors.ORIGINS,
                     }
@@ -137,7 +139,8 @@ def _parameters(stage: str) -> Json:
 
 
 def _tables(stage: str) -> Json:
-    return {table_resource(table): _table(stage, table, spec) for table, spec in table_specs().items()}
+    kept = {name: _kept(stage, resource) for name, resource in rowkey.resources().items()}
+    return kept | {table_resource(table): _table(stage, table, spec) for table, spec in table_specs().items()}
 
 
 def _table(stage: str, table: str, spec: Json) -> Json:

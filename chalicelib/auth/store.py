@@ -26,7 +26,7 @@ from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.races import lost
-from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
+from chalicelib.runtime.db.rows import DocumentAttribute, Row, SealedDocument, region
 from chalicelib.runtime.db.work import Refusal, UnitOfWork
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class AccountRow(Row):
 
     account_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
-    person = DocumentAttribute[_Person](_Person)
+    person = SealedDocument[_Person](_Person)
     password_hash = UnicodeAttribute()
     roles = DocumentAttribute[tuple[Role, ...]](tuple[Role, ...])
     merchant_id = UnicodeAttribute(null=True)
@@ -82,7 +82,7 @@ class AddressBookRow(Row):
 
     account_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
-    book = DocumentAttribute[_Book](_Book)
+    book = SealedDocument[_Book](_Book)
 
 
 class IdentityRow(Row):

@@ -14,9 +14,10 @@ from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate, Conflict, NotFound
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Line, Order, OrderStatus, Purchase, PurchaseStatus, Stock
+from chalicelib.orders.service import Delivery, Line, Order, OrderStatus, Purchase, PurchaseStatus, Stock
 from chalicelib.payments import service as payments
 from chalicelib.payments.service import Payment, Ready
 from chalicelib.runtime import metrics
@@ -205,8 +206,7 @@ def _new_sale(wanted: _Wanted, shares: tuple[Share, ...], network_row: str) -> t
         total=quoted.total,
         order_ids=tuple(order.order_id for order in placed),
         number=number,
-        contact=quoted.contact,
-        note=wanted.note,
+        delivery=Later.of(Delivery(quoted.contact, wanted.note)),
         placed_at=now,
         since=now,
         fingerprint=wanted.intent.fingerprint,

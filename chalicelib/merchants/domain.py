@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.kernel.errors import CurrencyMismatch, Invalid, ShopError
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import MAX_MINOR, Money
 
@@ -74,7 +75,7 @@ class Merchant:
 
     merchant_id: str
     name: str
-    contact: Contact
+    reached_at: Later[Contact]
     freight: Money
     """Flat rate of one order."""
     free_freight_from: Money | None
@@ -89,6 +90,11 @@ class Merchant:
     status_changes: int = 0
     fingerprint: str = ""
     version: int = 0
+
+    @property
+    def contact(self) -> Contact:
+        """Return whom the platform calls."""
+        return self.reached_at()
 
 
 @dataclass(frozen=True, slots=True)

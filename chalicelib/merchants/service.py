@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, NotFound
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money
 from chalicelib.merchants import domain, events, store
 from chalicelib.merchants.domain import Contact, Merchant, MerchantSuspended, Status, Terms
@@ -55,7 +56,7 @@ def create(new: NewMerchant, *, intent: Intent) -> tuple[Merchant, bool]:
         Merchant(
             merchant_id=intent.record_id("mer"),
             name=new.name,
-            contact=new.contact,
+            reached_at=Later.of(new.contact),
             freight=new.freight,
             free_freight_from=new.free_freight_from,
             commission_bps=new.commission_bps,
@@ -95,7 +96,9 @@ def change(merchant_id: str, changes: dict[str, Any]) -> Merchant:
         NotFound: if there is none.
         BadTerms, CurrencyMismatch: if freight or commission are out of bounds.
     """
-    fields = {name: value for name, value in changes.items() if name != "status"}
+    fields = {name: value for name, value in changes.items() if name not in ("status", "contact")}
+    if "contact" in changes:
+        fields["reached_at"] = Later.of(changes["contact"])
 
     def apply(merchant: Merchant) -> Merchant:
         moved = domain.move(merchant, Status(changes.get("status", merchant.status)))

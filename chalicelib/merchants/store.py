@@ -10,18 +10,21 @@ from typing import cast
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.kernel.errors import AlreadyExists
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money
 from chalicelib.merchants.domain import Contact, Merchant, Status
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute
-from chalicelib.runtime.db.rows import DocumentAttribute, Row, region
+from chalicelib.runtime.db.rows import DocumentAttribute, Row, SealedDocument, region
+from chalicelib.runtime.db.sealed import kept_plain
 
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
     created_at: datetime
-    contact: Contact
+    contact: Contact | None = None
+    """In rows of before, where it stood unsealed."""
     description: str = ""
     logo: str | None = None
 
@@ -42,6 +45,7 @@ class MerchantRow(Row):
     free_from_minor = NumberAttribute(null=True)
     commission_bps = NumberAttribute()
     profile = DocumentAttribute[_Profile](_Profile)
+    contact = SealedDocument[Contact](Contact, null=True)
     fingerprint = UnicodeAttribute()
 
 
@@ -57,7 +61,8 @@ def row(merchant: Merchant) -> MerchantRow:
         freight_minor=merchant.freight.minor,
         free_from_minor=free_from.minor if free_from is not None else None,
         commission_bps=merchant.commission_bps,
-        profile=_Profile(merchant.created_at, merchant.contact, merchant.description, merchant.logo),
+        profile=_Profile(merchant.created_at, kept_plain(merchant.reached_at), merchant.description, merchant.logo),
+        contact=merchant.reached_at,
         fingerprint=merchant.fingerprint,
         version=merchant.version,
     )
@@ -68,7 +73,7 @@ def _merchant(found: MerchantRow) -> Merchant:
     return Merchant(
         merchant_id=found.merchant_id,
         name=found.name,
-        contact=profile.contact,
+        reached_at=Later.of(profile.contact) if profile.contact is not None else found.unopened("contact"),
         freight=Money(int(found.freight_minor), found.currency),
         free_freight_from=Money(int(found.free_from_minor), found.currency)
         if found.free_from_minor is not None

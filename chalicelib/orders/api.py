@@ -123,7 +123,7 @@ def get_operator_order(order_id: str) -> OrderView:
 def get_operator_purchase(purchase_id: str) -> PurchaseView:
     """Read any purchase with its orders, without its address."""
     sale = service.load_sale(purchase_id)
-    return PurchaseView.of(replace(sale.purchase, contact=None), sale)
+    return PurchaseView.of(replace(sale.purchase, delivery=service.NOWHERE), sale)
 
 
 @routes.route(

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.history import remembered as remembered  # noqa: PLC0414 - purchases and orders remember by it
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
 
@@ -243,6 +244,18 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a buyer says of where a purchase goes. Personal data: sealed in the purchase's row, and only there."""
+
+    contact: Contact | None = None
+    note: str = ""
+
+
+NOWHERE = Later.of(Delivery())
+"""Of what goes nowhere, without a note."""
+
+
+@dataclass(frozen=True, slots=True)
 class Purchase:
     """One checkout: one total, paid once."""
 
@@ -252,8 +265,7 @@ class Purchase:
     total: Money
     order_ids: tuple[str, ...]
     number: str
-    contact: Contact | None
-    note: str
+    delivery: Later[Delivery]
     placed_at: datetime
     since: datetime
     """When the current state was entered."""
@@ -264,6 +276,16 @@ class Purchase:
     """The row that counts it for its network, where a new account placed it."""
     history: tuple[Change, ...] = ()
     version: int = 0
+
+    @property
+    def contact(self) -> Contact | None:
+        """Return where it goes."""
+        return self.delivery().contact
+
+    @property
+    def note(self) -> str:
+        """Return what the buyer noted."""
+        return self.delivery().note
 
     @property
     def due_at(self) -> datetime | None:

@@ -7,7 +7,7 @@ behind the head (``ord_…_01~lines``), written once; not so where the placing t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import msgspec
@@ -16,10 +16,13 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money
 from chalicelib.orders.domain import (
+    NOWHERE,
     Change,
     Contact,
+    Delivery,
     Line,
     Order,
     OrderStatus,
@@ -31,7 +34,8 @@ from chalicelib.orders.domain import (
 from chalicelib.orders.texts import REFUNDED
 from chalicelib.runtime import names
 from chalicelib.runtime.db.numbers import NumberAttribute
-from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, entry_of, region
+from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, SealedDocument, entry_of, region
+from chalicelib.runtime.db.sealed import kept_plain
 
 INLINE_LINES_BYTES = 300
 """Three or four lines. More would push the head over one write unit at each of its half dozen changes."""
@@ -77,7 +81,24 @@ class _PurchaseDoc(msgspec.Struct, omit_defaults=True):
     history: tuple[_ChangeDoc, ...] = ()
     contact: Contact | None = None
     note: str = ""
+    """Both in rows of before, where they stood unsealed."""
     network: str = ""
+
+
+class _ContactDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    recipient: str
+    phone: str
+    country: str
+    province: str
+    city: str
+    district: str
+    street: str
+    postcode: str = ""
+
+
+class _DeliveryDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    contact: _ContactDoc | None = None
+    note: str = ""
 
 
 class _OrderDoc(msgspec.Struct, omit_defaults=True):
@@ -155,6 +176,7 @@ class PurchaseRow(DueRow):
     attempts = NumberAttribute(default=0)
     settled_by = UnicodeAttribute(null=True)
     doc = DocumentAttribute[_PurchaseDoc](_PurchaseDoc)
+    delivery = SealedDocument[_DeliveryDoc](_DeliveryDoc, null=True)
     due = DueIndex()
 
 
@@ -242,6 +264,8 @@ def _line(doc: _LineDoc, line_id: str, currency: str) -> Line:
 
 def purchase_row(purchase: Purchase) -> PurchaseRow:
     """Return the row that keeps a purchase."""
+    sealed = _sealed_delivery(purchase.delivery)
+    plain = purchase.delivery() if sealed is None else kept_plain(purchase.delivery)
     row = PurchaseRow(
         purchase_id=purchase.purchase_id,
         id=purchase.purchase_id,
@@ -258,10 +282,11 @@ def purchase_row(purchase: Purchase) -> PurchaseRow:
             number=purchase.number,
             fingerprint=purchase.fingerprint,
             history=tuple(_change_doc(change) for change in purchase.history),
-            contact=purchase.contact,
-            note=purchase.note,
+            contact=plain.contact if plain is not None else None,
+            note=plain.note if plain is not None else "",
             network=purchase.network,
         ),
+        delivery=sealed,
         version=purchase.version,
     )
     row.set_due(purchase.due_at, purchase.purchase_id)
@@ -278,8 +303,7 @@ def purchase_of(row: PurchaseRow) -> Purchase:
         total=Money(int(row.total_minor), row.currency),
         order_ids=tuple(ids.child_id("ord", row.purchase_id, number) for number in range(1, doc.orders + 1)),
         number=doc.number,
-        contact=doc.contact,
-        note=doc.note,
+        delivery=_delivery(row),
         placed_at=from_epoch_ms(row.placed_ms),
         since=from_epoch_ms(row.since_ms),
         fingerprint=doc.fingerprint,
@@ -289,6 +313,43 @@ def purchase_of(row: PurchaseRow) -> Purchase:
         history=tuple(_change(change) for change in doc.history),
         version=int(row.version),
     )
+
+
+class _Kept(Later[Delivery]):
+    """Where a purchase goes, unopened, with the document that keeps it: a purchase that moves on keeps it as it is."""
+
+    def __init__(self, doc: Later[_DeliveryDoc]) -> None:
+        super().__init__(lambda: _delivery_of(doc()))
+        self.doc = doc
+
+
+class _Plain(Later[Delivery]):
+    """Where a purchase of before goes. It stays as it is: who moves it on may not be able to seal."""
+
+
+def _delivery(row: PurchaseRow) -> Later[Delivery]:
+    if "delivery" in row.attribute_values:
+        return _Kept(row.unopened("delivery"))
+    if row.doc.contact is None and not row.doc.note:
+        return NOWHERE
+    return _Plain.of(Delivery(row.doc.contact, row.doc.note))
+
+
+def _sealed_delivery(delivery: Later[Delivery]) -> Later[_DeliveryDoc] | None:
+    if isinstance(delivery, _Kept):
+        return delivery.doc
+    if isinstance(delivery, _Plain):
+        return None
+    told = delivery()
+    if told == Delivery():
+        return None
+    contact = told.contact
+    kept = _ContactDoc(**asdict(contact)) if contact is not None else None
+    return Later.of(_DeliveryDoc(kept, told.note))
+
+
+def _delivery_of(doc: _DeliveryDoc) -> Delivery:
+    return Delivery(Contact(**msgspec.structs.asdict(doc.contact)) if doc.contact is not None else None, doc.note)
 
 
 def order_rows(order: Order) -> tuple[OrderRow, LinesRow | None]:

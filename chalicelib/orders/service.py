@@ -15,9 +15,11 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.orders import domain, events, holds, store, units
 from chalicelib.orders.domain import (
+    NOWHERE,
     PURCHASE,
     Change,
     Contact,
+    Delivery,
     Line,
     Order,
     OrderCause,
@@ -61,11 +63,13 @@ from chalicelib.runtime.intents import Intent, system_intent
 __all__ = [
     "NOTHING_LEFT",
     "NOT_SHIPPED",
+    "NOWHERE",
     "PURCHASE_TEXTS",
     "REFUNDED",
     "REST_REFUNDED",
     "Change",
     "Contact",
+    "Delivery",
     "Line",
     "Order",
     "OrderCause",

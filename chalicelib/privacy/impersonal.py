@@ -18,6 +18,7 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "*.redirect.intent",
         "*.offline.intent",
         "payments/RefundRow.doc.cause",
+        "keys/RingRow.*",
     ),
     "digests of whole requests, to know a repeat": (
         "accounts/AccountRow.links.key",

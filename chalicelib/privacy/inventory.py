@@ -67,6 +67,7 @@ SESSION = Keeping("session", Text("until you sign out, 180 days at most", "至�
 WINDOW = Keeping("window", Text("until its counting window ends, a day at most", "至统计窗口结束，最长一天"), days=1)
 HOLD = Keeping("hold", Text("400 days after your last order", "最近一次下单后 400 天"), days=400)
 CART = Keeping("cart", Text("until you empty it; of guests 30 days", "至您清空；游客为 30 天"), days=30)
+PARCEL = Keeping("parcel", Text("until the parcel has arrived", "至包裹送达"), law="CN-PIP-17-1")
 UPLOAD = Keeping("upload", Text("2 days if no complaint uses it", "未用于投诉的保存 2 天"), days=2)
 MESSAGE = Keeping("message", Text("until it is sent; that it was, 30 days", "至发送完毕；发送记录保存 30 天"), days=30)
 QUEUE = Keeping("queue", Text("until it is handled, 14 days at most", "至处理完毕，最长 14 天"), days=14)
@@ -100,7 +101,7 @@ PAYING = Purpose("paying", Text("to take and to give back money", "支付与退�
 AFTER_SALES = Purpose("after_sales", Text("to settle complaints and refunds", "处理投诉与售后"), Ground.CONTRACT)
 SAFETY = Purpose("safety", Text("to keep strangers and fraud away", "防范盗用与欺诈，保障网络安全"), Ground.DUTY)
 STANDING = Purpose("standing", Text("to say who acted for the platform", "记录平台工作人员的操作"), Ground.DUTY)
-SELLING = Purpose("selling", Text("to let buyers reach a merchant", "公示商家联系方式"), Ground.DUTY)
+SELLING = Purpose("selling", Text("for the platform to reach a merchant", "平台联系商家"), Ground.CONTRACT)
 BOOKS = Purpose("books", Text("to account for every movement of money", "资金记账与对账"), Ground.DUTY)
 
 
@@ -133,7 +134,6 @@ class Receiver:
 
 
 RECEIVERS: tuple[Receiver, ...] = (
-    Receiver("buyers", Text("buyers", "买家"), Text("to reach the merchant", "联系商家")),
     Receiver("merchant", Text("the merchant you order from", "您下单的商家"), Text("to send the parcel", "发货与售后")),
     Receiver(
         "carrier",

@@ -53,10 +53,11 @@ TARGETS = {
     "dynamodb": "DynamoDB_20120810",
     "dynamodbstreams": "DynamoDBStreams_20120810",  # Read by the local pumps; Lambda reads streams for us.
     "sqs": "AmazonSQS",
+    "kms": "TrentService",  # Once in a process: as below.
     "secretsmanager": "secretsmanager",  # Rare, but at cold start: its client would cost a whole botocore session.
 }
 """The services spoken here, with the prefix of their ``X-Amz-Target``."""
-_VERSIONS = {"secretsmanager": "1.1"}
+_VERSIONS = {"kms": "1.1", "secretsmanager": "1.1"}
 _SCOPES = {"dynamodbstreams": "dynamodb"}
 _TOKENED = ("CreateSecret", "PutSecretValue", "UpdateSecret")
 _HOSTS = {"dynamodbstreams": "streams.dynamodb"}

@@ -57,12 +57,12 @@ def test_idle_is_counted_from_the_stack() -> None:
     assert cost.schedules()["deadlines"] == 60
 
 
-def test_a_stage_for_trying_things_idles_for_secrets_and_the_polling_of_its_queues() -> None:
+def test_a_stage_for_trying_things_idles_for_secrets_a_key_and_the_polling_of_its_queues() -> None:
     dev = {line.what: line.usd for line in cost.idle(cost.prices(), stack.template("dev"))}
     prod = {line.what: line.usd for line in cost.idle(cost.prices(), stack.template("prod"))}
     assert (dev["alarms"], dev["dashboard"]) == (0, 0)
     assert prod["alarms"] > 0 < prod["dashboard"]
-    rest = sum(usd for what, usd in dev.items() if what not in ("SQS, polled by Lambda", "secrets"))
+    rest = sum(usd for what, usd in dev.items() if what not in ("SQS, polled by Lambda", "secrets", "key of KMS"))
     assert rest < 0.2
     assert "counted from the stack of `dev`" in cost.block()
 

@@ -752,6 +752,9 @@ ENTRIES: dict[str, Make] = {
     # site
     "openapi_document": _nothing,
     "docs_page": _nothing,
+    # privacy
+    "get_privacy_notice": _nothing,
+    "privacy_page": _nothing,
 }
 
 

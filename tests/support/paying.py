@@ -17,7 +17,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
+from chalicelib.orders.service import NOWHERE, Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service
 from chalicelib.payments.domain.payment import Payment
 from chalicelib.payments.domain.payment_records import PaymentRecords
@@ -83,8 +83,7 @@ class Till:
             total=Money(sum(totals)),
             order_ids=order_ids,
             number=purchase_id[-8:],
-            contact=None,
-            note="",
+            delivery=NOWHERE,
             placed_at=now,
             since=now,
             fingerprint="f",

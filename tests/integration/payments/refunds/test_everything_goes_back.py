@@ -15,7 +15,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.ledger import service as ledger
 from chalicelib.orders import service as orders
-from chalicelib.orders.service import Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
+from chalicelib.orders.service import NOWHERE, Order, OrderStatus, Purchase, PurchaseStatus, Sale, Stock
 from chalicelib.payments import service as payments
 from chalicelib.payments.domain.refund import RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_request import RefundRequest
@@ -77,8 +77,7 @@ def place(till: Till, wanted: list[tuple[list[tuple[int, int]], int, int]]) -> S
         total=Money(sum(order.total.minor for order in made)),
         order_ids=tuple(order.order_id for order in made),
         number=purchase_id[-8:],
-        contact=None,
-        note="",
+        delivery=NOWHERE,
         placed_at=now,
         since=now,
         fingerprint="f",
