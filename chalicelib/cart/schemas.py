@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.cart.domain import MAX_LINES, MAX_QUANTITY, Cart
-from chalicelib.runtime.schema import Id, MoneyView, Schema
+from chalicelib.runtime.schema import Id, MoneyView, Schema, refusal
 
 
 class SetQuantity(Schema):
@@ -25,9 +25,7 @@ class LineChange(Schema):
 
 def _once(lines: list[LineChange]) -> list[LineChange]:
     if len({line.sku_id for line in lines}) != len(lines):
-        from pydantic_core import PydanticCustomError
-
-        raise PydanticCustomError("repeated_sku", "names a SKU more than once")
+        raise refusal("repeated_sku", "names a SKU more than once")
     return lines
 
 

@@ -29,14 +29,12 @@ from chalicelib.catalog.domain import (
 from chalicelib.catalog.jobs import FILE_CAP_BYTES, Job, JobStatus
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
-from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, PictureAddress, Schema, Timestamp
+from chalicelib.runtime.schema import Currency, Id, MoneyView, PageQuery, PictureAddress, Schema, Timestamp, refusal
 
 
 def _legible(text: str) -> str:
     if "\ufffd" in text:
-        from pydantic_core import PydanticCustomError
-
-        raise PydanticCustomError("bad_encoding", "holds characters that were lost to a wrong encoding")
+        raise refusal("bad_encoding", "holds characters that were lost to a wrong encoding")
     return text
 
 
@@ -389,7 +387,7 @@ class MoveStock(Schema):
     @model_validator(mode="after")
     def _once(self) -> MoveStock:
         if len({line.sku_id for line in self.lines}) != len(self.lines):
-            raise ValueError("each SKU once")
+            raise refusal("repeated_sku", "names a SKU more than once")
         return self
 
     def quantities(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ from chalicelib.complaints.domain import Complaint, Entry, Reason
 from chalicelib.complaints.evidence import MAX_CAP, Ticket
 from chalicelib.complaints.texts import what_text
 from chalicelib.kernel import context
-from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Id, MoneyView, PageQuery, Schema, Timestamp, refusal
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=domain.TEXT_CHARS)]
 Remark = Annotated[str, StringConstraints(max_length=domain.TEXT_CHARS)]
@@ -72,7 +72,7 @@ class ReplyToComplaint(Schema):
     @model_validator(mode="after")
     def _amount_with_refund(self) -> Self:
         if (self.answer == "refund") is not (self.amount is not None):
-            raise ValueError("a refund has an amount, and nothing else has")
+            raise refusal("amount_without_refund", "a refund has an amount, and nothing else has")
         return self
 
 
@@ -86,7 +86,7 @@ class DecideComplaint(Schema):
     @model_validator(mode="after")
     def _amount_with_refund(self) -> Self:
         if (self.decision == "refund") is not (self.amount is not None):
-            raise ValueError("a refund has an amount, and nothing else has")
+            raise refusal("amount_without_refund", "a refund has an amount, and nothing else has")
         return self
 
 

@@ -11,7 +11,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.ledger.balances import Account, Books
 from chalicelib.ledger.domain import Entry, Proof
 from chalicelib.ledger.sums import Sum
-from chalicelib.runtime.schema import MoneyView, Schema, Timestamp
+from chalicelib.runtime.schema import Day, MoneyView, Schema, Timestamp, refusal
 
 
 class PostingView(Schema):
@@ -66,7 +66,7 @@ class SumView(Schema):
     credit: MoneyView
     balance: MoneyView
     entries: int
-    day: date | None = None
+    day: Day | None = None
 
     @classmethod
     def of(cls, found: Sum) -> SumView:
@@ -111,13 +111,13 @@ class DaysQuery(Schema):
     """Which days (China's), the last included, of which currency."""
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "CNY"
-    first: date
-    last: date
+    first: Day
+    last: Day
 
     @model_validator(mode="after")
     def _bounded(self) -> DaysQuery:
         if not 0 <= (self.last - self.first).days <= 366:
-            raise ValueError("between one day and a year")
+            raise refusal("bad_period", "asks for less than one day, or more than a year")
         return self
 
 

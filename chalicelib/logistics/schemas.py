@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from chalicelib.kernel import clock, context
 from chalicelib.logistics import domain
 from chalicelib.logistics.carriers import CARRIERS, Carrier
 from chalicelib.logistics.domain import Shipment
 from chalicelib.logistics.numbers import Claim
-from chalicelib.runtime.schema import Count, Schema, Timestamp
+from chalicelib.runtime.schema import Count, Schema, Timestamp, refusal
 
 LineId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}$")]
 CarrierCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{2,30}$")]
 MIN_CHARACTERS = 5
 """Of a tracking number, dashes aside."""
+MAX_WRITTEN = 100
+"""Of a tracking number as it is sent, with its spaces."""
 
 
 def _as_carriers_write(value: Any) -> Any:
     """Take a number as people copy it: spaces in it and wide characters say nothing."""
-    if not isinstance(value, str) or len(value) > 100:
+    if not isinstance(value, str) or len(value) > MAX_WRITTEN:
         return value
     return "".join(unicodedata.normalize("NFKC", value).split()).upper()
 
 
+_NUMBER = re.compile(r"[A-Z0-9-]{6,32}\Z")
+
+
 def _says_something(number: str) -> str:
-    if len(domain.normal(number)) < MIN_CHARACTERS:
-        raise ValueError("a tracking number has letters and digits")
+    if not _NUMBER.match(number) or len(domain.normal(number)) < MIN_CHARACTERS:
+        raise refusal("not_a_tracking_number", "a tracking number has letters and digits")
     return number
 
 
 TrackingNumber = Annotated[
     str,
     BeforeValidator(_as_carriers_write),
-    StringConstraints(pattern=r"^[A-Z0-9-]{6,32}$"),
     AfterValidator(_says_something),
+    WithJsonSchema({"type": "string", "maxLength": MAX_WRITTEN}),
 ]
 PhoneTail = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 
@@ -64,9 +70,9 @@ class ShipOrder(Schema):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.carrier is None) is not (self.tracking_number is None):
-            raise ValueError("carrier and tracking_number belong together")
+            raise refusal("half_a_parcel", "carrier and tracking_number belong together")
         if self.carrier is not None and self.code:
-            raise ValueError("a parcel has no code")
+            raise refusal("code_with_parcel", "a parcel has no code")
         return self
 
 

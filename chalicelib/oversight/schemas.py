@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from chalicelib.oversight.domain import Line
-from chalicelib.runtime.schema import PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Day, PageQuery, Schema, Timestamp
 
 
 class AuditQuery(PageQuery):
     """Which day (UTC); today if none is named."""
 
-    day: date | None = None
+    day: Day | None = None
 
 
 class LineView(Schema):

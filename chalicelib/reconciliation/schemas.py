@@ -12,7 +12,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
 from chalicelib.reconciliation import advice
 from chalicelib.reconciliation.domain import Case, Finding, Judged, Line, Ours, Run, RunStatus
-from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Day, MoneyView, PageQuery, Schema, Timestamp
 
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,15}$")]
 FindingWord = Literal[
@@ -33,7 +33,7 @@ class BeginReconciliation(Schema):
     """Which day of which provider. ``again`` repeats one that has ended: what fits by now is settled."""
 
     provider: Provider
-    day: date
+    day: Day
     again: bool = False
 
 
@@ -118,7 +118,7 @@ class RunsQuery(Schema):
     """Days of one provider, the latest first."""
 
     provider: Provider
-    day: date
+    day: Day
     """The last day."""
     days: Annotated[int, Field(ge=1, le=62)] = 1
 

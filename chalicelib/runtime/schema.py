@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -38,6 +38,17 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 Moment = Annotated[datetime, BeforeValidator(_written), PlainSerializer(_rfc3339, return_type=str, when_used="json")]
 """A time that somebody sends, as text: a number would be a guess at its unit."""
 
+
+def _written_day(value: Any) -> Any:
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.match(value)):
+        return value
+    raise ValueError("send it as YYYY-MM-DD")
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+Day = Annotated[date, BeforeValidator(_written_day)]
+"""A day that somebody sends, as text: a number would be read as seconds since 1970."""
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2,3})?$", max_length=32)]
 """A prefixed id."""
 
@@ -47,9 +58,7 @@ Count = Annotated[int, Field(ge=1, le=9999, strict=True)]
 
 def _paid_in(currency: str) -> str:
     if currency not in CURRENCIES:
-        from pydantic_core import PydanticCustomError
-
-        raise PydanticCustomError("unknown_currency", "is not a currency that anybody here is paid in")
+        raise refusal("unknown_currency", "is not a currency that anybody here is paid in")
     return currency
 
 
@@ -115,6 +124,13 @@ def refuse_both(sent: Schema, name: str, old: str) -> None:
         from pydantic_core import PydanticCustomError
 
         raise PydanticCustomError("sent_twice", "send {name} alone: {old} is its old name", {"name": name, "old": old})
+
+
+def refusal(code: str, text: str) -> Exception:
+    """Return what a validator raises where parts of a request do not fit; ``code`` names the rule to clients."""
+    from pydantic_core import PydanticCustomError
+
+    return PydanticCustomError(code, text)  # type: ignore[arg-type]
 
 
 def errors_of(error: Any) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ from chalicelib.runtime.schema import (
     MoneyView,
     Schema,
     Timestamp,
+    refusal,
 )
 
 
@@ -167,7 +168,7 @@ class RequestRefund(Schema):
     @model_validator(mode="after")
     def _one_way(self) -> RequestRefund:
         if (self.amount is None) == (not self.lines and not self.freight):
-            raise ValueError("send either an amount, or lines and freight")
+            raise refusal("amount_or_lines", "send either an amount, or lines and freight")
         return self
 
     def request(self) -> RefundRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -19,6 +18,7 @@ from chalicelib.payments.service import Happening, Resolved
 from chalicelib.payments.strays.schemas import StrayView
 from chalicelib.runtime.schema import (
     OLD_NAME,
+    Day,
     Id,
     MoneyView,
     PageQuery,
@@ -124,7 +124,7 @@ class DayQuery(PageQuery):
     """A provider's day, by its own clock (China's, or UTC for Stripe)."""
 
     provider: Word
-    day: date
+    day: Day
 
 
 class ResolveQuarantined(Schema):
