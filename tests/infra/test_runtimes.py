@@ -158,8 +158,8 @@ def test_functions_run_on_the_runtime_that_was_packaged_for() -> None:
     package._set_runtime(template, python)
     found = [part for part in template["Resources"].values() if part["Type"] == "AWS::Serverless::Function"]
     assert {part["Properties"]["Runtime"] for part in found} == {"python3.13"}
-    assert "manylinux_2_34_x86_64" in package._pip_platform(package.LAMBDA, python)
-    assert "cp313" in package._pip_platform(package.LAMBDA, python)
+    assert "manylinux_2_34_x86_64" in package._pip_platform(python.runtime)
+    assert "cp313" in package._pip_platform(python.runtime)
 
 
 def test_updates_end_after_support_does() -> None:

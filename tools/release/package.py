@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from typing import Any
 from chalicelib.runtime import names
 from infra import functions, limits, policies, runtimes, seen, settings_of, shift, stack
 from infra import names as installations
+from infra.runtimes import RUNTIMES, Runtime
 from tools.release import interpreters
 from tools.release.interpreters import Interpreter
 
@@ -94,13 +96,12 @@ def this_interpreter() -> Interpreter:
     return found
 
 
-def _pip_platform(platform: str, python: Interpreter) -> list[str]:
-    if platform == HOST:
-        return []
-    tags = [f"manylinux_2_{number}_x86_64" for number in range(python.runtime.glibc_minor, 4, -1)]
+def _pip_platform(runtime: Runtime) -> list[str]:
+    tags = [f"manylinux_2_{number}_x86_64" for number in range(runtime.glibc_minor, 4, -1)]
     tags += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+    major, minor = runtime.version
     return [
-        "--implementation", "cp", "--python-version", python.tag, "--abi", f"cp{python.tag.replace('.', '')}",
+        "--implementation", "cp", "--python-version", f"{major}.{minor}", "--abi", f"cp{major}{minor}",
         "--abi", "abi3", "--abi", "none",
         *(part for tag in tags for part in ("--platform", tag)),
     ]  # fmt: skip
@@ -141,35 +142,63 @@ def dependencies(platform: str, say: Say, python: Interpreter) -> Path:
     return folder
 
 
-def install(target: Path, platform: str, python: Interpreter, *, constrained: bool = True) -> None:
-    """Install ``requirements.txt`` as wheels into a folder.
+def install(target: Path, platform: str, python: Interpreter) -> None:
+    """Install the packages as wheels into a folder: for Lambda exactly the files whose digests are written down.
 
     Raises:
-        PackageError: if pip could not.
+        PackageError: if pip could not, or a file is another one than it was when its digest was written down.
     """
+    where = ["--target", str(target), "--no-compile"]
+    if platform == LAMBDA:
+        unlocked = _pins(ROOT / "requirements.txt") - _pins(CONSTRAINTS)
+        if unlocked:
+            raise PackageError(
+                f"{CONSTRAINTS.name} has not {', '.join(sorted(unlocked))}; "
+                "run `python -m tools.release.package --lock`"
+            )
+        _pip("--require-hashes", "--no-deps", "-r", str(CONSTRAINTS), *where, *_pip_platform(python.runtime))
+    else:
+        _pip("-r", str(ROOT / "requirements.txt"), *where)
+
+
+def _pip(*arguments: str) -> str:
     command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-        "--only-binary=:all:", "--target", str(target), "-r", str(ROOT / "requirements.txt"),
-        *_pip_platform(platform, python),
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:",
     ]  # fmt: skip
-    if constrained and platform == LAMBDA:
-        command += ["-c", str(CONSTRAINTS)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise PackageError(f"pip could not install the packages: {done.stderr.strip()[-2000:]}")
+    return done.stdout
+
+
+def _pins(file: Path) -> set[str]:
+    """Return ``name==version`` of a requirements file, names as PyPI compares them (PEP 503)."""
+    found = (line.split(" ")[0].split(";")[0] for line in file.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split("==") for line in found if "==" in line and not line.startswith("#"))
+    return {f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}" for name, version in pairs}
 
 
 def lock() -> str:
-    """Return ``infra/constraints.txt``: every package of the zip at the version that resolves for Lambda now."""
-    with tempfile.TemporaryDirectory() as scratch:
-        install(Path(scratch), LAMBDA, this_interpreter(), constrained=False)
-        found = sorted(
-            "{}=={}".format(*folder.name.removesuffix(".dist-info").rsplit("-", 1))
-            for folder in Path(scratch).glob("*.dist-info")
-        )
+    """Return ``infra/constraints.txt``: every package of the zip at the version that resolves for Lambda now.
+
+    Each has the SHA-256 of its wheel for every runtime that we know of, so that a file that was exchanged behind its
+    version is refused (pip's hash-checking mode).
+    """
+    found: dict[str, set[str]] = {}
+    for runtime in RUNTIMES.values():
+        options = ("--dry-run", "--ignore-installed", "--report", "-", *_pip_platform(runtime))
+        # Into a folder that is never made: pip resolves for another platform for a target only.
+        report = json.loads(_pip("-r", str(ROOT / "requirements.txt"), "--target", str(BUILD / "none"), *options))
+        for one in report["install"]:
+            pin = f"{one['metadata']['name'].lower().replace('-', '_')}=={one['metadata']['version']}"
+            found.setdefault(pin, set()).add(one["download_info"]["archive_info"]["hashes"]["sha256"])
+    lines = (
+        " \\\n    ".join([pin, *(f"--hash=sha256:{digest}" for digest in sorted(digests))])
+        for pin, digests in sorted(found.items())
+    )
     return (
-        "# Every package of the zip, pinned. Written by `python -m tools.release.package --lock`.\n"
-        + "\n".join(found)
+        "# Every package of the zip with its wheels' digests. Written by `python -m tools.release.package --lock`.\n"
+        + "\n".join(lines)
         + "\n"
     )
 
