@@ -130,7 +130,7 @@ def refusal(code: str, text: str) -> Exception:
     """Return what a validator raises where parts of a request do not fit; ``code`` names the rule to clients."""
     from pydantic_core import PydanticCustomError
 
-    return PydanticCustomError(code, text)  # type: ignore[arg-type]
+    return PydanticCustomError(code, text)
 
 
 def errors_of(error: Any) -> list[dict[str, str]]:

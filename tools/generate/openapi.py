@@ -22,6 +22,7 @@ from chalicelib.kernel.errors import (
     IdempotencyKeyReused,
     Invalid,
     Malformed,
+    NotFound,
     ShopError,
     TooLarge,
     Unauthenticated,
@@ -33,7 +34,7 @@ from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.app import Unexpected
 from chalicelib.runtime.http.client_address import WentAround
-from chalicelib.runtime.http.routes import MissingIdempotencyKey, Route
+from chalicelib.runtime.http.routes import JSON, MissingIdempotencyKey, Route
 from chalicelib.runtime.schema import Problem
 from tools.checks.version import version
 from tools.generate import routing
@@ -161,6 +162,8 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found += [Malformed, Invalid]
     elif route.access is not Access.PROVIDER:
         found.append(Invalid)
+    if "{" in route.path:
+        found.append(NotFound)  # What cannot be an id has no route.
     found += [TooLarge, HeadersTooLarge]  # Of any method: a body that nobody asked for is refused too.
     if route.idempotent:
         found += [MissingIdempotencyKey, IdempotencyKeyReused]
@@ -257,7 +260,7 @@ def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], sche
         if example is not None:
             media["example"] = example
         operation["requestBody"] = {
-            "required": True,
+            "required": any(field.is_required() for field in route.body.model_fields.values()),
             "description": f"At most {route.cap_bytes:,} bytes.",
             "content": dict.fromkeys(route.content_types, media),
         }
@@ -266,6 +269,12 @@ def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], sche
             "required": True,
             "description": f"The exact bytes are what is signed. At most {route.cap_bytes:,} bytes.",
             "content": {kind: {"schema": {"type": "string"}} for kind in route.content_types},
+        }
+    elif route.content_types != JSON:
+        operation["requestBody"] = {
+            "required": True,
+            "description": f"At most {route.cap_bytes:,} bytes.",
+            "content": {kind: {"schema": {"type": "string", "minLength": 1}} for kind in route.content_types},
         }
     operation["responses"] = _responses(route, refs)
     return operation
@@ -318,9 +327,12 @@ def _parameters_of(route: Route, schemas: Json) -> list[Json]:
     if route.idempotent:
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if any(error.status in (412, 428) for error in route.raises):
-        found.append({"$ref": "#/components/parameters/IfMatch"})
+        needed = any(error.status == HTTPStatus.PRECONDITION_REQUIRED for error in route.raises)
+        found.append({"$ref": f"#/components/parameters/{'IfMatchNeeded' if needed else 'IfMatch'}"})
     if route.etag:
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    if route.tag == "cart":
+        found.append({"$ref": "#/components/parameters/CartToken"})
     if route.access is not Access.PROVIDER:
         found.append({"$ref": "#/components/parameters/AcceptLanguage"})
     return found
@@ -360,7 +372,12 @@ def _responses(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> J
         by_status.setdefault(415, set())
     for code, names in sorted(by_status.items()):
         responses[str(code)] = _refusals(sorted(names))
-    return responses
+    if route.returns_type == "text/plain" and route.access is Access.PROVIDER:
+        for refused in ("400", "401"):  # Which of them, and in which form, is each provider's own rule.
+            words = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/xml", "application/xml")}
+            json_words: Json = {"application/json": {"schema": {"type": "object"}}}
+            responses[refused] = {"description": "Refused, in the provider's own words.", "content": words | json_words}
+    return dict(sorted(responses.items()))
 
 
 def _success(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> tuple[int, Json]:
@@ -417,6 +434,13 @@ def _parameters() -> Json:
             "schema": {"type": "string", "default": "en"},
             "example": "zh-CN",
         },
+        "CartToken": {
+            "name": "X-Cart-Token",
+            "in": "header",
+            "required": False,
+            "description": "A guest's cart: the `cart_token` of the answer that began it.",
+            "schema": {"type": "string"},
+        },
         "IfNoneMatch": {
             "name": "If-None-Match",
             "in": "header",
@@ -424,13 +448,18 @@ def _parameters() -> Json:
             "description": "The `ETag` of the copy you have.",
             "schema": {"type": "string"},
         },
-        "IfMatch": {
-            "name": "If-Match",
-            "in": "header",
-            "required": False,
-            "description": "The `ETag` of the version you change; refused if it is no longer the current one.",
-            "schema": {"type": "string"},
-        },
+        "IfMatch": _if_match(needed=False),
+        "IfMatchNeeded": _if_match(needed=True),
+    }
+
+
+def _if_match(*, needed: bool) -> Json:
+    return {
+        "name": "If-Match",
+        "in": "header",
+        "required": needed,
+        "description": "The `ETag` of the version you change; refused if it is no longer the current one.",
+        "schema": {"type": "string", "pattern": r'^(W/)?"[0-9]+"$'} if needed else {"type": "string"},
     }
 
 
