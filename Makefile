@@ -11,7 +11,7 @@ WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
 
-.PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check hooks format \
+.PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check scan fuzz hooks format \
 	doctor seal sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
 	bench-webhook clean
 
@@ -90,6 +90,12 @@ check: venv ## ruff, mypy (strict), markers, long lines, commit messages, drift,
 hooks: venv ## let git run these checks at each commit, and look at its message (pre-commit, from the package index)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-input --requirement requirements-hooks.txt
 	@$(BIN)/pre-commit install
+
+scan: venv ## look for secrets in what is committed
+	@$(RUN) tools.checks.secrets
+
+fuzz: venv ## a dev server of its own, and schemathesis over every operation of it (a fixed budget; minutes)
+	@$(RUN) tools.checks.fuzz $(ARGS)
 
 format: venv ## let ruff format and mend what it safely can
 	@$(BIN)/ruff check --fix --quiet || true
