@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from tools.fakes.resources import local_secrets
 from tools.fakes.sandbox.shelf import Recent
 from tools.fakes.sandbox.stand_in import Silence
-from tools.fakes.sign_in import page, persons, shapes
+from tools.fakes.sign_in import persons, shapes, sign_in_page
 from tools.fakes.sign_in.persons import App
 from tools.fakes.sign_in.shapes import Answer
 
@@ -117,7 +117,7 @@ class SignInHost:
 
     def _pages(self) -> dict[str, Callable[[dict[str, str]], Answer]]:
         return {
-            "": lambda _: (200, page.HEADERS, page.page({**self.state(), "asked": None}).encode()),
+            "": lambda _: (200, sign_in_page.HEADERS, sign_in_page.page({**self.state(), "asked": None}).encode()),
             "state": lambda _: shapes.as_json(self.state()),
             "graph/oauth2.0/authorize": self._authorize,
             "graph/oauth2.0/token": lambda query: self._shaped("token", query, self._token),
@@ -252,7 +252,7 @@ class SignInHost:
             self._refuse(wrong)
         names = ("client_id", "redirect_uri", "state")
         asked = {name: query.get(name, "") for name in names} | {"wrong": wrong}
-        return 200, page.HEADERS, page.page({**self.state(), "asked": asked}).encode()
+        return 200, sign_in_page.HEADERS, sign_in_page.page({**self.state(), "asked": asked}).encode()
 
     def _token(self, query: dict[str, str]) -> dict[str, Any]:
         app = self.apps["qq"]
