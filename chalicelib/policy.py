@@ -48,6 +48,13 @@ TABLE: Final[dict[str, Rule]] = {
     "sign_in": anybody(),
     "sign_out": signed_in(),
     "sign_out_everywhere": signed_in(),
+    # codes and passwords
+    "change_password": signed_in(fresh=JUST_PROVED),
+    "prove_by_code": signed_in(),
+    "reset_password": anybody(),
+    "send_code": anybody(),
+    "sign_in_by_code": anybody(),
+    "verify_contact": signed_in(fresh=JUST_PROVED),
     # sign-in elsewhere
     "begin_linking": signed_in(fresh=JUST_PROVED),
     "begin_web_sign_in": anybody(),

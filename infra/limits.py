@@ -56,6 +56,7 @@ COSTLY: tuple[tuple[str, str], ...] = (
     # A password costs a tenth of a second of a whole CPU; a payment waits for its provider; a file is copied and read.
     ("POST", "/v1/auth/register"),
     ("POST", "/v1/auth/sign-in"),
+    ("POST", "/v1/auth/password/reset"),
     ("POST", "/v1/purchases/{purchase_id}/payments"),
     ("POST", "/v1/complaints/evidence"),
     ("POST", "/v1/merchant/imports/file"),

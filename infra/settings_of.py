@@ -134,6 +134,12 @@ _UNPAID = _matches(
 _APPROVED = _matches(r"[a-z]{2,16}\.(?:zh|en):[A-Za-z0-9_]{1,32}", "code.zh:1110,code.en:1111")
 
 
+def _registration(stage: str, text: str) -> str:
+    if text == "open" and stage == "prod":
+        return "tells strangers who has an account: prod asks for a code"
+    return "" if text in ("codes", "open") else "is none of codes, open"
+
+
 def _name_of_sender(_: str, text: str) -> str:
     return "" if re.fullmatch(r"[\w-]{2,20}", text) else "is no name of 2 to 20 letters"
 
@@ -159,6 +165,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_QQWALLET_URL": Setting(_address, _pays),
     "BIANDAN_REFUND_ALONE": Setting(_AMOUNTS, _is_api),
     "BIANDAN_REFUND_ALONE_A_DAY": Setting(_AMOUNTS, _is_api),
+    "BIANDAN_REGISTRATION": Setting(_registration, _is_api),
     "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
     "BIANDAN_SEALING": Setting(_one_of("on", "off"), _seals),
     "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),

@@ -61,19 +61,31 @@ def get_signing_keys() -> JwkSet:
     body=Register,
     returns=MeView,
     status=201,
-    raises=(domain.BadIdentity, domain.WeakPassword, domain.IdentityTaken, Throttled, IdempotencyKeyReused),
+    raises=(
+        domain.BadIdentity,
+        domain.WeakPassword,
+        domain.IdentityTaken,
+        service.BadCode,
+        service.CodeNeeded,
+        Throttled,
+        IdempotencyKeyReused,
+    ),
     cap_bytes=_SMALL,
 )
 def register(body: Register, intent: Intent, request: Request) -> Reply:
-    """Create an account for an e-mail address or a phone number."""
-    account, before = service.register(
-        body.identity,
-        body.password,
-        intent=intent,
-        source_ip=request.source_ip,
-        nickname=body.nickname,
-        language=body.language,
-    )
+    """Create an account for an e-mail address or a phone number that a code was sent to.
+
+    Whether a contact has an account is told to nobody: of one that has, no code is right, and its owner was told.
+    """
+    identity = domain.identity(body.identity)
+    newcomer = service.proving.Newcomer(body.password, body.nickname, body.language)
+    if body.code is None or body.code_id is None:
+        account, before = service.proving.register_openly(
+            identity, newcomer, source_ip=request.source_ip, intent=intent
+        )
+    else:
+        proof = service.proving.Proof(identity, body.code_id, body.code)
+        account, before = service.proving.register(proof, newcomer, intent=intent)
     return _created(MeView.of(account), before=before)
 
 

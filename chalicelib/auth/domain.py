@@ -36,8 +36,8 @@ class WeakPassword(Invalid):
     """Too short, too long, or one of the first an attacker tries."""
 
     code = "weak_password"
-    en = "Choose a password of 10 to 128 characters that is not a common one."
-    zh = "请使用 10 到 128 个字符且不常见的密码。"
+    en = "Choose a password of 10 to 128 characters that is hard to guess, or a sentence of some words."
+    zh = "请使用 10 到 128 个字符且不易被猜到的密码，例如几个不相关的词。"
 
 
 class IdentityTaken(Conflict):
@@ -148,7 +148,7 @@ _COMMON_WORDS = """
 _COMMON = frozenset(_COMMON_WORDS.split())
 
 
-def password(text: str, *, of: Identity) -> str:
+def password(text: str, *, of: Identity | None) -> str:
     """Return the password in the one form that is hashed (NFKC, as NIST SP 800-63B wants).
 
     Raises:
@@ -156,7 +156,8 @@ def password(text: str, *, of: Identity) -> str:
     """
     folded = spelled(text)
     plain = folded.casefold()
-    guessable = plain in _COMMON or len(set(plain)) < 4 or _is_run(plain) or plain in (of.value, of.value.lstrip("+"))
+    own = (of.value, of.value.lstrip("+")) if of is not None else ()
+    guessable = plain in _COMMON or len(set(plain)) < 4 or _is_run(plain) or plain in own
     if not MIN_PASSWORD <= len(text) <= MAX_PASSWORD or guessable:
         raise WeakPassword
     return folded
@@ -220,6 +221,7 @@ class Account:
     phone_verified_at: datetime | None = None
     """When its person last showed that the phone number is theirs."""
     nickname: str | None = field(default=None, repr=False)
+    email_verified_at: datetime | None = None
     language: str = "zh"
     roles: tuple[Role, ...] = (Role.BUYER,)
     merchant_id: str | None = None

@@ -1,4 +1,4 @@
-"""Argon2id over a peppered password. The library is imported by the first hash, not by the first request."""
+"""How strong a password is, and Argon2id over a peppered one. Both libraries are imported by the first password."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import hmac
 from functools import cache
 from typing import TYPE_CHECKING
 
+from chalicelib.auth import domain
+from chalicelib.auth.domain import Identity, WeakPassword
 from chalicelib.kernel import ids
 from chalicelib.runtime import secrets
 
@@ -31,6 +33,33 @@ def _hasher() -> PasswordHasher:
     from argon2 import PasswordHasher
 
     return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES, hash_len=32, salt_len=16)
+
+
+STRONG = 3
+"""Of 0 to 4: more than 10**8 guesses, by zxcvbn's lists of passwords, words, names and patterns."""
+JUDGED_CHARACTERS = 64
+"""What is looked at: the time it takes grows faster than the length (40 ms for 64 random ones)."""
+
+
+def chosen(text: str, *, of: Identity | None = None, inputs: tuple[str, ...] = ()) -> str:
+    """Return a new password as it is hashed. ``inputs`` are words that a guesser of this person tries first.
+
+    Raises:
+        WeakPassword: if it is too short, too long or too easily guessed.
+    """
+    folded = domain.password(text, of=of)
+    from zxcvbn import zxcvbn
+
+    named = [part for one in (*inputs, of.value if of else "") for part in _words(one)]
+    if zxcvbn(folded[:JUDGED_CHARACTERS], user_inputs=named)["score"] < STRONG:
+        raise WeakPassword
+    return folded
+
+
+def _words(text: str) -> list[str]:
+    """Return what people make passwords of: a name itself, and a mailbox's or number's parts."""
+    local = text.split("@", maxsplit=1)[0]
+    return [part for part in (text, local, text.lstrip("+"), text.removeprefix("+86")) if part]
 
 
 def _peppered(password: str) -> bytes:

@@ -30,13 +30,21 @@ AnyPassword = Annotated[
 ]
 
 
+CodeText = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+
+
 class Register(Schema):
-    """A new account. ``identity`` is an e-mail address or a phone number (without a country code: a Chinese one)."""
+    """A new account. ``identity`` is an e-mail address or a phone number (without a country code: a Chinese one).
+
+    ``code`` was sent there for the purpose ``register``; a stage for trying things may do without.
+    """
 
     identity: IdentityText
     password: NewPassword
     nickname: Nickname | None = None
     language: Language | None = None
+    code_id: Id | None = None
+    code: CodeText | None = None
 
 
 class SignIn(Schema):
@@ -71,6 +79,8 @@ class MeView(Schema):
     account_id: Id
     email: str | None
     phone: str | None
+    email_verified_at: Timestamp | None = None
+    phone_verified_at: Timestamp | None = None
     nickname: str | None
     language: Language
     roles: list[Role]
@@ -84,6 +94,8 @@ class MeView(Schema):
             account_id=account.account_id,
             email=account.email,
             phone=account.phone,
+            email_verified_at=account.email_verified_at,
+            phone_verified_at=account.phone_verified_at,
             nickname=account.nickname,
             language=account.language,
             roles=list(account.roles),

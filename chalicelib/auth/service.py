@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.auth import accounts, devices, domain, events, passwords, standing, store, throttles, tokens
-from chalicelib.auth.domain import Account, Address, AddressBook, Identity, IdentityKind, Link, RoleChange
+from chalicelib.auth import (
+    accounts,
+    devices,
+    domain,
+    events,
+    passwords,
+    registering,
+    standing,
+    store,
+    throttles,
+    tokens,
+)
+from chalicelib.auth.codes import proving
+from chalicelib.auth.codes import service as codes
+from chalicelib.auth.codes.domain import BadCode, CodeNeeded, ContactSet, NoAccountYet, Purpose
+from chalicelib.auth.domain import Account, Address, AddressBook, Link, RoleChange
 from chalicelib.auth.external import service as external
 from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
+from chalicelib.auth.identities import identity_id_of
 from chalicelib.auth.role_requests import (
     ask_role,
     check_second_person,
@@ -28,7 +43,7 @@ from chalicelib.auth.sessions.service import (
 )
 from chalicelib.auth.sessions.service import revoke as revoke_session
 from chalicelib.auth.sessions.step_up import prove_by_password, require_fresh
-from chalicelib.kernel import clock, context, ids
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import log, metrics
@@ -43,10 +58,15 @@ __all__ = [
     "Account",
     "Address",
     "AddressBook",
+    "BadCode",
     "BadRefreshToken",
+    "CodeNeeded",
+    "ContactSet",
     "Device",
     "FreshProofNeeded",
     "Link",
+    "NoAccountYet",
+    "Purpose",
     "Role",
     "Session",
     "Tokens",
@@ -55,11 +75,13 @@ __all__ = [
     "ask_role",
     "caller_as",
     "check_second_person",
+    "codes",
     "decide_role",
     "external",
     "may_order",
     "operator_of",
     "prove_by_password",
+    "proving",
     "refresh",
     "require_fresh",
     "revoke_session",
@@ -98,54 +120,24 @@ def jwks() -> dict[str, list[dict[str, str]]]:
 
 
 def register(
-    who: str, password: str, *, intent: Intent, source_ip: str, nickname: str | None = None, language: str | None = None
+    who: str, password: str, *, intent: Intent, nickname: str | None = None, language: str | None = None
 ) -> tuple[Account, bool]:
-    """Create an account with one identity. Returns it, and whether this intent had created it before.
-
-    Anonymous callers share no account, so the intent is scoped by the identity instead: two people who happen to
-    send the same key never meet. The body's digest is not kept (it would be a fast hash of the password); a repeat
-    is known by everything but the password, and by the password through its Argon2 hash.
+    """Create an account without asking anybody: for tools. Returns it, and whether this intent had created it before.
 
     Raises:
         BadIdentity, WeakPassword: for input that cannot be registered.
-        Throttled: after too many attempts for this identity or from this address.
         IdentityTaken: if the identity has an account.
         IdempotencyKeyReused: if the key registered this identity with other content.
     """
     identity = domain.identity(who)
-    password = domain.password(password, of=identity)
-    identity_id = _identity_id(identity)
-    throttles.count(domain.REGISTER_BY_SOURCE, throttles.network_of(source_ip))
-    throttles.count(domain.REGISTER_BY_IDENTITY, identity_id)
-    language = language or context.current().language
-    intent = Intent(
-        scope=f"register#{identity_id}", key=intent.key, fingerprint=ids.digest(identity_id, nickname or "", language)
-    )
-    account = Account(
-        account_id=intent.record_id("acc"),
-        created_at=clock.now(),
-        email=identity.value if identity.kind is IdentityKind.EMAIL else None,
-        phone=identity.value if identity.kind is IdentityKind.PHONE else None,
-        nickname=nickname,
-        language=language,
-        password_hash=passwords.hashed(password),  # Also where the identity is taken: both answers take as long.
-        fingerprint=intent.fingerprint,
+    password = passwords.chosen(password, of=identity, inputs=(nickname or "",))
+    account = registering.new_account(
+        identity, intent, nickname=nickname, language=language, password=password, verified=True
     )
     try:
-        with UnitOfWork(f"register#{account.account_id}") as work:
-            store.add_account(
-                work,
-                account,
-                identity_id,
-                taken=lambda _: domain.IdentityTaken(),
-                events=[events.AccountRegistered(account_id=account.account_id)],
-            )
+        return registering.write(account, identity), False
     except AlreadyExists as refusal:
-        before = store.existing_account(refusal)
-        intent.check(before.fingerprint if passwords.matches(before.password_hash, password) else "")
-        return before, True
-    metrics.count("accounts_registered")
-    return replace(account, version=1), False
+        return registering.replayed(refusal, account, password), True
 
 
 def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = None) -> Tokens:
@@ -159,7 +151,7 @@ def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = 
         Throttled: after too many failures for this identity, from this network or from anywhere, or on this device.
         BadCredentials: if the two do not belong together.
     """
-    identity_id = _identity_id(domain.identity(who))
+    identity_id = identity_id_of(domain.identity(who))
     account = store.load_account(store.account_of(identity_id) or _NOBODY_ID, consistent=True)
     device = device or Device()
     known = devices.known(device.token)
@@ -167,7 +159,7 @@ def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = 
     password = domain.spelled(password)
     network = throttles.network_of(source_ip)
     with throttles.signing_in(identity_id, network, known.device_id if known and owned else None) as attempt:
-        matched = passwords.matches(account.password_hash if account else passwords.NOBODY, password)
+        matched = passwords.matches((account.password_hash if account else "") or passwords.NOBODY, password)
         if account is None or not matched:
             metrics.count("sign_ins_refused")
             raise domain.BadCredentials
@@ -179,11 +171,6 @@ def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = 
                     store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account"
                 )
     return answer
-
-
-def _identity_id(identity: Identity) -> str:
-    """Return the identity's key: a keyed digest, so the table alone does not say who has an account."""
-    return f"idn_{throttles.keyed(f'{identity.kind}:{identity.value}', 'identity')}"
 
 
 # --- the account ------------------------------------------------------------------------------------------------
@@ -224,7 +211,7 @@ def account_with(who: str) -> Account:
     Raises:
         BadIdentity, NotFound: if it is no identity, or nobody's.
     """
-    account_id = store.account_of(_identity_id(domain.identity(who)))
+    account_id = store.account_of(identity_id_of(domain.identity(who)))
     account = store.load_account(account_id, consistent=True) if account_id else None
     if account is None:
         raise NotFound(what="account")

@@ -43,6 +43,7 @@ class _Person:
     phone: str | None = None
     nickname: str | None = None
     phone_verified_at: datetime | None = None
+    email_verified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def account_row(account: Account) -> AccountRow:
             account.phone,
             account.nickname,
             account.phone_verified_at,
+            account.email_verified_at,
         ),
         password_hash=account.password_hash,
         roles=account.roles,
@@ -146,6 +148,7 @@ def account_of_row(row: AccountRow) -> Account:
         phone=person.phone,
         phone_verified_at=person.phone_verified_at,
         nickname=person.nickname,
+        email_verified_at=person.email_verified_at,
         language=person.language,
         roles=row.roles,
         merchant_id=row.merchant_id,
@@ -195,7 +198,12 @@ def account_of(identity_id: str) -> str | None:
 def add_account(work: UnitOfWork, account: Account, identity_id: str, *, taken: Refusal, **options: object) -> None:
     """Create account and identity in one transaction; a known identity is refused as ``taken`` says."""
     work.save(account_row(account), label="account", **options)  # type: ignore[arg-type]
-    work.save(IdentityRow(identity_id=identity_id, account_id=account.account_id), refuse=taken, label="identity")
+    add_identity(work, identity_id, account.account_id, taken=taken)
+
+
+def add_identity(work: UnitOfWork, identity_id: str, account_id: str, *, taken: Refusal) -> None:
+    """Let an identity lead to an account; a known one is refused as ``taken`` says."""
+    work.save(IdentityRow(identity_id=identity_id, account_id=account_id), refuse=taken, label="identity")
 
 
 # --- throttles --------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ HOLDINGS: tuple[Holding, ...] = (
         Text("e-mail address and phone number you sign in with", "登录邮箱与手机号"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
-        ("accounts/AccountRow.person.email", "accounts/AccountRow.person.phone*"),
+        ("accounts/AccountRow.person.email", "accounts/AccountRow.person.email_*", "accounts/AccountRow.person.phone*"),
         sealed=True,
     ),
     Holding(
@@ -52,6 +52,12 @@ HOLDINGS: tuple[Holding, ...] = (
         ("messages/MessageRow.sealed", "messages/MessageRow.reference"),
         sealed=True,
         seen_by=("message carrier",),
+    ),
+    Holding(
+        Text("codes we sent you: keyed digests of code and contact", "已发送的验证码：验证码与联系方式的密钥摘要"),
+        inventory.SIGN_IN,
+        inventory.WINDOW,
+        ("identities/CodeRow.identity_id", "identities/CodeRow.code_subject", "identities/CodeRow.digest"),
     ),
     Holding(
         Text("digest of your password", "密码摘要"),

@@ -76,6 +76,7 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "audit/AuditRow.act",
         "complaints/*.desk",
         "complaints/*.content_type",
+        "identities/CodeRow.code_status",
         "messages/MessageRow.channel",
         "messages/MessageRow.language",
         "messages/MessageRow.reason",

@@ -49,6 +49,7 @@ GOOD: dict[str, Any] = {
     "BIANDAN_QQ_MINI_URL": "https://api.q.qq.com",
     "BIANDAN_REFUND_ALONE": "CNY:100000,USD:15000",
     "BIANDAN_REFUND_ALONE_A_DAY": "CNY:0",
+    "BIANDAN_REGISTRATION": "codes",
     "BIANDAN_SANDBOX_URL": "http://127.0.0.1:9100",
     "BIANDAN_SEALING": "off",
     "BIANDAN_SIGN_IN": "qq,wechat_mini",

@@ -33,7 +33,7 @@ from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
-from tests.support import elsewhere, goods, people, sales
+from tests.support import elsewhere, goods, joining, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tools.fakes.sandbox.core import Sandbox
@@ -79,6 +79,16 @@ class Ask:
         if name in self.body_ids:
             return replace(self, body={**self.body, name: value})
         return replace(self, ids={**self.ids, name: value})
+
+
+def _registering() -> Ask:
+    identity = f"{uuid4().hex[:12]}@example.com"
+    return Ask(body={"identity": identity, "password": PASSWORD, **joining.proof(identity, "register")})
+
+
+def _with_code(purpose: str, *, contact: str = "", **more: Any) -> Ask:
+    contact = contact or f"{uuid4().hex[:12]}@example.com"
+    return Ask(body={"contact": contact, **joining.proof(contact, purpose), **more})
 
 
 def of_few_accounts() -> None:
@@ -140,6 +150,22 @@ class World:
     def product(self, **wanted: Any) -> goods.Made:
         """Make a product to change."""
         return goods.product(self.shop.merchant_id, **wanted)
+
+    # Contacts
+
+    def verifying(self) -> Ask:
+        """Show a contact that is the buyer's from now on, or was before."""
+        return _with_code("verify", contact=self._contact())
+
+    def proving(self) -> Ask:
+        """Prove who the buyer is by a code to a verified contact."""
+        contact = self._contact()
+        shown = _with_code("verify", contact=contact)
+        assert call("POST", "/v1/me/contacts/verify", shown.body, token=self.buyer.token).status == 200
+        return _in_session(self, _with_code("prove", contact=contact))
+
+    def _contact(self) -> str:
+        return f"{self.buyer.account_id.removeprefix('acc_')}@example.com"
 
     # Sales
 
@@ -250,7 +276,7 @@ class World:
     def identity(self) -> str:
         """Register somebody; returns the e-mail address."""
         identity = f"{uuid4().hex[:12]}@example.com"
-        answer = call("POST", "/v1/auth/register", {"identity": identity, "password": PASSWORD})
+        answer = joining.register(identity, PASSWORD)
         assert answer.status == 201, answer.body
         return identity
 
@@ -585,12 +611,24 @@ def _session(world: World) -> Ask:
     return Ask(ids={"session_id": made.session_id})
 
 
+def _in_session(world: World, ask: Ask) -> Ask:
+    """Let there be the session that the buyer's token names."""
+    people.session(people.Person(world.buyer.account_id, world.buyer.token))
+    return ask
+
+
 Make = Callable[[World], Ask]
 
 ENTRIES: dict[str, Make] = {
     # auth
     "get_signing_keys": _nothing,
-    "register": lambda _: Ask(body={"identity": f"{uuid4().hex[:12]}@example.com", "password": PASSWORD}),
+    "register": lambda _: _registering(),
+    "send_code": lambda _: Ask(body={"contact": f"{uuid4().hex[:12]}@example.com", "purpose": "sign_in"}),
+    "sign_in_by_code": lambda _: _with_code("sign_in", create=True),
+    "reset_password": lambda world: _with_code("reset", contact=world.identity(), password="another horse battery"),
+    "change_password": lambda world: _in_session(world, Ask(body={"password": "another horse battery"})),
+    "verify_contact": lambda world: world.verifying(),
+    "prove_by_code": lambda world: world.proving(),
     "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),
     "refresh_session": lambda world: Ask(body={"refresh_token": world.refresh_token()}),
     "prove_by_password": _proof,

@@ -22,6 +22,7 @@ NEVER = {
     # What only some requests need: imported by the first that does.
     "cryptography": "verifying a token or a provider's signature",
     "argon2": "a password",
+    "zxcvbn": "choosing a password: 80 ms, its lists of words",
     "jwt": "a token",
     "phonenumbers": "a phone number from abroad: 54 ms",
     "idna": "a mailbox under a name that is not ASCII",

@@ -102,6 +102,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "store": set(),
     },
     "auth": {
+        "codes": {"sessions"},
         "external": {"sessions"},
         "sessions": set(),
     },
@@ -382,6 +383,7 @@ HEAVY = {
     "aws_lambda_powertools",
     "phonenumbers",
     "idna",
+    "zxcvbn",
 }
 
 

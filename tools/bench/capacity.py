@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.support import joining
+from tests.support.letters import post_office
 from tools.bench import capacity_ledger as bench_capacity_ledger
 from tools.bench import capacity_money as bench_capacity_money
 from tools.bench import storefront
@@ -137,7 +139,7 @@ def use_cases(lab: Lab) -> list[Step]:
     _remember_terms([merchant_id])
     shopper = lab.shopper()
     lab.rest()
-    _accounts(lab, steps)
+    accounts(lab, steps)
     _catalog(lab, steps, staff, made[0].product_id)
     lab.rest()
     with measuring(lab, steps, "search one word"):
@@ -151,11 +153,22 @@ def use_cases(lab: Lab) -> list[Step]:
     return steps
 
 
-def _accounts(lab: Lab, steps: list[Step]) -> None:
+def accounts(lab: Lab, steps: list[Step]) -> None:
+    """Measure what a person does before the first order."""
     client = lab.client()
     identity, password = f"{uuid4().hex[:12]}@example.com", "a-long-enough-password"
+    with measuring(lab, steps, "ask for a code"):
+        asked = client.expect(202, "POST", "/v1/auth/codes", {"contact": identity, "purpose": "register"})
+    shown = {"code_id": asked["code_id"], "code": joining.code_of(identity, asked["code_id"])}
+    with post_office(), measuring(lab, steps, "send a message (relay and consumer)"):
+        lab.drain()
     with measuring(lab, steps, "register"):
-        client.register(identity, password)
+        client.expect(201, "POST", "/v1/auth/register", {"identity": identity, "password": password, **shown})
+    asked = client.expect(202, "POST", "/v1/auth/codes", {"contact": identity, "purpose": "sign_in"})
+    shown = {"code_id": asked["code_id"], "code": joining.code_of(identity, asked["code_id"])}
+    lab.drain()
+    with measuring(lab, steps, "sign in with a code"):
+        client.expect(200, "POST", "/v1/auth/sign-in/code", {"contact": identity, **shown})
     with measuring(lab, steps, "sign in"):
         client.sign_in(identity, password)
     with measuring(lab, steps, "read me"):

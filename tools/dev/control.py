@@ -100,7 +100,7 @@ class Control:
         to = query.get("to", [""])[0]
         if "json" in query.get("format", []):
             return _json([letter.view() for letter in self._mailbox.letters(to)])
-        return Response(200, PAGE, self._mailbox.page(to).encode())
+        return Response(200, PAGE, self._mailbox.shown(to).encode())
 
     def _explain(self, record_id: str, *, text: bool) -> Response:
         lines = self._trail.explain(record_id)

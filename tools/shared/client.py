@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 from tools.shared.httpd import Request, Response
@@ -132,9 +134,26 @@ class Client:
         """Read."""
         return self.expect(200, "GET", path)
 
-    def register(self, identity: str, password: str) -> None:
-        """Create an account."""
-        self.expect(201, "POST", "/v1/auth/register", {"identity": identity, "password": password})
+    def register(self, identity: str, password: str, read_code: Callable[[str], str] | None = None) -> None:
+        """Create an account; ``read_code`` reads what was sent to somebody, where a code is asked for."""
+        body = {"identity": identity, "password": password}
+        if read_code is not None:
+            body |= self.proof(identity, "register", read_code)
+        self.expect(201, "POST", "/v1/auth/register", body)
+
+    def proof(self, contact: str, purpose: str, read_code: Callable[[str], str]) -> dict[str, str]:
+        """Ask for a code and read it; returns what goes with its use."""
+        asked = self.expect(202, "POST", "/v1/auth/codes", {"contact": contact, "purpose": purpose})
+        return {"code_id": asked["code_id"], "code": read_code(contact)}
+
+    def code_in_mailbox(self, contact: str) -> str:
+        """Return the code that a running dev server's mailbox holds for somebody; waits until it is there."""
+        self.expect(200, "POST", "/_dev/settle", {})
+        for letter in self.get(f"/_dev/mailbox?format=json&to={quote(contact)}"):
+            found = re.search(r"(?<!\d)\d{6}(?!\d)", letter["text"])
+            if found:
+                return found[0]
+        raise Failed(f"no code was sent to {contact}")
 
     def sign_in(self, identity: str, password: str) -> None:
         """Sign in; later calls carry the token."""

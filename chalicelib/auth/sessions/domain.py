@@ -75,6 +75,7 @@ class Method(StrEnum):
     """How somebody proved who they are: what access tokens say in ``amr`` (RFC 8176, where it has a word for it)."""
 
     PASSWORD = "pwd"  # noqa: S105
+    CODE = "otp"
     QQ = "qq"
     WECHAT = "wechat"
 

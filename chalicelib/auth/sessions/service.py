@@ -12,7 +12,7 @@ from chalicelib.auth.sessions import domain, store
 from chalicelib.auth.sessions.clients import client_of
 from chalicelib.auth.sessions.domain import Client, Device, Method, Session
 from chalicelib.kernel import clock, context, ids
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import NotFound, Unauthenticated
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -67,6 +67,30 @@ def start(
     )
     work.save(store.session_row(session), label="session")
     return replace(_tokens(account, session, token, now), device_token=device_token)
+
+
+def keep(work: UnitOfWork, caller: Caller, account: Account, *, before: int) -> Tokens:
+    """Carry the caller's session over into the account's new epoch, which ends all others; with new tokens.
+
+    Raises:
+        Unauthenticated: if the session is over.
+    """
+    now = clock.now()
+    session = store.load_session(caller.account_id, caller.session_id)
+    if session is None or not domain.is_alive(session, epoch=before, now=now):
+        raise Unauthenticated
+    token, kept = tokens.new_refresh(account.account_id, session.session_id)
+    rotated = domain.rotate(
+        session,
+        presented=session.current,
+        successor=kept.digest,
+        salt=tokens.new_salt(),  # Of the token before nobody is told a successor: it went with the password.
+        client=session.client,
+        now=now,
+    )
+    carried = replace(rotated, epoch=account.epoch)
+    work.save(store.session_row(carried), label="session")
+    return _tokens(account, carried, token, now)
 
 
 def caller_as(account: Account, session: Session) -> Caller:

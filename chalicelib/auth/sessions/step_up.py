@@ -40,7 +40,8 @@ def require_fresh(caller: Caller, within_s: float = FRESH_S) -> None:
 
 def ways(account: Account) -> list[str]:
     """Return by which methods an account can prove who it is: the last word of the route that takes it."""
-    return ["password"] if account.password_hash else []
+    verified = account.email_verified_at or account.phone_verified_at
+    return [*(["password"] if account.password_hash else []), *(["code"] if verified else [])]
 
 
 def prove_by_password(caller: Caller, password: str) -> str:

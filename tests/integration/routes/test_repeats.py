@@ -23,7 +23,7 @@ from tests.support.http import Answer
 
 IDEMPOTENT = [name for name, route in ROUTES.items() if route.idempotent]
 RIVALS = 3
-NAMED_BY_CONTENT = ("register", "begin_reconciliation")
+NAMED_BY_CONTENT = ("register", "send_code", "begin_reconciliation")
 """What they make is named by what was meant (an identity, a provider's day), whatever the key and the spelling."""
 NOT_REPLAYED = ("expires_at", "url", "fields", "upload")
 """A signed address is signed anew; it leads to the same place."""

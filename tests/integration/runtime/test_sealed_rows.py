@@ -42,7 +42,7 @@ def stored() -> str:
 
 
 def a_person() -> str:
-    account, _ = auth.register(EMAIL, "correct horse battery", intent=system_intent("sealed"), source_ip="203.0.113.9")
+    account, _ = auth.register(EMAIL, "correct horse battery", intent=system_intent("sealed"))
     address_id = system_intent("sealed").record_id("adr")
     address = Address(address_id, RECIPIENT, PHONE, "CN", "浙江省", "杭州市", "西湖区", STREET, None)
     auth.add_address(account.account_id, address, as_default=True, intent=system_intent("sealed-address"))

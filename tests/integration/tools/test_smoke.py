@@ -11,7 +11,9 @@ from tools.shared.client import InProcess, Sender
 
 
 @pytest.fixture
-def send(cloud: str) -> Sender:
+def send(cloud: str, monkeypatch: pytest.MonkeyPatch) -> Sender:
+    """A stage for trying things, where registering is open (``infra/settings/dev.toml``)."""
+    monkeypatch.setenv("BIANDAN_REGISTRATION", "open")
     return InProcess()
 
 

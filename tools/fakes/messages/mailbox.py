@@ -51,10 +51,10 @@ class Mailbox:
         with self._lock:
             return [letter for letter in self._letters if not to or letter.to == to]
 
-    def page(self, to: str = "") -> str:
+    def shown(self, to: str = "") -> str:
         """Return the letters as a page without scripts; nothing that was sent is taken for markup."""
-        shown = "".join(map(_shown, self.letters(to))) or "<p>Nothing was sent yet. 尚无消息。</p>"
-        return _PAGE.format(letters=shown)
+        found = "".join(map(_shown, self.letters(to))) or "<p>Nothing was sent yet. 尚无消息。</p>"
+        return _PAGE.format(letters=found)
 
 
 def _shown(letter: Letter) -> str:
