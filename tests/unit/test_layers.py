@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib import topology
+from tests.support import sources
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chalicelib"
+
+pytestmark = pytest.mark.xdist_group("sources")
 
 LAYERS = ("domain", "events", "ports", "store", "service", "schemas", "api", "providers")
 """Files with a rule of their own, and folders: all that lies in ``domain/`` is of that layer. ``rows``,
@@ -53,12 +56,14 @@ def modules() -> dict[str, Path]:
 def imports(module: str, *, types: bool = True) -> frozenset[str]:
     """Return the modules of the package a module imports: at its top, inside functions, or (``types``) for typing."""
     found = set()
-    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    unseen: set[ast.AST] = set()
     if not types:
-        tree.body = [
-            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
-        ]
-    for node in ast.walk(tree):
+        for part in sources.tree(modules()[module]).body:
+            if isinstance(part, ast.If) and "TYPE_CHECKING" in ast.unparse(part.test):
+                unseen |= set(ast.walk(part))
+    for node in sources.nodes(modules()[module]):
+        if node in unseen:
+            continue
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "chalicelib":
             base = node.module.removeprefix("chalicelib").lstrip(".")
             for alias in node.names:
@@ -285,8 +290,8 @@ def test_every_exception_is_still_needed() -> None:
 def test_a_capabilitys_front_page_imports_nothing() -> None:
     for name in topology.CAPABILITIES:
         if name in modules():
-            tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
-            assert [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))] == [], name
+            found = [n for n in sources.nodes(modules()[name]) if isinstance(n, (ast.Import, ast.ImportFrom))]
+            assert found == [], name
 
 
 def test_capabilities_do_not_need_each_other_in_circles() -> None:
@@ -343,7 +348,7 @@ def test_what_ships_and_what_describes_it_need_no_tools(area: str, beyond: set[s
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sorted((ROOT / area).rglob("*.py"))
-        for name in _names_imported(ast.parse(path.read_text(encoding="utf-8"))) & beyond
+        for name in _names_imported(path) & beyond
     ]
     assert wrong == []
 
@@ -399,20 +404,22 @@ def test_heavy_packages_are_imported_where_they_are_used() -> None:
     assert wrong == []
 
 
-def _other_imports(module: str) -> set[str]:
-    return _names_imported(ast.parse(modules()[module].read_text(encoding="utf-8")))
+def _other_imports(module: str) -> frozenset[str]:
+    return _names_imported(modules()[module])
 
 
-def _names_imported(tree: ast.Module) -> set[str]:
-    found = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-    return found | {a.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+@cache
+def _names_imported(path: Path) -> frozenset[str]:
+    nodes = sources.nodes(path)
+    found = {node.module.split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    whole = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return frozenset(found | whole)
 
 
 def _top_level(module: str) -> set[str]:
     """Return the packages a module imports when it is imported, not those it only needs for typing."""
-    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
     found = set()
-    for node in tree.body:
+    for node in sources.tree(modules()[module]).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.split(".")[0])
         elif isinstance(node, ast.Import):
@@ -423,8 +430,8 @@ def _top_level(module: str) -> set[str]:
 def test_a_capabilitys_first_paragraph_names_every_fact_it_emits() -> None:
     silent = []
     for path in sorted(PACKAGE.glob("*/events.py")):
-        package = ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text())) or ""
-        classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        package = ast.get_docstring(sources.tree(path.parent / "__init__.py")) or ""
+        classes = [node for node in sources.nodes(path) if isinstance(node, ast.ClassDef)]
         tags = [
             str(word.value.value)
             for found in classes

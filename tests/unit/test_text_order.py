@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 import chalicelib
 from chalicelib.kernel.texts import said
+from tests.support import sources
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("sources")]
 
 ROOT = Path(chalicelib.__file__).parent.parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -21,12 +22,12 @@ FOREIGN = {"cells.get", "Stage", "PaymentOrder"}
 """Calls that read others' columns or hold one text among words for machines: no pair of ours stands in them."""
 
 
-def pairs(source: str) -> Iterator[tuple[int, str, str]]:
+def pairs(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str, str]]:
     """Yield neighbours of which one is Chinese and the other is not: in tuples, and among a call's arguments."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Tuple):
             texts = node.elts
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) not in FOREIGN:
+        elif isinstance(node, ast.Call) and sources.dotted(node.func) not in FOREIGN:
             texts = node.args
         else:
             continue
@@ -45,9 +46,9 @@ def _text(node: ast.expr) -> str:
     return ""
 
 
-def _chosen(source: str) -> Iterator[int]:
+def _chosen(nodes: Iterable[ast.AST]) -> Iterator[int]:
     """Yield where a language is chosen by hand between two literals: a pair of its own kind and its own order."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.IfExp):
             one, two = _text(node.body), _text(node.orelse)
             if one and two and bool(CHINESE.search(one)) is not bool(CHINESE.search(two)):
@@ -60,7 +61,7 @@ FILES = sorted(path for area in ("chalicelib", "tools", "infra") for path in (RO
 def test_every_pair_is_in_english_and_then_in_chinese() -> None:
     found, swapped = 0, []
     for path in FILES:
-        for line, first, second in pairs(path.read_text("utf-8")):
+        for line, first, second in pairs(sources.nodes(path)):
             found += 1
             if CHINESE.search(first):
                 swapped.append(f"{path.relative_to(ROOT)}:{line}: {first!r}, {second!r}")
@@ -69,7 +70,7 @@ def test_every_pair_is_in_english_and_then_in_chinese() -> None:
 
 
 def test_no_language_is_chosen_between_two_literals_beside_the_pairs() -> None:
-    chosen = [f"{path.relative_to(ROOT)}:{line}" for path in FILES for line in _chosen(path.read_text("utf-8"))]
+    chosen = [f"{path.relative_to(ROOT)}:{line}" for path in FILES for line in _chosen(sources.nodes(path))]
     assert chosen == []
 
 
@@ -85,7 +86,7 @@ def test_no_language_is_chosen_between_two_literals_beside_the_pairs() -> None:
     ],
 )
 def test_a_swapped_pair_is_found(source: str, is_swapped: bool) -> None:
-    assert any(CHINESE.search(first) for _, first, _ in pairs(source)) is is_swapped
+    assert any(CHINESE.search(first) for _, first, _ in pairs(ast.walk(ast.parse(source)))) is is_swapped
 
 
 def test_who_reads_any_chinese_reads_the_second_text() -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import sources as files_read
 from tools.checks.version import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("sources")]
 
 PAGE = ROOT / "docs" / "where.md"
 ROOMS = (ROOT, ROOT / "chalicelib", *(ROOT / "chalicelib").iterdir(), ROOT / "tools")
@@ -49,7 +50,7 @@ def spans(text: str) -> list[str]:
 def names_in(file: Path) -> frozenset[str]:
     """Return every name that a file binds or declares."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in files_read.nodes(file):
         match node:
             case (
                 ast.FunctionDef(name=name)

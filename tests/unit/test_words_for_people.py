@@ -17,6 +17,9 @@ from chalicelib.kernel.errors import OTHERWISE, IllegalTransition, NotFound, Sho
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.refund import RefundRefused
 from chalicelib.payments.ports import RefundOutcome
+from tests.support import sources
+
+pytestmark = pytest.mark.xdist_group("sources")
 
 ROOT = Path(chalicelib.__file__).parent
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
@@ -56,7 +59,7 @@ def _raised() -> Iterator[tuple[str, type[ShopError], str, ast.expr]]:
     """Every parameter that has a table, wherever a refusal is made."""
     errors = _errors()
     for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in sources.nodes(path):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 error = errors.get(name)

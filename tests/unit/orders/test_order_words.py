@@ -13,6 +13,7 @@ import chalicelib
 from chalicelib.kernel import clock
 from chalicelib.orders import texts
 from chalicelib.orders.domain import Change, OrderStatus, PurchaseStatus
+from tests.support import sources
 
 ROOT = Path(chalicelib.__file__).parent
 CODE = re.compile(r"[a-z]+_[a-z_]+|[{}]|\bnone\b|\bnull\b", re.IGNORECASE)
@@ -38,7 +39,7 @@ def test_every_note_that_the_shop_writes_itself_comes_from_one_place() -> None:
     calls = (
         (path.name, node)
         for path in (*(ROOT / "orders").glob("*.py"), *(ROOT / "checkout").glob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in sources.nodes(path)
         if isinstance(node, ast.Call)
     )
     found = [

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 _SMALL = [n for n in range(3, 8000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))]
 _EXPONENT = 65537
+_ROUNDS = 6
+_KNOWN = {
+    "alipay app 1": (446, 992),
+    "alipay platform 1": (8, 422),
+    "alipay root 1": (724, 242),
+    "alipay root 2": (1072, 1492),
+    "qqwallet merchant 1": (3624, 12),
+    "wechatpay merchant 1": (892, 200),
+    "wechatpay platform 1": (194, 534),
+    "wechatpay public 1": (578, 346),
+}
+"""How far from where the search for them begins the primes of usual seeds lie: it costs a quarter of a second each."""
 
 
 @lru_cache(maxsize=32)
@@ -24,8 +36,8 @@ def private_key(seed: str) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     chance = random.Random(f"stand-in key {seed}")  # noqa: S311
-    p = _prime(chance)
-    q = _prime(chance)
+    known = _KNOWN.get(seed)
+    p, q = (_prime_at(chance, step) for step in known) if known else (_prime(chance), _prime(chance))
     n, d = p * q, pow(_EXPONENT, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(_EXPONENT, n)
     return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public).private_key()
@@ -43,11 +55,19 @@ def _prime(chance: random.Random) -> int:
                 return candidate
 
 
+def _prime_at(chance: random.Random, step: int) -> int:
+    """Return what :func:`_prime` finds there, and leave ``chance`` as it does. OpenSSL refuses what is no prime."""
+    found = (chance.getrandbits(1024) | (3 << 1022) | 1) + step
+    for _ in range(_ROUNDS):
+        chance.randrange(2, found - 1)
+    return found
+
+
 def _is_prime(candidate: int, chance: random.Random) -> bool:
     odd, twos = candidate - 1, 0
     while not odd & 1:
         odd, twos = odd >> 1, twos + 1
-    for _ in range(6):
+    for _ in range(_ROUNDS):
         x = pow(chance.randrange(2, candidate - 1), odd, candidate)
         if x in (1, candidate - 1):
             continue
