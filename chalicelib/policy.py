@@ -75,6 +75,14 @@ TABLE: Final[dict[str, Rule]] = {
     "list_role_requests": operator(ADMINS),
     "reject_role": operator(ADMINS, second=Second.TAKES_BACK),
     "revoke_role": operator(ADMINS),
+    # a merchant's people
+    "accept_invitation": signed_in(),
+    "dismiss_person": staff(OWNERS, while_suspended=True),  # Who should not be in must be let out at any time.
+    "invite_person": staff(OWNERS),
+    "leave_post": signed_in(),
+    "list_staff": staff(OWNERS),
+    "move_person": staff(OWNERS),
+    "take_back_invitation": staff(OWNERS, while_suspended=True),
     # oversight
     "list_audit": operator(ADMINS),
     # merchants

@@ -7,29 +7,17 @@ from chalicelib.auth.schemas import (
     AddressBody,
     AddressBookView,
     AddressView,
-    AskRole,
     ChangeMe,
-    DecideRole,
-    GrantRole,
     JwkSet,
     MeView,
     Register,
-    RoleRequestsView,
-    RoleRequestView,
-    RolesView,
     SignIn,
 )
 from chalicelib.auth.sessions.schemas import TokensView
-from chalicelib.kernel import clock
-from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound, Throttled
-from chalicelib.kernel.roles import Role
-from chalicelib.kernel.second_person import AskerGone, KinApproval, OwnApproval, SecondPersonNeeded
-from chalicelib.runtime import cursors
-from chalicelib.runtime.cursors import BadCursor
+from chalicelib.kernel.errors import IdempotencyKeyReused, NotFound, Throttled
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Request, Routes, replayed_header
 from chalicelib.runtime.intents import Intent
-from chalicelib.runtime.schema import PageQuery
 
 routes = Routes("auth")
 _SMALL = 4096
@@ -119,131 +107,6 @@ def get_me(caller: Caller) -> MeView:
 def change_me(body: ChangeMe, caller: Caller) -> MeView:
     """Change nickname and language."""
     return MeView.of(service.update_me(caller.account_id, body.model_dump(exclude_unset=True)))
-
-
-@routes.route(
-    "POST",
-    "/v1/operator/accounts/{account_id}/roles",
-    access=Access.OPERATOR,
-    body=GrantRole,
-    returns=RolesView,
-    raises=(
-        NotFound,
-        SecondPersonNeeded,
-        domain.BadGrant,
-        domain.StaffElsewhere,
-        domain.OperatorNotStaff,
-        IdempotencyKeyReused,
-    ),
-    cap_bytes=_SMALL,
-)
-def grant_role(account_id: str, body: GrantRole, caller: Caller, intent: Intent) -> RolesView:
-    """Give an account a role, from its next token on. The operator's role takes a second person: ask for it."""
-    role = Role(body.role)
-    if role in domain.PRIVILEGED:
-        raise SecondPersonNeeded
-    return RolesView.of(service.grant(account_id, role, body.merchant_id, by=caller.account_id, intent=intent))
-
-
-@routes.route(
-    "DELETE",
-    "/v1/operator/accounts/{account_id}/roles/{role}",
-    access=Access.OPERATOR,
-    returns=RolesView,
-    raises=(NotFound, domain.BadGrant),
-)
-def revoke_role(account_id: str, role: str, caller: Caller) -> RolesView:
-    """Take a role from an account, from its next token on."""
-    try:
-        taken = Role(role)
-    except ValueError:
-        raise NotFound(what="role") from None
-    return RolesView.of(service.revoke(account_id, taken, by=caller.account_id))
-
-
-@routes.route(
-    "POST",
-    "/v1/operator/accounts/{account_id}/role-requests",
-    access=Access.OPERATOR,
-    body=AskRole,
-    returns=RoleRequestView,
-    status=201,
-    raises=(NotFound, domain.BadGrant, domain.OperatorNotStaff, IdempotencyKeyReused),
-    cap_bytes=_SMALL,
-)
-def ask_role(account_id: str, body: AskRole, caller: Caller, intent: Intent) -> Reply:
-    """Ask another operator to let somebody in. Nothing is given until it is approved; it expires after a day."""
-    request, before = service.ask_role(account_id, Role(body.role), body.reason, by=caller.account_id, intent=intent)
-    return _created(RoleRequestView.of(request, clock.now()), before=before)
-
-
-@routes.route(
-    "GET",
-    "/v1/operator/role-requests",
-    access=Access.OPERATOR,
-    query=PageQuery,
-    returns=RoleRequestsView,
-    raises=(BadCursor,),
-)
-def list_role_requests(query: PageQuery, caller: Caller) -> RoleRequestsView:
-    """List the roles that were asked for, with what became of them; in a page, the latest first."""
-    scope = f"role-requests#{caller.account_id}"
-    page = service.role_requests(cursors.window(query.limit, query.cursor, query=scope))
-    now = clock.now()
-    return RoleRequestsView(
-        items=[RoleRequestView.of(one, now) for one in sorted(page.items, key=lambda one: one.asked_at, reverse=True)],
-        next_cursor=cursors.seal(page.after, query=scope),
-    )
-
-
-@routes.route(
-    "GET",
-    "/v1/operator/role-requests/{request_id}",
-    access=Access.OPERATOR,
-    returns=RoleRequestView,
-    raises=(NotFound,),
-)
-def get_role_request(request_id: str) -> RoleRequestView:
-    """Read one request for a role."""
-    return RoleRequestView.of(service.role_request(request_id), clock.now())
-
-
-_DECIDING = (NotFound, IllegalTransition, ConcurrentUpdate, IdempotencyKeyReused)
-
-
-@routes.route(
-    "POST",
-    "/v1/operator/role-requests/{request_id}/approve",
-    access=Access.OPERATOR,
-    body=DecideRole,
-    returns=RoleRequestView,
-    raises=(OwnApproval, KinApproval, AskerGone, domain.OperatorNotStaff, *_DECIDING),
-    cap_bytes=_SMALL,
-)
-def approve_role(request_id: str, body: DecideRole, caller: Caller, intent: Intent) -> Reply:
-    """Approve as another operator than who asked: the role is given in the same transaction."""
-    return _decided(request_id, body, caller, intent, approve=True)
-
-
-@routes.route(
-    "POST",
-    "/v1/operator/role-requests/{request_id}/reject",
-    access=Access.OPERATOR,
-    body=DecideRole,
-    returns=RoleRequestView,
-    raises=_DECIDING,
-    cap_bytes=_SMALL,
-)
-def reject_role(request_id: str, body: DecideRole, caller: Caller, intent: Intent) -> Reply:
-    """Reject a request for a role, or take one's own back."""
-    return _decided(request_id, body, caller, intent, approve=False)
-
-
-def _decided(request_id: str, body: DecideRole, caller: Caller, intent: Intent, *, approve: bool) -> Reply:
-    request, before = service.decide_role(
-        request_id, approve=approve, by=caller.account_id, note=body.note, intent=intent
-    )
-    return Reply(RoleRequestView.of(request, clock.now()), 200, replayed_header(before))
 
 
 @routes.route("GET", "/v1/me/addresses", access=Access.SIGNED_IN, returns=AddressBookView)

@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
+from chalicelib.auth.employment import Employment, Employments, hired, post_at, without
 from chalicelib.auth.mailboxes import mailbox, narrow
 from chalicelib.auth.phones import CHINA, is_chinese_mobile, phone, phone_at
 from chalicelib.kernel import second_person
 from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Post, Role
 
 # --- refusals ---------------------------------------------------------------------------------------------------
 
@@ -45,13 +46,6 @@ class IdentityTaken(Conflict):
 
     code = "identity_taken"
     en, zh = "There is an account with this identity already.", "该邮箱或手机号已被注册。"
-
-
-class StaffElsewhere(Conflict):
-    """An account is staff of one merchant at most."""
-
-    code = "staff_elsewhere"
-    en, zh = "This account is staff of another merchant.", "该账号已是其他商家的员工。"
 
 
 class BadGrant(Invalid):
@@ -192,6 +186,10 @@ class RoleChange:
     """The second person, where it took one."""
     sponsors: tuple[str, ...] = ()
     """Who asked, and those to whom who asked owed the role at that time."""
+    post: Post | None = None
+    """Of a merchant's staff: which post. None in changes of before there were posts: the owner's."""
+    desk: Desk | None = None
+    """Of an operator: which desk; None for all of them, and in changes of before there were desks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +223,10 @@ class Account:
     language: str = "zh"
     roles: tuple[Role, ...] = (Role.BUYER,)
     merchant_id: str | None = None
+    """The first merchant that the account is owner at: all that code from before there were posts may believe."""
+    posts: Employments = ()
+    """As they are kept; :attr:`employments` knows what rows of before there were posts mean."""
+    desks: tuple[Desk, ...] = ()
     epoch: int = 1
     """Grows when the person signs out everywhere: sessions of an earlier epoch are over."""
     ended: dict[str, int] = field(default_factory=dict)
@@ -235,6 +237,20 @@ class Account:
     fingerprint: str = ""
     version: int = 0
 
+    @property
+    def employments(self) -> Employments:
+        """Return for whom the account works, and at which post; staff of before there were posts are owners."""
+        if Role.MERCHANT_STAFF not in self.roles:
+            return ()
+        return self.posts or ((Employment(self.merchant_id, Post.OWNER),) if self.merchant_id else ())
+
+    @property
+    def at_desks(self) -> frozenset[Desk]:
+        """Return an operator's desks; operators of before there were desks are admins."""
+        if Role.OPERATOR not in self.roles:
+            return frozenset()
+        return frozenset(self.desks or (Desk.ADMIN,))
+
 
 KEPT_CHANGES = 20
 """Role changes kept on the account beside those that :func:`_trimmed` needs; older ones live in the event log."""
@@ -243,31 +259,70 @@ KEPT_CHANGES = 20
 def change_role(account: Account, change: RoleChange) -> Account:
     """Give or take a role. Giving what is there, or taking what is not, returns the account itself.
 
+    Without a merchant a merchant's staff leaves all of them; without a desk an operator leaves all desks.
+
     Raises:
-        BadGrant: if the role and the merchant do not go together, or the role cannot be taken.
-        StaffElsewhere: if the account is another merchant's staff.
+        BadGrant: if the role, the merchant and the post or desk do not go together, or the role cannot be taken.
+        StaffElsewhere: if the account is staff of as many merchants as it can be.
         OperatorNotStaff: if it would be an operator and a merchant's staff at once.
     """
     staff = change.role is Role.MERCHANT_STAFF
     if change.role is Role.BUYER or (change.gives and staff is not (change.merchant_id is not None)):
         raise BadGrant
-    has = change.role in account.roles
-    if change.gives and staff and has and account.merchant_id != change.merchant_id:
-        raise StaffElsewhere
-    if change.gives is has:
+    if (change.post and not staff) or (change.desk and staff) or (change.merchant_id and not staff):
+        raise BadGrant
+    return _change_post(account, change) if staff else _change_desks(account, change)
+
+
+def _change_post(account: Account, change: RoleChange) -> Account:
+    held = account.employments
+    if not change.gives:
+        left = [one for one in held if change.merchant_id in (None, one.merchant_id)]
+        # The history says whose staff it was: it stays a party for a while.
+        entries = [
+            replace(change, number=change.number + at, merchant_id=one.merchant_id, post=one.post)
+            for at, one in enumerate(left)
+        ]
+        return _with_posts(account, without(held, change.merchant_id), entries) if left else account
+    merchant_id = change.merchant_id or ""
+    post = change.post or post_at(held, merchant_id) or Post.OWNER
+    if post_at(held, merchant_id) is post:
         return account
-    if change.gives and {Role.MERCHANT_STAFF, Role.OPERATOR} <= {*account.roles, change.role}:
+    if Role.OPERATOR in account.roles:
         raise OperatorNotStaff
-    if staff and not change.gives:  # The history says whose staff it was: it stays a party for a while.
-        change = replace(change, merchant_id=account.merchant_id)
-    roles = {*account.roles, change.role} if change.gives else {*account.roles} - {change.role}
-    merchant_id = (change.merchant_id if change.gives else None) if staff else account.merchant_id
+    return _with_posts(account, hired(held, merchant_id, post), [replace(change, post=post)])
+
+
+def _with_posts(account: Account, held: Employments, entries: list[RoleChange]) -> Account:
     return replace(
         account,
-        roles=tuple(role for role in Role if role in roles),
-        merchant_id=merchant_id,
-        history=_trimmed((*account.history, change)),
+        roles=_roles(account, Role.MERCHANT_STAFF, holds=bool(held)),
+        merchant_id=next((one.merchant_id for one in held if one.post is Post.OWNER), None),
+        posts=held,
+        history=_trimmed((*account.history, *entries)),
     )
+
+
+def _change_desks(account: Account, change: RoleChange) -> Account:
+    held = account.at_desks
+    desk = change.desk or (Desk.ADMIN if change.gives and not held else None)
+    named = frozenset({desk}) if desk else frozenset()
+    after = held | named if change.gives else held - (named or held)
+    if after == held:
+        return account
+    if change.gives and Role.MERCHANT_STAFF in account.roles:
+        raise OperatorNotStaff
+    return replace(
+        account,
+        roles=_roles(account, Role.OPERATOR, holds=bool(after)),
+        desks=tuple(one for one in Desk if one in after),
+        history=_trimmed((*account.history, replace(change, desk=desk))),
+    )
+
+
+def _roles(account: Account, role: Role, *, holds: bool) -> tuple[Role, ...]:
+    roles = {*account.roles, role} if holds else {*account.roles} - {role}
+    return tuple(one for one in Role if one in roles)
 
 
 def _trimmed(history: tuple[RoleChange, ...]) -> tuple[RoleChange, ...]:
@@ -291,7 +346,7 @@ def next_change(account: Account) -> int:
     return account.history[-1].number + 1 if account.history else 1
 
 
-PRIVILEGED = (Role.OPERATOR,)
+PRIVILEGED = (Role.MERCHANT_STAFF, Role.OPERATOR)
 """Roles that no operator gives alone."""
 
 ROLE_REQUEST = second_person.machine("role request")
@@ -314,6 +369,9 @@ class RoleRequest:
     note: str = ""
     intent: str = ""
     decided_fingerprint: str = ""
+    merchant_id: str | None = None
+    post: Post | None = None
+    desk: Desk | None = None
     version: int = 0
 
     def status_at(self, now: datetime) -> second_person.Status:

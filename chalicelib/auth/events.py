@@ -22,6 +22,8 @@ class _RoleChanged(Event, frozen=True):
     merchant_id: str | None
     change: int
     """Number of the change in the account's history: the same role may come and go."""
+    post: str = ""
+    desk: str = ""
 
     @property
     def subject(self) -> str:

@@ -46,23 +46,32 @@ def check(caller: Caller) -> None:
     """
     if not caller.session_id or not caller.roles & STAFF:
         return
-    account = _account(caller.account_id)
+    account = remembered(caller.account_id) or read(caller.account_id)
     if account is None or is_over(caller, account):
         raise Unauthenticated
 
 
-def _account(account_id: str) -> Account | None:
+def remembered(account_id: str) -> Account | None:
+    """Return an account that this process read less than :data:`KEPT_S` ago, or None."""
     now_s = clock.now().timestamp()
     kept = _kept.get(account_id)
-    if kept is not None and kept[0] <= now_s < kept[0] + KEPT_S:
-        return kept[1]
-    found = store.load_account(account_id)
+    return kept[1] if kept is not None and kept[0] <= now_s < kept[0] + KEPT_S else None
+
+
+def read(account_id: str, *, consistent: bool = False) -> Account | None:
+    """Read an account and remember it; None if there is none."""
+    found = store.load_account(account_id, consistent=consistent)
     _kept.pop(account_id, None)
     if found is not None:
-        _kept[account_id] = (now_s, found)
+        _kept[account_id] = (clock.now().timestamp(), found)
         if len(_kept) > REMEMBERED:
             _kept.popitem(last=False)  # The one that was read first: it is asked for again first.
     return found
+
+
+def forget_one(account_id: str) -> None:
+    """Drop what is remembered of an account: this process changed it."""
+    _kept.pop(account_id, None)
 
 
 def without_session(account: Account, session_id: str, *, now: datetime) -> Account:

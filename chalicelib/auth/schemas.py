@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from chalicelib.auth import domain, service
+from chalicelib.auth.service import staff
 from chalicelib.auth.sessions.schemas import DeviceName, DeviceToken
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Post, Role
 from chalicelib.runtime.schema import Id, Schema, Timestamp
 
 _LINE = r"^[^\x00-\x1f\x7f]+$"
@@ -73,8 +73,20 @@ class JwkSet(Schema):
     keys: list[Jwk]
 
 
+class PostView(Schema):
+    """What somebody is at a merchant."""
+
+    merchant_id: Id
+    post: Post
+
+    @classmethod
+    def of(cls, held: staff.Employment) -> PostView:
+        """Return the wire form."""
+        return cls(merchant_id=held.merchant_id, post=held.post)
+
+
 class MeView(Schema):
-    """The caller's own account."""
+    """The caller's own account. ``merchant_id`` is the first of the merchants in ``posts``."""
 
     account_id: Id
     email: str | None
@@ -85,6 +97,8 @@ class MeView(Schema):
     language: Language
     roles: list[Role]
     merchant_id: Id | None
+    posts: list[PostView]
+    desks: list[Desk]
     created_at: Timestamp
 
     @classmethod
@@ -99,7 +113,9 @@ class MeView(Schema):
             nickname=account.nickname,
             language=account.language,
             roles=list(account.roles),
-            merchant_id=account.merchant_id,
+            merchant_id=account.employments[0].merchant_id if account.employments else None,
+            posts=[PostView.of(one) for one in account.employments],
+            desks=sorted(account.at_desks),
             created_at=account.created_at,
         )
 
@@ -109,84 +125,6 @@ class ChangeMe(Schema):
 
     nickname: Nickname | None = None
     language: Language | None = None
-
-
-class GrantRole(Schema):
-    """A role to give; ``merchant_staff`` needs the merchant."""
-
-    role: Literal["merchant_staff", "operator"]
-    merchant_id: Id | None = None
-
-
-class RolesView(Schema):
-    """What an account may do. Nothing personal: an operator needs no more here."""
-
-    account_id: Id
-    roles: list[Role]
-    merchant_id: Id | None
-
-    @classmethod
-    def of(cls, account: service.Account) -> RolesView:
-        """Return the wire form."""
-        return cls.model_construct(
-            account_id=account.account_id, roles=list(account.roles), merchant_id=account.merchant_id
-        )
-
-
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=200)]
-
-
-class AskRole(Schema):
-    """A role that takes two operators to give, and why this person should have it."""
-
-    role: Literal["operator"]
-    reason: Reason
-
-
-class DecideRole(Schema):
-    """Why it is approved or rejected."""
-
-    note: Annotated[str, StringConstraints(max_length=300)] = ""
-
-
-class RoleRequestView(Schema):
-    """A role that somebody is to have. Approving it gives the role; nobody answers after ``due_at``."""
-
-    request_id: Id
-    account_id: Id
-    role: Role
-    status: Literal["pending", "approved", "rejected", "expired"]
-    reason: str
-    asked_by: str
-    asked_at: Timestamp
-    due_at: Timestamp | None = None
-    decided_by: str | None = None
-    decided_at: Timestamp | None = None
-    note: str | None = None
-
-    @classmethod
-    def of(cls, request: domain.RoleRequest, now: datetime) -> RoleRequestView:
-        """Return the wire form as of a moment."""
-        return cls(
-            request_id=request.request_id,
-            account_id=request.account_id,
-            role=request.role,
-            status=request.status_at(now).value,
-            reason=request.reason,
-            asked_by=request.asked_by,
-            asked_at=request.asked_at,
-            due_at=request.due_at,
-            decided_by=request.decided_by or None,
-            decided_at=request.decided_at,
-            note=request.note or None,
-        )
-
-
-class RoleRequestsView(Schema):
-    """One page of role requests, of any state."""
-
-    items: list[RoleRequestView]
-    next_cursor: str | None = None
 
 
 class AddressBody(Schema):

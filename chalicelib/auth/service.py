@@ -8,7 +8,6 @@ from chalicelib.auth import (
     accounts,
     devices,
     domain,
-    events,
     passwords,
     registering,
     standing,
@@ -19,18 +18,10 @@ from chalicelib.auth import (
 from chalicelib.auth.codes import proving
 from chalicelib.auth.codes import service as codes
 from chalicelib.auth.codes.domain import BadCode, CodeNeeded, ContactSet, NoAccountYet, Purpose
-from chalicelib.auth.domain import Account, Address, AddressBook, Link, RoleChange
+from chalicelib.auth.domain import Account, Address, AddressBook, Link
 from chalicelib.auth.external import service as external
 from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
 from chalicelib.auth.identities import identity_id_of
-from chalicelib.auth.role_requests import (
-    ask_role,
-    check_second_person,
-    decide_role,
-    operator_of,
-    role_request,
-    role_requests,
-)
 from chalicelib.auth.sessions.domain import BadRefreshToken, Device, FreshProofNeeded, Method, Session, WrongProof
 from chalicelib.auth.sessions.service import (
     Tokens,
@@ -43,10 +34,20 @@ from chalicelib.auth.sessions.service import (
 )
 from chalicelib.auth.sessions.service import revoke as revoke_session
 from chalicelib.auth.sessions.step_up import prove_by_password, require_fresh
+from chalicelib.auth.staff import service as staff
+from chalicelib.auth.staff import staffing
+from chalicelib.auth.staff.requests import (
+    ask_role,
+    check_second_person,
+    decide_role,
+    operator_of,
+    role_request,
+    role_requests,
+)
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
-from chalicelib.kernel.roles import Role
-from chalicelib.runtime import log, metrics
+from chalicelib.kernel.roles import Desk, Post, Role
+from chalicelib.runtime import metrics
 from chalicelib.runtime.db.lookups import Lookup
 from chalicelib.runtime.db.races import lost, racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -90,6 +91,7 @@ __all__ = [
     "sessions",
     "sign_out",
     "sign_out_everywhere",
+    "staff",
 ]
 
 ACCESS_SECONDS = int(tokens.LIFE.total_seconds())
@@ -219,70 +221,65 @@ def account_with(who: str) -> Account:
 
 
 def grant(
-    account_id: str, role: Role, merchant_id: str | None = None, *, by: str = "system", intent: Intent | None = None
+    account_id: str,
+    role: Role,
+    merchant_id: str | None = None,
+    *,
+    post: Post | None = None,
+    desk: Desk | None = None,
+    by: str = "system",
+    intent: Intent | None = None,
 ) -> Account:
     """Give an account a role; a merchant's staff needs the merchant. What is there already stays.
 
-    For tools, and for roles that one operator may give alone; the others take two: see ``auth.role_requests``.
-
-    Takes effect at the account's next refresh: within ten minutes.
+    Without a post somebody new is owner, without a desk admin. For tools: an operator asks another one, see
+    ``auth.staff.requests``, and a merchant's owner invites, see ``auth.staff.people``. Takes effect within a minute.
 
     Raises:
         NotFound: if there is no such account, or no such merchant.
         BadGrant, StaffElsewhere, OperatorNotStaff: if the role cannot be given like that.
     """
     if role is Role.MERCHANT_STAFF and merchant_id is not None:
-        from chalicelib.merchants import service as merchants
+        staffing.check_merchant(merchant_id)
+    return staffing.change(
+        account_id,
+        role,
+        merchant_id,
+        gives=True,
+        post=post,
+        desk=desk,
+        by=by,
+        intent=intent or system_intent(ids.random_bytes(16).hex()),
+    )
 
-        if merchant_id not in merchants.terms([merchant_id]):
-            raise NotFound(what="merchant")
-    return _change_role(account_id, role, merchant_id, gives=True, by=by, intent=intent)
+
+def has_role(account: Account, role: Role, merchant_id: str | None) -> bool:
+    """Say whether an account has a role, of a merchant's staff at this merchant."""
+    if role is Role.MERCHANT_STAFF:
+        return any(one.merchant_id == merchant_id for one in account.employments)
+    return role in account.roles
 
 
-def revoke(account_id: str, role: Role, *, by: str = "system") -> Account:
-    """Take a role from an account. What is not there is not missed.
+def account(account_id: str) -> Account:
+    """Return an account as it is now.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    return staffing.loaded(account_id)
+
+
+def revoke(
+    account_id: str, role: Role, merchant_id: str | None = None, *, desk: Desk | None = None, by: str = "system"
+) -> Account:
+    """Take a role from an account: at one merchant or desk, or everywhere. What is not there is not missed.
 
     Raises:
         NotFound: if there is no such account.
         BadGrant: for the role that everybody has.
     """
-    return _change_role(account_id, role, None, gives=False, by=by, intent=None)
-
-
-def _change_role(
-    account_id: str, role: Role, merchant_id: str | None, *, gives: bool, by: str, intent: Intent | None
-) -> Account:
-    intent = intent or system_intent(ids.random_bytes(16).hex())
-
-    def attempt() -> Account:
-        account = store.load_account(account_id, consistent=True)
-        if account is None:
-            raise NotFound(what="account")
-        for entry in account.history:
-            if entry.token == intent.token:  # A repeat, perhaps after the role was taken again: nothing happens.
-                intent.check(entry.fingerprint)
-                return account
-        change = RoleChange(
-            number=domain.next_change(account),
-            at=clock.now(),
-            by=by,
-            gives=gives,
-            role=role,
-            merchant_id=merchant_id,
-            token=intent.token,
-            fingerprint=intent.fingerprint,
-        )
-        changed = domain.change_role(account, change)
-        if changed is account:
-            return account
-        kind = events.RoleGranted if gives else events.RoleRevoked
-        told = kind(account_id=account_id, role=role.value, merchant_id=merchant_id, change=change.number)
-        with UnitOfWork() as work:
-            work.save(store.account_row(changed), events=[told])
-        log.info("role changed", account_id=account_id, role=role.value, gives=gives, by=by)
-        return replace(changed, version=account.version + 1)
-
-    return racing(attempt)
+    intent = system_intent(ids.random_bytes(16).hex())
+    return staffing.change(account_id, role, merchant_id, gives=False, post=None, desk=desk, by=by, intent=intent)
 
 
 # --- addresses --------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def kin(account: Account, *, now: datetime) -> set[str]:
 
 def merchants_of(account: Account, *, now: datetime) -> set[str]:
     """Return the merchants that the account works for, or did not long ago."""
-    found = {account.merchant_id} if account.merchant_id else set()
+    found = {one.merchant_id for one in account.employments}
     for change in account.history:
         left = change.role is Role.MERCHANT_STAFF and not change.gives
         if left and change.merchant_id and now - change.at < PARTY_FOR:

@@ -110,6 +110,7 @@ class NotFound(ShopError):
         "what": {
             "": ("record", "记录"),
             "SKU": ("SKU", "商品规格"),
+            "invitation": ("invitation", "邀请"),
             "account": ("account", "账号"),
             "address": ("address", "地址"),
             "approval": ("approval", "审批"),

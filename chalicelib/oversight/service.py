@@ -30,11 +30,11 @@ def overseen(caller: Caller, act: Act) -> Iterator[None]:
 
     Raises:
         Unauthenticated: if the account is gone, or its person signed out everywhere.
-        Forbidden: if it is no operator's any more.
+        Forbidden: if it is no operator's any more, or one's at another desk.
         OwnAffair: if the operator is the buyer or the account that a record of the call is about, or works (or did not
             long ago) for the merchant. Reading is not acting.
     """
-    operator = auth.operator_of(caller)
+    operator = auth.operator_of(caller, act.rule)
     if act.reads:
         yield
         return
@@ -119,7 +119,8 @@ def _of_account(account_id: str) -> Affair:
 
 
 def _of_request(request_id: str) -> Affair:
-    return _of_account(auth.role_request(request_id).account_id)
+    request = auth.role_request(request_id)
+    return Affair(frozenset({request.account_id}), frozenset({request.merchant_id} if request.merchant_id else ()))
 
 
 AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {

@@ -278,6 +278,11 @@ HOLDINGS: tuple[Holding, ...] = (
         (
             "accounts/AccountRow.history.*",
             "accounts/AccountRow.roles",
+            "accounts/AccountRow.posts.*",
+            "accounts/AccountRow.desks",
+            "accounts/RosterRow.*",
+            "event:account.role_*.post",
+            "event:account.role_*.desk",
             "accounts/RoleRequestRow.*",
             "audit/AuditRow.by",
             "audit/AuditRow.doc.*",

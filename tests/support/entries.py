@@ -17,10 +17,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from chalicelib.auth import service as auth
 from chalicelib.auth import tokens
 from chalicelib.catalog import bulk, files
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.roles import Post, Role
 from chalicelib.ledger import counting
 from chalicelib.ledger import service as ledger
 from chalicelib.ledger.sums import Written
@@ -33,6 +35,7 @@ from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
+from chalicelib.runtime.intents import system_intent
 from tests.support import elsewhere, goods, joining, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
@@ -293,6 +296,11 @@ class World:
             answer = elsewhere.link_mini(self.sign_in, self.buyer.token, elsewhere.somebody(), provider)
             assert answer.status == 201, answer.body
         return str(answer.json["link_id"])
+
+    @cached_property
+    def passerby(self) -> people.Person:
+        """Somebody who only buys: the entries make buyers of the world a merchant's staff, too."""
+        return people.buyer()
 
     @cached_property
     def colleague(self) -> people.Person:
@@ -582,7 +590,34 @@ def _account_days(world: World) -> Ask:
 
 def _staff(world: World) -> Ask:
     body = {"role": "merchant_staff", "merchant_id": world.shop.merchant_id}
-    return Ask(ids={"account_id": people.buyer().account_id}, body=body, body_ids=("merchant_id",))
+    return Ask(ids={"account_id": people.staff(world.shop.merchant_id).account_id}, body=body)
+
+
+def _colleague(world: World, post: Post = Post.CLERK) -> str:
+    """Somebody who works at the shop and stands in its roster."""
+    account_id = people.buyer().account_id
+    auth.grant(account_id, Role.MERCHANT_STAFF, world.shop.merchant_id, post=post)
+    return account_id
+
+
+def _invited(world: World) -> Ask:
+    answer = world.shop.post("/v1/merchant/staff/invitations", {"post": "clerk"})
+    assert answer.status == 201, answer.body
+    return Ask(ids={"invitation_id": str(answer.json["invitation_id"])})
+
+
+def _invitation(world: World) -> Ask:
+    merchant_id = people.merchant().merchant_id
+    intent = system_intent(uuid4().hex)
+    _, token = auth.staff.invite(merchant_id, Post.CLERK, by=world.passerby.account_id, intent=intent)
+    return Ask(body={"token": token})
+
+
+def _left(world: World) -> Ask:
+    merchant = people.merchant()
+    for account_id in (world.buyer.account_id, people.buyer().account_id):
+        auth.grant(account_id, Role.MERCHANT_STAFF, merchant.merchant_id)
+    return Ask(ids={"merchant_id": merchant.merchant_id})
 
 
 def _revoked(world: World) -> Ask:
@@ -656,6 +691,13 @@ ENTRIES: dict[str, Make] = {
     "get_role_request": _of(World.role_request, "request_id"),
     "approve_role": _of(World.role_request, "request_id", {"note": "known"}),
     "reject_role": _of(World.role_request, "request_id", {"note": "no"}),
+    "list_staff": _nothing,
+    "invite_person": _body({"post": "clerk"}),
+    "take_back_invitation": _invited,
+    "move_person": lambda world: Ask(ids={"account_id": _colleague(world)}, body={"post": "manager"}),
+    "dismiss_person": lambda world: Ask(ids={"account_id": _colleague(world)}),
+    "accept_invitation": _invitation,
+    "leave_post": _left,
     "list_addresses": _nothing,
     "add_address": _body(shops.ADDRESS),
     "get_address": lambda world: Ask(ids={"address_id": world.buyer.address_id}),

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from chalicelib.auth import passwords, store, tokens
 from chalicelib.auth.domain import Account
+from chalicelib.auth.employment import Employment, Employments
 from chalicelib.auth.sessions import store as sessions
 from chalicelib.auth.sessions.domain import IDLE, SESSIONS, Session
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Post, Role
 from chalicelib.merchants import service as merchants
 from chalicelib.merchants.service import Contact, Merchant, NewMerchant
 from chalicelib.runtime import aws
@@ -31,11 +32,15 @@ class Person(NamedTuple):
     token: str
 
 
-def person(*roles: Role, merchant_id: str | None = None) -> Person:
+def person(
+    *roles: Role, merchant_id: str | None = None, posts: Employments = (), desks: tuple[Desk, ...] = ()
+) -> Person:
     """Write an account (one call; no identity, no session) and sign a token for it."""
     account_id = ids.new_id("acc")
     held = (Role.BUYER, *roles)
-    account = Account(account_id=account_id, created_at=clock.now(), roles=held, merchant_id=merchant_id)
+    account = Account(
+        account_id=account_id, created_at=clock.now(), roles=held, merchant_id=merchant_id, posts=posts, desks=desks
+    )
     with UnitOfWork() as work:
         work.save(store.account_row(account))
     return Person(account_id, token(account_id, *held, merchant_id=merchant_id))
@@ -103,14 +108,15 @@ def buyer() -> Person:
     return person()
 
 
-def staff(merchant_id: str) -> Person:
-    """Return somebody who works for a merchant."""
-    return person(Role.MERCHANT_STAFF, merchant_id=merchant_id)
+def staff(merchant_id: str, post: Post = Post.OWNER) -> Person:
+    """Return somebody who works for a merchant. The merchant's roster does not know of it: ``auth.grant`` tells it."""
+    owned = merchant_id if post is Post.OWNER else None
+    return person(Role.MERCHANT_STAFF, merchant_id=owned, posts=(Employment(merchant_id, post),))
 
 
-def operator() -> Person:
-    """Return somebody who runs the platform."""
-    return person(Role.OPERATOR)
+def operator(*desks: Desk) -> Person:
+    """Return somebody who runs the platform, at these desks; without one, an admin of before there were desks."""
+    return person(Role.OPERATOR, desks=desks)
 
 
 def merchant(

@@ -110,6 +110,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "codes": {"sessions"},
         "external": {"sessions"},
         "sessions": set(),
+        "staff": set(),
     },
 }
 """Of a capability with folders: each folder, or wing -> those it needs, exactly. All may need ``domain``, which needs

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from chalicelib.auth import store as auth_store
 from chalicelib.auth.domain import Account
+from chalicelib.auth.employment import Employment
 from chalicelib.catalog import service as catalog
 from chalicelib.catalog import store as catalog_store
 from chalicelib.catalog.domain import Category, Cause, Draft, Kind, SkuDraft
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import ids
 from chalicelib.kernel.money import Money
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Post, Role
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
@@ -42,7 +43,11 @@ class Market:
     def _person(self, *roles: Role, merchant_id: str | None = None) -> Person:
         account_id = ids.new_id("acc")
         account = Account(
-            account_id=account_id, created_at=self.world.clock.moment, roles=roles, merchant_id=merchant_id
+            account_id=account_id,
+            created_at=self.world.clock.moment,
+            roles=roles,
+            merchant_id=merchant_id,
+            posts=(Employment(merchant_id, Post.OWNER),) if merchant_id else (),
         )
         with UnitOfWork() as work:
             work.save(auth_store.account_row(account))

@@ -11,7 +11,7 @@ from chalicelib.kernel.errors import Forbidden, Unauthenticated
 from chalicelib.kernel.policy import Access, Rule
 from chalicelib.kernel.roles import Role
 
-__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Proof", "Role", "Standing", "admit"]
+__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Present", "Proof", "Role", "Standing", "admit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Caller:
     """When the person last proved who they are, in seconds; 0 in a token that does not say."""
     amr: tuple[str, ...] = ()
     """By which methods (RFC 8176)."""
+    post: str = ""
+    """On a merchant's route: which post the caller has there, by what is known at this moment."""
 
     def owned_merchant(self) -> str:
         """Return the caller's merchant.
@@ -48,6 +50,8 @@ class Act:
     reads: bool
     records: dict[str, str]
     """The path's parameters."""
+    rule: Rule
+    """The operation's line in the policy table."""
     body: bytes = b""
 
 
@@ -58,8 +62,13 @@ Authenticate = Callable[[str], Caller]
 """Turns a bearer token into its caller, or raises ``Unauthenticated``."""
 
 
-Proof = Callable[[Caller, float], None]
+Proof = Callable[[Caller, int], None]
 """Refuses a caller whose last proof (a password, a code, a passkey) is older than so many seconds."""
+
+
+Present = Callable[[Caller, str | None, Rule], Caller]
+"""Returns a signed-in caller as staff of the merchant that the request names, or of the only one they work for; refuses
+whom the rule is not for."""
 
 
 class Standing(Protocol):
@@ -86,8 +95,6 @@ def admit(access: Access, authorization: str | None, authenticate: Authenticate)
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
     caller = authenticate(token.strip())
-    if access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR) and access.value not in caller.roles:
-        raise Forbidden
-    if access is Access.MERCHANT:
-        caller.owned_merchant()
+    if access in (Access.BUYER, Access.OPERATOR) and access.value not in caller.roles:
+        raise Forbidden  # Of a merchant's staff the account itself is asked: see Present.
     return caller

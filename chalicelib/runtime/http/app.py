@@ -12,14 +12,14 @@ from typing import Any
 
 from chalice.app import Chalice, Response
 
-from chalicelib.kernel import context
-from chalicelib.kernel.errors import Busy, Misconfigured, NotFound, ShopError
+from chalicelib.kernel import context, ids
+from chalicelib.kernel.errors import Busy, Forbidden, Misconfigured, NotFound, ShopError
 from chalicelib.kernel.policy import Rule
 from chalicelib.runtime import lifetime, log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import client_address, cors, locations, problems
-from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Proof, Standing, admit
+from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Present, Proof, Standing, admit
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
 from chalicelib.runtime.http.routes import Request, Route, Routes
@@ -40,10 +40,15 @@ OVERSIGHT = "chalicelib.oversight.service:overseen"
 """What every operator's call goes through, unless an application says otherwise: none does so by leaving it out."""
 STANDING = "chalicelib.merchants.standing:check"
 """What every call of a merchant's staff goes through, unless an application says otherwise."""
+PRESENCE = "chalicelib.auth.staff.presence:present"
+"""What says for which merchant somebody acts, and whether their post is one that the route is for."""
 PROOF = "chalicelib.auth.sessions.step_up:require_fresh"
 """What a call goes through where the policy table wants a proof that is younger than the session."""
 LIVING = "chalicelib.auth.living:check"
 """What refuses a token of staff whose session was ended, on the routes that do not read the account themselves."""
+
+MERCHANT_HEADER = "x-merchant-id"
+"""For which of their merchants somebody acts; who works for one need not say."""
 
 RouteLine = tuple[str, str, str, tuple[str, ...]]
 """Method, path, module that declares it, accepted content types: a line of ``chalicelib.routes``."""
@@ -79,10 +84,32 @@ def _lazy_standing(reference: str) -> Standing:
     return check
 
 
+def _lazy_presence(reference: str) -> Present:
+    module_name, _, attribute = reference.partition(":")
+
+    def present(caller: Caller, asked: str | None, rule: Rule) -> Caller:
+        function: Present = getattr(import_module(module_name), attribute)
+        return function(caller, asked, rule)
+
+    return present
+
+
+def _merchant_named(headers: Headers) -> str | None:
+    """Return the merchant that a request names.
+
+    Raises:
+        Forbidden: if it names several, or no merchant: nobody is staff of that.
+    """
+    named = headers.get(MERCHANT_HEADER)
+    if named is not None and (headers.is_repeated(MERCHANT_HEADER) or not ids.is_id("mer", named)):
+        raise Forbidden
+    return named
+
+
 def _lazy_proof(reference: str) -> Proof:
     module_name, _, attribute = reference.partition(":")
 
-    def require_fresh(caller: Caller, within_s: float) -> None:
+    def require_fresh(caller: Caller, within_s: int) -> None:
         function: Proof = getattr(import_module(module_name), attribute)
         function(caller, within_s)
 
@@ -108,6 +135,7 @@ class App(Chalice):
         *,
         authenticate: str,
         oversee: str = OVERSIGHT,
+        presence: str = PRESENCE,
         standing: str = STANDING,
         proof: str = PROOF,
         living: str = LIVING,
@@ -117,6 +145,7 @@ class App(Chalice):
         self.api.binary_types = list(BINARY_TYPES)
         self._authenticate = _lazy(authenticate)
         self._oversee = _lazy_oversight(oversee)
+        self._present = _lazy_presence(presence)
         self._check_standing = _lazy_standing(standing)
         self._require_fresh = _lazy_proof(proof)
         self._check_living = _lazy_living(living)
@@ -151,16 +180,7 @@ class App(Chalice):
             try:
                 address = client_address.client_of(event, headers_in, signed=route.access is Access.PROVIDER)
                 request = _request(event, headers_in, address)
-                caller = admit(route.access, headers_in.only("authorization"), self._authenticate)
-                if caller is not None:
-                    context.set_actor(caller.account_id)
-                if caller is not None and route.access is not Access.OPERATOR:
-                    self._check_living(caller)
-                if caller is not None and route.rule.fresh is not None:
-                    self._require_fresh(caller, route.rule.fresh.total_seconds())
-                if caller is not None and route.access is Access.MERCHANT:
-                    merchant_id = caller.owned_merchant()
-                    self._check_standing(merchant_id, route.rule, reads=route.method == "GET")
+                caller = self._admitted(route, headers_in)
                 asking_s = min(ASKING_S, lifetime.left_s() - OWN_S)
                 with patience.within(asking_s), self._overseen(route, caller, request, path_parameters):
                     status, body, headers = route.serve(request, path_parameters, caller)
@@ -183,13 +203,29 @@ class App(Chalice):
 
         return view
 
+    def _admitted(self, route: Route, headers: Headers) -> Caller | None:
+        """Return who calls, if the route's line in the policy table is for them as they stand at this moment."""
+        caller = admit(route.access, headers.only("authorization"), self._authenticate)
+        if caller is None:
+            return None
+        if route.access is Access.MERCHANT:
+            caller = self._present(caller, _merchant_named(headers), route.rule)
+        elif route.access is not Access.OPERATOR:  # Of operators oversight asks at each call.
+            self._check_living(caller)
+        context.set_actor(caller.account_id)
+        if route.rule.fresh is not None:
+            self._require_fresh(caller, int(route.rule.fresh.total_seconds()))
+        if route.access is Access.MERCHANT:
+            self._check_standing(caller.owned_merchant(), route.rule, reads=route.method == "GET")
+        return caller
+
     def _overseen(
         self, route: Route, caller: Caller | None, request: Request, path_parameters: dict[str, str]
     ) -> AbstractContextManager[None]:
         """An operator's call goes through the place where all of them do."""
         if caller is None or route.access is not Access.OPERATOR:
             return nullcontext()
-        act = Act(route.operation_id, route.method == "GET", dict(path_parameters), request.body)
+        act = Act(route.operation_id, route.method == "GET", dict(path_parameters), route.rule, request.body)
         return self._oversee(caller, act)
 
     def __call__(self, event: dict[str, Any], lambda_context: Any) -> dict[str, Any]:

@@ -22,7 +22,8 @@ SETTING: Final = "BIANDAN_ORIGINS"
 EVERY: Final = "*"
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
 HEADERS: Final = (
-    "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Cart-Token, X-Request-Id"
+    "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Cart-Token, "
+    "X-Merchant-Id, X-Request-Id"
 )
 EXPOSED: Final = "ETag, Idempotency-Replayed, Location, Retry-After, WWW-Authenticate, X-Request-Id"
 KEPT_S: Final = 7_200

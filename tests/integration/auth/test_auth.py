@@ -22,7 +22,7 @@ from chalicelib.kernel import clock, ids
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import Misconfigured, NotFound, Unauthenticated
 from chalicelib.kernel.events import Envelope
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Role
 from chalicelib.runtime import aws, names, secrets
 from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import system_intent
@@ -99,6 +99,8 @@ def test_a_person_registers_signs_in_and_sees_herself(cloud: str, noon: clock.Fi
         "account_id": created.json["account_id"],
         "email": "ada@example.com",
         "nickname": "Ada",
+        "posts": [],
+        "desks": [],
         "language": "en",
         "roles": ["buyer"],
         "created_at": "2026-11-22T04:00:00.000Z",
@@ -603,44 +605,64 @@ def test_changing_oneself(cloud: str) -> None:
 # --- roles ------------------------------------------------------------------------------------------------------
 
 
-def test_an_operator_gives_and_takes_roles(session: dict[str, Any], told: list[Envelope]) -> None:
-    boss = people.operator()
-    shop = people.merchant()
-    path = f"/v1/operator/accounts/{session['account_id']}/roles"
-    body = {"role": "merchant_staff", "merchant_id": shop.merchant_id}
-    given = call("POST", path, body, token=boss.token, key="give-it-once")
-    assert given.json == {
-        "account_id": session["account_id"], "roles": ["buyer", "merchant_staff"], "merchant_id": shop.merchant_id,
+def test_two_operators_give_a_post_and_one_takes_it(session: dict[str, Any], told: list[Envelope]) -> None:
+    ann, ben, shop = people.operator(), people.operator(), people.merchant()
+    account_id = session["account_id"]
+    path = f"/v1/operator/accounts/{account_id}/roles"
+    staff_of = {"role": "merchant_staff", "merchant_id": shop.merchant_id}
+    assert call("POST", path, staff_of, token=ann.token).json["code"] == "second_person_needed"
+    asking = {**staff_of, "post": "manager", "reason": "He runs the shop."}
+    asked = call("POST", f"/v1/operator/accounts/{account_id}/role-requests", asking, token=ann.token)
+    assert (asked.status, asked.json["merchant_id"], asked.json["post"]) == (201, shop.merchant_id, "manager")
+    decision = f"/v1/operator/role-requests/{asked.json['request_id']}/approve"
+    assert call("POST", decision, token=ann.token).json["code"] == "own_approval"
+    assert call("POST", decision, token=ben.token).json["status"] == "approved"
+    assert call("POST", path, staff_of, token=ann.token).json == {
+        "account_id": account_id, "roles": ["buyer", "merchant_staff"], "merchant_id": shop.merchant_id,
+        "posts": [{"merchant_id": shop.merchant_id, "post": "manager"}], "desks": [],
     }  # fmt: skip
     second = refresh(session["refresh_token"]).json
     caller = service.authenticate(second["access_token"])
-    assert (caller.merchant_id, caller.session_id) == (shop.merchant_id, session["session_id"])
+    assert (caller.merchant_id, caller.session_id) == (None, session["session_id"]), "of owners alone tokens tell"
+    assert call("GET", "/v1/merchant/products", token=second["access_token"]).status == 200
     assert types_of(told, "account.") == ["account.registered", "account.role_granted"]
 
-    taken = call("DELETE", f"{path}/merchant_staff", token=boss.token)
-    assert taken.json == {"account_id": session["account_id"], "roles": ["buyer"]}
-    assert call("DELETE", f"{path}/merchant_staff", token=boss.token).status == 200
-    # The late repeat of the grant does not give it again; the same key for something else is refused.
-    assert call("POST", path, body, token=boss.token, key="give-it-once").json["roles"] == ["buyer"]
-    other_shop = {**body, "merchant_id": people.merchant().merchant_id}
-    other = call("POST", path, other_shop, token=boss.token, key="give-it-once")
-    assert other.json["code"] == "idempotency_key_reused"
-    assert call("POST", path, body, token=boss.token).json["roles"] == ["buyer", "merchant_staff"]
-    history = service.me(session["account_id"]).history
-    assert [(entry.number, entry.gives, entry.by) for entry in history] == [
-        (1, True, boss.account_id), (2, False, boss.account_id), (3, True, boss.account_id),
+    taken = call("DELETE", f"{path}/merchant_staff", token=ann.token)
+    assert taken.json == {"account_id": account_id, "roles": ["buyer"], "posts": [], "desks": []}
+    assert call("DELETE", f"{path}/merchant_staff", token=ann.token).status == 200
+    assert call("GET", "/v1/merchant/products", token=second["access_token"]).status == 403
+    history = service.me(account_id).history
+    assert [(entry.number, entry.gives, entry.by, entry.post) for entry in history] == [
+        (1, True, ann.account_id, "manager"), (2, False, ann.account_id, "manager"),
     ]  # fmt: skip
+
+
+def test_a_role_is_taken_at_one_merchant_or_desk(cloud: str) -> None:
+    ann, shops = people.operator(), [people.merchant().merchant_id for _ in range(2)]
+    account_id = people.buyer().account_id
+    for shop in shops:
+        service.grant(account_id, Role.MERCHANT_STAFF, shop)
+    path = f"/v1/operator/accounts/{account_id}/roles"
+    left = call("DELETE", f"{path}/merchant_staff?merchant_id={shops[0]}", token=ann.token)
+    assert (left.json["merchant_id"], left.json["roles"]) == (shops[1], ["buyer", "merchant_staff"])
+    assert call("DELETE", f"{path}/merchant_staff", token=ann.token).json["roles"] == ["buyer"]
+    for desk in (Desk.SUPPORT, Desk.FINANCE):
+        service.grant(account_id, Role.OPERATOR, desk=desk)
+    left = call("DELETE", f"{path}/operator?desk=support", token=ann.token)
+    assert (left.json["roles"], left.json["desks"]) == (["buyer", "operator"], ["finance"])
+    assert call("DELETE", f"{path}/operator?desk=chief", token=ann.token).status == 422
 
 
 def test_refused_role_changes_leave_no_trace(cloud: str) -> None:
     boss, account, shop = people.operator(), people.buyer(), people.merchant()
-    path = f"/v1/operator/accounts/{account.account_id}/roles"
+    asking = f"/v1/operator/accounts/{account.account_id}"
+    path = f"{asking}/roles"
     before = items("accounts")
     staff_of = {"role": "merchant_staff", "merchant_id": "mer_" + "0" * 24}
     nobody = f"/v1/operator/accounts/{ids.new_id('acc')}/roles"
     refusals = [
-        call("POST", path, staff_of, token=boss.token),
-        call("POST", path, {"role": "merchant_staff"}, token=boss.token),
+        call("POST", f"{asking}/role-requests", {**staff_of, "reason": "She sells."}, token=boss.token),
+        call("POST", f"{asking}/role-requests", {"role": "merchant_staff", "reason": "None."}, token=boss.token),
         call("POST", path, {"role": "operator"}, token=boss.token),
         call("POST", path, {"role": "buyer"}, token=boss.token),
         call("POST", path, {"role": "operator"}, token=account.token),
@@ -664,9 +686,6 @@ def test_a_rival_grant_is_given_once_and_no_staff_is_operator(cloud: str, monkey
     assert [entry.number for entry in account.history] == [1]
     with pytest.raises(domain.OperatorNotStaff):
         service.grant(account_id, Role.OPERATOR)
-    other = people.merchant("Other 其他")
-    with pytest.raises(domain.StaffElsewhere):
-        service.grant(account_id, Role.MERCHANT_STAFF, other.merchant_id)
 
 
 def test_the_first_operator_comes_from_the_command_line(cloud: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,6 +85,7 @@ def test_only_the_owner_gets_an_answer(world: World, tag: str) -> None:
     routes = [route for route in ROUTES.values() if route.tag == tag and route.operation_id in GUARDED]
     other = world.mirror()
     asks = [(route, ENTRIES[route.operation_id](other), ENTRIES[route.operation_id](world)) for route in routes]
+    assert world.passerby
     before, objects = dump.tables(), dump.objects()
     for route, theirs, ours in asks:
         refusals = Refusals(route)
@@ -109,15 +110,15 @@ def without_a_valid_token(world: World, refusals: Refusals, ask: Ask) -> None:
 
 
 def of_other_roles(world: World, refusals: Refusals, ask: Ask) -> None:
-    buyer, staff, operator = world.buyer.token, world.shop.token, world.operator.token
+    buyer, staff, operator = world.passerby.token, world.shop.token, world.operator.token
     callers = {
         Access.BUYER: {"no buyer": people.token(world.buyer.account_id, Role.OPERATOR)},
         Access.MERCHANT: {
             "a buyer": buyer,
             "an operator": operator,
-            "staff of no merchant": people.token(world.buyer.account_id, Role.MERCHANT_STAFF),
+            "staff of no merchant": people.token(world.passerby.account_id, Role.MERCHANT_STAFF),
             "a buyer whose token names a merchant": people.token(
-                world.buyer.account_id, Role.BUYER, merchant_id=world.shop.merchant_id
+                world.passerby.account_id, Role.BUYER, merchant_id=world.shop.merchant_id
             ),
         },
         Access.OPERATOR: {"a buyer": buyer, "staff": staff},

@@ -75,7 +75,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "place and start to pay": (3, 27, 2),
         "paid (notice)": (3, 20, 2),
         "see that it is paid": (1, 0, 0.5),
-        "ship": (5, 16, 2.5),
+        "ship": (6, 16, 3),
         "ship: subscribe": (4, 6, 2),
         "tracking push, delivered": (8, 6, 4),
         "confirm receipt": (4, 4, 2),

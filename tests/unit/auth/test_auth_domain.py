@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.auth import domain
+from chalicelib.auth import domain, employment
 from chalicelib.auth.domain import Account, Address, AddressBook, IdentityKind, RoleChange
+from chalicelib.auth.employment import Employment
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Post, Role
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 
@@ -97,12 +98,73 @@ def test_roles_come_and_go() -> None:
     with pytest.raises(domain.OperatorNotStaff):
         domain.change_role(operator, change(Role.MERCHANT_STAFF, merchant_id="mer_1", number=4))
     assert (len(operator.history), domain.next_change(operator)) == (3, 4)
-    with pytest.raises(domain.StaffElsewhere):
-        domain.change_role(staff, change(Role.MERCHANT_STAFF, merchant_id="mer_2"))
     for wrong in (change(Role.BUYER), change(Role.BUYER, gives=False), change(Role.MERCHANT_STAFF),
                   change(Role.OPERATOR, merchant_id="mer_1")):  # fmt: skip
         with pytest.raises(domain.BadGrant):
             domain.change_role(account, wrong)
+
+
+def test_a_post_is_kept_for_each_merchant() -> None:
+    account = Account(account_id="acc_1", created_at=NOW)
+    two = domain.change_role(account, replace(change(Role.MERCHANT_STAFF, merchant_id="mer_1"), post=Post.CLERK))
+    assert (two.merchant_id, two.history[-1].post) == (None, Post.CLERK)
+    two = domain.change_role(two, change(Role.MERCHANT_STAFF, merchant_id="mer_2", number=2))
+    assert two.employments == (Employment("mer_1", Post.CLERK), Employment("mer_2", Post.OWNER))
+    assert two.merchant_id == "mer_2"
+    same = replace(change(Role.MERCHANT_STAFF, merchant_id="mer_1", number=3), post=Post.CLERK)
+    assert domain.change_role(two, same) is two
+    moved = domain.change_role(two, replace(same, post=Post.FINANCE))
+    assert moved.employments == (Employment("mer_1", Post.FINANCE), Employment("mer_2", Post.OWNER))
+    one = domain.change_role(moved, change(Role.MERCHANT_STAFF, gives=False, merchant_id="mer_2", number=4))
+    assert (one.employments, one.roles) == (
+        (Employment("mer_1", Post.FINANCE),),
+        (Role.BUYER, Role.MERCHANT_STAFF),
+    )
+    left = domain.change_role(moved, change(Role.MERCHANT_STAFF, gives=False, number=4))
+    assert [(entry.number, entry.merchant_id, entry.post) for entry in left.history[-2:]] == [
+        (4, "mer_1", Post.FINANCE),
+        (5, "mer_2", Post.OWNER),
+    ]
+    assert (left.employments, left.roles, domain.next_change(left)) == ((), (Role.BUYER,), 6)
+
+
+def test_an_account_works_for_so_many_merchants() -> None:
+    account = Account(account_id="acc_1", created_at=NOW)
+    for number in range(employment.MOST):
+        account = domain.change_role(account, change(Role.MERCHANT_STAFF, merchant_id=f"mer_{number}", number=number))
+    with pytest.raises(employment.StaffElsewhere):
+        domain.change_role(account, change(Role.MERCHANT_STAFF, merchant_id="mer_more", number=99))
+    moved = replace(change(Role.MERCHANT_STAFF, merchant_id="mer_0", number=99), post=Post.CLERK)
+    assert domain.change_role(account, moved).employments[0] == Employment("mer_0", Post.CLERK)
+
+
+def test_desks_come_and_go() -> None:
+    account = Account(account_id="acc_1", created_at=NOW)
+    support = domain.change_role(account, replace(change(Role.OPERATOR), desk=Desk.SUPPORT))
+    assert support.roles == (Role.BUYER, Role.OPERATOR)
+    assert support.at_desks == {Desk.SUPPORT}
+    both = domain.change_role(support, replace(change(Role.OPERATOR, number=2), desk=Desk.FINANCE))
+    assert both.desks == (Desk.SUPPORT, Desk.FINANCE)
+    assert domain.change_role(both, change(Role.OPERATOR, number=3)) is both
+    one = domain.change_role(both, replace(change(Role.OPERATOR, gives=False, number=3), desk=Desk.SUPPORT))
+    assert one.at_desks == {Desk.FINANCE}
+    assert domain.change_role(one, replace(change(Role.OPERATOR, gives=False, number=4), desk=Desk.SUPPORT)) is one
+    none = domain.change_role(one, change(Role.OPERATOR, gives=False, number=4))
+    assert none.roles == (Role.BUYER,)
+    assert not none.at_desks
+    for wrong in (
+        replace(change(Role.OPERATOR), post=Post.CLERK),
+        replace(change(Role.MERCHANT_STAFF, merchant_id="mer_1"), desk=Desk.ADMIN),
+    ):
+        with pytest.raises(domain.BadGrant):
+            domain.change_role(account, wrong)
+
+
+def test_accounts_of_before_are_owners_and_admins() -> None:
+    staff = Account("acc_1", NOW, roles=(Role.BUYER, Role.MERCHANT_STAFF), merchant_id="mer_1")
+    assert staff.employments == (Employment("mer_1", Post.OWNER),)
+    assert Account("acc_2", NOW, roles=(Role.BUYER, Role.OPERATOR)).at_desks == {Desk.ADMIN}
+    assert Account("acc_3", NOW, merchant_id="mer_1").employments == ()
 
 
 # --- addresses --------------------------------------------------------------------------------------------------

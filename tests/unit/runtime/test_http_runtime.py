@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.kernel import context
-from chalicelib.kernel.errors import Busy, Conflict, NotFound, Throttled, Unauthenticated
+from chalicelib.kernel.errors import Busy, Conflict, Forbidden, NotFound, Throttled, Unauthenticated
 from chalicelib.kernel.policy import Rule, anybody, provider, signed_in, staff
-from chalicelib.kernel.roles import Post
+from chalicelib.kernel.roles import Post, Role
 from chalicelib.runtime import log
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.access import Access, Caller
@@ -91,7 +91,14 @@ def in_good_standing(merchant_id: str, rule: Rule, *, reads: bool) -> None:
     """No merchant of this test is suspended."""
 
 
-def fresh(caller: Caller, within_s: float) -> None:
+def at_work(caller: Caller, asked: str | None, rule: Rule) -> Caller:
+    """Whoever says so is staff of one merchant."""
+    if Role.MERCHANT_STAFF not in caller.roles or asked not in (None, caller.merchant_id):
+        raise Forbidden
+    return caller
+
+
+def fresh(caller: Caller, within_s: int) -> None:
     """Whoever is called so has just typed a password."""
     if "fresh" not in caller.roles or within_s != 300:
         raise Unauthenticated
@@ -99,7 +106,13 @@ def fresh(caller: Caller, within_s: float) -> None:
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    made = App("test", authenticate=f"{THIS}:who", standing=f"{THIS}:in_good_standing", proof=f"{THIS}:fresh")
+    made = App(
+        "test",
+        authenticate=f"{THIS}:who",
+        presence=f"{THIS}:at_work",
+        standing=f"{THIS}:in_good_standing",
+        proof=f"{THIS}:fresh",
+    )
     made.install([(r.method, r.path, THIS, r.content_types) for r in routes.entries])
     return made
 

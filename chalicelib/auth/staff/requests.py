@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.auth import domain, living, role_request_store, standing, store
-from chalicelib.auth import events as facts
+from chalicelib.auth import domain, living, standing, store
 from chalicelib.auth.domain import Account, RoleChange, RoleRequest
+from chalicelib.auth.staff import request_store, staffing
+from chalicelib.auth.staff.domain import check_desk
 from chalicelib.kernel import clock, second_person
 from chalicelib.kernel.errors import Forbidden, NotFound, Unauthenticated
 from chalicelib.kernel.pages import Page, Window
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.policy import Rule
+from chalicelib.kernel.roles import Desk, Post, Role
 from chalicelib.kernel.second_person import Cause, OwnApproval, Person
 from chalicelib.runtime import log
 from chalicelib.runtime.db.races import racing
@@ -19,18 +21,20 @@ from chalicelib.runtime.http.access import Caller
 from chalicelib.runtime.intents import Intent
 
 
-def operator_of(caller: Caller) -> Account:
-    """Return the operator's account as it stands now: a token may be older than a dismissal.
+def operator_of(caller: Caller, rule: Rule) -> Account:
+    """Return the operator's account as it stands now, at a desk of the rule: a token may be older than a dismissal.
 
     Raises:
         Unauthenticated: if the account is gone, or the token's session was ended.
         Forbidden: if it is no operator's any more, or also a merchant's staff.
+        DeskNeeded: if it is one's at another desk.
     """
     account = store.load_account(caller.account_id, consistent=True)
     if account is None or living.is_over(caller, account):
         raise Unauthenticated
     if not standing.is_operator(account):
         raise Forbidden
+    check_desk(account, rule)
     return account
 
 
@@ -57,23 +61,36 @@ def _persons(asked_by: str, by: str) -> tuple[Person, Person]:
     return one(asked_by), one(by)
 
 
-def ask_role(account_id: str, role: Role, reason: str, *, by: str, intent: Intent) -> tuple[RoleRequest, bool]:
+def ask_role(
+    account_id: str,
+    role: Role,
+    reason: str,
+    *,
+    merchant_id: str | None = None,
+    post: Post | None = None,
+    desk: Desk | None = None,
+    by: str,
+    intent: Intent,
+) -> tuple[RoleRequest, bool]:
     """Ask for a role for somebody; returns the request, and whether this intent had asked before. Nothing is given yet.
 
     Raises:
-        NotFound: if there is no such account.
-        BadGrant: if the role needs no second person, or the account has it.
-        OperatorNotStaff: if the account is a merchant's staff.
+        NotFound: if there is no such account, or no such merchant.
+        BadGrant: if role, merchant, post and desk do not go together, or the account has it.
+        StaffElsewhere: if the account works for as many merchants as it may.
+        OperatorNotStaff: if it would be an operator and a merchant's staff at once.
         IdempotencyKeyReused: if the key asked for something else.
     """
     request_id = intent.record_id("rrq")
+    if merchant_id is not None:
+        staffing.check_merchant(merchant_id)
 
     def attempt() -> tuple[RoleRequest, bool]:
-        known = role_request_store.load(request_id)
+        known = request_store.load(request_id)
         if known is not None:
             intent.check(known.fingerprint)
             return known, True
-        account = _account(account_id)
+        account = staffing.loaded(account_id)
         request = RoleRequest(
             request_id=request_id,
             account_id=account_id,
@@ -83,11 +100,14 @@ def ask_role(account_id: str, role: Role, reason: str, *, by: str, intent: Inten
             asked_by=by,
             asked_at=clock.now(),
             fingerprint=intent.fingerprint,
+            merchant_id=merchant_id,
+            post=post,
+            desk=desk,
         )
         if role not in domain.PRIVILEGED or _given(account, request) is account:
             raise domain.BadGrant
         with UnitOfWork() as work:
-            role_request_store.save(work, request)
+            request_store.save(work, request)
         return replace(request, version=1), False
 
     return racing(attempt)
@@ -99,7 +119,7 @@ def role_request(request_id: str) -> RoleRequest:
     Raises:
         NotFound: if there is none.
     """
-    found = role_request_store.load(request_id)
+    found = request_store.load(request_id)
     if found is None:
         raise NotFound(what="role request")
     return found
@@ -107,7 +127,7 @@ def role_request(request_id: str) -> RoleRequest:
 
 def role_requests(window: Window) -> Page[RoleRequest]:
     """Return one page of requests, of any state."""
-    return role_request_store.list_all(window)
+    return request_store.list_all(window)
 
 
 def decide_role(request_id: str, *, approve: bool, by: str, note: str, intent: Intent) -> tuple[RoleRequest, bool]:
@@ -118,7 +138,8 @@ def decide_role(request_id: str, *, approve: bool, by: str, note: str, intent: I
         OwnApproval: if the caller asked for it or would get it (who asked may only take it back: reject it).
         AskerGone, KinApproval: if who asked is no operator any more, or one of the two owes the role to the other.
         IllegalTransition: if it is decided or expired.
-        OperatorNotStaff: if the account became a merchant's staff; it stays pending.
+        OperatorNotStaff, StaffElsewhere, StaffFull: if the account or the merchant came to be in the way; it stays
+            pending.
         IdempotencyKeyReused: if the key decided with another body.
     """
     cause = Cause.APPROVE if approve else Cause.REJECT
@@ -141,7 +162,7 @@ def decide_role(request_id: str, *, approve: bool, by: str, note: str, intent: I
         with UnitOfWork() as work:
             if approve:
                 _give(work, decided)
-            role_request_store.save(work, decided)
+            request_store.save(work, decided)
         log.info("role request decided", account_id=request.account_id, role=request.role.value, approved=approve)
         return replace(decided, version=decided.version + 1), False
 
@@ -154,17 +175,10 @@ def _give(work: UnitOfWork, request: RoleRequest) -> None:
     if request.account_id == decider.account_id:
         raise OwnApproval
     second_person.check(asker, decider)
-    account = _account(request.account_id)
+    account = staffing.loaded(request.account_id)
     changed = _given(account, request, sponsors=tuple(sorted(asker.kin)))
-    if changed is account:  # They got it meanwhile.
-        return
-    told = facts.RoleGranted(
-        account_id=account.account_id,
-        role=request.role.value,
-        merchant_id=None,
-        change=changed.history[-1].number,
-    )
-    work.save(store.account_row(changed), events=[told], label="account")
+    if changed is not account:  # Else they got it meanwhile.
+        staffing.save(work, account, changed)
 
 
 def _given(account: Account, request: RoleRequest, *, sponsors: tuple[str, ...] = ()) -> Account:
@@ -174,16 +188,12 @@ def _given(account: Account, request: RoleRequest, *, sponsors: tuple[str, ...] 
         by=request.asked_by,
         gives=True,
         role=request.role,
+        merchant_id=request.merchant_id,
+        post=request.post,
+        desk=request.desk,
         token=request.request_id,
         fingerprint=request.fingerprint,
         approved_by=request.decided_by,
         sponsors=sponsors,
     )
     return domain.change_role(account, change)
-
-
-def _account(account_id: str) -> Account:
-    account = store.load_account(account_id, consistent=True)
-    if account is None:
-        raise NotFound(what="account")
-    return account
