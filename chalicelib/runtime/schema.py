@@ -31,7 +31,7 @@ Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_
 def _written(value: Any) -> Any:
     if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value)):
         return value
-    raise ValueError("send it as RFC 3339 text")
+    raise refusal("not_rfc3339", "send it as RFC 3339 text")
 
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
@@ -42,7 +42,7 @@ Moment = Annotated[datetime, BeforeValidator(_written), PlainSerializer(_rfc3339
 def _written_day(value: Any) -> Any:
     if isinstance(value, date) or (isinstance(value, str) and _DAY.match(value)):
         return value
-    raise ValueError("send it as YYYY-MM-DD")
+    raise refusal("not_a_day", "send it as YYYY-MM-DD")
 
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)

@@ -58,3 +58,11 @@ def test_the_licence_is_said_alike_everywhere() -> None:
     assert _text("LICENSE").split("\n", 2)[:2] == [" " * 33 + "Apache License", " " * 27 + "Version 2.0, January 2004"]
     assert json.loads(_text("docs/openapi.json"))["info"]["license"]["identifier"] == "Apache-2.0"
     assert 'license = "Apache-2.0"' in _text("pyproject.toml")
+
+
+def test_every_rule_of_a_request_has_a_code_of_its_own() -> None:
+    """A ``ValueError`` is told as ``value_error``: a client could not tell one rule from another."""
+    models = sorted({*ROOT.glob("chalicelib/**/*schemas.py"), ROOT / "chalicelib/runtime/schema.py"})
+
+    assert len(models) > 15
+    assert [str(path.relative_to(ROOT)) for path in models if "raise ValueError" in path.read_text("utf-8")] == []

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.auth import domain, service
 from chalicelib.auth.external.domain import MiniData
-from chalicelib.runtime.schema import Id, Schema, Timestamp
+from chalicelib.runtime.schema import Id, Schema, Timestamp, refusal
 
 _PRINTED = r"^[\x21-\x7e]*$"
 CHALLENGE = r"^[A-Za-z0-9_-]{43}$"
@@ -46,7 +46,7 @@ class _Returned(Schema):
     @model_validator(mode="after")
     def _one_of(self) -> Self:
         if (self.code is None) is (self.usercancel is None):
-            raise ValueError("send code or usercancel, as it came")
+            raise refusal("code_or_usercancel", "send code or usercancel, as it came")
         return self
 
     def returned(self) -> service.external.Returned:
@@ -80,9 +80,9 @@ class _Data(Schema):
     @model_validator(mode="after")
     def _pairs(self) -> Self:
         if (self.raw_data is None) is not (self.signature is None):
-            raise ValueError("raw_data and signature go together")
+            raise refusal("half_of_raw_data", "raw_data and signature go together")
         if (self.encrypted_data is None) is not (self.iv is None):
-            raise ValueError("encrypted_data and iv go together")
+            raise refusal("half_of_encrypted_data", "encrypted_data and iv go together")
         return self
 
     def data(self) -> MiniData:
