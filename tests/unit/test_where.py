@@ -136,7 +136,7 @@ def test_everything_that_is_named_is_there() -> None:
     "span",
     [
         "chalicelib/payments/gone.py",
-        "payments/ports.py:Gone",
+        "payments/ports/provider.py:Gone",
         "payments/<name>/gone.py",
         "topology.GONE",
         "runtime.gone.call(service)",
