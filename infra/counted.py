@@ -197,7 +197,15 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "reconciliation_cases",
         "ledger_entries_counted",
     ),
-    "People": ("accounts_registered", "codes_sent", "codes_refused", "sessions_reused", "own_affairs", "refused"),
+    "People": (
+        "accounts_registered",
+        "challenges_asked",
+        "codes_sent",
+        "codes_refused",
+        "sessions_reused",
+        "own_affairs",
+        "refused",
+    ),
     "Messages": (
         "messages_sent",
         "messages_limited",

@@ -83,18 +83,21 @@ def register(body: Register, intent: Intent, request: Request) -> Reply:
     access=Access.PUBLIC,
     body=SignIn,
     returns=TokensView,
-    raises=(domain.BadIdentity, domain.BadCredentials, Throttled),
+    raises=(domain.BadIdentity, domain.BadCredentials, domain.ChallengeNeeded),
     # A repeat starts another session, which harms nobody and runs out by itself; to give the same tokens again we would
     # have to keep them.
     idempotent=False,
     cap_bytes=_SMALL,
 )
 def sign_in(body: SignIn, request: Request) -> TokensView:
-    """Start a session with identity and password."""
+    """Start a session with identity and password. Beyond the limits an attempt takes a solved challenge."""
     device = service.Device(
         token=body.device_token, name=body.device_name or "", agent=request.headers.get("user-agent", "")
     )
-    return TokensView.of(service.sign_in(body.identity, body.password, source_ip=request.source_ip, device=device))
+    solved = service.Solved(body.solution.challenge, body.solution.number) if body.solution else None
+    return TokensView.of(
+        service.sign_in(body.identity, body.password, source_ip=request.source_ip, device=device, solved=solved)
+    )
 
 
 @routes.route("GET", "/v1/me", access=Access.SIGNED_IN, returns=MeView)

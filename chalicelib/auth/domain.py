@@ -13,7 +13,7 @@ from chalicelib.auth.employment import Employment, Employments, hired, post_at, 
 from chalicelib.auth.mailboxes import mailbox, narrow
 from chalicelib.auth.phones import CHINA, is_chinese_mobile, phone, phone_at
 from chalicelib.kernel import second_person
-from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
+from chalicelib.kernel.errors import Conflict, Invalid, NotFound, Throttled, Unauthenticated
 from chalicelib.kernel.roles import Desk, Post, Role
 
 # --- refusals ---------------------------------------------------------------------------------------------------
@@ -24,6 +24,15 @@ class BadCredentials(Unauthenticated):
 
     code = "bad_credentials"
     en, zh = "The identity or the password is wrong.", "账号或密码错误。"
+
+
+class ChallengeNeeded(Throttled):
+    """This name is being attacked: solve the challenge and send it along, or wait."""
+
+    code = "challenge_needed"
+    en = "Too many attempts: solve the challenge and send it along, or wait {wait_s} seconds."
+    zh = "尝试次数过多：请完成安全验证后重试，或等待 {wait_s} 秒。"
+    shown = ("wait_s", "challenge", "bits")
 
 
 class BadIdentity(Invalid):
@@ -548,6 +557,18 @@ FAILED_BY_NETWORK = Limit("sign-in.network", attempts=100, window_s=600)
 PROVE_BY_SESSION = Limit("prove.session", attempts=10, window_s=600)
 """Failures to prove anew who one is, in one session."""
 PROVE_BY_ACCOUNT = Limit("prove.account", attempts=50, window_s=600)
+SOLVED_IN_VAIN = Limit("sign-in.solved", attempts=0, window_s=600)
+"""Wrong passwords for one identity behind a solved challenge: counted for what the next one costs, never refused."""
+BITS: tuple[tuple[int, int], ...] = ((0, 18), (8, 20), (32, 22), (128, 23))
+"""From so many solved in vain on, a challenge has so many bits: 2^18 digests are a second of a telephone, 2^23 half a
+minute. It grows no further: the owner of a name must be able to pay it, too."""
+
+
+def bits_after(failed: int) -> int:
+    """Return how hard the next challenge is."""
+    return max(bits for least, bits in BITS if failed >= least)
+
+
 REGISTER_BY_IDENTITY = Limit("register.identity", attempts=10, window_s=600)
 REGISTER_BY_SOURCE = Limit("register.source", attempts=200, window_s=600)
 """Each makes an account or a hash, so there is an end; but a campus registers from one address on the day of a sale."""

@@ -47,6 +47,13 @@ class Register(Schema):
     code: CodeText | None = None
 
 
+class Solution(Schema):
+    """A refusal's challenge and what solves it: SHA-256 of ``<challenge>.<number>`` begins with so many zero bits."""
+
+    challenge: Annotated[str, StringConstraints(min_length=40, max_length=200, pattern=r"^[a-z0-9.]+$")]
+    number: Annotated[str, StringConstraints(min_length=1, max_length=20, pattern=r"^[0-9]+$")]
+
+
 class SignIn(Schema):
     """Identity and password; the device token of the last sign-in here, where there is one; what to call the device."""
 
@@ -54,6 +61,7 @@ class SignIn(Schema):
     password: AnyPassword
     device_token: DeviceToken | None = None
     device_name: DeviceName | None = None
+    solution: Solution | None = None
 
 
 class Jwk(Schema):

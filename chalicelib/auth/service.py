@@ -15,6 +15,7 @@ from chalicelib.auth import (
     throttles,
     tokens,
 )
+from chalicelib.auth.challenges import Solved
 from chalicelib.auth.codes import proving
 from chalicelib.auth.codes import service as codes
 from chalicelib.auth.codes.domain import BadCode, CodeNeeded, ContactSet, NoAccountYet, Purpose
@@ -70,6 +71,7 @@ __all__ = [
     "Purpose",
     "Role",
     "Session",
+    "Solved",
     "Tokens",
     "VerifiedPhoneNeeded",
     "WrongProof",
@@ -142,7 +144,9 @@ def register(
         return registering.replayed(refusal, account, password), True
 
 
-def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = None) -> Tokens:
+def sign_in(
+    who: str, password: str, *, source_ip: str, device: Device | None = None, solved: Solved | None = None
+) -> Tokens:
     """Check identity and password and start a session.
 
     An unknown identity takes the same steps as a wrong password, and gets the same answer. With the token that an
@@ -150,7 +154,8 @@ def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = 
 
     Raises:
         BadIdentity: if it is neither e-mail address nor phone number.
-        Throttled: after too many failures for this identity, from this network or from anywhere, or on this device.
+        ChallengeNeeded: after too many failures for this identity, from this network or from anywhere, or on this
+            device; with the challenge solved one more attempt is open.
         BadCredentials: if the two do not belong together.
     """
     identity_id = identity_id_of(domain.identity(who))
@@ -160,7 +165,8 @@ def sign_in(who: str, password: str, *, source_ip: str, device: Device | None = 
     owned = known is not None and account is not None and known.account_id == account.account_id
     password = domain.spelled(password)
     network = throttles.network_of(source_ip)
-    with throttles.signing_in(identity_id, network, known.device_id if known and owned else None) as attempt:
+    device_id = known.device_id if known and owned else None
+    with throttles.signing_in(identity_id, network, device_id, solved) as attempt:
         matched = passwords.matches((account.password_hash if account else "") or passwords.NOBODY, password)
         if account is None or not matched:
             metrics.count("sign_ins_refused")

@@ -273,6 +273,16 @@ def count_on(throttle_id: str, limit: Limit, *, now: datetime) -> None:
         )
 
 
+def first_use(mark: str, *, ends_at: datetime) -> bool:
+    """Remember that something was used up; says whether this was the first time."""
+    try:
+        with UnitOfWork() as work:
+            work.save(ThrottleRow(identity_id=mark, attempts=1, expires=ends_at), label="used")
+    except AlreadyExists:
+        return False
+    return True
+
+
 def give_back(throttle_id: str) -> None:
     """Take one counted attempt back. Where that fails it stays counted: nobody's sign-in fails for it."""
     with suppress(Busy, ConcurrentUpdate), UnitOfWork() as work:

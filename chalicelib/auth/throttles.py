@@ -13,37 +13,47 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from chalicelib.auth import domain, passwords, store
+from chalicelib.auth import challenges, domain, passwords, store
+from chalicelib.auth.challenges import Solved
 from chalicelib.auth.domain import Limit
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Throttled
+from chalicelib.runtime import metrics
 from chalicelib.runtime.config import setting
 
 
 @contextmanager
-def signing_in(identity_id: str, network: str, device_id: str | None) -> Iterator[Attempt]:
+def signing_in(
+    identity_id: str, network: str, device_id: str | None, solved: Solved | None = None
+) -> Iterator[Attempt]:
     """Charge one attempt to sign in; it is given back if the block calls :meth:`Attempt.succeeded`.
 
     A known device is charged alone: no stranger's failures stand in its owner's way, nor, from another network, those
     of who copied its token. Beyond its limits it is as good as any other. Elsewhere a small limit holds for the
     identity from this network, and a larger one for the identity from anywhere. A network from which much fails is not
-    closed, since thousands may share it: each identity gets fewer attempts from there.
+    closed, since thousands may share it: each identity gets fewer attempts from there. Beyond these limits an attempt
+    takes a solved challenge.
 
     Raises:
-        Throttled: if a limit is reached; nothing is charged then.
+        ChallengeNeeded: if a limit is reached and no challenge was solved; nothing is charged then.
     """
     attempt = Attempt()
     with ExitStack() as charged:
         known = device_id is not None and _charged_to_device(charged, f"{identity_id}#{device_id}", network)
-        if not known:
-            _charge_stranger(charged, identity_id, network)
+        worked = not known and _charge_stranger(charged, identity_id, network, solved)
         try:
             yield attempt
         finally:
             if not attempt.right:
                 charged.pop_all()  # A failure stays counted.
                 if not known:
-                    store.count_on(_id(domain.FAILED_BY_NETWORK, network), domain.FAILED_BY_NETWORK, now=clock.now())
+                    _count_on(domain.FAILED_BY_NETWORK, network)
+                if worked:
+                    _count_on(domain.SOLVED_IN_VAIN, identity_id)
+
+
+def _count_on(limit: Limit, subject: str) -> None:
+    store.count_on(_id(limit, subject), limit, now=clock.now())
 
 
 @contextmanager
@@ -77,10 +87,24 @@ def _charged_to_device(charged: ExitStack, device: str, network: str) -> bool:
     return True
 
 
-def _charge_stranger(charged: ExitStack, identity_id: str, network: str) -> None:
+def _charge_stranger(charged: ExitStack, identity_id: str, network: str, solved: Solved | None) -> bool:
+    """Charge a stranger; says whether it took a solved challenge.
+
+    Raises:
+        ChallengeNeeded: if a limit is reached and there is none, or it was used before.
+    """
     crowded = store.counted(_id(domain.FAILED_BY_NETWORK, network)) >= _widened(domain.FAILED_BY_NETWORK).attempts
     pair = domain.SIGN_IN_BY_PAIR_IN_A_CROWD if crowded else domain.SIGN_IN_BY_PAIR
-    _charge(charged, [(pair, f"{identity_id}#{network}"), (domain.SIGN_IN_BY_IDENTITY, identity_id)])
+    try:
+        _charge(charged, [(pair, f"{identity_id}#{network}"), (domain.SIGN_IN_BY_IDENTITY, identity_id)])
+    except Throttled as full:
+        subject = f"{identity_id}#{network}"
+        if solved is not None and challenges.is_solved(solved, subject) and challenges.spend(solved):
+            return True
+        failed = store.counted(_id(domain.SOLVED_IN_VAIN, identity_id))
+        metrics.count("challenges_asked")
+        raise challenges.needed(subject, failed=failed, wait_s=int(full.params["wait_s"])) from None
+    return False
 
 
 def _charge(charged: ExitStack, limits: list[tuple[Limit, str]]) -> None:

@@ -224,7 +224,7 @@ class Throttled(ShopError):
 
     code, status = "too_many_requests", 429
     en, zh = "Too many attempts; wait {wait_s} seconds.", "尝试次数过多，请在 {wait_s} 秒后重试。"
-    shown = ("wait_s",)
+    shown: ClassVar[tuple[str, ...]] = ("wait_s",)
 
 
 class Busy(ShopError):

@@ -80,6 +80,7 @@ def test_alarms_hear_the_very_dimensions_under_which_functions_count(
     stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A metric of other dimensions is another metric: the alarm would be silent for ever."""
+    metrics.flush("what tests before left")
     monkeypatch.setattr(metrics, "on_lambda", lambda: True)
     for name in counted.RINGING:
         metrics.count(name)

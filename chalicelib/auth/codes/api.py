@@ -67,7 +67,7 @@ def sign_in_by_code(body: SignInByCode, request: Request) -> TokensView:
         service.proving.sign_in(
             _proof(body),
             create=body.create,
-            device=service.Device(body.device_token),
+            device=service.Device(token=body.device_token, agent=request.headers.get("user-agent", "")),
             source_ip=request.source_ip,
             language=body.language,
         )

@@ -239,7 +239,7 @@ def test_attempts_are_counted_per_identity_and_the_window_passes(cloud: str, noo
     assert [sign_in(password="wrong horse battery").status for _ in range(10)] == [401] * 10
     noon.advance(timedelta(seconds=30))
     throttled = sign_in()  # Even the right password.
-    assert (throttled.status, throttled.json["code"]) == (429, "too_many_requests")
+    assert (throttled.status, throttled.json["code"]) == (429, "challenge_needed")
     assert (throttled.json["wait_s"], throttled.headers["retry-after"]) == (570, "570")
     assert call("POST", "/v1/auth/register", {**ADA, "identity": "bob@example.com"}).status == 201
     assert sign_in(identity="bob@example.com").status == 200
