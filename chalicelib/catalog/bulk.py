@@ -195,7 +195,7 @@ def advance(merchant_id: str, job_id: str, *, step: int) -> None:
     try:
         job_store.save(after, next_step=after.status is JobStatus.RUNNING)
     except ConcurrentUpdate:
-        log.info("bulk step done by another", job=job_id, step=step)
+        log.info("import or export step was done by another run already", job=job_id, step=step)
 
 
 def stop(merchant_id: str, job_id: str, *, step: int, why: str) -> None:
@@ -207,7 +207,7 @@ def stop(merchant_id: str, job_id: str, *, step: int, why: str) -> None:
     try:
         job_store.save(ended, next_step=False)
     except ConcurrentUpdate:
-        log.info("bulk step done by another", job=job_id, step=step)
+        log.info("import or export step was done by another run already", job=job_id, step=step)
 
 
 def _import_step(job: Job) -> Job:

@@ -379,7 +379,9 @@ def _commit(case: _Case, change: _Change) -> Complaint:
     except (RefundRefused, UnknownPayment) as refusal:
         if change.otherwise is None:
             raise
-        log.warning("agreed refund refused", complaint_id=case.complaint.complaint_id, code=refusal.code)
+        log.warning(
+            "agreed refund was refused by payments", complaint_id=case.complaint.complaint_id, code=refusal.code
+        )
         return _write(case, change.otherwise)
 
 
@@ -500,7 +502,7 @@ def _missed(before: Complaint, cause: Cause) -> _Change:
         return _agree(before, cause, entry)
     metrics.count(f"complaints_missed_by_{before.turn.value}")
     if COMPLAINT.next(before.status, cause) is before.status:  # Overdue or refunding for another day: alarm again.
-        log.warning("complaint overdue", complaint_id=before.complaint_id, status=before.status.value)
+        log.warning("complaint is overdue", complaint_id=before.complaint_id, status=before.status.value)
         return _Change(domain.chased(before, cause, now))
     after = domain.move(before, cause, entry)
     return _Change(after, [events.ComplaintEscalated(**_subject(after), why=f"{before.turn.value}_{cause.value}")])
@@ -529,7 +531,7 @@ def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
     try:
         _end_refund(complaint_id, numbers, Cause.REFUND_BOUNCED)
     except OpenComplaint:  # The buyer complains about the line anew: that one has the operator's eye already.
-        log.warning("refund of a closed complaint came back", complaint_id=complaint_id)
+        log.warning("refund of a closed complaint bounced", complaint_id=complaint_id)
 
 
 def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> None:

@@ -62,13 +62,13 @@ def run() -> dict[str, int]:
         try:
             counted[reader.name] = _go_on(reader, places, generation, now)
         except Exception as error:  # What stops one of them is no reason for the others to wait.
-            log.error("entries not counted", trace=True, reader=reader.name, kind=type(error).__name__)
+            log.error("ledger entries could not be counted", trace=True, reader=reader.name, kind=type(error).__name__)
             failed.append(error)
     if places != before:
         try:
             balance_store.save_places(row, places)
         except ConcurrentUpdate:
-            log.info("another run was quicker")
+            log.info("balances were counted by another run already")
     _tell(counted, places, now)
     if failed:
         raise failed[0]
@@ -112,7 +112,7 @@ def _tell(counted: dict[str, int], places: dict[str, datetime], now: datetime) -
         metrics.count("ledger_entries_counted", sum(counted.values()))
     late = sum(fresh for name, fresh in counted.items() if name != FIRST.name)
     if late:
-        log.warning("entries were there late", **counted)
+        log.warning("ledger entries arrived late", **counted)
         metrics.count("ledger_entries_late", late)
     if places.get(FIRST.name, now) < now - FIRST.behind - BEHIND:
         metrics.count("balances_behind")

@@ -274,18 +274,18 @@ def track(shipment_id: str, snapshot: Snapshot) -> Shipment:
     """
     shipment = store.load(shipment_id)
     if shipment.is_digital or shipment.detached or not domain.is_about(shipment, snapshot.number):
-        log.warning("snapshot of another number", shipment_id=shipment_id)
+        log.warning("tracking update is about another number", shipment_id=shipment_id)
         metrics.count("tracking_foreign_numbers")
         return shipment
     if snapshot.report is domain.Report.ABORTED:
-        log.warning("hub gave up", shipment_id=shipment_id, why=snapshot.why)
+        log.warning("carrier hub stopped tracking the parcel", shipment_id=shipment_id, why=snapshot.why)
         metrics.count("tracking_aborted")
     return _change(shipment_id, lambda found: _follow(_since_paid(found), snapshot), first=shipment)
 
 
 def _follow(shipment: Shipment, snapshot: Snapshot) -> Shipment:
     if journeys.had_others(shipment, snapshot):
-        log.warning("another parcel travelled under the number", shipment_id=shipment.shipment_id)
+        log.warning("tracking number was used by another parcel before", shipment_id=shipment.shipment_id)
         metrics.count("tracking_numbers_in_use_before")
     return domain.follow(shipment, journeys.own(shipment, snapshot), now=clock.now())
 
@@ -311,7 +311,7 @@ def _change(shipment_id: str, change: Callable[[Shipment], Shipment], *, first: 
                 after = claims.move(work, before, after, met)
                 store.save(work, after, _told(before, after))
         except domain.TrackingNumberUsed:
-            log.warning("the number is another parcel's", shipment_id=shipment_id)
+            log.warning("tracking number belongs to another parcel", shipment_id=shipment_id)
             metrics.count("tracking_numbers_contested")
             after = domain.without_number(before)
             with UnitOfWork() as work:
@@ -356,9 +356,14 @@ def begin_watch(shipment_id: str) -> None:
 def _subscribe(shipment: Shipment) -> None:
     answer = hub().subscribe(_parcel(shipment))
     if answer.outcome is Subscribed.YES:
-        log.info("subscribed", shipment_id=shipment.shipment_id, code=answer.code)
+        log.info("parcel subscribed at the carrier hub", shipment_id=shipment.shipment_id, code=answer.code)
     else:
-        log.warning("not subscribed", shipment_id=shipment.shipment_id, code=answer.code, outcome=answer.outcome.value)
+        log.warning(
+            "parcel could not be subscribed at the carrier hub",
+            shipment_id=shipment.shipment_id,
+            code=answer.code,
+            outcome=answer.outcome.value,
+        )
         metrics.count(f"tracking_subscription_{answer.outcome.value}")  # The stack alarms on "refused".
 
     def noted(found: Shipment) -> Shipment:
@@ -397,7 +402,7 @@ def _ask(shipment: Shipment) -> None:
     try:
         snapshot = hub().query(_parcel(shipment))
     except ShopError as error:
-        log.warning("hub did not answer", shipment_id=shipment.shipment_id, code=error.code)
+        log.warning("carrier hub did not answer", shipment_id=shipment.shipment_id, code=error.code)
         _change(shipment.shipment_id, lambda found: domain.unanswered(found, now=clock.now()), first=shipment)
         return
     metrics.count("tracking_asked")

@@ -41,7 +41,7 @@ def overseen(caller: Caller, act: Act) -> Iterator[None]:
     body = _body(act)
     affair = _affair(act, body)
     if caller.account_id in affair.accounts or affair.merchants & auth.merchants_of(operator):
-        log.warning("own affair", operation=act.operation)
+        log.warning("operator tried to decide on their own affair", operation=act.operation)
         metrics.count("own_affairs")
         raise OwnAffair
     with witnessed(caller.account_id, act.operation, records=act.records, said=domain.said(body)):

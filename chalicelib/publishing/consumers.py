@@ -93,9 +93,13 @@ def _gathered(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             with lifetime.keeping(REPORT_S):
                 service.products_changed(about)
         except Exception as error:
-            log.warning("batch not published as one", kind=type(error).__name__, messages=len(about))
+            log.warning(
+                "batch could not be published at once; publishing one by one",
+                kind=type(error).__name__,
+                messages=len(about),
+            )
             return records
-        log.info("published", messages=len(about))
+        log.info("batch published", messages=len(about))
     return rest
 
 

@@ -60,7 +60,7 @@ def open_case(kind: str, provider: str, day: str, subject: str, *, said: dict[st
     except AlreadyExists:
         if not _opened_again(case):
             return case.case_id
-    log.error("money does not fit", case_id=case.case_id, kind=case.kind, provider=provider)
+    log.error("bill and records differ; case opened", case_id=case.case_id, kind=case.kind, provider=provider)
     metrics.count("cases_opened")
     return case.case_id
 

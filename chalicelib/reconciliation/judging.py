@@ -82,7 +82,9 @@ def _adopted(run: Run, line: Line, ours: dict[str, Ours], silence: _Silence) -> 
         placed = payments.note_external_refund(run.provider, billed)
     except (ShopError, RetryLater) as silent:
         silence.times += isinstance(silent, RetryLater)
-        log.warning("refund made elsewhere not noted", provider=run.provider, why=_why(silent))
+        log.warning(
+            "refund made in the provider's console could not be recorded", provider=run.provider, why=_why(silent)
+        )
         return line
     line = replace(line, payment_id=line.payment_id or placed.payment_id)  # Its case names the purchase.
     if placed.refund is None:
@@ -108,7 +110,9 @@ def _judge_dispute(run: Run, line: Line, earlier: Judged | None, silence: _Silen
     except (ShopError, RetryLater) as error:
         silent = not isinstance(error, payments.UnknownPayment)
         silence.times += isinstance(error, RetryLater)
-        log.warning("dispute not followed", provider=run.provider, number=line.dispute, why=_why(error))
+        log.warning(
+            "dispute on the bill could not be updated", provider=run.provider, number=line.dispute, why=_why(error)
+        )
     ours = _our_dispute(record) if record else None
     verdict = domain.judge(line, ours, provider=run.provider)
     found = Judged(line.key, verdict.finding, SILENT if silent else verdict.why, run.round, line, ours)
@@ -307,7 +311,7 @@ def _asked(ours: Ours) -> Ours:
         else:
             payments.query_refund_now(ours.record_id)
     except ShopError as refused:
-        log.warning("not healed", record_id=ours.record_id, why=refused.code)
+        log.warning("difference on the bill could not be repaired", record_id=ours.record_id, why=refused.code)
     return _ours([ours.record_id]).get(ours.record_id, ours)
 
 

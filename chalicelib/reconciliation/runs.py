@@ -151,7 +151,14 @@ def _fetch(run: Run) -> Run:
 def _missing(run: Run, draft: _Draft, why: str) -> Run:
     """Wait for a bill that is not there, from where it broke off if it can be asked for from there; give up in time."""
     now = clock.now()
-    log.warning("bill not there", provider=run.provider, day=run.day, why=why, asks=run.asks, lines=draft.lines)
+    log.warning(
+        "provider's bill is not available yet",
+        provider=run.provider,
+        day=run.day,
+        why=why,
+        asks=run.asks,
+        lines=draft.lines,
+    )
     if draft.place:
         return _save(replace(domain.move(draft.so_far(draft.place), RunCause.WAIT, now=now), asks=1, why=why))
     if run.asks + 1 < domain.ASKS:
@@ -294,7 +301,9 @@ def _check(run: Run) -> Run:
         files.put_report(run)
         done = replace(domain.move(run, RunCause.FINISH, now=now), finished_at=now)
         saved = _save(done)
-        log.info("reconciled", provider=run.provider, day=run.day, lines=run.lines, healed=run.healed, **run.counts)
+        log.info(
+            "bill reconciled", provider=run.provider, day=run.day, lines=run.lines, healed=run.healed, **run.counts
+        )
         metrics.count("reconciliation_cases", run.cases)
         return saved
     day = date.fromisoformat(run.day)

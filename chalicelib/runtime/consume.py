@@ -116,14 +116,14 @@ class Consumer:
                     found[1](envelope.event(found[0]), envelope)
             except Exception as error:
                 return self._failed(record, envelope, error, receives=receives)
-            log.info("consumed", event=envelope.id)
+            log.info("message handled", event=envelope.id)
             return True
 
     def _unknown(self, record: dict[str, Any], envelope: Envelope, *, receives: int) -> bool:
         """Let it wait for the release that knows it; one that never comes leaves it to the dead letters."""
         if receives >= MAX_RECEIVES:
             return self._give_up(record, f"no handler for {envelope.type}")
-        log.warning("unknown event type", event=envelope.id, receives=receives)
+        log.warning("event is of an unknown type", event=envelope.id, receives=receives)
         metrics.count("unknown_events")
         self._hide(record, min(BACK_OFF_CAP_S, UNKNOWN_S * 2 ** (receives - 1)))
         return False
@@ -133,7 +133,7 @@ class Consumer:
 
         That is no failure, but it was received: one that came so often goes on as a fresh message, as in ``_again``.
         """
-        log.warning("no time left", put_off=len(records), queue=self.queue)
+        log.warning("out of time; messages returned to the queue", put_off=len(records), queue=self.queue)
         metrics.count("messages_put_off", len(records))
         return [record["messageId"] for record in records if not self._given_back(record)]
 
@@ -151,10 +151,16 @@ class Consumer:
     def _failed(self, record: dict[str, Any], envelope: Envelope, error: Exception, *, receives: int) -> bool:
         """Have it tried again, or end it; says whether the message may be deleted."""
         if isinstance(error, RetryLater):
-            log.info("retry later", event=envelope.id, why=error.why, delay_s=error.delay_s, receives=receives)
+            log.info(
+                "message will be retried later",
+                event=envelope.id,
+                why=error.why,
+                delay_s=error.delay_s,
+                receives=receives,
+            )
             return self._again(record, envelope, delay_s=error.delay_s, receives=receives)
         reason = error.code if isinstance(error, ShopError) else type(error).__name__
-        log.error("consumer failed", trace=True, event=envelope.id, reason=reason, receives=receives)
+        log.error("message could not be handled", trace=True, event=envelope.id, reason=reason, receives=receives)
         metrics.count("consumer_failures")
         delay_s = min(BACK_OFF_CAP_S, 2**receives)
         if receives < MAX_RECEIVES:
@@ -180,7 +186,7 @@ class Consumer:
             with _briefly():
                 queues.send(self.queue, [envelope], delays_s=[min(delay_s, queues.LONGEST_DELAY_S)])
         except Exception as error:  # This one comes back by itself, and tries again.
-            log.warning("not sent afresh", kind=type(error).__name__)
+            log.warning("message could not be sent again", kind=type(error).__name__)
             self._hide(record, delay_s)
             return False
         return True
@@ -198,7 +204,7 @@ class Consumer:
                     },
                 )
         except Exception as error:  # The message comes back by itself, only sooner or later than we asked.
-            log.warning("back-off not set", kind=type(error).__name__)
+            log.warning("retry delay of a message could not be set", kind=type(error).__name__)
 
     def _park(self, record: dict[str, Any], envelope: Envelope, reason: str) -> bool:
         """Park the deadline that cannot fire: its job would only tell it again each minute.
@@ -214,7 +220,7 @@ class Consumer:
         except (LookupError, msgspec.ValidationError):
             return self._give_up(record, reason)
         except Exception as error:
-            log.warning("deadline not parked", event=envelope.id, kind=type(error).__name__)
+            log.warning("deadline could not be parked", event=envelope.id, kind=type(error).__name__)
         return True
 
     def _give_up(self, record: dict[str, Any], reason: str) -> bool:
@@ -235,10 +241,10 @@ class Consumer:
                     },
                 )
         except Exception as error:  # One message that cannot be moved must not fail those beside it.
-            log.warning("dead letter not sent", kind=type(error).__name__)
+            log.warning("message could not be moved to the dead-letter queue", kind=type(error).__name__)
             return False
         metrics.count("dead_letters")
-        log.error("dead letter", reason=reason)
+        log.error("message moved to the dead-letter queue", reason=reason)
         return True
 
 

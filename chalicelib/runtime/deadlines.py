@@ -62,12 +62,12 @@ def sweep() -> dict[str, int]:
                 for kind, count in found.items():
                     sent[kind] = sent.get(kind, 0) + count
             except Exception as error:  # One table's trouble holds up no other's deadlines.
-                log.error("not swept", trace=True, table=table, kind=type(error).__name__)
+                log.error("due deadlines could not be read", trace=True, table=table, kind=type(error).__name__)
                 failed.append(error)
         if far and len(failed) == before:
             _looked[table] = now
     if sent:
-        log.info("deadlines", **sent)
+        log.info("due deadlines sent", **sent)
     metrics.flush("deadlines")
     if failed:
         raise failed[0]
@@ -96,7 +96,7 @@ def _sweep_shard(table: str, shard: str, hash_name: str, range_name: str | None,
             due_at_s = int(item["due_at"]["N"])
             known = topology.DEADLINES.get(record_id.split("_")[0])
             if known is None:  # Of a release after ours: it knows the record, and will find it as due as we do.
-                log.warning("unknown deadline", record=record_id)
+                log.warning("deadline is of an unknown kind", record=record_id)
                 metrics.count("unknown_deadlines")
                 continue
             kind, queue = known

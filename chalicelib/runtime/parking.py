@@ -49,7 +49,12 @@ def park(due: Due, reason: str) -> bool:
     )
     if parked:
         metrics.count("deadlines_parked")
-        log.error("deadline parked", kind=due.kind, record_id=due.record_id, reason=told.reason)
+        log.error(
+            "deadline parked for an operator after repeated failures",
+            kind=due.kind,
+            record_id=due.record_id,
+            reason=told.reason,
+        )
     return parked
 
 

@@ -63,16 +63,16 @@ def _set_aside(record: dict[str, Any], error: Exception) -> bool:
     reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else type(error).__name__
     created = record["dynamodb"].get("ApproximateCreationDateTime")
     age_s = clock.now().timestamp() - float(created) if isinstance(created, (int, float)) else WAIT_S
-    log.warning("change not understood", reason=reason, change=record.get("eventID"), age_s=round(age_s))
+    log.warning("table change could not be read", reason=reason, change=record.get("eventID"), age_s=round(age_s))
     metrics.count("changes_not_understood")
     if age_s < WAIT_S:
         return False
     try:
         key = laid_aside.lay_aside(record, reason)
     except Exception as refused:
-        log.error("change not laid aside", trace=True, kind=type(refused).__name__)
+        log.error("unreadable table change could not be moved to storage", trace=True, kind=type(refused).__name__)
         return False
-    log.error("change laid aside", reason=reason, key=key)
+    log.error("unreadable table change was moved to storage", reason=reason, key=key)
     metrics.count("changes_laid_aside")
     return True
 
@@ -86,7 +86,7 @@ def _send(outgoing: Outgoing) -> list[int]:
             try:
                 queues.send(queue, [envelope for _, envelope in part])
             except Exception as error:
-                log.error("relay failed", trace=True, queue=queue, kind=type(error).__name__)
+                log.error("events could not be sent to a queue", trace=True, queue=queue, kind=type(error).__name__)
                 unsent += [position for position, _ in found[start:]]
                 break  # This queue is ill; the others need not wait for it.
     return unsent

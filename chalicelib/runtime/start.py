@@ -56,7 +56,7 @@ def check(own: Iterable[str] = ()) -> None:
         except secrets.NotThere:
             continue  # Not every provider is set up everywhere.
         except Misconfigured as error:
-            log.error("misconfigured", why=str(error))
+            log.error("configuration is incomplete", why=str(error))
             metrics.count("weak_secrets")
     _ready = True
 

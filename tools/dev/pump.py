@@ -153,7 +153,7 @@ class Pump:
                     {"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 0},
                 )
             except Exception as error:
-                log.warning("message not fetched back", kind=type(error).__name__)
+                log.warning("message could not be made visible again", kind=type(error).__name__)
         self.run_schedule()
         for bell in self._queue_bells.values():
             bell.ring()
@@ -255,7 +255,7 @@ class Pump:
             self._from = "TRIM_HORIZON"  # Rather once more than never.
             if aws.error_code(error) == "TrimmedDataAccessException":
                 self._positions.pop(table, None)
-            log.error("stream not read", trace=True, table=table, kind=type(error).__name__)
+            log.error("stream could not be read", trace=True, table=table, kind=type(error).__name__)
             self._stopping.wait(1)
 
     def _hand_on(self, relay: functions.Function, records: list[dict[str, Any]]) -> None:
@@ -298,7 +298,7 @@ class Pump:
                 while self._goes_on(found.queue) and self._consume_batch(found, function, url):
                     pass
             except Exception as error:
-                log.error("queue not read", trace=True, queue=found.queue, kind=type(error).__name__)
+                log.error("queue could not be read", trace=True, queue=found.queue, kind=type(error).__name__)
                 self._stopping.wait(1)
             bell.saw(rung)
 

@@ -123,7 +123,7 @@ class StandIns:
         try:
             memory.read(self.kept, self.all, self.hub)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            log.warning("stand-ins start anew", kind=type(error).__name__)
+            log.warning("kept stand-ins could not be read; starting empty", kind=type(error).__name__)
 
     @property
     def quiet(self) -> bool:

@@ -171,7 +171,7 @@ class Server:
         try:
             return self._handler(request)
         except Exception as error:
-            log.error("request not served", trace=True, server=self._name, kind=type(error).__name__)
+            log.error("request could not be served", trace=True, server=self._name, kind=type(error).__name__)
             return _refusal(_Refused(500))
 
 

@@ -39,7 +39,7 @@ def check(purchase_id: str, payment_id: str, buyer_id: str) -> tuple[PaymentReco
         return store.load_records(purchase_id), 0
     metrics.count("payments_checked")
     report = providers.load(payment.provider).query(payment_rules.attempt_of(counted))
-    log.info("checked", payment_id=payment_id, outcome=report.outcome.value)
+    log.info("payment checked with the provider", payment_id=payment_id, outcome=report.outcome.value)
     outcome.apply_report(counted, report, given_up=False, chasing=False)
     return store.load_records(purchase_id), 0
 

@@ -36,7 +36,7 @@ def conclude_attempts(purchase: Purchase) -> Conclusion:
         else:
             conclusion = _of([_closed_for_buyer(payment) for payment in records.payments])
     if overdue and conclusion is Conclusion.UNKNOWN:
-        log.error("unclear at expiry", purchase_id=purchase.purchase_id)
+        log.error("payment is still unclear at its expiry", purchase_id=purchase.purchase_id)
         metrics.count("payments_unclear_at_expiry")
     return conclusion
 

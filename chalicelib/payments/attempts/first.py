@@ -54,7 +54,12 @@ def tell_of_first(payment: Payment, way: Ready) -> Payment:
     try:
         return start.tell(way.adapter, payment, way.wanted)
     except ShopError as error:
-        log.error("provider not told", payment_id=payment.payment_id, provider=way.adapter.name, why=str(error))
+        log.error(
+            "payment could not be started at the provider",
+            payment_id=payment.payment_id,
+            provider=way.adapter.name,
+            why=str(error),
+        )
         return store.load_payment(payment.payment_id)
 
 
@@ -72,9 +77,19 @@ def first_again(purchase_id: str, wanted: Wanted) -> Payment:
         except ConcurrentUpdate:
             continue
         except (UnknownProvider, MethodNotOffered, TooManyTries) as error:
-            log.warning("provider not told again", payment_id=payment_id, provider=payment.provider, why=error.code)
+            log.warning(
+                "payment cannot be started at the provider again",
+                payment_id=payment_id,
+                provider=payment.provider,
+                why=error.code,
+            )
             return payment
         except ShopError as error:
-            log.error("provider not told", payment_id=payment_id, provider=payment.provider, why=str(error))
+            log.error(
+                "payment could not be started at the provider",
+                payment_id=payment_id,
+                provider=payment.provider,
+                why=str(error),
+            )
             return payment
     return store.load_payment(payment_id)

@@ -82,7 +82,7 @@ def note_question(payment: Payment) -> Payment:
 
 def _captured(payment_id: str, report: Report) -> Payment:
     if report.amount is None or not report.transaction_id:
-        log.error("capture without facts", payment_id=payment_id)
+        log.error("provider reports a capture without amount or transaction number", payment_id=payment_id)
         return store.load_payment(payment_id)
     return record_capture(
         payment_id,

@@ -64,7 +64,7 @@ def ask(payment: Payment, *, close: bool, chasing: bool, told: bool = False) -> 
     if close and report.outcome in (Outcome.PENDING, Outcome.ABSENT):
         report, given_up = _close(adapter, payment)
     if report.outcome is Outcome.UNKNOWN:
-        log.warning("provider silent", payment_id=payment.payment_id, provider=adapter.name, step="query")
+        log.warning("provider did not answer", payment_id=payment.payment_id, provider=adapter.name, step="query")
         if told:
             outcome.keep_asking(payment)
     return outcome.apply_report(payment, report, given_up=given_up, chasing=chasing)

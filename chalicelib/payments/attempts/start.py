@@ -182,7 +182,7 @@ def tell(adapter: Provider, payment: Payment, wanted: Wanted) -> Payment:
         )
     )
     if instruction.outcome is Outcome.UNKNOWN:
-        log.warning("provider silent", payment_id=payment.payment_id, provider=adapter.name, step="create")
+        log.warning("provider did not answer", payment_id=payment.payment_id, provider=adapter.name, step="create")
         return payment
     load = starting_from(payment, lambda: store.load_payment(payment.payment_id))
     return racing(lambda: _apply_instruction(adapter, load(), instruction))

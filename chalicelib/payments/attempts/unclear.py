@@ -21,7 +21,11 @@ def begin(
     """Return a polled attempt with its silence noted, and the fact that this makes: once, until it has answered."""
     if known or payment.silent_since is not None or now < payment.expires_at + polling.AFTER_EXPIRY:
         return polled, ()
-    log.error("provider silent over an expiry", payment_id=payment.payment_id, provider=payment.provider)
+    log.error(
+        "provider has not answered since before the payment expired",
+        payment_id=payment.payment_id,
+        provider=payment.provider,
+    )
     metrics.count("providers_silent_at_expiry")
     fact = events.PaymentUnclear(payment_id=payment.payment_id, provider=payment.provider)
     return replace(polled, silent_since=now), (fact,)

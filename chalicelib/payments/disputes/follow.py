@@ -59,7 +59,7 @@ def follow(provider: str, number: str) -> Dispute | None:
 def _follow(provider: str, number: str) -> Dispute | None:
     report = _ask(provider, number)
     if not ids.is_id("pay", report.payment_id):
-        log.warning("dispute of no payment of ours", provider=provider, number=number)
+        log.warning("dispute belongs to no payment of this shop", provider=provider, number=number)
         return None
     payment = store.load_payment(report.payment_id)
     if payment.provider != provider:
@@ -116,6 +116,8 @@ def _record(payment: Payment, before: Dispute, after: Dispute) -> Dispute:
                 postings=ledger.dispute_postings(payment.provider, Money(by, after.amount.currency)),
             )
     if tells:
-        log.error("payment disputed", payment_id=payment.payment_id, dispute_id=after.dispute_id, status=after.status)
+        log.error(
+            "payment is disputed", payment_id=payment.payment_id, dispute_id=after.dispute_id, status=after.status
+        )
         metrics.count("disputes_lost" if after.status is DisputeStatus.LOST else "disputes_moved")
     return replace(after, version=after.version + 1)

@@ -32,7 +32,7 @@ def _refresh(name: str, adapter: KeyFetcher) -> str:
     try:
         keys = adapter.fetch_keys()
     except NoticeRefused as refused:  # What there is counts on; somebody must look before it ends.
-        log.error("keys not fetched", provider=name, why=str(refused.params.get("why", refused.code)))
+        log.error("provider keys could not be fetched", provider=name, why=str(refused.params.get("why", refused.code)))
         metrics.count("payment_keys_failed")
         return "failed"
     if not keys:
@@ -57,9 +57,9 @@ def _write(name: str, keys: list[dict[str, str]]) -> str:
             {"SecretId": secret, "SecretString": json.dumps({"platform_keys": keys})},
         )
     except Exception as error:
-        log.error("keys not kept", provider=name, kind=aws.error_code(error) or type(error).__name__)
+        log.error("provider keys could not be saved", provider=name, kind=aws.error_code(error) or type(error).__name__)
         metrics.count("payment_keys_failed")
         return "failed"
     secrets.forget()
-    log.info("keys fetched", provider=name, count=len(keys))
+    log.info("provider keys fetched", provider=name, count=len(keys))
     return "fetched"

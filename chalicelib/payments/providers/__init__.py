@@ -72,7 +72,7 @@ def configured() -> tuple[str, ...]:
         try:
             offered(name)
         except UnknownProvider as error:
-            log.info("provider not in use", provider=name, why=error.code)
+            log.info("provider is not configured", provider=name, why=error.code)
             continue
         found.append(name)
     return tuple(found)

@@ -247,7 +247,12 @@ def _bounce(records: PaymentRecords, payment: Payment, refund: Refund, *, code: 
         store.save_payment(work, payment_rules.undo_refund(payment, refund.amount))
         postings = [replace(posting, amount=-posting.amount) for posting in postings_of(done_without, payment, refund)]
         ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=now, postings=postings)
-    log.error("refund came back", refund_id=refund.refund_id, payment_id=payment.payment_id, code=bounced.code)
+    log.error(
+        "refund bounced: the money came back",
+        refund_id=refund.refund_id,
+        payment_id=payment.payment_id,
+        code=bounced.code,
+    )
     metrics.count("refunds_bounced")
     return replace(bounced, version=bounced.version + 1)
 
@@ -288,7 +293,9 @@ def owe(
     ledger.post(work, entry_id=fact.event_id, purchase_id=refund.purchase_id, at=clock.now(), postings=postings)
 
     def alarm() -> None:
-        log.error("refund owed", refund_id=refund.refund_id, payment_id=payment.payment_id, why=refund.code)
+        log.error(
+            "refund must be paid by hand", refund_id=refund.refund_id, payment_id=payment.payment_id, why=refund.code
+        )
         metrics.count("refunds_owed")
 
     work.after_commit(alarm)

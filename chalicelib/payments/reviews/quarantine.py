@@ -53,7 +53,7 @@ def _add(work: UnitOfWork, quarantined: Quarantined) -> None:
     store.save_quarantined(work, quarantined, [fact])
 
     def alarm() -> None:
-        log.error("payment quarantined", payment_id=payment_id, why=why)
+        log.error("payment quarantined for review", payment_id=payment_id, why=why)
         metrics.count("payments_quarantined")
 
     work.after_commit(alarm)

@@ -56,7 +56,7 @@ def take_unknown(notice: PaymentNoticed) -> None:
         said = _said(notice) | {"refund_id": notice.refund_id, "refund": notice.refund_outcome or ""}
         _keep_event(notice.provider, notice.notice_id, notice.payment_id, said)
     else:
-        log.info("notice of no attempt of ours", provider=notice.provider, outcome=notice.outcome or "")
+        log.info("notice belongs to no payment of this shop", provider=notice.provider, outcome=notice.outcome or "")
 
 
 def take_event(notice: PaymentNoticed) -> None:
@@ -199,7 +199,12 @@ def opened(stray: Stray) -> Stray:
         store.save_stray(work, stray, [fact])
         if stray.amount is not None:
             book(work, stray, stray.amount, "kept")
-    log.error("stray", stray_id=stray.stray_id, provider=stray.provider, kind=stray.kind.value)
+    log.error(
+        "money or notice without a payment recorded for an operator",
+        stray_id=stray.stray_id,
+        provider=stray.provider,
+        kind=stray.kind.value,
+    )
     metrics.count("notices_unknown_event" if stray.kind is StrayKind.EVENT else "money_in_suspense")
     return replace(stray, version=stray.version + 1)
 

@@ -104,7 +104,7 @@ def take_notice(notice: PaymentNoticed) -> None:
         return
     payment_id = notice.payment_id or external.whose(notice.provider, notice.refund_id or "")
     if not payment_id:
-        log.info("refund of no payment of ours", provider=notice.provider)
+        log.info("refund belongs to no payment of this shop", provider=notice.provider)
         return
     if _settled_at_once(payment_id, notice):
         return

@@ -46,17 +46,17 @@ def _taken(adapter: Provider, headers: Mapping[str, str], body: bytes) -> Ack:
         metrics.count("notices_foreign")
         payment_id = str(foreign.params.get("payment_id", ""))
         if not ids.is_id("pay", payment_id) and not (payment_id and foreign.params.get("ours")):
-            log.warning("notice of others", provider=adapter.name)
+            log.warning("notice belongs to another merchant", provider=adapter.name)
             return Ack.REFUSED
         notice_id = str(foreign.params.get("notice_id") or _digest(body))
         why = str(foreign.params["why"])
         return _durable(adapter, apply.noticed_of_others(adapter.name, payment_id, notice_id=notice_id, why=why))
     except UnknownKey:  # Perhaps genuine: it must come again, and somebody must know.
-        log.error("notice of an unknown key", provider=adapter.name)
+        log.error("notice is signed with an unknown key", provider=adapter.name)
         metrics.count("notices_unknown_key")
         return Ack.RETRY
     except NoticeRefused as refused:
-        log.info("notice refused", provider=adapter.name, code=refused.code)
+        log.info("notice rejected", provider=adapter.name, code=refused.code)
         metrics.count("notices_forged" if isinstance(refused, BadSignature) else "notices_refused")
         return Ack.REFUSED
     return _durable(adapter, apply.noticed(adapter.name, notice))
@@ -66,7 +66,7 @@ def _keep_unknown(adapter: Provider, body: bytes, ignored: IgnoredNotice) -> Ack
     """Keep a genuine notice of a kind that we do not act on, unless it only repeats what others tell."""
     event = str(ignored.params.get("event", ""))
     if not event:
-        log.info("notice ignored", provider=adapter.name, code=ignored.code)
+        log.info("notice is of a kind that is not handled", provider=adapter.name, code=ignored.code)
         return Ack.ACCEPTED
     notice_id = str(ignored.params.get("notice_id") or _digest(body))
     named = {
@@ -87,6 +87,6 @@ def _durable(adapter: Provider, told: PaymentNoticed) -> Ack:
     try:
         queues.publish(seal(told))
     except Exception as error:
-        log.error("notice not durable", trace=True, provider=adapter.name, kind=type(error).__name__)
+        log.error("notice could not be stored", trace=True, provider=adapter.name, kind=type(error).__name__)
         return Ack.RETRY
     return Ack.ACCEPTED

@@ -186,15 +186,15 @@ class App(Chalice):
                     status, body, headers = route.serve(request, path_parameters, caller)
             except ShopError as error:
                 status, body, headers = problems.problem(error)
-                log.info("refused", code=error.code, status=status, operation=route.operation_id)
+                log.info("request refused", code=error.code, status=status, operation=route.operation_id)
                 if isinstance(error, Misconfigured):
-                    log.error("misconfigured", why=str(error))
+                    log.error("configuration is incomplete", why=str(error))
                     metrics.count("api_faults")
                 metrics.count("refused")
             except Exception as error:
                 # A queue or a secret that is throttled or silent is no fault of ours: the request may come again.
                 passing = dynamo.is_passing(error)
-                log.error("unhandled", trace=True, operation=route.operation_id, kind=type(error).__name__)
+                log.error("unhandled error", trace=True, operation=route.operation_id, kind=type(error).__name__)
                 metrics.count("unhandled_errors")
                 if not passing:
                     metrics.count("api_faults")
@@ -269,7 +269,7 @@ class App(Chalice):
         try:
             cors.add_to(headers, origin)
         except Misconfigured as error:
-            log.error("misconfigured", why=str(error))
+            log.error("configuration is incomplete", why=str(error))
 
     @staticmethod
     def _reshape(answer: dict[str, Any]) -> None:
@@ -292,10 +292,10 @@ def _not_ready() -> ShopError | None:
     try:
         start.check_api()
     except Misconfigured as error:
-        log.error("misconfigured", why=str(error))
+        log.error("configuration is incomplete", why=str(error))
         return error
     except Exception as error:
-        log.error("unhandled", trace=True, operation="start", kind=type(error).__name__)
+        log.error("unhandled error", trace=True, operation="start", kind=type(error).__name__)
         return Busy() if dynamo.is_passing(error) else Unexpected()
     return None
 

@@ -102,7 +102,7 @@ def add() -> int:
     number = ring.newest + 1
     wrapped = base64.b64encode(kms().make(number).wrapped).decode()
     save(ring, (*ring.keys, DataKey(number, wrapped, epoch_s(clock.now()))))
-    log.info("data key made", number=number)
+    log.info("data key created", number=number)
     return number
 
 

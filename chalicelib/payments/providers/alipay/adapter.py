@@ -371,7 +371,7 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
         except NoticeRefused as refusal:
             return {"code": refusal.code}
         if node.get("code") in _CALLER:
-            log.warning("alipay does not accept our call: key, clock or permission", code=_code(node))
+            log.warning("alipay rejects our calls: check the key, the clock and the permissions", code=_code(node))
         return node
 
 

@@ -265,7 +265,11 @@ class Stripe:
         reports = [stripe_codes.refund_report(item, refund) for item in ours]
         alive = [item.get("id") for item in ours if item.get("status") not in ("failed", "canceled")]
         if len(alive) > 1:  # Money may have gone twice; the bill has both, and one becomes a case.
-            log.error("refunds with one number", refund_id=refund.refund_id, refunds=",".join(map(str, alive))[:200])
+            log.error(
+                "several refunds at the provider have one refund number",
+                refund_id=refund.refund_id,
+                refunds=",".join(map(str, alive))[:200],
+            )
         return intent, min(reports, key=lambda report: stripe_codes.MOST_TELLING.index(report.outcome))
 
     def trace(self, number: str) -> tuple[str, Report] | None:

@@ -453,7 +453,9 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
         code = content.get("code")
         said = code if isinstance(code, str) and answered.status not in _OK else ""
         if answered.status == 401:
-            log.warning("wechatpay does not accept our signature: key, serial or clock", code=said[:64])
+            log.warning(
+                "wechatpay rejects our signature: check the key, its serial number and the clock", code=said[:64]
+            )
         refused = bool(said) and 400 <= answered.status < 500
         return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64], refused)
 
