@@ -13,6 +13,7 @@ from collections.abc import Callable
 from chalicelib.kernel import clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32 in lower case: no i, l, o, u.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _LONGEST = 32
 _DERIVED_BITS = 120  # 24 characters: leaves room in 32 for the prefix and a number (``pay_<24>_01``).
 MAX_CHILDREN = 999
@@ -34,8 +35,7 @@ def random_bytes(count: int) -> bytes:
 
 
 def _encode(number: int, bits: int) -> str:
-    characters = (bits + 4) // 5
-    return "".join(_ALPHABET[(number >> (5 * i)) & 31] for i in range(characters - 1, -1, -1))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(bits - 10, -1, -10)])
 
 
 def new_id(prefix: str) -> str:
@@ -96,7 +96,7 @@ def is_id(prefix: str, text: str) -> bool:
     return (
         2 <= len(parts) <= 3
         and len(parts[1]) in (24, 26)
-        and all(c in _ALPHABET for c in parts[1])
+        and not parts[1].strip(_ALPHABET)
         and (len(parts) == 2 or _is_number(parts[2]))
     )
 

@@ -34,6 +34,8 @@ class Money:
     currency: str = "CNY"
 
     def __post_init__(self) -> None:
+        if type(self.minor) is int and self.currency in CURRENCIES:
+            return  # As nearly always; there are dozens in an order.
         if isinstance(self.minor, bool) or not isinstance(self.minor, int):
             raise TypeError(f"minor units are whole: {self.minor!r}")
         if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isupper():

@@ -161,7 +161,7 @@ def _credentials() -> _Credentials:
 def _signing_key(secret_key: str, date: str, region: str, service: str) -> bytes:
     key = f"AWS4{secret_key}".encode()
     for part in (date, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        key = hmac.digest(key, part.encode(), "sha256")
     return key
 
 
@@ -173,18 +173,25 @@ def _sign(headers: dict[str, str], body: bytes, service: str) -> None:
     headers["X-Amz-Date"] = moment
     if credentials.token:
         headers["X-Amz-Security-Token"] = credentials.token
-    named = sorted((name.lower(), value) for name, value in headers.items())
-    signed = ";".join(name for name, _ in named)
-    canonical = "\n".join(
-        ("POST", "/", "", *(f"{name}:{value}" for name, value in named), "", signed, hashlib.sha256(body).hexdigest())
-    )
+    canonical, signed = _canonical(headers, credentials.token, hashlib.sha256(body).hexdigest())
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = _signing_key(credentials.secret_key, moment[:8], region, service)
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
     headers["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
     )
+
+
+def _canonical(headers: dict[str, str], token: str | None, digest: str) -> tuple[str, str]:
+    """Return the request as it is signed, and the names of the headers in it: always the same ones, sorted."""
+    kept, named = (f"x-amz-security-token:{token}\n", "x-amz-security-token;") if token else ("", "")
+    signed = f"content-type;host;x-amz-date;{named}x-amz-target"
+    lines = (
+        f"content-type:{headers['Content-Type']}\nhost:{headers['Host']}\nx-amz-date:{headers['X-Amz-Date']}\n"
+        f"{kept}x-amz-target:{headers['X-Amz-Target']}\n"
+    )
+    return f"POST\n/\n\n{lines}\n{signed}\n{digest}", signed
 
 
 class _Connection:

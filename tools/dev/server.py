@@ -18,7 +18,7 @@ from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, config, log, published
 from chalicelib.runtime.db import work
 from chalicelib.runtime.http import cors
-from tools.dev import edge, standins
+from tools.dev import edge, functions, standins
 from tools.dev.control import Control
 from tools.dev.gateway import PAYLOAD_CAP, Gateway
 from tools.dev.pump import Pump
@@ -185,7 +185,8 @@ class DevServer:
             self._stops.append(hooks.close)
         self._stops.append(standins.watch_outbound(self.trail if self.record else None))
         watch = self.trail.http if self.record else None
-        return Gateway(application, application.routes, binary_types=application.api.binary_types, watch=watch)
+        counted = functions.spent.on(application)
+        return Gateway(counted, application.routes, binary_types=application.api.binary_types, watch=watch)
 
     def _restore_clock(self) -> None:
         """Time goes on from where the last run had moved it: kept deadlines would else lie in the future again."""
@@ -230,6 +231,7 @@ class DevServer:
             "sign_in": self.stand_ins.sign_in.base_url if self.stand_ins else "",
             "engine": self.engine_url,
             "function_calls": self.gateway.calls,
+            "functions_cpu_s": functions.spent.cpu_s,
             "pids": {"server": os.getpid(), "engine": self._engine_pid},
             "accounts": self.accounts,
         }

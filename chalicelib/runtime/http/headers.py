@@ -10,6 +10,9 @@ NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 """On every answer: a browser takes it for what its content type says, whatever its bytes look like."""
 
 
+_KEPT = "biandan.headers"
+
+
 class Headers(dict[str, str]):
     """Values by name in lower case. One that came several times is the list of them (RFC 9110, section 5.2).
 
@@ -37,11 +40,18 @@ class Headers(dict[str, str]):
 
 
 def headers_of(event: dict[str, Any]) -> Headers:
-    """Return the headers of a proxy event. ``multiValueHeaders`` holds each value, ``headers`` only the last."""
+    """Return the headers of a proxy event. ``multiValueHeaders`` holds each value, ``headers`` only the last.
+
+    They are read once and kept in the event: a request is asked for them three times.
+    """
+    kept = event.get(_KEPT)
+    if isinstance(kept, Headers):
+        return kept
     values: dict[str, list[str]] = {}
     for name, found in (event.get("multiValueHeaders") or {}).items():
         values.setdefault(name.lower(), []).extend(str(value) for value in found)
     for name, value in (event.get("headers") or {}).items():
         if str(value) not in values.setdefault(name.lower(), []):
             values[name.lower()].append(str(value))
-    return Headers(values)
+    read = event[_KEPT] = Headers(values)
+    return read

@@ -68,6 +68,17 @@ def test_no_row_holds_what_only_pynamodbs_way_can_write() -> None:
     assert not [attribute for attribute in held if isinstance(attribute, nested)]
 
 
+def test_a_row_begins_as_ever() -> None:
+    for kind in kinds():
+        second = "range" if kind.key_names()[1] else None
+        ours, before = kind("hash", second), object.__new__(kind)
+        models.Model.__init__(before, "hash", second)
+        assert ours.attribute_values == before.attribute_values, kind
+        assert not [one for one in kind.get_attributes().values() if callable(one.default) or one.default_for_new]
+        with pytest.raises(ValueError, match="nonsense"):
+            kind(nonsense=1)
+
+
 def test_rows_of_a_sale_are_written_and_read_as_ever(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[type[Row], dict[str, Any]]] = []
     real = Row.__dict__["from_raw_data"].__func__

@@ -37,3 +37,7 @@ def test_a_derived_parent_has_more_children_than_one_with_a_long_body() -> None:
     for parent, number in ((f"pur_{BODY}", 1000), (f"pur_{BODY}", -1), (f"prd_{BODY}ab", 100)):
         with pytest.raises(ValueError, match="numbered children"):
             ids.child_id("ref", parent, number)
+
+
+def test_ids_are_spelled_as_ever() -> None:
+    assert ids.derived_id("pur", "a", "b") == "pur_zb6xwynz3tp5pc0jeenjwa1f"
