@@ -52,6 +52,11 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "detect_reuse": ("be ended", "终止"),
         },
     ),
+    "code": TransitionTexts(
+        ("code", "验证码"),
+        {"sent": ("sent", "已发送"), "used": ("used", "已使用"), "spent": ("tried too often", "已超过尝试次数")},
+        {"use": ("be used", "使用"), "spend": ("be spent", "作废")},
+    ),
     "message": TransitionTexts(
         ("message", "消息"),
         {

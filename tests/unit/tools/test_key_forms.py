@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chalicelib.auth.external import providers as ways
 from chalicelib.logistics import providers as hubs
+from chalicelib.notifications import providers as channels
+from chalicelib.notifications.domain import Kind
 from chalicelib.payments import providers
 from tests.unit.tools.test_doctor import QQ, Stage, stage
 from tools.operate import doctor
@@ -29,7 +31,8 @@ def test_every_provider_and_hub_there_is_has_a_form() -> None:
     ours = {f"payments-{name}" for name in providers.names()}
     theirs = {f"logistics-{m.name}" for m in pkgutil.iter_modules(hubs.__path__) if hasattr(_hub(m.name), "build")}
     elsewhere = {ways.secret_of(name) for name in (*ways.WEB, *ways.MINI)}
-    assert set(key_forms.FORMS) == ours | theirs | elsewhere
+    messages = {f"messages-{name}" for name in channels.OF[Kind.SMS]}
+    assert set(key_forms.FORMS) == ours | theirs | elsewhere | messages
     assert "payments-sandbox" not in key_forms.offered("prod")
 
 
@@ -78,6 +81,12 @@ def had(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
             "appids.mini": "wx0123456789abcdef",
         },
         "logistics-kuaidi100": {"customer": "c1", "key": "a key of a test", "salt_key": "a salt of a test"},
+        "messages-tencent": {
+            "secret_id": "an id of a test",
+            "secret_key": "a key of a test",
+            "sdk_app_id": "1400006",
+        },
+        "messages-aliyun": {"access_key_id": "an id of a test", "access_key_secret": "a key of a test"},
         "sign-in-qq": {"appid": "101234567", "app_secret": "a secret of a test"},
         "sign-in-qq-mini": {"appid": "1112345678", "app_secret": "a secret of a test"},
         "sign-in-wechat-mini": {"appid": "wx0123456789abcdef", "app_secret": "a secret of a test"},
