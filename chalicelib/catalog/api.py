@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chalicelib.catalog import bulk, encodings, search, service
 from chalicelib.catalog.domain import (
     BadCategories,
@@ -47,6 +45,7 @@ from chalicelib.catalog.search import NothingToSearch
 from chalicelib.inventory.service import BadQuantity, Level, NotEnoughToWriteOff
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import IdempotencyKeyReused, IllegalTransition, TooLarge
+from chalicelib.kernel.pages import Page
 from chalicelib.kernel.texts import said
 from chalicelib.merchants import service as merchants
 from chalicelib.orders import service as orders
@@ -81,19 +80,14 @@ CATEGORIES_CACHED = "public, max-age=5, s-maxage=5, stale-while-revalidate=60"
 def list_products(query: BrowseQuery) -> CardPage:
     """List products of a category, a merchant, both, or all. One Query of an index that holds the cards."""
     bound = f"products {query.category or ''} {query.merchant or ''} {query.sort}"
-    page = service.browse(
-        category_id=query.category,
-        merchant_id=query.merchant,
-        sort=query.sort,
-        limit=query.limit,
-        after=cursors.unseal(query.cursor, query=bound),
-    )
+    window = cursors.window(query.limit, query.cursor, query=bound)
+    page = service.browse(window, category_id=query.category, merchant_id=query.merchant, sort=query.sort)
     return _cards(page, bound)
 
 
-def _cards(page: service.Listing, bound: str) -> CardPage:
+def _cards(page: Page[service.Entry], bound: str) -> CardPage:
     return CardPage.model_construct(
-        items=[CardView.of(entry.product_id, entry.card, entry.status) for entry in page.entries],
+        items=[CardView.of(entry.product_id, entry.card, entry.status) for entry in page.items],
         next_cursor=cursors.seal(page.after, query=bound),
     )
 
@@ -138,9 +132,9 @@ def list_categories() -> TreeView:
 def search_products(query: SearchQuery) -> CardPage:
     """Search listed products whose titles show every word, newest first. A page may be short though more follow."""
     bound = f"search {query.q}"
-    found = search.search(query.q, limit=query.limit, after=cursors.unseal(query.cursor, query=bound))
+    found = search.search(query.q, cursors.window(query.limit, query.cursor, query=bound))
     return CardPage.model_construct(
-        items=[CardView.of(product_id, card) for product_id, card in found.products],
+        items=[CardView.of(product_id, card) for product_id, card in found.items],
         next_cursor=cursors.seal(found.after, query=bound),
     )
 
@@ -194,8 +188,8 @@ def list_own_products(query: PageQuery, caller: Caller) -> CardPage:
     """List the merchant's products in any status, newest first."""
     merchant_id = caller.owned_merchant()
     bound = f"own {merchant_id}"
-    after: dict[str, Any] | None = cursors.unseal(query.cursor, query=bound)
-    return _cards(service.own_list(merchant_id, limit=query.limit, after=after), bound)
+    window = cursors.window(query.limit, query.cursor, query=bound)
+    return _cards(service.own_list(merchant_id, window), bound)
 
 
 @routes.route(
@@ -334,16 +328,15 @@ def list_movements(product_id: str, sku_id: str, query: PageQuery, caller: Calle
     """List what was received and written off of a SKU."""
     merchant_id = caller.owned_merchant()
     bound = f"movements {merchant_id} {sku_id}"
-    found, after = service.movements(
-        merchant_id, product_id, sku_id, limit=query.limit, after=cursors.unseal(query.cursor, query=bound)
-    )
+    window = cursors.window(query.limit, query.cursor, query=bound)
+    page = service.movements(merchant_id, product_id, sku_id, window)
     items = [
         MovementView(
             movement_id=one.movement_id, kind=one.kind.value, quantity=one.quantity, reason=one.reason, at=one.at
         )
-        for one in found
+        for one in page.items
     ]
-    return MovementPage(items=items, next_cursor=cursors.seal(after, query=bound))
+    return MovementPage(items=items, next_cursor=cursors.seal(page.after, query=bound))
 
 
 @routes.route(
@@ -460,11 +453,10 @@ def list_imports(query: PageQuery, caller: Caller) -> ImportPage:
     """List the merchant's imports, in no particular order."""
     merchant_id = caller.owned_merchant()
     bound = f"imports {merchant_id}"
-    after = cursors.unseal(query.cursor, query=bound)
-    found, last = bulk.listed(merchant_id, JobKind.IMPORT, limit=query.limit, after=after)
+    page = bulk.listed(merchant_id, JobKind.IMPORT, cursors.window(query.limit, query.cursor, query=bound))
     return ImportPage.model_construct(
-        items=[ImportView.of(job, language=context.current().language) for job in found],
-        next_cursor=cursors.seal(last, query=bound),
+        items=[ImportView.of(job, language=context.current().language) for job in page.items],
+        next_cursor=cursors.seal(page.after, query=bound),
     )
 
 
@@ -493,16 +485,15 @@ def list_refusals(import_id: str, query: PageQuery, caller: Caller) -> RefusalPa
     merchant_id = caller.owned_merchant()
     job = bulk.load(merchant_id, import_id, JobKind.IMPORT)
     bound = f"refusals {merchant_id} {import_id}"
-    part, entry = cursors.unseal(query.cursor, query=bound) or (0, 0)
-    found, last = bulk.refusals(job, limit=query.limit, after=(part, entry))
+    page = bulk.refusals(job, cursors.window(query.limit, query.cursor, query=bound))
     language = context.current().language
     items = [
         RefusalView.model_construct(
             line=one.line, column=one.column, code=one.code, reason=said((one.en, one.zh), language)
         )
-        for one in found
+        for one in page.items
     ]
-    return RefusalPage.model_construct(items=items, next_cursor=cursors.seal(last, query=bound))
+    return RefusalPage.model_construct(items=items, next_cursor=cursors.seal(page.after, query=bound))
 
 
 @routes.route(

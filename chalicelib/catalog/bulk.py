@@ -33,6 +33,7 @@ from chalicelib.catalog.jobs import Job, JobCause, JobKind, JobNotFound, JobStat
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, TooLarge
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import log, objects
 from chalicelib.runtime.intents import Intent
 
@@ -139,24 +140,24 @@ def load(merchant_id: str, job_id: str, kind: JobKind) -> Job:
     return found
 
 
-def listed(merchant_id: str, kind: JobKind, *, limit: int, after: str | None) -> tuple[list[Job], str | None]:
+def listed(merchant_id: str, kind: JobKind, window: Window) -> Page[Job]:
     """Return one page of a merchant's jobs."""
-    return job_store.page(merchant_id, kind, limit=limit, after=after)
+    return job_store.page(merchant_id, kind, window)
 
 
-def refusals(job: Job, *, limit: int, after: tuple[int, int]) -> tuple[list[Finding], tuple[int, int] | None]:
-    """Return refused lines in the order of the file, from ``after`` (part, entry) on."""
-    part, entry = after
+def refusals(job: Job, window: Window) -> Page[Finding]:
+    """Return one page of refused lines in the order of the file; a place in them is a part and an entry of it."""
+    part, entry = window.after["at"] if window.after else (0, 0)
     found: list[Finding] = []
-    while part < len(job.progress.parts) and len(found) < limit:
+    while part < len(job.progress.parts) and len(found) < window.limit:
         step, count = job.progress.parts[part]
         content = _findings.decode(objects.get(_part(job, step)))
-        taken = content[entry : entry + limit - len(found)]
+        taken = content[entry : entry + window.limit - len(found)]
         found += taken
         entry += len(taken)
         if entry >= count:
             part, entry = part + 1, 0
-    return found, (part, entry) if part < len(job.progress.parts) else None
+    return Page(found, {"at": (part, entry)} if part < len(job.progress.parts) else None)
 
 
 def download(job: Job) -> str | None:
@@ -353,11 +354,11 @@ def _report(job: Job) -> bytes:
 def _export_step(job: Job) -> Job:
     progress = job.progress
     after = json.loads(progress.after) if progress.after else None
-    page = service.own_list(job.merchant_id, limit=EXPORTED_A_STEP, after=after)
+    page = service.own_list(job.merchant_id, Window(EXPORTED_A_STEP, after))
     writer = Writer()
     if job.step == 0:
         writer.header()
-    found = [product for entry in page.entries if (product := store.page(entry.product_id)) is not None]
+    found = [product for entry in page.items if (product := store.page(entry.product_id)) is not None]
     levels = inventory.levels(sku.sku_id for product in found for sku in product.skus)
     available = {sku_id: level.available for sku_id, level in levels.items()}
     for product in found:

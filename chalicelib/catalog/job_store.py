@@ -9,6 +9,7 @@ from pynamodb.attributes import UnicodeAttribute
 from chalicelib.catalog.events import BulkAdvanced
 from chalicelib.catalog.jobs import Job, JobKind, JobStatus, Options, Progress
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute
@@ -69,14 +70,16 @@ def load(merchant_id: str, job_id: str) -> Job | None:
     return _job(row) if row is not None else None
 
 
-def page(merchant_id: str, kind: JobKind, *, limit: int, after: str | None) -> tuple[list[Job], str | None]:
+def page(merchant_id: str, kind: JobKind, window: Window) -> Page[Job]:
     """Read one page of a merchant's jobs of a kind, in key order."""
     owner = f"jobs#{merchant_id}"
-    start = {"owner": {"S": owner}, "id": {"S": after}} if after else None
+    start = {"owner": {"S": owner}, "id": {"S": window.after["at"]}} if window.after else None
     prefix = {JobKind.IMPORT: "imp_", JobKind.EXPORT: "exp_"}[kind]
-    found = reads.query(JobRow, owner, range_condition=JobRow.id.startswith(prefix), limit=limit, start_key=start)
-    last = found.after["id"]["S"] if found.after else None
-    return [_job(JobRow.from_raw_data(item)) for item in found.items], last
+    found = reads.query(
+        JobRow, owner, range_condition=JobRow.id.startswith(prefix), limit=window.limit, start_key=start
+    )
+    after = {"at": found.after["id"]["S"]} if found.after else None
+    return Page([_job(JobRow.from_raw_data(item)) for item in found.items], after)
 
 
 def _job(row: JobRow) -> Job:

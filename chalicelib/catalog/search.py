@@ -14,6 +14,7 @@ from chalicelib.catalog import domain, search_store, search_words, store
 from chalicelib.catalog.domain import Card, Product, Status
 from chalicelib.kernel.clock import epoch_ms_or_none
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, ShopError
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.merchants import service as merchants
 
 QUERIES: Final = 16
@@ -27,14 +28,6 @@ class NothingToSearch(ShopError):
 
     code, status = "nothing_to_search", 422
     en, zh = "Search for at least one word or number.", "请输入至少一个词或数字。"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One page of results, and the place to go on from (None at the end)."""
-
-    products: list[tuple[str, Card]]
-    after: str | None
 
 
 def place_of(product: Product) -> str:
@@ -152,7 +145,7 @@ def _just_above(place: str | None) -> str | None:
     return place + "~" if place is not None else None
 
 
-def search(text: str, *, limit: int, after: str | None) -> Found:
+def search(text: str, window: Window) -> Page[tuple[str, Card]]:
     """Return listed products of active merchants whose titles show every word of the query, newest first.
 
     Raises:
@@ -161,7 +154,7 @@ def search(text: str, *, limit: int, after: str | None) -> Found:
     asked = search_words.question(text)
     if not asked.tokens:
         raise NothingToSearch
-    places, on = _intersect(asked.tokens, after, limit)
+    places, on = _intersect(asked.tokens, window.after["at"] if window.after else None, window.limit)
     ids = [place.split("#", 1)[1] for place in places]
     products = store.heads(ids).read()
     hidden = merchants.suspended(product.merchant_id for product in products.values())
@@ -173,4 +166,4 @@ def search(text: str, *, limit: int, after: str | None) -> Found:
         if not asked.matches(product.titles.values()):
             continue
         hits.append((product_id, domain.card_of(product)))
-    return Found(hits, on)
+    return Page(hits, {"at": on} if on is not None else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,9 +25,11 @@ from chalicelib.catalog.domain import (
     card_of,
 )
 from chalicelib.catalog.shown import Shown, list_now, listed_page, products_now, tree_now
+from chalicelib.catalog.store import Entry
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime import caches
 from chalicelib.runtime.db.lookups import Lookup
@@ -40,6 +42,7 @@ __all__ = [
     "Card",
     "Category",
     "Draft",
+    "Entry",
     "Kind",
     "Labels",
     "Product",
@@ -101,49 +104,37 @@ def read(product_id: str) -> Product:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One page of cards, and the key to go on from (None at the end)."""
-
-    entries: list[store.Entry]
-    after: dict[str, Any] | None
-
-
 PAGE_KEPT: Final = timedelta(seconds=1)
 _PAGES_KEPT: Final = 500
-_pages: dict[tuple[Any, ...], tuple[datetime, Listing]] = {}
+_pages: dict[tuple[Any, ...], tuple[datetime, Page[Entry]]] = {}
 caches.register(_pages.clear)
 
 
-def browse(
-    *, category_id: str | None, merchant_id: str | None, sort: str, limit: int, after: dict[str, Any] | None
-) -> Listing:
+def browse(window: Window, *, category_id: str | None, merchant_id: str | None, sort: str) -> Page[Entry]:
     """Return listed products of a category (those below it included), a merchant, both, or all: one Query.
 
     With both, the merchant's list is read and the category picked out of it; a page may then hold fewer than
-    ``limit`` though there are more. So may one on which goods of suspended merchants would stand: they are left out.
+    the limit though there are more. So may one on which goods of suspended merchants would stand: they are left out.
     Pages are remembered for a second, or until this process changes a product: with the nine seconds a CDN keeps
     them, a change is seen within ten.
     """
-    asked = (category_id, merchant_id, sort, limit, str(after), merchants.changes())
+    asked = (category_id, merchant_id, sort, window.limit, str(window.after), merchants.changes())
     held = _pages.get(asked)
     if held is not None and held[0] > clock.now():
         return held[1]
-    page = _browse(category_id=category_id, merchant_id=merchant_id, sort=sort, limit=limit, after=after)
+    page = _browse(window, category_id=category_id, merchant_id=merchant_id, sort=sort)
     if len(_pages) >= _PAGES_KEPT:
         _pages.clear()
     _pages[asked] = (clock.now() + PAGE_KEPT, page)
     return page
 
 
-def _browse(
-    *, category_id: str | None, merchant_id: str | None, sort: str, limit: int, after: dict[str, Any] | None
-) -> Listing:
+def _browse(window: Window, *, category_id: str | None, merchant_id: str | None, sort: str) -> Page[Entry]:
     order, descending = ("new", True) if sort == "newest" else ("price", sort == "price_desc")
     wanted: set[str] | None = None
     if merchant_id is not None:
         if merchants.suspended([merchant_id]):
-            return Listing([], None)
+            return Page([])
         of, key = "merchant", merchant_id
         wanted = _below(category_id) if category_id is not None else None
     elif category_id is not None:
@@ -151,23 +142,23 @@ def _browse(
         of, key = ("category" if known is not None and known.parent_id else "top"), category_id
     else:
         of, key = "all", "all"
-    found: list[store.Entry] = []
-    more = True
+    found: list[Entry] = []
+    after = window.after
     for _ in range(_FILTERED_QUERIES):
-        page, more = store.entries(store.INDEXES[of, order], key, limit=limit, after=after, descending=descending)
-        after = page[-1].after if page else after
-        hidden = merchants.suspended(entry.card.merchant for entry in page)
+        page = store.entries(store.INDEXES[of, order], key, Window(window.limit, after), descending=descending)
+        after = page.after
+        hidden = merchants.suspended(entry.card.merchant for entry in page.items)
         found += [
             entry
-            for entry in page
+            for entry in page.items
             if entry.card.merchant not in hidden and (wanted is None or entry.card.category in wanted)
         ]
-        if not more or len(found) >= limit:
+        if after is None or len(found) >= window.limit:
             break
-    if len(found) > limit:
-        found, more = found[:limit], True
+    if len(found) > window.limit:
+        found = found[: window.limit]
         after = found[-1].after
-    return Listing(found, after if more else None)
+    return Page(found, after)
 
 
 def _below(category_id: str) -> set[str]:
@@ -206,7 +197,7 @@ def set_categories(wanted: Sequence[Category], *, version: int) -> Tree:
     if after == before:
         return before
     for gone in {one.category_id for one in before.categories} - {one.category_id for one in wanted}:
-        found, _ = store.entries(store.INDEXES["category", "new"], gone, limit=1, after=None, descending=True)
+        found = store.entries(store.INDEXES["category", "new"], gone, Window(1), descending=True).items
         if found:
             raise domain.CategoryInUse(category_id=gone)
     saved = store.save_tree(after)
@@ -297,10 +288,9 @@ def own(merchant_id: str, product_id: str) -> Product:
     return found
 
 
-def own_list(merchant_id: str, *, limit: int, after: dict[str, Any] | None) -> Listing:
+def own_list(merchant_id: str, window: Window) -> Page[Entry]:
     """Return a merchant's products in any status, newest first."""
-    found, more = store.entries(store.ProductRow.own, merchant_id, limit=limit, after=after, descending=True)
-    return Listing(found, found[-1].after if more and found else None)
+    return store.entries(store.ProductRow.own, merchant_id, window, descending=True)
 
 
 def change(merchant_id: str, product_id: str, draft: Draft, *, revision: int) -> Product:
@@ -391,12 +381,10 @@ def stock(merchant_id: str, product_id: str) -> dict[str, inventory.Level]:
     return inventory.levels(sku.sku_id for sku in product.skus)
 
 
-def movements(
-    merchant_id: str, product_id: str, sku_id: str, *, limit: int, after: str | None
-) -> tuple[list[inventory.Movement], str | None]:
+def movements(merchant_id: str, product_id: str, sku_id: str, window: Window) -> Page[inventory.Movement]:
     """Return one page of a SKU's receipts and write-offs."""
     _own_skus(merchant_id, product_id, [sku_id])
-    return inventory.movements(sku_id, limit=limit, after=after)
+    return inventory.movements(sku_id, window)
 
 
 def set_buckets(merchant_id: str, product_id: str, sku_id: str, count: int) -> inventory.Level:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from chalicelib.catalog import store
 from chalicelib.catalog.domain import Card, Product, Status, Tree
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.merchants import service as merchants
 
 
@@ -45,25 +45,25 @@ def list_now(of: str, key: str, order: str, *, cap: int, descending: bool) -> Sh
     cards: list[tuple[str, Card]] = []
     listed_ms: dict[str, int] = {}
     standing: dict[str, bool] = {}
-    after: dict[str, Any] | None = None
+    window = Window(cap + 1)
     while True:
-        page, more = store.entries(store.INDEXES[of, order], key, limit=cap + 1, after=after, descending=descending)
-        strangers = {entry.card.merchant for entry in page} - standing.keys()
+        page = store.entries(store.INDEXES[of, order], key, window, descending=descending)
+        strangers = {entry.card.merchant for entry in page.items} - standing.keys()
         hidden = merchants.suspended_now(strangers)
         standing |= {merchant_id: merchant_id in hidden for merchant_id in strangers}
-        for entry in page:
+        for entry in page.items:
             if standing[entry.card.merchant]:
                 continue
             if len(cards) == cap:
                 return Shown(cards, partial=True, listed_ms=listed_ms)
             cards.append((entry.product_id, entry.card))
             listed_ms[entry.product_id] = store.listed_ms_at(entry.after)
-        if not more or not page:
+        if page.after is None:
             return Shown(cards, partial=False, listed_ms=listed_ms)
-        after = page[-1].after
+        window = Window(cap + 1, page.after)
 
 
-def listed_page(after: dict[str, Any] | None, *, limit: int) -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
-    """Return (product, merchant) ids of one page of everything listed, and the key to go on from."""
-    page, more = store.entries(store.INDEXES["all", "new"], "all", limit=limit, after=after, descending=True)
-    return [(one.product_id, one.card.merchant) for one in page], page[-1].after if more and page else None
+def listed_page(window: Window) -> Page[tuple[str, str]]:
+    """Return (product, merchant) ids of one page of everything listed."""
+    page = store.entries(store.INDEXES["all", "new"], "all", window, descending=True)
+    return Page([(one.product_id, one.card.merchant) for one in page.items], page.after)

@@ -38,6 +38,7 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import names
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.lookups import Found, Lookup
@@ -473,11 +474,9 @@ class Entry:
     status: str | None = None
 
 
-def entries(
-    index: Any, key: str, *, limit: int, after: dict[str, Any] | None, descending: bool
-) -> tuple[list[Entry], bool]:
-    """Read one page of a list with one Query; says whether there may be more."""
-    found = reads.query(ProductRow, key, index=index, limit=limit, start_key=after, descending=descending)
+def entries(index: Any, key: str, window: Window, *, descending: bool) -> Page[Entry]:
+    """Read one page of a list with one Query."""
+    found = reads.windowed(ProductRow, key, window, index=index, descending=descending)
     listed = [
         Entry(
             product_id=item["product_id"]["S"],
@@ -487,7 +486,7 @@ def entries(
         )
         for item in found.items
     ]
-    return listed, found.after is not None
+    return Page(listed, listed[-1].after if found.after is not None and listed else None)
 
 
 # Categories

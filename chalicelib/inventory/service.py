@@ -38,6 +38,7 @@ from chalicelib.inventory.domain import (
 )
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, Busy, ConcurrentUpdate
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import caches
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.db.lookups import Lookup
@@ -498,6 +499,6 @@ def lookup(keys: Iterable[BucketKey]) -> Lookup[dict[BucketKey, int]]:
     return store.available(keys)
 
 
-def movements(sku_id: str, *, limit: int = 20, after: str | None = None) -> tuple[list[Movement], str | None]:
-    """Return one page of a SKU's receipts and write-offs, and where to go on."""
-    return store.movements(sku_id, limit=limit, after=after)
+def movements(sku_id: str, window: Window) -> Page[Movement]:
+    """Return one page of a SKU's receipts and write-offs."""
+    return store.movements(sku_id, window)

@@ -11,6 +11,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.inventory.domain import Bucket, Kind, Movement, bucket_name
 from chalicelib.kernel import clock
+from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.lookups import Found, Lookup
@@ -202,18 +203,18 @@ def movement(sku_id: str, movement_id: str) -> Movement | None:
     return _movement(row) if row is not None else None
 
 
-def movements(sku_id: str, *, limit: int, after: str | None) -> tuple[list[Movement], str | None]:
+def movements(sku_id: str, window: Window) -> Page[Movement]:
     """Read one page of a SKU's movements in key order (which is not that of time: ids derive from intents)."""
-    start = {"sku_id": {"S": sku_id}, "bucket": {"S": after}} if after else None
+    start = {"sku_id": {"S": sku_id}, "bucket": {"S": window.after["at"]}} if window.after else None
     page = reads.query(
         MovementRow,
         sku_id,
         range_condition=MovementRow.bucket.startswith(_MOVEMENTS),
-        limit=limit,
+        limit=window.limit,
         start_key=start,
     )
-    last = page.after["bucket"]["S"] if page.after else None
-    return [_movement(MovementRow.from_raw_data(item)) for item in page.items], last
+    after = {"at": page.after["bucket"]["S"]} if page.after else None
+    return Page([_movement(MovementRow.from_raw_data(item)) for item in page.items], after)
 
 
 def _movement(row: MovementRow) -> Movement:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from chalicelib.catalog import service as catalog
+from chalicelib.kernel.pages import Window
 from chalicelib.publishing import domain, lists, products, store, views
 from chalicelib.runtime import metrics, published
 from chalicelib.runtime.db import dynamo
@@ -108,8 +109,8 @@ def _walk(walk: str, cursor: str) -> str | None:
     merchant_id = walk.removeprefix(domain.WALK).removeprefix("-")
     if merchant_id:
         after = json.loads(cursor) if cursor else None
-        page = catalog.own_list(merchant_id, limit=WALK_PAGE, after=after)
-        products.publish(entry.product_id for entry in page.entries)
+        page = catalog.own_list(merchant_id, Window(WALK_PAGE, after))
+        products.publish(entry.product_id for entry in page.items)
         return json.dumps(page.after) if page.after is not None else None
     phase, _, rest = cursor.partition(" ")
     if phase in ("", "published"):
@@ -134,14 +135,14 @@ def _walk_published(place: str) -> str:
 
 def _walk_listed(after: dict[str, Any] | None) -> str | None:
     """Go over one page of everything listed, and its merchants."""
-    page, on = catalog.listed_page(after, limit=WALK_PAGE)
-    products.publish(product_id for product_id, _ in page)
-    for merchant_id in dict.fromkeys(merchant_id for _, merchant_id in page):
+    page = catalog.listed_page(Window(WALK_PAGE, after))
+    products.publish(product_id for product_id, _ in page.items)
+    for merchant_id in dict.fromkeys(merchant_id for _, merchant_id in page.items):
         merchant_changed(merchant_id)
-    if on is None:
+    if page.after is None:
         store.mark(domain.ALL, [domain.WHOLE])
         return None
-    return "walk-listed " + json.dumps(on)
+    return "walk-listed " + json.dumps(page.after)
 
 
 # What is out of reach
@@ -169,7 +170,7 @@ def check(*, product_shards: int = 4, lists: int = 6, of_each: int = 25, chance:
     for shard in chance.sample(sorted(domain.product_shards()), product_shards):
         known = published.read(shard)[0].files
         sample += chance.sample(sorted(known), min(of_each, len(known)))
-    sample += [product_id for product_id, _ in catalog.listed_page(None, limit=WALK_PAGE)[0]]
+    sample += [product_id for product_id, _ in catalog.listed_page(Window(WALK_PAGE)).items]
     names = [domain.SITE, domain.ALL, *chance.sample(*_some_lists(lists))]
     stale, wrong = _stale(sample), [shard for shard in names if _is_stale(shard)]
     if stale or wrong:

@@ -32,7 +32,10 @@ def window(limit: int, cursor: str | None, *, query: str) -> Window:
     Raises:
         BadCursor: if the cursor was not given out by us for this query.
     """
-    return Window(limit, unseal(cursor, query=query))
+    place = unseal(cursor, query=query)
+    if place is not None and not isinstance(place, dict):  # Given out by a release before, whose places stood bare.
+        place = {"at": place}
+    return Window(limit, place)
 
 
 def seal(place: Any, *, query: str) -> str | None:

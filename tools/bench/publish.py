@@ -28,6 +28,7 @@ from chalicelib.catalog import service as catalog
 from chalicelib.catalog.domain import Cause
 from chalicelib.kernel import context
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Window
 from chalicelib.publishing import domain
 from chalicelib.runtime import aws, names, queues
 from chalicelib.runtime.intents import system_intent
@@ -189,12 +190,13 @@ def _add(count: int) -> None:
 
 
 def _listed() -> Iterator[tuple[str, str]]:
-    after = None
+    window = Window(200)
     while True:
-        page, after = catalog.listed_page(after, limit=200)
-        yield from page
-        if after is None:
+        page = catalog.listed_page(window)
+        yield from page.items
+        if page.after is None:
             return
+        window = Window(200, page.after)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from chalicelib.catalog import service as catalog
+from chalicelib.kernel.pages import Window
 from chalicelib.publishing import domain, service, store
 from chalicelib.runtime import published
 
@@ -66,9 +67,10 @@ def _lists() -> list[str]:
         merchants = set(published.shards(after=after))
         found |= {one for one in merchants if not one.startswith(domain.PRODUCTS)}
         after = max(merchants, default="")
-    on = None
+    window = Window(service.WALK_PAGE)
     while True:
-        page, on = catalog.listed_page(on, limit=service.WALK_PAGE)
-        found |= {domain.merchant_shard(merchant_id) for _, merchant_id in page}
-        if on is None:
+        page = catalog.listed_page(window)
+        found |= {domain.merchant_shard(merchant_id) for _, merchant_id in page.items}
+        if page.after is None:
             return sorted(found)
+        window = Window(service.WALK_PAGE, page.after)

@@ -13,7 +13,8 @@ from chalicelib.catalog.domain import Cause, Draft
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import Level
 from chalicelib.kernel.errors import AlreadyExists, IdempotencyKeyReused
-from chalicelib.runtime import aws, caches
+from chalicelib.kernel.pages import Window
+from chalicelib.runtime import aws, caches, cursors
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import system_intent
 from tests.support import goods, people
@@ -333,6 +334,9 @@ def test_stock_by_the_merchants_hand(token: str) -> None:
         ("receive", 5),
         ("write_off", 2),
     ]
+    bound = f"movements {MER} {first}"
+    of_before = cursors.seal(cursors.unseal(moved["next_cursor"], query=bound)["at"], query=bound)
+    assert call("GET", f"{path}/{first}/movements?limit=5&cursor={of_before}", token=token).json == more
     twice = {"lines": [{"sku_id": first, "quantity": 5}, {"sku_id": first, "quantity": 7}]}
     assert call("POST", f"{path}/receipts", twice, token=token).status == 422
     assert call("PUT", f"{path}/{first}/buckets", {"buckets": 21}, token=token).status == 422
@@ -639,8 +643,8 @@ def test_a_stale_tree_does_not_file_a_product_under_the_wrong_top(cloud: str) ->
     store.save_tree(domain.Tree(service_tree, tree.version))  # By another process.
     made = goods.product(MER, category_id="socks")
     caches.forget_all()
-    found = service.browse(category_id="clothing", merchant_id=None, sort="newest", limit=5, after=None)
-    assert [entry.product_id for entry in found.entries] == [made.product_id]
+    found = service.browse(Window(5), category_id="clothing", merchant_id=None, sort="newest")
+    assert [entry.product_id for entry in found.items] == [made.product_id]
 
 
 def test_creating_a_product_costs_one_write(token: str) -> None:

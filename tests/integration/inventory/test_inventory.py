@@ -12,6 +12,7 @@ import pytest
 from chalicelib.inventory import domain, service, store
 from chalicelib.inventory.service import BucketContended, Level, NotEnoughToWriteOff, OutOfStock
 from chalicelib.kernel.errors import IdempotencyKeyReused
+from chalicelib.kernel.pages import Window
 from chalicelib.runtime import aws, caches
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -60,12 +61,12 @@ def test_receive_and_write_off_once_for_each_intent(cloud: str) -> None:
 
     assert first == again
     assert service.level(SKU) == Level(available=7, received=10, written_off=3)
-    listed, after = service.movements(SKU)
-    assert sorted((one.kind.value, one.quantity, one.reason) for one in listed) == [
+    page = service.movements(SKU, Window(20))
+    assert sorted((one.kind.value, one.quantity, one.reason) for one in page.items) == [
         ("receive", 10, "delivery"),
         ("write_off", 3, ""),
     ]
-    assert after is None
+    assert page.after is None
 
 
 def test_an_intent_used_for_something_else_is_refused_and_leaves_no_trace(cloud: str) -> None:
@@ -85,7 +86,7 @@ def test_writing_off_below_zero_is_refused_and_leaves_no_trace(cloud: str, bucke
         service.write_off(SKU, 11, intent=intent("b"))
     assert refusal.value.members() == {"sku_id": SKU, "wanted": 11, "available": 10}
     assert service.level(SKU) == Level(available=10, received=10, buckets=buckets)
-    assert len(service.movements(SKU)[0]) == 1
+    assert len(service.movements(SKU, Window(20)).items) == 1
     service.write_off(SKU, 10, intent=intent("c"))
     assert service.write_off(SKU, 10, intent=intent("c")).quantity == 10
     assert service.level(SKU) == Level(available=0, received=10, written_off=10, buckets=buckets)

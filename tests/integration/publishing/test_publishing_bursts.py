@@ -17,6 +17,7 @@ from chalicelib.catalog.events import ProductChanged
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import context, events
 from chalicelib.kernel.errors import Busy
+from chalicelib.kernel.pages import Window
 from chalicelib.merchants import service as merchants
 from chalicelib.publishing import consumers, domain, products, service, store
 from chalicelib.runtime import aws, published, together
@@ -74,7 +75,7 @@ def written() -> tuple[Counter[str], Hook]:
 
 def as_tables_say(till: Till) -> None:
     """Compare everything published with what it would be if it were written anew."""
-    listed = [product_id for product_id, _ in catalog.listed_page(None, limit=500)[0]]
+    listed = [product_id for product_id, _ in catalog.listed_page(Window(500)).items]
     assert service._stale([*listed, *(one.product_id for one in till.shop.made)]) == []
     for shard in published.shards():
         if not shard.startswith(domain.PRODUCTS):
