@@ -30,20 +30,30 @@ SUPPORT: Final = frozenset({Desk.SUPPORT})
 REVIEW: Final = frozenset({Desk.REVIEW})
 FINANCE: Final = frozenset({Desk.FINANCE})
 
+FRESH: Final = timedelta(minutes=5)
+"""What changes how somebody proves who they are wants them to have just done so."""
+
 TABLE: Final[dict[str, Rule]] = {
     # accounts, sign-in, sessions
     "add_address": signed_in(),
+    "begin_totp": signed_in(fresh=FRESH),
     "change_me": signed_in(),
+    "confirm_totp": signed_in(fresh=FRESH),
     "delete_address": signed_in(),
+    "finish_sign_in": anybody(),
     "get_address": signed_in(),
+    "get_factors": signed_in(),
     "get_me": signed_in(),
     "get_signing_keys": anybody(),
     "list_addresses": signed_in(),
     "list_sessions": signed_in(),
     "prove_by_password": signed_in(),
+    "prove_by_totp": signed_in(),
     "put_address": signed_in(),
     "refresh_session": anybody(),
     "register": anybody(),
+    "remove_totp": signed_in(fresh=FRESH),
+    "renew_recovery_codes": signed_in(fresh=FRESH),
     "revoke_session": signed_in(),
     "sign_in": anybody(),
     "sign_out": signed_in(),

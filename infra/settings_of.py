@@ -124,6 +124,7 @@ def _address(stage: str, text: str) -> str:
     return "" if stand_in else "is not https"
 
 
+_FACTORS = _matches("operator|merchant_staff|nobody", "operator,merchant_staff")
 _WAYS = _matches("qq|qq_mini|wechat_mini", "qq,qq_mini")
 _AMOUNTS = _matches(r"[A-Z]{3}:[0-9]{1,12}", "CNY:100000,USD:15000")
 _UNPAID = _matches(
@@ -168,6 +169,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_REGISTRATION": Setting(_registration, _is_api),
     "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
     "BIANDAN_SEALING": Setting(_one_of("on", "off"), _seals),
+    "BIANDAN_SECOND_FACTOR": Setting(_FACTORS, _is_api),
     "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),
     "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
     "BIANDAN_SMS": Setting(_one_of("aliyun", "tencent"), _asks_to_tell),

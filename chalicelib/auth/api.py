@@ -83,7 +83,7 @@ def register(body: Register, intent: Intent, request: Request) -> Reply:
     access=Access.PUBLIC,
     body=SignIn,
     returns=TokensView,
-    raises=(domain.BadIdentity, domain.BadCredentials, domain.ChallengeNeeded),
+    raises=(domain.BadIdentity, domain.BadCredentials, domain.ChallengeNeeded, service.SecondFactorNeeded),
     # A repeat starts another session, which harms nobody and runs out by itself; to give the same tokens again we would
     # have to keep them.
     idempotent=False,

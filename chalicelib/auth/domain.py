@@ -242,6 +242,8 @@ class Account:
     """Of operators and merchants' staff: sessions that ended while their access tokens live, and when, in seconds."""
     history: tuple[RoleChange, ...] = ()
     links: tuple[Link, ...] = ()
+    second_factor: str = ""
+    """What a sign-in takes beside its first way; empty: nothing."""
     password_hash: str = field(default="", repr=False)
     fingerprint: str = ""
     version: int = 0
@@ -554,6 +556,11 @@ SIGN_IN_BY_DEVICE = Limit("sign-in.device", attempts=10, window_s=600)
 SIGN_IN_BY_DEVICE_ANYWHERE = Limit("sign-in.device-anywhere", attempts=50, window_s=600)
 """Failures on one known device from anywhere; beyond it counts as a stranger's."""
 FAILED_BY_NETWORK = Limit("sign-in.network", attempts=100, window_s=600)
+SECOND_STEP = Limit("second-step", attempts=10, window_s=600)
+"""Wrong codes for one account from devices that it does not know."""
+SECOND_STEP_A_DAY = Limit("second-step.day", attempts=100, window_s=86_400)
+"""Of six digits, three of which count at a time: a chance of 0.03 % a day for who knows the password."""
+SECOND_STEP_BY_DEVICE = Limit("second-step.device", attempts=10, window_s=600)
 PROVE_BY_SESSION = Limit("prove.session", attempts=10, window_s=600)
 """Failures to prove anew who one is, in one session."""
 PROVE_BY_ACCOUNT = Limit("prove.account", attempts=50, window_s=600)

@@ -21,9 +21,29 @@ from chalicelib.auth.codes import service as codes
 from chalicelib.auth.codes.domain import BadCode, CodeNeeded, ContactSet, NoAccountYet, Purpose
 from chalicelib.auth.domain import Account, Address, AddressBook, Link
 from chalicelib.auth.external import service as external
+from chalicelib.auth.factors.domain import SecondFactorRequired, TotpEnrolled, TotpMissing
+from chalicelib.auth.factors.service import (
+    Factors,
+    begin_totp,
+    confirm_totp,
+    factors,
+    finish_sign_in,
+    prove_by_totp,
+    remove_totp,
+    renew_recovery,
+)
 from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
 from chalicelib.auth.identities import identity_id_of
-from chalicelib.auth.sessions.domain import BadRefreshToken, Device, FreshProofNeeded, Method, Session, WrongProof
+from chalicelib.auth.open_step import ChallengeOver
+from chalicelib.auth.sessions.domain import (
+    BadRefreshToken,
+    Device,
+    FreshProofNeeded,
+    Method,
+    SecondFactorNeeded,
+    Session,
+    WrongProof,
+)
 from chalicelib.auth.sessions.service import (
     Tokens,
     caller_as,
@@ -62,30 +82,43 @@ __all__ = [
     "AddressBook",
     "BadCode",
     "BadRefreshToken",
+    "ChallengeOver",
     "CodeNeeded",
     "ContactSet",
     "Device",
+    "Factors",
     "FreshProofNeeded",
     "Link",
     "NoAccountYet",
     "Purpose",
     "Role",
+    "SecondFactorNeeded",
+    "SecondFactorRequired",
     "Session",
     "Solved",
     "Tokens",
+    "TotpEnrolled",
+    "TotpMissing",
     "VerifiedPhoneNeeded",
     "WrongProof",
     "ask_role",
+    "begin_totp",
     "caller_as",
     "check_second_person",
     "codes",
+    "confirm_totp",
     "decide_role",
     "external",
+    "factors",
+    "finish_sign_in",
     "may_order",
     "operator_of",
     "prove_by_password",
+    "prove_by_totp",
     "proving",
     "refresh",
+    "remove_totp",
+    "renew_recovery",
     "require_fresh",
     "revoke_session",
     "role_request",
@@ -157,6 +190,7 @@ def sign_in(
         ChallengeNeeded: after too many failures for this identity, from this network or from anywhere, or on this
             device; with the challenge solved one more attempt is open.
         BadCredentials: if the two do not belong together.
+        SecondFactorNeeded: if they do, and the account has a second factor.
     """
     identity_id = identity_id_of(domain.identity(who))
     account = store.load_account(store.account_of(identity_id) or _NOBODY_ID, consistent=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from chalicelib.auth import challenges, domain, passwords, store
+from chalicelib.auth import challenges, devices, domain, passwords, store
 from chalicelib.auth.challenges import Solved
 from chalicelib.auth.domain import Limit
 from chalicelib.kernel import clock
@@ -65,9 +65,34 @@ def proving(session_id: str, account_id: str) -> Iterator[Attempt]:
     Raises:
         Throttled: if a limit is reached; nothing is charged then.
     """
+    with _charged([(domain.PROVE_BY_SESSION, session_id), (domain.PROVE_BY_ACCOUNT, account_id)]) as attempt:
+        yield attempt
+
+
+@contextmanager
+def second_step(account_id: str, device_token: str | None) -> Iterator[Attempt]:
+    """Charge one attempt at the second step of a sign-in; given back if it was right.
+
+    Whoever gets so far knows the password. A known device of the account is charged alone, so they do not keep its
+    owner out; from anywhere else an account has so few attempts a day that guessing six digits leads nowhere.
+
+    Raises:
+        Throttled: if a limit is reached; nothing is charged then.
+    """
+    device = devices.known(device_token)
+    if device is not None and device.account_id == account_id:
+        limits = [(domain.SECOND_STEP_BY_DEVICE, f"{account_id}#{device.device_id}")]
+    else:
+        limits = [(domain.SECOND_STEP, account_id), (domain.SECOND_STEP_A_DAY, account_id)]
+    with _charged(limits) as attempt:
+        yield attempt
+
+
+@contextmanager
+def _charged(limits: list[tuple[Limit, str]]) -> Iterator[Attempt]:
     attempt = Attempt()
     with ExitStack() as charged:
-        _charge(charged, [(domain.PROVE_BY_SESSION, session_id), (domain.PROVE_BY_ACCOUNT, account_id)])
+        _charge(charged, limits)
         try:
             yield attempt
         finally:

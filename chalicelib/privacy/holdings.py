@@ -212,6 +212,12 @@ HOLDINGS: tuple[Holding, ...] = (
         inventory.SESSION,
         (
             "accounts/AccountRow.ended",
+            "accounts/TotpRow.account_id",
+            "accounts/TotpRow.recovery",
+            "accounts/TotpRow.sealed",
+            "identities/ChallengeRow.account_id",
+            "identities/ChallengeRow.identity_id",
+            "identities/ChallengeRow.said",
             "sessions/SessionRow.account_id",
             "sessions/SessionRow.current",
             "sessions/SessionRow.previous",

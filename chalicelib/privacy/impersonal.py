@@ -95,6 +95,8 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "payments/DisputeRow.doc.*",
         "payments/StrayRow.doc.billed_on",
         "payments/StrayRow.number",
+        "accounts/AccountRow.second_factor",
+        "identities/ChallengeRow.purpose",
         "sessions/SessionRow.methods",
         "shipments/*.carrier",
         "shipments/*.carrier_given",

@@ -36,7 +36,7 @@ from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
 from chalicelib.runtime.intents import system_intent
-from tests.support import elsewhere, goods, joining, people, sales
+from tests.support import authenticator, elsewhere, goods, joining, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tools.fakes.sandbox.core import Sandbox
@@ -62,6 +62,8 @@ class Ask:
     """Fields of the body that name a record of the caller's."""
     twice: tuple[tuple[str, str], ...] = ()
     """Parameters that are sent once more."""
+    own: dict[str, str] = field(default_factory=dict)
+    """Whose call it is in another's place: the token of a person of its own, under that of the world's."""
 
     def send(self, route: Route, token: str | None, *, key: str | None = None) -> Answer:
         """Make the call."""
@@ -71,7 +73,8 @@ class Ask:
             path = path.replace("{" + name + "}", quote(value, safe=""))
         query = f"?{urlencode([*self.query.items(), *self.twice])}" if self.query else ""
         headers = {"content-type": route.content_types[0], **self.headers}
-        return call(route.method, path + query, self.body, token=token, headers=headers, raw=self.raw, key=key)
+        who = self.own.get(token, token) if token else token
+        return call(route.method, path + query, self.body, token=who, headers=headers, raw=self.raw, key=key)
 
     def value(self, name: str) -> str:
         """Return the id that a path parameter or a field of the body holds."""
@@ -641,6 +644,27 @@ def _proof(world: World) -> Ask:
     return Ask(body={"password": PASSWORD})
 
 
+def _with_app(state: str | None, *, bare: bool = False) -> Callable[[World], Ask]:
+    """Return a call of a person of its own who has no authenticator app, one that waits, or one that counts."""
+
+    def make(world: World) -> Ask:
+        person = people.buyer()
+        people.session(person)
+        secret = authenticator.set_up(person, confirmed=state == "confirmed") if state else ""
+        body = {"code": authenticator.code(secret)} if secret and not bare else None
+        return Ask(body=body, own={world.buyer.token: person.token})
+
+    return make
+
+
+def _second_step(world: World) -> Ask:
+    identity = world.identity()
+    account_id = auth.account_with(identity).account_id
+    secret = authenticator.set_up(people.Person(account_id, people.token(account_id)), confirmed=True)
+    first = call("POST", "/v1/auth/sign-in", {"identity": identity, "password": PASSWORD})
+    return Ask(body={"challenge": first.json["challenge"], "code": authenticator.code(secret)})
+
+
 def _session(world: World) -> Ask:
     made = people.session(people.Person(world.buyer.account_id, people.token(world.buyer.account_id)))
     return Ask(ids={"session_id": made.session_id})
@@ -667,6 +691,13 @@ ENTRIES: dict[str, Make] = {
     "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),
     "refresh_session": lambda world: Ask(body={"refresh_token": world.refresh_token()}),
     "prove_by_password": _proof,
+    "get_factors": _nothing,
+    "begin_totp": _with_app(None),
+    "confirm_totp": _with_app("pending"),
+    "remove_totp": _with_app("confirmed", bare=True),
+    "renew_recovery_codes": _with_app("confirmed", bare=True),
+    "prove_by_totp": _with_app("confirmed"),
+    "finish_sign_in": _second_step,
     "begin_web_sign_in": lambda _: Ask(ids={"provider": "qq"}, body=PERSONS_PAGE),
     "complete_web_sign_in": _completed,
     "sign_in_by_mini_program": _mini,

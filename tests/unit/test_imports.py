@@ -25,6 +25,7 @@ NEVER = {
     "zxcvbn": "choosing a password: 80 ms, its lists of words",
     "jwt": "a token",
     "phonenumbers": "a phone number from abroad: 54 ms",
+    "pyotp": "a second factor",
     "idna": "a mailbox under a name that is not ASCII",
     "pydantic": "an HTTP body; queue functions have none",
     "botocore.session": "S3; DynamoDB, SQS and Secrets Manager are spoken to directly",

@@ -109,6 +109,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
     "auth": {
         "codes": {"sessions"},
         "external": {"sessions"},
+        "factors": {"sessions"},
         "sessions": set(),
         "staff": set(),
     },
@@ -393,6 +394,7 @@ HEAVY = {
     "phonenumbers",
     "idna",
     "zxcvbn",
+    "pyotp",
 }
 
 

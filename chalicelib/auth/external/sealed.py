@@ -5,40 +5,15 @@ AES-256-GCM under keys of their own, derived from the pepper; what a text belong
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 
-from chalicelib.auth import passwords
 from chalicelib.auth.external.domain import PROOF_LIFE, Platform, Proof, SignInOver
-from chalicelib.kernel import clock, ids
+from chalicelib.auth.sealing import seal, unseal
+from chalicelib.kernel import clock
 
-NONCE_BYTES = 12
+__all__ = ["open_proof", "proof_token", "seal", "unseal"]
+
 _PREFIX = "bdx1."
-
-
-def seal(text: str, *, purpose: str, belongs_to: str) -> str:
-    """Return a text that only :func:`unseal` of the same purpose and owner reads."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    nonce = ids.random_bytes(NONCE_BYTES)
-    made = AESGCM(passwords.keyed(purpose)).encrypt(nonce, text.encode(), belongs_to.encode())
-    return _b64(nonce + made)
-
-
-def unseal(sealed: str, *, purpose: str, belongs_to: str) -> str | None:
-    """Return the text, or None if it was not sealed so."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    try:
-        raw = base64.urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))
-        if _b64(raw) != sealed:  # One spelling each: what counts once would count again, written differently.
-            return None
-        key = AESGCM(passwords.keyed(purpose))
-        return key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], belongs_to.encode()).decode()
-    except (InvalidTag, ValueError, binascii.Error):
-        return None
 
 
 def proof_token(proof: Proof) -> str:
@@ -61,7 +36,3 @@ def open_proof(token: str) -> Proof:
     if clock.epoch_s(clock.now()) >= until_s:
         raise SignInOver
     return Proof(provider, Platform(platform), appid, openid, unionid, session_key)
-
-
-def _b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

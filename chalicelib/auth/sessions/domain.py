@@ -31,6 +31,14 @@ class FreshProofNeeded(Unauthenticated):
         return f'{super().challenge()}, error="insufficient_user_authentication", max_age="{self.params["within_s"]}"'
 
 
+class SecondFactorNeeded(Unauthenticated):
+    """The first factor is right; the second step comes with this challenge, within minutes."""
+
+    code = "second_factor_needed"
+    en, zh = "Give the code of your authenticator app.", "请输入身份验证器中的动态码。"
+    shown = ("challenge", "methods", "expires_in")
+
+
 class WrongProof(Forbidden):
     """What was given to prove it is wrong, or the account has no such proof: nobody is told which."""
 
@@ -78,6 +86,8 @@ class Method(StrEnum):
     CODE = "otp"
     QQ = "qq"
     WECHAT = "wechat"
+    TOTP = "otp"
+    RECOVERY = "recovery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +138,7 @@ class Session:
     proved_at: datetime
     """When the person last proved who they are: what access tokens say as ``auth_time``."""
     methods: tuple[str, ...] = ()
-    """By which methods, since the session began or in the last proof: what access tokens say as ``amr``."""
+    """By which methods, since the session began: what access tokens say as ``amr``."""
     salt: str = ""
     """What the current token was derived with, beside the one before it; empty for a first one."""
     device_id: str = ""
@@ -140,13 +150,17 @@ class Session:
 
 def proved(session: Session, methods: Iterable[Method], *, now: datetime) -> Session:
     """Return the session after its person proved once more who they are."""
-    return replace(session, proved_at=now, methods=references(methods))
+    before = (Method(word) for word in session.methods if word != SEVERAL)
+    return replace(session, proved_at=now, methods=references((*before, *methods)))
+
+
+SEVERAL = "mfa"
 
 
 def references(methods: Iterable[Method]) -> tuple[str, ...]:
-    """Return what ``amr`` says of methods; several at once are one proof of several factors."""
-    said = tuple(method.value for method in methods)
-    return (*said, "mfa") if len(said) > 1 else said
+    """Return what ``amr`` says of methods: each once, and whether they are several factors."""
+    said = tuple(dict.fromkeys(method.value for method in methods))
+    return (*said, SEVERAL) if len(said) > 1 else said
 
 
 def is_alive(session: Session, *, epoch: int, now: datetime) -> bool:

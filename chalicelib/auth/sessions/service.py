@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.auth import accounts, devices, events, living, tokens
 from chalicelib.auth import store as account_store
 from chalicelib.auth.domain import Account
-from chalicelib.auth.sessions import domain, store
+from chalicelib.auth.sessions import domain, second_step, store
 from chalicelib.auth.sessions.clients import client_of
 from chalicelib.auth.sessions.domain import Client, Device, Method, Session
 from chalicelib.kernel import clock, context, ids
@@ -40,11 +41,22 @@ def start(
     """Start a session of somebody who has just proved by ``method`` who they are.
 
     It is written in ``work`` where there is one, with what else the sign-in writes, else in a unit of its own.
+
+    Raises:
+        SecondFactorNeeded: if the account has a second factor and this is but one; nothing of ``work`` is written.
     """
-    context.set_actor(account.account_id)
+    second_step.require(account, method)
     if work is None:
         with UnitOfWork() as own:
-            return start(account, device=device, source_ip=source_ip, method=method, work=own)
+            return complete(account, device=device, source_ip=source_ip, methods=[method], work=own)
+    return complete(account, device=device, source_ip=source_ip, methods=[method], work=work)
+
+
+def complete(
+    account: Account, *, device: Device, source_ip: str, methods: Sequence[Method], work: UnitOfWork
+) -> Tokens:
+    """Start a session of somebody who has proved by all that it takes who they are."""
+    context.set_actor(account.account_id)
     now = clock.now()
     token, kept = tokens.new_refresh(account.account_id, ids.new_id("ses"))
     device_token = devices.remembered(account.account_id, devices.known(device.token))
@@ -60,7 +72,7 @@ def start(
         created_at=now,
         expires_at=now + domain.IDLE,
         proved_at=now,
-        methods=domain.references([method]),
+        methods=domain.references(methods),
         device_id=client.device_id,
         device_name=device.name,
         client=client,

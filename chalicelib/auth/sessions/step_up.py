@@ -21,6 +21,8 @@ from chalicelib.runtime.http.access import Caller
 
 FRESH_S = 300
 """How long a proof counts as fresh, unless who asks for it says otherwise."""
+STRONG = frozenset({Method.TOTP, Method.RECOVERY})
+"""What proves it for an account that has a second factor."""
 
 
 def require_fresh(caller: Caller, within_s: float = FRESH_S) -> None:
@@ -40,6 +42,8 @@ def require_fresh(caller: Caller, within_s: float = FRESH_S) -> None:
 
 def ways(account: Account) -> list[str]:
     """Return by which methods an account can prove who it is: the last word of the route that takes it."""
+    if account.second_factor:  # Who has a second factor proves it by that: a password is what a thief may know.
+        return ["totp"]
     verified = account.email_verified_at or account.phone_verified_at
     return [*(["password"] if account.password_hash else []), *(["code"] if verified else [])]
 
@@ -49,10 +53,13 @@ def prove_by_password(caller: Caller, password: str) -> str:
 
     Raises:
         WrongProof: if it is another one, or the account has none.
+        FreshProofNeeded: if the account has a second factor: it names that one.
         Throttled: after too many failures.
         Unauthenticated: if the session is over.
     """
     account = account_store.load_account(caller.account_id, consistent=True)
+    if account is not None and account.second_factor:
+        raise FreshProofNeeded(methods=ways(account), within_s=FRESH_S)
     encoded = (account.password_hash if account else "") or passwords.NOBODY
     with throttles.proving(caller.session_id, caller.account_id) as attempt:
         if not passwords.matches(encoded, spelled(password)):
@@ -66,6 +73,7 @@ def proved(caller: Caller, *methods: Method) -> str:
 
     Raises:
         Unauthenticated: if the session is over.
+        FreshProofNeeded: if the account has a second factor, and this was none.
     """
 
     def attempt() -> str:
@@ -73,6 +81,8 @@ def proved(caller: Caller, *methods: Method) -> str:
         found = store.load_session_and_account(caller.account_id, caller.session_id)
         if found is None or not domain.is_alive(found[0], epoch=found[1].epoch, now=now):
             raise Unauthenticated
+        if found[1].second_factor and not STRONG & set(methods):
+            raise FreshProofNeeded(methods=ways(found[1]), within_s=FRESH_S)
         session = domain.proved(found[0], methods, now=now)
         with UnitOfWork() as work:
             work.save(store.session_row(session), label="session")

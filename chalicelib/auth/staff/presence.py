@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.auth import living
+from chalicelib.auth import living, required_factors
 from chalicelib.auth.domain import Account
 from chalicelib.auth.staff import domain, staffing
 from chalicelib.kernel.errors import Conflict, Forbidden, Unauthenticated
@@ -25,6 +25,7 @@ def present(caller: Caller, asked: str | None, rule: Rule) -> Caller:
     Raises:
         Unauthenticated: if the account is gone, or the token's session was ended.
         Forbidden: if they do not work there, or nowhere.
+        SecondFactorRequired: if this installation wants one of staff, and the session was begun without.
         MerchantNotChosen: if they work for several and named none.
         PostNeeded: if it takes another post.
     """
@@ -41,6 +42,7 @@ def present(caller: Caller, asked: str | None, rule: Rule) -> Caller:
 def _as_staff(caller: Caller, account: Account | None, asked: str | None, rule: Rule) -> Caller:
     if account is None or living.is_over(caller, account):
         raise Unauthenticated
+    required_factors.check(caller, account, Role.MERCHANT_STAFF)
     merchant_id, post = domain.placed(account, asked, rule)
     return replace(caller, roles=caller.roles | {Role.MERCHANT_STAFF}, merchant_id=merchant_id, post=post)
 

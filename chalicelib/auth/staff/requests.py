@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.auth import domain, living, standing, store
+from chalicelib.auth import domain, living, required_factors, standing, store
 from chalicelib.auth.domain import Account, RoleChange, RoleRequest
 from chalicelib.auth.staff import request_store, staffing
 from chalicelib.auth.staff.domain import check_desk
@@ -28,12 +28,14 @@ def operator_of(caller: Caller, rule: Rule) -> Account:
         Unauthenticated: if the account is gone, or the token's session was ended.
         Forbidden: if it is no operator's any more, or also a merchant's staff.
         DeskNeeded: if it is one's at another desk.
+        SecondFactorRequired: if this installation wants one of operators, and the session was begun without.
     """
     account = store.load_account(caller.account_id, consistent=True)
     if account is None or living.is_over(caller, account):
         raise Unauthenticated
     if not standing.is_operator(account):
         raise Forbidden
+    required_factors.check(caller, account, Role.OPERATOR)
     check_desk(account, rule)
     return account
 

@@ -13,7 +13,7 @@ from chalicelib.kernel.errors import Unauthenticated
 from chalicelib.runtime import aws
 from chalicelib.runtime.http import problems
 from chalicelib.runtime.http.access import Caller
-from tests.support import dump, people
+from tests.support import dump, joining, people
 from tests.support.http import Answer, call
 
 WORD = "correct horse battery"
@@ -22,7 +22,7 @@ ADA = {"identity": "ada@example.com", "password": WORD}
 
 @pytest.fixture
 def token(cloud: str, noon: clock.Fixed) -> str:
-    assert call("POST", "/v1/auth/register", ADA).status == 201
+    assert joining.register(**ADA).status == 201
     return str(call("POST", "/v1/auth/sign-in", ADA).json["access_token"])
 
 
@@ -46,7 +46,7 @@ def test_the_refusal_names_the_ways_and_is_the_challenge_of_rfc_9470(token: str,
     with pytest.raises(service.FreshProofNeeded) as refused:
         service.require_fresh(service.authenticate(token), within_s=120)
     status, body, headers = problems.problem(refused.value)
-    assert (status, refused.value.members()) == (401, {"methods": ["password"], "within_s": 120})
+    assert (status, refused.value.members()) == (401, {"methods": ["password", "code"], "within_s": 120})
     assert headers["WWW-Authenticate"] == (
         'Bearer realm="biandan", error="insufficient_user_authentication", max_age="120"'
     )

@@ -14,7 +14,7 @@ from chalicelib.auth.sessions import store as sessions
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime import aws, caches
-from tests.support import people
+from tests.support import joining, people
 from tests.support.http import Answer, call
 
 WORD = "correct horse battery"
@@ -25,7 +25,7 @@ PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 MicroMessenger/8.0 m
 
 @pytest.fixture(autouse=True)
 def ada(cloud: str, noon: clock.Fixed) -> str:
-    return str(call("POST", "/v1/auth/register", ADA).json["account_id"])
+    return str(joining.register(**ADA).json["account_id"])
 
 
 def sign_in(agent: str = WINDOWS, **more: Any) -> dict[str, Any]:
@@ -276,8 +276,7 @@ def test_a_token_made_while_its_session_ends_is_not_younger_than_what_was_read(
 
 def test_what_it_costs_to_know_that_a_token_of_staff_counts(noon: clock.Fixed) -> None:
     token = staff_session()["access_token"]
-    caches.forget_all()
-    service.authenticate(token)
+    living.forget()
     assert costs(lambda: living.check(service.authenticate(token))) == ["GetItem"]
     assert costs(lambda: living.check(service.authenticate(token))) == []
     noon.advance(timedelta(seconds=living.KEPT_S))

@@ -26,7 +26,7 @@ from chalicelib.auth.sessions.service import start
 from chalicelib.kernel import clock, context, ids
 from chalicelib.runtime import aws
 from chalicelib.runtime.http.access import Caller
-from tests.support import people
+from tests.support import joining, people
 from tests.support.http import Answer, call
 
 WORD = "correct horse battery"
@@ -37,7 +37,7 @@ GRACE_S = domain.GRACE.total_seconds()
 
 @pytest.fixture
 def session(cloud: str, noon: clock.Fixed) -> dict[str, Any]:
-    assert call("POST", "/v1/auth/register", ADA).status == 201
+    assert joining.register(**ADA).status == 201
     return dict(call("POST", "/v1/auth/sign-in", ADA, headers={"user-agent": BROWSER}).json)
 
 
@@ -114,7 +114,7 @@ def test_a_device_may_change_its_network_within_the_grace(session: dict[str, Any
 
 
 def test_a_device_token_of_another_account_names_no_device(session: dict[str, Any]) -> None:
-    call("POST", "/v1/auth/register", {**ADA, "identity": "eve@example.com"})
+    joining.register("eve@example.com", WORD)
     eve = call("POST", "/v1/auth/sign-in", {**ADA, "identity": "eve@example.com"}).json["device_token"]
     held = new(refresh(session["refresh_token"]))
     assert new(refresh(session["refresh_token"], device_token=eve)) == held  # Known by program and network.
