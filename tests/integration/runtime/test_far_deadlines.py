@@ -80,15 +80,15 @@ def test_a_new_process_looks_at_everything(cloud: str, noon: Any) -> None:
     assert all(asked[table] == DUE_SHARDS for table in topology.DUE_FAR)
 
 
-@pytest.mark.parametrize("second", range(0, 900, 37))
 def test_a_far_deadline_is_told_to_the_second_whenever_it_falls(
-    cloud: str, noon: Any, monkeypatch: pytest.MonkeyPatch, second: int
+    cloud: str, noon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrives = told(monkeypatch)
-    due_at = clock.now() + timedelta(minutes=30, seconds=second)
-    found = complaint(due_at)
+    seconds = range(0, 900, 37)
+    due = {second: clock.now() + timedelta(minutes=30, seconds=second) for second in seconds}
+    records = {second: complaint(due_at, second) for second, due_at in due.items()}
     swept(noon, 50)
-    assert arrives[found] == due_at
+    assert arrives == {records[second]: due[second] for second in seconds}
 
 
 @pytest.mark.parametrize("minute", range(0, 20, 3))
