@@ -33,6 +33,7 @@ NOBODY = "http://127.0.0.1:9"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let pure tests run without an engine."""
     parser.addoption("--no-engine", action="store_true", help="start no engine; leave out the tests that ask for one")
+    parser.addoption("--cpu", action="store_true", help="print what the tests cost, engines included, by folder")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -50,6 +51,10 @@ def pytest_configure(config: pytest.Config) -> None:
     One engine has one thread: shared by two workers it was busy all the time, and they waited for it.
     """
     global _running
+    if config.getoption("--cpu"):
+        from tests.support import cost
+
+        config.pluginmanager.register(cost.Meter(config))
     if config.getoption("--no-engine"):
         os.environ["BIANDAN_TEST_ENGINE"] = NOBODY
         retries.LONGEST_S = 0.1  # Nobody will answer; say so soon.
@@ -77,6 +82,21 @@ def watched_writes() -> Iterator[None]:
 
     with aws.hooked(watch.noting):
         yield
+
+
+@pytest.fixture(autouse=True)
+def bounded_calls(request: pytest.FixtureRequest, watched_writes: None) -> Iterator[None]:
+    """Fail a test that calls the engine without end: the suite is paid for by the call (``tests.support.cost``).
+
+    Those of whole servers are not counted: their pumps ask as often as time passes.
+    """
+    from tests.support import cost, watch
+
+    before = watch.calls()
+    yield
+    made = watch.calls() - before
+    is_free = "integration" not in request.node.path.parts or request.node.get_closest_marker("many_calls")
+    assert is_free or made <= cost.CALLS_CAP, f"{made} calls; see tests/support/cost.py"
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,18 @@ Place = tuple[str, str]
 """``dynamodb`` or ``sqs``, and the full name of a table or queue there: many have one name in both."""
 
 _moments = count(1)
+_calls = 0
 _last: dict[Place, int] = {}
 
 
 def forget() -> None:
     """Know of nothing: in an account that nobody used."""
     _last.clear()
+
+
+def calls() -> int:
+    """Return how many calls this process has made."""
+    return _calls
 
 
 def last(place: Place) -> int:
@@ -32,6 +38,8 @@ def last(place: Place) -> int:
 
 def noting(service: str, operation: str, params: dict[str, Any], proceed: Callable[[], dict[str, Any]]) -> Any:
     """Stand around a call as ``aws.hooked`` wants it. A write may have happened though its answer was lost."""
+    global _calls
+    _calls += 1
     try:
         return proceed()
     finally:

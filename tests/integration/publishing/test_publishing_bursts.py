@@ -121,6 +121,7 @@ def test_a_burst_costs_a_few_calls_whatever_its_size(till: Till) -> None:
     assert figures == [(9, 2), (9, 2 + 2)]
 
 
+@pytest.mark.many_calls("its lists are long")
 def test_a_change_touches_only_its_pages_of_long_lists(till: Till) -> None:
     made = some(till, 150, ("tea",))
     middle = made[75]
@@ -326,6 +327,7 @@ def test_what_came_often_is_not_gathered_with_others(till: Till, monkeypatch: py
     assert seen == [ids, *([one] for one in ids)]
 
 
+@pytest.mark.many_calls("plays many orders of things")
 def test_whatever_happens_in_whatever_order_lists_are_what_their_indexes_say(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
