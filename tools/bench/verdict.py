@@ -69,7 +69,9 @@ def _oracle(found: dict[str, list[Item]]) -> Iterator[str]:
         for row in items:
             take(None, row)
     oracle.violations.clear()
-    for sku_id in oracle.stock:
+    kept = list(oracle.stock)
+    oracle._check_units()  # noqa: SLF001 -- it says what orders hold of each SKU, too
+    for sku_id in kept:
         oracle._check_stock(sku_id)  # noqa: SLF001
     yield from (str(each) for each in oracle.violations)
     for sale in oracle.sales.values():

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.runtime import aws, names, outbound
 from tests.support.paying import Till
+from tests.support.shop import buyer, shop
 from tools.bench import verdict
 
 
@@ -33,6 +34,17 @@ def test_a_shop_that_is_whole_is_found_whole(till: Till) -> None:
     wrong, looked_at = verdict.judge()
     assert wrong == []
     assert (looked_at["purchases"], looked_at["paid"], looked_at["entries"]) == (3, 2, 2)
+
+
+def test_stock_that_orders_hold_is_found_whole_and_what_they_do_not_hold_is_not(cloud: str) -> None:
+    sku_id = shop().product().sku_id
+    buyer().buy((sku_id, 2))
+    assert verdict.judge()[0] == []
+
+    row = next(row for row in verdict.rows("stock") if row["sku_id"]["S"] == sku_id and int(row["available"]["N"]))
+    fewer = {**row, "available": {"N": str(int(row["available"]["N"]) - 1)}}
+    aws.call("dynamodb", "PutItem", {"TableName": names.table_name("stock"), "Item": fewer})
+    assert any(sku_id in each for each in verdict.judge()[0])
 
 
 @pytest.mark.parametrize(
