@@ -65,6 +65,10 @@ TABLE: Final[dict[str, Rule]] = {
     "send_code": anybody(),
     "sign_in_by_code": anybody(),
     "verify_contact": signed_in(fresh=JUST_PROVED),
+    # personal data
+    "get_erasure": signed_in(),
+    "request_erasure": signed_in(fresh=JUST_PROVED),
+    "withdraw_erasure": signed_in(),
     # sign-in elsewhere
     "begin_linking": signed_in(fresh=JUST_PROVED),
     "begin_web_sign_in": anybody(),

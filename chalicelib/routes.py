@@ -249,6 +249,9 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("GET", "/v1/operator/audit", "chalicelib.oversight.api", ("application/json",)),
     ("GET", "/v1/privacy", "chalicelib.privacy.api", ("application/json",)),
     ("GET", "/privacy", "chalicelib.privacy.api", ("application/json",)),
+    ("PUT", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
+    ("GET", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
+    ("DELETE", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
     ("GET", "/openapi.json", "chalicelib.site.api", ("application/json",)),
     ("GET", "/docs", "chalicelib.site.api", ("application/json",)),
 )

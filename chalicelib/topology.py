@@ -27,6 +27,7 @@ TABLES: dict[str, str] = {
     "publishing": "chalicelib.publishing.store",
     "messages": "chalicelib.notifications.store",
     "keys": "chalicelib.runtime.seals.store",
+    "privacy": "chalicelib.privacy.store",
 }
 """Table -> the module whose models describe it; only stores touch it."""
 
@@ -42,6 +43,7 @@ QUEUES: dict[str, str] = {
     "logistics": "chalicelib.logistics.consumers",
     "complaints": "chalicelib.complaints.consumers",
     "publishing": "chalicelib.publishing.consumers",
+    "privacy": "chalicelib.privacy.consumers",
     "notifications": "chalicelib.notifications.consumers",
 }
 """Queue -> the module whose function consumes it. Every queue has a dead-letter queue."""
@@ -120,6 +122,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "merchant.suspended": ("publishing",),
     "merchant.reinstated": ("publishing",),
     "shard.marked": ("publishing",),
+    "erasure.advanced": ("privacy",),
 }
 
 DERIVED: dict[str, str] = {
@@ -139,6 +142,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "cas": ("case", "reconciliation"),
     "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
+    "ers": ("erasure", "privacy"),
 }
 
 DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
@@ -148,9 +152,10 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("reconciliations", "owner", "id"),
     ("shipments", "order_id", "id"),
     ("complaints", "complaint_id", None),
+    ("privacy", "account_id", "id"),
 )
 
-DUE_FAR = ("reconciliations", "shipments", "complaints")
+DUE_FAR = ("reconciliations", "shipments", "complaints", "privacy")
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
 DUE_PREFIXES: dict[str, str] = {
@@ -164,6 +169,7 @@ DUE_PREFIXES: dict[str, str] = {
     "cas": "reconciliations",
     "shp": "shipments",
     "cmp": "complaints",
+    "ers": "privacy",
 }
 
 CAPABILITIES = (

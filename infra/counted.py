@@ -179,6 +179,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "deadlines_put_off",
         "out_of_stock",
     ),
+    "Personal data": ("erasures_done", "erasures_held"),
     "Refunds and disputes": (
         "refunds_succeeded",
         "refunds_paid_offline",

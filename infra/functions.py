@@ -34,6 +34,8 @@ class Function:
     """Secrets it writes: what it fetched, never what was given to us."""
     puts: tuple[str, ...] = ()
     """Key prefixes of the bucket that it (or a URL it signs) writes and reads."""
+    erases: tuple[str, ...] = ()
+    """Key prefixes of the bucket of which it deletes objects with all their versions."""
     publishes: bool = False
     """Writes the files that everybody may read."""
     opens: bool = False
@@ -88,6 +90,7 @@ FUNCTIONS: dict[str, Function] = {
             "audit": "ra",
             "messages": "a",
             "keys": "ra",
+            "privacy": "rw",
             **PAYING,
             "holds": "rw",
         },
@@ -165,6 +168,26 @@ FUNCTIONS: dict[str, Function] = {
         tables={"messages": "rw"},
         secrets=("messages", "messages-*"),
         sends_mail=True,
+    ),
+    "privacy": Function(
+        memory_mb=512,
+        timeout_s=60,
+        consumes="privacy",
+        tables={
+            "privacy": "rw",
+            "accounts": "rwd",
+            "identities": "rd",
+            "sessions": "rd",
+            "carts": "rd",
+            "orders": "rw",
+            "payments": "r",
+            "shipments": "rw",
+            "complaints": "rwd",
+            "keys": "r",
+        },
+        opens=True,
+        secrets=("auth",),
+        erases=("evidence/kept/",),
     ),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""

@@ -76,6 +76,8 @@ def policy(name: str) -> Json:
         statements.append(_kept_secrets(function))
     if function.puts:
         statements += _bucket(function)
+    if function.erases:
+        statements += _erased(function)
     if function.publishes:
         statements += _published()
     if function.sends_mail:
@@ -196,6 +198,17 @@ def _bucket(function: Function) -> list[Json]:
         ),
         # Without it S3 answers 403, not 404, for an object that was never uploaded.
         _statement("Missing", ["s3:ListBucket"], [att("UploadsBucket", "Arn")]),
+    ]
+
+
+def _erased(function: Function) -> list[Json]:
+    return [
+        _statement(
+            "Erased",
+            ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+            [sub(f"${{UploadsBucket.Arn}}/{prefix}*") for prefix in function.erases],
+        ),
+        _statement("ErasedVersions", ["s3:ListBucketVersions"], [att("UploadsBucket", "Arn")]),
     ]
 
 

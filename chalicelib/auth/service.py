@@ -33,6 +33,7 @@ from chalicelib.auth.factors.service import (
     renew_recovery,
 )
 from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
+from chalicelib.auth.forgetting import blank, holds_office, identity_ids
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.auth.open_step import ChallengeOver
 from chalicelib.auth.sessions.domain import (
@@ -47,6 +48,7 @@ from chalicelib.auth.sessions.domain import (
 from chalicelib.auth.sessions.service import (
     Tokens,
     caller_as,
+    drop_all,
     refresh,
     sessions,
     sign_out,
@@ -111,6 +113,9 @@ __all__ = [
     "external",
     "factors",
     "finish_sign_in",
+    "forget",
+    "holds_office",
+    "identity_ids",
     "may_order",
     "operator_of",
     "prove_by_password",
@@ -213,6 +218,16 @@ def sign_in(
                     store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account"
                 )
     return answer
+
+
+# --- leaving ----------------------------------------------------------------------------------------------------
+
+
+def forget(account_id: str) -> bool:
+    """Blank the account, free its identities, drop its addresses and sessions; returns whether anything was there."""
+    blanked = blank(account_id)
+    drop_all(account_id)
+    return blanked
 
 
 # --- the account ------------------------------------------------------------------------------------------------

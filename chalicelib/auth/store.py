@@ -225,6 +225,12 @@ def account_of(identity_id: str) -> str | None:
     return row.account_id if row is not None else None
 
 
+def identity_rows(account_id: str, identity_ids: Iterable[str]) -> list[Row]:
+    """Return those rows of these identities that are there and lead to no other account, to be deleted."""
+    found = reads.get_many([(IdentityRow, one, None) for one in identity_ids], consistent=True)
+    return [row for row in found.values() if cast("IdentityRow", row).account_id in (None, account_id)]
+
+
 def add_account(work: UnitOfWork, account: Account, identity_id: str, *, taken: Refusal, **options: object) -> None:
     """Create account and identity in one transaction; a known identity is refused as ``taken`` says."""
     work.save(account_row(account), label="account", **options)  # type: ignore[arg-type]

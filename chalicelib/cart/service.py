@@ -8,7 +8,7 @@ from chalicelib.cart import domain, goods, store, tokens
 from chalicelib.cart.domain import MAX_LINES, MAX_QUANTITY, Cart, CartChanged, CartFull, NoSuchSku, TooManyCarts
 from chalicelib.catalog.service import Product
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import Busy, Invalid, NotFound
+from chalicelib.kernel.errors import Busy, ConcurrentUpdate, Invalid, NotFound
 from chalicelib.runtime import networks
 from chalicelib.runtime.db.lookups import Lookup, together
 from chalicelib.runtime.db.races import racing, starting_from
@@ -160,6 +160,18 @@ def merge_guest(account_id: str, guest_token: str) -> Cart:
         return after
 
     return racing(pour, otherwise=CartChanged)
+
+
+def forget(account_id: str) -> None:
+    """Drop an account's cart; none is not missed."""
+
+    def attempt() -> None:
+        own = store.load(account_id)
+        if own.version:
+            with UnitOfWork() as work:
+                store.delete(work, own)
+
+    racing(attempt, losing=(CartChanged, ConcurrentUpdate))
 
 
 def take_out(work: UnitOfWork, account_id: str, sku_ids: Iterable[str], *, version: int) -> None:

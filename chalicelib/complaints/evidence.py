@@ -143,6 +143,12 @@ def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
     return url, clock.now() + SHOW_FOR
 
 
+def erase(complaint_id: str, file: Evidence) -> None:
+    """Delete the one copy of a file, with all its versions."""
+    kept = upload_store.kept(file.evidence_id)
+    objects.erase(_kept(kept.complaint_id if kept is not None else complaint_id, file.evidence_id))
+
+
 def _incoming(account_id: str, evidence_id: str) -> str:
     return f"evidence/incoming/{account_id}/{evidence_id}"
 

@@ -22,6 +22,9 @@ from chalicelib.complaints.domain import (
     Turn,
 )
 from chalicelib.complaints.evidence import Ticket
+from chalicelib.complaints.forgetting import complaints_of as complaints_of  # noqa: PLC0414 - whoever forgets asks here
+from chalicelib.complaints.forgetting import forget as forget  # noqa: PLC0414 - as above
+from chalicelib.complaints.forgetting import is_over as is_over  # noqa: PLC0414 - as above
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Busy, NotFound
 from chalicelib.kernel.events import Event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
@@ -65,6 +66,12 @@ def kept(evidence_id: str) -> Kept | None:
     """Read where an upload's copy lies."""
     row = reads.get(KeptRow, _kept_key(evidence_id), consistent=True)
     return _kept(row, evidence_id) if row is not None else None
+
+
+def kept_rows(evidence_ids: Iterable[str]) -> list[Row]:
+    """Return the rows that say where these uploads' copies lie, to be deleted."""
+    wanted = [(KeptRow, _kept_key(one), None) for one in evidence_ids]
+    return list(reads.get_many(wanted, consistent=True).values()) if wanted else []
 
 
 def keep(wanted: Kept) -> Kept:

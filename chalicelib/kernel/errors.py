@@ -117,6 +117,7 @@ class NotFound(ShopError):
             "case": ("case", "差错单"),
             "complaint": ("complaint", "投诉"),
             "contact": ("contact", "联系方式"),
+            "erasure": ("request to be forgotten", "注销申请"),
             "evidence": ("evidence", "凭证"),
             "identity": ("identity", "登录身份"),
             "job": ("job", "任务"),

@@ -24,6 +24,7 @@ from chalicelib.logistics.events import (
     ShipmentTurnedBack,
     TrackingPushed,
 )
+from chalicelib.logistics.forgetting import forget as forget  # noqa: PLC0414 - whoever forgets asks here
 from chalicelib.logistics.numbers import Claim
 from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, UnreadablePush
 from chalicelib.orders import service as orders

@@ -33,6 +33,7 @@ from chalicelib.orders.domain import (
     Stock,
     TooManyAttempts,
 )
+from chalicelib.orders.forgetting import forget_delivery, is_over, order_ids, purchases_of
 from chalicelib.orders.hold_rules import (
     TooManyCalledOff,
     TooManyUnits,
@@ -88,9 +89,13 @@ __all__ = [
     "TooManyUnpaidHere",
     "TooManyUnpaidUnits",
     "check_units",
+    "forget_delivery",
     "freed",
     "held_lookup",
+    "is_over",
     "of_order_changes",
+    "order_ids",
+    "purchases_of",
     "remembered",
     "standing",
 ]

@@ -129,6 +129,7 @@ __all__ = [
     "fetch_bill",
     "first_again",
     "follow_dispute",
+    "is_settled",
     "known_refund",
     "list_waiting",
     "note_billed_money",
@@ -189,6 +190,11 @@ def buyers_records(purchase_id: str, buyer_id: str) -> PaymentRecords:
     if owner != buyer_id:
         raise NotFound(what="purchase")
     return found
+
+
+def is_settled(purchase_id: str) -> bool:
+    """Say whether no payment, refund, approval or dispute of a purchase waits for anybody or for its deadline."""
+    return not store.waiting(purchase_id)
 
 
 def payment_records(purchase_id: str) -> PaymentRecords:

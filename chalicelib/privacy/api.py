@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.kernel import context
-from chalicelib.privacy import notice
-from chalicelib.privacy.schemas import NoticeView
-from chalicelib.runtime.http.access import Access
+from chalicelib.kernel.errors import Busy, ConcurrentUpdate, IllegalTransition, NotFound
+from chalicelib.privacy import notice, service
+from chalicelib.privacy.schemas import ErasureView, NoticeView
+from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Routes
 
 routes = Routes("privacy")
@@ -26,3 +27,33 @@ def get_privacy_notice() -> NoticeView:
 def privacy_page() -> Reply:
     """The same as a page to read."""
     return Reply(notice.page(context.current().language), headers={"Content-Security-Policy": _POLICY})
+
+
+@routes.route(
+    "PUT",
+    "/v1/me/erasure",
+    access=Access.SIGNED_IN,
+    returns=ErasureView,
+    raises=(service.OfficeHeld, ConcurrentUpdate, Busy),
+)
+def request_erasure(caller: Caller) -> ErasureView:
+    """Ask to be forgotten. All sessions end at once; within a week the person may sign in and think better of it."""
+    return ErasureView.of(service.request_erasure(caller.account_id), context.current().language)
+
+
+@routes.route("GET", "/v1/me/erasure", access=Access.SIGNED_IN, returns=ErasureView, raises=(NotFound,))
+def get_erasure(caller: Caller) -> ErasureView:
+    """See what became of it: when it goes on, what holds it, what is kept and why."""
+    return ErasureView.of(service.erasure(caller.account_id), context.current().language)
+
+
+@routes.route(
+    "DELETE",
+    "/v1/me/erasure",
+    access=Access.SIGNED_IN,
+    returns=ErasureView,
+    raises=(NotFound, IllegalTransition, ConcurrentUpdate, Busy),
+)
+def withdraw_erasure(caller: Caller) -> ErasureView:
+    """Think better of it."""
+    return ErasureView.of(service.withdraw_erasure(caller.account_id), context.current().language)

@@ -275,6 +275,7 @@ HOLDINGS: tuple[Holding, ...] = (
             "complaints/DayRow.complaint_id",
             "complaints/KeptRow.complaint_id",
             "complaints/OpenRow.complaint_id",
+            "privacy/ErasureRow.account_id",
         ),
     ),
     Holding(

@@ -20,6 +20,10 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "payments/RefundRow.doc.cause",
         "keys/RingRow.*",
     ),
+    "where an erasure goes on, and which records hold it": (
+        "privacy/ErasureRow.doc.*",
+        "event:erasure.advanced.erasure_id",
+    ),
     "digests of whole requests, to know a repeat": (
         "accounts/AccountRow.links.key",
         "identities/UsedRow.identity_id",

@@ -34,6 +34,10 @@ RIGHTS: tuple[Text, ...] = (
         "查阅、更正：昵称、语言与地址簿可随时查看和修改。",
     ),
     Text(
+        "Be forgotten: after a week to think better of it, as soon as no open order, money or complaint needs it.",
+        "注销与删除：申请后有七天反悔期；无未结订单、款项或投诉时自动删除。",
+    ),
+    Text(
         "Records that the law wants kept (orders, money) are kept for their years, and used for nothing else.",
         "法律要求留存的记录（交易、资金）在法定期限内仅作存储，不作他用。",
     ),

@@ -1,11 +1,12 @@
-"""Wire models of the notice."""
+"""Wire models of the notice and of erasure."""
 
 from __future__ import annotations
 
 from chalicelib.privacy import notice
+from chalicelib.privacy.domain import Erasure, HoldKind, Status
 from chalicelib.privacy.holdings import HOLDINGS
-from chalicelib.privacy.inventory import GROUNDS, RECEIVERS, Holding, Receiver
-from chalicelib.runtime.schema import Schema
+from chalicelib.privacy.inventory import GROUNDS, RECEIVERS, Holding, Receiver, Text
+from chalicelib.runtime.schema import Schema, Timestamp
 
 
 class HoldingView(Schema):
@@ -70,4 +71,64 @@ class NoticeView(Schema):
             holdings=[HoldingView.of(holding, language) for holding in HOLDINGS],
             receivers=[ReceiverView.of(receiver, language) for receiver in RECEIVERS],
             rights=[right.said(language) for right in notice.RIGHTS],
+        )
+
+
+HOLDS: dict[HoldKind, Text] = {
+    HoldKind.OPEN_ORDER: Text("an order that is not over", "订单尚未结束"),
+    HoldKind.OPEN_MONEY: Text("money that has not come to rest", "款项尚未结清"),
+    HoldKind.RUNNING_COMPLAINT: Text("a complaint that is not decided", "投诉尚在处理"),
+}
+KEPT: tuple[tuple[Text, Text], ...] = (
+    (
+        Text("goods, prices and times of orders, and every movement of money", "订单的商品、价格、时间与资金记录"),
+        Text(
+            "three years after the order's end: e-commerce law 31; under an account number that leads to nobody",
+            "交易完成后三年（电子商务法第31条）；仅保留无法识别您的编号",
+        ),
+    ),
+    (
+        Text("that a complaint was made and how it ended", "投诉的存在与结果"),
+        Text("three years: as above, without what was written", "三年，同上；不保留内容"),
+    ),
+)
+"""What stays of everybody, and why."""
+
+
+class HoldView(Schema):
+    """Something that is not erased yet."""
+
+    kind: HoldKind
+    why: str
+    record_id: str
+
+
+class KeptView(Schema):
+    """Something that stays."""
+
+    what: str
+    why: str
+
+
+class ErasureView(Schema):
+    """What became of a person's wish to be forgotten."""
+
+    status: Status
+    requested_at: Timestamp
+    goes_on_at: Timestamp | None
+    holds: list[HoldView]
+    kept: list[KeptView]
+
+    @classmethod
+    def of(cls, erasure: Erasure, language: str) -> ErasureView:
+        """Return the wire form."""
+        return cls(
+            status=erasure.status,
+            requested_at=erasure.requested_at,
+            goes_on_at=erasure.due_at,
+            holds=[
+                HoldView(kind=kind, why=HOLDS[kind].said(language), record_id=record_id)
+                for kind, record_id in erasure.holds
+            ],
+            kept=[KeptView(what=what.said(language), why=why.said(language)) for what, why in KEPT],
         )

@@ -30,6 +30,7 @@ from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
 from chalicelib.payments import service as payments
+from chalicelib.privacy import service as privacy
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import aws, objects, outbound
@@ -553,6 +554,11 @@ def _read_evidence(world: World) -> Ask:
     return Ask(ids=dict(world.complaint))
 
 
+def _erasure(world: World) -> Ask:
+    privacy.request_erasure(world.buyer.account_id)
+    return Ask()
+
+
 def _nothing(_: World) -> Ask:
     return Ask()
 
@@ -865,6 +871,9 @@ ENTRIES: dict[str, Make] = {
     "docs_page": _nothing,
     # privacy
     "get_privacy_notice": _nothing,
+    "request_erasure": _nothing,
+    "get_erasure": _erasure,
+    "withdraw_erasure": _erasure,
     "privacy_page": _nothing,
 }
 

@@ -20,6 +20,8 @@ from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 
+_DROPPED_AT_ONCE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -208,6 +210,14 @@ def _end_one(account_id: str, session_id: str, cause: domain.SessionCause) -> bo
 def sign_out_everywhere(account_id: str) -> None:
     """End every session of the account with one write: those of an earlier epoch are over."""
     accounts.change(account_id, lambda account: replace(account, epoch=account.epoch + 1, ended={}))
+
+
+def drop_all(account_id: str) -> None:
+    """Delete what is kept of all sessions of an account, which are over by its epoch. Again changes nothing."""
+    while (page := store.list_of(account_id, Window(limit=_DROPPED_AT_ONCE))).items:
+        with UnitOfWork() as work:
+            for session in page.items:
+                work.delete(store.session_row(session), label="session")
 
 
 def sessions(account_id: str, window: Window) -> Page[Session]:

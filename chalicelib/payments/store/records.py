@@ -52,6 +52,13 @@ def load_records(purchase_id: str, *, consistent: bool = True) -> PaymentRecords
     return _assemble(reads.query_items(RecordRow, purchase_id, consistent=consistent))
 
 
+def waiting(purchase_id: str) -> list[str]:
+    """Return the records of a purchase that wait: for a person, for their deadline, or laid by because it failed."""
+    waits = ("attention", "due_shard", "parked")
+    items = reads.query_items(RecordRow, purchase_id, consistent=True)
+    return [item["id"]["S"] for item in items if any(name in item for name in waits)]
+
+
 def load_payment(payment_id: str, *, consistent: bool = True) -> Payment:
     """Read one attempt.
 
