@@ -43,6 +43,7 @@ from chalicelib.payments.ports import (
 )
 from chalicelib.payments.providers.stripe import adapter as stripe
 from chalicelib.payments.providers.stripe import codes as stripe_codes
+from chalicelib.payments.providers.stripe import notices as stripe_notices
 from chalicelib.payments.providers.stripe import wire as stripe_wire
 from chalicelib.payments.providers.stripe.codes import to_stripe
 from chalicelib.payments.providers.stripe.wire import Configuration
@@ -344,7 +345,7 @@ JSON = st.recursive(
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])  # The machine may be busy.
 @given(
-    st.sampled_from(sorted(stripe_codes.KINDS)),
+    st.sampled_from(sorted(stripe_notices.KINDS)),
     st.sampled_from([INTENT, SESSION, BACK, DISPUTE]),
     st.dictionaries(st.sampled_from(sorted({*INTENT, *SESSION, *BACK, *DISPUTE})), JSON, max_size=3),
     st.dictionaries(
@@ -509,8 +510,8 @@ def test_the_kinds_exist_in_stripes_own_package() -> None:
     from stripe.params import WebhookEndpointCreateParams
 
     listed = str(WebhookEndpointCreateParams.__annotations__["enabled_events"])
-    assert all(f"'{kind}'" in listed for kind in stripe_codes.KINDS), [
-        k for k in stripe_codes.KINDS if f"'{k}'" not in listed
+    assert all(f"'{kind}'" in listed for kind in stripe_notices.KINDS), [
+        k for k in stripe_notices.KINDS if f"'{k}'" not in listed
     ]
 
 

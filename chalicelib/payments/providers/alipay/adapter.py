@@ -1,6 +1,6 @@
 """Alipay: page, wap, app and QR (precreate) payments of one app.
 
-What it says byte for byte stands in ``wire``; this file says what it means. Documented, with everything that
+What it says byte for byte stands in ``wire``, what its words mean in ``codes``. Documented, with everything that
 is open, in ``docs/providers/alipay.md``.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from chalicelib.payments.ports import (
 )
 from chalicelib.payments.providers._shared import bills, reading, replay
 from chalicelib.payments.providers.alipay import bill as alipay_bill
+from chalicelib.payments.providers.alipay import codes as alipay_codes
 from chalicelib.payments.providers.alipay import wire as alipay_wire
 from chalicelib.runtime import log, outbound
 from chalicelib.runtime.config import config
@@ -41,31 +42,6 @@ _PRODUCTS = {
     "wap": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
     "app": ("alipay.trade.app.pay", "QUICK_MSECURITY_PAY"),
 }
-_PAID = ("TRADE_SUCCESS", "TRADE_FINISHED")
-_OK, _CALLER = "10000", ("40001", "40002", "40006")
-_OPEN = {
-    "ACQ.SYSTEM_ERROR",
-    "ACQ.TRADE_HAS_SUCCESS",
-    "ACQ.CONTEXT_INCONSISTENT",
-    "isv.invalid-signature",
-    "isv.invalid-timestamp",
-    "isp.unknow-error",
-    "aop.ACQ.SYSTEM_ERROR",
-}
-"""Answers to a creation that do not say the number is dead: it may be paid, or exist with other data."""
-_CLOSES = {
-    "ACQ.TRADE_NOT_EXIST": CloseOutcome.ABSENT,
-    "ACQ.TRADE_HAS_SUCCESS": CloseOutcome.CAPTURED,
-    "ACQ.TRADE_HAS_FINISHED": CloseOutcome.CAPTURED,
-    "ACQ.TRADE_HAS_CLOSE": CloseOutcome.CLOSED,
-}
-_WRONG_STATE = ("ACQ.TRADE_STATUS_ERROR", "ACQ.REASON_TRADE_STATUS_INVALID")
-_REPORTED = {
-    Outcome.CAPTURED: CloseOutcome.CAPTURED,
-    Outcome.CLOSED: CloseOutcome.CLOSED,
-    Outcome.ABSENT: CloseOutcome.ABSENT,
-}
-_REFUND_AGAIN = ("ACQ.SYSTEM_ERROR", "aop.ACQ.SYSTEM_ERROR")
 _MOST_FEN = 100_000_000_00
 _FORBIDDEN = str.maketrans("/=&", "   ")
 
@@ -180,38 +156,38 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
 
     def _precreate(self, method: str, content: Mapping[str, Any], notify_url: str) -> Instruction:
         node = self._call(method, content, notify_url=notify_url)
-        code = _code(node)
-        if node.get("code") == _OK:
+        code = alipay_codes.code_of(node)
+        if node.get("code") == alipay_codes.OK:
             shown = node.get("qr_code")
             if isinstance(shown, str) and shown and node.get("out_trade_no") == content["out_trade_no"]:
                 return Instruction(Outcome.PENDING, Action.QR, url=shown)
             return Instruction(Outcome.UNKNOWN, code="unreadable_answer")
-        dead = node.get("code") in ("40004", *_CALLER) and code not in _OPEN
+        dead = node.get("code") in ("40004", *alipay_codes.CALLER) and code not in alipay_codes.OPEN
         return Instruction(Outcome.FAILED if dead else Outcome.UNKNOWN, code=code)
 
     def query(self, attempt: Attempt) -> Report:
         """Ask what became of it. An order that no buyer has opened does not exist at Alipay yet."""
         node = self._call("alipay.trade.query", {"out_trade_no": attempt.payment_id})
-        if node.get("code") != _OK:
-            absent = node.get("code") == "40004" and _code(node) == "ACQ.TRADE_NOT_EXIST"
-            return Report(Outcome.ABSENT if absent else Outcome.UNKNOWN, code=_code(node))
+        if node.get("code") != alipay_codes.OK:
+            absent = node.get("code") == "40004" and alipay_codes.code_of(node) == "ACQ.TRADE_NOT_EXIST"
+            return Report(Outcome.ABSENT if absent else Outcome.UNKNOWN, code=alipay_codes.code_of(node))
         if node.get("out_trade_no") != attempt.payment_id:
             return Report(Outcome.UNKNOWN, code="other_order")
         try:
-            return _report(node, paid_at="send_pay_date")
+            return alipay_codes.report(node, paid_at="send_pay_date")
         except (ValueError, KeyError, TypeError):
             return Report(Outcome.UNKNOWN, code="unreadable_answer")
 
     def close(self, attempt: Attempt) -> CloseOutcome:
         """Make it unpayable. "Wrong state" does not say which: a query does."""
         node = self._call("alipay.trade.close", {"out_trade_no": attempt.payment_id})
-        if node.get("code") == _OK:
+        if node.get("code") == alipay_codes.OK:
             return CloseOutcome.CLOSED
         if node.get("code") != "40004":
             return CloseOutcome.UNKNOWN
-        if _code(node) in _WRONG_STATE:
-            return _REPORTED.get(self.query(attempt).outcome, CloseOutcome.UNKNOWN)
-        return _CLOSES.get(_code(node), CloseOutcome.UNKNOWN)
+        if alipay_codes.code_of(node) in alipay_codes.WRONG_STATE:
+            return alipay_codes.REPORTED.get(self.query(attempt).outcome, CloseOutcome.UNKNOWN)
+        return alipay_codes.CLOSES.get(alipay_codes.code_of(node), CloseOutcome.UNKNOWN)
 
     def refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Send money back. ``refund_fee`` is all that ever went back; ``fund_change`` is N on a repeat."""
@@ -224,12 +200,12 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
             "refund_reason": reading.cut_bytes(refund.reason, 256) or refund.refund_id,
         }
         node = self._call("alipay.trade.refund", wanted)
-        code = _code(node)
-        if node.get("code") != _OK:
-            refused = node.get("code") in ("40004", *_CALLER) and code not in _REFUND_AGAIN and code not in _OPEN
+        code = alipay_codes.code_of(node)
+        if node.get("code") != alipay_codes.OK:
+            refused = node.get("code") in ("40004", *alipay_codes.CALLER) and code not in alipay_codes.OPEN
             return ports.RefundReport(RefundOutcome.FAILED if refused else RefundOutcome.UNKNOWN, code=code)
         if node.get("fund_change") == "Y":
-            return _moved(refund, node)
+            return alipay_codes.moved(refund, node)
         # Nothing moved in this call: either this number is done already, or the money is still on its way.
         report = self.query_refund(refund)
         if report.outcome in (RefundOutcome.ABSENT, RefundOutcome.UNKNOWN):
@@ -244,8 +220,8 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
             "query_options": ["gmt_refund_pay"],
         }
         node = self._call("alipay.trade.fastpay.refund.query", wanted)
-        code = _code(node)
-        if node.get("code") != _OK:
+        code = alipay_codes.code_of(node)
+        if node.get("code") != alipay_codes.OK:
             absent = node.get("code") == "40004" and code in ("ACQ.TRADE_NOT_EXIST", "TRADE_NOT_EXIST")
             return ports.RefundReport(RefundOutcome.ABSENT if absent else RefundOutcome.UNKNOWN, code=code)
         status = node.get("refund_status")
@@ -257,7 +233,7 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
             return ports.RefundReport(RefundOutcome.UNKNOWN, code="other_refund")
         try:
             amount = Money(reading.fen(node["refund_amount"])) if "refund_amount" in node else None
-            at = _moment(node.get("gmt_refund_pay"))
+            at = alipay_codes.moment_of(node.get("gmt_refund_pay"))
             return ports.RefundReport(RefundOutcome.SUCCEEDED, amount=amount, at=at)
         except ValueError:
             return ports.RefundReport(RefundOutcome.UNKNOWN, code="unreadable_answer")
@@ -287,10 +263,10 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
     def _fetch_bill(self, day: date, into: BinaryIO) -> bool:
         wanted = {"bill_type": "trade", "bill_date": day.isoformat()}
         node = self._call("alipay.data.dataservice.bill.downloadurl.query", wanted)
-        if node.get("code") != _OK:
-            if _code(node) == "isp.bill_not_exist":
+        if node.get("code") != alipay_codes.OK:
+            if alipay_codes.code_of(node) == "isp.bill_not_exist":
                 return False
-            raise BillUnavailable(why=_code(node))
+            raise BillUnavailable(why=alipay_codes.code_of(node))
         address = str(node.get("bill_download_url", ""))
         if not self._may_fetch(address):
             raise BillUnavailable(why="its address is not Alipay's")
@@ -338,7 +314,7 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
         if fields.get("seller_id") != settings.seller_id:
             raise ports.ForeignNotice(why="of another seller", **about)
         try:
-            return _notice(fields)
+            return alipay_codes.notice(fields)
         except (ValueError, KeyError) as error:
             raise ports.UnreadableNotice(why="malformed content") from error
 
@@ -370,64 +346,12 @@ class Alipay(reading.Configured[alipay_wire.Settings]):
             )
         except NoticeRefused as refusal:
             return {"code": refusal.code}
-        if node.get("code") in _CALLER:
-            log.warning("alipay rejects our calls: check the key, the clock and the permissions", code=_code(node))
+        if node.get("code") in alipay_codes.CALLER:
+            log.warning(
+                "alipay rejects our calls: check the key, the clock and the permissions",
+                code=alipay_codes.code_of(node),
+            )
         return node
-
-
-def _moved(refund: ports.RefundOrder, node: Mapping[str, Any]) -> ports.RefundReport:
-    """Read the answer to a refund that moved money; one that contradicts itself is unknown."""
-    try:
-        if node["out_trade_no"] != refund.payment.payment_id:
-            return ports.RefundReport(RefundOutcome.UNKNOWN, code="other_order")
-        if reading.fen(node["refund_fee"]) < refund.refunded_before.minor + refund.amount.minor:
-            return ports.RefundReport(RefundOutcome.UNKNOWN, code="refund_fee_too_small")
-        return ports.RefundReport(
-            RefundOutcome.SUCCEEDED, amount=refund.amount, at=_moment(node.get("gmt_refund_pay")) or clock.now()
-        )
-    except (ValueError, KeyError):
-        return ports.RefundReport(RefundOutcome.UNKNOWN, code="unreadable_answer")
-
-
-def _notice(fields: Mapping[str, str]) -> ports.Notice:
-    notice_id, payment_id = _text(fields["notify_id"]), _text(fields["out_trade_no"])
-    refunded = reading.fen(fields["refund_fee"]) if fields.get("refund_fee") else 0
-    if refunded and fields.get("out_biz_no"):
-        # About the refund that was just done; its own amount is not said: refund_fee sums all of them up.
-        return ports.Notice(
-            notice_id,
-            payment_id,
-            refund_id=_text(fields["out_biz_no"]),
-            refund_report=ports.RefundReport(
-                RefundOutcome.SUCCEEDED,
-                at=_moment(fields.get("gmt_refund")),
-                code=fields["trade_status"][:64],
-            ),
-        )
-    return ports.Notice(notice_id, payment_id, report=_report(fields, paid_at="gmt_payment"))
-
-
-def _report(data: Mapping[str, Any], *, paid_at: str) -> Report:
-    """Read a trade, from a notice or a query.
-
-    Raises:
-        ValueError, KeyError or TypeError: if it is not what is documented.
-    """
-    state = data["trade_status"]
-    refunded = bool(data.get("refund_fee")) and reading.fen(data["refund_fee"]) > 0
-    paid = state in _PAID or (state == "TRADE_CLOSED" and (refunded or bool(data.get(paid_at))))  # A full refund.
-    if not paid:
-        outcome = {"WAIT_BUYER_PAY": Outcome.PENDING, "TRADE_CLOSED": Outcome.CLOSED}.get(state, Outcome.UNKNOWN)
-        return Report(outcome, code=str(state)[:64])
-    return Report(
-        Outcome.CAPTURED,
-        amount=Money(
-            reading.fen(data["total_amount"])
-        ),  # Not what the buyer paid after discounts, nor what we receive.
-        transaction_id=_text(data["trade_no"]),
-        at=_moment(data.get(paid_at) or data.get("notify_time")),  # A query may leave it out: the money counts.
-        code=state,
-    )
 
 
 def _origin(url: str) -> str:
@@ -437,18 +361,3 @@ def _origin(url: str) -> str:
 
 def _subject(payment: ports.PaymentOrder) -> str:
     return payment.description.translate(_FORBIDDEN)[:256].strip() or payment.payment_id
-
-
-def _code(node: Mapping[str, Any]) -> str:
-    """The finest reason the node gives, as a word."""
-    return str(node.get("sub_code") or node.get("code") or "unreadable_answer")[:64]
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= 128:
-        raise ValueError("no text")
-    return value
-
-
-def _moment(text: object) -> datetime | None:
-    return None if text in (None, "") else reading.china_time(text)

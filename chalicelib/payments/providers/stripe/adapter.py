@@ -5,7 +5,8 @@ Our payment number rides in ``metadata[payment_id]`` of the session and its inte
 was lost) is found by them. ``Idempotency-Key`` comes from our numbers. Amounts are Stripe's smallest units.
 
 Stages: only ``prod`` is live. A key, an answer or an event of the other mode is refused. What Stripe says byte for byte
-stands in ``wire``, what its words mean in ``codes``; what is open, in ``docs/providers/stripe.md``.
+stands in ``wire``, what its words mean in ``codes`` and ``notices``, how it is called in ``calls``; what is open, in
+``docs/providers/stripe.md``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from chalicelib.kernel import clock
 from chalicelib.payments.domain.bill import Bill, BillUnavailable, whole
@@ -47,12 +47,13 @@ from chalicelib.payments.ports import (
 )
 from chalicelib.payments.providers._shared import diagnosis, reading, replay
 from chalicelib.payments.providers.stripe import bill as stripe_bill
+from chalicelib.payments.providers.stripe import calls as stripe_calls
 from chalicelib.payments.providers.stripe import codes as stripe_codes
+from chalicelib.payments.providers.stripe import notices as stripe_notices
 from chalicelib.payments.providers.stripe import wire as stripe_wire
-from chalicelib.runtime import log, outbound, secrets
+from chalicelib.runtime import log
 
 _LOOK_AROUND = (timedelta(minutes=5), timedelta(minutes=30))
-_MAX_PAGES = 20
 _MAX_REFUND_KEYS = 12
 _MAX_BILL_LINES = 1_000_000
 _BILL_PAGE_S = 20.0
@@ -95,10 +96,9 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Stripe:
+class Stripe(stripe_calls.Calls):
     """See ``ports.Provider``."""
 
-    configuration: stripe_wire.Configuration | None = None
     name: str = "stripe"
     methods: tuple[str, ...] = ("checkout", "payment_intent")
     title: tuple[str, str] = ("Card and more (Stripe)", "银行卡等（Stripe）")
@@ -129,7 +129,7 @@ class Stripe:
             path, form = "/v1/checkout/sessions", stripe_codes.session_form(payment, minor, return_url)
         else:
             path, form = "/v1/payment_intents", stripe_codes.intent_form(payment, minor)
-        answer = self._call("POST", path, form, key=f"payment:{payment.payment_id}")
+        answer = self.call("POST", path, form, key=f"payment:{payment.payment_id}")
         if answer.refused:
             return Instruction(Outcome.FAILED, code=answer.code)
         if answer.status != 200 or stripe_codes.our_payment(answer.content) != payment.payment_id:
@@ -166,9 +166,9 @@ class Stripe:
             intent = stripe_codes.expanded(found.get("payment_intent"))
             return self._end(intent) if intent else None
         action, form = ("/expire", {}) if found["object"] == "checkout.session" else ("/cancel", stripe_codes.ABANDONED)
-        answer = self._call("POST", path + action, {**form, **stripe_codes.EXPANSIONS[found["object"]]})
+        answer = self.call("POST", path + action, {**form, **stripe_codes.EXPANSIONS[found["object"]]})
         if answer.status != 200:  # Too late, or no answer: only what it is now counts.
-            answer = self._call("GET", path, stripe_codes.EXPANSIONS[found["object"]])
+            answer = self.call("GET", path, stripe_codes.EXPANSIONS[found["object"]])
         return answer.content if answer.status == 200 and answer.content.get("id") == found["id"] else None
 
     def _find(self, attempt: Attempt) -> tuple[Mapping[str, Any] | None, str]:
@@ -180,7 +180,7 @@ class Stripe:
         if path is None:
             return None, "not_a_reference"
         kind = "checkout.session" if reference.startswith("cs_") else "payment_intent"
-        answer = self._call("GET", path, stripe_codes.EXPANSIONS[kind])
+        answer = self.call("GET", path, stripe_codes.EXPANSIONS[kind])
         if answer.status != 200 or answer.content.get("object") != kind:
             return None, answer.code or "unreadable"
         if stripe_codes.our_payment(answer.content) != attempt.payment_id:
@@ -199,10 +199,10 @@ class Stripe:
         )
         try:
             for path in paths:
-                for item in self._pages(path, window):
+                for item in self.pages(path, window):
                     if stripe_codes.our_payment(item) == attempt.payment_id:
                         return self._find(stripe_codes.with_reference(attempt, str(item.get("id"))))
-        except _NoAnswer as silent:
+        except stripe_calls.NoAnswer as silent:
             return None, silent.code
         return None, ""
 
@@ -229,7 +229,7 @@ class Stripe:
             "metadata[payment_id]": refund.payment.payment_id,
         }
         for number in range(1, _MAX_REFUND_KEYS + 1):
-            answer = self._call("POST", "/v1/refunds", form, key=f"refund:{refund.refund_id}:{number}")
+            answer = self.call("POST", "/v1/refunds", form, key=f"refund:{refund.refund_id}:{number}")
             if answer.status == 200:
                 return stripe_codes.refund_report(answer.content, refund)
             if not answer.refused:
@@ -255,10 +255,10 @@ class Stripe:
         try:
             ours = [
                 item
-                for item in self._pages("/v1/refunds", {"payment_intent": intent})
+                for item in self.pages("/v1/refunds", {"payment_intent": intent})
                 if refund.refund_id in (stripe_codes.metadata(item).get("refund_id"), item.get("id"))
             ]
-        except _NoAnswer as silent:
+        except stripe_calls.NoAnswer as silent:
             return None, RefundReport(RefundOutcome.UNKNOWN, code=silent.code)
         if not ours:
             return intent, RefundReport(RefundOutcome.ABSENT)
@@ -277,7 +277,7 @@ class Stripe:
         path = stripe_codes.path(number) if number.startswith("pi_") else None
         if path is None:
             return "", Report(Outcome.ABSENT, code="not_a_reference")
-        answer = self._call("GET", path, stripe_codes.EXPANSIONS["payment_intent"])
+        answer = self.call("GET", path, stripe_codes.EXPANSIONS["payment_intent"])
         if answer.status != 200 or answer.content.get("id") != number:
             absent = answer.refused and answer.code == "resource_missing"
             return ("", Report(Outcome.ABSENT, code=answer.code)) if absent else None
@@ -294,7 +294,7 @@ class Stripe:
         return self._inquire(f"/v1/refunds/{number}", "refund", number, stripe_codes.external_refund)
 
     def _inquire(self, path: str, kind: str, number: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
-        answer = self._call("GET", path, {"expand[]": "payment_intent"}) if stripe_codes.ID.fullmatch(number) else None
+        answer = self.call("GET", path, {"expand[]": "payment_intent"}) if stripe_codes.ID.fullmatch(number) else None
         if answer is None or answer.status != 200:
             return None
         if (answer.content.get("object"), answer.content.get("id")) != (kind, number):
@@ -322,7 +322,7 @@ class Stripe:
         if event.get("livemode") is not told.livemode:
             raise ForeignNotice(why="it is of the other mode than this stage")
         try:
-            return stripe_codes.notice(event, told.account)
+            return stripe_notices.notice(event, told.account)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UnreadableNotice(why="a field is missing or wrong") from error
 
@@ -350,12 +350,12 @@ class Stripe:
         row, _, after = place.rpartition(":")
         number = int(row or 0)
         try:
-            for items, more in self._page_after("/v1/balance_transactions", window, after, timeout_s=_BILL_PAGE_S):
+            for items, more in self.pages_after("/v1/balance_transactions", window, after, timeout_s=_BILL_PAGE_S):
                 yield stripe_bill.bill_part(items, number, more)
                 number += len(items)
                 if number > _MAX_BILL_LINES:
                     raise BillUnavailable(why=f"it has more than {_MAX_BILL_LINES} lines")
-        except _NoAnswer as silent:
+        except stripe_calls.NoAnswer as silent:
             raise BillUnavailable(why=silent.code) from silent
 
     def bill(self, day: date) -> Bill:
@@ -365,78 +365,3 @@ class Stripe:
             BillUnavailable: as :meth:`bill_parts`.
         """
         return whole(self.bill_parts(day))
-
-    # --- calls --------------------------------------------------------------------------------------------------------
-
-    def told(self) -> stripe_wire.Configuration:
-        """Return what it is told now.
-
-        Raises:
-            Misconfigured: if that is incomplete.
-        """
-        return self.configuration or stripe_wire.configuration_from(secrets.secret(stripe_wire.SECRET))
-
-    def _call(
-        self, method: str, path: str, form: Mapping[str, str], *, key: str = "", timeout_s: float | None = None
-    ) -> stripe_wire.Answer:
-        """Make one call. No answer, or one that is not Stripe's shape or mode, has status 0: unknown."""
-        told = self.told()
-        encoded = urlencode(form)
-        url = told.base_url + path + (f"?{encoded}" if method == "GET" and encoded else "")
-        headers = {
-            "Authorization": f"Bearer {told.secret_key}",
-            "Stripe-Version": stripe_wire.API_VERSION,
-            "Accept": "application/json",
-            "User-Agent": "biandan",
-        }
-        if told.account:
-            headers["Stripe-Account"] = told.account
-        if method == "POST":
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if key:
-            headers["Idempotency-Key"] = key
-        body = encoded.encode() if method == "POST" else b""
-        try:
-            response = outbound.request(method, url, headers=headers, body=body, timeout_s=timeout_s)
-        except (outbound.OutboundTimeout, outbound.OutboundFailed) as error:
-            return stripe_wire.Answer(0, {}, code=error.code)
-        return stripe_wire.read_answer(response, told)
-
-    def _pages(self, path: str, form: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-        """Yield the items of a list, newest first.
-
-        Raises:
-            _NoAnswer: if a page is missing, or there are more than we read: then nobody may say "none".
-        """
-        for number, (items, more) in enumerate(self._page_after(path, form, ""), 1):
-            yield from items
-            if more and number == _MAX_PAGES:
-                raise _NoAnswer("too_many_pages")
-
-    def _page_after(
-        self, path: str, form: Mapping[str, str], after: str, *, timeout_s: float | None = None
-    ) -> Iterator[tuple[list[Mapping[str, Any]], str]]:
-        """Yield the pages of a list behind an item, each with the id of its last one; empty on the last page.
-
-        Raises:
-            _NoAnswer: if a page is missing, or leads nowhere.
-        """
-        while True:
-            cursor = {"starting_after": after} if after else {}
-            answer = self._call("GET", path, {**form, "limit": "100", **cursor}, timeout_s=timeout_s)
-            items = answer.content.get("data")
-            if answer.status != 200 or not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
-                raise _NoAnswer(answer.code or "unreadable")
-            if answer.content.get("has_more") is not True:
-                yield items, ""
-                return
-            before, after = after, str(items[-1].get("id")) if items else ""
-            if after == before or not stripe_codes.ID.fullmatch(after):
-                raise _NoAnswer("unreadable")
-            yield items, after
-
-
-class _NoAnswer(Exception):
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code

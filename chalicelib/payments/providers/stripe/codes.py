@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +16,7 @@ from chalicelib.payments.ports import (
     DisputePhase,
     DisputeReport,
     ExternalRefund,
-    ForeignNotice,
-    IgnoredNotice,
     Instruction,
-    Notice,
     Outcome,
     PaymentOrder,
     RefundOrder,
@@ -183,7 +180,12 @@ def text_of(value: object) -> str:
     return value
 
 
-def _moment(value: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
+    """Return a time of Stripe's, None where there is none.
+
+    Raises:
+        ValueError: if it is none.
+    """
     return None if value is None else clock.from_epoch_s(seconds_of(value))
 
 
@@ -240,16 +242,21 @@ def instruction(content: Mapping[str, Any], method: str, told: stripe_wire.Confi
 def report(found: Mapping[str, Any]) -> Report:
     """Return what a session or an intent says of the attempt."""
     try:
-        return _session_report(found) if found.get("object") == "checkout.session" else _intent_report(found)
+        return session_report(found) if found.get("object") == "checkout.session" else intent_report(found)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return Report(Outcome.UNKNOWN, code="unreadable")
 
 
-def _session_report(session: Mapping[str, Any]) -> Report:
+def session_report(session: Mapping[str, Any]) -> Report:
+    """Return what a session says of the attempt.
+
+    Raises:
+        ValueError: or its like, if a field is missing or wrong.
+    """
     intent = expanded(session.get("payment_intent"))
     if session.get("payment_status") == "paid":
         if intent is not None:
-            return _intent_report(intent)
+            return intent_report(intent)
         return Report(
             Outcome.CAPTURED,
             money_of(session["amount_total"], session["currency"]),
@@ -261,10 +268,15 @@ def _session_report(session: Mapping[str, Any]) -> Report:
         return Report(Outcome.PENDING)
     if session["status"] != "complete" or intent is None:
         return Report(Outcome.UNKNOWN, code="unreadable")
-    return _intent_report(intent)  # A method that takes its time: the intent decides.
+    return intent_report(intent)  # A method that takes its time: the intent decides.
 
 
-def _intent_report(intent: Mapping[str, Any]) -> Report:
+def intent_report(intent: Mapping[str, Any]) -> Report:
+    """Return what an intent says of the attempt.
+
+    Raises:
+        ValueError: or its like, if a field is missing or wrong.
+    """
     outcome = _INTENT_STATES.get(intent["status"], Outcome.UNKNOWN)
     if outcome is not Outcome.CAPTURED:
         return Report(outcome, code=stripe_wire.word(intent["status"]))
@@ -273,14 +285,14 @@ def _intent_report(intent: Mapping[str, Any]) -> Report:
         outcome,
         money_of(intent["amount_received"], intent["currency"]),
         text_of(intent["id"]),
-        at=_moment(charge.get("created")),
+        at=moment_of(charge.get("created")),
     )
 
 
 def refund_report(item: Mapping[str, Any], refund: RefundOrder) -> RefundReport:
     """Return what a refund says, if it is of the amount that was asked for."""
     try:
-        report = _refund_fields(item)
+        report = refund_fields(item)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return RefundReport(RefundOutcome.UNKNOWN, code="unreadable")
     if report.amount != refund.amount:
@@ -288,13 +300,18 @@ def refund_report(item: Mapping[str, Any], refund: RefundOrder) -> RefundReport:
     return report
 
 
-def _refund_fields(item: Mapping[str, Any]) -> RefundReport:
+def refund_fields(item: Mapping[str, Any]) -> RefundReport:
+    """Return what a refund says, of whatever amount.
+
+    Raises:
+        ValueError: or its like, if a field is missing or wrong.
+    """
     status = item["status"]
     return RefundReport(
         _REFUND_STATES.get(status, RefundOutcome.UNKNOWN),
         money_of(item["amount"], item["currency"]),
         text_of(item["id"]),
-        at=_moment(item["created"]) if status == "succeeded" else None,
+        at=moment_of(item["created"]) if status == "succeeded" else None,
         code=stripe_wire.word(item.get("failure_reason") or ("" if status in ("succeeded", "pending") else status)),
     )
 
@@ -326,126 +343,11 @@ def dispute_report(thing: Mapping[str, Any]) -> DisputeReport:
         amount=money_of(thing["amount"], thing["currency"]),
         taken=sum(int(each["amount"]) for each in moved) < 0,
         reason=stripe_wire.word(thing.get("reason")),
-        answer_by=_moment(details.get("due_by")),
-        opened_at=_moment(thing["created"]),
+        answer_by=moment_of(details.get("due_by")),
+        opened_at=moment_of(thing["created"]),
     )
 
 
 def external_refund(thing: Mapping[str, Any]) -> ExternalRefund:
     """Read a refund that was made in the dashboard; its intent says whose payment it is on."""
-    return ExternalRefund(our_payment(expanded(thing.get("payment_intent")) or {}), _refund_fields(thing))
-
-
-# --- events -----------------------------------------------------------------------------------------------------------
-
-
-def notice(event: Mapping[str, Any], account: str) -> Notice:
-    """Read an event.
-
-    Raises:
-        NoticeRefused: if it is not for us, or nothing to act on.
-        ValueError: or its like, if a field is missing or wrong.
-    """
-    kind, thing = event["type"], event["data"]["object"]
-    if not isinstance(kind, str) or not isinstance(thing, dict):
-        raise ValueError("type or object")
-    handler = KINDS.get(kind)
-    if handler is None:
-        told = {} if kind in _ECHOES else {"event": kind[:64], "notice_id": text_of(event["id"])}
-        raise IgnoredNotice(why="we do not act on this kind", payment_id=our_payment(thing), **told)
-    if (event.get("account") or "") != account:  # Whoever owns another could name our numbers and pay itself.
-        raise ForeignNotice(
-            why="it is another account's", payment_id=our_payment(thing), notice_id=text_of(event["id"])
-        )
-    family = kind.rpartition(".")[0]
-    if thing.get("object") != _OBJECTS.get(family, family):
-        raise ValueError("the object is of another kind than the event")
-    return handler(text_of(event["id"]), kind, thing, _moment(event["created"]))
-
-
-Handler = Callable[[str, str, Mapping[str, Any], "datetime | None"], Notice]
-_OBJECTS = {"charge.dispute": "dispute", "charge.refund": "refund"}
-
-
-def _payment_of(thing: Mapping[str, Any], notice_id: str = "", kind: str = "") -> str:
-    """Return our number on a thing.
-
-    Raises:
-        IgnoredNotice: if it bears none: money is traced all the same where its notice and kind are given.
-    """
-    payment_id = our_payment(thing)
-    if not payment_id:
-        intent = thing.get("payment_intent") if thing.get("object") == "checkout.session" else thing.get("id")
-        traced = {"event": kind, "notice_id": notice_id, "trace": intent} if kind and isinstance(intent, str) else {}
-        raise IgnoredNotice(why="it is of no payment of this shop", **traced)
-    return payment_id
-
-
-def _intent_ended(notice_id: str, kind: str, intent: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id = _payment_of(intent, *((notice_id, kind) if kind.endswith("succeeded") else ()))
-    report = _intent_report(intent)
-    expected = Outcome.CAPTURED if kind.endswith("succeeded") else Outcome.CLOSED
-    if report.outcome is not expected:
-        raise ValueError("the event and its object disagree")
-    return Notice(
-        notice_id, payment_id, Report(expected, report.amount, report.transaction_id, report.at or at, report.code)
-    )
-
-
-def _session_ended(notice_id: str, kind: str, session: Mapping[str, Any], at: datetime | None) -> Notice:
-    paid = session.get("payment_status") == "paid" and not kind.endswith("expired")
-    payment_id = _payment_of(session, *((notice_id, kind) if paid else ()))
-    report = _session_report(session)
-    if kind.endswith("expired"):
-        if report.outcome is not Outcome.CLOSED:
-            raise ValueError("the event and its object disagree")
-        return Notice(notice_id, payment_id, report)
-    if session.get("payment_status") != "paid":
-        raise IgnoredNotice(why="completed, but nobody has paid yet")
-    return Notice(notice_id, payment_id, Report(report.outcome, report.amount, report.transaction_id, report.at or at))
-
-
-def _refund_moved(notice_id: str, _kind: str, thing: Mapping[str, Any], at: datetime | None) -> Notice:
-    payment_id, refund_id = our_payment(thing), number_of(thing, "refund_id")
-    report = _refund_fields(thing)
-    if not payment_id or not refund_id:  # Made in the dashboard: the intent knows whose it is.
-        payment_id, refund_id = "", text_of(thing["id"])
-    moment = at if report.outcome is RefundOutcome.SUCCEEDED else None
-    told = RefundReport(report.outcome, report.amount, report.provider_refund_id, moment, report.code)
-    return Notice(notice_id, payment_id, refund_id=refund_id, refund_report=told)
-
-
-def _disputed(notice_id: str, _kind: str, thing: Mapping[str, Any], _at: datetime | None) -> Notice:
-    money_of(thing["amount"], thing["currency"])
-    return Notice(notice_id, "", dispute=text_of(thing["id"]))
-
-
-KINDS: dict[str, Handler] = {
-    "payment_intent.succeeded": _intent_ended,
-    "payment_intent.canceled": _intent_ended,
-    "checkout.session.completed": _session_ended,
-    "checkout.session.async_payment_succeeded": _session_ended,
-    "checkout.session.expired": _session_ended,
-    "refund.created": _refund_moved,
-    "refund.updated": _refund_moved,
-    "refund.failed": _refund_moved,
-    "charge.refund.updated": _refund_moved,
-    "charge.dispute.created": _disputed,
-    "charge.dispute.updated": _disputed,
-    "charge.dispute.closed": _disputed,
-    "charge.dispute.funds_withdrawn": _disputed,
-    "charge.dispute.funds_reinstated": _disputed,
-}
-"""Events we act on. ``payment_failed`` and ``processing`` change nothing (a failed try precedes a success), and
-``charge.refunded`` counts cumulatively what the ``refund.*`` events say one by one."""
-
-
-_ECHOES = frozenset(
-    {
-        *("payment_intent.created", "payment_intent.processing", "payment_intent.requires_action"),
-        *("payment_intent.payment_failed", "payment_intent.amount_capturable_updated"),
-        *("checkout.session.async_payment_failed", "charge.pending", "charge.succeeded", "charge.captured"),
-        *("charge.updated", "charge.failed", "charge.expired", "charge.refunded"),
-    }
-)
-"""Known kinds that only repeat, or come before, what others tell: acknowledged, and not kept."""
+    return ExternalRefund(our_payment(expanded(thing.get("payment_intent")) or {}), refund_fields(thing))
