@@ -27,7 +27,8 @@ from uuid import uuid4
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import PaymentOrder
-from chalicelib.payments.providers.sandbox.adapter import Configuration, Sandbox, build
+from chalicelib.payments.providers.sandbox.adapter import Sandbox, build
+from chalicelib.payments.providers.sandbox.wire import Configuration
 from tools.bench import http as bench_http
 from tools.dev import standins
 from tools.fakes import engine

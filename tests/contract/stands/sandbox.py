@@ -8,6 +8,7 @@ from typing import Final
 from chalicelib.kernel import clock
 from chalicelib.payments import ports
 from chalicelib.payments.providers.sandbox import adapter as sandbox
+from chalicelib.payments.providers.sandbox.wire import Configuration
 from tests.contract.stands import Sent, Wrong
 from tests.contract.stands.steered import Steered
 from tools.fakes.sandbox.core import Sandbox, Steering
@@ -25,9 +26,7 @@ class SandboxStand(Steered):
         self.sandbox = Sandbox(now=lambda: clock.now().timestamp())
         keys = self.sandbox.keys
         self.provider: ports.Provider = sandbox.build(
-            sandbox.Configuration(
-                self.sandbox.base_url, keys.merchant_id, keys.api_key, ("an-older-key", keys.webhook_key)
-            )
+            Configuration(self.sandbox.base_url, keys.merchant_id, keys.api_key, ("an-older-key", keys.webhook_key))
         )
         self.transport = transport(self.sandbox)
 

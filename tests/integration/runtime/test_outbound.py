@@ -19,7 +19,8 @@ import pytest
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.payments.ports import Action, Attempt, Outcome, PaymentOrder
-from chalicelib.payments.providers.sandbox.adapter import Configuration, Sandbox, build
+from chalicelib.payments.providers.sandbox.adapter import Sandbox, build
+from chalicelib.payments.providers.sandbox.wire import Configuration
 from chalicelib.runtime import outbound
 from tools.fakes.sandbox.core import Keys
 from tools.fakes.sandbox.server import Server

@@ -9,12 +9,7 @@ from typing import Any
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.payments import ports
-from chalicelib.payments.ports import (
-    CloseOutcome,
-    Outcome,
-    RefundOutcome,
-    Report,
-)
+from chalicelib.payments.ports import CloseOutcome, Outcome, RefundOutcome, Report
 from chalicelib.payments.providers._shared import reading
 
 _PAID = ("TRADE_SUCCESS", "TRADE_FINISHED")

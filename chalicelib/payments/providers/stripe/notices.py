@@ -6,15 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.payments.ports import (
-    ForeignNotice,
-    IgnoredNotice,
-    Notice,
-    Outcome,
-    RefundOutcome,
-    RefundReport,
-    Report,
-)
+from chalicelib.payments.ports import ForeignNotice, IgnoredNotice, Notice, Outcome, RefundOutcome, RefundReport, Report
 from chalicelib.payments.providers.stripe import codes as stripe_codes
 
 

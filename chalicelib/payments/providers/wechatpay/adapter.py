@@ -1,6 +1,7 @@
 """WeChat Pay API v3: native, JSAPI, mini program, H5 and app payments of one merchant.
 
-What it says byte for byte stands in ``wire``, what its words mean in ``codes``. Documented, with
+What it says byte for byte stands in ``wire``, what its words mean in ``codes``, how it is told of an order in
+``creating``, how it is called in ``calls``. Documented, with
 everything that is open, in ``docs/providers/wechatpay.md``.
 """
 
@@ -8,14 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from chalicelib.kernel import clock
-from chalicelib.kernel.clock import CHINA
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.payments import ports
 from chalicelib.payments.domain.bill import Bill, BillUnavailable, whole
@@ -34,19 +33,10 @@ from chalicelib.payments.ports import (
 from chalicelib.payments.providers._shared import bills, reading, replay
 from chalicelib.payments.providers.wechatpay import bill as wechatpay_bill
 from chalicelib.payments.providers.wechatpay import codes as wechatpay_codes
+from chalicelib.payments.providers.wechatpay import creating as wechatpay_creating
 from chalicelib.payments.providers.wechatpay import wire as wechatpay_wire
-from chalicelib.runtime import log, outbound
+from chalicelib.payments.providers.wechatpay.calls import OK, Calls, segment
 
-_CREATE_PATHS = {
-    "native": "/v3/pay/transactions/native",
-    "jsapi": "/v3/pay/transactions/jsapi",
-    "mini": "/v3/pay/transactions/jsapi",
-    "h5": "/v3/pay/transactions/h5",
-    "app": "/v3/pay/transactions/app",
-}
-_DEAD = {"ORDER_CLOSED", "APPID_MCHID_NOT_MATCH", "MCH_NOT_EXISTS", "NO_AUTH", "PARAM_ERROR", "RULE_LIMIT"}
-"""Answers to a creation after which the number will not be paid. All others leave it open: it may exist already
-(``INVALID_REQUEST`` is also said of a number sent again with other data), so the query decides."""
 _ASK_AGAIN = {
     "SYSTEM_ERROR",
     "FREQUENCY_LIMITED",
@@ -60,20 +50,6 @@ _CLOSES = {
     "ORDER_CLOSED": CloseOutcome.CLOSED,
     "ORDER_NOT_EXIST": CloseOutcome.ABSENT,
 }
-_OK = (200, 204)
-_MOST_FEN = 10**12 - 1
-"""What our own reading of an answer takes; WeChat's limit is below and depends on the contract."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """A reply that may be trusted; ``status`` 0 is none at all, with the reason as ``code``."""
-
-    status: int
-    data: Mapping[str, Any]
-    code: str = ""
-    refused: bool = False
-    """WeChat Pay itself said no, in a word of its own: a 4xx with a code. A proxy's 403 or a redirect is none."""
 
 
 def build(configuration: Mapping[str, Any] | None = None) -> WechatPay:
@@ -126,12 +102,12 @@ def diagnose(configuration: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     return tuple(said)
 
 
-class WechatPay(reading.Configured[wechatpay_wire.Settings]):
+class WechatPay(Calls):
     """The adapter. Keeps no state."""
 
     name = "wechatpay"
     enabled = True
-    methods = tuple(_CREATE_PATHS)
+    methods = tuple(wechatpay_creating.PATHS)
     title = ("WeChat Pay", "微信支付")
     shown = MappingProxyType(
         {
@@ -149,78 +125,27 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
     )
     for_tests_only = False
 
-    def __init__(self, settings: wechatpay_wire.Settings | None = None) -> None:
-        super().__init__(wechatpay_wire.held, settings)
-
     # What we ask.
 
     def create(self, payment: ports.PaymentOrder) -> Instruction:
         """Create the order; the same order again repeats the very same parameters, as WeChat demands."""
-        path = _CREATE_PATHS.get(payment.method)
-        lacks = _lacks(payment, path)
-        if path is None or lacks:
+        lacks = wechatpay_creating.lacks(payment)
+        if lacks:
             return Instruction(Outcome.FAILED, code=lacks)
-        appid = self.settings.apps[payment.method]
-        answer = self._call("POST", path, self._creation(payment, appid))
-        if answer.status in _OK:
-            return self._instruction(payment, appid, answer.data)
-        dead = answer.refused and answer.code in _DEAD
+        wanted = wechatpay_creating.creation(self.settings, payment)
+        answer = self.call("POST", wechatpay_creating.PATHS[payment.method], wanted)
+        if answer.status in OK:
+            return wechatpay_creating.instruction(self.settings, payment, answer.data)
+        dead = answer.refused and answer.code in wechatpay_creating.DEAD
         return Instruction(Outcome.FAILED if dead else Outcome.UNKNOWN, code=answer.code)
-
-    def _creation(self, payment: ports.PaymentOrder, appid: str) -> dict[str, Any]:
-        wanted: dict[str, Any] = {
-            "appid": appid,
-            "mchid": self.settings.mchid,
-            "description": reading.cut_bytes(payment.description, 127) or payment.payment_id,
-            "out_trade_no": payment.payment_id,
-            "time_expire": payment.expires_at.astimezone(CHINA).isoformat(timespec="seconds"),
-            "notify_url": payment.notify_url,
-            "amount": {"total": payment.amount.minor, "currency": payment.amount.currency},
-        }
-        if payment.method in ("jsapi", "mini"):
-            wanted["payer"] = {"openid": payment.payer}
-        if payment.method == "h5":
-            wanted["scene_info"] = {"payer_client_ip": payment.client_ip, "h5_info": {"type": "Wap"}}
-        return wanted
-
-    def _instruction(self, payment: ports.PaymentOrder, appid: str, data: Mapping[str, Any]) -> Instruction:
-        wanted = {"native": "code_url", "h5": "h5_url"}.get(payment.method, "prepay_id")
-        value = data.get(wanted)
-        if not isinstance(value, str) or not value:
-            return Instruction(Outcome.UNKNOWN, code="no_" + wanted)
-        if payment.method == "native":
-            return Instruction(Outcome.PENDING, Action.QR, url=value)
-        if payment.method == "h5":
-            back = f"&redirect_url={quote(payment.return_url, safe='')}" if payment.return_url else ""
-            return Instruction(Outcome.PENDING, Action.REDIRECT, url=value + back)
-        return Instruction(Outcome.PENDING, Action.PARAMS, params=self._client_params(payment.method, appid, value))
-
-    def _client_params(self, method: str, appid: str, prepay_id: str) -> dict[str, str]:
-        timestamp, nonce = str(clock.epoch_s(clock.now())), wechatpay_wire.nonce()
-        package = f"prepay_id={prepay_id}"
-        signed = wechatpay_wire.pay_sign(
-            self.settings.signing_pem, appid, timestamp, nonce, prepay_id if method == "app" else package
-        )
-        if method == "app":
-            return {
-                "appid": appid,
-                "partnerid": self.settings.mchid,
-                "prepayid": prepay_id,
-                "package": "Sign=WXPay",
-                "noncestr": nonce,
-                "timestamp": timestamp,
-                "sign": signed,
-            }
-        params = {"timeStamp": timestamp, "nonceStr": nonce, "package": package, "signType": "RSA", "paySign": signed}
-        return {"appId": appid, **params} if method == "jsapi" else params
 
     def query(self, attempt: Attempt) -> Report:
         """Ask what became of it."""
-        path = f"/v3/pay/transactions/out-trade-no/{_segment(attempt.payment_id)}?mchid={_segment(self.settings.mchid)}"
-        answer = self._call("GET", path)
+        path = f"/v3/pay/transactions/out-trade-no/{segment(attempt.payment_id)}?mchid={segment(self.settings.mchid)}"
+        answer = self.call("GET", path)
         if answer.status == 404 and answer.code == "ORDER_NOT_EXIST":
             return Report(Outcome.ABSENT, code=answer.code)
-        if answer.status not in _OK:
+        if answer.status not in OK:
             return Report(Outcome.UNKNOWN, code=answer.code)
         try:
             self._must_be_ours("", answer.data, appid_expected=False)  # An order in flight outlives a change of apps.
@@ -232,9 +157,9 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
 
     def close(self, attempt: Attempt) -> CloseOutcome:
         """Make it unpayable; closing again is fine."""
-        path = f"/v3/pay/transactions/out-trade-no/{_segment(attempt.payment_id)}/close"
-        answer = self._call("POST", path, {"mchid": self.settings.mchid})
-        if answer.status in _OK:
+        path = f"/v3/pay/transactions/out-trade-no/{segment(attempt.payment_id)}/close"
+        answer = self.call("POST", path, {"mchid": self.settings.mchid})
+        if answer.status in OK:
             return CloseOutcome.CLOSED
         return _CLOSES.get(answer.code, CloseOutcome.UNKNOWN) if answer.refused else CloseOutcome.UNKNOWN
 
@@ -253,16 +178,16 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
                 "currency": refund.amount.currency,
             },
         }
-        answer = self._call("POST", "/v3/refund/domestic/refunds", wanted)
-        if answer.status in _OK:
+        answer = self.call("POST", "/v3/refund/domestic/refunds", wanted)
+        if answer.status in OK:
             return wechatpay_codes.refund_answer(refund, answer.data)
         again = not answer.refused or answer.status in (401, 429) or answer.code in _ASK_AGAIN
         return ports.RefundReport(RefundOutcome.UNKNOWN if again else RefundOutcome.FAILED, code=answer.code)
 
     def query_refund(self, refund: ports.RefundOrder) -> ports.RefundReport:
         """Ask what became of a refund."""
-        answer = self._call("GET", f"/v3/refund/domestic/refunds/{_segment(refund.refund_id)}")
-        if answer.status in _OK:
+        answer = self.call("GET", f"/v3/refund/domestic/refunds/{segment(refund.refund_id)}")
+        if answer.status in OK:
             return wechatpay_codes.refund_answer(refund, answer.data)
         absent = answer.status == 404 and answer.code == "RESOURCE_NOT_EXISTS"
         return ports.RefundReport(RefundOutcome.ABSENT if absent else RefundOutcome.UNKNOWN, code=answer.code)
@@ -280,7 +205,7 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
 
         The card's number and holder are sealed with WeChat's public key; we neither keep nor log them.
         """
-        path = f"/v3/refund/domestic/refunds/{_segment(provider_refund_id)}/apply-abnormal-refund"
+        path = f"/v3/refund/domestic/refunds/{segment(provider_refund_id)}/apply-abnormal-refund"
         wanted: dict[str, Any] = {"out_refund_no": refund.refund_id, "type": "MERCHANT_BANK_CARD"}
         serial = ""
         if bank_account:
@@ -292,8 +217,8 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
                 "bank_account": account,
                 "real_name": holder,
             }
-        answer = self._call("POST", path, wanted, sealed_for=serial)
-        if answer.status in _OK:
+        answer = self.call("POST", path, wanted, sealed_for=serial)
+        if answer.status in OK:
             return wechatpay_codes.refund_answer(refund, answer.data)
         refused = answer.refused and answer.status not in (401, 429) and answer.code not in _ASK_AGAIN
         return ports.RefundReport(RefundOutcome.UNKNOWN, code=answer.code, refused=refused)
@@ -321,15 +246,15 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
         return whole(self.bill_parts(day))
 
     def _fetch_bill(self, day: date, into: BinaryIO) -> bool:
-        answer = self._call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP")
+        answer = self.call("GET", f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP")
         if answer.refused and answer.code == "NO_STATEMENT_EXIST":
             return False
-        if answer.status not in _OK:
+        if answer.status not in OK:
             raise BillUnavailable(why=answer.code)
         address = urlsplit(str(answer.data.get("download_url", "")))
         if not address.path.startswith("/v3/billdownload/"):
             raise BillUnavailable(why="its address is not WeChat Pay's")
-        answered = self._send("GET", f"{address.path}?{address.query}", b"", {}, into=into)
+        answered = self.send("GET", f"{address.path}?{address.query}", b"", {}, into=into)
         if isinstance(answered, str) or answered.status != 200:
             raise BillUnavailable(why=answered if isinstance(answered, str) else f"status {answered.status}")
         said = (answer.data.get("hash_type"), str(answer.data.get("hash_value")).lower())
@@ -345,7 +270,7 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
         Raises:
             NoticeRefused: if they cannot be trusted or fetched.
         """
-        answered = self._send("GET", "/v3/certificates", b"", {})
+        answered = self.send("GET", "/v3/certificates", b"", {})
         if isinstance(answered, str) or answered.status != 200:
             raise ports.UnreadableNotice(why=answered if isinstance(answered, str) else f"status {answered.status}")
         found = wechatpay_wire.platform_certificates(self.settings.apiv3_keys, answered.body)
@@ -429,73 +354,3 @@ class WechatPay(reading.Configured[wechatpay_wire.Settings]):
             raise ports.ForeignNotice(why="of another merchant", **about)
         if appid_expected and data.get("appid") not in self.settings.apps.values():
             raise ports.ForeignNotice(why="of another app", ours=True, **about)
-
-    # How we call.
-
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, sealed_for: str = "") -> _Answer:
-        """Call and return what may be trusted. Answers of success must be signed; so must refusals that claim to be."""
-        data = b"" if body is None else reading.compact_json(body).encode()
-        serial = sealed_for or self.settings.sealing_serial
-        answered = self._send(method, path, data, {"Wechatpay-Serial": serial} if serial else {})
-        if isinstance(answered, str):
-            return _Answer(0, {}, answered)
-        if answered.status in _OK or "wechatpay-signature" in answered.headers:
-            try:
-                wechatpay_wire.authenticate(self.settings, answered.headers, answered.body)
-            except NoticeRefused as refusal:  # Also a probe: a failed call, to be repeated with the same number.
-                return _Answer(0, {}, refusal.code)
-        try:
-            content = reading.strict_json(answered.body.decode()) if answered.body else {}
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            return _Answer(0, {}, "unreadable_answer")
-        code = content.get("code")
-        said = code if isinstance(code, str) and answered.status not in _OK else ""
-        if answered.status == 401:
-            log.warning(
-                "wechatpay rejects our signature: check the key, its serial number and the clock", code=said[:64]
-            )
-        refused = bool(said) and 400 <= answered.status < 500
-        return _Answer(answered.status, content, (said or f"status_{answered.status}")[:64], refused)
-
-    def _send(
-        self, method: str, path: str, body: bytes, extra: Mapping[str, str], *, into: BinaryIO | None = None
-    ) -> outbound.Response | str:
-        """Send, signed anew for each host; the next host only if the one before certainly heard nothing."""
-        for host in self.settings.hosts:
-            headers = {
-                "Accept": "application/json",
-                "Content-Type": "application/json",
-                "User-Agent": reading.USER_AGENT,
-                "Authorization": wechatpay_wire.authorization(self.settings, method, path, body),
-                **extra,
-            }
-            try:
-                if into is not None:
-                    return bills.download(method, host + path, headers=headers, into=into)
-                answered = outbound.request(method, host + path, headers=headers, body=body)
-                return outbound.Response(answered.status, ports.lower(answered.headers), answered.body)
-            except outbound.OutboundTimeout as error:
-                return error.code
-            except outbound.OutboundFailed:
-                continue
-        return outbound.OutboundFailed.code
-
-
-def _lacks(payment: ports.PaymentOrder, path: str | None) -> str:
-    if path is None:
-        return "method_unknown"
-    if payment.amount.currency != "CNY":
-        return "currency_unsupported"
-    if not 0 < payment.amount.minor <= _MOST_FEN:
-        return "amount_unsupported"
-    if payment.method in ("jsapi", "mini") and not payment.payer:
-        return "payer_missing"
-    if payment.method == "h5" and not payment.client_ip:
-        return "client_ip_missing"
-    return ""
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="")
