@@ -30,6 +30,10 @@ NOBODY = "http://127.0.0.1:9"
 """The discard port: whatever is sent there is refused at once."""
 
 
+WIDENED = ("BIANDAN_COMPLAINTS", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS")
+"""Settings that ``tests.support.entries`` widens for a test; what a module's own server was told stays."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let pure tests run without an engine."""
     parser.addoption("--no-engine", action="store_true", help="start no engine; leave out the tests that ask for one")
@@ -104,11 +108,12 @@ def fresh_process_state() -> Iterator[None]:
     """Undo what a test may leave in module state."""
     from chalicelib.kernel import clock, ids
 
+    before = {name: os.environ.get(name) for name in WIDENED}
     yield
     clock.install(None)
     ids.install_entropy(None)
-    for name in ("BIANDAN_COMPLAINTS", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS"):
-        os.environ.pop(name, None)  # What ``tests.support.entries`` widened.
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 @pytest.fixture(autouse=True, scope="module")
