@@ -70,6 +70,7 @@ TABLE: Final[dict[str, Rule]] = {
     "request_erasure": signed_in(fresh=JUST_PROVED),
     "withdraw_erasure": signed_in(),
     # sign-in elsewhere
+    "begin_proving": signed_in(),
     "begin_linking": signed_in(fresh=JUST_PROVED),
     "begin_web_sign_in": anybody(),
     "complete_web_sign_in": anybody(),
@@ -77,6 +78,7 @@ TABLE: Final[dict[str, Rule]] = {
     "link_proved_identity": signed_in(fresh=JUST_PROVED),
     "link_web_identity": signed_in(fresh=JUST_PROVED),
     "list_identities": signed_in(),
+    "prove_elsewhere": signed_in(),
     "sign_in_apart": anybody(),
     "sign_in_by_mini_program": anybody(),
     "tell_mini_data": signed_in(),

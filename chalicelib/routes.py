@@ -26,6 +26,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/me/identities/web/{provider}", "chalicelib.auth.external.api", ("application/json",)),
     ("POST", "/v1/me/identities/mini/{provider}", "chalicelib.auth.external.api", ("application/json",)),
     ("POST", "/v1/me/identities/proof", "chalicelib.auth.external.api", ("application/json",)),
+    ("POST", "/v1/auth/prove/{provider}/begin", "chalicelib.auth.external.api", ("application/json",)),
+    ("POST", "/v1/auth/prove/{provider}", "chalicelib.auth.external.api", ("application/json",)),
     ("DELETE", "/v1/me/identities/{link_id}", "chalicelib.auth.external.api", ("application/json",)),
     ("POST", "/v1/me/mini/{provider}/data", "chalicelib.auth.external.api", ("application/json",)),
     ("GET", "/v1/me/factors", "chalicelib.auth.factors.api", ("application/json",)),

@@ -152,6 +152,17 @@ RINGING: dict[str, Ringing] = {
         "accounts and networks are limited by themselves; switch the firewall on (What bounds a flood)",
         above=500,
     ),
+    "foreign_sign_in_tokens": Ringing(
+        "sign-in-foreign",
+        "A token of another app at QQ came where only ours can: the app's settings are mixed up, or somebody tries.",
+        "nobody was signed in by it; compare `appid` in the secret `sign-in-qq` with the app at QQ",
+    ),
+    "external_sign_ins_refused": Ringing(
+        "sign-ins-refused-elsewhere",
+        "Very many codes that QQ or WeChat refuse: somebody tries codes out, or our app there is set up wrongly.",
+        "the log line `sign-in refused` has the platform's number; networks and accounts are limited by themselves",
+        above=500,
+    ),
     "messages_failed": Ringing(
         "message-failed",
         "A carrier refuses messages for something that only we can mend: nobody gets codes by it.",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from chalicelib.auth.domain import Account
 
-PASSWORD = "password"  # noqa: S105
+PASSWORD, CODE = "password", "code"
 
 
 def of(account: Account) -> tuple[str, ...]:
-    """Return each way once: the password of an e-mail address or phone number, and every identity elsewhere."""
+    """Return each way once: password and codes of an e-mail address or phone number, every identity elsewhere."""
     named = account.email is not None or account.phone is not None
-    return (*((PASSWORD,) if named and account.password_hash else ()), *(link.link_id for link in account.links))
+    proved = account.email_verified_at is not None or account.phone_verified_at is not None
+    return (
+        *((PASSWORD,) if named and account.password_hash else ()),
+        *((CODE,) if named and proved else ()),
+        *(link.link_id for link in account.links),
+    )

@@ -198,6 +198,40 @@ def test_every_byte_of_the_padding_is_looked_at(byte: int, bit: int) -> None:
         opened(encrypted_data=flipped(SEALED["encrypted_data"], size - 32 + byte, bit))
 
 
+def padded_with(padding: bytes) -> bytes:
+    """Return sound data of this moment whose last block ends in this padding."""
+    content = json.dumps({"watermark": {"appid": SEALED["watermark_appid"], "timestamp": 1477314187}}).encode()
+    return content + b" " * (-(len(content) + len(padding)) % 16) + padding
+
+
+@pytest.mark.parametrize(
+    ("padding", "sound"),
+    [
+        (b"\x01", True),
+        (b"\x04" * 4, True),
+        (b"\x10" * 16, True),
+        (b"\x00\x02", False),
+        (b"\x03\x02\x03", False),
+        (b" " * 15 + b"\x10", False),
+        (b"\x00", False),
+        (b"\x11" * 17, False),
+        (b"\xff", False),
+        (b"", False),
+    ],
+)
+def test_padding_is_right_in_every_byte_or_refused(padding: bytes, sound: bool) -> None:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    key, iv = base64.b64decode(SEALED["session_key"]), base64.b64decode(SEALED["iv"])
+    cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    data = base64.b64encode(cipher.update(padded_with(padding)) + cipher.finalize()).decode()
+    if sound:
+        assert opened(encrypted_data=data)["watermark"]["appid"] == SEALED["watermark_appid"]
+    else:
+        with pytest.raises(DataRefused):
+            opened(encrypted_data=data)
+
+
 # --- the whole flow ---------------------------------------------------------------------------------------------
 
 FLOW = one("aspnet-flow")["bundle"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import scenario
+from tests.e2e import elsewhere, scenario
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -43,6 +43,23 @@ def test_the_main_job_from_sign_up_to_a_settled_complaint(server: DevServer) -> 
     _ledger_balances(played)
     with urllib.request.urlopen(f"{server.url}/docs") as page:
         assert b"<title>Biandan API</title>" in page.read()
+
+
+def test_people_sign_in_by_qq_and_a_mini_program(server: DevServer) -> None:
+    said: list[str] = []
+    assert server.stand_ins is not None
+    there = server.stand_ins.sign_in
+    elsewhere.play(server.url, there.base_url, say=said.append)
+    assert said[-1] == "  one is removed, the last one stays"
+    assert [
+        word for word in (*there._tokens, *there._codes, "client_secret") if word in str(server.trail.entries)
+    ] == []
+    mei = next(account for account in server.accounts if account["email"].startswith("mei"))
+    code = there.login("qq_mini", "mei")["js_code"]
+    client = Client(InProcess())
+    session = client.expect(200, "POST", "/v1/auth/mini/qq_mini/sign-in", {"js_code": code})
+    client.token = session["access_token"]
+    assert client.get("/v1/me")["email"] == mei["email"], "one of the seeded buyers signs in by it"
 
 
 def _explains_itself(server: DevServer, played: scenario.Played) -> None:

@@ -48,6 +48,8 @@ class Browser:
     token: str | None = None
     """Of whoever is signed in, who wants an identity added."""
     page: str = PAGE
+    proves: bool = False
+    """Whoever is signed in wants to prove it once more instead."""
     verifier: str = field(default_factory=lambda: base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="))
     url: str = ""
 
@@ -59,6 +61,7 @@ class Browser:
     def begin(self, **changes: Any) -> Answer:
         """Ask where to go."""
         path = "/v1/me/identities/web/qq/begin" if self.token else "/v1/auth/web/qq/begin"
+        path = "/v1/auth/prove/qq/begin" if self.proves else path
         body = {"return_url": self.page, "challenge": self.challenge, **changes}
         answer = call("POST", path, body, token=self.token)
         self.url = answer.json.get("url", "")
@@ -81,6 +84,8 @@ class Browser:
         """Show what came back."""
         path = "/v1/me/identities/web/qq" if self.token else "/v1/auth/web/qq/complete"
         body = {**back, "verifier": self.verifier, "return_url": self.page, **changes}
+        if self.proves:
+            return call("POST", "/v1/auth/prove/qq", {"web": body}, token=self.token)
         return call("POST", path, body, token=self.token)
 
 

@@ -503,6 +503,15 @@ def _own_proof(world: World) -> Ask:
     return Ask(body={"proof": elsewhere.by_mini(world.sign_in, person).json["proof"]})
 
 
+def _proved_elsewhere(world: World) -> Ask:
+    """Let the buyer have a person of the mini program, and that person come again."""
+    of_few_accounts()
+    elsewhere.forget_links(world.buyer.account_id)
+    person = elsewhere.somebody()
+    assert elsewhere.link_mini(world.sign_in, world.buyer.token, person).status == 201
+    return Ask(ids={"provider": "qq_mini"}, body={"js_code": world.sign_in.login("qq_mini", person)["js_code"]})
+
+
 def _told(world: World) -> Ask:
     of_few_accounts()
     elsewhere.forget_links(world.buyer.account_id)
@@ -710,6 +719,8 @@ ENTRIES: dict[str, Make] = {
     "sign_in_apart": _known_proof,
     "list_identities": _nothing,
     "begin_linking": lambda _: Ask(ids={"provider": "qq"}, body=PERSONS_PAGE),
+    "begin_proving": lambda _: Ask(ids={"provider": "qq"}, body=PERSONS_PAGE),
+    "prove_elsewhere": _proved_elsewhere,
     "link_web_identity": lambda world: _completed(world, world.buyer.token),
     "link_mini_identity": _mini,
     "link_proved_identity": _own_proof,

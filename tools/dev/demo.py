@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.publishing import domain
-from tests.e2e import scenario
+from tests.e2e import elsewhere, scenario
 from tools.shared.client import Failed
 
 
@@ -30,6 +30,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         _browse(base_url)
+        elsewhere.play(base_url, info["sign_in"], say=lambda text: print(text, flush=True))
         scenario.play(
             base_url,
             info["sandbox"],

@@ -169,7 +169,7 @@ def reset_password(proof: Proof, password: str) -> None:
         account = store.load_account(account_id, consistent=True) if account_id else None
         if account is None:
             raise BadCode
-        changed = _with_password(_verified(account, proof.contact), password)
+        changed = _with_password(_proved(account, proof.contact), password)
         with UnitOfWork() as work:
             codes.use(work, found)
             work.save(store.account_row(changed), label="account")
@@ -266,13 +266,14 @@ def _verified_contacts(account: Account) -> list[Identity]:
 
 
 def _proved(account: Account, contact: Identity) -> Account:
-    """Return the account of a contact that was proved. A password of who never proved any contact of it ends here.
+    """Return the account of a contact that was proved. What else opens one without a proved contact ends here.
 
-    Somebody else may have registered the contact with a password of theirs, and waited for its owner.
+    Somebody else may have registered the contact with a password of theirs, added their own person at QQ or WeChat, and
+    waited for its owner.
     """
     verified = _verified(account, contact)
     if account.password_hash and not _verified_contacts(account):
-        return replace(verified, password_hash="", epoch=account.epoch + 1)
+        return replace(verified, password_hash="", epoch=account.epoch + 1, links=())
     return verified
 
 

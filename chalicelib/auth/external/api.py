@@ -15,11 +15,12 @@ from chalicelib.auth.external.schemas import (
     LinkView,
     MiniSignIn,
     MiniTell,
+    ProveElsewhere,
     SignInApart,
 )
 from chalicelib.auth.schemas import MeView
 from chalicelib.auth.service import Device, external
-from chalicelib.auth.sessions.schemas import TokensView
+from chalicelib.auth.sessions.schemas import ProofView, TokensView
 from chalicelib.kernel.errors import NotFound, Throttled
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Request, Routes, replayed_header
@@ -40,7 +41,7 @@ _PLATFORM = (
     OutboundTimeout,
 )
 _WEB = (*_PLATFORM, domain.SignInOver, domain.Cancelled)
-_ADDING = (domain.IdentityElsewhere, domain.TooManyIdentities)
+_ADDING = (domain.IdentityElsewhere, domain.TooManyIdentities, Throttled)
 
 
 @routes.route(
@@ -55,7 +56,7 @@ _ADDING = (domain.IdentityElsewhere, domain.TooManyIdentities)
 )
 def begin_web_sign_in(provider: str, body: Begin) -> BegunView:
     """Say where the browser goes to sign in elsewhere. It comes back to ``return_url`` with ``code`` and ``state``."""
-    return _begun(provider, body)
+    return _shown(external.begin(provider, challenge=body.challenge, return_url=body.return_url, small=body.small))
 
 
 @routes.route(
@@ -64,7 +65,7 @@ def begin_web_sign_in(provider: str, body: Begin) -> BegunView:
     access=Access.PUBLIC,
     body=Complete,
     returns=TokensView,
-    raises=(*_WEB, domain.PersonKnown, Throttled),
+    raises=(*_WEB, domain.PersonKnown, service.SecondFactorNeeded, Throttled),
     idempotent=False,  # The state counts once: a repeat is refused, and the person begins again.
     cap_bytes=_SMALL,
 )
@@ -82,7 +83,7 @@ def complete_web_sign_in(provider: str, body: Complete, request: Request) -> Tok
     access=Access.PUBLIC,
     body=MiniSignIn,
     returns=TokensView,
-    raises=(*_PLATFORM, domain.DataRefused, domain.PersonKnown, Throttled),
+    raises=(*_PLATFORM, domain.DataRefused, domain.PersonKnown, service.SecondFactorNeeded, Throttled),
     idempotent=False,  # The platform takes a code once: a repeat is refused, and the mini program fetches another.
     cap_bytes=_WITH_DATA,
 )
@@ -98,7 +99,7 @@ def sign_in_by_mini_program(provider: str, body: MiniSignIn, request: Request) -
     access=Access.PUBLIC,
     body=SignInApart,
     returns=TokensView,
-    raises=(domain.SignInOver, domain.CodeRefused),
+    raises=(domain.SignInOver, domain.CodeRefused, service.SecondFactorNeeded),
     idempotent=False,  # The proof counts once.
     cap_bytes=_SMALL,
 )
@@ -125,7 +126,15 @@ def list_identities(caller: Caller) -> LinksView:
 )
 def begin_linking(provider: str, body: Begin, caller: Caller) -> BegunView:
     """Say where the browser goes to add an identity; what comes back adds it to this account and no other."""
-    return _begun(provider, body, account_id=caller.account_id)
+    return _shown(
+        external.begin(
+            provider,
+            challenge=body.challenge,
+            return_url=body.return_url,
+            small=body.small,
+            purpose=caller.account_id,
+        )
+    )
 
 
 @routes.route(
@@ -141,7 +150,7 @@ def begin_linking(provider: str, body: Begin, caller: Caller) -> BegunView:
 )
 def link_web_identity(provider: str, body: LinkReturned, caller: Caller) -> Reply:
     """Add the identity that came back. One that belongs to another account stays there."""
-    return _linked(external.link_web(caller, provider, body.returned()))
+    return _linked(external.link_web(caller.account_id, provider, body.returned()))
 
 
 @routes.route(
@@ -157,7 +166,7 @@ def link_web_identity(provider: str, body: LinkReturned, caller: Caller) -> Repl
 )
 def link_mini_identity(provider: str, body: LinkMini, caller: Caller) -> Reply:
     """Add the person of a mini program's code."""
-    return _linked(external.link_mini(caller, provider, body.js_code))
+    return _linked(external.link_mini(caller.account_id, provider, body.js_code))
 
 
 @routes.route(
@@ -173,7 +182,41 @@ def link_mini_identity(provider: str, body: LinkMini, caller: Caller) -> Reply:
 )
 def link_proved_identity(body: LinkProof, caller: Caller) -> Reply:
     """Add the person whom a refused sign-in (``person_known``) proved: with this account's own proof, both."""
-    return _linked(external.link_proof(caller, body.proof))
+    return _linked(external.link_proof(caller.account_id, body.proof))
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/prove/{provider}/begin",
+    access=Access.SIGNED_IN,
+    body=Begin,
+    returns=BegunView,
+    raises=(domain.NotOffered, domain.ReturnNotAllowed),
+    idempotent=False,  # As a sign-in's beginning.
+    cap_bytes=_SMALL,
+)
+def begin_proving(provider: str, body: Begin, caller: Caller) -> BegunView:
+    """Say where the browser goes to prove once more who the caller is."""
+    return _shown(
+        external.begin_proving(caller, provider, challenge=body.challenge, return_url=body.return_url, small=body.small)
+    )
+
+
+@routes.route(
+    "POST",
+    "/v1/auth/prove/{provider}",
+    access=Access.SIGNED_IN,
+    body=ProveElsewhere,
+    returns=ProofView,
+    raises=(*_WEB, service.WrongProof, service.FreshProofNeeded, Throttled),
+    idempotent=False,  # State and code count once; proving again is a moment later.
+    cap_bytes=_SMALL,
+)
+def prove_elsewhere(provider: str, body: ProveElsewhere, caller: Caller) -> ProofView:
+    """Prove again who one is by an identity elsewhere: what was refused as ``fresh_proof_needed`` asked for that."""
+    if body.web is not None:
+        return ProofView.of(external.prove_web(caller, provider, body.web.returned()))
+    return ProofView.of(external.prove_mini(caller, provider, body.js_code or ""))
 
 
 @routes.route(
@@ -185,7 +228,7 @@ def link_proved_identity(body: LinkProof, caller: Caller) -> Reply:
 )
 def unlink_identity(link_id: str, caller: Caller) -> None:
     """Remove an identity; the last way to sign in stays."""
-    external.unlink(caller, link_id)
+    external.unlink(caller.account_id, link_id)
 
 
 @routes.route(
@@ -200,13 +243,11 @@ def unlink_identity(link_id: str, caller: Caller) -> None:
 )
 def tell_mini_data(provider: str, body: MiniTell, caller: Caller) -> MeView:
     """Take what the platform signed or encrypted for the mini program: a nickname, where the account has none."""
-    return MeView.of(external.tell(caller, provider, body.data()))
+    return MeView.of(external.tell(caller.account_id, provider, body.data()))
 
 
-def _begun(provider: str, body: Begin, *, account_id: str = "") -> BegunView:
-    state, url = external.begin(
-        provider, challenge=body.challenge, return_url=body.return_url, small=body.small, account_id=account_id
-    )
+def _shown(begun: tuple[str, str]) -> BegunView:
+    state, url = begun
     return BegunView(url=url, state=state, expires_in=int(domain.STATE_LIFE.total_seconds()))
 
 

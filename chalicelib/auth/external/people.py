@@ -89,8 +89,9 @@ def found_or_made(
     holder = holders.get(found.identity_id)
     if holder is not None:
         account = accounts.load_account(holder, consistent=True)
-        if account is None:
-            log.error("an identity without an account", account_id=holder)
+        if account is None or not any(link.identity_id == found.identity_id for link in account.links):
+            # The account is gone, or its owner threw out whoever had added this: it opens nothing any more.
+            log.warning("an identity that its account does not have", account_id=holder)
             raise CodeRefused
         return _with_union(work, account, found, free=found.union_id not in holders), False
     if found.union_id in holders and not apart:

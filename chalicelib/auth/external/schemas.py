@@ -114,6 +114,19 @@ class LinkMini(Schema):
     js_code: Code
 
 
+class ProveElsewhere(Schema):
+    """What came back in the page's query with what the storefront kept, or a mini program's code."""
+
+    web: LinkReturned | None = None
+    js_code: Code | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.web is None) is (self.js_code is None):
+            raise refusal("web_or_js_code", "send web or js_code")
+        return self
+
+
 class LinkProof(Schema):
     """The proof of a refused sign-in (``person_known``)."""
 

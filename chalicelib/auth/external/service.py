@@ -28,7 +28,8 @@ from chalicelib.auth.external.domain import (
 from chalicelib.auth.external.providers import offered
 from chalicelib.auth.external.states import SIGN_IN, Begun
 from chalicelib.auth.sessions import service as sessions
-from chalicelib.auth.sessions.domain import Device, Method
+from chalicelib.auth.sessions import step_up
+from chalicelib.auth.sessions.domain import Device, FreshProofNeeded, Method, WrongProof
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import NotFound
 from chalicelib.runtime import metrics
@@ -73,8 +74,8 @@ class Mark:
 # --- beginning --------------------------------------------------------------------------------------------------
 
 
-def begin(provider: str, *, challenge: str, return_url: str, small: bool, account_id: str = "") -> tuple[str, str]:
-    """Return a fresh state and where the browser goes with it; with ``account_id`` to add the identity to that account.
+def begin(provider: str, *, challenge: str, return_url: str, small: bool, purpose: str = SIGN_IN) -> tuple[str, str]:
+    """Return a fresh state and where the browser goes with it; the ``purpose`` is an account to add the identity to it.
 
     Nothing is written: what a stranger begins costs nothing.
 
@@ -82,7 +83,7 @@ def begin(provider: str, *, challenge: str, return_url: str, small: bool, accoun
         NotOffered, ReturnNotAllowed: if it cannot be begun like that.
     """
     there = providers.web(provider)
-    state = states.begin(Begun(provider, there.appid, account_id or SIGN_IN, return_url, challenge))
+    state = states.begin(Begun(provider, there.appid, purpose, return_url, challenge))
     return state, there.authorize_url(state=state, return_url=return_url, small=small)
 
 
@@ -98,8 +99,9 @@ def sign_in_web(provider: str, returned: Returned, client: Client) -> sessions.T
         CodeRefused, PersonBlocked: as the platform says of the person.
         ProviderBusy, ProviderLimited, WayBroken, Unreadable, OutboundTimeout, OutboundFailed: as the platform fares.
         PersonKnown: if the same person has an account by another app.
+        SecondFactorNeeded: if the account has a second factor.
     """
-    with _asking(client):
+    with _asking(_counted(client)):
         proof = _proved_web(provider, returned, purpose=SIGN_IN)
     return _signed_in(proof, client, mark=None, nickname=lambda: providers.web(provider).nickname(proof))
 
@@ -110,7 +112,7 @@ def sign_in_mini(provider: str, js_code: str, data: MiniData, client: Client) ->
     Raises:
         as :func:`sign_in_web`, and DataRefused: if what it says is not signed by the platform.
     """
-    with _asking(client):
+    with _asking(_counted(client)):
         proof, said = _proved_mini(provider, js_code, data)
     return _signed_in(proof, client, mark=None, nickname=lambda: said.nickname)
 
@@ -153,7 +155,7 @@ def identities(account_id: str) -> tuple[Link, ...]:
     return people.loaded(account_id).links
 
 
-def link_web(caller: Caller, provider: str, returned: Returned) -> tuple[Link, bool]:
+def link_web(account_id: str, provider: str, returned: Returned) -> tuple[Link, bool]:
     """Add the identity that the browser brought back. Returns it, and whether this state had added it before.
 
     Raises:
@@ -161,38 +163,39 @@ def link_web(caller: Caller, provider: str, returned: Returned) -> tuple[Link, b
     """
 
     def prove() -> tuple[Proof, Mark | None]:
-        return _proved_web(provider, returned, purpose=caller.account_id), None
+        return _proved_web(provider, returned, purpose=account_id), None
 
-    return _linked(caller, _used_id("state", returned.state), prove)
+    return _linked(account_id, _used_id("state", returned.state), prove)
 
 
-def link_mini(caller: Caller, provider: str, js_code: str) -> tuple[Link, bool]:
+def link_mini(account_id: str, provider: str, js_code: str) -> tuple[Link, bool]:
     """Add the person of a mini program's code; as :func:`link_web`."""
 
     def prove() -> tuple[Proof, Mark | None]:
         return _proved_mini(provider, js_code, MiniData())[0], None
 
-    return _linked(caller, _used_id(provider, js_code), prove)
+    return _linked(account_id, _used_id(provider, js_code), prove)
 
 
-def link_proof(caller: Caller, proof_token: str) -> tuple[Link, bool]:
+def link_proof(account_id: str, proof_token: str) -> tuple[Link, bool]:
     """Add the person whom a refused sign-in proved (see ``PersonKnown``); as :func:`link_web`."""
-    return _linked(caller, _used_id("proof", proof_token), lambda: _proof_kept(proof_token))
+    return _linked(account_id, _used_id("proof", proof_token), lambda: _proof_kept(proof_token))
 
 
-def _linked(caller: Caller, key: str, prove: Callable[[], tuple[Proof, Mark | None]]) -> tuple[Link, bool]:
+def _linked(account_id: str, key: str, prove: Callable[[], tuple[Proof, Mark | None]]) -> tuple[Link, bool]:
     """Add what is proved. State, code and proof count once: each is the key by which a repeat is known."""
-    before = _linked_by(people.loaded(caller.account_id), key)
+    before = _linked_by(people.loaded(account_id), key)
     if before is not None:
         return before, True
-    proof, mark = prove()
+    with _asking(account_id):
+        proof, mark = prove()
     link = people.link_of(proof, key=key)
 
     def attempt() -> Link:
         with UnitOfWork() as work:
             if mark is not None:
                 store.use(work, mark.used_id, until=mark.until)
-            changed = people.add(work, people.loaded(caller.account_id), link)
+            changed = people.add(work, people.loaded(account_id), link)
             people.keep_key(work, proof)
         return next(one for one in changed.links if one.identity_id == link.identity_id)
 
@@ -203,7 +206,59 @@ def _linked_by(account: Account, key: str) -> Link | None:
     return next((link for link in account.links if link.key == key), None)
 
 
-def unlink(caller: Caller, link_id: str) -> None:
+# --- proving once more ------------------------------------------------------------------------------------------
+
+
+def begin_proving(caller: Caller, provider: str, *, challenge: str, return_url: str, small: bool) -> tuple[str, str]:
+    """Return a fresh state and where the browser goes, to prove once more who the caller is; as :func:`begin`."""
+    return begin(provider, challenge=challenge, return_url=return_url, small=small, purpose=_proving(caller))
+
+
+def prove_web(caller: Caller, provider: str, returned: Returned) -> str:
+    """Prove who the caller is by what the browser brought back; returns the new access token.
+
+    Raises:
+        WrongProof: if that is nobody who opens the account.
+        FreshProofNeeded: if the account has a second factor: it names that one.
+        Unauthenticated: if the session is over.
+        and as :func:`sign_in_web`.
+    """
+    account = _provable(caller)
+    with _asking(caller.account_id):
+        proof = _proved_web(provider, returned, purpose=_proving(caller))
+    return _proved_again(caller, account, proof)
+
+
+def prove_mini(caller: Caller, provider: str, js_code: str) -> str:
+    """Prove who the caller is by a mini program's code; as :func:`prove_web`."""
+    account = _provable(caller)
+    with _asking(caller.account_id):
+        proof, _ = _proved_mini(provider, js_code, MiniData())
+    return _proved_again(caller, account, proof)
+
+
+def _proving(caller: Caller) -> str:
+    return f"prove {caller.account_id} {caller.session_id}"
+
+
+def _provable(caller: Caller) -> Account:
+    account = people.loaded(caller.account_id)
+    if account.second_factor:
+        raise FreshProofNeeded(methods=step_up.ways(account), within_s=step_up.FRESH_S)
+    return account
+
+
+def _proved_again(caller: Caller, account: Account, proof: Proof) -> str:
+    shown = people.names_of(proof).identity_id
+    if not any(link.identity_id == shown for link in account.links):
+        raise WrongProof
+    return step_up.proved(caller, _METHODS[proof.provider])
+
+
+# --- removing and reading ---------------------------------------------------------------------------------------
+
+
+def unlink(account_id: str, link_id: str) -> None:
     """Remove an identity.
 
     Raises:
@@ -212,12 +267,12 @@ def unlink(caller: Caller, link_id: str) -> None:
 
     def attempt() -> None:
         with UnitOfWork() as work:
-            people.take(work, people.loaded(caller.account_id), link_id)
+            people.take(work, people.loaded(account_id), link_id)
 
     racing(attempt)
 
 
-def tell(caller: Caller, provider: str, data: MiniData) -> Account:
+def tell(account_id: str, provider: str, data: MiniData) -> Account:
     """Take what a mini program says of its person after the sign-in: a nickname, where the account has none.
 
     Raises:
@@ -227,7 +282,7 @@ def tell(caller: Caller, provider: str, data: MiniData) -> Account:
     appid = providers.mini(provider).appid
 
     def attempt() -> Account:
-        account = people.loaded(caller.account_id)
+        account = people.loaded(account_id)
         links = [one for one in account.links if (one.provider, one.appid) == (provider, appid)]
         if not links:
             raise NotFound(what="identity")
@@ -294,14 +349,18 @@ def _used_id(kind: str, text: str) -> str:
     return f"use_{throttles.keyed(f'{kind}:{text}', 'used')}"
 
 
-@contextmanager
-def _asking(client: Client) -> Iterator[None]:
-    """Count what is refused, and ask the platform no more once that is very much.
+def _counted(client: Client) -> str:
+    """Return for whom refusals count: a device that signed in here before by itself, else its network.
 
-    A device that signed in here before is counted by itself: no crowd stands in its owner's way.
+    No crowd behind one address stands in the way of a device's owner.
     """
     device = devices.known(client.device.token)
-    subject = device.device_id if device is not None else throttles.network_of(client.source_ip)
+    return device.device_id if device is not None else throttles.network_of(client.source_ip)
+
+
+@contextmanager
+def _asking(subject: str) -> Iterator[None]:
+    """Count what is refused, and ask the platform no more once that is very much."""
     throttles.refuse_full(REFUSED_ELSEWHERE, subject)
     try:
         yield

@@ -36,7 +36,7 @@ class Begun:
     provider: str
     appid: str
     purpose: str
-    """:data:`SIGN_IN`, or the account that wants the identity added."""
+    """:data:`SIGN_IN`, the account that wants the identity added, or the session that proves once more whose it is."""
     return_url: str
     challenge: str = field(repr=False)
 

@@ -45,7 +45,8 @@ def ways(account: Account) -> list[str]:
     if account.second_factor:  # Who has a second factor proves it by that: a password is what a thief may know.
         return ["totp"]
     verified = account.email_verified_at or account.phone_verified_at
-    return [*(["password"] if account.password_hash else []), *(["code"] if verified else [])]
+    elsewhere = dict.fromkeys(link.provider for link in account.links)
+    return [*(["password"] if account.password_hash else []), *(["code"] if verified else []), *elsewhere]
 
 
 def prove_by_password(caller: Caller, password: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from uuid import uuid4
@@ -12,7 +13,8 @@ import pytest
 
 from chalicelib.auth import store
 from chalicelib.kernel import clock
-from tests.support import dump, people
+from chalicelib.runtime.db.work import UnitOfWork
+from tests.support import dump, joining, people
 from tests.support.elsewhere import Browser, by_mini, by_web, link_mini, links, offered
 from tests.support.http import Answer, call
 from tools.fakes.sign_in.stand_in import SignInHost
@@ -34,7 +36,7 @@ def registered() -> str:
     """Register by e-mail and sign in: an account that a password opens."""
     identity = f"{uuid4().hex[:10]}@example.com"
     body = {"identity": identity, "password": PASSWORD}
-    assert call("POST", "/v1/auth/register", body).status == 201
+    assert joining.register(identity, PASSWORD).status == 201
     return str(call("POST", "/v1/auth/sign-in", body).json["access_token"])
 
 
@@ -217,3 +219,104 @@ def test_an_account_of_before_has_no_identities(host: SignInHost) -> None:
     assert "links" not in row.serialize()
     assert links(account.token) == {}
     assert link_mini(host, account.token, "mei").status == 201
+
+
+# --- proving once more ------------------------------------------------------------------------------------------
+
+
+def test_who_signs_in_by_qq_alone_proves_it_by_qq(cloud: str, noon: clock.Fixed) -> None:
+    with offered() as host:
+        session = by_web(host, "mei").json
+        noon.advance(timedelta(minutes=11))
+        token = call("POST", "/v1/auth/refresh", {"refresh_token": session["refresh_token"]}).json["access_token"]
+        refused = Browser(host, token=token).begin()
+        assert code_of(refused) == (401, "fresh_proof_needed")
+        assert refused.json["methods"] == ["qq"], "the last word of the route that takes it"
+        browser = Browser(host, token=token, proves=True)
+        proved = browser.complete(browser.come_back("mei"))
+        assert proved.status == 200, proved.body
+        fresh = proved.json["access_token"]
+        assert link_mini(host, fresh, "mei").status == 201
+        noon.advance(timedelta(minutes=11))
+        token = call("POST", "/v1/auth/refresh", {"refresh_token": session["refresh_token"]}).status
+        assert token == 401, "used up above"
+
+
+def test_a_mini_programs_code_proves_it_too(host: SignInHost) -> None:
+    token = by_mini(host, "mei").json["access_token"]
+    body = {"js_code": host.login("qq_mini", "mei")["js_code"]}
+    proved = call("POST", "/v1/auth/prove/qq_mini", body, token=token)
+    assert proved.status == 200, proved.body
+    assert links(proved.json["access_token"]).keys() == {"qq_mini"}
+
+
+def test_somebody_else_proves_nothing(host: SignInHost) -> None:
+    token, other = by_web(host, "mei").json["access_token"], by_web(host, "li").json["access_token"]
+    browser = Browser(host, token=token, proves=True)
+    assert code_of(browser.complete(browser.come_back("li"))) == (403, "wrong_proof")
+    body = {"js_code": host.login("qq_mini", "mei")["js_code"]}
+    assert code_of(call("POST", "/v1/auth/prove/qq_mini", body, token=token)) == (403, "wrong_proof"), "not added"
+    back = browser.come_back("mei")
+    signing = Browser(host, verifier=browser.verifier)
+    assert code_of(signing.complete(back)) == (422, "sign_in_over"), "what was begun to prove signs nobody in"
+    theirs = Browser(host, token=other, proves=True, verifier=browser.verifier)
+    assert code_of(theirs.complete(back)) == (422, "sign_in_over"), "nor proves another account's"
+    adding = Browser(host, token=token, verifier=browser.verifier)
+    assert code_of(adding.complete(back)) == (422, "sign_in_over"), "nor adds"
+    assert browser.complete(back).status == 200
+
+
+# --- who registered somebody else's address ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["sign-in/code", "password/reset"])
+def test_an_identity_that_a_stranger_added_does_not_wait_for_the_owner(
+    host: SignInHost, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Whoever registered an address that is not theirs, and added their own QQ, is out when its owner comes."""
+    monkeypatch.setenv("BIANDAN_REGISTRATION", "open")
+    contact, words = "victim@example.com", {"identity": "victim@example.com", "password": PASSWORD}
+    assert call("POST", "/v1/auth/register", words).status == 201
+    stranger = call("POST", "/v1/auth/sign-in", words).json["access_token"]
+    assert link_mini(host, stranger, "stranger").status == 201
+    if how == "sign-in/code":
+        body = {"contact": contact, "create": False, **joining.proof(contact, "sign_in")}
+        owner = call("POST", "/v1/auth/sign-in/code", body).json["access_token"]
+    else:
+        body = {"contact": contact, "password": "another horse battery", **joining.proof(contact, "reset")}
+        assert call("POST", "/v1/auth/password/reset", body).status == 204
+        words["password"] = "another horse battery"
+        owner = call("POST", "/v1/auth/sign-in", words).json["access_token"]
+    assert code_of(by_mini(host, "stranger")) == (422, "sign_in_code_refused")
+    assert links(owner) == {}
+    assert link_mini(host, registered(), "stranger").status == 409, "nor does it open another one"
+    assert link_mini(host, owner, "owner").status == 201
+    assert by_mini(host, "owner").status == 200
+
+
+def test_codes_are_a_way_to_sign_in_too(host: SignInHost) -> None:
+    """Who has a verified contact may remove every identity: a code opens the account."""
+    body = {"contact": "code@example.com", "create": True, **joining.proof("code@example.com", "sign_in")}
+    token = call("POST", "/v1/auth/sign-in/code", body).json["access_token"]
+    assert unlink(token, link_mini(host, token, "mei").json["link_id"]).status == 204
+
+
+def test_a_second_factor_is_not_gone_around_by_qq(host: SignInHost) -> None:
+    """Who has one gets no session by QQ alone, and proves nothing freshly by it."""
+    session = by_mini(host, "mei").json
+    account = store.load_account(session["account_id"], consistent=True)
+    assert account is not None
+    with UnitOfWork() as work:
+        work.save(store.account_row(replace(account, second_factor="totp")))
+    before = dump.tables("identities")
+    refused = by_mini(host, "mei")
+    assert (refused.status, "access_token" in refused.body) == (401, False)
+    assert refused.json["methods"] == ["totp", "recovery_code"]
+    assert "+ sessions" not in "".join(dump.differences(before, dump.tables("identities"))), (
+        "no session, no half of one"
+    )
+    asked = host.calls.count("qq_mini")
+    body = {"js_code": host.login("qq_mini", "mei")["js_code"]}
+    proving = call("POST", "/v1/auth/prove/qq_mini", body, token=session["access_token"])
+    assert (proving.status, proving.json["methods"]) == (401, ["totp"])
+    assert host.calls.count("qq_mini") == asked

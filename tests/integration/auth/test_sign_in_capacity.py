@@ -60,17 +60,25 @@ def test_signing_in_by_a_mini_program(host: SignInHost) -> None:
 def test_an_accounts_identities(host: SignInHost) -> None:
     token = registered()
     browser, back = returned(host, "mei", token)
-    assert cost(201, browser.complete, back) == (5, 7, 4)
+    assert cost(201, browser.complete, back) == (6, 7, 4.5)
     assert cost(201, browser.complete, back) == (1, 0, 1), "a repeat"
-    assert cost(201, link_mini, host, token, "mei") == (4, 6, 4)
-    assert cost(409, link_mini, host, registered(), "mei") == (3, 0, 4)
+    # A second identity makes the account's row longer than a kilobyte.
+    assert cost(201, link_mini, host, token, "mei") == (5, 8, 4.5)
+    assert cost(409, link_mini, host, registered(), "mei") == (4, 0, 4.5)
     found = links(token)
     assert cost(200, call, "GET", "/v1/me/identities", token=token) == (1, 0, 1)
-    assert cost(204, unlink, token, found["qq"]) == (3, 4, 2)
+    assert cost(204, unlink, token, found["qq"]) == (3, 6, 2)
     assert link_mini(host, token, "mei", "qq_mini").status == 201, "a fresh session key"
     said = host.profile("qq_mini", "mei")
     body = {"raw_data": said["raw_data"], "signature": said["signature"]}
     assert cost(200, call, "POST", "/v1/me/mini/qq_mini/data", body, token=token) == (3, 1, 2)
+
+
+def test_proving_once_more(host: SignInHost) -> None:
+    token = by_mini(host, "mei").json["access_token"]
+    body = {"js_code": host.login("qq_mini", "mei")["js_code"]}
+    # The count of refusals, the account, session and account together, the session.
+    assert cost(200, call, "POST", "/v1/auth/prove/qq_mini", body, token=token) == (4, 1, 3.5)
 
 
 def test_one_person_by_another_app(host: SignInHost) -> None:

@@ -13,7 +13,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
-from tests.support import dump, goods
+from tests.support import dump, goods, joining
 from tests.support import shop as shops
 from tests.support.elsewhere import by_web, offered
 from tests.support.http import Answer, call
@@ -64,11 +64,23 @@ def test_who_signed_in_by_qq_alone_is_refused_until_a_phone_is_verified(wanted: 
 
 
 def test_an_e_mail_address_or_a_phone_that_nobody_verified_is_not_enough(wanted: pytest.MonkeyPatch) -> None:
+    wanted.setenv("BIANDAN_REGISTRATION", "open")
     for identity in (f"{uuid4().hex[:10]}@example.com", "138 0013 8000"):
         body = {"identity": identity, "password": "correct horse battery"}
         assert call("POST", "/v1/auth/register", body).status == 201
         token = call("POST", "/v1/auth/sign-in", body).json["access_token"]
         assert place(token, quoted(token)).json["code"] == "verified_phone_needed", identity
+
+
+def test_the_code_of_a_text_message_is_enough(wanted: pytest.MonkeyPatch) -> None:
+    """Who came by QQ verifies a number as the problem says, then orders."""
+    with offered() as host:
+        token = by_web(host, "mei").json["access_token"]
+    quote = quoted(token)
+    assert place(token, quote).status == 409
+    shown = {"contact": "+8613800138000", **joining.proof("+8613800138000", "verify")}
+    assert call("POST", "/v1/me/contacts/verify", shown, token=token).status == 200
+    assert place(token, quote).status == 201
 
 
 def test_a_repeat_of_what_was_placed_is_answered_whatever_became_of_the_phone(wanted: pytest.MonkeyPatch) -> None:
