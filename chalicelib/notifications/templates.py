@@ -54,10 +54,6 @@ TEMPLATES: Mapping[str, Template] = {
     "code_prove": _code(
         ("Show that it is you", "身份确认验证码"), ("Show with this code that it is you:", "您正在确认身份，验证码：")
     ),
-    "code_guest": _code(
-        ("Order as a guest", "下单验证码"),
-        ("Order without an account with this code:", "您正在以访客身份下单，验证码："),
-    ),
     "registered_already": Template(
         ("You have an account already", "您已注册过账号"),
         (
