@@ -224,9 +224,10 @@ def sign_in(
 
 
 def forget(account_id: str) -> bool:
-    """Blank the account, free its identities, drop its addresses and sessions; returns whether anything was there."""
+    """Blank the account, free its identities, drop all that is kept of it; returns whether anything was there."""
     blanked = blank(account_id)
     drop_all(account_id)
+    store.drop_rest(account_id)
     return blanked
 
 

@@ -231,6 +231,15 @@ def identity_rows(account_id: str, identity_ids: Iterable[str]) -> list[Row]:
     return [row for row in found.values() if cast("IdentityRow", row).account_id in (None, account_id)]
 
 
+def drop_rest(account_id: str) -> None:
+    """Delete whatever lies beside an account in its partition: its second factors, and what other wings keep there."""
+    for raw in reads.query_items(AccountRow, account_id, consistent=True):
+        if raw["id"]["S"] != ACCOUNT:
+            with UnitOfWork() as work:
+                version = int(raw.get("version", {"N": "0"})["N"])
+                work.delete(AccountRow(account_id=account_id, id=raw["id"]["S"], version=version), label="rest")
+
+
 def add_account(work: UnitOfWork, account: Account, identity_id: str, *, taken: Refusal, **options: object) -> None:
     """Create account and identity in one transaction; a known identity is refused as ``taken`` says."""
     work.save(account_row(account), label="account", **options)  # type: ignore[arg-type]

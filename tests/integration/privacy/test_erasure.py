@@ -134,12 +134,17 @@ def test_sessions_end_at_once_and_the_identity_is_free_after_the_grace(lab: Crow
     email = auth.me(account_id).email
     assert email is not None
     epoch = auth.me(account_id).epoch
+    beside = {"account_id": {"S": account_id}, "id": {"S": "totp"}, "version": {"N": "2"}}
+    aws.call("dynamodb", "PutItem", {"TableName": names.table_name("accounts"), "Item": beside})
     privacy.request_erasure(account_id)
     assert auth.me(account_id).epoch == epoch + 1
     assert auth.account_with(email).account_id == account_id  # Until then it can be withdrawn.
     lab.pass_time(WEEK)
     with pytest.raises(NotFound):
         auth.account_with(email)
+    key = {"account_id": {"S": account_id}, "id": {"S": "totp"}}
+    left = aws.call("dynamodb", "GetItem", {"TableName": names.table_name("accounts"), "Key": key})
+    assert "Item" not in left  # A second factor goes with its account.
     blank = auth.me(account_id)
     assert (blank.email, blank.nickname, blank.password_hash, auth.addresses(account_id).addresses) == (
         None,
