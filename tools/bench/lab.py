@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from chalicelib.kernel import clock
 from chalicelib.runtime import caches, outbound
-from tests.support import goods, people
+from tests.support import goods, people, watch
 from tests.support.pump import Pump
 from tools.dev.server import log_to
 from tools.fakes import engine, resources
@@ -206,5 +206,6 @@ def alone() -> Iterator[Lab]:
         os.environ.update(engine.environment(running.url))
         config.config.cache_clear()
         aws.forget_clients()
-        with opened() as lab:
+        watch.forget()
+        with aws.hooked(watch.noting), opened() as lab:  # The pump looks where this process wrote, as in tests.
             yield lab
