@@ -1,4 +1,5 @@
-"""Rows of purchases and orders, and what they mean: row <-> domain.
+"""Rows of orders, and what they mean: row <-> domain. Those of purchases stand in ``purchase_rows``; here are
+all that the table has.
 
 An order's lines never change. Where they would push the row over a write unit they stand in a row of their own, right
 behind the head (``ord_…_01~lines``), written once; not so where the placing transaction has no row to spare.
@@ -7,7 +8,7 @@ behind the head (``ord_…_01~lines``), written once; not so where the placing t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -16,39 +17,42 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
-from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money
+from chalicelib.orders.change_rows import ChangeDoc, change_doc, change_of
 from chalicelib.orders.domain import (
-    NOWHERE,
     Change,
-    Contact,
-    Delivery,
     Line,
     Order,
     OrderStatus,
     Parcel,
-    Purchase,
-    PurchaseStatus,
     Stock,
 )
+from chalicelib.orders.purchase_rows import PurchaseRow, purchase_of, purchase_row
 from chalicelib.orders.texts import REFUNDED
 from chalicelib.runtime import names
 from chalicelib.runtime.db.numbers import NumberAttribute
-from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, SealedDocument, entry_of, region
-from chalicelib.runtime.db.sealed import kept_plain
+from chalicelib.runtime.db.rows import DocumentAttribute, DueIndex, DueRow, Row, entry_of, region
+
+__all__ = [
+    "INLINE_LINES_BYTES",
+    "LINES",
+    "NO_PARCEL",
+    "BuyerIndex",
+    "LinesRow",
+    "MerchantIndex",
+    "OrderRow",
+    "PurchaseRow",
+    "ToShipIndex",
+    "order_of",
+    "order_rows",
+    "purchase_of",
+    "purchase_row",
+    "unpaid_of",
+]
 
 INLINE_LINES_BYTES = 300
 """Three or four lines. More would push the head over one write unit at each of its half dozen changes."""
 LINES = "~lines"
-
-
-class _ChangeDoc(msgspec.Struct, array_like=True, omit_defaults=True):
-    status: str
-    at_ms: int
-    by: str
-    note: str = ""
-    intent: str = ""
-    fingerprint: str = ""
 
 
 class _LineDoc(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -74,40 +78,13 @@ NO_PARCEL = "none"
 """Rows of old keep units that were given up in a parcel of this name; they never went back to stock."""
 
 
-class _PurchaseDoc(msgspec.Struct, omit_defaults=True):
-    orders: int
-    number: str
-    fingerprint: str
-    history: tuple[_ChangeDoc, ...] = ()
-    contact: Contact | None = None
-    note: str = ""
-    """Both in rows of before, where they stood unsealed."""
-    network: str = ""
-
-
-class _ContactDoc(msgspec.Struct, array_like=True, omit_defaults=True):
-    recipient: str
-    phone: str
-    country: str
-    province: str
-    city: str
-    district: str
-    street: str
-    postcode: str = ""
-
-
-class _DeliveryDoc(msgspec.Struct, array_like=True, omit_defaults=True):
-    contact: _ContactDoc | None = None
-    note: str = ""
-
-
 class _OrderDoc(msgspec.Struct, omit_defaults=True):
     number: str
     merchant_name: str
     freight_minor: int = 0
     discount_minor: int = 0
     commission_bps: int = 0
-    history: tuple[_ChangeDoc, ...] = ()
+    history: tuple[ChangeDoc, ...] = ()
     parcels: tuple[_ParcelDoc, ...] = ()
     refunded_minor: int = 0
     refunds: tuple[str, ...] = ()
@@ -158,28 +135,6 @@ class ToShipIndex(GlobalSecondaryIndex["OrderRow"]):
     placed_ms = NumberAttribute(range_key=True)
 
 
-class PurchaseRow(DueRow):
-    """Key: purchase_id, and the same again as id. The buyer is ``owner_id`` here, so that only orders are listed."""
-
-    class Meta:
-        table_name = names.table_name("orders")
-        region = region()
-
-    purchase_id = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-    owner_id = UnicodeAttribute()
-    status = UnicodeAttribute()
-    total_minor = NumberAttribute()
-    currency = UnicodeAttribute()
-    placed_ms = NumberAttribute()
-    since_ms = NumberAttribute()
-    attempts = NumberAttribute(default=0)
-    settled_by = UnicodeAttribute(null=True)
-    doc = DocumentAttribute[_PurchaseDoc](_PurchaseDoc)
-    delivery = SealedDocument[_DeliveryDoc](_DeliveryDoc, null=True)
-    due = DueIndex()
-
-
 class OrderRow(DueRow):
     """Key: purchase_id, order_id as id."""
 
@@ -218,19 +173,11 @@ class LinesRow(Row):
     lines = DocumentAttribute[tuple[_LineDoc, ...]](tuple[_LineDoc, ...])
 
 
-def _change_doc(change: Change) -> _ChangeDoc:
-    return _ChangeDoc(change.status, epoch_ms(change.at), change.by, change.note, change.intent, change.fingerprint)
-
-
-def _change(doc: _ChangeDoc) -> Change:
-    return Change(doc.status, from_epoch_ms(doc.at_ms), doc.by, doc.note, doc.intent, doc.fingerprint)
-
-
 def _order_changes(doc: _OrderDoc) -> Iterator[Change]:
     """Yield an order's changes. Rows of old say by the note alone that a refund made one; a request's is any word."""
     for count, entry in enumerate(doc.history):
         by_refund = count in doc.by_refund or (entry.note == REFUNDED and not entry.intent)
-        yield replace(_change(entry), by_refund=by_refund)
+        yield replace(change_of(entry), by_refund=by_refund)
 
 
 def _line_doc(line: Line) -> _LineDoc:
@@ -260,96 +207,6 @@ def _line(doc: _LineDoc, line_id: str, currency: str) -> Line:
         kind=doc.kind,
         bucket_count=doc.bucket_count,
     )
-
-
-def purchase_row(purchase: Purchase) -> PurchaseRow:
-    """Return the row that keeps a purchase."""
-    sealed = _sealed_delivery(purchase.delivery)
-    plain = purchase.delivery() if sealed is None else kept_plain(purchase.delivery)
-    row = PurchaseRow(
-        purchase_id=purchase.purchase_id,
-        id=purchase.purchase_id,
-        owner_id=purchase.buyer_id,
-        status=purchase.status.value,
-        total_minor=purchase.total.minor,
-        currency=purchase.total.currency,
-        placed_ms=epoch_ms(purchase.placed_at),
-        since_ms=epoch_ms(purchase.since),
-        attempts=purchase.payment_attempts,
-        settled_by=purchase.settled_by,
-        doc=_PurchaseDoc(
-            orders=len(purchase.order_ids),
-            number=purchase.number,
-            fingerprint=purchase.fingerprint,
-            history=tuple(_change_doc(change) for change in purchase.history),
-            contact=plain.contact if plain is not None else None,
-            note=plain.note if plain is not None else "",
-            network=purchase.network,
-        ),
-        delivery=sealed,
-        version=purchase.version,
-    )
-    row.set_due(purchase.due_at, purchase.purchase_id)
-    return row
-
-
-def purchase_of(row: PurchaseRow) -> Purchase:
-    """Return the purchase that a row keeps."""
-    doc = row.doc
-    return Purchase(
-        purchase_id=row.purchase_id,
-        buyer_id=row.owner_id,
-        status=PurchaseStatus(row.status),
-        total=Money(int(row.total_minor), row.currency),
-        order_ids=tuple(ids.child_id("ord", row.purchase_id, number) for number in range(1, doc.orders + 1)),
-        number=doc.number,
-        delivery=_delivery(row),
-        placed_at=from_epoch_ms(row.placed_ms),
-        since=from_epoch_ms(row.since_ms),
-        fingerprint=doc.fingerprint,
-        payment_attempts=int(row.attempts),
-        settled_by=row.settled_by,
-        network=doc.network,
-        history=tuple(_change(change) for change in doc.history),
-        version=int(row.version),
-    )
-
-
-class _Kept(Later[Delivery]):
-    """Where a purchase goes, unopened, with the document that keeps it: a purchase that moves on keeps it as it is."""
-
-    def __init__(self, doc: Later[_DeliveryDoc]) -> None:
-        super().__init__(lambda: _delivery_of(doc()))
-        self.doc = doc
-
-
-class _Plain(Later[Delivery]):
-    """Where a purchase of before goes. It stays as it is: who moves it on may not be able to seal."""
-
-
-def _delivery(row: PurchaseRow) -> Later[Delivery]:
-    if "delivery" in row.attribute_values:
-        return _Kept(row.unopened("delivery"))
-    if row.doc.contact is None and not row.doc.note:
-        return NOWHERE
-    return _Plain.of(Delivery(row.doc.contact, row.doc.note))
-
-
-def _sealed_delivery(delivery: Later[Delivery]) -> Later[_DeliveryDoc] | None:
-    if isinstance(delivery, _Kept):
-        return delivery.doc
-    if isinstance(delivery, _Plain):
-        return None
-    told = delivery()
-    if told == Delivery():
-        return None
-    contact = told.contact
-    kept = _ContactDoc(**asdict(contact)) if contact is not None else None
-    return Later.of(_DeliveryDoc(kept, told.note))
-
-
-def _delivery_of(doc: _DeliveryDoc) -> Delivery:
-    return Delivery(Contact(**msgspec.structs.asdict(doc.contact)) if doc.contact is not None else None, doc.note)
 
 
 def order_rows(order: Order) -> tuple[OrderRow, LinesRow | None]:
@@ -393,7 +250,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             freight_minor=order.freight.minor,
             discount_minor=order.discount.minor,
             commission_bps=order.commission_bps,
-            history=tuple(_change_doc(change) for change in order.history),
+            history=tuple(change_doc(change) for change in order.history),
             by_refund=tuple(count for count, change in enumerate(order.history) if change.by_refund),
             parcels=tuple(
                 _ParcelDoc(
