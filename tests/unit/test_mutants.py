@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from types import FunctionType
 
@@ -9,6 +10,7 @@ import pytest
 
 from tools.checks.mutants.known import known
 from tools.checks.mutants.mutations import Mutant, mutants
+from tools.checks.mutants.runner import functions_by_key, key_of
 from tools.checks.pure import pure_files
 from tools.checks.version import ROOT
 
@@ -93,3 +95,8 @@ def test_known_survivors_have_reasons_and_name_files_that_are_there(tmp_path: Pa
 def test_the_rules_of_money_are_among_the_files() -> None:
     names = {path.as_posix() for path in pure_files()}
     assert {"chalicelib/kernel/money.py", "chalicelib/ledger/domain.py", "chalicelib/orders/domain.py"} <= names
+
+
+def test_functions_that_a_test_froze_are_found_all_the_same() -> None:
+    gc.freeze()
+    assert pure_files in functions_by_key()[key_of(pure_files.__code__)]

@@ -84,12 +84,12 @@ class Runner:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         finally:
             sys.settrace(None)
-        return time.perf_counter() - started, {_key(code) for code in called}
+        return time.perf_counter() - started, {key_of(code) for code in called}
 
     # Children
 
     def _play(self) -> None:
-        functions = _functions()
+        functions = functions_by_key()
         children: dict[int, tuple[int, Mutant, float]] = {}
         waiting = iter(self.planned)
         more = True
@@ -98,9 +98,11 @@ class Runner:
                 mutant = next(waiting, None)
                 if mutant is None:
                     more = False
-                elif tests := sorted(self._calls.get(_key(mutant.code), []), key=lambda entry: entry[0]):
+                elif tests := sorted(self._calls.get(key_of(mutant.code), []), key=lambda entry: entry[0]):
                     ends = time.monotonic() + PATIENCE_S + 10 * sum(seconds for seconds, _ in tests)
-                    reader, pid = self._fork(mutant, functions.get(_key(mutant.code), []), [item for _, item in tests])
+                    reader, pid = self._fork(
+                        mutant, functions.get(key_of(mutant.code), []), [item for _, item in tests]
+                    )
                     children[reader] = (pid, mutant, ends)
                 else:
                     self.untested.append(mutant)
@@ -147,15 +149,17 @@ class Runner:
             (self.survived if lives else self.killed).append(mutant)
 
 
-def _key(code: CodeType) -> Key:
+def key_of(code: CodeType) -> Key:
+    """Return what names the code of a function, before and after a change."""
     return (code.co_filename, code.co_qualname, code.co_firstlineno)
 
 
-def _functions() -> dict[Key, list[FunctionType]]:
+def functions_by_key() -> dict[Key, list[FunctionType]]:
     """Return every function there is: whoever imported one holds the same object, so its code is changed for all."""
+    gc.unfreeze()  # What a test froze is not listed: no change of it would be made, and all would survive.
     found: dict[Key, list[FunctionType]] = {}
     for function in _all_functions():
-        found.setdefault(_key(function.__code__), []).append(function)
+        found.setdefault(key_of(function.__code__), []).append(function)
     return found
 
 
