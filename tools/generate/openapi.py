@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from chalicelib import topology
+from chalicelib.auth.factors.domain import SecondFactorRequired
 from chalicelib.auth.sessions.domain import FreshProofNeeded
 from chalicelib.kernel.errors import (
     Busy,
@@ -152,8 +153,7 @@ def problems_of(route: Route) -> list[type[ShopError]]:
         found.append(Unauthenticated)
     if route.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
         found.append(Forbidden)
-    if route.rule.fresh is not None:
-        found.append(FreshProofNeeded)
+    found += _of_proof(route)
     if route.access is Access.MERCHANT and route.method != "GET" and not route.rule.while_suspended:
         found.append(MerchantSuspended)
     if route.access is not Access.PROVIDER:
@@ -168,6 +168,12 @@ def problems_of(route: Route) -> list[type[ShopError]]:
     if route.idempotent:
         found += [MissingIdempotencyKey, IdempotencyKeyReused]
     return list(dict.fromkeys([*found, Busy, Unexpected]))
+
+
+def _of_proof(route: Route) -> list[type[ShopError]]:
+    """Return what a route answers whom it knows, but not well enough."""
+    fresh = [FreshProofNeeded] if route.rule.fresh is not None else []
+    return [*fresh, *([SecondFactorRequired] if route.access in (Access.MERCHANT, Access.OPERATOR) else [])]
 
 
 def _tag(name: str) -> Json:

@@ -57,7 +57,7 @@ def send_code(body: AskCode, intent: Intent, request: Request) -> CodeSentView:
     access=Access.PUBLIC,
     body=SignInByCode,
     returns=TokensView,
-    raises=(domain.BadIdentity, service.BadCode, service.NoAccountYet),
+    raises=(domain.BadIdentity, service.BadCode, service.NoAccountYet, service.SecondFactorNeeded),
     idempotent=False,  # The code is its own key: used up once.
     cap_bytes=_SMALL,
 )
@@ -124,7 +124,7 @@ def verify_contact(body: ShowCode, caller: Caller) -> MeView:
     access=Access.SIGNED_IN,
     body=ShowCode,
     returns=ProofView,
-    raises=(domain.BadIdentity, service.BadCode, Unauthenticated),
+    raises=(domain.BadIdentity, service.BadCode, service.FreshProofNeeded, Unauthenticated),
     idempotent=False,  # The code is used up; the proof stands in the session.
     cap_bytes=_SMALL,
 )

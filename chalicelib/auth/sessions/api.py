@@ -47,7 +47,7 @@ def refresh_session(body: Refresh, request: Request) -> TokensView:
     access=Access.SIGNED_IN,
     body=ProveByPassword,
     returns=ProofView,
-    raises=(service.WrongProof, Throttled),
+    raises=(service.WrongProof, service.FreshProofNeeded, Throttled),
     idempotent=False,  # A repeat proves it once more, a moment later.
     cap_bytes=_SMALL,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import StrEnum, unique
 
 from chalicelib.kernel.errors import Forbidden, Unauthenticated
 from chalicelib.kernel.machine import StateMachine
@@ -79,6 +79,7 @@ SESSIONS = StateMachine(
 )
 
 
+@unique
 class Method(StrEnum):
     """How somebody proved who they are: what access tokens say in ``amr`` (RFC 8176, where it has a word for it)."""
 
@@ -86,7 +87,7 @@ class Method(StrEnum):
     CODE = "otp"
     QQ = "qq"
     WECHAT = "wechat"
-    TOTP = "otp"
+    TOTP = "totp"
     RECOVERY = "recovery"
 
 

@@ -92,7 +92,7 @@ def test_an_app_is_set_up_and_asked_for_from_then_on(noon: clock.Fixed) -> None:
     code = authenticator.code(made.json["secret"])
     done = call("POST", "/v1/me/factors/totp/confirm", {"code": code}, token=token)
     assert len(set(done.json["recovery_codes"])) == 10
-    assert service.authenticate(done.json["access_token"]).amr == ("pwd", "otp", "mfa")
+    assert service.authenticate(done.json["access_token"]).amr == ("pwd", "totp", "mfa")
     assert call("GET", "/v1/me/factors", token=token).json == {
         "totp_since": "2026-11-22T04:00:00.000Z", "recovery_codes_left": 10,
     }  # fmt: skip
@@ -102,7 +102,7 @@ def test_an_app_is_set_up_and_asked_for_from_then_on(noon: clock.Fixed) -> None:
     noon.advance(LATER)
     got = second(first.json["challenge"], code=authenticator.code(made.json["secret"]))
     assert got.status == 200, got.body
-    assert service.authenticate(got.json["access_token"]).amr == ("pwd", "otp", "mfa")
+    assert service.authenticate(got.json["access_token"]).amr == ("pwd", "totp", "mfa")
     assert got.json["device_token"]
 
 
@@ -247,6 +247,20 @@ def test_what_is_no_code_is_refused_unread(proof: dict[str, str]) -> None:
     waiting = challenge()
     assert operations(lambda: second(waiting, **proof)) == []
     assert second(waiting, **proof).status == 422
+
+
+def test_no_way_in_and_no_proof_goes_round_the_second_factor() -> None:
+    """A code by e-mail is one factor as a password is, whichever of the two comes first."""
+    _, token, codes = set_up()
+    who = ADA["identity"]
+    body = {"contact": who, **joining.proof(who, "sign_in")}
+    first = call("POST", "/v1/auth/sign-in/code", body)
+    assert (first.status, first.json["code"]) == (401, "second_factor_needed")
+    got = second(first.json["challenge"], recovery_code=codes[0])
+    assert got.status == 200, got.body
+    assert "mfa" in service.authenticate(got.json["access_token"]).amr
+    proof = call("POST", "/v1/auth/prove/code", {"contact": who, **joining.proof(who, "prove")}, token=token)
+    assert (proof.status, proof.json["code"], proof.json["methods"]) == (401, "fresh_proof_needed", ["totp"])
 
 
 # --- recovery codes ---------------------------------------------------------------------------------------------------
