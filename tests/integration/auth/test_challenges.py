@@ -76,17 +76,17 @@ class Person:
 def test_the_victim_always_gets_in_beside_a_spraying_client(capsys: pytest.CaptureFixture[str]) -> None:
     lazy, eager, victim = Person(200, WRONG, patient=False), Person(201, WRONG), Person(1, RIGHT)
     began = time.process_time()
-    for _ in range(300):
+    for _ in range(120):
         lazy.go()
         eager.go()
         if lazy.tries % 10 == 0:
             assert victim.go()
-    assert victim.got_in == victim.tries == 30
+    assert victim.got_in == victim.tries == 12
     assert lazy.guessed + eager.guessed - len(eager.bits) <= domain.SIGN_IN_BY_IDENTITY.attempts
     assert eager.guessed == eager.tries
-    assert lazy.guessed < lazy.tries / 5
+    assert lazy.guessed < lazy.tries / 4
     assert eager.bits == sorted(eager.bits)
-    assert (eager.bits[0], eager.bits[-1]) == (domain.BITS[0][1], domain.BITS[-1][1])
+    assert (eager.bits[0], eager.bits[-1]) == (domain.BITS[0][1], domain.bits_after(len(eager.bits) - 1))
     scale = 2**10
     with capsys.disabled():
         sys.stdout.write(
