@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 
+from chalicelib.runtime import aws
+
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 SENDS = {"SendMessage", "SendMessageBatch"}
 
@@ -43,8 +45,18 @@ def noting(service: str, operation: str, params: dict[str, Any], proceed: Callab
     try:
         return proceed()
     finally:
-        for place in _places(service, operation, params):
-            _last[place] = next(_moments)
+        note(service, operation, params)
+
+
+def note(service: str, operation: str, params: dict[str, Any]) -> None:
+    """Note one call, if it writes."""
+    for place in _places(service, operation, params):
+        _last[place] = next(_moments)
+
+
+def is_on() -> bool:
+    """Say whether the calls of this process are noted: in tests, not in a bench."""
+    return noting in aws._hooks
 
 
 def _places(service: str, operation: str, params: dict[str, Any]) -> Iterable[Place]:

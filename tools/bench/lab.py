@@ -52,7 +52,7 @@ class Lab:
 
     time: clock.Fixed = field(default_factory=lambda: clock.Fixed(datetime(2026, 11, 22, 4, 0, tzinfo=UTC)))
     """Stands still between steps, so that the same run costs the same."""
-    pump: Pump = field(default_factory=Pump)
+    pump: Pump = field(default_factory=lambda: Pump(watched=False))
     send: InProcess = field(default_factory=InProcess)
     stand_ins: dict[str, Any] = field(init=False)
     """The payment providers' other ends, by name."""
