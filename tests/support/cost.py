@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-CALLS_CAP = 3000
+CALLS_CAP = 4000
 """Twice what a long story of an order takes. Who needs more says why: ``@pytest.mark.many_calls("...")``."""
 _TICK = os.sysconf("SC_CLK_TCK")
 

@@ -16,6 +16,7 @@ def lab(cloud: str) -> Iterator[Lab]:
         yield found
 
 
+@pytest.mark.many_calls("who loses a race asks again")
 @pytest.mark.parametrize(("buckets", "share"), [(1, 0.0), (1, 0.4), (10, 0.4)])
 def test_exactly_what_is_there_is_sold(lab: Lab, buckets: int, share: float) -> None:
     found = bench_contention.race(lab, "test", buckets=buckets, share=share)

@@ -317,6 +317,7 @@ def complaint_about(answer: Answer, case: Case) -> str:
     return ""
 
 
+@pytest.mark.many_calls("every route of a capability, and the whole account is read after each refusal")
 @pytest.mark.parametrize("tag", TAGS)
 def test_bad_input_is_refused_and_leaves_no_trace(world: World, tag: str) -> None:
     routes = [route for route in ROUTES.values() if route.tag == tag]
