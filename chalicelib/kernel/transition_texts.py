@@ -213,6 +213,25 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "reopen": ("be opened again", "重新开启"),
         },
     ),
+    "erasure": TransitionTexts(
+        ("request to be forgotten", "注销申请"),
+        {
+            "requested": ("waiting for its week to pass", "在等待期内"),
+            "closing": ("closing the account", "正在关闭账号"),
+            "erasing": ("being carried out", "正在执行"),
+            "held": ("held by something that is not settled", "因未了结的事项而暂停"),
+            "done": ("done", "已完成"),
+            "withdrawn": ("withdrawn", "已撤回"),
+        },
+        {
+            "withdraw": ("be withdrawn", "撤回"),
+            "close": ("close the account", "关闭账号"),
+            "erase": ("be carried out", "执行"),
+            "hold": ("be held", "暂停"),
+            "finish": ("be finished", "完成"),
+            "ask_again": ("be asked for again", "重新申请"),
+        },
+    ),
     "stray": TransitionTexts(
         ("record", "记录"),
         {
