@@ -24,6 +24,9 @@ SHIPPERS: Final = frozenset({*SELLERS, Post.CLERK})
 JUST_PROVED: Final = timedelta(minutes=10)
 """Long enough to go to another page and come back."""
 
+PROVED: Final = timedelta(minutes=5)
+"""What a thief of a session would do first takes a proof of a moment ago."""
+
 ANY_DESK: Final = frozenset(Desk)
 ADMINS: Final = frozenset({Desk.ADMIN})
 SUPPORT: Final = frozenset({Desk.SUPPORT})
@@ -94,10 +97,10 @@ TABLE: Final[dict[str, Rule]] = {
     # a merchant's people
     "accept_invitation": signed_in(),
     "dismiss_person": staff(OWNERS, while_suspended=True),  # Who should not be in must be let out at any time.
-    "invite_person": staff(OWNERS),
+    "invite_person": staff(OWNERS, fresh=PROVED),
     "leave_post": signed_in(),
     "list_staff": staff(OWNERS),
-    "move_person": staff(OWNERS),
+    "move_person": staff(OWNERS, fresh=PROVED),
     "take_back_invitation": staff(OWNERS, while_suspended=True),
     # oversight
     "list_audit": operator(ADMINS),

@@ -26,7 +26,7 @@ from chalicelib.inventory import service as inventory
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import ConcurrentUpdate
 from chalicelib.kernel.money import Money
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Post, Role
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime.config import setting
 from chalicelib.runtime.intents import system_intent
@@ -105,7 +105,8 @@ def _merchant(shop: goods.Shop) -> str:
 
 
 def _wanted() -> list[tuple[str, str, str | None]]:
-    """Return role, address and shop of everybody: two operators, one person for each merchant, two buyers.
+    """Return role, address and shop of everybody: two admins, one for support, the owner of each merchant and the
+    clerk of the first, two buyers.
 
     One operator alone can neither let a third one in nor give back a large sum.
     """
@@ -113,6 +114,8 @@ def _wanted() -> list[tuple[str, str, str | None]]:
         ("operator", "operator@biandan.example", None),
         ("operator", "colleague@biandan.example", None),
         *((shop.name[0], f"{shop.key}@biandan.example", shop.key) for shop in goods.SHOPS),
+        ("support", "support@biandan.example", None),
+        ("clerk", "clerk@biandan.example", goods.SHOPS[0].key),
         ("buyer", "mei@biandan.example", None),
         ("buyer", "li@biandan.example", None),
     ]
@@ -129,9 +132,13 @@ def _people(merchant_ids: dict[str, str], passwords: dict[str, str]) -> Accounts
             _known_elsewhere(account)
         if role == "operator":
             auth.grant(account.account_id, Role.OPERATOR, None, by="tool:seed", intent=grant)
+        elif role == "support":
+            auth.grant(account.account_id, Role.OPERATOR, desk=Desk.SUPPORT, by="tool:seed", intent=grant)
         elif shop_key is not None:
             entry["merchant_id"] = merchant_ids[shop_key]
-            auth.grant(account.account_id, Role.MERCHANT_STAFF, merchant_ids[shop_key], by="tool:seed", intent=grant)
+            post = Post.CLERK if role == "clerk" else Post.OWNER
+            shop_id = merchant_ids[shop_key]
+            auth.grant(account.account_id, Role.MERCHANT_STAFF, shop_id, post=post, by="tool:seed", intent=grant)
         accounts.append(entry)
     return accounts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from chalicelib import topology
 from chalicelib.auth.factors.domain import SecondFactorRequired
 from chalicelib.auth.sessions.domain import FreshProofNeeded
+from chalicelib.auth.staff.domain import DeskNeeded, MerchantNotChosen, PostNeeded
 from chalicelib.kernel.errors import (
     Busy,
     Forbidden,
@@ -146,16 +147,28 @@ def document() -> Json:
     }
 
 
+def _not_admitted(route: Route) -> Iterator[type[ShopError]]:
+    """Yield what the policy table's line tells whom it is not for."""
+    rule = route.rule
+    if rule.access not in (Access.PUBLIC, Access.PROVIDER):
+        yield Unauthenticated
+    if rule.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
+        yield Forbidden
+    if rule.access is Access.MERCHANT:
+        yield MerchantNotChosen
+        if rule.posts != frozenset(Post):
+            yield PostNeeded
+        if route.method != "GET" and not rule.while_suspended:
+            yield MerchantSuspended
+    if rule.access is Access.OPERATOR and rule.desks != frozenset(Desk):
+        yield DeskNeeded
+
+
 def problems_of(route: Route) -> list[type[ShopError]]:
     """Return every error a route can answer: those it declares and those that its declaration implies."""
     found: list[type[ShopError]] = [*route.raises]
-    if route.access not in (Access.PUBLIC, Access.PROVIDER):
-        found.append(Unauthenticated)
-    if route.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
-        found.append(Forbidden)
+    found += _not_admitted(route)
     found += _of_proof(route)
-    if route.access is Access.MERCHANT and route.method != "GET" and not route.rule.while_suspended:
-        found.append(MerchantSuspended)
     if route.access is not Access.PROVIDER:
         found.append(WentAround)
     if route.body is not None:
@@ -337,6 +350,8 @@ def _parameters_of(route: Route, schemas: Json) -> list[Json]:
         found.append({"$ref": f"#/components/parameters/{'IfMatchNeeded' if needed else 'IfMatch'}"})
     if route.etag:
         found.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    if route.access is Access.MERCHANT:
+        found.append({"$ref": "#/components/parameters/MerchantId"})
     if route.tag == "cart":
         found.append({"$ref": "#/components/parameters/CartToken"})
     if route.access is not Access.PROVIDER:
@@ -455,6 +470,13 @@ def _parameters() -> Json:
             "schema": {"type": "string"},
         },
         "IfMatch": _if_match(needed=False),
+        "MerchantId": {
+            "name": "X-Merchant-Id",
+            "in": "header",
+            "required": False,
+            "description": "For which of their merchants the caller acts; who works for one merchant need not say.",
+            "schema": dict(_ID),
+        },
         "IfMatchNeeded": _if_match(needed=True),
     }
 

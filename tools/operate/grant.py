@@ -24,7 +24,7 @@ from pathlib import Path
 
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import ShopError
-from chalicelib.kernel.roles import Role
+from chalicelib.kernel.roles import Desk, Post, Role
 from tools.fakes import engine
 from tools.shared import place
 
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("account", help="account id (acc_...), e-mail address or phone number")
     parser.add_argument("role", choices=[Role.OPERATOR.value, Role.MERCHANT_STAFF.value])
     parser.add_argument("--merchant", help="merchant id (mer_...), for merchant_staff")
+    parser.add_argument("--post", choices=[post.value for post in Post], help="for merchant_staff; owner without it")
+    parser.add_argument("--desk", choices=[desk.value for desk in Desk], help="for operator; admin without it")
     parser.add_argument("--revoke", action="store_true", help="take the role instead")
     parser.add_argument("--engine", help="address of an embedded engine; without it, AWS as the environment says")
     parser.add_argument("--key", type=Path, default=Path(".biandan/engine.key"), help="file with the engine's secret")
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from chalicelib.oversight import service as oversight
     from chalicelib.runtime.config import config
 
-    role = Role(given.role)
+    role, desk = Role(given.role), Desk(given.desk) if given.desk else None
     try:
         with context.use(context.Context(request_id="grant", cause_id="tool#grant", actor="tools/grant")):
             account_id = given.account
@@ -63,16 +65,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             act, records = ("revoke_role" if given.revoke else "grant_role"), {"account_id": account_id}
             with oversight.witnessed("tools/grant", act, records=records, said={"role": role.value}):
                 if given.revoke:
-                    account = service.revoke(account_id, role, by="tools/grant")
+                    account = service.revoke(
+                        account_id,
+                        role,
+                        given.merchant,
+                        desk=desk,
+                        by="tools/grant",
+                    )
                 else:
-                    account = service.grant(account_id, role, given.merchant, by="tools/grant")
+                    account = service.grant(
+                        account_id,
+                        role,
+                        given.merchant,
+                        post=Post(given.post) if given.post else None,
+                        desk=desk,
+                        by="tools/grant",
+                    )
     except ShopError as error:
         print(f"Nothing was changed: {error.detail()}", file=sys.stderr)
         return 1
     where = f" at {given.engine}" if given.engine else ""
-    merchant = f", staff of {account.merchant_id}" if account.merchant_id else ""
+    merchant = "".join(f", {one.post} of {one.merchant_id}" for one in account.employments)
     print(f"Stage {config().stage}{where}: {account.account_id} now is {', '.join(account.roles)}{merchant}.")
-    print("It takes effect when the account signs in or refreshes its token; what is taken from an operator, at once.")
+    print("It counts within half a minute; an operator's token names the role after the next refresh.")
     return 0
 
 
