@@ -64,9 +64,9 @@ def answering(status: int) -> Any:
 def stage(cloud: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A stage in order, called ``local`` so that it has the queues that every test's account has."""
     found = Stage("dev", "local", Session(), connect=answering(401))
-    for secret in (*keys.OURS, "payments-sandbox", "logistics-kuaidi100", "messages-tencent", "messages-aliyun"):
-        name = f"biandan/local/{secret}"
-        found.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    secrets = found.client("secretsmanager")
+    for secret in secrets.list_secrets()["SecretList"]:  # Those of a laptop stand in the repository.
+        secrets.delete_secret(SecretId=secret["Name"], ForceDeleteWithoutRecovery=True)
     keys.create(found.session, "local", keys.ours())
     found.client("cloudformation").create_stack(StackName="biandan-local", TemplateBody=json.dumps(TEMPLATE))
     found.client("cloudformation").get_waiter("stack_create_complete").wait(
