@@ -15,7 +15,7 @@ from chalicelib.kernel.money import Money
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import PurchaseStatus
 from chalicelib.payments import providers, service
-from chalicelib.payments.attempts import start
+from chalicelib.payments.attempts import capture, start
 from chalicelib.payments.domain import reservation
 from chalicelib.payments.domain.payment import PaymentStatus
 from chalicelib.payments.domain.payment_records import Conclusion
@@ -486,20 +486,20 @@ def test_expiry_between_read_and_write_wins_and_the_capture_becomes_surplus(
     sale = till.sale()
     payment_id = till.started(sale)
     till.sandbox.pay(payment_id)
-    real = orders.load_sale
-    done: list[bool] = []
+    real = capture.honour
+    tried: list[bool] = []
 
-    def load_sale(purchase_id: str) -> Any:
-        found = real(purchase_id)
-        if not done:
-            done.append(True)
+    def honour(read: Any, *args: Any, **options: Any) -> Any:
+        if not tried:
             with UnitOfWork() as work:
-                orders.release(work, found, expired=True)
-        return found
+                orders.release(work, read, expired=True)
+        tried.append(True)
+        return real(read, *args, **options)
 
-    monkeypatch.setattr(orders, "load_sale", load_sale)
+    monkeypatch.setattr(capture, "honour", honour)
     till.settle()
 
+    assert tried  # What was read at first, with the purchase still waiting, is what lost.
     assert payment(payment_id).status is PaymentStatus.RETURNED
     assert purchase_status(sale) is PurchaseStatus.EXPIRED
     assert accounts(sale) == {}
