@@ -555,7 +555,7 @@ def test_what_it_costs_is_counted(world: World, noon: Any) -> None:
     world.pump.pass_time(noon, timedelta(minutes=2), step=timedelta(minutes=1))
     lines = (sales.line("1", 2), sales.line("2", 1, 500))
     world.order = sales.paid(world.buyer.account_id, (world.order.merchant_id, lines)).orders[0]
-    assert cost(world.ship) == (3, 2.0, 7.0, 1.0)  # SF: one call more, to read the phone; two units hold the number.
+    assert cost(world.ship) == (4, 2.5, 7.0, 1.0)  # SF: one call more, to read the phone; two units hold the number.
     assert cost(world.pump.drain) == (2, 1.0, 3.0, 2.0)
     written = []
     for stage in ("collected", "in_transit", "arrived", "in_transit", "out_for_delivery"):
