@@ -152,6 +152,13 @@ RINGING: dict[str, Ringing] = {
         "accounts and networks are limited by themselves; switch the firewall on (What bounds a flood)",
         above=500,
     ),
+    "second_steps_refused": Ringing(
+        "second-steps-refused",
+        "Codes of authenticator apps are wrong by the dozen: somebody has passwords and guesses what comes after them.",
+        "each account takes five tries a challenge and is throttled. Find in the log whose they are; end their sessions "
+        "and have their passwords changed",
+        above=60,
+    ),
     "foreign_sign_in_tokens": Ringing(
         "sign-in-foreign",
         "A token of another app at QQ came where only ours can: the app's settings are mixed up, or somebody tries.",
@@ -215,6 +222,8 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "codes_sent",
         "codes_refused",
         "sessions_reused",
+        "second_factors_added",
+        "second_factors_removed",
         "own_affairs",
         "refused",
     ),

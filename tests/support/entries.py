@@ -563,9 +563,17 @@ def _read_evidence(world: World) -> Ask:
     return Ask(ids=dict(world.complaint))
 
 
+def _leaving(world: World) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    return Ask(own={world.buyer.token: person.token})
+
+
 def _erasure(world: World) -> Ask:
-    privacy.request_erasure(world.buyer.account_id)
-    return Ask()
+    person = people.buyer()
+    people.session(person)
+    privacy.request_erasure(person.account_id)
+    return Ask(own={world.buyer.token: person.token})
 
 
 def _nothing(_: World) -> Ask:
@@ -654,9 +662,10 @@ def _started_payment(world: World) -> Ask:
 
 
 def _proof(world: World) -> Ask:
-    person = people.Person(world.buyer.account_id, world.buyer.token)
+    person = people.buyer()
+    people.session(person)
     people.with_password(person, PASSWORD)
-    return Ask(body={"password": PASSWORD})
+    return Ask(body={"password": PASSWORD}, own={world.buyer.token: person.token})
 
 
 def _with_app(state: str | None, *, bare: bool = False) -> Callable[[World], Ask]:
@@ -882,7 +891,7 @@ ENTRIES: dict[str, Make] = {
     "docs_page": _nothing,
     # privacy
     "get_privacy_notice": _nothing,
-    "request_erasure": _nothing,
+    "request_erasure": _leaving,
     "get_erasure": _erasure,
     "withdraw_erasure": _erasure,
     "privacy_page": _nothing,
