@@ -155,8 +155,8 @@ RINGING: dict[str, Ringing] = {
     "second_steps_refused": Ringing(
         "second-steps-refused",
         "Codes of authenticator apps are wrong by the dozen: somebody has passwords and guesses what comes after them.",
-        "each account takes five tries a challenge and is throttled. Find in the log whose they are; end their sessions "
-        "and have their passwords changed",
+        "each challenge takes five tries, each account is throttled. Find in the log whose they are; end their "
+        "sessions and have their passwords changed",
         above=60,
     ),
     "foreign_sign_in_tokens": Ringing(

@@ -249,7 +249,7 @@ def function_of(module: str) -> Callable[[dict[str, Any], Any], Any]:
 
 
 def _start_of(table: str) -> str | None:
-    account = os.environ["AWS_ACCESS_KEY_ID"]
+    account = os.environ.get("AWS_ACCESS_KEY_ID", "{account}")  # A bench in memory has none.
     if table not in _streams:
         found = resources.stream_of(names.table_name(table))
         _streams[table] = (found[0].replace(account, "{account}"), found[1]) if found is not None else None

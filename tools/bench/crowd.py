@@ -20,6 +20,7 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, names, transport
 from infra.tables import table_specs
+from tests.support import watch
 from tools.bench.lab import Lab, Shopper, opened
 from tools.fakes import resources
 from tools.shared.client import Client
@@ -189,6 +190,7 @@ def opened_in_memory() -> Iterator[CrowdedLab]:
     seam = _Seam(storage)
     with ExitStack() as stack:
         stack.enter_context(aws.hooked(seam))
+        stack.enter_context(aws.hooked(watch.noting))
         stack.enter_context(patch.object(transport, "call", lambda _service, *call: storage.call(*call)))
         lab = stack.enter_context(opened(kind=CrowdedLab))
         assert isinstance(lab, CrowdedLab)

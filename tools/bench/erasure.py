@@ -26,7 +26,7 @@ from chalicelib.privacy.service import Status
 from chalicelib.runtime import aws
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.work import UnitOfWork
-from tests.support import people, pump, watch
+from tests.support import people, pump
 from tools.bench.crowd import CrowdedLab, opened_in_memory
 from tools.bench.lab import ADDRESS
 from tools.dev.server import log_to
@@ -55,7 +55,7 @@ class Figures:
 @contextmanager
 def world() -> Iterator[CrowdedLab]:
     """Open a shop in memory that can also be scanned."""
-    with opened_in_memory() as lab, aws.hooked(watch.noting), aws.hooked(_scanning(lab)):
+    with opened_in_memory() as lab, aws.hooked(_scanning(lab)):
         yield lab
 
 
