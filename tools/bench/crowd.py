@@ -20,7 +20,7 @@ from chalicelib import topology
 from chalicelib.kernel import clock
 from chalicelib.runtime import aws, names, transport
 from infra.tables import table_specs
-from tests.support import watch
+from tests.support import pump, watch
 from tools.bench.lab import Lab, Shopper, opened
 from tools.fakes import resources
 from tools.shared.client import Client
@@ -191,6 +191,7 @@ def opened_in_memory() -> Iterator[CrowdedLab]:
     with ExitStack() as stack:
         stack.enter_context(aws.hooked(seam))
         stack.enter_context(aws.hooked(watch.noting))
+        stack.enter_context(patch.object(pump, "_streams", {}))  # What is known of an engine's is not of these.
         stack.enter_context(patch.object(transport, "call", lambda _service, *call: storage.call(*call)))
         lab = stack.enter_context(opened(kind=CrowdedLab))
         assert isinstance(lab, CrowdedLab)

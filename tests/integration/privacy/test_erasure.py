@@ -80,6 +80,7 @@ def test_the_scan_finds_what_was_left_on_purpose(lab: CrowdedLab) -> None:
     assert any(needle.what == "digest" for _, needle in erasure_scan.scan(values).found)
 
 
+@pytest.mark.many_calls("weeks of deadlines pass")
 def test_open_money_and_goods_hold_it_and_it_goes_on_by_itself(lab: CrowdedLab) -> None:
     account_ids = trial.settle(lab, 3)  # The third one's parcel is under way.
     held = account_ids[2]

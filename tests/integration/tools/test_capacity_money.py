@@ -27,6 +27,7 @@ def lab(cloud: str) -> Iterator[Lab]:
         yield found
 
 
+@pytest.mark.many_calls("plays all that seldom happens to money, one after the other")
 def test_money_that_comes_or_goes_back_as_it_seldom_does(lab: Lab) -> None:
     found = bench_capacity_money.use_cases(lab)
 

@@ -22,6 +22,7 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> Any:
     caches.forget_all()
 
 
+@pytest.mark.many_calls("of a store in memory: every use case, thrice")
 def test_no_use_case_costs_more_where_there_is_more() -> None:
     log_to(None)
     few, many = scale.measure(300), scale.measure(20_000)
@@ -67,6 +68,7 @@ def test_the_lab_in_memory_sells(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found.get("next_cursor")
 
 
+@pytest.mark.many_calls("of a store in memory: every use case, thrice")
 def test_what_reads_more_the_more_there_is_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     log_to(None)
     real = reads.query
