@@ -24,11 +24,6 @@ from tests.support import permissions
 Json = dict[str, Any]
 
 
-@pytest.fixture(params=policies.STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def template(stage: str) -> Json:
     return stack.template(stage)

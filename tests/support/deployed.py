@@ -25,8 +25,10 @@ from infra import refusals
 from tools.dev import standins
 from tools.fakes import engine
 from tools.fakes.carriers.hub import Hub
+from tools.fakes.messages import carriers
 from tools.fakes.sandbox import posting
 from tools.fakes.sandbox.core import Keys, Sandbox
+from tools.fakes.sign_in import mount
 from tools.release import deploy, package
 
 STAGE = "dev"
@@ -108,8 +110,20 @@ def address(engine_url: str, outputs: Any) -> str:
     return f"{engine_url}/_aws/execute-api/{outputs['RestAPIId']}/api"
 
 
+def settings_text(stand_ins: standins.StandIns) -> str:
+    """Return a stage's settings file that names the stand-ins.
+
+    Left out are messages, for no stage names another SES, and sign-in by QQ, whose secrets it has not. So registering
+    asks for no code, as in the stage ``dev``.
+    """
+    left_out = {*carriers.settings(""), *mount.settings("")}
+    told = {name: url for name, url in stand_ins.environment.items() if name not in left_out}
+    told["BIANDAN_REGISTRATION"] = "open"
+    return "".join(f'{name} = "{value}"\n' for name, value in told.items())
+
+
 def fit_engine(built: package.Package) -> None:
-    """Change the two things in the template where the engine differs from AWS."""
+    """Change the three things in the template where the engine differs from AWS."""
     template = json.loads(built.template_path.read_text(encoding="utf-8"))
     # It is called over plain HTTP on this machine, which the policy of every bucket refuses.
     plain = {"Bool": {"aws:SecureTransport": "false"}}
@@ -126,6 +140,9 @@ def fit_engine(built: package.Package) -> None:
             for statement in policy["PolicyDocument"]["Statement"]:
                 if "sqs:SendMessage" in statement["Action"]:
                     statement["Action"].append("sqs:SendMessageBatch")
+                # It does not tell its policies in which context a key is used.
+                if "kms:Decrypt" in statement["Action"]:
+                    assert statement.pop("Condition") == {"StringEquals": {"kms:EncryptionContext:purpose": "rows"}}
     built.template_path.write_text(json.dumps(template), encoding="utf-8")
 
 

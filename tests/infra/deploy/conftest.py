@@ -26,6 +26,7 @@ from tests.support.deployed import (
     broken,
     fit_engine,
     gateway_responses,
+    settings_text,
     start_stand_ins,
 )
 from tools.dev import standins
@@ -61,7 +62,7 @@ def built(stand_ins: standins.StandIns, tmp_path_factory: pytest.TempPathFactory
     platform = package.LAMBDA if package.host_runs_lambda() else package.HOST
     folder = tmp_path_factory.mktemp("package")
     file = folder / "settings.toml"
-    file.write_text("".join(f'{name} = "{url}"\n' for name, url in stand_ins.environment.items()), encoding="utf-8")
+    file.write_text(settings_text(stand_ins), encoding="utf-8")
     settings = settings_of.read(STAGE, file)
     return package.build(STAGE, folder, platform=platform, settings=settings, python=sys.executable, say=lambda _: None)
 

@@ -139,7 +139,8 @@ def test_a_function_has_the_variables_of_the_template_and_of_lambda_alone(deploy
     tick(deployed)
     found = environments_of_functions(deployed)
     assert found
-    allowed = settings_of.given() | {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL", "BIANDAN_TEST_CLOCK"}
+    told = {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL", "BIANDAN_REGISTRATION", "BIANDAN_TEST_CLOCK"}
+    allowed = settings_of.given() | told
     for environment in found:
         ours = {name for name in environment if name.startswith("BIANDAN_")}
         assert ours <= allowed
@@ -193,7 +194,12 @@ def seeded(deployed: Deployed) -> list[dict[str, str]]:
             "import json, tools.dev.seed; print(json.dumps(tools.dev.seed.ensure(say=lambda _: None)))",
         ],
         cwd=package.ROOT,
-        env={**os.environ, **engine.environment(deployed.engine_url, stage=STAGE), "BIANDAN_THROTTLE_FACTOR": "100"},
+        env={
+            **os.environ,
+            **engine.environment(deployed.engine_url, stage=STAGE),
+            "BIANDAN_THROTTLE_FACTOR": "100",
+            "BIANDAN_ROW_KEY": deployed.outputs["RowKeyArn"],
+        },
         check=False,
         capture_output=True,
         text=True,
@@ -246,6 +252,7 @@ def test_main_job_through_the_deployed_stack(deployed: Deployed, held_queue: Cal
         accounts=accounts,
         advance=advance,
         say=tell,
+        codes=False,
     )
     settle(deployed)
     sqs = deployed.client("sqs")
