@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, settings
 
+from chalicelib.kernel import context
 from chalicelib.runtime import retries, transport
 from tools.fakes import engine
 
@@ -109,7 +110,8 @@ def fresh_process_state() -> Iterator[None]:
     from chalicelib.kernel import clock, ids
 
     before = {name: os.environ.get(name) for name in WIDENED}
-    yield
+    with context.use(context.Context()):  # Who acts in one test, acts in no other.
+        yield
     clock.install(None)
     ids.install_entropy(None)
     for name, value in before.items():

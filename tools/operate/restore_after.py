@@ -20,6 +20,7 @@ OUTSIDE = ("payment-notices", "logistics")
 """Queues that hold what others told us. All that the others hold we told ourselves, and rows tell it again."""
 SKEW = timedelta(minutes=5)
 UPLOADS = "UploadsBucketName"
+ROW_KEY = "RowKeyArn"
 
 
 def copy_secrets(session: Any, source: str, target: str) -> Iterator[str]:
@@ -69,8 +70,10 @@ def follow(
     say: Say = print,
 ) -> Json:
     """Copy files, tell again what was on its way at that moment, and hand on what others told since; returns counts."""
-    buckets = [_outputs(session, installed)[UPLOADS] for installed in (source, target)]
-    copied = copy_files(session, *buckets, sends=sends, say=say)
+    before, after = (_outputs(session, installed) for installed in (source, target))
+    if sends and ROW_KEY in before:  # First: until then nobody reads what is personal.
+        say(f"  {rewrap_keys(stage, target, before[ROW_KEY], after[ROW_KEY])} data keys are wrapped by the new key")
+    copied = copy_files(session, before[UPLOADS], after[UPLOADS], sends=sends, say=say)
     events = tell_again(stage, target, at, margin, sends=sends, say=say)
     moved = hand_on(session, source, target, sends=sends, say=say)
     return {"files": copied, "events": sum(events.values()), "by_type": dict(events), "from_outside": moved}
@@ -82,6 +85,26 @@ def _outputs(session: Any, installed: str) -> dict[str, str]:
     if UPLOADS not in outputs:
         raise RestoreError(f"the stack {stack_name(installed)} is not deployed yet: make deploy comes first")
     return outputs
+
+
+def rewrap_keys(stage: str, target: str, old: str, new: str) -> int:
+    """Wrap the data keys of rows, which were copied with them, by the target's own key; returns how many."""
+    from chalicelib.runtime import caches
+    from chalicelib.runtime.config import config
+    from chalicelib.runtime.seals import kms, ring
+    from tools.operate import seal
+
+    kept = os.environ.get(kms.KEY)
+    os.environ.update({"BIANDAN_STAGE": stage, VARIABLE: target, kms.KEY: new})
+    config.cache_clear()
+    caches.forget_all()
+    try:
+        return seal.rewrap(old) if ring.newest() else 0
+    finally:
+        os.environ.pop(kms.KEY)
+        if kept is not None:
+            os.environ[kms.KEY] = kept
+        caches.forget_all()
 
 
 def copy_files(session: Any, source: str, target: str, *, sends: bool, say: Say) -> int:

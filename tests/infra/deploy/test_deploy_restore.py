@@ -200,7 +200,6 @@ def test_the_runbook_of_restoring(drill: Drill, capsys: pytest.CaptureFixture[st
 
     assert set(tables(back)) == set(topology.TABLES)
     relay_reads_every_new_stream(drill, back)
-    assert (signs_in(back, before_it), signs_in(back, after_it)) == (200, 401)
     settle(back)
     hold_catalog = holding(back)
     with hold_catalog("catalog"):
@@ -215,6 +214,7 @@ def test_the_runbook_of_restoring(drill: Drill, capsys: pytest.CaptureFixture[st
         assert len({one.id for one in found}) == len(found) == wanted
         put_with_event(back, "ledger")  # And the relay goes on where the shop does.
         assert [one.id for one in received(back, back.queue_url("catalog"), 1)] == ["stock.depleted#ledger"]
+    assert (signs_in(back, before_it), signs_in(back, after_it)) == (200, 401)
     assert waiting(deployed, "payment-notices") == 0
     assert waiting(deployed, "orders") == 1, "what we told ourselves stays: rows tell it again, or it is gone"
     [dead] = eventually(lambda: dead_letters(back, "payment-notices"))
