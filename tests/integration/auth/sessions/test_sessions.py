@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from chalicelib.auth import living, service, store
-from chalicelib.auth.sessions import clients
 from chalicelib.auth.sessions import store as sessions
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.roles import Role
-from chalicelib.runtime import aws, caches
+from chalicelib.runtime import aws, caches, networks
 from tests.support import joining, people
 from tests.support.http import Answer, call
 
@@ -108,7 +107,7 @@ def test_the_list_has_pages_and_holds_nothing_that_is_over(noon: clock.Fixed) ->
     ],
 )
 def test_a_place_is_a_network_and_no_more(address: str, place: str) -> None:
-    assert clients.place(address) == place
+    assert networks.neighbourhood_of(address) == place
 
 
 @pytest.mark.parametrize("name", ["", "x" * 41, "a\nb", 7])
