@@ -90,13 +90,12 @@ def _outputs(session: Any, installed: str) -> dict[str, str]:
 def rewrap_keys(stage: str, target: str, old: str, new: str) -> int:
     """Wrap the data keys of rows, which were copied with them, by the target's own key; returns how many."""
     from chalicelib.runtime import caches
-    from chalicelib.runtime.config import config
     from chalicelib.runtime.seals import kms, ring
     from tools.operate import seal
 
     kept = os.environ.get(kms.KEY)
-    os.environ.update({"BIANDAN_STAGE": stage, VARIABLE: target, kms.KEY: new})
-    config.cache_clear()
+    os.environ[kms.KEY] = new
+    _act_at(stage, target)
     caches.forget_all()
     try:
         return seal.rewrap(old) if ring.newest() else 0
@@ -105,6 +104,14 @@ def rewrap_keys(stage: str, target: str, old: str, new: str) -> int:
         if kept is not None:
             os.environ[kms.KEY] = kept
         caches.forget_all()
+
+
+def _act_at(stage: str, installed: str) -> None:
+    """Let what this process does from here on be done to an installation."""
+    from chalicelib.runtime.config import config
+
+    os.environ.update({"BIANDAN_STAGE": stage, VARIABLE: installed})
+    config.cache_clear()
 
 
 def copy_files(session: Any, source: str, target: str, *, sends: bool, say: Say) -> int:
@@ -131,10 +138,7 @@ def _objects(s3: Any, bucket: str) -> Iterator[tuple[str, str]]:
 
 def tell_again(stage: str, target: str, at: datetime, margin: timedelta, *, sends: bool, say: Say) -> Counter[str]:
     """Send the events that rode in rows at that moment: who should have heard them may be restored without."""
-    os.environ.update({"BIANDAN_STAGE": stage, VARIABLE: target})
-    from chalicelib.runtime.config import config
-
-    config.cache_clear()
+    _act_at(stage, target)
     from tools.operate import replay
 
     found: Counter[str] = Counter()
