@@ -5,14 +5,13 @@ It opens nothing by itself: the password is asked for all the same, and its atte
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.auth import passwords
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import base64url, clock, ids
 
 LIFE = timedelta(days=400)
 """A device that was not seen for so long is a stranger's. Each sign-in begins it anew."""
@@ -48,4 +47,4 @@ def known(token: str | None) -> Device | None:
 
 def _tag(body: str) -> str:
     made = hmac.new(passwords.keyed("device"), body.encode(), hashlib.sha256).digest()[:16]
-    return base64.urlsafe_b64encode(made).decode().rstrip("=")
+    return base64url.encode(made)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 
 from chalicelib.auth import open_step_store as store
 from chalicelib.auth.open_step import LIFE, MOST_ATTEMPTS, Challenge, ChallengeOver
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import base64url, clock, ids
 from chalicelib.runtime.db.work import UnitOfWork
 
 _TOKEN = re.compile(r"bdc1\.[A-Za-z0-9_-]{43}")
@@ -16,7 +15,7 @@ _TOKEN = re.compile(r"bdc1\.[A-Za-z0-9_-]{43}")
 
 def begin(purpose: str, *, account_id: str = "", said: dict[str, str] | None = None) -> str:
     """Begin a challenge; returns what its answer comes with."""
-    token = "bdc1." + base64.urlsafe_b64encode(ids.random_bytes(32)).decode().rstrip("=")
+    token = "bdc1." + base64url.encode(ids.random_bytes(32))
     made = Challenge(_id(token), purpose, account_id, clock.now() + LIFE, said or {})
     with UnitOfWork() as work:
         work.save(store.row(made), label="challenge")

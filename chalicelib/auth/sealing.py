@@ -1,42 +1,25 @@
-"""What accounts keep unreadable: AES-256-GCM under keys of their own, derived from the pepper.
+"""What accounts keep unreadable: sealed under keys of their own, derived from the pepper.
 
 What a text belongs to is authenticated with it: sealed for one account it does not open for another.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from chalicelib.auth import passwords
-from chalicelib.kernel import ids
-
-NONCE_BYTES = 12
+from chalicelib.kernel import base64url
+from chalicelib.runtime.seals import box
 
 
 def seal(text: str, *, purpose: str, belongs_to: str) -> str:
     """Return a text that only :func:`unseal` of the same purpose and owner reads."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    nonce = ids.random_bytes(NONCE_BYTES)
-    made = AESGCM(passwords.keyed(purpose)).encrypt(nonce, text.encode(), belongs_to.encode())
-    return _b64(nonce + made)
+    return base64url.encode(box.seal(text.encode(), key=passwords.keyed(purpose), bound=belongs_to.encode()))
 
 
 def unseal(sealed: str, *, purpose: str, belongs_to: str) -> str | None:
     """Return the text, or None if it was not sealed so."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     try:
-        raw = base64.urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))
-        if _b64(raw) != sealed:  # One spelling each: what counts once would count again, written differently.
-            return None
-        key = AESGCM(passwords.keyed(purpose))
-        return key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], belongs_to.encode()).decode()
-    except (InvalidTag, ValueError, binascii.Error):
+        raw = base64url.decode(sealed)
+    except ValueError:
         return None
-
-
-def _b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    opened = box.unseal(raw, key=passwords.keyed(purpose), bound=belongs_to.encode())
+    return opened.decode() if opened is not None else None

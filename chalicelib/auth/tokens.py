@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.auth import passwords
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import base64url, clock, ids
 from chalicelib.kernel.errors import Misconfigured, Unauthenticated
 from chalicelib.runtime import caches, secrets
 from chalicelib.runtime.config import config
@@ -82,15 +82,11 @@ def jwks() -> dict[str, list[dict[str, str]]]:
                 "use": "sig",
                 "alg": ALGORITHM,
                 "kid": kid,
-                "x": _b64(key.public_bytes_raw()),
+                "x": base64url.encode(key.public_bytes_raw()),
             }
             for kid, key in public.items()
         ]
     }
-
-
-def _b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 # --- access tokens ----------------------------------------------------------------------------------------------
@@ -231,11 +227,11 @@ def next_refresh(presented: Refresh, salt: str) -> tuple[str, Refresh]:
 
 def new_salt() -> str:
     """Return what makes one succession of refresh tokens another one."""
-    return _b64(ids.random_bytes(16))
+    return base64url.encode(ids.random_bytes(16))
 
 
 def _refresh(account_id: str, session_id: str, secret: bytes) -> tuple[str, Refresh]:
-    body = f"{_PREFIX}.{account_id}.{session_id}.{_b64(secret)}"
+    body = f"{_PREFIX}.{account_id}.{session_id}.{base64url.encode(secret)}"
     token = f"{body}.{_tag(body)}"
     return token, Refresh(account_id, session_id, _digest(token), token)
 
@@ -252,7 +248,7 @@ def open_refresh(token: str) -> Refresh | None:
 
 
 def _tag(body: str) -> str:
-    return _b64(hmac.new(passwords.keyed("refresh"), body.encode(), hashlib.sha256).digest()[:16])
+    return base64url.encode(hmac.new(passwords.keyed("refresh"), body.encode(), hashlib.sha256).digest()[:16])
 
 
 def _digest(token: str) -> str:

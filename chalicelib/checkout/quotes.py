@@ -14,6 +14,7 @@ from datetime import datetime
 import msgspec
 
 from chalicelib.checkout.domain import BadQuote, Quote, QuoteLine, Share
+from chalicelib.kernel import base64url
 from chalicelib.kernel.money import Money
 from chalicelib.orders.domain import Contact
 from chalicelib.runtime import secrets
@@ -71,7 +72,7 @@ def seal(quote: Quote) -> str:
         contact=quote.contact,
     )
     payload = msgspec.json.encode(token)
-    return base64.urlsafe_b64encode(_mac(payload) + payload).decode().rstrip("=")
+    return base64url.encode(_mac(payload) + payload)
 
 
 def unseal(token: str, *, account_id: str) -> Quote:

@@ -13,22 +13,18 @@ import hmac
 
 import msgspec
 
-from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.notifications.domain import Content
 from chalicelib.runtime import secrets
+from chalicelib.runtime.seals import box
 
-_NONCE_BYTES = 12
 _decoder = msgspec.json.Decoder(Content)
 
 
 def seal(message_id: str, content: Content) -> str:
     """Return the content sealed for one message: under another id it does not open."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    nonce = ids.random_bytes(_NONCE_BYTES)
-    sealed = AESGCM(_key("seal_key")).encrypt(nonce, msgspec.json.encode(content), message_id.encode())
-    return base64.b64encode(nonce + sealed).decode()
+    sealed = box.seal(msgspec.json.encode(content), key=_key("seal_key"), bound=message_id.encode())
+    return base64.b64encode(sealed).decode()
 
 
 def unseal(message_id: str, sealed: str) -> Content:
@@ -37,20 +33,15 @@ def unseal(message_id: str, sealed: str) -> Content:
     Raises:
         Misconfigured: if neither opens it.
     """
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     try:
         raw = base64.b64decode(sealed, validate=True)
     except binascii.Error as error:
         raise Misconfigured(why="a message's content is not what we sealed") from error
     for field in ("seal_key", "seal_key_before"):
         if field == "seal_key" or secrets.secret("messages").get(field):
-            try:
-                plain = AESGCM(_key(field)).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], message_id.encode())
-            except (InvalidTag, ValueError):
-                continue
-            return _decoder.decode(plain)
+            plain = box.unseal(raw, key=_key(field), bound=message_id.encode())
+            if plain is not None:
+                return _decoder.decode(plain)
     raise Misconfigured(why="secret messages: seal_key does not open a message that waits")
 
 

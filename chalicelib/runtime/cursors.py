@@ -9,6 +9,7 @@ import hmac
 import json
 from typing import Any
 
+from chalicelib.kernel import base64url
 from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.pages import Window
 from chalicelib.runtime import secrets
@@ -43,7 +44,7 @@ def seal(place: Any, *, query: str) -> str | None:
     if place is None:
         return None
     payload = json.dumps(place, separators=(",", ":"), sort_keys=True).encode()
-    return base64.urlsafe_b64encode(_mac(payload, query) + payload).decode().rstrip("=")
+    return base64url.encode(_mac(payload, query) + payload)
 
 
 def unseal(cursor: str | None, *, query: str) -> Any:
