@@ -8,6 +8,8 @@ Json = dict[str, Any]
 
 KEY = "RowKey"
 VARIABLE = "BIANDAN_ROW_KEY"
+OUTPUT = "RowKeyArn"
+"""Of the stack: tools that act on an installation from outside read it there."""
 
 
 def resources() -> Json:

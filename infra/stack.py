@@ -96,7 +96,7 @@ def template(stage: str) -> Json:
             "PublishedBucketName": {"Value": {"Ref": "PublishedBucket"}},
             **edge.OUTPUTS,
             "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
-            "RowKeyArn": {"Value": {"Fn::GetAtt": [rowkey.KEY, "Arn"]}},
+            rowkey.OUTPUT: {"Value": {"Fn::GetAtt": [rowkey.KEY, "Arn"]}},
         },
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets as random
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from chalicelib.merchants import service as merchants
 from chalicelib.runtime.config import setting
 from chalicelib.runtime.intents import system_intent
 from tools.dev import goods, pictures
-from tools.shared import private
+from tools.shared import place, private
 
 KNOWN_ELSEWHERE = "mei@biandan.example"
 Accounts = list[dict[str, str]]
@@ -192,3 +193,18 @@ def _product(merchant_id: str, shop: goods.Shop, line: goods.Line) -> int:
 
 def _in_stock(product: catalog_domain.Product) -> catalog_domain.Product:
     return replace(product, skus=tuple(replace(sku, sold_out=False) for sku in product.skus))
+
+
+def main() -> int:
+    """Seed the stage that the environment names (``BIANDAN_STAGE``); prints its accounts as JSON, at last."""
+    try:
+        print(place.settle(), file=sys.stderr)
+    except place.Nowhere as error:
+        print(f"seed: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(ensure(say=lambda text: print(text, file=sys.stderr))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

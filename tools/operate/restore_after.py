@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib import topology
 from chalicelib.runtime import names
+from infra import rowkey
 from infra.names import VARIABLE, stack_name
 from tools.operate.restore_tables import RestoreError
 
@@ -20,7 +21,6 @@ OUTSIDE = ("payment-notices", "logistics")
 """Queues that hold what others told us. All that the others hold we told ourselves, and rows tell it again."""
 SKEW = timedelta(minutes=5)
 UPLOADS = "UploadsBucketName"
-ROW_KEY = "RowKeyArn"
 
 
 def copy_secrets(session: Any, source: str, target: str) -> Iterator[str]:
@@ -71,8 +71,9 @@ def follow(
 ) -> Json:
     """Copy files, tell again what was on its way at that moment, and hand on what others told since; returns counts."""
     before, after = (_outputs(session, installed) for installed in (source, target))
-    if sends and ROW_KEY in before:  # First: until then nobody reads what is personal.
-        say(f"  {rewrap_keys(stage, target, before[ROW_KEY], after[ROW_KEY])} data keys are wrapped by the new key")
+    if sends and rowkey.OUTPUT in before:  # First: until then nobody reads what is personal.
+        count = rewrap_keys(stage, target, before[rowkey.OUTPUT], after[rowkey.OUTPUT])
+        say(f"  {count} data keys are wrapped by the new key")
     copied = copy_files(session, before[UPLOADS], after[UPLOADS], sends=sends, say=say)
     events = tell_again(stage, target, at, margin, sends=sends, say=say)
     moved = hand_on(session, source, target, sends=sends, say=say)

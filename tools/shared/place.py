@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.runtime.config import config
+from infra import rowkey
+from infra.names import stack_name
 
 VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -72,6 +74,8 @@ def find(option: str | None = None, environment: MutableMapping[str, str] = os.e
 def settle() -> str:
     """Let tools that work through ``chalicelib`` find their region; says which it is, nothing on a laptop.
 
+    They read and write of people as functions do, under the key that the stack names, unless one is named already.
+
     Raises:
         Nowhere: as :func:`find`.
     """
@@ -79,7 +83,23 @@ def settle() -> str:
         return ""
     found = find()
     config.cache_clear()
+    if not os.environ.get(rowkey.VARIABLE) and (key := row_key(found.session, config().installation)):
+        os.environ[rowkey.VARIABLE] = key
     return f"{config().stage} in {found.said()}"
+
+
+def row_key(session: Any, installation: str) -> str:
+    """Return the key of KMS that a stack's outputs name for sealed rows; empty where no stack tells one."""
+    from botocore.exceptions import ClientError
+
+    try:
+        stacks = session.client("cloudformation").describe_stacks(StackName=stack_name(installation))["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":  # There is no such stack.
+            raise
+        return ""
+    outputs = stacks[0].get("Outputs", [])
+    return next((str(one["OutputValue"]) for one in outputs if one["OutputKey"] == rowkey.OUTPUT), "")
 
 
 def _exists(name: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tools.release import deploy, keys
 from tools.shared import place
@@ -68,3 +70,25 @@ def test_without_a_region_nothing_is_done(
 def test_what_is_no_region_is_refused(nowhere: pytest.MonkeyPatch, region: str) -> None:
     with pytest.raises(place.Nowhere, match="is no region"):
         place.find(region, {})
+
+
+class Stacks:
+    """CloudFormation's answers about one stack, and none of another."""
+
+    def __init__(self, outputs: dict[str, str]) -> None:
+        self._outputs = outputs
+
+    def client(self, _: str) -> Stacks:
+        return self
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 -- as AWS spells it
+        if StackName != "biandan-dev-blue":
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "no stack"}}, "DescribeStacks")
+        return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in self._outputs.items()]}]}
+
+
+def test_the_key_of_rows_is_the_one_that_the_installations_own_stack_tells() -> None:
+    told = Stacks({"PublishedBucketName": "b", "RowKeyArn": "arn:aws:kms:eu-west-1:1:key/k"})
+    assert place.row_key(told, "dev-blue") == "arn:aws:kms:eu-west-1:1:key/k"
+    assert place.row_key(told, "dev") == ""
+    assert place.row_key(Stacks({"PublishedBucketName": "b"}), "dev-blue") == "", "a stack of the release before"
