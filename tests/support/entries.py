@@ -511,7 +511,8 @@ def _proved_elsewhere(world: World) -> Ask:
     elsewhere.forget_links(world.buyer.account_id)
     person = elsewhere.somebody()
     assert elsewhere.link_mini(world.sign_in, world.buyer.token, person).status == 201
-    return Ask(ids={"provider": "qq_mini"}, body={"js_code": world.sign_in.login("qq_mini", person)["js_code"]})
+    body = {"js_code": world.sign_in.login("qq_mini", person)["js_code"]}
+    return _in_session(world, Ask(ids={"provider": "qq_mini"}, body=body))
 
 
 def _told(world: World) -> Ask:
@@ -702,6 +703,13 @@ def _in_session(world: World, ask: Ask) -> Ask:
     return ask
 
 
+def _apart(world: World, ask: Ask = Ask()) -> Ask:
+    """Let a person of its own make the call in the buyer's place: it ends sessions, and the world's have to go on."""
+    person = people.buyer()
+    people.session(person)
+    return replace(ask, own={world.buyer.token: person.token})
+
+
 Make = Callable[[World], Ask]
 
 ENTRIES: dict[str, Make] = {
@@ -711,7 +719,7 @@ ENTRIES: dict[str, Make] = {
     "send_code": lambda _: Ask(body={"contact": f"{uuid4().hex[:12]}@example.com", "purpose": "sign_in"}),
     "sign_in_by_code": lambda _: _with_code("sign_in", create=True),
     "reset_password": lambda world: _with_code("reset", contact=world.identity(), password="another horse battery"),
-    "change_password": lambda world: _in_session(world, Ask(body={"password": "another horse battery"})),
+    "change_password": lambda world: _apart(world, Ask(body={"password": "another horse battery"})),
     "verify_contact": lambda world: world.verifying(),
     "prove_by_code": lambda world: world.proving(),
     "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),
@@ -739,8 +747,8 @@ ENTRIES: dict[str, Make] = {
     "tell_mini_data": _told,
     "list_sessions": _nothing,
     "revoke_session": _session,
-    "sign_out": _nothing,
-    "sign_out_everywhere": _nothing,
+    "sign_out": _apart,
+    "sign_out_everywhere": _apart,
     "get_me": _nothing,
     "change_me": lambda _: Ask(body={"nickname": f"n{uuid4().hex[:8]}"}),
     "grant_role": _staff,
