@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -86,6 +87,7 @@ class Engine:
         self.secret = self._settings.setdefault("AWS_SECRET_ACCESS_KEY", secret())
         _secrets_of[self.url] = self.secret
         self._process: subprocess.Popen[bytes] | None = None
+        self._unpacked: TemporaryDirectory[str] | None = None
 
     def start(self, timeout_s: float = 120) -> Self:
         """Start and wait until it answers.
@@ -93,6 +95,8 @@ class Engine:
         Raises:
             EngineError: if it ended or did not answer in time.
         """
+        # It unpacks every function's code into a folder of its own and leaves it there when it ends: tens of MB each.
+        self._unpacked = TemporaryDirectory(prefix="biandan-engine-", ignore_cleanup_errors=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BIANDAN_"))},
             "BIND_HOST": "127.0.0.1",
@@ -100,6 +104,7 @@ class Engine:
             "MINISTACK_HOST": "127.0.0.1",
             "LOG_LEVEL": "WARNING",
             "PYTHONUNBUFFERED": "1",
+            "TMPDIR": self._unpacked.name,
             "IOT_MTLS_ENABLED": "0",  # Else it listens on port 8883 of every interface.
             **self._settings,
         }
@@ -134,6 +139,17 @@ class Engine:
         raise EngineError(f"the embedded engine did not answer on port {self.port} within {timeout_s:.0f} s")
 
     @property
+    def folder(self) -> Path:
+        """Return where it keeps what it needs while it runs: the code of functions; gone when it stops.
+
+        Raises:
+            EngineError: before it was started.
+        """
+        if self._unpacked is None:
+            raise EngineError("the embedded engine was not started")
+        return Path(self._unpacked.name)
+
+    @property
     def pid(self) -> int:
         """Return its process id, 0 while it does not run."""
         return self._process.pid if self._process is not None else 0
@@ -156,6 +172,8 @@ class Engine:
             self._process.kill()
             self._process.wait()
         self._process = None
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -100,7 +100,10 @@ def deployed(
             outputs = bring_up(running.url, session, built, GIVEN, lambda _: None)
             gateway_responses(session, built, outputs["RestAPIId"])
             url = address(running.url, outputs)
+            unpacked = running.folder
             yield Deployed(running.url, url, outputs, session, stand_ins, log, moved, adjustable, built, first_attempt)
+            assert list(unpacked.glob("ministack-lambda-*")), "the functions are unpacked elsewhere, and stay there"
+        assert not unpacked.exists()
     finally:
         for client in opened.values():
             client.close()
