@@ -69,7 +69,11 @@ TABLE: Final[dict[str, Rule]] = {
     "sign_in_by_code": anybody(),
     "verify_contact": signed_in(fresh=JUST_PROVED),
     # personal data
+    "drop_archive": signed_in(),
+    "get_archive": signed_in(),
     "get_erasure": signed_in(),
+    "link_archive": signed_in(fresh=JUST_PROVED),
+    "request_archive": signed_in(fresh=JUST_PROVED),
     "request_erasure": signed_in(fresh=JUST_PROVED),
     "withdraw_erasure": signed_in(),
     # sign-in elsewhere

@@ -254,6 +254,10 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("PUT", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
     ("GET", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
     ("DELETE", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
+    ("PUT", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),
+    ("GET", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),
+    ("POST", "/v1/me/archive/link", "chalicelib.privacy.archive.api", ("application/json",)),
+    ("DELETE", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),
     ("GET", "/openapi.json", "chalicelib.site.api", ("application/json",)),
     ("GET", "/docs", "chalicelib.site.api", ("application/json",)),
 )

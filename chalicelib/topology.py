@@ -123,6 +123,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "merchant.reinstated": ("publishing",),
     "shard.marked": ("publishing",),
     "erasure.advanced": ("privacy",),
+    "archive.advanced": ("privacy",),
 }
 
 DERIVED: dict[str, str] = {
@@ -143,6 +144,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
     "ers": ("erasure", "privacy"),
+    "arc": ("archive", "privacy"),
 }
 
 DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
@@ -170,6 +172,7 @@ DUE_PREFIXES: dict[str, str] = {
     "shp": "shipments",
     "cmp": "complaints",
     "ers": "privacy",
+    "arc": "privacy",
 }
 
 CAPABILITIES = (

@@ -197,7 +197,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "deadlines_put_off",
         "out_of_stock",
     ),
-    "Personal data": ("erasures_done", "erasures_held"),
+    "Personal data": ("archives_made", "archives_failed", "erasures_done", "erasures_held"),
     "Refunds and disputes": (
         "refunds_succeeded",
         "refunds_paid_offline",

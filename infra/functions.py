@@ -34,6 +34,8 @@ class Function:
     """Secrets it writes: what it fetched, never what was given to us."""
     puts: tuple[str, ...] = ()
     """Key prefixes of the bucket that it (or a URL it signs) writes and reads."""
+    shows: tuple[str, ...] = ()
+    """Key prefixes of which a URL it signs reads, and it writes nothing."""
     erases: tuple[str, ...] = ()
     """Key prefixes of the bucket of which it deletes objects with all their versions."""
     publishes: bool = False
@@ -99,6 +101,8 @@ FUNCTIONS: dict[str, Function] = {
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "messages", "payments-*", "logistics-*", "sign-in-*"),
         puts=("evidence/incoming/", "evidence/kept/", "catalog/", "reconciliation/"),
+        shows=("archives/",),
+        erases=("archives/",),
     ),
     RELAY: Function(memory_mb=512, timeout_s=30, sends=event_queues(), reads_streams=True),
     DEADLINES: Function(memory_mb=512, timeout_s=50, sends=deadline_queues(), reads_due=True),
@@ -183,11 +187,16 @@ FUNCTIONS: dict[str, Function] = {
             "payments": "r",
             "shipments": "rw",
             "complaints": "rwd",
+            "holds": "r",
+            "merchants": "r",
+            "messages": "a",
             "keys": "r",
         },
         opens=True,
-        secrets=("auth",),
-        erases=("evidence/kept/",),
+        secrets=("auth", "messages"),
+        puts=("archives/",),
+        shows=("evidence/kept/",),
+        erases=("evidence/kept/", "archives/"),
     ),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""

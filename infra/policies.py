@@ -74,10 +74,7 @@ def policy(name: str) -> Json:
         statements.append(_secrets(function))
     if function.keeps:
         statements.append(_kept_secrets(function))
-    if function.puts:
-        statements += _bucket(function)
-    if function.erases:
-        statements += _erased(function)
+    statements += _objects(function)
     if function.publishes:
         statements += _published()
     if function.sends_mail:
@@ -191,6 +188,14 @@ def _kept_secrets(function: Function) -> Json:
     )
 
 
+def _objects(function: Function) -> list[Json]:
+    return [
+        *(_bucket(function) if function.puts else []),
+        *([_shown(function)] if function.shows else []),
+        *(_erased(function) if function.erases else []),
+    ]
+
+
 def _bucket(function: Function) -> list[Json]:
     return [
         _statement(
@@ -199,6 +204,11 @@ def _bucket(function: Function) -> list[Json]:
         # Without it S3 answers 403, not 404, for an object that was never uploaded.
         _statement("Missing", ["s3:ListBucket"], [att("UploadsBucket", "Arn")]),
     ]
+
+
+def _shown(function: Function) -> Json:
+    places = [sub(f"${{UploadsBucket.Arn}}/{prefix}*") for prefix in function.shows]
+    return _statement("Shown", ["s3:GetObject"], places)
 
 
 def _erased(function: Function) -> list[Json]:

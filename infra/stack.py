@@ -279,6 +279,14 @@ def _bucket(stage: str) -> Json:
                             "Prefix": "evidence/incoming/",
                             "ExpirationInDays": 2,
                         },
+                        {
+                            # Deleted by their own deadline; this ends what a run that was cut off left.
+                            "Id": "archives-of-persons",
+                            "Status": "Enabled",
+                            "Prefix": "archives/",
+                            "ExpirationInDays": 4,
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+                        },
                         *lost_changes.lifecycle(),
                         {
                             "Id": "bulk-files",

@@ -67,6 +67,7 @@ from chalicelib.auth.staff.requests import (
     role_request,
     role_requests,
 )
+from chalicelib.auth.telling import tell
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Desk, Post, Role
@@ -132,6 +133,7 @@ __all__ = [
     "sign_out",
     "sign_out_everywhere",
     "staff",
+    "tell",
 ]
 
 ACCESS_SECONDS = int(tokens.LIFE.total_seconds())

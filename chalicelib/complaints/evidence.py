@@ -143,6 +143,13 @@ def link(complaint_id: str, file: Evidence) -> tuple[str, datetime]:
     return url, clock.now() + SHOW_FOR
 
 
+def stored(complaint_id: str, file: Evidence) -> tuple[str, str]:
+    """Return what a file is called, and where its one copy lies."""
+    kept = upload_store.kept(file.evidence_id)
+    under = kept.complaint_id if kept is not None else complaint_id
+    return f"{file.evidence_id}.{KINDS[file.content_type].extension}", _kept(under, file.evidence_id)
+
+
 def erase(complaint_id: str, file: Evidence) -> None:
     """Delete the one copy of a file, with all its versions."""
     kept = upload_store.kept(file.evidence_id)

@@ -22,6 +22,12 @@ def is_over(complaint: Complaint) -> bool:
     return complaint.due_at is None
 
 
+def files_of(complaint: Complaint) -> list[tuple[str, str, int]]:
+    """Return the files of a complaint: what each is called, where it lies, how long it is."""
+    files = [file for entry in complaint.history for file in entry.evidence]
+    return [(*evidence.stored(complaint.complaint_id, file), file.size) for file in files]
+
+
 def forget(complaint_id: str) -> None:
     """Forget what was written in a complaint and its files; that there was one, and how it ended, stays.
 

@@ -114,6 +114,7 @@ class NotFound(ShopError):
             "account": ("account", "账号"),
             "address": ("address", "地址"),
             "approval": ("approval", "审批"),
+            "archive": ("archive", "个人信息副本"),
             "case": ("case", "差错单"),
             "complaint": ("complaint", "投诉"),
             "contact": ("contact", "联系方式"),

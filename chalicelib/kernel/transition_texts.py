@@ -232,6 +232,23 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "ask_again": ("be asked for again", "重新申请"),
         },
     ),
+    "archive": TransitionTexts(
+        ("archive of personal data", "个人信息副本"),
+        {
+            "making": ("being made", "生成中"),
+            "ready": ("ready", "可下载"),
+            "failed": ("not made", "生成失败"),
+            "gone": ("deleted", "已删除"),
+        },
+        {
+            "go_on": ("go on", "继续"),
+            "finish": ("be finished", "完成"),
+            "give_up": ("be given up", "放弃"),
+            "expire": ("end", "到期"),
+            "drop": ("be deleted", "删除"),
+            "ask_again": ("be asked for again", "重新申请"),
+        },
+    ),
     "stray": TransitionTexts(
         ("record", "记录"),
         {

@@ -99,6 +99,21 @@ TEMPLATES: Mapping[str, Template] = {
         ),
         "password",
     ),
+    "archive_ready": Template(
+        ("Your data is ready", "个人信息副本已生成"),
+        (
+            (
+                "The archive of everything this shop holds of you is ready. Sign in to fetch it: it is deleted after "
+                "three days. If you did not ask for it, delete it there, and set a new password.\n"
+            ),
+            "您申请的个人信息副本已生成，请登录后下载，三天后自动删除。如非本人操作，请登录后删除该副本并重置密码。\n",
+        ),
+        (
+            "The archive of your data is ready: sign in to fetch it within three days.",
+            "您申请的个人信息副本已生成，请在三天内登录下载。",
+        ),
+        "archive",
+    ),
 }
 
 APPROVED = tuple(sorted({template.approved for template in TEMPLATES.values()}))

@@ -7,9 +7,10 @@ from typing import Any
 from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
+from chalicelib.kernel import ids
 from chalicelib.kernel.events import Envelope
 from chalicelib.privacy import service
-from chalicelib.privacy.events import ErasureAdvanced
+from chalicelib.privacy.events import ArchiveAdvanced, ErasureAdvanced
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
 
@@ -19,14 +20,23 @@ consumer = Consumer("privacy")
 
 @consumer.on(Due)
 def on_due(fact: Due, _: Envelope) -> None:
-    """Go on with an erasure."""
-    service.time_out(fact.record_id)
+    """Go on with an erasure, or end an archive."""
+    if ids.is_id("arc", fact.record_id):
+        service.archives.time_out(fact.record_id)
+    else:
+        service.time_out(fact.record_id)
 
 
 @consumer.on(ErasureAdvanced)
 def on_advanced(fact: ErasureAdvanced, _: Envelope) -> None:
     """Do the next step."""
     service.advance(fact.erasure_id, fact.step)
+
+
+@consumer.on(ArchiveAdvanced)
+def on_archive_advanced(fact: ArchiveAdvanced, _: Envelope) -> None:
+    """Do the next step of an archive."""
+    service.archives.advance(fact.archive_id, fact.step)
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("privacy"), batch_size=1, name="privacy")

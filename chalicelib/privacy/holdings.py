@@ -11,6 +11,7 @@ from chalicelib.privacy.inventory import Holding, Text
 
 HOLDINGS: tuple[Holding, ...] = (
     Holding(
+        "contacts",
         Text("e-mail address and phone number you sign in with", "登录邮箱与手机号"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
@@ -18,12 +19,14 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        "identity_digests",
         Text("keyed digests of what you sign in with", "登录标识的密钥摘要"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
         ("identities/IdentityRow.identity_id", "identities/IdentityRow.account_id"),
     ),
     Holding(
+        "links",
         Text("keyed digests of who you are at QQ or WeChat", "您的 QQ、微信身份标识的密钥摘要"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
@@ -36,6 +39,7 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
     ),
     Holding(
+        "mini_session",
         Text(
             "the key of your last sign-in by a mini program, three days at most",
             "小程序最近一次登录的会话密钥，最长三天",
@@ -46,6 +50,7 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        "messages",
         Text("messages to you: where to and what they say, while they wait", "待发送的消息：收件人与内容"),
         inventory.TELLING,
         inventory.MESSAGE,
@@ -54,18 +59,21 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("message carrier",),
     ),
     Holding(
+        "code_digests",
         Text("codes we sent you: keyed digests of code and contact", "已发送的验证码：验证码与联系方式的密钥摘要"),
         inventory.SIGN_IN,
         inventory.WINDOW,
         ("identities/CodeRow.identity_id", "identities/CodeRow.code_subject", "identities/CodeRow.digest"),
     ),
     Holding(
+        "password",
         Text("digest of your password", "密码摘要"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
         ("accounts/AccountRow.password_hash",),
     ),
     Holding(
+        "profile",
         Text("nickname and language", "昵称与语言"),
         inventory.PROFILE,
         inventory.ACCOUNT,
@@ -73,6 +81,7 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        "address_book",
         Text("address book: name, phone number, address", "地址簿：收件人、电话、地址"),
         inventory.DELIVERY,
         inventory.ACCOUNT,
@@ -80,6 +89,7 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        "delivery",
         Text("where a purchase goes: name, phone number, address", "订单收件人、电话、地址"),
         inventory.DELIVERY,
         inventory.TRADE,
@@ -88,6 +98,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant", "carrier"),
     ),
     Holding(
+        "note",
         Text("your note to the merchant", "订单留言"),
         inventory.ORDERING,
         inventory.TRADE,
@@ -96,6 +107,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant",),
     ),
     Holding(
+        "orders",
         Text("what you ordered, when, and what became of it", "您的订单及其进展"),
         inventory.ORDERING,
         inventory.TRADE,
@@ -108,6 +120,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant",),
     ),
     Holding(
+        "parcels",
         Text("parcels: where they were scanned, and by whom they were signed for", "包裹轨迹与签收信息"),
         inventory.DELIVERY,
         inventory.TRADE,
@@ -125,6 +138,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant", "carrier"),
     ),
     Holding(
+        "phone_tail",
         Text("last four digits of a phone number", "手机号后四位"),
         inventory.DELIVERY,
         inventory.PARCEL,
@@ -132,12 +146,14 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("carrier",),
     ),
     Holding(
+        "carrier_pushes",
         Text("what a carrier's hub pushes, on its way to be read", "物流推送（处理中）"),
         inventory.DELIVERY,
         inventory.QUEUE,
         ("event:tracking.pushed.payload", "event:tracking.pushed.digest", "queue:logistics"),
     ),
     Holding(
+        "payments",
         Text("payments and refunds: what was paid how, the provider's numbers", "支付与退款记录、支付机构流水号"),
         inventory.PAYING,
         inventory.BILL,
@@ -159,6 +175,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("payment provider",),
     ),
     Holding(
+        "payee",
         Text("another account that a refund is sent to", "退款改汇的收款账户"),
         inventory.PAYING,
         inventory.BILL,
@@ -171,6 +188,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("payment provider",),
     ),
     Holding(
+        "bills",
         Text("bills of payment providers and what does not fit them", "支付机构账单与差异"),
         inventory.BOOKS,
         inventory.BILL,
@@ -182,6 +200,7 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
     ),
     Holding(
+        "complaints",
         Text("complaints: what you and the merchant wrote", "投诉内容与沟通记录"),
         inventory.AFTER_SALES,
         inventory.TRADE,
@@ -194,6 +213,7 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant",),
     ),
     Holding(
+        "evidence",
         Text("pictures and documents that belong to a complaint", "投诉凭证（图片、文件）"),
         inventory.AFTER_SALES,
         inventory.TRADE,
@@ -201,12 +221,14 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant",),
     ),
     Holding(
+        "uploads",
         Text("uploads that no complaint uses yet", "尚未用于投诉的上传文件"),
         inventory.AFTER_SALES,
         inventory.UPLOAD,
         ("bucket:evidence/incoming/", "complaints/DayRow.files"),
     ),
     Holding(
+        "sessions",
         Text("sessions: that you are signed in", "登录会话"),
         inventory.SIGN_IN,
         inventory.SESSION,
@@ -225,6 +247,7 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
     ),
     Holding(
+        "session_devices",
         Text(
             "sessions: which device and program, and the network, coarsely, for you to know them again",
             "登录会话：设备名称、程序与大致网络，供您识别",
@@ -240,30 +263,35 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
     ),
     Holding(
+        "attempts",
         Text("counted attempts to sign in or register, as keyed digests", "登录、注册尝试次数（密钥摘要）"),
         inventory.SAFETY,
         inventory.WINDOW,
         ("identities/ThrottleRow.identity_id", "complaints/FiledRow.complaint_id"),
     ),
     Holding(
+        "network",
         Text("network you buy from, as a keyed digest", "下单网络（密钥摘要）"),
         inventory.SAFETY,
         inventory.TRADE,
         ("orders/PurchaseRow.doc.network",),
     ),
     Holding(
+        "unpaid",
         Text("what you hold unpaid, and how often you called orders off", "未付款占用与取消次数"),
         inventory.SAFETY,
         inventory.HOLD,
         ("holds/HoldRow.holder",),
     ),
     Holding(
+        "cart",
         Text("cart: what you collected", "购物车"),
         inventory.ORDERING,
         inventory.CART,
         ("carts/CartRow.owner_id",),
     ),
     Holding(
+        "account_number",
         Text("account number, beside what belongs to you", "账号编号"),
         inventory.ORDERING,
         inventory.ACCOUNT,
@@ -276,9 +304,11 @@ HOLDINGS: tuple[Holding, ...] = (
             "complaints/KeptRow.complaint_id",
             "complaints/OpenRow.complaint_id",
             "privacy/ErasureRow.account_id",
+            "privacy/ArchiveRow.account_id",
         ),
     ),
     Holding(
+        "staff",
         Text("who acts for the platform or a merchant: roles, decisions, reasons", "平台与商家人员的角色、操作与理由"),
         inventory.STANDING,
         inventory.STAFF,
@@ -302,6 +332,7 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
     ),
     Holding(
+        "merchant_contact",
         Text("a merchant's contact: person, phone number, e-mail address", "商家联系人、电话、邮箱"),
         inventory.SELLING,
         inventory.MERCHANT,
@@ -309,6 +340,14 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        "archive",
+        Text("the archive of all this that you asked for", "您申请的个人信息副本"),
+        inventory.RIGHTS,
+        inventory.ARCHIVE,
+        ("bucket:archives/",),
+    ),
+    Holding(
+        "request_log",
         Text("log of requests: time, route, request number; no content", "请求日志：时间、接口、请求编号，不含内容"),
         inventory.SAFETY,
         inventory.LOGS,

@@ -20,8 +20,10 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "payments/RefundRow.doc.cause",
         "keys/RingRow.*",
     ),
-    "where an erasure goes on, and which records hold it": (
+    "where an erasure or an archive goes on, and which records hold it": (
         "privacy/ErasureRow.doc.*",
+        "privacy/ArchiveRow.doc.*",
+        "event:archive.advanced.archive_id",
         "event:erasure.advanced.erasure_id",
     ),
     "digests of whole requests, to know a repeat": (

@@ -30,6 +30,10 @@ _RECEIVERS = Text("Who is given something", "向第三方提供的情况")
 _RIGHTS = Text("Your rights", "您的权利")
 RIGHTS: tuple[Text, ...] = (
     Text(
+        "Have a copy of everything, as one archive to read and to take elsewhere: in minutes, for three days.",
+        "复制、转移：可申请一份包含全部个人信息的副本，数分钟内生成，三天内可下载。",
+    ),
+    Text(
         "See and correct what you gave us: nickname, language, address book.",
         "查阅、更正：昵称、语言与地址簿可随时查看和修改。",
     ),

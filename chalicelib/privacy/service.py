@@ -14,13 +14,15 @@ from chalicelib.logistics import service as logistics
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.privacy import domain, store
+from chalicelib.privacy.archive import service as archives
+from chalicelib.privacy.archive.domain import AskedTooSoon, Leaving, NotReady
 from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status
 from chalicelib.privacy.events import ErasureAdvanced
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["Erasure", "OfficeHeld", "Status"]
+__all__ = ["AskedTooSoon", "Erasure", "Leaving", "NotReady", "OfficeHeld", "Status", "archives"]
 
 PURCHASES_A_STEP = 25
 """Each is some six calls: a step ends within seconds, however much somebody bought."""
@@ -94,6 +96,7 @@ def time_out(erasure_id: str) -> None:
     if found.status is Status.REQUESTED:
         _move(found, Cause.CLOSE)  # First: from here on nobody thinks better of it.
         auth.forget(found.account_id)
+        archives.forget(found.account_id)
     elif found.status is Status.CLOSING and auth.forget(found.account_id):
         _move(found, Cause.CLOSE)  # The run before was cut off, or a token lived: it may live as long from now.
     else:
@@ -120,6 +123,7 @@ def advance(erasure_id: str, step: int) -> None:
     # Once more: whoever still had a token may have written something, until it died.
     auth.forget(account_id)
     carts.forget(account_id)
+    archives.forget(account_id)
     kept = replace(kept, holds=(*kept.holds, *_forget_complaints(account_id))[: domain.MOST_SHOWN])
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)
     metrics.count("erasures_held" if kept.holds else "erasures_done")

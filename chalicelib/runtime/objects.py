@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 from chalicelib.runtime import aws, sdk
 from chalicelib.runtime.config import config
 
+_PIECE = 1024 * 1024
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
 
@@ -61,6 +62,22 @@ def get(key: str, *, start: int = 0, length: int | None = None) -> bytes:
     return content
 
 
+def copy_to(key: str, file: IO[bytes]) -> None:
+    """Write an object into a file, a piece at a time: the memory it takes is not that of the whole.
+
+    Raises:
+        Missing: if there is none.
+    """
+    try:
+        body = aws.call("s3", "GetObject", _place(key))["Body"]
+    except Exception as error:
+        if aws.error_code(error) in (*_ABSENT, "AccessDenied"):
+            raise Missing from error
+        raise
+    while piece := body.read(_PIECE):
+        file.write(piece)
+
+
 def begin_of(key: str, length: int) -> Piece:
     """Read the first bytes of an object of which nothing is known yet.
 
@@ -98,6 +115,16 @@ def erase(key: str) -> None:
     for version in (*found.get("Versions", ()), *found.get("DeleteMarkers", ())):
         if version["Key"] == key:
             aws.call("s3", "DeleteObject", {**_place(key), "VersionId": version["VersionId"]})
+
+
+def erase_below(prefix: str) -> None:
+    """Delete all objects whose keys begin so, with all their versions. Where there is none, nothing happens."""
+    while True:
+        found = aws.call("s3", "ListObjectVersions", {"Bucket": config().bucket, "Prefix": prefix})
+        for version in (*found.get("Versions", ()), *found.get("DeleteMarkers", ())):
+            aws.call("s3", "DeleteObject", {**_place(version["Key"]), "VersionId": version["VersionId"]})
+        if not found.get("IsTruncated"):
+            return
 
 
 def copy(source: str, key: str, *, etag: str, content_type: str) -> None:

@@ -579,6 +579,21 @@ def _erasure(world: World) -> Ask:
     return Ask(own={world.buyer.token: person.token})
 
 
+def _archive(world: World) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    privacy.archives.request(person.account_id)
+    return Ask(own={world.buyer.token: person.token})
+
+
+def _archive_made(world: World) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    asked = privacy.archives.request(person.account_id)
+    privacy.archives.advance(asked.archive_id, asked.step)
+    return Ask(own={world.buyer.token: person.token})
+
+
 def _nothing(_: World) -> Ask:
     return Ask()
 
@@ -904,6 +919,10 @@ ENTRIES: dict[str, Make] = {
     "request_erasure": _leaving,
     "get_erasure": _erasure,
     "withdraw_erasure": _erasure,
+    "request_archive": _leaving,
+    "get_archive": _archive,
+    "link_archive": _archive_made,
+    "drop_archive": _archive,
     "privacy_page": _nothing,
 }
 

@@ -113,6 +113,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "sessions": set(),
         "staff": set(),
     },
+    "privacy": {"archive": set()},
 }
 """Of a capability with folders: each folder, or wing -> those it needs, exactly. All may need ``domain`` and ``ports``,
 which need none, and any wing's pure ``domain.py``. Routes, wire models and consumers reach the wings through the
