@@ -74,6 +74,7 @@ replay: venv ## send again the changes that a stage's relay had to give up (STAG
 generate: venv ## write routes, OpenAPI, docs tables, the stack and its policies from the code
 	@$(RUN) tools.generate $(ARGS)
 	@$(RUN) infra.stack
+	@$(RUN) tools.web.types
 
 check: venv ## ruff, mypy (strict), markers, long lines, commit messages, drift, breaks since the last release
 	@$(RUN) tools.checks.markers
@@ -85,6 +86,7 @@ check: venv ## ruff, mypy (strict), markers, long lines, commit messages, drift,
 	@$(BIN)/mypy
 	@$(RUN) tools.generate --check
 	@$(RUN) infra.stack --check
+	@$(RUN) tools.web.types --check
 	@$(RUN) tools.checks.compat
 
 hooks: venv ## let git run these checks at each commit, and look at its message (pre-commit, from the package index)
