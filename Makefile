@@ -12,7 +12,7 @@ SEEDS ?= 1000
 STEPS ?= 1000
 
 .PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check scan fuzz hooks format \
-	doctor seal erasure-scan sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
+	doctor seal audit erasure-scan sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
 	bench-webhook clean
 
 help: ## print this
@@ -114,6 +114,9 @@ seal: venv ## data keys of personal data in rows: how many rows each seals; ARGS
 
 erasure-scan: venv ## is anything left of an erased person? (ARGS="--collect acc_..." before, ARGS=values.json afterwards; docs/privacy.md)
 	@$(RUN) tools.operate.erasure_scan $(ARGS)
+
+audit: venv ## is the audit what it was? names every line that was changed, deleted or put in (ARGS="--head ..."; docs/audit.md)
+	@$(RUN) tools.operate.audit $(ARGS)
 
 doctor: venv-local ## say what is wrong in the payment providers' set-up (ARGS="wechatpay" for one), or of a deployed stage (STAGE=dev)
 	@$(RUN) $(if $(STAGE),tools.operate.stage_doctor,tools.operate.doctor) $(ARGS)

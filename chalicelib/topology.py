@@ -24,6 +24,7 @@ TABLES: dict[str, str] = {
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
     "audit": "chalicelib.oversight.store",
+    "chains": "chalicelib.oversight.chain.store",
     "publishing": "chalicelib.publishing.store",
     "messages": "chalicelib.notifications.store",
     "keys": "chalicelib.runtime.seals.store",
@@ -53,6 +54,7 @@ SCHEDULES: dict[str, str] = {
     "payment-keys": "chalicelib.payments.keys.schedule",
     "balances": "chalicelib.ledger.rollup",
     "published-check": "chalicelib.publishing.nightly",
+    "audit-seal": "chalicelib.oversight.chain.schedule",
 }
 """Function that runs by the clock -> the module that declares it; beside the deadline job, which is the runtime's."""
 

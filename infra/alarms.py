@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib import topology
 from chalicelib.runtime import names
 from infra import counted, functions, shift
-from infra.functions import BALANCES, DEADLINES, FUNCTIONS, RELAY
+from infra.functions import AUDIT_SEAL, BALANCES, DEADLINES, FUNCTIONS, RELAY
 from infra.policies import att, dead_resource, queue_resource, table_resource
 
 Json = dict[str, Any]
@@ -158,6 +158,18 @@ def _clock() -> Iterator[Alarm]:
         "The balances' clock does not run: what operators read of accounts grows old.",
         "see whether its EventBridge rule is on (`make doctor`); nothing is lost, it catches up",
         below=1, minutes=15,
+    )  # fmt: skip
+    yield _lambda(
+        AUDIT_SEAL, "audit-stopped", "Invocations",
+        "The audit is not sealed: what is written into it could be changed without a trace until it is.",
+        "see whether its EventBridge rule is on (`make doctor`); nothing is lost, it catches up",
+        below=1, minutes=15,
+    )  # fmt: skip
+    yield _lambda(
+        AUDIT_SEAL, "audit-fails", "Errors",
+        "The job that seals the audit fails again and again.",
+        "its log says why; it goes on where it was once it runs",
+        above=5, minutes=15,
     )  # fmt: skip
     yield _lambda(
         DEADLINES, "clock-fails", "Errors",

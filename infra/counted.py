@@ -24,6 +24,16 @@ class Ringing:
 
 
 RINGING: dict[str, Ringing] = {
+    "audit_broken": Ringing(
+        "audit-broken",
+        "A line of the audit is not what it was when it was sealed, or is gone: somebody changed the table.",
+        "the log of the function `audit-seal` names the line; `make audit STAGE=...` finds all there is (audit.md)",
+    ),
+    "audit_lines_late": Ringing(
+        "audit-lines-late",
+        "Lines of the audit were found only when their day was closed: they came more than a minute after their act.",
+        "`make audit STAGE=...` names them: a tool that worked long, a clock that is wrong, or lines put in by hand",
+    ),
     "balances_behind": Ringing(
         "balances-late",
         "Balances are a quarter of an hour behind the ledger: what operators read of accounts is old.",
@@ -243,6 +253,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "tracking_subscription_later",
     ),
     "Published files": ("files_published", "files_swept", "published_checked"),
+    "Audit": ("audit_lines_sealed",),
     "Work that came again": (
         "lost_races",
         "dynamodb_retries",

@@ -17,6 +17,7 @@ API = "api_handler"
 RELAY = "relay"
 DEADLINES = "deadlines"
 BALANCES = "balances"
+AUDIT_SEAL = "audit-seal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Function:
     """Key prefixes of the bucket of which it deletes objects with all their versions."""
     publishes: bool = False
     """Writes the files that everybody may read."""
+    seals: bool = False
+    """Writes, once each, the seals of the audit."""
     opens: bool = False
     """Opens sealed values of rows, and seals under data keys that are there (``runtime.seals``). Who moves a purchase
     on and never asks where it goes cannot find out either."""
@@ -90,6 +93,7 @@ FUNCTIONS: dict[str, Function] = {
             "reconciliations": "rw",
             "balances": "r",
             "audit": "ra",
+            "chains": "r",
             "messages": "a",
             "keys": "ra",
             "privacy": "rw",
@@ -120,6 +124,7 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "ledger": Function(memory_mb=512, timeout_s=30, consumes="ledger", tables={"ledger": "r", "balances": "rw"}),
     BALANCES: Function(memory_mb=512, timeout_s=50, tables={"ledger": "r", "balances": "rw"}),
+    AUDIT_SEAL: Function(memory_mb=512, timeout_s=50, tables={"audit": "r", "chains": "ra"}, seals=True),
     "reconciliation": Function(
         # A bill is read from the disk a part at a time, in 70 MB however long it is. What 200,000 lines need is time:
         # up to 60 s to download, seconds of CPU (of which this has a quarter), 500 pieces to the bucket.

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import topology
+from chalicelib.oversight.chain import sealing
 from chalicelib.runtime import names, published
 from chalicelib.runtime.laid_aside import PREFIX
-from infra import functions, rowkey
+from infra import audit, functions, rowkey
 from infra.functions import FUNCTIONS, Function
 from infra.tables import table_specs
 
@@ -75,8 +76,6 @@ def policy(name: str) -> Json:
     if function.keeps:
         statements.append(_kept_secrets(function))
     statements += _objects(function)
-    if function.publishes:
-        statements += _published()
     if function.sends_mail:
         statements.append(_mail())
     return {"Version": "2012-10-17", "Statement": [part for part in statements if part["Resource"]]}
@@ -193,6 +192,8 @@ def _objects(function: Function) -> list[Json]:
         *(_bucket(function) if function.puts else []),
         *([_shown(function)] if function.shows else []),
         *(_erased(function) if function.erases else []),
+        *(_published() if function.publishes else []),
+        *(_seals() if function.seals else []),
     ]
 
 
@@ -230,6 +231,13 @@ def _published() -> list[Json]:
             [sub(f"${{PublishedBucket.Arn}}/{published.ROOT}/*")],
         ),
         _statement("PublishedKeys", ["s3:ListBucket"], [att("PublishedBucket", "Arn")]),
+    ]
+
+
+def _seals() -> list[Json]:
+    return [
+        _statement("Seals", ["s3:GetObject", "s3:PutObject"], [sub(f"${{{audit.BUCKET}.Arn}}/{sealing.ROOT}*")]),
+        _statement("SealsMissing", ["s3:ListBucket"], [att(audit.BUCKET, "Arn")]),
     ]
 
 

@@ -18,6 +18,7 @@ from chalicelib.runtime import names
 from chalicelib.runtime.http import cors as origins
 from infra import (
     alarms,
+    audit,
     buckets,
     cors,
     edge,
@@ -55,6 +56,7 @@ def template(stage: str) -> Json:
         _queues(stage),
         _bucket(stage),
         _edge(stage),
+        _audit(stage),
         _api(stage),
         _alarms(stage),
         shift.resources(stage),
@@ -82,6 +84,7 @@ def template(stage: str) -> Json:
                         "BIANDAN_STAGE": {"Ref": "Stage"},
                         "BIANDAN_BUCKET": {"Ref": "UploadsBucket"},
                         "BIANDAN_PUBLISHED_BUCKET": {"Ref": "PublishedBucket"},
+                        "BIANDAN_AUDIT_BUCKET": {"Ref": audit.BUCKET},
                         "BIANDAN_PUBLIC_URL": {"Ref": "PublicUrl"},
                         rowkey.VARIABLE: {"Fn::GetAtt": [rowkey.KEY, "Arn"]},
                         "BIANDAN_CLIENT_ADDRESS": edge.CLIENT_ADDRESS,
@@ -94,6 +97,7 @@ def template(stage: str) -> Json:
         "Outputs": {
             "UploadsBucketName": {"Value": {"Ref": "UploadsBucket"}},
             "PublishedBucketName": {"Value": {"Ref": "PublishedBucket"}},
+            audit.OUTPUT: {"Value": {"Ref": audit.BUCKET}},
             **edge.OUTPUTS,
             "AlarmTopicArn": {"Value": {"Ref": "AlarmTopic"}},
             rowkey.OUTPUT: {"Value": {"Fn::GetAtt": [rowkey.KEY, "Arn"]}},
@@ -344,6 +348,10 @@ def _edge(stage: str) -> Json:
         "PublishedBucketPolicy": edge.bucket_policy(),
         **edge.cdn(lambda bucket: _kept(stage, bucket)),
     }
+
+
+def _audit(stage: str) -> Json:
+    return {audit.BUCKET: _kept(stage, audit.bucket(stage)), **audit.bucket_policy()}
 
 
 # API Gateway's own refusals

@@ -179,6 +179,7 @@ def _switch(account: str) -> None:
     sdk.session().get_credentials().access_key = account  # Every client of the session signs with this object.
     os.environ["BIANDAN_BUCKET"] = f"biandan-{account}-uploads"  # Names of buckets are the world's, not an account's.
     os.environ["BIANDAN_PUBLISHED_BUCKET"] = f"biandan-{account}-published"
+    os.environ["BIANDAN_AUDIT_BUCKET"] = f"biandan-{account}-audit"
     config.cache_clear()
     forget_caches()
     watch.forget()

@@ -194,6 +194,7 @@ class Parties:
 
     buyer_id: str
     merchant_id: str
+    order_id: str
 
 
 def parties(complaint_id: str) -> Parties:
@@ -203,7 +204,7 @@ def parties(complaint_id: str) -> Parties:
         NotFound: if there is none.
     """
     found = store.load(complaint_id, consistent=False)
-    return Parties(found.buyer_id, found.merchant_id)
+    return Parties(found.buyer_id, found.merchant_id, found.order_id)
 
 
 def show_evidence(party: Party, complaint_id: str, evidence_id: str) -> tuple[str, datetime]:

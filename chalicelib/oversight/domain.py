@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.kernel.errors import Forbidden
+from chalicelib.oversight.chain.domain import subjects_of
 
 
 class OwnAffair(Forbidden):
@@ -22,6 +23,14 @@ class Affair:
 
     accounts: frozenset[str] = frozenset()
     merchants: frozenset[str] = frozenset()
+    purchases: frozenset[str] = frozenset()
+    """What it all began with, where a record is about a purchase."""
+
+    def __or__(self, other: Affair) -> Affair:
+        """Return both together."""
+        return Affair(
+            self.accounts | other.accounts, self.merchants | other.merchants, self.purchases | other.purchases
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,12 @@ class Line:
     request_id: str
     records: Mapping[str, str] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
+    """Whom and what it is about beside these: the parties of the records, the purchase behind a complaint."""
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the subjects on whose chains the line hangs."""
+        return subjects_of((*self.records.values(), *self.said.values(), *self.about, self.by))
 
 
 SAID = (

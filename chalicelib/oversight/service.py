@@ -13,13 +13,26 @@ from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.oversight import domain, store
+from chalicelib.oversight.chain import links
+from chalicelib.oversight.chain.links import Proven
 from chalicelib.oversight.domain import Affair, Line, OwnAffair
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db import witness
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Act, Caller
 
-__all__ = ["AFFAIRS", "BY_TWO", "Line", "OwnAffair", "list_day", "overseen", "witnessed"]
+__all__ = [
+    "AFFAIRS",
+    "BY_TWO",
+    "Line",
+    "OwnAffair",
+    "Proven",
+    "done_about",
+    "done_just_now",
+    "list_day",
+    "overseen",
+    "witnessed",
+]
 
 
 @contextmanager
@@ -44,16 +57,22 @@ def overseen(caller: Caller, act: Act) -> Iterator[None]:
         log.warning("operator tried to decide on their own affair", operation=act.operation)
         metrics.count("own_affairs")
         raise OwnAffair
-    with witnessed(caller.account_id, act.operation, records=act.records, said=domain.said(body)):
+    about = (*sorted(affair.purchases), *sorted(affair.accounts), *sorted(affair.merchants))
+    with witnessed(caller.account_id, act.operation, records=act.records, said=domain.said(body), about=about):
         yield
 
 
 @contextmanager
 def witnessed(
-    by: str, act: str, *, records: dict[str, str] | None = None, said: dict[str, str] | None = None
+    by: str,
+    act: str,
+    *,
+    records: dict[str, str] | None = None,
+    said: dict[str, str] | None = None,
+    about: tuple[str, ...] = (),
 ) -> Iterator[None]:
     """Write the act into the audit with the first transaction of the block: also for tools that act from outside."""
-    line = Line(clock.now(), by, act, context.current().request_id, records or {}, said or {})
+    line = Line(clock.now(), by, act, context.current().request_id, records or {}, said or {}, about)
 
     def bear(work: UnitOfWork) -> None:
         work.save(store.row(line), label="audit")
@@ -67,6 +86,16 @@ def list_day(day: date, window: Window) -> Page[Line]:
     return store.list_day(day, window)
 
 
+def done_about(subject: str, window: Window) -> Page[Proven]:
+    """Return one page of what was done about a record or a person, the first first, with what proves it."""
+    return links.about(subject, window)
+
+
+def done_just_now(subject: str) -> list[Proven]:
+    """Return what was done about a record or a person so lately that it is not in :func:`done_about` yet."""
+    return links.unsealed(subject)
+
+
 # --- whose affair a record is -------------------------------------------------------------------------------------
 
 
@@ -74,14 +103,16 @@ def _of_purchase(record_id: str) -> Affair:
     from chalicelib.orders import service as orders
 
     sale = orders.load_sale(ids.parent_id("pur", record_id))
-    return Affair(frozenset({sale.purchase.buyer_id}), frozenset(order.merchant_id for order in sale.orders))
+    merchants = frozenset(order.merchant_id for order in sale.orders)
+    return Affair(frozenset({sale.purchase.buyer_id}), merchants, frozenset({sale.purchase.purchase_id}))
 
 
 def _of_complaint(complaint_id: str) -> Affair:
     from chalicelib.complaints import service as complaints
 
     parties = complaints.parties(complaint_id)
-    return Affair(frozenset({parties.buyer_id}), frozenset({parties.merchant_id}))
+    purchase_id = ids.parent_id("pur", parties.order_id)
+    return Affair(frozenset({parties.buyer_id}), frozenset({parties.merchant_id}), frozenset({purchase_id}))
 
 
 def _of_number(carrier: str, number: str) -> Affair:
@@ -146,8 +177,7 @@ def _affair(act: Act, body: Any) -> Affair:
     named = dict(act.records)
     if isinstance(body, dict):
         named |= {f"{name} said": body[name] for name in AFFAIRS if isinstance(body.get(name), str)}
-    accounts: set[str] = set()
-    merchants: set[str] = set()
+    whole = Affair()
     asked: set[str] = set()
     for key, record_id in named.items():
         name = key.removesuffix(" said")
@@ -159,17 +189,13 @@ def _affair(act: Act, body: Any) -> Affair:
             continue
         asked.add(about)
         try:
-            found = find(record_id)
+            whole |= find(record_id)
         except NotFound:
             continue  # The route says so in its own words.
-        accounts |= found.accounts
-        merchants |= found.merchants
     for (one, other), find_by_two in BY_TWO.items():
         if one in act.records and other in act.records:
-            found = find_by_two(act.records[one], act.records[other])
-            accounts |= found.accounts
-            merchants |= found.merchants
-    return Affair(frozenset(accounts), frozenset(merchants))
+            whole |= find_by_two(act.records[one], act.records[other])
+    return whole
 
 
 def _body(act: Act) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,6 +23,7 @@ class _Doc:
     request_id: str
     records: dict[str, str]
     said: dict[str, str]
+    about: tuple[str, ...] = ()
 
 
 class AuditRow(Row):
@@ -48,16 +50,24 @@ def row(line: Line) -> AuditRow:
         at_ms=at_ms,
         by=line.by,
         act=line.act,
-        doc=_Doc(line.request_id, dict(line.records), dict(line.said)),
+        doc=_Doc(line.request_id, dict(line.records), dict(line.said), line.about),
     )
 
 
 def list_day(day: date, window: Window) -> Page[Line]:
     """Return one page of a day's lines, the latest first."""
     page = reads.windowed(AuditRow, day.isoformat(), window, descending=True, consistent=True)
-    return Page([_line(AuditRow.from_raw_data(item)) for item in page.items], page.after)
+    return Page([line_of(item) for item in page.items], page.after)
 
 
-def _line(row: AuditRow) -> Line:
+def raw_lines(keys: Iterable[tuple[str, str]]) -> dict[str, reads.Raw]:
+    """Return lines as the table holds them, by ``day/id``; what is missing is absent."""
+    found = reads.get_many_raw(((AuditRow, day, line_id) for day, line_id in keys), consistent=True)
+    return {f"{day}/{line_id}": item for (day, line_id), item in found.items()}
+
+
+def line_of(item: reads.Raw) -> Line:
+    """Return the line of a row's raw attributes."""
+    row = AuditRow.from_raw_data(item)
     doc = row.doc
-    return Line(from_epoch_ms(row.at_ms), row.by, row.act, doc.request_id, doc.records, doc.said)
+    return Line(from_epoch_ms(row.at_ms), row.by, row.act, doc.request_id, doc.records, doc.said, doc.about)

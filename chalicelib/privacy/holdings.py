@@ -323,6 +323,7 @@ HOLDINGS: tuple[Holding, ...] = (
             "accounts/RoleRequestRow.*",
             "audit/AuditRow.by",
             "audit/AuditRow.doc.*",
+            "chains/LinkRow.subject",
             "payments/*.by",
             "payments/*.asked_by",
             "payments/*.approved_by",

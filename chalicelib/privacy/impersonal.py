@@ -26,6 +26,13 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "event:archive.advanced.archive_id",
         "event:erasure.advanced.erasure_id",
     ),
+    "places and digests of the audit's chain": (
+        "chains/LinkRow.digest",
+        "chains/LinkRow.line",
+        "chains/LinkRow.line_digest",
+        "chains/*.number",
+        "chains/ProgressRow.*",
+    ),
     "digests of whole requests, to know a repeat": (
         "accounts/AccountRow.links.key",
         "identities/UsedRow.identity_id",

@@ -23,6 +23,8 @@ class Config:
     """S3 bucket of evidence and other uploads."""
     published_bucket: str
     """S3 bucket of what everybody may read, behind the CDN."""
+    audit_bucket: str
+    """S3 bucket of what is written once: the audit's seals."""
     outbound_timeout_s: float
 
     @property
@@ -46,6 +48,7 @@ def config() -> Config:
         public_url=os.environ.get("BIANDAN_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
         bucket=os.environ.get("BIANDAN_BUCKET", f"biandan-{installation}-uploads"),
         published_bucket=os.environ.get("BIANDAN_PUBLISHED_BUCKET", f"biandan-{installation}-published"),
+        audit_bucket=os.environ.get("BIANDAN_AUDIT_BUCKET", f"biandan-{installation}-audit"),
         outbound_timeout_s=float(os.environ.get("BIANDAN_OUTBOUND_TIMEOUT_S", "4")),
     )
 

@@ -146,7 +146,9 @@ def test_the_template_has_all_of_them_by_names_of_their_own(stage: str) -> None:
     for part in there.values():
         assert ("Statistic" in part) is not ("ExtendedStatistic" in part)
         assert part["TreatMissingData"] == (
-            "breaching" if part["AlarmName"].endswith(("clock-stopped", "balances-stopped")) else "notBreaching"
+            "breaching"
+            if part["AlarmName"].endswith(("clock-stopped", "balances-stopped", "audit-stopped"))
+            else "notBreaching"
         )
 
 

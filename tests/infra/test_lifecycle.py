@@ -33,8 +33,8 @@ WRITERS = {
     "runtime/laid_aside.py",
 }
 """Modules of the package that put something into the bucket, by a call or by a form."""
-SEAMS = {"runtime/objects.py", "runtime/published.py"}
-"""Those that spell the calls; the second puts into a bucket of its own, with rules of its own."""
+SEAMS = {"runtime/objects.py", "runtime/published.py", "runtime/write_once.py"}
+"""Those that spell the calls; all but the first put into a bucket of their own, with rules of its own."""
 Rule = dict[str, Any]
 
 

@@ -66,7 +66,7 @@ def test_prod_outlives_its_stack_and_dev_does_not() -> None:
     for stage, deleted, replaced, protected in (prod, dev):
         found = stack.template(stage)["Resources"].values()
         holding = [part for part in found if part.get("Type") in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")]
-        assert len(holding) == len(topology.TABLES) + 3  # And three buckets.
+        assert len(holding) == len(topology.TABLES) + 4  # And four buckets.
         assert {part["DeletionPolicy"] for part in holding} == {deleted}
         assert {part["UpdateReplacePolicy"] for part in holding} == {replaced}
         tables = [part["Properties"] for part in holding if part["Type"] == "AWS::DynamoDB::Table"]
@@ -165,6 +165,7 @@ OWN_WILDCARDS = (
     "secret:biandan/${Stage}/",
     "${UploadsBucket.Arn}/",
     "${PublishedBucket.Arn}/published/",
+    "${AuditBucket.Arn}/audit/",
     ":identity/",  # A sender that somebody verified by hand; which one is a setting.
 )
 """Behind these a wildcard is part of one of our own names."""

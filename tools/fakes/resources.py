@@ -19,8 +19,13 @@ def create_all(extra_secrets: dict[str, dict[str, Any]] | None = None, *, collec
     """
     create_tables(collects=collects)
     create_queues()
-    for bucket in (config().bucket, config().published_bucket):
+    for bucket in (config().bucket, config().published_bucket, config().audit_bucket):
         _tolerate("BucketAlreadyOwnedByYou", "s3", "CreateBucket", {"Bucket": bucket})
+    aws.call(
+        "s3",
+        "PutBucketVersioning",
+        {"Bucket": config().audit_bucket, "VersioningConfiguration": {"Status": "Enabled"}},
+    )
     for name, value in {**local_secrets(), **(extra_secrets or {})}.items():
         _tolerate(
             "ResourceExistsException",

@@ -16,7 +16,7 @@ from chalicelib import topology
 from chalicelib.runtime import deadlines, strength
 from chalicelib.runtime.db.rows import DUE_SHARDS
 from infra import stack
-from infra.functions import API, BALANCES, DEADLINES, FUNCTIONS
+from infra.functions import API, AUDIT_SEAL, BALANCES, DEADLINES, FUNCTIONS
 from tools.shared import tables
 
 Json = dict[str, Any]
@@ -141,6 +141,7 @@ def idle(told: Json, template: Json) -> list[Line]:
     queries = DUE_SHARDS * each
     due = runs[DEADLINES] * queries * 0.5 * usd["read_unit"]
     looks = runs[BALANCES] * (usd["write_unit"] + 1.5 * usd["read_unit"])
+    seals = runs[AUDIT_SEAL] * 2 * usd["read_unit"]
     return [
         Line(
             "SQS, polled by Lambda",
@@ -167,6 +168,7 @@ def idle(told: Json, template: Json) -> list[Line]:
         ),
         Line("due indexes", f"{queries:.1f} queries a run of the deadline job", due),
         Line("balances", "a run that finds nothing new notes up to when they are exact (docs/budget.md)", looks),
+        Line("audit", "a run that finds nothing new reads how far it is, and that there is nothing", seals),
         Line("tables, streams, buckets, log groups, API", "nothing while nothing happens", 0.0),
     ]
 

@@ -162,7 +162,7 @@ def _text(table: str, keys: list[str], raw: Raw) -> str:
 
 def _objects() -> Iterator[tuple[str, str]]:
     """Yield every version of every object in both buckets, with its key."""
-    for bucket in (config().bucket, config().published_bucket):
+    for bucket in (config().bucket, config().published_bucket, config().audit_bucket):
         params: Raw = {"Bucket": bucket}
         while True:
             page = aws.call("s3", "ListObjectVersions", params)
