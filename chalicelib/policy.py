@@ -98,13 +98,17 @@ TABLE: Final[dict[str, Rule]] = {
     "list_role_requests": operator(ADMINS),
     "reject_role": operator(ADMINS, second=Second.TAKES_BACK),
     "revoke_role": operator(ADMINS),
-    # a merchant's people
+    # a merchant's people and keys
     "accept_invitation": signed_in(),
     "dismiss_person": staff(OWNERS, while_suspended=True),  # Who should not be in must be let out at any time.
     "invite_person": staff(OWNERS, fresh=PROVED),
     "leave_post": signed_in(),
+    "list_keys": staff(OWNERS),
     "list_staff": staff(OWNERS),
+    "make_key": staff(OWNERS, fresh=PROVED),
     "move_person": staff(OWNERS, fresh=PROVED),
+    "revoke_key": staff(OWNERS, while_suspended=True),  # What leaked must be closed at any time.
+    "rotate_key": staff(OWNERS, fresh=PROVED),
     "take_back_invitation": staff(OWNERS, while_suspended=True),
     # oversight
     "list_audit": operator(ADMINS),

@@ -169,6 +169,19 @@ RINGING: dict[str, Ringing] = {
         "sessions and have their passwords changed",
         above=60,
     ),
+    "keys_refused": Ringing(
+        "keys-refused",
+        "Very many keys that open nothing: somebody guesses, or a merchant's system goes on with one that ran out.",
+        "nobody guesses 160 bits, and a network's guesses are limited by themselves; the log's `request refused` with "
+        "the code `bad_key` says how it looks. Tell the merchant whose key ran out or was revoked",
+        above=500,
+    ),
+    "keys_elsewhere": Ringing(
+        "keys-elsewhere",
+        "A good key came from a network that its merchant did not name: it leaked, or their system moved.",
+        "the log line `key from elsewhere` has key and merchant: ask them; an owner revokes it "
+        "(`DELETE /v1/merchant/keys/{key_id}`) or makes another",
+    ),
     "foreign_sign_in_tokens": Ringing(
         "sign-in-foreign",
         "A token of another app at QQ came where only ours can: the app's settings are mixed up, or somebody tries.",

@@ -35,6 +35,7 @@ from chalicelib.auth.factors.service import (
 from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
 from chalicelib.auth.forgetting import blank, holds_office, identity_ids
 from chalicelib.auth.identities import identity_id_of
+from chalicelib.auth.keys import service as keys
 from chalicelib.auth.open_step import ChallengeOver
 from chalicelib.auth.sessions.domain import (
     BadRefreshToken,
@@ -117,6 +118,7 @@ __all__ = [
     "forget",
     "holds_office",
     "identity_ids",
+    "keys",
     "may_order",
     "operator_of",
     "prove_by_password",

@@ -122,6 +122,7 @@ class NotFound(ShopError):
             "evidence": ("evidence", "凭证"),
             "identity": ("identity", "登录身份"),
             "job": ("job", "任务"),
+            "key": ("key", "密钥"),
             "manifest": ("published version", "已发布的版本"),
             "merchant": ("merchant", "商家"),
             "order": ("order", "订单"),

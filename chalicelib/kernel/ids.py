@@ -38,6 +38,11 @@ def _encode(number: int, bits: int) -> str:
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(bits - 10, -1, -10)])
 
 
+def spelled(number: int, bits: int) -> str:
+    """Return a number of so many bits (a multiple of ten) in the alphabet of ids, five bits a character."""
+    return _encode(number, bits)
+
+
 def new_id(prefix: str) -> str:
     """Return a fresh sortable id: ``prefix_`` and 26 characters."""
     milliseconds = int(clock.now().timestamp() * 1000)

@@ -657,6 +657,20 @@ def _invitation(world: World) -> Ask:
     return Ask(body={"token": token})
 
 
+def _wanted_key(world: World) -> Ask:
+    """A new key; the few that a merchant may have are taken back in time."""
+    held = auth.keys.listed(world.shop.merchant_id)
+    for one in held if len(held) > 6 else ():
+        auth.keys.revoke(world.shop.merchant_id, one.key_id, by=world.operator.account_id)
+    return Ask(body={"name": "Stock system", "scopes": ["stock:read"]})
+
+
+def _key(world: World, body: Any = None) -> Ask:
+    answer = world.shop.post("/v1/merchant/keys", _wanted_key(world).body)
+    assert answer.status == 201, answer.body
+    return Ask(ids={"key_id": str(answer.json["key_id"])}, body=body)
+
+
 def _left(world: World) -> Ask:
     merchant = people.merchant()
     for account_id in (world.buyer.account_id, people.buyer().account_id):
@@ -773,6 +787,10 @@ ENTRIES: dict[str, Make] = {
     "get_role_request": _of(World.role_request, "request_id"),
     "approve_role": _of(World.role_request, "request_id", {"note": "known"}),
     "reject_role": _of(World.role_request, "request_id", {"note": "no"}),
+    "list_keys": _nothing,
+    "make_key": _wanted_key,
+    "rotate_key": lambda world: _key(world, {"overlap_s": 60}),
+    "revoke_key": _key,
     "list_staff": _nothing,
     "invite_person": _body({"post": "clerk"}),
     "take_back_invitation": _invited,

@@ -110,6 +110,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "codes": {"sessions"},
         "external": {"sessions"},
         "factors": {"sessions"},
+        "keys": set(),
         "sessions": set(),
         "staff": set(),
     },

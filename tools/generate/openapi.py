@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from chalicelib import topology
 from chalicelib.auth.factors.domain import SecondFactorRequired
+from chalicelib.auth.keys.domain import BadKey, KeyFromElsewhere, PersonNeeded, ScopeNeeded
 from chalicelib.auth.sessions.domain import FreshProofNeeded
 from chalicelib.auth.staff.domain import DeskNeeded, MerchantNotChosen, PostNeeded
 from chalicelib.kernel.errors import (
@@ -26,6 +27,7 @@ from chalicelib.kernel.errors import (
     Malformed,
     NotFound,
     ShopError,
+    Throttled,
     TooLarge,
     Unauthenticated,
 )
@@ -141,7 +143,16 @@ def document() -> Json:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "The short-lived access token that signing in answers.",
-                }
+                },
+                "merchant_key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": (
+                        "A key of a merchant's own system, as `Key bdk_...`: made by an owner (`make_key`), good for "
+                        "the operations whose `x-key-scope` is among its scopes."
+                    ),
+                },
             },
         },
     }
@@ -152,6 +163,9 @@ def _not_admitted(route: Route) -> Iterator[type[ShopError]]:
     rule = route.rule
     if rule.access not in (Access.PUBLIC, Access.PROVIDER):
         yield Unauthenticated
+        yield BadKey if rule.scope else PersonNeeded
+    if rule.scope:
+        yield from (KeyFromElsewhere, ScopeNeeded, Throttled)
     if rule.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
         yield Forbidden
     if rule.access is Access.MERCHANT:
@@ -268,7 +282,7 @@ def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], sche
         "tags": [route.tag],
         "summary": summary.rstrip("."),
         "description": "\n\n".join(part for part in (rest.strip(), _who(route.rule)) if part),
-        "security": _security(route.access),
+        "security": _security(route.rule),
         "x-access": route.access.value,
         **_policy_of(route.rule),
         "parameters": _parameters_of(route, schemas),
@@ -330,10 +344,12 @@ def _policy_of(rule: Rule) -> Json:
     return found
 
 
-def _security(access: Access) -> list[Json]:
-    if access in (Access.PUBLIC, Access.PROVIDER):
+def _security(rule: Rule) -> list[Json]:
+    if rule.access in (Access.PUBLIC, Access.PROVIDER):
         return []
-    return [{}, {"access_token": []}] if access is Access.OPTIONAL else [{"access_token": []}]
+    nobody: list[Json] = [{}] if rule.access is Access.OPTIONAL else []
+    by_key: list[Json] = [{"merchant_key": [rule.scope]}] if rule.scope else []
+    return [*nobody, {"access_token": []}, *by_key]
 
 
 def _parameters_of(route: Route, schemas: Json) -> list[Json]:

@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from chalicelib.auth import domain, living, store
+from chalicelib.auth import domain, key_revoking, living, store
 from chalicelib.auth import events as facts
 from chalicelib.auth.domain import Account, RoleChange
 from chalicelib.auth.employment import post_at
+from chalicelib.auth.keyrings import HOLDERS
 from chalicelib.auth.staff import store as rosters
 from chalicelib.auth.staff.domain import LastOwner, Member, Roster, StaffFull
 from chalicelib.kernel import clock
@@ -88,6 +89,8 @@ def save(
 
     ``rosters_read`` are those that the caller changed already, by merchant; they are written with the rest.
 
+    The keys that the account was shown are revoked with the post for them: who is out holds no way in.
+
     Raises:
         LastOwner: where ``keeps_owner``, if a merchant would be left without an owner. Without: an operator takes a
             post from whoever should not have it; two operators give it to somebody else.
@@ -104,6 +107,8 @@ def save(
         if keeps_owner and roster.is_owned and not changed.is_owned:
             raise LastOwner
         rosters.save(work, changed)
+    for merchant_id in _gave_up(before, after):
+        key_revoking.seen_by(work, merchant_id, after.account_id)
     work.after_commit(partial(living.forget_one, after.account_id))
 
 
@@ -121,6 +126,12 @@ def enter(account: Account) -> None:
             roster = rosters.load(one.merchant_id)
             rosters.save(work, roster.with_member(Member(account.account_id, one.post, at, by)))
         work.after_commit(partial(living.forget_one, account.account_id))
+
+
+def _gave_up(before: Account, after: Account) -> list[str]:
+    """Return the merchants at which the account may hold keys no more."""
+    held = [one.merchant_id for one in before.employments if one.post in HOLDERS]
+    return [one for one in held if post_at(after.employments, one) not in HOLDERS]
 
 
 def _changed(roster: Roster, account: Account, entry: RoleChange) -> Roster:

@@ -11,14 +11,28 @@ from chalicelib.kernel.errors import Forbidden, Unauthenticated
 from chalicelib.kernel.policy import Access, Rule
 from chalicelib.kernel.roles import Role
 
-__all__ = ["Access", "Act", "Authenticate", "Caller", "Oversee", "Present", "Proof", "Role", "Standing", "admit"]
+__all__ = [
+    "Access",
+    "Act",
+    "AdmitKey",
+    "Authenticate",
+    "Caller",
+    "Oversee",
+    "Present",
+    "Proof",
+    "Role",
+    "Standing",
+    "admit",
+    "key_in",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A signed-in account, as its access token says."""
+    """A signed-in account, as its access token says; or a merchant's own system, as its key does."""
 
     account_id: str
+    """The account's id; of a system, its key's."""
     roles: frozenset[str]
     merchant_id: str | None = None
     session_id: str = ""
@@ -76,6 +90,25 @@ class Standing(Protocol):
 
     def __call__(self, merchant_id: str, rule: Rule, *, reads: bool) -> None:
         """Return if what the rule is about is open to it."""
+
+
+class AdmitKey(Protocol):
+    """Returns the merchant's system that shows a key, or refuses it."""
+
+    def __call__(self, shown: str, asked: str | None, rule: Rule, source_ip: str) -> Caller:
+        """Return who calls; ``asked`` is the merchant that the request names."""
+
+
+KEY_SCHEME = "key"
+"""What stands before a key in ``Authorization``, as ``Bearer`` stands before a token."""
+
+
+def key_in(access: Access, authorization: str | None) -> str | None:
+    """Return the key that a request shows where somebody has to call; None if it shows none, or nobody reads it."""
+    if access in (Access.PUBLIC, Access.PROVIDER) or not authorization:
+        return None
+    scheme, _, shown = authorization.partition(" ")
+    return shown.strip() if scheme.lower() == KEY_SCHEME else None
 
 
 def admit(access: Access, authorization: str | None, authenticate: Authenticate) -> Caller | None:

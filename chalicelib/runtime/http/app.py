@@ -19,7 +19,19 @@ from chalicelib.runtime import lifetime, log, metrics, patience, start
 from chalicelib.runtime.config import on_lambda
 from chalicelib.runtime.db import dynamo
 from chalicelib.runtime.http import client_address, cors, locations, problems
-from chalicelib.runtime.http.access import Access, Act, Authenticate, Caller, Oversee, Present, Proof, Standing, admit
+from chalicelib.runtime.http.access import (
+    Access,
+    Act,
+    AdmitKey,
+    Authenticate,
+    Caller,
+    Oversee,
+    Present,
+    Proof,
+    Standing,
+    admit,
+    key_in,
+)
 from chalicelib.runtime.http.headers import NOSNIFF, Headers, headers_of
 from chalicelib.runtime.http.languages import language_of
 from chalicelib.runtime.http.routes import Request, Route, Routes
@@ -44,6 +56,8 @@ PRESENCE = "chalicelib.auth.staff.presence:present"
 """What says for which merchant somebody acts, and whether their post is one that the route is for."""
 PROOF = "chalicelib.auth.sessions.step_up:require_fresh"
 """What a call goes through where the policy table wants a proof that is younger than the session."""
+KEYS = "chalicelib.auth.keys.admission:admitted"
+"""What says whose system shows a key, and whether it may this."""
 LIVING = "chalicelib.auth.living:check"
 """What refuses a token of staff whose session was ended, on the routes that do not read the account themselves."""
 
@@ -94,6 +108,16 @@ def _lazy_presence(reference: str) -> Present:
     return present
 
 
+def _lazy_keys(reference: str) -> AdmitKey:
+    module_name, _, attribute = reference.partition(":")
+
+    def admitted(shown: str, asked: str | None, rule: Rule, source_ip: str) -> Caller:
+        function: AdmitKey = getattr(import_module(module_name), attribute)
+        return function(shown, asked, rule, source_ip)
+
+    return admitted
+
+
 def _merchant_named(headers: Headers) -> str | None:
     """Return the merchant that a request names.
 
@@ -136,6 +160,7 @@ class App(Chalice):
         authenticate: str,
         oversee: str = OVERSIGHT,
         presence: str = PRESENCE,
+        keys: str = KEYS,
         standing: str = STANDING,
         proof: str = PROOF,
         living: str = LIVING,
@@ -146,6 +171,7 @@ class App(Chalice):
         self._authenticate = _lazy(authenticate)
         self._oversee = _lazy_oversight(oversee)
         self._present = _lazy_presence(presence)
+        self._admit_key = _lazy_keys(keys)
         self._check_standing = _lazy_standing(standing)
         self._require_fresh = _lazy_proof(proof)
         self._check_living = _lazy_living(living)
@@ -180,7 +206,7 @@ class App(Chalice):
             try:
                 address = client_address.client_of(event, headers_in, signed=route.access is Access.PROVIDER)
                 request = _request(event, headers_in, address)
-                caller = self._admitted(route, headers_in)
+                caller = self._admitted(route, headers_in, address)
                 asking_s = min(ASKING_S, lifetime.left_s() - OWN_S)
                 with patience.within(asking_s), self._overseen(route, caller, request, path_parameters):
                     status, body, headers = route.serve(request, path_parameters, caller)
@@ -203,8 +229,11 @@ class App(Chalice):
 
         return view
 
-    def _admitted(self, route: Route, headers: Headers) -> Caller | None:
+    def _admitted(self, route: Route, headers: Headers, address: str) -> Caller | None:
         """Return who calls, if the route's line in the policy table is for them as they stand at this moment."""
+        shown = key_in(route.access, headers.only("authorization"))
+        if shown is not None:
+            return self._admitted_by_key(route, shown, headers, address)
         caller = admit(route.access, headers.only("authorization"), self._authenticate)
         if caller is None:
             return None
@@ -217,6 +246,13 @@ class App(Chalice):
             self._require_fresh(caller, int(route.rule.fresh.total_seconds()))
         if route.access is Access.MERCHANT:
             self._check_standing(caller.owned_merchant(), route.rule, reads=route.method == "GET")
+        return caller
+
+    def _admitted_by_key(self, route: Route, shown: str, headers: Headers, address: str) -> Caller:
+        """Return the merchant's system that calls. A key is nobody's proof, so no line that wants one takes it."""
+        caller = self._admit_key(shown, _merchant_named(headers), route.rule, address)
+        context.set_actor(caller.account_id)
+        self._check_standing(caller.owned_merchant(), route.rule, reads=route.method == "GET")
         return caller
 
     def _overseen(

@@ -44,7 +44,7 @@ def world(shared_cloud: str) -> World:
 
 FOR_BUYERS = {"ship_order", "correct_number", "cancel_merchant_order", "reply_to_complaint", "begin_export"}
 """Written out once more: whoever closes one of these leaves a buyer without his goods, his money or an answer."""
-LETTING_GO = {"dismiss_person", "take_back_invitation"}
+LETTING_GO = {"dismiss_person", "revoke_key", "take_back_invitation"}
 """Who should not be in is let out at any time."""
 
 

@@ -1,0 +1,1 @@
+"""Keys of merchants' own systems: made, listed, rotated and revoked by owners, and what they open."""
