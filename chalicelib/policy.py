@@ -69,6 +69,10 @@ TABLE: Final[dict[str, Rule]] = {
     "sign_in_by_code": anybody(),
     "verify_contact": signed_in(fresh=JUST_PROVED),
     # personal data
+    "list_purposes": anybody(),
+    "list_consents": signed_in(),
+    "give_consent": signed_in(),
+    "withdraw_consent": signed_in(),
     "drop_archive": signed_in(),
     "get_archive": signed_in(),
     "get_erasure": signed_in(),

@@ -1,6 +1,10 @@
 """Every route by method, path, declaring module and content types. Written by ``make generate``; do not edit."""
 
 ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("GET", "/v1/consents", "chalicelib.consents.api", ("application/json",)),
+    ("GET", "/v1/me/consents", "chalicelib.consents.api", ("application/json",)),
+    ("PUT", "/v1/me/consents/{purpose}", "chalicelib.consents.api", ("application/json",)),
+    ("DELETE", "/v1/me/consents/{purpose}", "chalicelib.consents.api", ("application/json",)),
     ("GET", "/.well-known/jwks.json", "chalicelib.auth.api", ("application/json",)),
     ("POST", "/v1/auth/register", "chalicelib.auth.api", ("application/json",)),
     ("POST", "/v1/auth/sign-in", "chalicelib.auth.api", ("application/json",)),

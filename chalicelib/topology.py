@@ -26,6 +26,7 @@ TABLES: dict[str, str] = {
     "audit": "chalicelib.oversight.store",
     "chains": "chalicelib.oversight.chain.store",
     "publishing": "chalicelib.publishing.store",
+    "consents": "chalicelib.consents.store",
     "messages": "chalicelib.notifications.store",
     "keys": "chalicelib.runtime.seals.store",
     "privacy": "chalicelib.privacy.store",
@@ -178,6 +179,7 @@ DUE_PREFIXES: dict[str, str] = {
 }
 
 CAPABILITIES = (
+    "consents",
     "notifications",
     "auth",
     "merchants",

@@ -19,15 +19,27 @@ def reached(account: Account) -> Identity | None:
     return Identity(IdentityKind.PHONE, account.phone) if account.phone else None
 
 
-def tell(work: UnitOfWork, account_id: str, template: str, *, fact: str, useless_at: datetime) -> None:
-    """Write a notice to the person in the caller's transaction; nothing where nobody can be reached.
+def tell(
+    work: UnitOfWork,
+    account_id: str,
+    template: str,
+    *,
+    fact: str,
+    useless_at: datetime,
+    values: dict[str, str] | None = None,
+    purpose: str = "",
+) -> bool:
+    """Write a notice to the person in the caller's transaction; says whether they can be reached.
 
     Refused as ``AlreadyExists`` where this person was told of this fact before.
+
+    Raises:
+        NotAgreed: if it needs their consent to a ``purpose``, and they gave none.
     """
     account = store.load_account(account_id, consistent=True)
     contact = reached(account) if account is not None else None
     if account is None or contact is None:
-        return
+        return False
     notifications.ask(
         work,
         notifications.Asked(
@@ -37,6 +49,8 @@ def tell(work: UnitOfWork, account_id: str, template: str, *, fact: str, useless
             language=account.language,
             fact=fact,
             useless_at=useless_at,
-            values={},
+            values=values or {},
+            consent=(account_id, purpose) if purpose else None,
         ),
     )
+    return True

@@ -117,6 +117,7 @@ class NotFound(ShopError):
             "archive": ("archive", "个人信息副本"),
             "case": ("case", "差错单"),
             "complaint": ("complaint", "投诉"),
+            "consent": ("purpose", "同意事项"),
             "contact": ("contact", "联系方式"),
             "erasure": ("request to be forgotten", "注销申请"),
             "evidence": ("evidence", "凭证"),

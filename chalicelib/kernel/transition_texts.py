@@ -66,6 +66,7 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "failed": ("refused by its channel", "发送失败"),
             "unclear": ("sent, perhaps: its channel did not answer", "发送结果未知"),
             "expired": ("too old to be sent", "已过期"),
+            "unwanted": ("not agreed to any more", "已撤回同意，未发送"),
         },
         {
             "begin": ("be sent", "发送"),
@@ -74,6 +75,7 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "not_taken": ("be put back to be sent again", "重新排队"),
             "unanswered": ("be left without an answer", "标记为结果未知"),
             "too_late": ("expire", "过期"),
+            "withdrawn": ("be dropped because the consent was withdrawn", "因撤回同意而取消"),
         },
     ),
     "merchant": TransitionTexts(

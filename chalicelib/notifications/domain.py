@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.kernel.errors import ShopError
+from chalicelib.kernel.errors import Conflict, ShopError
 from chalicelib.kernel.machine import StateMachine
 
 
@@ -21,6 +21,13 @@ class ChannelMissing(ShopError):
     texts_of = {  # noqa: RUF012
         "kind": {"email": ("e-mail addresses", "邮箱"), "sms": ("phone numbers", "手机号")}
     }
+
+
+class NotAgreed(Conflict):
+    """The message needs a consent that its reader has not given, or has withdrawn."""
+
+    code = "not_agreed"
+    en, zh = "The person did not agree to such messages.", "对方未同意接收此类消息。"
 
 
 class Kind(StrEnum):
@@ -41,6 +48,8 @@ class Status(StrEnum):
     UNCLEAR = "unclear"
     """The channel may have taken it, or not: it is not sent again, for nobody gets a message twice."""
     EXPIRED = "expired"
+    UNWANTED = "unwanted"
+    """Never sent: the consent it needed was withdrawn meanwhile."""
 
 
 class Cause(StrEnum):
@@ -52,13 +61,20 @@ class Cause(StrEnum):
     NOT_TAKEN = "not_taken"
     UNANSWERED = "unanswered"
     TOO_LATE = "too_late"
+    WITHDRAWN = "withdrawn"
+    """Its reader agrees to such messages no more."""
 
 
 MESSAGES = StateMachine(
     name="message",
     initial=Status.WAITING,
     edges={
-        Status.WAITING: {Cause.BEGIN: Status.SENDING, Cause.TOO_LATE: Status.EXPIRED, Cause.REFUSED: Status.FAILED},
+        Status.WAITING: {
+            Cause.BEGIN: Status.SENDING,
+            Cause.TOO_LATE: Status.EXPIRED,
+            Cause.REFUSED: Status.FAILED,
+            Cause.WITHDRAWN: Status.UNWANTED,
+        },
         Status.SENDING: {
             Cause.TAKEN: Status.SENT,
             Cause.REFUSED: Status.FAILED,
@@ -69,6 +85,7 @@ MESSAGES = StateMachine(
         Status.FAILED: {},
         Status.UNCLEAR: {},
         Status.EXPIRED: {},
+        Status.UNWANTED: {},
     },
 )
 
@@ -135,6 +152,8 @@ class Message:
     """The carrier's own number of it."""
     reason: str = ""
     """The carrier's code, where it was not sent."""
+    consent: tuple[str, str] | None = None
+    """Whose consent to which purpose it needs; None where the contract wants it sent."""
     version: int = 0
 
     def begin(self, channel: str, now: datetime) -> Message:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.consents import service as consents
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import ConcurrentUpdate, RetryLater
 from chalicelib.notifications import domain, providers, sealing, store, templates
-from chalicelib.notifications.domain import Cause, ChannelMissing, Content, Kind, Message, Outcome
+from chalicelib.notifications.domain import Cause, ChannelMissing, Content, Kind, Message, NotAgreed, Outcome
 from chalicelib.notifications.ports import Channel, Delivery, Outgoing
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["Asked", "ChannelMissing", "Kind"]
+__all__ = ["Asked", "ChannelMissing", "Kind", "NotAgreed"]
 
 
 COUNTED: dict[Outcome, str] = {
@@ -40,6 +41,8 @@ class Asked:
     """What it is about: to the same person about the same fact there is one message."""
     useless_at: datetime
     values: dict[str, str]
+    consent: tuple[str, str] | None = None
+    """Whose consent to which purpose it needs: asked for when it is written, and once more before it is sent."""
 
 
 def check_reaches(kind: Kind) -> None:
@@ -61,8 +64,15 @@ def ask(work: UnitOfWork, asked: Asked) -> str:
     """Write the message in the caller's transaction; returns its id. The queue's function sends it.
 
     Refused as ``AlreadyExists`` where this person was told of this fact before.
+
+    Raises:
+        NotAgreed: if it needs a consent that is not given.
     """
     message_id = message_id_of(asked)
+    if templates.TEMPLATES[asked.template].purpose != (asked.consent[1] if asked.consent else ""):
+        raise ValueError(f"{asked.template} is sent on consent to its purpose, or on none")
+    if asked.consent is not None and not consents.may(*asked.consent):
+        raise NotAgreed
     templates.fill(asked.template, asked.language, asked.values)  # What could not be said must not be promised.
     store.add(
         work,
@@ -75,6 +85,7 @@ def ask(work: UnitOfWork, asked: Asked) -> str:
             asked_at=clock.now(),
             useless_at=asked.useless_at,
             sealed=sealing.seal(message_id, Content(asked.to, asked.values)),
+            consent=asked.consent,
         ),
     )
     return message_id
@@ -104,7 +115,10 @@ def send(message_id: str) -> None:
 def _send(message: Message, now: datetime) -> None:
     waiting = message.status is domain.Status.WAITING
     channel = providers.load(message.kind)
-    if waiting and now >= message.useless_at:
+    if waiting and message.consent is not None and not consents.may(*message.consent):
+        log.info("message is not agreed to any more", message_id=message.message_id)
+        _end(message, Cause.WITHDRAWN)
+    elif waiting and now >= message.useless_at:
         _end(message, Cause.TOO_LATE)
     elif waiting and channel is None:
         log.error("message has no channel", message_id=message.message_id, kind=message.kind.value)

@@ -32,6 +32,8 @@ class MessageRow(Row):
     channel = UnicodeAttribute(null=True)
     reference = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    account_id = UnicodeAttribute(null=True)
+    purpose = UnicodeAttribute(null=True)
     asked_ms = NumberAttribute()
     useless_ms = NumberAttribute()
     began_ms = NumberAttribute(null=True)
@@ -71,6 +73,8 @@ def _row(message: Message) -> MessageRow:
         channel=message.channel or None,
         reference=message.reference or None,
         reason=message.reason or None,
+        account_id=message.consent[0] if message.consent else None,
+        purpose=message.consent[1] if message.consent else None,
         asked_ms=clock.epoch_ms(message.asked_at),
         useless_ms=clock.epoch_ms(message.useless_at),
         began_ms=clock.epoch_ms_or_none(message.began_at),
@@ -94,5 +98,6 @@ def _message(row: MessageRow) -> Message:
         channel=row.channel or "",
         reference=row.reference or "",
         reason=row.reason or "",
+        consent=(row.account_id, row.purpose) if row.account_id and row.purpose else None,
         version=int(row.version),
     )

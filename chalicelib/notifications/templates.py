@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.consents.service import MARKETING
 from chalicelib.kernel.texts import Texts, said
 
 
@@ -21,6 +22,8 @@ class Template:
     approved: str
     """The name of the carriers' template, which several messages may share."""
     fields: tuple[str, ...] = ()
+    purpose: str = ""
+    """What its reader must have agreed to; empty for what the contract wants said."""
 
 
 _CODE = ("code", "minutes")
@@ -113,6 +116,20 @@ TEMPLATES: Mapping[str, Template] = {
             "您申请的个人信息副本已生成，请在三天内登录下载。",
         ),
         "archive",
+    ),
+    "offer": Template(
+        ("{title}", "{title}"),
+        (
+            (
+                "{text}\n\nYou get this because you agreed to messages about offers. Sign in to withdraw that under "
+                "“Messages about offers”: it counts at once.\n"
+            ),
+            "{text}\n\n您收到此消息，是因为您同意接收营销信息。登录后可在“接收营销信息”中随时撤回，立即生效。\n",
+        ),
+        ("{title}: {text} To get no more, sign in and withdraw.", "{title}：{text} 拒收请登录后撤回同意。"),
+        "offer",
+        ("title", "text"),
+        MARKETING,
     ),
 }
 

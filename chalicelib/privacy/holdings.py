@@ -343,6 +343,16 @@ HOLDINGS: tuple[Holding, ...] = (
         sealed=True,
     ),
     Holding(
+        "consents",
+        Text(
+            "what you agreed to: which words, when, where, and when you withdrew",
+            "同意记录：版本、时间、来源及撤回",
+        ),
+        inventory.PROOF,
+        inventory.CONSENT,
+        ("consents/ConsentRow.account_id", "messages/MessageRow.account_id"),
+    ),
+    Holding(
         "archive",
         Text("the archive of all this that you asked for", "您申请的个人信息副本"),
         inventory.RIGHTS,

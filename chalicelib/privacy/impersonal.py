@@ -33,6 +33,13 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "chains/*.number",
         "chains/ProgressRow.*",
     ),
+    "which words were agreed to, and on which purpose a message is sent": (
+        "consents/ConsentRow.id",
+        "consents/ConsentRow.digest",
+        "consents/ConsentRow.given_from",
+        "consents/ConsentRow.withdrawn_from",
+        "messages/MessageRow.purpose",
+    ),
     "digests of whole requests, to know a repeat": (
         "accounts/AccountRow.links.key",
         "identities/UsedRow.identity_id",

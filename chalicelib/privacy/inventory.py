@@ -69,6 +69,7 @@ HOLD = Keeping("hold", Text("400 days after your last order", "最近一次下�
 CART = Keeping("cart", Text("until you empty it; of guests 30 days", "至您清空；游客为 30 天"), days=30)
 PARCEL = Keeping("parcel", Text("until the parcel has arrived", "至包裹送达"), law="CN-PIP-17-1")
 UPLOAD = Keeping("upload", Text("2 days if no complaint uses it", "未用于投诉的保存 2 天"), days=2)
+CONSENT = Keeping("consent", Text("3 years after you withdrew", "撤回同意之日起三年"), days=3 * 366, law="CN-PIP-13-1")
 ARCHIVE = Keeping("archive", Text("3 days, or until you delete it", "三天，或至您删除"), days=3)
 MESSAGE = Keeping("message", Text("until it is sent; that it was, 30 days", "至发送完毕；发送记录保存 30 天"), days=30)
 QUEUE = Keeping("queue", Text("until it is handled, 14 days at most", "至处理完毕，最长 14 天"), days=14)
@@ -104,6 +105,7 @@ SAFETY = Purpose("safety", Text("to keep strangers and fraud away", "防范盗�
 STANDING = Purpose("standing", Text("to say who acted for the platform", "记录平台工作人员的操作"), Ground.DUTY)
 SELLING = Purpose("selling", Text("for the platform to reach a merchant", "平台联系商家"), Ground.CONTRACT)
 RIGHTS = Purpose("rights", Text("to hand you what is held of you", "向您提供您的个人信息副本"), Ground.DUTY)
+PROOF = Purpose("proof", Text("to show what you agreed to", "证明您的同意"), Ground.DUTY)
 BOOKS = Purpose("books", Text("to account for every movement of money", "资金记账与对账"), Ground.DUTY)
 
 

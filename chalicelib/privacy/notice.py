@@ -30,6 +30,10 @@ _RECEIVERS = Text("Who is given something", "向第三方提供的情况")
 _RIGHTS = Text("Your rights", "您的权利")
 RIGHTS: tuple[Text, ...] = (
     Text(
+        "Agree, or not, to each purpose that is not needed for your orders, and withdraw as easily: it counts at once.",
+        "同意与撤回：对非必需的用途逐项征得您的同意，撤回与同意同样便捷，立即生效。",
+    ),
+    Text(
         "Have a copy of everything, as one archive to read and to take elsewhere: in minutes, for three days.",
         "复制、转移：可申请一份包含全部个人信息的副本，数分钟内生成，三天内可下载。",
     ),

@@ -88,6 +88,13 @@ KEPT: tuple[tuple[Text, Text], ...] = (
         ),
     ),
     (
+        Text("what you had agreed to, and that it is withdrawn", "曾经的同意及其撤回记录"),
+        Text(
+            "three years: to show that it was so; under an account number that leads to nobody",
+            "三年，用于证明；仅保留无法识别您的编号",
+        ),
+    ),
+    (
         Text("that a complaint was made and how it ended", "投诉的存在与结果"),
         Text("three years: as above, without what was written", "三年，同上；不保留内容"),
     ),

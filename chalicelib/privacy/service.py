@@ -7,6 +7,8 @@ from dataclasses import replace
 from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
 from chalicelib.complaints import service as complaints
+from chalicelib.consents import service as consents
+from chalicelib.consents.service import may
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.pages import Place
@@ -22,7 +24,7 @@ from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["AskedTooSoon", "Erasure", "Leaving", "NotReady", "OfficeHeld", "Status", "archives"]
+__all__ = ["AskedTooSoon", "Erasure", "Leaving", "NotReady", "OfficeHeld", "Status", "archives", "may"]
 
 PURCHASES_A_STEP = 25
 """Each is some six calls: a step ends within seconds, however much somebody bought."""
@@ -97,6 +99,7 @@ def time_out(erasure_id: str) -> None:
         _move(found, Cause.CLOSE)  # First: from here on nobody thinks better of it.
         auth.forget(found.account_id)
         archives.forget(found.account_id)
+        consents.forget(found.account_id)
     elif found.status is Status.CLOSING and auth.forget(found.account_id):
         _move(found, Cause.CLOSE)  # The run before was cut off, or a token lived: it may live as long from now.
     else:
@@ -124,6 +127,7 @@ def advance(erasure_id: str, step: int) -> None:
     auth.forget(account_id)
     carts.forget(account_id)
     archives.forget(account_id)
+    consents.forget(account_id)
     kept = replace(kept, holds=(*kept.holds, *_forget_complaints(account_id))[: domain.MOST_SHOWN])
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)
     metrics.count("erasures_held" if kept.holds else "erasures_done")

@@ -44,6 +44,7 @@ ZH: dict[str, str] = {
     "disputes": "争议",
     "district": "区县",
     "due_at": "截止时间",
+    "edition": "内容版本",
     "email": "邮箱",
     "email_verified_at": "邮箱验证时间",
     "ended_at": "结束时间",
@@ -58,6 +59,8 @@ ZH: dict[str, str] = {
     "given_up": "不再发货数量",
     "gives": "授予",
     "heard_at": "最近物流更新",
+    "given_at": "同意时间",
+    "given_from": "同意来源",
     "history": "经过",
     "hold": "占用",
     "holds": "占用",
@@ -161,6 +164,10 @@ ZH: dict[str, str] = {
     "unit": "单价",
     "units": "件数",
     "unsent": "未发数量",
+    "purpose": "用途",
+    "digest": "内容摘要",
+    "withdrawn_at": "撤回时间",
+    "withdrawn_from": "撤回来源",
     "what": "事项",
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
 from chalicelib.complaints import service as complaints
+from chalicelib.consents import service as consents
 from chalicelib.kernel.pages import Place, Window
 from chalicelib.logistics import service as logistics
 from chalicelib.merchants import service as merchants
@@ -24,6 +25,7 @@ from chalicelib.privacy.inventory import Text
 PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
 SESSIONS_A_PART = 50
+CONSENTS_A_PART = 100
 
 Json = dict[str, Any]
 
@@ -124,6 +126,11 @@ def _unpaid(account_id: str, _: Place | None) -> Part:
     return Part([found] if found.get("holds") or found.get("paid") else [])
 
 
+def _consents(account_id: str, after: Place | None) -> Part:
+    page = consents.history(account_id, Window(limit=CONSENTS_A_PART, after=after))
+    return Part([plain(one, of=account_id) for one in page.items], after=page.after)
+
+
 def _roles(account_id: str, _: Place | None) -> Part:
     account = auth.account(account_id)
     found = {name: plain(getattr(account, name), of=account_id) for name in ("roles", "posts", "desks", "history")}
@@ -143,6 +150,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("complaints", Text("Complaints and their files", "投诉及其凭证"), _complaints),
     Section("cart", Text("Your cart", "您的购物车"), _cart),
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
+    Section("consents", Text("What you agreed to", "您的同意记录"), _consents),
     Section("roles", Text("Roles you act in", "您担任的角色"), _roles),
 )
 
@@ -192,6 +200,7 @@ EXPORTERS: dict[str, str | Text] = {
     "account_number": "account",
     "staff": "roles",
     "merchant_contact": "roles",
+    "consents": "consents",
     "archive": Text("this very archive", "即本副本"),
     "request_log": Text(
         "times, routes and request numbers, without your name", "仅含时间、接口与请求编号，不含您的身份"
