@@ -23,7 +23,7 @@ from chalicelib.privacy import notice
 from chalicelib.runtime.consume import Consumer
 from infra import alarms
 from tools.checks import decisions
-from tools.generate import architecture, cost, known_values, openapi, policy, routing
+from tools.generate import architecture, console_policy, cost, known_values, openapi, policy, routing
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTES_DOC = (
@@ -47,6 +47,7 @@ def outputs() -> dict[str, str]:
         "docs/events.md": events_text(modules),
         "docs/states.md": states_text(modules),
         policy.PAGE: HEAD + policy.text(),
+        console_policy.PAGE: console_policy.text(),
         "README.md": readme_text(modules),
         decisions.INDEX: decisions.index_text(),
         "docs/deploy.md": alarms.written(cost.written(ROOT / "docs" / "deploy.md")),

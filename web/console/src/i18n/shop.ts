@@ -1,0 +1,10 @@
+export default {
+  "post.owner": ["店主", "Owner"],
+  "post.manager": ["经理", "Manager"],
+  "post.clerk": ["店员", "Clerk"],
+  "post.finance": ["财务", "Finance"],
+  "desk.support": ["客服", "Support"],
+  "desk.review": ["审核", "Review"],
+  "desk.finance": ["财务", "Finance"],
+  "desk.admin": ["管理员", "Admin"],
+} as const;

@@ -1,0 +1,37 @@
+/** One place that asks a person to prove again who they are, whichever call wanted it. */
+import { reactive } from "vue";
+
+import { call, client } from "@/api";
+import { membersOf, type Refusal } from "@/api/problem";
+
+interface Wish {
+  methods: string[];
+  done: (proved: boolean) => void;
+}
+
+export const proving = reactive<{ wish: Wish | undefined }>({ wish: undefined });
+
+let running: Promise<boolean> | undefined;
+
+/** Ask once, however many calls want it at the same moment. */
+export function prove(refusal: Refusal): Promise<boolean> {
+  running ??= new Promise<boolean>((resolve) => {
+    proving.wish = {
+      methods: membersOf(refusal).methods ?? ["password"],
+      done(proved) {
+        proving.wish = undefined;
+        running = undefined;
+        resolve(proved);
+      },
+    };
+  });
+  return running;
+}
+
+export async function byPassword(password: string): Promise<void> {
+  client().session.proved(await call("prove_by_password", { body: { password } }));
+}
+
+export async function byApp(code: string): Promise<void> {
+  client().session.proved(await call("prove_by_totp", { body: { code } }));
+}
