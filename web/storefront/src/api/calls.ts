@@ -1,0 +1,81 @@
+/** The calls that a storefront makes, one function each. */
+import { api } from "./client";
+import type * as Api from "./types";
+
+const known = (): { device_token?: string } => {
+  const token = api.session.device();
+  return token === undefined ? {} : { device_token: token };
+};
+
+// Browsing
+export const searchProducts = (q: string, cursor?: string) => api.get("/v1/search", { query: { q, limit: 24, ...(cursor ? { cursor } : {}) } });
+export const listProducts = (query: { category?: string; merchant?: string; sort?: "newest" | "price_asc" | "price_desc"; cursor?: string }) => api.get("/v1/products", { query: { ...query, limit: 24 } });
+export const getProduct = (product_id: string) => api.get("/v1/products/{product_id}", { path: { product_id } });
+export const getCategories = () => api.get("/v1/categories");
+export const getMerchant = (merchant_id: string) => api.get("/v1/merchants/{merchant_id}", { path: { merchant_id } });
+
+// The cart: a guest's by its token, which the client keeps; a person's by theirs
+export const getCart = () => api.get("/v1/cart");
+export const setLine = (sku_id: string, quantity: number) => api.put("/v1/cart/lines/{sku_id}", { path: { sku_id }, body: { quantity } });
+export const removeLine = (sku_id: string) => api.delete("/v1/cart/lines/{sku_id}", { path: { sku_id } });
+export const mergeCart = (cart_token: string) => api.post("/v1/cart/merge", { body: { cart_token } });
+
+// Buying
+export const askQuote = (body: { address_id?: string; sku_ids?: string[] }) => api.post("/v1/quotes", { body });
+export const place = (body: { quote: string; note?: string }, key: string) => api.post("/v1/purchases", { body, key });
+export const getPurchase = (purchase_id: string) => api.get("/v1/purchases/{purchase_id}", { path: { purchase_id } });
+export const getPurchaseStatus = (purchase_id: string) => api.get("/v1/purchases/{purchase_id}/status", { path: { purchase_id }, tries: 1 });
+export const cancelPurchase = (purchase_id: string, key: string) => api.post("/v1/purchases/{purchase_id}/cancel", { path: { purchase_id }, body: {}, key });
+export const getWays = (currency: string) => api.get("/v1/payment-methods", { query: { currency } });
+export const startPayment = (purchase_id: string, body: Api.StartPayment, key: string) => api.post("/v1/purchases/{purchase_id}/payments", { path: { purchase_id }, body, key });
+export const listPayments = (purchase_id: string) => api.get("/v1/purchases/{purchase_id}/payments", { path: { purchase_id } });
+export const checkPayment = (purchase_id: string, payment_id: string) => api.post("/v1/purchases/{purchase_id}/payments/{payment_id}/check", { path: { purchase_id, payment_id } });
+
+// Orders
+export const listOrders = (cursor?: string) => api.get("/v1/orders", { query: { limit: 20, ...(cursor ? { cursor } : {}) } });
+export const getOrder = (order_id: string) => api.get("/v1/orders/{order_id}", { path: { order_id } });
+export const cancelOrder = (order_id: string, key: string) => api.post("/v1/orders/{order_id}/cancel", { path: { order_id }, body: {}, key });
+export const confirmReceipt = (order_id: string, key: string) => api.post("/v1/orders/{order_id}/confirm", { path: { order_id }, body: {}, key });
+export const followOrder = (order_id: string) => api.get("/v1/orders/{order_id}/shipments", { path: { order_id } });
+
+// Complaints
+type Said = { text: string; evidence?: string[] };
+export const fileComplaint = (body: Said & { order_id: string; line_id: string; reason: Api.Reason }, key: string) => api.post("/v1/complaints", { body, key });
+export const listComplaints = (cursor?: string) => api.get("/v1/complaints", { query: { limit: 20, ...(cursor ? { cursor } : {}) } });
+export const getComplaint = (complaint_id: string) => api.get("/v1/complaints/{complaint_id}", { path: { complaint_id } });
+export const acceptAnswer = (complaint_id: string, key: string) => api.post("/v1/complaints/{complaint_id}/accept", { path: { complaint_id }, body: {}, key });
+export const withdrawComplaint = (complaint_id: string, key: string) => api.post("/v1/complaints/{complaint_id}/withdraw", { path: { complaint_id }, body: {}, key });
+export const escalate = (complaint_id: string, body: Said, key: string) => api.post("/v1/complaints/{complaint_id}/escalate", { path: { complaint_id }, body, key });
+export const reopen = (complaint_id: string, body: Said, key: string) => api.post("/v1/complaints/{complaint_id}/reopen", { path: { complaint_id }, body, key });
+export const askUpload = (body: { content_type: Api.Upload; size: number }, key: string) => api.post("/v1/complaints/evidence", { body, key });
+export const getEvidence = (complaint_id: string, evidence_id: string) => api.get("/v1/complaints/{complaint_id}/evidence/{evidence_id}", { path: { complaint_id, evidence_id } });
+
+// The person
+export const getMe = () => api.get("/v1/me");
+export const listAddresses = () => api.get("/v1/me/addresses");
+export const addAddress = (body: Api.AddressBody, key: string) => api.post("/v1/me/addresses", { body, key });
+export const putAddress = (address_id: string, body: Api.AddressBody) => api.put("/v1/me/addresses/{address_id}", { path: { address_id }, body });
+export const deleteAddress = (address_id: string) => api.delete("/v1/me/addresses/{address_id}", { path: { address_id } });
+export const listSessions = () => api.get("/v1/me/sessions");
+export const endSession = (session_id: string) => api.delete("/v1/me/sessions/{session_id}", { path: { session_id } });
+export const askErasure = () => api.put("/v1/me/erasure");
+export const getErasure = () => api.get("/v1/me/erasure");
+export const withdrawErasure = () => api.delete("/v1/me/erasure");
+export const getNotice = () => api.get("/v1/privacy");
+
+// Signing in
+export const sendCode = (contact: string, purpose: "sign_in" | "prove" | "verify", key: string) => api.post("/v1/auth/codes", { body: { contact, purpose, ...known() }, key });
+type Shown = { contact: string; code_id: string; code: string };
+export const signInByCode = (body: Shown) => api.post("/v1/auth/sign-in/code", { body: { ...body, create: true, ...known() } });
+export const signIn = (body: { identity: string; password: string; solution?: { challenge: string; number: string } }) => api.post("/v1/auth/sign-in", { body: { ...body, ...known() }, tries: 1 });
+export const secondStep = (body: { challenge: string; code?: string; recovery_code?: string }) => api.post("/v1/auth/sign-in/second-step", { body: { ...body, ...known() } });
+export const beginWeb = (provider: string, body: { return_url: string; challenge: string; small?: boolean }) => api.post("/v1/auth/web/{provider}/begin", { path: { provider }, body });
+export const completeWeb = (provider: string, body: { code?: string; state: string; usercancel?: string; verifier: string; return_url: string }) =>
+  api.post("/v1/auth/web/{provider}/complete", { path: { provider }, body: { ...body, ...known() } });
+export const signInByMini = (provider: string, js_code: string) => api.post("/v1/auth/mini/{provider}/sign-in", { path: { provider }, body: { js_code, ...known() } });
+export const signOut = () => api.post("/v1/auth/sign-out");
+export const signOutEverywhere = () => api.post("/v1/auth/sign-out-everywhere");
+export const verifyContact = (body: Shown) => api.post("/v1/me/contacts/verify", { body });
+export const proveByPassword = (password: string) => api.post("/v1/auth/prove/password", { body: { password } });
+export const proveByCode = (body: Shown) => api.post("/v1/auth/prove/code", { body });
+export const proveByMini = (provider: string, js_code: string) => api.post("/v1/auth/prove/{provider}", { path: { provider }, body: { js_code } });

@@ -1,0 +1,30 @@
+/** What happens once when the app starts. */
+import { watch } from "vue";
+import { locale, t } from "../texts/locale";
+import { readCart } from "./cart";
+import { tabs, target } from "./ways";
+// #ifdef H5
+import { takeReturned } from "./entry";
+// #endif
+
+export function begin(): void {
+  readCart().catch(() => undefined); // The count in the menu; the cart's own page says what went wrong.
+  // #ifndef H5
+  watch(locale, nameTabs, { immediate: true });
+  // #endif
+  // #ifdef H5
+  void watch;
+  const paid = /[?&]paid=([a-z0-9_]+)/.exec(location.search)?.[1];
+  if (takeReturned()) uni.reLaunch({ url: target("sign-in", { returned: 1 }) });
+  else if (paid !== undefined) {
+    history.replaceState(history.state, "", location.pathname + location.hash);
+    uni.reLaunch({ url: target("pay", { id: paid }) });
+  }
+  // #endif
+}
+
+/** A mini program's own bar of tabs is told its names. */
+export function nameTabs(): void {
+  void locale.value;
+  tabs.forEach((tab, index) => uni.setTabBarItem({ index, text: t(tab.name) }));
+}

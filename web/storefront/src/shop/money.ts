@@ -1,0 +1,2 @@
+/** Money as a person reads it. */
+export { formatMoney as money } from "../../../client/src/index.js";
