@@ -10,8 +10,9 @@ RUN := $(BIN)/python -m
 WORKERS ?= 2
 SEEDS ?= 1000
 STEPS ?= 1000
+FACE ?= storefront
 
-.PHONY: help venv venv-local dev demo test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check scan fuzz hooks format \
+.PHONY: help venv venv-local venv-faces dev demo web web-dev web-test pictures test test-fast test-deploy coverage coverage-pure mutants package secrets deploy restore replay republish generate check scan fuzz hooks format \
 	doctor seal audit erasure-scan sandbox sim sim-pairs sim-mutants bench-bills bench-capacity bench-coldstart bench-contention bench-http bench-load bench-publish bench-scale bench-standins \
 	bench-webhook clean
 
@@ -28,11 +29,29 @@ venv: ## make .venv and install what all commands need (each does this by itself
 venv-local:
 	@tools/dev/venv.sh $(VENV) local
 
-dev: venv-local ## start everything on this machine: engine, tables, queues, seed, API, pumps, sandbox, carrier
-	@exec $(RUN) tools.dev $(ARGS)
+venv-faces:
+	@tools/dev/venv.sh $(VENV) faces
+
+dev: venv-local ## start everything on this machine: engine, tables, queues, seed, API, shop, console, pumps, sandbox, carrier
+	@exec $(RUN) tools.dev --web $(ARGS)
 
 demo: venv-local ## play the main job over HTTP against the running server, step by step
 	@exec $(RUN) tools.dev.demo $(ARGS)
+
+web: venv-local ## build shop and console (web/*; what has not changed is left; needs Node 20.19)
+	@$(RUN) tools.web.build $(ARGS)
+
+web-dev: venv-local ## a face that reloads on change, before a running `make dev` (FACE=storefront or console)
+	@exec $(RUN) tools.web.build --dev $(FACE)
+
+web-test: venv-faces ## what faces are held to: their own checks and tests, then all of it in a real browser
+	@$(RUN) tools.web.build --run check --run test
+	@$(RUN) tools.web.build
+	@$(BIN)/pytest -n 0 tests/faces $(ARGS)
+
+pictures: venv-faces ## take the pictures of shop and console anew (docs/pictures; needs a Chromium)
+	@$(RUN) tools.web.build
+	@$(BIN)/pytest -n 0 tests/faces --pictures $(ARGS)
 
 test: venv ## run every test (WORKERS=2 processes; ARGS="-k name" for some)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)

@@ -38,6 +38,7 @@ WIDENED = ("BIANDAN_COMPLAINTS", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let pure tests run without an engine."""
     parser.addoption("--no-engine", action="store_true", help="start no engine; leave out the tests that ask for one")
+    parser.addoption("--pictures", action="store_true", help="tests/faces: keep what is seen in docs/pictures")
     parser.addoption("--cpu", action="store_true", help="print what the tests cost, engines included, by folder")
 
 

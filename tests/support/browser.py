@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -13,26 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SWITCHES = (
-    "--headless",
-    "--no-sandbox",  # CI is root, whom Chromium refuses a sandbox.
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
+from tools.web.chromium import MISSING, SWITCHES, found
+
+__all__ = ["MISSING", "SWITCHES", "WAIT_S", "Origin", "found"]
 WAIT_S = 90
-MISSING = "no Chromium here: install Debian's package chromium, as .ci/run does, or name one in BIANDAN_CHROMIUM"
-
-
-def found() -> str | None:
-    """Return the browser's path, if there is one."""
-    named = os.environ.get("BIANDAN_CHROMIUM")
-    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 class Origin:

@@ -11,7 +11,8 @@ import sys
 import threading
 from pathlib import Path
 
-from tools.dev import heap
+from infra import faces
+from tools.dev import building, heap
 from tools.dev.server import OURS, DevServer, door, log_to
 from tools.fakes.engine import EngineError
 from tools.shared import private
@@ -42,6 +43,7 @@ def main() -> int:
         door=door(options.host, options.origin),
         say=_say,
     )
+    builder = building.Builder(_say)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -53,6 +55,8 @@ def main() -> int:
         elif data is not None:
             private.write(data / "url", f"{server.url}\n")
         _welcome(server)
+        if options.web:
+            builder.start(server.faces)
         while not stopped.wait(0.5):
             pass
         _say("\nStopping (what is on its way arrives first) ...")
@@ -61,6 +65,7 @@ def main() -> int:
         return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        builder.stop()
         server.stop()
     _say("Stopped; the data is kept." if data is not None else "Stopped.")
     return 0
@@ -72,6 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", default=str(DATA), help="where everything is kept between starts")
     parser.add_argument("--throwaway", action="store_true", help="keep nothing")
     parser.add_argument("--no-seed", action="store_true", help="start with an empty marketplace")
+    parser.add_argument("--web", action="store_true", help="build the pages of shop and console where Node is there")
     parser.add_argument("--no-trail", action="store_true", help="do not record what led to what (faster)")
     parser.add_argument("--host", action="append", default=[], help="a further name (a tunnel's) that it is called by")
     parser.add_argument("--origin", action="append", default=[], help="a further origin whose pages may call /v1/")
@@ -85,6 +91,8 @@ def _say(text: str) -> None:
 
 def _welcome(server: DevServer) -> None:
     _say("")
+    _say(f"  shop       {server.url}{faces.HOME}")
+    _say(f"  console    {server.url}/console/")
     _say(f"  API        {server.url}")
     _say(f"  docs       {server.url}/docs")
     _say(f"  control    {server.url}/_dev/")

@@ -18,7 +18,8 @@ from chalicelib.kernel import clock
 from chalicelib.runtime import aws, caches, config, log, published
 from chalicelib.runtime.db import work
 from chalicelib.runtime.http import cors
-from tools.dev import edge, functions, standins
+from infra import faces as mounts
+from tools.dev import edge, faces, functions, standins
 from tools.dev.control import Control
 from tools.dev.gateway import PAYLOAD_CAP, Gateway
 from tools.dev.pump import Pump
@@ -76,6 +77,7 @@ class DevServer:
     accounts: list[dict[str, str]] = field(default_factory=list)
     trail: Trail = field(default_factory=Trail)
     adjustable: clock.Adjustable = field(default_factory=clock.Adjustable)
+    faces: faces.Faces = field(init=False)
     pump: Pump = field(init=False)
     gateway: Gateway = field(init=False)
     _engine_pid: int = 0
@@ -111,9 +113,14 @@ class DevServer:
             mailbox=stand_ins.messages.mailbox,
         )
 
+        # Pictures of a complaint are posted to the bucket itself.
+        self.faces = faces.Faces(uploads=lambda: self.engine_url or "")
+
         def serve(request: Request) -> Response:
             if edge.serves(request.target):
                 return edge.serve(request)
+            if self.faces.serves(request.target):
+                return self.faces(request)
             return control(request) if request.target.startswith("/_dev/") else gateway(request)
 
         server = Server(serve, port=self.port, body_cap=PAYLOAD_CAP, name="api", door=self.door)
@@ -224,6 +231,7 @@ class DevServer:
         return {
             "api": self.url,
             "docs": f"{self.url}/docs",
+            "faces": {face.name: f"{self.url}{face.at}" for face in mounts.FACES},
             "published": f"{self.url}/{published.ROOT}/current/site.json",
             "sandbox": self.sandbox_url,
             "cashiers": self.cashiers,

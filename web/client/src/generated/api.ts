@@ -241,6 +241,13 @@ export interface paths {
          */
         post: operations["upload_evidence"];
     };
+    "/v1/consents": {
+        /**
+         * What a person may be asked to agree to, in the caller's language: one question each, and none needed to buy
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["list_purposes"];
+    };
     "/v1/me": {
         /**
          * Return the caller's account
@@ -281,6 +288,49 @@ export interface paths {
          * @description Any signed-in account. 需要登录。
          */
         delete: operations["delete_address"];
+    };
+    "/v1/me/archive": {
+        /**
+         * See what became of it, and until when it is there
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["get_archive"];
+        /**
+         * Ask for everything the shop holds of the caller, as one archive. A message says when it is there: in minutes
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["request_archive"];
+        /**
+         * Delete it now, made or half made
+         * @description Any signed-in account. 需要登录。
+         */
+        delete: operations["drop_archive"];
+    };
+    "/v1/me/archive/link": {
+        /**
+         * Get an address to fetch the archive from, for ten minutes. It is a zip of JSON and of pages to read
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["link_archive"];
+    };
+    "/v1/me/consents": {
+        /**
+         * See what the caller agreed to, and what asks again because its words have changed
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_consents"];
+    };
+    "/v1/me/consents/{purpose}": {
+        /**
+         * Agree to one purpose, in the words of the version that was shown
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["give_consent"];
+        /**
+         * Agree no more. It counts at once: nothing is sent or picked on this consent from here on
+         * @description Any signed-in account. 需要登录。
+         */
+        delete: operations["withdraw_consent"];
     };
     "/v1/me/contacts/verify": {
         /**
@@ -504,6 +554,34 @@ export interface paths {
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
          */
         post: operations["import_file"];
+    };
+    "/v1/merchant/keys": {
+        /**
+         * List the keys of the merchant's own systems, with the hour of their last use; no secrets
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        get: operations["list_keys"];
+        /**
+         * Make a key for a system of the merchant's own. It is shown this once; it dies if its maker stops being owner
+         * @description The system sends it as `Authorization: Key bdk_...` and may what its scopes allow, each named `x-key-scope` here.
+         *
+         *     Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["make_key"];
+    };
+    "/v1/merchant/keys/{key_id}": {
+        /**
+         * Let a key open nothing from this call on
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        delete: operations["revoke_key"];
+    };
+    "/v1/merchant/keys/{key_id}/rotate": {
+        /**
+         * Give a key another secret, shown this once. The one from before counts for the overlap, a day by default
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["rotate_key"];
     };
     "/v1/merchant/orders": {
         /**
@@ -1245,6 +1323,20 @@ export interface components {
             status: string;
             status_text: string;
         };
+        /** @description Where the archive can be fetched, and until when: whoever has the address has the archive. */
+        ArchiveLink: {
+            expires_at: string;
+            url: string;
+        };
+        /** @description What became of a person's wish for a copy of everything. */
+        ArchiveView: {
+            asked_at: string;
+            bytes?: number;
+            ends_at?: string;
+            files_left_out: number;
+            records: number;
+            status: components["schemas"]["chalicelib__privacy__archive__domain__Status"];
+        };
         /** @description Where a code is to be sent, and what for. */
         AskCode: {
             contact: string;
@@ -1254,6 +1346,11 @@ export interface components {
             language?: ("zh" | "en") | null;
             purpose: components["schemas"]["Purpose"];
         };
+        /**
+         * @description Where somebody is asked.
+         * @enum {string}
+         */
+        AskedAt: "sign_up" | "checkout" | "settings" | "message";
         /**
          * @description Price the cart, or the named SKUs of it, for an address (needed if anything is shipped).
          *
@@ -1468,6 +1565,11 @@ export interface components {
             };
         };
         /**
+         * @description States of an archive.
+         * @enum {string}
+         */
+        chalicelib__privacy__archive__domain__Status: "making" | "ready" | "failed" | "gone";
+        /**
          * @description States of an erasure.
          * @enum {string}
          */
@@ -1629,6 +1731,21 @@ export interface components {
             access_token: string;
             expires_in: number;
             recovery_codes: string[];
+        };
+        /** @description How a person stands to all of them. */
+        ConsentsView: {
+            consents: components["schemas"]["ConsentView"][];
+        };
+        /** @description How a person stands to one purpose. */
+        ConsentView: {
+            asks_again: boolean;
+            given_at?: string;
+            given_from?: components["schemas"]["Source"];
+            given_version?: number;
+            in_force: boolean;
+            purpose: string;
+            question: components["schemas"]["PurposeView"];
+            withdrawn_at?: string;
         };
         /** @description Whom the platform calls. */
         ContactBody: {
@@ -1793,6 +1910,12 @@ export interface components {
             reason: components["schemas"]["Reason"];
             text: string;
         };
+        /** @description To which words somebody agrees, and where. */
+        GiveConsent: {
+            /** @default settings */
+            asked_at?: components["schemas"]["AskedAt"];
+            version: number;
+        };
         /** @description A role to give; `merchant_staff` needs the merchant. */
         GrantRole: {
             /** @default null */
@@ -1922,6 +2045,46 @@ export interface components {
             what: string;
             why: string;
         };
+        /** @description A key that was made or rotated just now. `key` is in this first answer only: a repeat has none. */
+        KeyShownView: {
+            before_until?: string;
+            by: string;
+            expires_at: string;
+            /** Format: password */
+            key?: string;
+            key_id: string;
+            last_used_at?: string;
+            made_at: string;
+            name: string;
+            networks: string[];
+            rotated_at?: string;
+            scopes: string[];
+            /** @enum {string} */
+            status: "active" | "expired";
+        };
+        /** @description A merchant's keys, ten at most: no pages. */
+        KeysView: {
+            items: components["schemas"]["KeyView"][];
+        };
+        /**
+         * @description A key without its secret. `by` was shown it; `last_used_at` is the hour of its last call.
+         *
+         *     `before_until` says how long the secret from before the last rotation still counts.
+         */
+        KeyView: {
+            before_until?: string;
+            by: string;
+            expires_at: string;
+            key_id: string;
+            last_used_at?: string;
+            made_at: string;
+            name: string;
+            networks: string[];
+            rotated_at?: string;
+            scopes: string[];
+            /** @enum {string} */
+            status: "active" | "expired";
+        };
         /**
          * @description What sort of goods: parcels, codes, or something that is done.
          * @enum {string}
@@ -1992,6 +2155,15 @@ export interface components {
             linked_at: string;
             /** @enum {string} */
             provider: "qq" | "qq_mini" | "wechat_mini";
+        };
+        /** @description A new key: what it is called, what it may, how many days it counts, and from which networks it may come. */
+        MakeKey: {
+            /** @default 90 */
+            days?: number;
+            name: string;
+            /** @default [] */
+            networks?: string[];
+            scopes: ("complaints:read" | "orders:read" | "orders:ship" | "products:read" | "products:write" | "profile:read" | "stock:read" | "stock:write")[];
         };
         /** @description What everybody may know of a merchant. */
         MerchantView: {
@@ -2444,6 +2616,19 @@ export interface components {
          * @enum {string}
          */
         Purpose: "sign_in" | "register" | "reset" | "verify" | "prove";
+        /** @description All that a person may be asked to agree to. None of it is needed to buy anything. */
+        PurposesView: {
+            purposes: components["schemas"]["PurposeView"][];
+        };
+        /** @description One question, in the words that are in force. */
+        PurposeView: {
+            digest: string;
+            purpose: string;
+            sensitive: boolean;
+            text: string;
+            title: string;
+            version: number;
+        };
         /** @description A genuine notice that does not fit our record; `resolved` is what the provider answered then. */
         QuarantinedView: {
             at: string;
@@ -2702,6 +2887,13 @@ export interface components {
             posts: components["schemas"]["PostView"][];
             roles: components["schemas"]["Role"][];
         };
+        /** @description How long the secret of now still counts beside the new one, and for how many days the new one does. */
+        RotateKey: {
+            /** @default 90 */
+            days?: number;
+            /** @default 86400 */
+            overlap_s?: number;
+        };
         /** @description Reconciled days. */
         RunsView: {
             items: components["schemas"]["RunView"][];
@@ -2932,6 +3124,11 @@ export interface components {
             challenge: string;
             number: string;
         };
+        /**
+         * @description Where somebody agreed, or withdrew.
+         * @enum {string}
+         */
+        Source: "sign_up" | "checkout" | "settings" | "message" | "erasure";
         /** @description One line of the table of facts. */
         Specification: {
             name: string;
@@ -3709,6 +3906,17 @@ export interface operations {
             };
         };
     };
+    list_purposes: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PurposesView"];
+                };
+            };
+        };
+    };
     get_me: {
         requestBody?: never;
         responses: {
@@ -3817,6 +4025,98 @@ export interface operations {
             /** @description Done. */
             204: {
                 content?: never;
+            };
+        };
+    };
+    get_archive: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ArchiveView"];
+                };
+            };
+        };
+    };
+    request_archive: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ArchiveView"];
+                };
+            };
+        };
+    };
+    drop_archive: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ArchiveView"];
+                };
+            };
+        };
+    };
+    link_archive: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ArchiveLink"];
+                };
+            };
+        };
+    };
+    list_consents: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConsentsView"];
+                };
+            };
+        };
+    };
+    give_consent: {
+        parameters: {
+            path: {
+                purpose: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveConsent"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConsentView"];
+                };
+            };
+        };
+    };
+    withdraw_consent: {
+        parameters: {
+            path: {
+                purpose: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConsentView"];
+                };
             };
         };
     };
@@ -4392,6 +4692,92 @@ export interface operations {
             202: {
                 content: {
                     "application/json": components["schemas"]["ImportView"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["KeysView"];
+                };
+            };
+        };
+    };
+    make_key: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeKey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["KeyShownView"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                key_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                content?: never;
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                key_id: string;
+            };
+        };
+        /** @description At most 4,096 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateKey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["KeyShownView"];
                 };
             };
         };
