@@ -116,6 +116,8 @@ TABLE: Final[dict[str, Rule]] = {
     "take_back_invitation": staff(OWNERS, while_suspended=True),
     # oversight
     "list_audit": operator(ADMINS),
+    # explanations
+    "explain_order": operator(ANY_DESK),
     # merchants
     "change_merchant": operator(REVIEW),
     "change_profile": staff(SELLERS),

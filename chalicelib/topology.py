@@ -195,6 +195,7 @@ CAPABILITIES = (
     "complaints",
     "oversight",
     "privacy",
+    "explaining",
     "publishing",
     "site",
 )

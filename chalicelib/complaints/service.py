@@ -26,6 +26,8 @@ from chalicelib.complaints.forgetting import complaints_of as complaints_of  # n
 from chalicelib.complaints.forgetting import files_of as files_of  # noqa: PLC0414 - whoever hands out asks here
 from chalicelib.complaints.forgetting import forget as forget  # noqa: PLC0414 - as above
 from chalicelib.complaints.forgetting import is_over as is_over  # noqa: PLC0414 - as above
+from chalicelib.complaints.histories import of_order as of_order  # noqa: PLC0414 - whoever explains an order asks here
+from chalicelib.complaints.histories import texts_of as texts_of  # noqa: PLC0414 - as above
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Busy, NotFound
 from chalicelib.kernel.events import Event

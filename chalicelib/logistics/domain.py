@@ -638,7 +638,7 @@ def may_ask(shipment: Shipment, *, now: datetime) -> bool:
     return shipment.asked_at is None or now - shipment.asked_at >= ASK_AT_MOST_EVERY
 
 
-_TEXTS: Mapping[Status, Texts] = {
+TEXTS: Mapping[Status, Texts] = {
     Status.CREATED: ("Shipped; waiting for the carrier to collect it", "商家已发货，等待快递揽收"),
     Status.COLLECTED: ("Collected by the carrier", "快递已揽收"),
     Status.IN_TRANSIT: ("In transit", "运输中"),
@@ -663,7 +663,7 @@ def status_text(shipment: Shipment, language: str) -> str:
     """Return the state for a person."""
     if shipment.is_digital:
         return said(_ONLINE, language)
-    return said(_TEXTS[shipment.status], language)
+    return said(TEXTS[shipment.status], language)
 
 
 def estimate(shipment: Shipment, language: str, *, now: datetime) -> str | None:

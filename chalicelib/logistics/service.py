@@ -13,9 +13,10 @@ from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, ShopError, TooLarge
 from chalicelib.kernel.events import Event
+from chalicelib.kernel.texts import Texts
 from chalicelib.logistics import claims, domain, journeys, number_store, store
 from chalicelib.logistics.carriers import CARRIERS, needs_phone
-from chalicelib.logistics.domain import Shipment, Snapshot, Watch
+from chalicelib.logistics.domain import Shipment, Snapshot, Status, Watch
 from chalicelib.logistics.events import (
     ShipmentCreated,
     ShipmentDelivered,
@@ -161,6 +162,16 @@ def _delivered(shipment: Shipment) -> list[Event]:
         order_id=shipment.order_id, shipment_id=shipment.shipment_id, delivered_at=shipment.delivered_at
     )
     return [fact]
+
+
+def of_order(order_id: str) -> list[Shipment]:
+    """Return the shipments of any order: for whoever may see it."""
+    return store.of_order(order_id)
+
+
+def texts_of(status: Status) -> Texts:
+    """Return where a parcel is, in words."""
+    return domain.TEXTS[status]
 
 
 def of_buyers_order(order_id: str, buyer_id: str) -> list[Shipment]:

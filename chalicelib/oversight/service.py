@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -27,12 +29,17 @@ __all__ = [
     "Line",
     "OwnAffair",
     "Proven",
+    "also_said",
     "done_about",
     "done_just_now",
     "list_day",
     "overseen",
     "witnessed",
 ]
+
+
+_more: ContextVar[dict[str, str]] = ContextVar("biandan_also_said", default={})  # noqa: B039 - nobody hears it there
+"""What the running act adds to its line."""
 
 
 @contextmanager
@@ -73,12 +80,22 @@ def witnessed(
 ) -> Iterator[None]:
     """Write the act into the audit with the first transaction of the block: also for tools that act from outside."""
     line = Line(clock.now(), by, act, context.current().request_id, records or {}, said or {}, about)
+    more: dict[str, str] = {}
 
     def bear(work: UnitOfWork) -> None:
-        work.save(store.row(line), label="audit")
+        work.save(store.row(replace(line, said={**line.said, **more})), label="audit")
 
-    with witness.using(bear):
-        yield
+    token = _more.set(more)
+    try:
+        with witness.using(bear):
+            yield
+    finally:
+        _more.reset(token)
+
+
+def also_said(**what: str) -> None:
+    """Add to the line of the running act, before it is written, what was decided or shown."""
+    _more.get().update(what)
 
 
 def list_day(day: date, window: Window) -> Page[Line]:

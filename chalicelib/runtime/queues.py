@@ -32,6 +32,15 @@ def forget_urls() -> None:
     _urls.clear()
 
 
+def waiting_for(event_type: str) -> tuple[str, ...]:
+    """Return the queues that events of a type go to.
+
+    Raises:
+        LookupError: for a type that the topology does not list.
+    """
+    return topology.queues_for(event_type)
+
+
 def publish(envelope: Envelope) -> None:
     """Send an event that no row carries to every queue that the topology names for it.
 

@@ -929,6 +929,8 @@ ENTRIES: dict[str, Make] = {
     "decide_complaint": _of(World.escalated, "complaint_id", {"decision": "dismiss", "text": "No."}),
     # oversight
     "list_audit": _nothing,
+    # explaining
+    "explain_order": lambda world: replace(_read_order(world), body={"reason": "The buyer asks."}),
     # site
     "openapi_document": _nothing,
     "docs_page": _nothing,

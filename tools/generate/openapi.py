@@ -73,6 +73,7 @@ TAGS_ZH = {
     "logistics": "物流",
     "complaints": "投诉",
     "oversight": "监督",
+    "explaining": "说明",
     "notifications": "通知",
     "site": "文档",
 }

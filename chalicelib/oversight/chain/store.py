@@ -127,9 +127,14 @@ def lines(day: str, *, after: str, before: str, limit: int) -> list[Found]:
     return [found(item) for item in page.items]
 
 
+MOST_WAITING = 200
+"""So many lines of a day are looked through that the job has not come to: a minute has a few."""
+
+
 def raw_from(day: str, *, after: str) -> list[Raw]:
-    """Return the raw lines of a day behind a place: of what the job has not come to, a minute's."""
-    return reads.query_items(AuditRow, day, range_condition=_between(after, "~"), consistent=True)
+    """Return the raw lines of a day behind a place: what the job has not come to."""
+    page = reads.query(AuditRow, day, range_condition=_between(after, "~"), limit=MOST_WAITING, consistent=True)
+    return list(page.items)
 
 
 def _between(after: str, before: str) -> Any:
