@@ -124,6 +124,22 @@ def _address(stage: str, text: str) -> str:
     return "" if stand_in else "is not https"
 
 
+def _domain(stage: str, text: str) -> str:
+    """What passkeys are bound to for ever: a name of our own, or that of a machine for trying things."""
+    if text == "localhost":
+        return "is no domain of prod" if stage == "prod" else ""
+    named = re.fullmatch(r"(?=.{4,190}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", text)
+    return "" if named else "is no domain"
+
+
+def _origins(stage: str, text: str) -> str:
+    """Pages that may ask for passkeys: as browsers write their origin, without a path."""
+    if wrong := _pages(stage, text):
+        return wrong
+    plain = all(part.strip() == "{0.scheme}://{0.netloc}".format(urlsplit(part.strip())) for part in text.split(","))
+    return "" if plain else "is no plain origin"
+
+
 _FACTORS = _matches("operator|merchant_staff|nobody", "operator,merchant_staff")
 _WAYS = _matches("qq|qq_mini|wechat_mini", "qq,qq_mini")
 _AMOUNTS = _matches(r"[A-Z]{3}:[0-9]{1,12}", "CNY:100000,USD:15000")
@@ -154,6 +170,8 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_EMAIL_FROM": Setting(_matches(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{3,190}", "shop@example.com"), _tells),
     "BIANDAN_KUAIDI100_URL": Setting(_address, _ships),
     "BIANDAN_OUTBOUND_TIMEOUT_S": Setting(_whole(1, 10), _calls_out),
+    "BIANDAN_PASSKEY_DOMAIN": Setting(_domain, _is_api),
+    "BIANDAN_PASSKEY_ORIGINS": Setting(_origins, _is_api),
     "BIANDAN_PAYMENT_ASKING_S": Setting(_whole(1, 10), _pays),
     "BIANDAN_PAYMENT_ATTEMPTS": Setting(_whole(1, 50), _pays),
     "BIANDAN_PAYMENT_EARLIER_ASKED": Setting(_whole(1, 50), _pays),

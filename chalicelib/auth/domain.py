@@ -242,6 +242,8 @@ class Account:
     """Of operators and merchants' staff: sessions that ended while their access tokens live, and when, in seconds."""
     history: tuple[RoleChange, ...] = ()
     links: tuple[Link, ...] = ()
+    passkeys: tuple[str, ...] = ()
+    """The ids of its passkeys: with the account, so that the last way to sign in is judged in one transaction."""
     second_factor: str = ""
     """What a sign-in takes beside its first way; empty: nothing."""
     password_hash: str = field(default="", repr=False)

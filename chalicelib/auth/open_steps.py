@@ -13,12 +13,17 @@ from chalicelib.runtime.db.work import UnitOfWork
 _TOKEN = re.compile(r"bdc1\.[A-Za-z0-9_-]{43}")
 
 
-def begin(purpose: str, *, account_id: str = "", said: dict[str, str] | None = None) -> str:
-    """Begin a challenge; returns what its answer comes with."""
+def begin(
+    purpose: str, *, account_id: str = "", said: dict[str, str] | None = None, work: UnitOfWork | None = None
+) -> str:
+    """Begin a challenge, in ``work`` or in a unit of its own; returns what its answer comes with."""
     token = "bdc1." + base64url.encode(ids.random_bytes(32))
     made = Challenge(_id(token), purpose, account_id, clock.now() + LIFE, said or {})
-    with UnitOfWork() as work:
+    if work is not None:
         work.save(store.row(made), label="challenge")
+        return token
+    with UnitOfWork() as own:
+        own.save(store.row(made), label="challenge")
     return token
 
 

@@ -26,8 +26,8 @@ def check(caller: Caller, account: Account, role: Role) -> None:
 
 
 def has_one(account: Account) -> bool:
-    """Say whether an account has a second factor."""
-    return bool(account.second_factor)
+    """Say whether an account has a second factor, or a passkey, which is two where its person is known again."""
+    return bool(account.second_factor or account.passkeys)
 
 
 def _roles() -> frozenset[str]:

@@ -37,6 +37,7 @@ from chalicelib.auth.forgetting import blank, holds_office, identity_ids
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.auth.keys import service as keys
 from chalicelib.auth.open_step import ChallengeOver
+from chalicelib.auth.passkeys import service as passkeys
 from chalicelib.auth.sessions.domain import (
     BadRefreshToken,
     Device,
@@ -50,6 +51,7 @@ from chalicelib.auth.sessions.service import (
     Tokens,
     caller_as,
     drop_all,
+    given,
     refresh,
     sessions,
     sign_out,
@@ -121,6 +123,7 @@ __all__ = [
     "keys",
     "may_order",
     "operator_of",
+    "passkeys",
     "prove_by_password",
     "prove_by_totp",
     "proving",
@@ -221,7 +224,7 @@ def sign_in(
                 work.save(
                     store.account_row(replace(account, password_hash=passwords.hashed(password))), label="account"
                 )
-    return answer
+    return given(answer)
 
 
 # --- leaving ----------------------------------------------------------------------------------------------------

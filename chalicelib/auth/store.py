@@ -74,6 +74,7 @@ class AccountRow(Row):
     ended = DocumentAttribute[dict[str, int]](dict[str, int], null=True)
     history = DocumentAttribute[tuple[RoleChange, ...]](tuple[RoleChange, ...], null=True)
     links = DocumentAttribute[tuple[Link, ...]](tuple[Link, ...], null=True)
+    passkeys = DocumentAttribute[tuple[str, ...]](tuple[str, ...], null=True)
     second_factor = UnicodeAttribute(null=True)
     fingerprint = UnicodeAttribute(null=True)
 
@@ -139,6 +140,7 @@ def account_row(account: Account) -> AccountRow:
         ended=account.ended or None,
         history=account.history or None,
         links=account.links or None,
+        passkeys=account.passkeys or None,
         second_factor=account.second_factor or None,
         fingerprint=account.fingerprint or None,
         version=account.version,
@@ -185,6 +187,7 @@ def account_of_row(row: AccountRow) -> Account:
         ended=row.ended or {},
         history=row.history or (),
         links=row.links or (),
+        passkeys=row.passkeys or (),
         second_factor=row.second_factor or "",
         password_hash=row.password_hash,
         fingerprint=row.fingerprint or "",

@@ -128,6 +128,7 @@ class NotFound(ShopError):
             "merchant": ("merchant", "商家"),
             "order": ("order", "订单"),
             "order line": ("order line", "订单行"),
+            "passkey": ("passkey", "通行密钥"),
             "payment": ("payment", "支付"),
             "product": ("product", "商品"),
             "purchase": ("purchase", "订单"),

@@ -57,6 +57,21 @@ TEMPLATES: Mapping[str, Template] = {
     "code_prove": _code(
         ("Show that it is you", "身份确认验证码"), ("Show with this code that it is you:", "您正在确认身份，验证码：")
     ),
+    "passkey_added": Template(
+        ("A passkey was added", "已添加通行密钥"),
+        (
+            (
+                "A passkey was added to your account: whoever holds it can sign in. If this was not you, sign in, "
+                "remove it, and sign out everywhere.\n"
+            ),
+            "您的账号已添加新的通行密钥，持有者可登录账号。如非本人操作，请登录后将其移除，并退出所有设备。\n",
+        ),
+        (
+            "A passkey was added to your account. If this was not you, sign in and remove it.",
+            "您的账号已添加新的通行密钥。如非本人操作，请登录后移除。",
+        ),
+        "passkey",
+    ),
     "registered_already": Template(
         ("You have an account already", "您已注册过账号"),
         (

@@ -39,6 +39,37 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
     ),
     Holding(
+        "passkeys",
+        Text(
+            "passkeys: public key, number, how often and when used, and whether it is backed up",
+            "通行密钥：公钥、编号、使用次数与时间、是否已备份",
+        ),
+        inventory.SIGN_IN,
+        inventory.ACCOUNT,
+        (
+            "accounts/AccountRow.passkeys",
+            "identities/PasskeyRow.account_id",
+            "identities/PasskeyRow.copied_ms",
+            "identities/PasskeyRow.credential",
+            "identities/PasskeyRow.identity_id",
+            "identities/PasskeyRow.is_backed_up",
+            "identities/PasskeyRow.is_eligible",
+            "identities/PasskeyRow.made_ms",
+            "identities/PasskeyRow.public_key",
+            "identities/PasskeyRow.signs",
+            "identities/PasskeyRow.transports",
+            "identities/PasskeyRow.used_ms",
+        ),
+    ),
+    Holding(
+        "passkey_names",
+        Text("what you call your passkeys", "您为通行密钥取的名称"),
+        inventory.SIGN_IN,
+        inventory.ACCOUNT,
+        ("identities/PasskeyRow.sealed",),
+        sealed=True,
+    ),
+    Holding(
         "mini_session",
         Text(
             "the key of your last sign-in by a mini program, three days at most",

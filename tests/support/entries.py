@@ -37,7 +37,7 @@ from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
 from chalicelib.runtime.intents import system_intent
-from tests.support import authenticator, elsewhere, goods, joining, people, sales
+from tests.support import authenticator, elsewhere, goods, joining, passkeys, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tools.fakes.sandbox.core import Sandbox
@@ -721,6 +721,40 @@ def _second_step(world: World) -> Ask:
     return Ask(body={"challenge": first.json["challenge"], "code": authenticator.code(secret)})
 
 
+def _new_passkey(world: World) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    begun = call("POST", "/v1/me/passkeys/begin", token=person.token).json
+    made = passkeys.Authenticator().make(begun["public_key"])
+    body = {"challenge": begun["challenge"], "credential": made, "name": "Laptop"}
+    return Ask(body=body, own={world.buyer.token: person.token})
+
+
+def _passkey(world: World, body: Any = None) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    passkeys.added(person.token)  # The one that stays.
+    made = passkeys.add(person.token, passkeys.Authenticator())
+    return Ask(ids={"passkey_id": str(made.json["passkey_id"])}, body=body, own={world.buyer.token: person.token})
+
+
+def _signed_in_by_passkey(_: World) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    mine = passkeys.added(person.token)
+    begun = passkeys.begin()
+    return Ask(body={"challenge": begun["challenge"], "credential": mine.answer(begun["public_key"])})
+
+
+def _proved_by_passkey(world: World) -> Ask:
+    person = people.buyer()
+    people.session(person)
+    mine = passkeys.added(person.token)
+    begun = call("POST", "/v1/auth/prove/passkey/begin", token=person.token).json
+    body = {"challenge": begun["challenge"], "credential": mine.answer(begun["public_key"])}
+    return Ask(body=body, own={world.buyer.token: person.token})
+
+
 def _session(world: World) -> Ask:
     made = people.session(people.Person(world.buyer.account_id, people.token(world.buyer.account_id)))
     return Ask(ids={"session_id": made.session_id})
@@ -761,6 +795,15 @@ ENTRIES: dict[str, Make] = {
     "renew_recovery_codes": _with_app("confirmed", bare=True),
     "prove_by_totp": _with_app("confirmed"),
     "finish_sign_in": _second_step,
+    "begin_passkey": _apart,
+    "add_passkey": _new_passkey,
+    "list_passkeys": _nothing,
+    "rename_passkey": lambda world: _passkey(world, {"name": "Key"}),
+    "remove_passkey": _passkey,
+    "begin_passkey_sign_in": _nothing,
+    "sign_in_by_passkey": _signed_in_by_passkey,
+    "begin_passkey_proof": _nothing,
+    "prove_by_passkey": _proved_by_passkey,
     "begin_web_sign_in": lambda _: Ask(ids={"provider": "qq"}, body=PERSONS_PAGE),
     "complete_web_sign_in": _completed,
     "sign_in_by_mini_program": _mini,

@@ -107,10 +107,11 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "store": set(),
     },
     "auth": {
-        "codes": {"sessions"},
+        "codes": {"passkeys", "sessions"},
         "external": {"sessions"},
-        "factors": {"sessions"},
+        "factors": {"passkeys", "sessions"},
         "keys": set(),
+        "passkeys": {"sessions"},
         "sessions": set(),
         "staff": set(),
     },
@@ -397,6 +398,7 @@ HEAVY = {
     "idna",
     "zxcvbn",
     "pyotp",
+    "webauthn",
 }
 
 

@@ -52,6 +52,8 @@ JUNK_FOLDERS = {"__pycache__", "tests", "test", "testing", "examples"}
 UNUSED = ("pydantic/v1/", "cffi/", "pycparser/", "dateutil/zoneinfo/", "phonenumbers/shortdata/region_")
 """What packages bring and nothing of ours reaches: an old pydantic for old models, cffi's compiler (what it made needs
 `_cffi_backend` alone), an archive of time zones, and countries' short numbers, which nobody can be called back on."""
+KEPT_OF = {"pyasn1_modules": ("__init__.py", "rfc5280.py")}
+"""Packages of which only some modules are reached: of 130 lists of ASN.1 the one that describes certificates."""
 JUNK_SUFFIXES = {".pyi", ".typed", ".c", ".h", ".pyx", ".pxd", ".md", ".rst", ".txt", ".pth"}
 
 Say = Callable[[str], None]
@@ -228,6 +230,9 @@ def _is_junk(relative: Path) -> bool:
     if relative.parts[0] in ("boto3", "s3transfer") and "data" in relative.parts:
         return True  # Resource models: we use clients only.
     if relative.as_posix().startswith(UNUSED):
+        return True
+    kept = KEPT_OF.get(relative.parts[0])
+    if kept is not None and relative.name not in kept:
         return True
     return relative.suffix in JUNK_SUFFIXES
 

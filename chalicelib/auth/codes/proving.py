@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
-from chalicelib.auth import domain, passwords, registering, store, throttles
+from chalicelib.auth import domain, notices, passwords, registering, store, throttles
 from chalicelib.auth.codes import service as codes
 from chalicelib.auth.codes.domain import BadCode, Code, CodeNeeded, ContactSet, NoAccountYet, Purpose
 from chalicelib.auth.domain import Account, Identity, IdentityKind
 from chalicelib.auth.identities import identity_id_of
+from chalicelib.auth.passkeys import service as passkeys
 from chalicelib.auth.sessions import service as sessions
 from chalicelib.auth.sessions import step_up
 from chalicelib.auth.sessions.domain import Device, Method
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Unauthenticated
-from chalicelib.notifications import service as notifications
 from chalicelib.runtime.config import config, setting
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -24,8 +23,6 @@ from chalicelib.runtime.intents import Intent
 
 SETTING = "BIANDAN_REGISTRATION"
 OPEN = "open"
-NOTICE = timedelta(days=1)
-"""So long a notice is worth sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +126,7 @@ def sign_in(
     Raises:
         BadCode: if the code is not right.
         NoAccountYet: if there is none and none is wanted; the code still counts.
+        SecondFactorNeeded: if the account has a second factor; the code is used up.
     """
 
     def attempt() -> sessions.Tokens:
@@ -147,9 +145,12 @@ def sign_in(
             codes.use(work, found)
             if verified != account:
                 work.save(store.account_row(verified), label="account")
-            return sessions.start(
+            if verified.passkeys != account.passkeys:
+                passkeys.release(work, account)
+            answer = sessions.start(
                 verified, device=device or Device(), source_ip=source_ip, method=Method.CODE, work=work
             )
+        return sessions.given(answer)
 
     return racing(attempt, losing=(ConcurrentUpdate, AlreadyExists, domain.IdentityTaken))
 
@@ -173,6 +174,8 @@ def reset_password(proof: Proof, password: str) -> None:
         with UnitOfWork() as work:
             codes.use(work, found)
             work.save(store.account_row(changed), label="account")
+            if changed.passkeys != account.passkeys:
+                passkeys.release(work, account)
             _tell_of_change(work, changed)
 
     racing(attempt, losing=(ConcurrentUpdate,))
@@ -268,12 +271,12 @@ def _verified_contacts(account: Account) -> list[Identity]:
 def _proved(account: Account, contact: Identity) -> Account:
     """Return the account of a contact that was proved. What else opens one without a proved contact ends here.
 
-    Somebody else may have registered the contact with a password of theirs, added their own person at QQ or WeChat, and
-    waited for its owner.
+    Somebody else may have registered the contact with a password of theirs, added a passkey or their own person at
+    QQ or WeChat, and waited for its owner.
     """
     verified = _verified(account, contact)
     if account.password_hash and not _verified_contacts(account):
-        return replace(verified, password_hash="", epoch=account.epoch + 1, links=())
+        return replace(verified, password_hash="", epoch=account.epoch + 1, links=(), passkeys=())
     return verified
 
 
@@ -289,35 +292,14 @@ def _with_password(account: Account, password: str) -> Account:
 
 
 def _tell_of_change(work: UnitOfWork, account: Account) -> None:
-    contact = _reached(account)
-    if contact is not None:
-        fact = f"password#{account.account_id}#{account.epoch}"
-        notifications.ask(work, _notice(account.language, contact, "password_changed", fact))
-
-
-def _reached(account: Account) -> Identity | None:
-    if account.email:
-        return Identity(IdentityKind.EMAIL, account.email)
-    return Identity(IdentityKind.PHONE, account.phone) if account.phone else None
+    notices.tell(work, account, "password_changed", f"password#{account.account_id}#{account.epoch}")
 
 
 def _tell(account: Account, contact: Identity, template: str, fact: str) -> bool:
     """Send a notice; says whether it is the first about this fact."""
     try:
         with UnitOfWork() as work:
-            notifications.ask(work, _notice(account.language, contact, template, fact))
+            notices.tell_at(work, contact, account.language, template, fact=fact)
     except AlreadyExists:
         return False
     return True
-
-
-def _notice(language: str, contact: Identity, template: str, fact: str) -> notifications.Asked:
-    return notifications.Asked(
-        kind=codes.KINDS[contact.kind],
-        to=contact.value,
-        template=template,
-        language=language,
-        fact=fact,
-        useless_at=clock.now() + NOTICE,
-        values={},
-    )

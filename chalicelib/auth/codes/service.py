@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from chalicelib.auth import devices, throttles
+from chalicelib.auth import devices, notices, throttles
 from chalicelib.auth import store as account_store
 from chalicelib.auth.codes import domain, store
 from chalicelib.auth.codes.domain import BadCode, Code, Purpose
-from chalicelib.auth.domain import Identity, IdentityKind
+from chalicelib.auth.domain import Identity
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists
@@ -18,7 +18,6 @@ from chalicelib.runtime import metrics
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-KINDS = {IdentityKind.EMAIL: notifications.Kind.EMAIL, IdentityKind.PHONE: notifications.Kind.SMS}
 INSTEAD: dict[tuple[Purpose, bool], str] = {
     (Purpose.REGISTER, True): "registered_already",
     (Purpose.RESET, False): "not_registered",
@@ -47,7 +46,7 @@ def send(asked: Asked, *, intent: Intent) -> str:
         ChannelMissing: if no channel is set up for this kind of contact.
         Throttled: if too many were sent to this contact or asked for from this network.
     """
-    kind = KINDS[asked.contact.kind]
+    kind = notices.KINDS[asked.contact.kind]
     notifications.check_reaches(kind)
     identity_id = identity_id_of(asked.contact)
     code_id = f"cod_{throttles.keyed(f'{asked.purpose}:{identity_id}:{intent.key}', 'code-id')[:24]}"

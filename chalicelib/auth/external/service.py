@@ -137,12 +137,12 @@ def _signed_in(
             language = client.language or context.current().language
             account, made = people.found_or_made(work, proof, nickname=nickname, language=language, apart=apart)
             people.keep_key(work, proof)
-            tokens = sessions.start(
+            answer = sessions.start(
                 account, device=client.device, source_ip=client.source_ip, method=_METHODS[proof.provider], work=work
             )
         if made:
             metrics.count("accounts_registered")
-        return tokens
+        return sessions.given(answer)
 
     return racing(attempt)
 

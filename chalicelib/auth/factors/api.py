@@ -18,6 +18,7 @@ from chalicelib.runtime.http.routes import Reply, Request, Routes
 
 routes = Routes("auth")
 _SMALL = 4096
+_SIGNED = 16 * 1024
 
 
 @routes.route("GET", "/v1/me/factors", access=Access.SIGNED_IN, returns=FactorsView)
@@ -88,7 +89,7 @@ def renew_recovery_codes(caller: Caller) -> RecoveryCodesView:
     returns=TokensView,
     raises=(service.ChallengeOver, service.WrongProof, Throttled),
     idempotent=False,  # The challenge counts once.
-    cap_bytes=_SMALL,
+    cap_bytes=_SIGNED,
 )
 def finish_sign_in(body: SecondStep, request: Request) -> TokensView:
     """Finish a sign-in that was answered ``second_factor_needed``."""
@@ -100,6 +101,7 @@ def finish_sign_in(body: SecondStep, request: Request) -> TokensView:
             body.challenge,
             code=body.code or "",
             recovery_code=body.recovery_code or "",
+            signed=body.credential.signed() if body.credential else None,
             device=device,
             source_ip=request.source_ip,
         )

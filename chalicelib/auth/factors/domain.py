@@ -35,8 +35,8 @@ class SecondFactorRequired(Forbidden):
     """The installation wants a second factor for this role; without one an account can only set it up."""
 
     code = "second_factor_required"
-    en = "This role needs a second factor: set up an authenticator app and sign in with it."
-    zh = "该角色必须启用两步验证：请绑定身份验证器后重新登录。"
+    en = "This role needs a second factor: set up an authenticator app or a passkey and sign in with it."
+    zh = "该角色必须启用两步验证：请绑定身份验证器或通行密钥后重新登录。"
 
 
 @dataclass(frozen=True, slots=True)

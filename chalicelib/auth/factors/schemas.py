@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.auth import service
+from chalicelib.auth.passkeys.schemas import SignedCredential
 from chalicelib.auth.sessions.schemas import DeviceName, DeviceToken
 from chalicelib.runtime.schema import Schema, Timestamp, refusal
 
@@ -59,16 +60,17 @@ class RecoveryCodesView(Schema):
 
 
 class SecondStep(Schema):
-    """The challenge of the first step, and the app's code or one of the recovery codes."""
+    """The challenge of the first step, and the app's code, one of the recovery codes, or what a passkey signed."""
 
     challenge: Annotated[str, StringConstraints(min_length=20, max_length=80)]
     code: Code | None = None
     recovery_code: RecoveryCode | None = None
+    credential: SignedCredential | None = None
     device_token: DeviceToken | None = None
     device_name: DeviceName | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> SecondStep:
-        if (self.code is None) is (self.recovery_code is None):
-            raise refusal("code_or_recovery_code", "send code or recovery_code, one of them")
+    def _one_of_them(self) -> SecondStep:
+        if [self.code, self.recovery_code, self.credential].count(None) != 2:
+            raise refusal("code_or_recovery_code", "send code, recovery_code or credential, one of them")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from chalicelib.auth.domain import Account
 from chalicelib.auth.factors import codes, store
 from chalicelib.auth.factors.domain import Totp, TotpEnrolled, TotpMissing
 from chalicelib.auth.open_step import ChallengeOver
+from chalicelib.auth.passkeys import service as passkeys
+from chalicelib.auth.passkeys.domain import Signed
 from chalicelib.auth.sessions import second_step
 from chalicelib.auth.sessions.domain import Device, Method, WrongProof
 from chalicelib.auth.sessions.service import Tokens, complete
@@ -154,13 +157,19 @@ def renew_recovery(account_id: str) -> list[str]:
 
 
 def finish_sign_in(
-    challenge_token: str, *, code: str = "", recovery_code: str = "", device: Device, source_ip: str
+    challenge_token: str,
+    *,
+    code: str = "",
+    recovery_code: str = "",
+    signed: Signed | None = None,
+    device: Device,
+    source_ip: str,
 ) -> Tokens:
-    """Take the second step of a sign-in: the session begins, and the code and the challenge count no more.
+    """Take the second step of a sign-in: the session begins, and what was shown and the challenge count no more.
 
     Raises:
         ChallengeOver: if the first step was too long ago, or something ended it since.
-        WrongProof: if the code is another one, or was used.
+        WrongProof: if the code is another one, or was used, or the passkey is another's or did not sign this step.
         Throttled: after too many of them for this account.
     """
     challenge = open_steps.attempt(challenge_token, second_step.PURPOSE)
@@ -168,18 +177,33 @@ def finish_sign_in(
     if account is None or str(account.epoch) != challenge.said["epoch"] or not account.second_factor:
         raise ChallengeOver
     with throttles.second_step(account.account_id, device.token) as attempt:
-        totp = _confirmed(account.account_id)
-        used = _used(totp, code=code, recovery_code=recovery_code) if totp else None
-        if used is None:
+        try:
+            second, use = _second(account, challenge_token, code, recovery_code, signed)
+        except WrongProof:
             metrics.count("second_steps_refused")
-            raise WrongProof
+            raise
         attempt.succeeded()
-    methods = [Method(challenge.said["method"]), Method.TOTP if code else Method.RECOVERY]
+    methods = [Method(challenge.said["method"]), *second]
     with UnitOfWork() as work:
         answer = complete(account, device=device, source_ip=source_ip, methods=methods, work=work)
-        work.save(store.row(used), refuse=_used_meanwhile, label="totp")
+        use(work)
         open_steps.spend(work, challenge)
     return answer
+
+
+def _second(
+    account: Account, token: str, code: str, recovery_code: str, signed: Signed | None
+) -> tuple[tuple[Method, ...], Callable[[UnitOfWork], None]]:
+    """Return what a second step proves, and how its use is written."""
+    if signed is not None:
+        shown = passkeys.of_account(account.account_id, token, signed)
+        return shown.methods, lambda work: passkeys.use(work, shown)
+    totp = _confirmed(account.account_id)
+    used = _used(totp, code=code, recovery_code=recovery_code) if totp else None
+    if used is None:
+        raise WrongProof
+    methods = (Method.TOTP if code else Method.RECOVERY,)
+    return methods, lambda work: work.save(store.row(used), refuse=_used_meanwhile, label="totp")
 
 
 def prove_by_totp(caller: Caller, code: str) -> str:

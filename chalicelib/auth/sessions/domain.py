@@ -35,8 +35,8 @@ class SecondFactorNeeded(Unauthenticated):
     """The first factor is right; the second step comes with this challenge, within minutes."""
 
     code = "second_factor_needed"
-    en, zh = "Give the code of your authenticator app.", "请输入身份验证器中的动态码。"
-    shown = ("challenge", "methods", "expires_in")
+    en, zh = "Give the code of your authenticator app, or a passkey.", "请输入身份验证器中的动态码，或使用通行密钥。"
+    shown = ("challenge", "methods", "expires_in", "public_key")
 
 
 class WrongProof(Forbidden):
@@ -89,6 +89,9 @@ class Method(StrEnum):
     WECHAT = "wechat"
     TOTP = "totp"
     RECOVERY = "recovery"
+    PASSKEY = "pop"
+    USER = "user"
+    """Its authenticator knew its person again, by a finger, a face or a number: with the passkey, two factors."""
 
 
 @dataclass(frozen=True, slots=True)

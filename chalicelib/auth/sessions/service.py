@@ -11,7 +11,7 @@ from chalicelib.auth import store as account_store
 from chalicelib.auth.domain import Account
 from chalicelib.auth.sessions import domain, second_step, store
 from chalicelib.auth.sessions.clients import client_of
-from chalicelib.auth.sessions.domain import Client, Device, Method, Session
+from chalicelib.auth.sessions.domain import Client, Device, Method, SecondFactorNeeded, Session
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import NotFound, Unauthenticated
 from chalicelib.kernel.pages import Page, Window
@@ -38,20 +38,28 @@ class Tokens:
 
 
 def start(
-    account: Account, *, device: Device, source_ip: str, method: Method, work: UnitOfWork | None = None
-) -> Tokens:
-    """Start a session of somebody who has just proved by ``method`` who they are.
+    account: Account, *, device: Device, source_ip: str, method: Method, work: UnitOfWork
+) -> Tokens | SecondFactorNeeded:
+    """Start a session of somebody who has just proved by ``method`` who they are, in ``work``.
 
-    It is written in ``work`` where there is one, with what else the sign-in writes, else in a unit of its own.
+    If the account has a second factor and this is but one, the second step begins in its place: what the first used up
+    is used up all the same. :func:`given` tells the two apart, once ``work`` is through.
+    """
+    stopped = second_step.begin(account, method, work)
+    if stopped is not None:
+        return stopped
+    return complete(account, device=device, source_ip=source_ip, methods=[method], work=work)
+
+
+def given(answer: Tokens | SecondFactorNeeded) -> Tokens:
+    """Return the tokens of a sign-in that was enough.
 
     Raises:
-        SecondFactorNeeded: if the account has a second factor and this is but one; nothing of ``work`` is written.
+        SecondFactorNeeded: if it takes a second step.
     """
-    second_step.require(account, method)
-    if work is None:
-        with UnitOfWork() as own:
-            return complete(account, device=device, source_ip=source_ip, methods=[method], work=own)
-    return complete(account, device=device, source_ip=source_ip, methods=[method], work=work)
+    if isinstance(answer, SecondFactorNeeded):
+        raise answer
+    return answer
 
 
 def complete(

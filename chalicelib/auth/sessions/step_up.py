@@ -21,7 +21,7 @@ from chalicelib.runtime.http.access import Caller
 
 FRESH_S = 300
 """How long a proof counts as fresh, unless who asks for it says otherwise."""
-STRONG = frozenset({Method.TOTP, Method.RECOVERY})
+STRONG = frozenset({Method.TOTP, Method.RECOVERY, Method.PASSKEY})
 """What proves it for an account that has a second factor."""
 
 
@@ -42,11 +42,12 @@ def require_fresh(caller: Caller, within_s: float = FRESH_S) -> None:
 
 def ways(account: Account) -> list[str]:
     """Return by which methods an account can prove who it is: the last word of the route that takes it."""
+    passkey = ["passkey"] if account.passkeys else []
     if account.second_factor:  # Who has a second factor proves it by that: a password is what a thief may know.
-        return ["totp"]
+        return ["totp", *passkey]
     verified = account.email_verified_at or account.phone_verified_at
     elsewhere = dict.fromkeys(link.provider for link in account.links)
-    return [*(["password"] if account.password_hash else []), *(["code"] if verified else []), *elsewhere]
+    return [*(["password"] if account.password_hash else []), *(["code"] if verified else []), *elsewhere, *passkey]
 
 
 def prove_by_password(caller: Caller, password: str) -> str:

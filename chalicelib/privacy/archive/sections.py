@@ -62,6 +62,7 @@ def _account(account_id: str, _: Place | None) -> Part:
     kept = plain(account, of=account_id)
     for hidden in ("password_hash", "ended", "history", "posts", "desks", "roles", "merchant_id"):
         kept.pop(hidden, None)  # A secret; what is over in minutes; and what stands under "roles".
+    kept.pop("passkeys", None)  # They have a section of their own.
     kept["account_id"] = account_id
     kept["links"] = [
         {"provider": link.provider, "appid": link.appid, "linked_at": link.linked_at.isoformat()}
@@ -73,6 +74,15 @@ def _account(account_id: str, _: Place | None) -> Part:
 def _addresses(account_id: str, _: Place | None) -> Part:
     book = auth.addresses(account_id)
     return Part([{**plain(one, of=account_id), "default": one.address_id == book.default_id} for one in book.addresses])
+
+
+def _passkeys(account_id: str, _: Place | None) -> Part:
+    found = []
+    for passkey in auth.passkeys.listed(account_id):
+        kept = plain(passkey, of=account_id)
+        kept.pop("sealed", None)
+        found.append({**kept, "name": auth.passkeys.name_of(passkey)})
+    return Part(found)
 
 
 def _sessions(account_id: str, after: Place | None) -> Part:
@@ -145,6 +155,7 @@ def _roles(account_id: str, _: Place | None) -> Part:
 SECTIONS: tuple[Section, ...] = (
     Section("account", Text("Your account", "您的账号"), _account),
     Section("addresses", Text("Your address book", "您的地址簿"), _addresses),
+    Section("passkeys", Text("Your passkeys", "您的通行密钥"), _passkeys),
     Section("sessions", Text("Where you are signed in", "您的登录会话"), _sessions),
     Section("purchases", Text("Purchases, parcels and money", "订单、包裹与款项"), _purchases),
     Section("complaints", Text("Complaints and their files", "投诉及其凭证"), _complaints),
@@ -163,6 +174,8 @@ EXPORTERS: dict[str, str | Text] = {
     "contacts": "account",
     "identity_digests": _DIGEST,
     "links": "account",
+    "passkeys": "passkeys",
+    "passkey_names": "passkeys",
     "mini_session": Text(
         "a key that only QQ or WeChat can use; it ends in days", "仅供 QQ、微信使用的密钥，数日内失效"
     ),

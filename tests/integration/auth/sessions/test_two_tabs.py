@@ -22,9 +22,10 @@ from hypothesis.stateful import (
 
 from chalicelib.auth import service, tokens
 from chalicelib.auth.sessions import domain, store
-from chalicelib.auth.sessions.service import start
+from chalicelib.auth.sessions.service import given, start
 from chalicelib.kernel import clock, context, ids
 from chalicelib.runtime import aws
+from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
 from tests.support import joining, people
 from tests.support.http import Answer, call
@@ -185,10 +186,12 @@ class Family(RuleBasedStateMachine):
         self._using = clock.use(self.clock)
         self._using.__enter__()
         self.person = people.buyer()
-        self.started = start(
-            service.me(self.person.account_id), device=service.Device(agent=BROWSER), source_ip="10.0.0.1",
-            method=domain.Method.PASSWORD,
-        )  # fmt: skip
+        with UnitOfWork() as work:
+            started = start(
+                service.me(self.person.account_id), device=service.Device(agent=BROWSER), source_ip="10.0.0.1",
+                method=domain.Method.PASSWORD, work=work,
+            )  # fmt: skip
+        self.started = given(started)
         self.tokens = [self.started.refresh_token]
         self.over = False
         self.rotated_at = self.clock()
