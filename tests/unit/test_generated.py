@@ -39,7 +39,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
 
 
 def test_every_route_is_in_the_document_once(document: dict[str, Any]) -> None:
-    declared = {(route.method.lower(), route.path) for _, route in routing.declared()}
+    declared = {(method.lower(), route.path) for _, route in routing.declared() for method in routing.methods(route)}
     written = {(method, path) for path, methods in document["paths"].items() for method in methods}
     names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
 

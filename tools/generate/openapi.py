@@ -54,11 +54,12 @@ Headless commerce for a marketplace with many merchants.
   repeat is answered with the record as it is by then. A refusal is not remembered: the key may be sent again.
 - A field of an answer that there is nothing to say of is absent, never null.
 - Lists are paged by opaque cursors: send `next_cursor` back as `cursor`.
+- What is changed by `PATCH` is changed by `POST` at the same path as well: mini programs know no `PATCH`.
 
 面向多商户平台的无界面电商后端：金额为最小货币单位的整数；时间为 UTC；错误为带固定 `code` 的 RFC 9457 文档，
 语言由 `Accept-Language` 决定；创建类 POST 需要 `Idempotency-Key`，重复提交只生效一次，返回该记录的当前状态；
 被拒绝的请求不会被记住，可用同一 Key 再次提交；
-没有内容的字段不出现，绝不为 null；列表使用游标分页。"""
+没有内容的字段不出现，绝不为 null；列表使用游标分页；小程序没有 `PATCH`，可在同一路径改用 `POST`。"""
 
 TAGS_ZH = {
     "auth": "账号",
@@ -271,8 +272,21 @@ def leave_out_nulls(schema: Json) -> None:
 def _paths(routes: list[Route], refs: dict[tuple[type[BaseModel], str], Json], schemas: Json) -> Json:
     paths: Json = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, schemas)
+        operation = _operation(route, refs, schemas)
+        for method in routing.methods(route):
+            is_twin = method != route.method
+            paths.setdefault(route.path, {})[method.lower()] = _twin(route, operation) if is_twin else operation
     return dict(sorted(paths.items()))
+
+
+def _twin(route: Route, operation: Json) -> Json:
+    """Return the same operation by the other verb: a name of its own, and of whose it is the same."""
+    said = f"The same as `{route.method}`, for programs that cannot send that. 与 `{route.method}` 相同。"
+    return {
+        **operation,
+        "operationId": f"{route.operation_id}_by_post",
+        "description": f"{said}\n\n{operation['description']}",
+    }
 
 
 def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Json], schemas: Json) -> Json:

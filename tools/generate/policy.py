@@ -27,7 +27,10 @@ compares, and answers what is somebody else's as what is not there.
 - **second person**: what takes two ([why](adr/0026-second-person.md)).
 - **proof**: how old the caller's last password, code or passkey may be, where a session alone is not enough.
 - **key**: the scope that a merchant's own system needs to call it with a key; empty: no key gets in.
-- **suspended**: changes something, and is open to a suspended merchant's staff all the same. Reading is open always."""
+- **suspended**: changes something, and is open to a suspended merchant's staff all the same. Reading is open always.
+
+What is changed by `PATCH` is changed by `POST` at the same path as well, under the same line: mini programs know no
+`PATCH` ([why](adr/0052-twins.md))."""
 
 _HEAD = [
     "| operation | route | who | whose | second person | proof | key | suspended |",

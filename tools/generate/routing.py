@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chalicelib import topology
-from chalicelib.runtime.http.routes import Route
+from chalicelib.runtime.http.routes import TWIN, TWINNED, Route
 
 if TYPE_CHECKING:
     from chalicelib.runtime.http.app import App
@@ -34,8 +34,15 @@ def declared() -> Iterator[tuple[str, Route]]:
 
 
 def route_lines() -> list[Line]:
-    """Return the lines of ``chalicelib/routes.py``."""
-    return [(route.method, route.path, module, route.content_types) for module, route in declared()]
+    """Return the lines of ``chalicelib/routes.py``: each declaration, and its twin."""
+    return [
+        (method, route.path, module, route.content_types) for module, route in declared() for method in methods(route)
+    ]
+
+
+def methods(route: Route) -> tuple[str, ...]:
+    """Return the verbs that a declaration is called by."""
+    return (TWINNED, TWIN) if route.method == TWINNED else (route.method,)
 
 
 def application() -> App:

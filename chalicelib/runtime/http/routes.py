@@ -58,6 +58,12 @@ class Request:
     """Parameters of the query that came more than once: ``query`` has one of their values."""
 
 
+TWINNED = "PATCH"
+TWIN = "POST"
+"""Mini programs know no ``PATCH``. So each route of that verb is one of the other, too, at the same path: the same
+declaration, and with it the same rule, limits and answers. None is declared twice, and none can be another thing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer with its own status, headers or media type. ``body`` is a wire model, text, or None."""
@@ -303,6 +309,8 @@ class Routes:
         """
 
         def register(view: Callable[..., Any]) -> Callable[..., Any]:
+            if {method, *(entry.method for entry in self.entries if entry.path == path)} >= {TWIN, TWINNED}:
+                raise LookupError(f"{path} is changed by {TWINNED}, and {TWIN} there means the same: take another path")
             self.entries.append(
                 Route(
                     method=method,
@@ -329,8 +337,13 @@ class Routes:
         return register
 
     def find(self, method: str, path: str) -> Route:
-        """Return the declaration of a route."""
-        for entry in self.entries:
-            if entry.method == method and entry.path == path:
-                return entry
-        raise LookupError(f"{self.tag} declares no {method} {path}")
+        """Return the declaration of a route; of what is changed by ``PATCH``, for ``POST`` as well.
+
+        Raises:
+            LookupError: if there is none.
+        """
+        declared = {entry.method: entry for entry in self.entries if entry.path == path}
+        found = declared.get(method) or (declared.get(TWINNED) if method == TWIN else None)
+        if found is None:
+            raise LookupError(f"{self.tag} declares no {method} {path}")
+        return found

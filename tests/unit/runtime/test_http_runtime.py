@@ -373,3 +373,19 @@ def test_the_language_with_the_higher_weight_is_spoken(header: str | None, langu
 def test_what_wants_a_fresh_proof_is_entered_with_one_only(app: App) -> None:
     assert ask(app, "DELETE", "/v1/things/tea", Authorization="Bearer buyer")[0] == 401
     assert ask(app, "DELETE", "/v1/things/tea", Authorization="Bearer buyer+fresh")[0] == 204
+
+
+def test_what_is_patched_is_posted_too_and_nothing_else_is() -> None:
+    found = Routes("test", table={"get_thing": anybody(), "make_thing": signed_in(), "put_thing": staff(Post)})
+    found.route("PATCH", "/v1/things/{thing_id}", access=Access.MERCHANT, body=Thing)(put_thing)
+    found.route("GET", "/v1/things/{thing_id}", access=Access.PUBLIC)(get_thing)
+    assert found.find("POST", "/v1/things/{thing_id}") is found.find("PATCH", "/v1/things/{thing_id}")
+    for method, path in (("PUT", "/v1/things/{thing_id}"), ("POST", "/v1/things"), ("PATCH", "/v1/things")):
+        with pytest.raises(LookupError, match="declares no"):
+            found.find(method, path)
+    with pytest.raises(LookupError, match="take another path"):
+        found.route("POST", "/v1/things/{thing_id}", access=Access.SIGNED_IN, body=Thing)(make_thing)
+    other = Routes("test", table={"make_thing": signed_in(), "put_thing": staff(Post)})
+    other.route("POST", "/v1/things", access=Access.SIGNED_IN, body=Thing)(make_thing)
+    with pytest.raises(LookupError, match="take another path"):
+        other.route("PATCH", "/v1/things", access=Access.MERCHANT, body=Thing)(put_thing)

@@ -50,6 +50,20 @@ export interface paths {
          */
         post: operations["prove_by_code"];
     };
+    "/v1/auth/prove/passkey": {
+        /**
+         * Prove again who one is, by a passkey of one's own
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["prove_by_passkey"];
+    };
+    "/v1/auth/prove/passkey/begin": {
+        /**
+         * Begin to prove once more who the caller is, by a passkey
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["begin_passkey_proof"];
+    };
     "/v1/auth/prove/password": {
         /**
          * Prove again who one is: what a call asked for that was refused as `fresh_proof_needed`
@@ -93,6 +107,20 @@ export interface paths {
          * @description Anybody may call it. 无需登录。
          */
         post: operations["sign_in_by_code"];
+    };
+    "/v1/auth/sign-in/passkey": {
+        /**
+         * Start a session with a passkey. Its authenticator knows its person again, so no second step follows
+         * @description Anybody may call it. 无需登录。
+         */
+        post: operations["sign_in_by_passkey"];
+    };
+    "/v1/auth/sign-in/passkey/begin": {
+        /**
+         * Begin to sign in with a passkey: nobody says who they are, the passkey does
+         * @description Anybody may call it. 无需登录。
+         */
+        post: operations["begin_passkey_sign_in"];
     };
     "/v1/auth/sign-in/second-step": {
         /**
@@ -146,6 +174,15 @@ export interface paths {
          *     Anybody may call it; a token names the caller. 可匿名，也可登录。
          */
         get: operations["get_cart"];
+        /**
+         * Set several lines of the cart at a time, all or none of them; a quantity of 0 takes a SKU out
+         * @description The same as `PATCH`, for programs that cannot send that. 与 `PATCH` 相同。
+         *
+         *     A refusal names the SKUs it is about. A guest without a token gets a new cart and its token.
+         *
+         *     Anybody may call it; a token names the caller. 可匿名，也可登录。
+         */
+        post: operations["change_cart_by_post"];
         /**
          * Set several lines of the cart at a time, all or none of them; a quantity of 0 takes a SKU out
          * @description A refusal names the SKUs it is about. A guest without a token gets a new cart and its token.
@@ -254,6 +291,13 @@ export interface paths {
          * @description Any signed-in account. 需要登录。
          */
         get: operations["get_me"];
+        /**
+         * Change nickname and language
+         * @description The same as `PATCH`, for programs that cannot send that. 与 `PATCH` 相同。
+         *
+         *     Any signed-in account. 需要登录。
+         */
+        post: operations["change_me_by_post"];
         /**
          * Change nickname and language
          * @description Any signed-in account. 需要登录。
@@ -437,6 +481,44 @@ export interface paths {
          * @description Any signed-in account. 需要登录。
          */
         post: operations["tell_mini_data"];
+    };
+    "/v1/me/passkeys": {
+        /**
+         * List the caller's passkeys, in the order they were added
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_passkeys"];
+        /**
+         * Add the passkey that was made. Its person is told
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["add_passkey"];
+    };
+    "/v1/me/passkeys/{passkey_id}": {
+        /**
+         * Call a passkey something else
+         * @description The same as `PATCH`, for programs that cannot send that. 与 `PATCH` 相同。
+         *
+         *     Any signed-in account. 需要登录。
+         */
+        post: operations["rename_passkey_by_post"];
+        /**
+         * Remove a passkey: it opens nothing any more. The last way to sign in stays
+         * @description Any signed-in account. 需要登录。
+         */
+        delete: operations["remove_passkey"];
+        /**
+         * Call a passkey something else
+         * @description Any signed-in account. 需要登录。
+         */
+        patch: operations["rename_passkey"];
+    };
+    "/v1/me/passkeys/begin": {
+        /**
+         * Begin to add a passkey: what the browser is to make
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["begin_passkey"];
     };
     "/v1/me/password": {
         /**
@@ -643,6 +725,13 @@ export interface paths {
         get: operations["get_own_product"];
         /**
          * Change what the body names, if the product still has the version that If-Match says
+         * @description The same as `PATCH`, for programs that cannot send that. 与 `PATCH` 相同。
+         *
+         *     Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["change_product_by_post"];
+        /**
+         * Change what the body names, if the product still has the version that If-Match says
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
          */
         patch: operations["change_product"];
@@ -702,6 +791,13 @@ export interface paths {
          * @description Staff of a merchant. 需要商户员工身份。
          */
         get: operations["get_profile"];
+        /**
+         * Change freight, contact and presentation of the merchant that the caller works for
+         * @description The same as `PATCH`, for programs that cannot send that. 与 `PATCH` 相同。
+         *
+         *     Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["change_profile_by_post"];
         /**
          * Change freight, contact and presentation of the merchant that the caller works for
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
@@ -863,6 +959,13 @@ export interface paths {
         get: operations["get_merchant_as_operator"];
         /**
          * Change a merchant; `status` suspends or reinstates it
+         * @description The same as `PATCH`, for programs that cannot send that. 与 `PATCH` 相同。
+         *
+         *     Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        post: operations["change_merchant_by_post"];
+        /**
+         * Change a merchant; `status` suspends or reinstates it
          * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
          */
         patch: operations["change_merchant"];
@@ -873,6 +976,15 @@ export interface paths {
          * @description Operators of the platform. 需要平台运营身份。
          */
         get: operations["get_operator_order"];
+    };
+    "/v1/operator/orders/{order_id}/explanation": {
+        /**
+         * Explain an order: orders, payments, refunds, the ledger, stock, parcels, complaints and acts, in one story
+         * @description It shows nobody's name, address or words; where the parcel goes is asked for apart. The look is written down.
+         *
+         *     Operators of the platform. 需要平台运营身份。
+         */
+        post: operations["explain_order"];
     };
     "/v1/operator/payments": {
         /**
@@ -1258,6 +1370,12 @@ export interface components {
         /** @description The token of an invitation. */
         AcceptInvitation: {
             token: string;
+        };
+        /** @description A passkey that was just made, and what to call it. */
+        AddPasskey: {
+            challenge: string;
+            credential: components["schemas"]["MadeCredential"];
+            name: string;
         };
         /**
          * @description An address. In China the province is one of the 34 by its full or short name.
@@ -1887,6 +2005,14 @@ export interface components {
             evidence_id: string;
             size: number;
         };
+        /** @description Why somebody has to know, and where to go on in what is long. */
+        Explain: {
+            /** @default null */
+            cursor?: string | null;
+            /** @default 100 */
+            limit?: number;
+            reason: string;
+        };
         /** @description An export and how far it is. `url` is the file, once it is finished. */
         ExportView: {
             created_at: string;
@@ -1900,6 +2026,11 @@ export interface components {
         FactorsView: {
             recovery_codes_left: number;
             totp_since?: string;
+        };
+        /** @description An event that told others, and the queues that it went to. */
+        FactView: {
+            event_id: string;
+            queues: string[];
         };
         /** @description What is wrong with a line of an order. */
         FileComplaint: {
@@ -2156,6 +2287,17 @@ export interface components {
             /** @enum {string} */
             provider: "qq" | "qq_mini" | "wechat_mini";
         };
+        /**
+         * @description What `navigator.credentials.create` gave: `id`, `response.clientDataJSON`, `response.attestationObject`
+         *     and what `response.getTransports()` says.
+         */
+        MadeCredential: {
+            attestation: string;
+            client_data: string;
+            id: string;
+            /** @default [] */
+            transports?: string[];
+        };
         /** @description A new key: what it is called, what it may, how many days it counts, and from which networks it may come. */
         MakeKey: {
             /** @default 90 */
@@ -2309,6 +2451,19 @@ export interface components {
             paid_at: string;
             reference: string;
         };
+        /** @description All that happened to an order, to its purchase and payments, by time, but never an effect before its cause. */
+        OrderExplanationView: {
+            buyer_id: string;
+            count: number;
+            digest: string;
+            head?: components["schemas"]["SealView"];
+            items: components["schemas"]["StepView"][];
+            merchant_id: string;
+            next_cursor?: string;
+            order_id: string;
+            purchase_id: string;
+            status: string;
+        };
         /** @description One page of orders. */
         OrderPageView: {
             items: components["schemas"]["OrderView"][];
@@ -2391,6 +2546,34 @@ export interface components {
             };
             shipment_id: string;
             turned_back_at?: string;
+        };
+        /**
+         * @description `public_key` goes to `navigator.credentials` as it is, by way of `parseCreationOptionsFromJSON` or
+         *     `parseRequestOptionsFromJSON`; `challenge` comes back with the answer, once, within `expires_in` seconds.
+         */
+        PasskeyBegunView: {
+            challenge: string;
+            expires_in: number;
+            public_key: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description All passkeys of the caller; ten at most, so this list has no pages. */
+        PasskeysView: {
+            items: components["schemas"]["PasskeyView"][];
+        };
+        /**
+         * @description One passkey. `is_backed_up`: it lives on other devices, too; `copied_at`: its counter went back then, so
+         *     somebody may have a copy: remove it.
+         */
+        PasskeyView: {
+            copied_at?: string;
+            is_backed_up: boolean;
+            made_at: string;
+            may_be_backed_up: boolean;
+            name: string;
+            passkey_id: string;
+            used_at?: string;
         };
         /** @description What this installation offers. */
         PaymentMethodsView: {
@@ -2564,6 +2747,11 @@ export interface components {
              * @constant
              */
             token_type?: "Bearer";
+        };
+        /** @description What a passkey of one's own signed. */
+        ProveByPasskey: {
+            challenge: string;
+            credential: components["schemas"]["SignedCredential"];
         };
         /** @description The account's password, typed once more. */
         ProveByPassword: {
@@ -2786,6 +2974,10 @@ export interface components {
             reason: string;
             shipment_ids: string[];
         };
+        /** @description What to call it. */
+        RenamePasskey: {
+            name: string;
+        };
         /** @description The merchant's answer: a `refund` of `amount`, another `remedy` as the text says, or `reject`. */
         ReplyToComplaint: {
             /** @default null */
@@ -2938,11 +3130,21 @@ export interface components {
             status?: string;
             text: string;
         };
-        /** @description The challenge of the first step, and the app's code or one of the recovery codes. */
+        /** @description What proves an act (docs/audit.md): without `batch` it is too young to be sealed. */
+        SealView: {
+            as_sealed: boolean;
+            batch?: number;
+            line: string;
+            link?: string;
+            number?: number;
+        };
+        /** @description The challenge of the first step, and the app's code, one of the recovery codes, or what a passkey signed. */
         SecondStep: {
             challenge: string;
             /** @default null */
             code?: string | null;
+            /** @default null */
+            credential?: components["schemas"]["SignedCredential"] | null;
             /** @default null */
             device_name?: string | null;
             /** @default null */
@@ -3063,6 +3265,18 @@ export interface components {
             code_id: string;
             contact: string;
         };
+        /**
+         * @description What `navigator.credentials.get` gave: `id`, and of the response `clientDataJSON`, `authenticatorData`,
+         *     `signature` and `userHandle`.
+         */
+        SignedCredential: {
+            authenticator_data: string;
+            client_data: string;
+            id: string;
+            signature: string;
+            /** @default null */
+            user_handle?: string | null;
+        };
         /** @description Identity and password; the device token of the last sign-in here, where there is one; what to call the device. */
         SignIn: {
             /** @default null */
@@ -3092,6 +3306,15 @@ export interface components {
             device_token?: string | null;
             /** @default null */
             language?: ("zh" | "en") | null;
+        };
+        /** @description What a passkey signed; and of the device as with any other sign-in. */
+        SignInByPasskey: {
+            challenge: string;
+            credential: components["schemas"]["SignedCredential"];
+            /** @default null */
+            device_name?: string | null;
+            /** @default null */
+            device_token?: string | null;
         };
         /** @description A SKU as its merchant states it. Without `sku_id` it is the one with these options, or a new one. */
         SkuIn: {
@@ -3148,6 +3371,21 @@ export interface components {
             provider: string;
             /** @default null */
             return_url?: string | null;
+        };
+        /** @description One thing that happened. */
+        StepView: {
+            amount?: components["schemas"]["MoneyView"];
+            at: string;
+            by?: string;
+            events?: components["schemas"]["FactView"][];
+            kind: string;
+            note?: string;
+            record_id: string;
+            request_id?: string;
+            seal?: components["schemas"]["SealView"];
+            status?: string;
+            text: string;
+            what: string;
         };
         /** @description Units of a SKU. */
         StockLine: {
@@ -3405,6 +3643,33 @@ export interface operations {
             };
         };
     };
+    prove_by_passkey: {
+        /** @description At most 16,384 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProveByPasskey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ProofView"];
+                };
+            };
+        };
+    };
+    begin_passkey_proof: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PasskeyBegunView"];
+                };
+            };
+        };
+    };
     prove_by_password: {
         /** @description At most 4,096 bytes. */
         requestBody: {
@@ -3507,8 +3772,35 @@ export interface operations {
             };
         };
     };
+    sign_in_by_passkey: {
+        /** @description At most 16,384 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInByPasskey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["TokensView"];
+                };
+            };
+        };
+    };
+    begin_passkey_sign_in: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PasskeyBegunView"];
+                };
+            };
+        };
+    };
     finish_sign_in: {
-        /** @description At most 4,096 bytes. */
+        /** @description At most 16,384 bytes. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SecondStep"];
@@ -3602,6 +3894,28 @@ export interface operations {
             };
         };
         requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["CartView"];
+                };
+            };
+        };
+    };
+    change_cart_by_post: {
+        parameters: {
+            header?: {
+                /** @description A guest's cart: the `cart_token` of the answer that began it. */
+                "X-Cart-Token"?: components["parameters"]["CartToken"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeCart"];
+            };
+        };
         responses: {
             /** @description The answer. */
             200: {
@@ -3919,6 +4233,22 @@ export interface operations {
     };
     get_me: {
         requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["MeView"];
+                };
+            };
+        };
+    };
+    change_me_by_post: {
+        /** @description At most 4,096 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeMe"];
+            };
+        };
         responses: {
             /** @description The answer. */
             200: {
@@ -4348,6 +4678,100 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["MeView"];
+                };
+            };
+        };
+    };
+    list_passkeys: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PasskeysView"];
+                };
+            };
+        };
+    };
+    add_passkey: {
+        /** @description At most 16,384 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddPasskey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"];
+                };
+            };
+        };
+    };
+    rename_passkey_by_post: {
+        parameters: {
+            path: {
+                passkey_id: string;
+            };
+        };
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenamePasskey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"];
+                };
+            };
+        };
+    };
+    remove_passkey: {
+        parameters: {
+            path: {
+                passkey_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                content?: never;
+            };
+        };
+    };
+    rename_passkey: {
+        parameters: {
+            path: {
+                passkey_id: string;
+            };
+        };
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenamePasskey"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PasskeyBegunView"];
                 };
             };
         };
@@ -4991,6 +5415,33 @@ export interface operations {
             };
         };
     };
+    change_product_by_post: {
+        parameters: {
+            header: {
+                /** @description The `ETag` of the version you change; refused if it is no longer the current one. */
+                "If-Match": components["parameters"]["IfMatchNeeded"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                product_id: string;
+            };
+        };
+        /** @description At most 262,144 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeProduct"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwnProductView"];
+                };
+            };
+        };
+    };
     change_product: {
         parameters: {
             header: {
@@ -5195,6 +5646,28 @@ export interface operations {
             };
         };
         requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+        };
+    };
+    change_profile_by_post: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeProfile"];
+            };
+        };
         responses: {
             /** @description The answer. */
             200: {
@@ -5655,6 +6128,27 @@ export interface operations {
             };
         };
     };
+    change_merchant_by_post: {
+        parameters: {
+            path: {
+                merchant_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeMerchant"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+        };
+    };
     change_merchant: {
         parameters: {
             path: {
@@ -5688,6 +6182,27 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["OrderView"];
+                };
+            };
+        };
+    };
+    explain_order: {
+        parameters: {
+            path: {
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Explain"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OrderExplanationView"];
                 };
             };
         };
