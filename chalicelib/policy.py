@@ -85,6 +85,7 @@ TABLE: Final[dict[str, Rule]] = {
     "drop_archive": signed_in(),
     "get_archive": signed_in(),
     "get_erasure": signed_in(),
+    "list_disclosures": signed_in(),
     "link_archive": signed_in(fresh=JUST_PROVED),
     "request_archive": signed_in(fresh=JUST_PROVED),
     "request_erasure": signed_in(fresh=JUST_PROVED),

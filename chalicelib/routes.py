@@ -276,6 +276,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("GET", "/privacy", "chalicelib.privacy.api", ("application/json",)),
     ("PUT", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
     ("GET", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
+    ("GET", "/v1/me/disclosures", "chalicelib.privacy.api", ("application/json",)),
     ("DELETE", "/v1/me/erasure", "chalicelib.privacy.api", ("application/json",)),
     ("PUT", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),
     ("GET", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),

@@ -193,6 +193,8 @@ FUNCTIONS: dict[str, Function] = {
             "payments": "r",
             "shipments": "rw",
             "complaints": "rwd",
+            "audit": "r",
+            "chains": "r",
             "consents": "rw",
             "holds": "r",
             "merchants": "r",

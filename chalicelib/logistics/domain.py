@@ -684,3 +684,8 @@ def estimate(shipment: Shipment, language: str, *, now: datetime) -> str | None:
     english = f"Usually arrives between {since.isoformat()} and {until.isoformat()}"
     chinese = f"预计 {since.month}月{since.day}日至{until.month}月{until.day}日送达"
     return said((english, chinese), language)
+
+
+def without_words(shipment: Shipment) -> Shipment:
+    """Return the shipment without what carriers wrote: their words may name who signed for it, and couriers."""
+    return replace(shipment, scans=tuple(replace(scan, text="") for scan in shipment.scans))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.kernel.errors import IllegalTransition, NotFound
+from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.orders import service
 from chalicelib.orders.schemas import (
     Confirm,
@@ -104,9 +104,15 @@ def list_merchant_orders(query: MerchantOrdersQuery, caller: Caller) -> OrderPag
     )
 
 
-@routes.route("GET", "/v1/merchant/orders/{order_id}", access=Access.MERCHANT, returns=OrderView, raises=(NotFound,))
+@routes.route(
+    "GET",
+    "/v1/merchant/orders/{order_id}",
+    access=Access.MERCHANT,
+    returns=OrderView,
+    raises=(NotFound, ConcurrentUpdate),
+)
 def get_merchant_order(order_id: str, caller: Caller) -> OrderView:
-    """Read one of the merchant's orders; the address shows once it is paid."""
+    """Read one of the merchant's orders; the address shows once it is paid, and masked a week after it is complete."""
     order, contact = service.merchants_order(order_id, caller.owned_merchant())
     return OrderView.of(order, contact)
 

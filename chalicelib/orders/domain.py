@@ -335,6 +335,8 @@ class Order:
     """Since when they have kept the current state from timing out."""
     longer: timedelta = timedelta()
     """By how much the current state's deadline was put off."""
+    seen_at: datetime | None = None
+    """When the merchant was first shown where it goes."""
     entry_s: int | None = None
     """Where its entry on the due index stands: at its deadline, or before."""
 

@@ -25,7 +25,7 @@ def is_over(purchase_id: str) -> bool:
 
 
 def _is_over(order: Order) -> bool:
-    return order.status in ENDED and order.stock is not Stock.HELD and not order.refunding and not order.held_by
+    return order.status in ENDED and order.stock is not Stock.HELD and not order.refunding
 
 
 def forget_delivery(purchase_id: str) -> None:

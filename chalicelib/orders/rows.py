@@ -98,6 +98,7 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     longer_s: int = 0
     by_refund: tuple[int, ...] = ()
     """Which changes of the history a refund made."""
+    seen_ms: int = 0
 
 
 class BuyerIndex(GlobalSecondaryIndex["OrderRow"]):
@@ -271,6 +272,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             held_by=order.held_by,
             held_ms=epoch_ms_or_none(order.held_since) or 0,
             longer_s=-int(-order.longer.total_seconds() // 1),
+            seen_ms=epoch_ms_or_none(order.seen_at) or 0,
         ),
         lines=lines,
         version=order.version,
@@ -323,6 +325,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         held_by=doc.held_by,
         held_since=from_epoch_ms_or_none(doc.held_ms),
         longer=timedelta(seconds=doc.longer_s),
+        seen_at=from_epoch_ms_or_none(doc.seen_ms),
         entry_s=entry_of(row),
     )
 

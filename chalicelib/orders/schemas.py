@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from chalicelib.kernel import context
 from chalicelib.kernel.texts import Texts, said
 from chalicelib.orders import texts
+from chalicelib.orders.contacts import MASK
 from chalicelib.orders.domain import Change, Contact, Order, OrderStatus, Purchase, PurchaseStatus, Sale
 from chalicelib.runtime.schema import MoneyView, PageQuery, Schema, Timestamp
 
@@ -60,6 +61,8 @@ class ContactView(Schema):
     district: str
     street: str
     postcode: str
+    masked: bool = False
+    """Nobody needs to know any more: what is left is the first sign of the name, four digits, the city."""
 
     @classmethod
     def of(cls, contact: Contact) -> ContactView:
@@ -73,6 +76,7 @@ class ContactView(Schema):
             district=contact.district,
             street=contact.street,
             postcode=contact.postcode,
+            masked=contact.street == MASK,
         )
 
 

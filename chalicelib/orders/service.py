@@ -13,7 +13,7 @@ from chalicelib.kernel.events import Event
 from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
-from chalicelib.orders import domain, events, holds, store, units
+from chalicelib.orders import contacts, domain, events, holds, store, units
 from chalicelib.orders.domain import (
     NOWHERE,
     PURCHASE,
@@ -57,7 +57,7 @@ from chalicelib.orders.texts import (
 from chalicelib.orders.texts import PURCHASES as PURCHASE_TEXTS
 from chalicelib.orders.units import PaidBack, freed
 from chalicelib.runtime.db.lookups import Lookup
-from chalicelib.runtime.db.races import racing
+from chalicelib.runtime.db.races import racing, starting_from
 from chalicelib.runtime.db.work import UnitOfWork, hear_witness
 from chalicelib.runtime.intents import Intent, system_intent
 
@@ -200,17 +200,45 @@ def buyers_order(order_id: str, buyer_id: str) -> Order:
 
 
 def merchants_order(order_id: str, merchant_id: str) -> tuple[Order, Contact | None]:
-    """Return an order of this merchant and where it goes.
+    """Return an order of this merchant and where it goes: masked, once nobody needs to know any more.
+
+    That the merchant was shown it is noted, once for each order, before it is shown.
 
     Raises:
         NotFound: if there is none, or it is another merchant's.
+        ConcurrentUpdate: if that could not be noted, because the order kept changing.
     """
     order = store.load_order(order_id)
     if order.merchant_id != merchant_id:
         raise NotFound(what="order")
-    purchase = store.load_purchase(order.purchase_id, consistent=False)
-    may_know = order.status not in (OrderStatus.PLACED, OrderStatus.CANCELLED)
-    return order, purchase.contact if may_know else None
+    if not contacts.may_know(order):
+        return order, None
+    contact = store.load_purchase(order.purchase_id, consistent=False).contact
+    if contact is None:
+        return order, None
+    if not contacts.is_needed(order, clock.now()):
+        return order, contacts.masked(contact)
+    return (order if order.seen_at else _note_seen(order)), contact
+
+
+def _note_seen(first: Order) -> Order:
+    load = starting_from(first, lambda: store.load_order(first.order_id))
+
+    def note() -> Order:
+        order = load()
+        if order.seen_at is not None:
+            return order
+        seen = replace(order, seen_at=clock.now())
+        with UnitOfWork() as work:
+            store.save_order(work, seen)
+        return replace(seen, version=order.version + 1)
+
+    return racing(note)
+
+
+def needs_contact(order: Order) -> bool:
+    """Say whether its merchant needs to know where an order goes, or who signed for it."""
+    return contacts.is_needed(order, clock.now())
 
 
 def list_for_buyer(buyer_id: str, window: Window) -> Page[Order]:

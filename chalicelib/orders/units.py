@@ -12,7 +12,6 @@ from datetime import datetime
 
 from chalicelib.kernel.money import Money
 from chalicelib.orders.domain import (
-    ENDED,
     LEFT_AT_LEAST,
     ORDER,
     STANDS_STILL,
@@ -179,8 +178,8 @@ def _paid_before(order: Order, turned: Parcel) -> Order:
 
 
 def hold(order: Order, complaint_id: str, *, now: datetime) -> Order:
-    """Let the order not confirm itself while this complaint is open."""
-    if complaint_id in order.held_by or order.status in ENDED:
+    """Let the order not confirm itself while this complaint is open; what is complete is needed again."""
+    if complaint_id in order.held_by or order.status is OrderStatus.CANCELLED:
         return order
     return replace(order, held_by=(*order.held_by, complaint_id), held_since=order.held_since or now)
 

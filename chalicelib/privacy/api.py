@@ -5,7 +5,9 @@ from __future__ import annotations
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.privacy import notice, service
-from chalicelib.privacy.schemas import ErasureView, NoticeView
+from chalicelib.privacy.schemas import DisclosurePageView, DisclosuresQuery, DisclosureView, ErasureView, NoticeView
+from chalicelib.runtime import cursors
+from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Routes
 
@@ -45,6 +47,26 @@ def request_erasure(caller: Caller) -> ErasureView:
 def get_erasure(caller: Caller) -> ErasureView:
     """See what became of it: when it goes on, what holds it, what is kept and why."""
     return ErasureView.of(service.erasure(caller.account_id), context.current().language)
+
+
+@routes.route(
+    "GET",
+    "/v1/me/disclosures",
+    access=Access.SIGNED_IN,
+    query=DisclosuresQuery,
+    returns=DisclosurePageView,
+    raises=(BadCursor,),
+)
+def list_disclosures(query: DisclosuresQuery, caller: Caller) -> DisclosurePageView:
+    """See who was shown where the caller's parcels go: the platform's staff, with their reasons, or merchants."""
+    scope = f"disclosures#{query.by}#{caller.account_id}"
+    look = service.shown_to_staff if query.by == "staff" else service.shown_to_merchants
+    page = look(caller.account_id, cursors.window(query.limit, query.cursor, query=scope))
+    language = context.current().language
+    return DisclosurePageView(
+        items=[DisclosureView.of(one, language) for one in page.items],
+        next_cursor=cursors.seal(page.after, query=scope),
+    )
 
 
 @routes.route(

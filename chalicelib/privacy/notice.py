@@ -30,6 +30,10 @@ _RECEIVERS = Text("Who is given something", "向第三方提供的情况")
 _RIGHTS = Text("Your rights", "您的权利")
 RIGHTS: tuple[Text, ...] = (
     Text(
+        "See who was shown where your parcels go: merchants, and the platform's staff with their reasons.",
+        "查阅记录：可查看谁（商家、平台人员及其理由）查看过您的收件信息。",
+    ),
+    Text(
         "Agree, or not, to each purpose that is not needed for your orders, and withdraw as easily: it counts at once.",
         "同意与撤回：对非必需的用途逐项征得您的同意，撤回与同意同样便捷，立即生效。",
     ),

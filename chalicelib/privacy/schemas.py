@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from chalicelib.privacy import notice
+from chalicelib.privacy.disclosures import Disclosure
 from chalicelib.privacy.domain import Erasure, HoldKind, Status
 from chalicelib.privacy.holdings import HOLDINGS
 from chalicelib.privacy.inventory import GROUNDS, RECEIVERS, Holding, Receiver, Text
-from chalicelib.runtime.schema import Schema, Timestamp
+from chalicelib.runtime.schema import PageQuery, Schema, Timestamp
 
 
 class HoldingView(Schema):
@@ -100,6 +103,43 @@ KEPT: tuple[tuple[Text, Text], ...] = (
     ),
 )
 """What stays of everybody, and why."""
+
+
+class DisclosureView(Schema):
+    """One look at a person's values."""
+
+    at: Timestamp
+    to: str
+    """A merchant's number, or ``platform``."""
+    what: list[str]
+    """In the caller's language."""
+    record_id: str
+    reason: str | None = None
+    """In the words of who looked."""
+
+    @classmethod
+    def of(cls, disclosure: Disclosure, language: str) -> DisclosureView:
+        """Return the wire form."""
+        return cls(
+            at=disclosure.at,
+            to=disclosure.to,
+            what=[holding.words.said(language) for holding in HOLDINGS if holding.name in disclosure.what],
+            record_id=disclosure.record_id,
+            reason=disclosure.reason or None,
+        )
+
+
+class DisclosurePageView(Schema):
+    """One page of looks; it may hold fewer than asked for, and none, before the last."""
+
+    items: list[DisclosureView]
+    next_cursor: str | None = None
+
+
+class DisclosuresQuery(PageQuery):
+    """Whose looks: those of the platform's staff, the first first, or those of merchants, newest order first."""
+
+    by: Literal["staff", "merchants"] = "staff"
 
 
 class HoldView(Schema):

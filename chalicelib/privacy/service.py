@@ -18,13 +18,26 @@ from chalicelib.payments import service as payments
 from chalicelib.privacy import domain, store
 from chalicelib.privacy.archive import service as archives
 from chalicelib.privacy.archive.domain import AskedTooSoon, Leaving, NotReady
+from chalicelib.privacy.disclosures import to_merchants as shown_to_merchants
+from chalicelib.privacy.disclosures import to_staff as shown_to_staff
 from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status
 from chalicelib.privacy.events import ErasureAdvanced
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["AskedTooSoon", "Erasure", "Leaving", "NotReady", "OfficeHeld", "Status", "archives", "may"]
+__all__ = [
+    "AskedTooSoon",
+    "Erasure",
+    "Leaving",
+    "NotReady",
+    "OfficeHeld",
+    "Status",
+    "archives",
+    "may",
+    "shown_to_merchants",
+    "shown_to_staff",
+]
 
 PURCHASES_A_STEP = 25
 """Each is some six calls: a step ends within seconds, however much somebody bought."""

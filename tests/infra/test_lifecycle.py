@@ -29,6 +29,7 @@ WRITERS = {
     "catalog/bulk.py",
     "catalog/files.py",
     "complaints/evidence.py",
+    "privacy/archive/service.py",
     "reconciliation/files.py",
     "runtime/laid_aside.py",
 }
@@ -139,6 +140,7 @@ def test_every_rule_is_of_a_place_that_is_written() -> None:
         "reconciliation/rec_1/1/report.csv",
         laid_aside.OURS,
         laid_aside.REPLAYED,
+        "archives/arc_1/1.zip",
     }
 
     for rule in rules("prod"):
@@ -150,5 +152,5 @@ def test_what_was_overwritten_or_deleted_can_be_had_back_for_thirty_days_and_no_
     bucket = stack.template(stage)["Resources"]["UploadsBucket"]["Properties"]
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     old = [rule for rule in rules(stage) if "NoncurrentVersionExpiration" in rule]
-    assert [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in old] == [30]
-    assert all("Prefix" not in rule for rule in old), "it holds for every key"
+    days = {rule.get("Prefix", ""): rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in old}
+    assert days == {"": 30, "archives/": 1}, "for every key; a person's archive that is gone is gone"

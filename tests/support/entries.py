@@ -984,6 +984,7 @@ ENTRIES: dict[str, Make] = {
     "withdraw_erasure": _erasure,
     "list_purposes": _nothing,
     "list_consents": _leaving,
+    "list_disclosures": _nothing,
     "give_consent": lambda world: _apart(world, Ask({"purpose": "personalisation"}, {"version": 1})),
     "withdraw_consent": lambda world: _apart(world, Ask({"purpose": "personalisation"})),
     "request_archive": _leaving,

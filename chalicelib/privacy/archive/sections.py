@@ -19,6 +19,7 @@ from chalicelib.logistics import service as logistics
 from chalicelib.merchants import service as merchants
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
+from chalicelib.privacy import disclosures
 from chalicelib.privacy.archive.plain import plain
 from chalicelib.privacy.inventory import Text
 
@@ -26,6 +27,7 @@ PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
 SESSIONS_A_PART = 50
 CONSENTS_A_PART = 100
+DISCLOSURES_A_PART = 50
 
 Json = dict[str, Any]
 
@@ -141,6 +143,11 @@ def _consents(account_id: str, after: Place | None) -> Part:
     return Part([plain(one, of=account_id) for one in page.items], after=page.after)
 
 
+def _disclosures(account_id: str, after: Place | None) -> Part:
+    page = disclosures.to_staff(account_id, Window(limit=DISCLOSURES_A_PART, after=after))
+    return Part([plain(one, of=account_id) for one in page.items], after=page.after)
+
+
 def _roles(account_id: str, _: Place | None) -> Part:
     account = auth.account(account_id)
     found = {name: plain(getattr(account, name), of=account_id) for name in ("roles", "posts", "desks", "history")}
@@ -162,6 +169,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("cart", Text("Your cart", "您的购物车"), _cart),
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
     Section("consents", Text("What you agreed to", "您的同意记录"), _consents),
+    Section("disclosures", Text("Who of the platform looked, and why", "平台人员查看记录"), _disclosures),
     Section("roles", Text("Roles you act in", "您担任的角色"), _roles),
 )
 

@@ -86,6 +86,7 @@ export default {
   "list_cases": {"method": "GET", "path": "/v1/operator/cases", "who": "operator", "desks": ["support", "finance", "admin"]},
   "list_categories": {"method": "GET", "path": "/v1/categories", "who": "anybody"},
   "list_consents": {"method": "GET", "path": "/v1/me/consents", "who": "account"},
+  "list_disclosures": {"method": "GET", "path": "/v1/me/disclosures", "who": "account"},
   "list_identities": {"method": "GET", "path": "/v1/me/identities", "who": "account"},
   "list_imports": {"method": "GET", "path": "/v1/merchant/imports", "who": "staff", "posts": ["owner", "manager"]},
   "list_keys": {"method": "GET", "path": "/v1/merchant/keys", "who": "staff", "posts": ["owner"]},
