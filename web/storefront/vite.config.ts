@@ -1,6 +1,6 @@
 import uni from "@dcloudio/vite-plugin-uni";
 import { defineConfig } from "vite";
-import { plain } from "./build/plain";
+import { plain, worker } from "./build/plain";
 
 // The plugin is CommonJS: what is imported is its module.
 const plugin = (uni as unknown as { default?: typeof uni }).default ?? uni;
@@ -10,7 +10,7 @@ const api = process.env.BIANDAN_API ?? "";
 
 export default defineConfig({
   base: "./",
-  plugins: [plugin(), plain(api ? [new URL(api).hostname] : [])],
+  plugins: [plugin(), worker("worker/offline.js"), plain(api ? [new URL(api).hostname] : [])],
   define: { __API__: JSON.stringify(api) },
   build: { chunkSizeWarningLimit: 400 },
 });

@@ -74,3 +74,14 @@ export function plain(own: readonly string[]): Plugin {
     },
   };
 }
+
+/** Lays the worker that keeps what was seen beside a page's document, where it may answer for the whole app. */
+export function worker(path: string): Plugin {
+  return {
+    name: "biandan-worker",
+    apply: "build",
+    generateBundle() {
+      if (process.env.UNI_PLATFORM === "h5") this.emitFile({ type: "asset", fileName: "offline.js", source: readFileSync(path, "utf8") });
+    },
+  };
+}

@@ -1,8 +1,11 @@
 /** What happens once when the app starts. */
+import { readCart } from "./cart";
+import { target } from "./ways";
+// #ifndef H5
 import { watch } from "vue";
 import { locale, t } from "../texts/locale";
-import { readCart } from "./cart";
-import { tabs, target } from "./ways";
+import { tabs } from "./ways";
+// #endif
 // #ifdef H5
 import { takeReturned } from "./entry";
 // #endif
@@ -13,7 +16,7 @@ export function begin(): void {
   watch(locale, nameTabs, { immediate: true });
   // #endif
   // #ifdef H5
-  void watch;
+  keepSeen();
   const paid = /[?&]paid=([a-z0-9_]+)/.exec(location.search)?.[1];
   if (takeReturned()) uni.reLaunch({ url: target("sign-in", { returned: 1 }) });
   else if (paid !== undefined) {
@@ -23,8 +26,17 @@ export function begin(): void {
   // #endif
 }
 
+// #ifdef H5
+/** Let a worker keep what was seen, for when there is no network. Where none is allowed, nothing is kept. */
+function keepSeen(): void {
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("./offline.js").catch(() => undefined);
+}
+// #endif
+
+// #ifndef H5
 /** A mini program's own bar of tabs is told its names. */
 export function nameTabs(): void {
   void locale.value;
   tabs.forEach((tab, index) => uni.setTabBarItem({ index, text: t(tab.name) }));
 }
+// #endif

@@ -26,8 +26,14 @@ export async function readCart(): Promise<Cart> {
   }
 }
 
-export const setQuantity = async (sku: string, quantity: number): Promise<Cart> => take(await setLine(sku, quantity));
-export const remove = async (sku: string): Promise<Cart> => take(await removeLine(sku));
+/** What answers a change says how many there are, and no more: what they are stays as it was read. */
+export function withDetails(told: Cart, before: Cart | undefined): Cart {
+  const known = new Map((before?.lines ?? []).map((line) => [line.sku_id, line]));
+  return { ...told, lines: told.lines.map((line) => ({ ...known.get(line.sku_id), ...line })) };
+}
+
+export const setQuantity = async (sku: string, quantity: number): Promise<Cart> => take(withDetails(await setLine(sku, quantity), cart.value));
+export const remove = async (sku: string): Promise<Cart> => take(withDetails(await removeLine(sku), cart.value));
 
 /** Put some more units in. */
 export async function add(sku: string, quantity: number): Promise<Cart> {

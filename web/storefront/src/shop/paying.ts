@@ -29,8 +29,12 @@ export function device(): Device {
   return platform() ?? (uni.getSystemInfoSync().windowWidth < 700 ? "phone" : "wide");
 }
 
+/** The order in which most people here look for them; what only tests take stands last. */
+const USUAL = ["wechatpay", "qqwallet", "alipay", "stripe"];
+const rank = ({ provider, testOnly }: Way): number => (testOnly ? USUAL.length + 1 : USUAL.includes(provider) ? USUAL.indexOf(provider) : USUAL.length);
+
 export function ways(offered: Provider[], on: Device): Way[] {
-  return offered.flatMap((provider) =>
+  const found = offered.flatMap((provider) =>
     provider.methods
       .filter((method) => GOES[on][provider.provider]?.includes(method.method))
       .map((method) => ({
@@ -42,6 +46,7 @@ export function ways(offered: Provider[], on: Device): Way[] {
         testOnly: provider.test_only,
       })),
   );
+  return found.sort((one, other) => rank(one) - rank(other));
 }
 
 /** What became of showing somebody how to pay. Whether it is paid, only the API knows. */
