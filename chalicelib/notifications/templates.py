@@ -102,6 +102,28 @@ TEMPLATES: Mapping[str, Template] = {
         ),
         "unregistered",
     ),
+    "invitation": Template(
+        ("You are invited to work for a shop", "邀请您加入商家团队"),
+        (
+            (
+                "{merchant} invites you as {post}. Sign in with this address, or register with it, and enter this "
+                "token within {days} days:\n\n{token}\n\nIf you do not know them, do nothing. Give it to nobody.\n"
+            ),
+            (
+                "{merchant} 邀请您担任{post}。请用本邮箱登录或注册，并在 {days} 天内输入邀请码：\n\n{token}\n\n"
+                "如果您不了解该商家，请忽略。请勿将邀请码告知他人。\n"
+            ),
+        ),
+        (
+            (
+                "{merchant} invites you as {post}. Sign in with this number and enter {token} within {days} days. "
+                "If you do not know them, do nothing."
+            ),
+            "{merchant}邀请您担任{post}。请用本号码登录并输入邀请码 {token}，{days} 天内有效。如不了解该商家，请忽略。",
+        ),
+        "invitation",
+        ("merchant", "post", "token", "days"),
+    ),
     "password_changed": Template(
         ("Your password was changed", "密码已修改"),
         (

@@ -104,6 +104,16 @@ HOLDINGS: tuple[Holding, ...] = (
         ("accounts/AccountRow.password_hash",),
     ),
     Holding(
+        "invitations",
+        Text(
+            "to whom a merchant offered a post: the contact, masked, and its keyed digest",
+            "商家邀请入职的联系方式（脱敏）及其密钥摘要",
+        ),
+        inventory.STANDING,
+        inventory.INVITED,
+        ("identities/OfferRow.*",),
+    ),
+    Holding(
         "profile",
         Text("nickname and language", "昵称与语言"),
         inventory.PROFILE,

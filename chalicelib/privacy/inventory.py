@@ -64,6 +64,7 @@ TRADE = Keeping(
     law="CN-ECL-31-1",
 )
 SESSION = Keeping("session", Text("until you sign out, 180 days at most", "至退出登录，最长 180 天"), days=180)
+INVITED = Keeping("invited", Text("3 days, as long as the invitation is good", "三天，即邀请有效期"), days=3)
 WINDOW = Keeping("window", Text("until its counting window ends, a day at most", "至统计窗口结束，最长一天"), days=1)
 HOLD = Keeping("hold", Text("400 days after your last order", "最近一次下单后 400 天"), days=400)
 CART = Keeping("cart", Text("until you empty it; of guests 30 days", "至您清空；游客为 30 天"), days=30)

@@ -36,10 +36,10 @@ from chalicelib.reconciliation.domain import RunStatus
 from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
-from chalicelib.runtime.intents import system_intent
 from tests.support import authenticator, elsewhere, goods, joining, passkeys, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
+from tests.support.letters import token_in, waiting
 from tools.fakes.sandbox.core import Sandbox
 from tools.fakes.sandbox.mount import transport
 from tools.fakes.sign_in import mount
@@ -644,17 +644,22 @@ def _colleague(world: World, post: Post = Post.CLERK) -> str:
     return account_id
 
 
+def _offer(_: World) -> Ask:
+    return Ask(body={"post": "clerk", "contact": f"{uuid4().hex[:12]}@example.com"})
+
+
 def _invited(world: World) -> Ask:
-    answer = world.shop.post("/v1/merchant/staff/invitations", {"post": "clerk"})
+    answer = world.shop.post("/v1/merchant/staff/invitations", _offer(world).body)
     assert answer.status == 201, answer.body
     return Ask(ids={"invitation_id": str(answer.json["invitation_id"])})
 
 
 def _invitation(world: World) -> Ask:
-    merchant_id = people.merchant().merchant_id
-    intent = system_intent(uuid4().hex)
-    _, token = auth.staff.invite(merchant_id, Post.CLERK, by=world.passerby.account_id, intent=intent)
-    return Ask(body={"token": token})
+    contact, shop = f"{uuid4().hex[:12]}@example.com", shops.shop()
+    made = shop.post("/v1/merchant/staff/invitations", {"post": "clerk", "contact": contact})
+    assert made.status == 201, made.body
+    token = token_in(waiting(contact, f"invitation#{made.json['invitation_id']}"))
+    return Ask(body={"token": token}, own={world.buyer.token: people.reachable(contact).token})
 
 
 def _wanted_key(world: World) -> Ask:
@@ -835,7 +840,7 @@ ENTRIES: dict[str, Make] = {
     "rotate_key": lambda world: _key(world, {"overlap_s": 60}),
     "revoke_key": _key,
     "list_staff": _nothing,
-    "invite_person": _body({"post": "clerk"}),
+    "invite_person": _offer,
     "take_back_invitation": _invited,
     "move_person": lambda world: Ask(ids={"account_id": _colleague(world)}, body={"post": "manager"}),
     "dismiss_person": lambda world: Ask(ids={"account_id": _colleague(world)}),

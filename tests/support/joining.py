@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.kernel import clock
-from chalicelib.notifications import sealing, store, templates
-from chalicelib.notifications import service as notifications
-from chalicelib.notifications.domain import Kind
 from tests.support.http import Answer, call
-from tests.support.letters import code_in
+from tests.support.letters import code_in, waiting
 
 
 def code_of(contact: str, code_id: str) -> str:
     """Return the code that waits to be sent, opened as its sender would."""
-    kind = Kind.EMAIL if "@" in contact else Kind.SMS
-    asked = notifications.Asked(kind, contact, "", "", f"code#{code_id}", clock.now(), {})
-    message = store.load(notifications.message_id_of(asked))
-    assert message is not None
-    content = sealing.unseal(message.message_id, message.sealed)
-    assert content.to == contact
-    return code_in(templates.fill(message.template, message.language, content.values).body)
+    return code_in(waiting(contact, f"code#{code_id}"))
 
 
 def ask(contact: str, purpose: str, **options: Any) -> str:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chalicelib.kernel import clock
+from chalicelib.notifications import sealing, store, templates
+from chalicelib.notifications import service as notifications
+from chalicelib.notifications.domain import Kind
 from chalicelib.runtime import aws, caches
 from tools.fakes.messages import carriers
 from tools.fakes.messages.carriers import Carriers
@@ -45,6 +48,24 @@ def post_office(sms: str = "tencent") -> Iterator[Carriers]:
 def _forget() -> None:
     aws.forget_clients()
     caches.forget_all()
+
+
+def waiting(contact: str, fact: str) -> str:
+    """Return what a message says that waits to be sent, opened as its sender would."""
+    kind = Kind.EMAIL if "@" in contact else Kind.SMS
+    asked = notifications.Asked(kind, contact, "", "", fact, clock.now(), {})
+    message = store.load(notifications.message_id_of(asked))
+    assert message is not None
+    content = sealing.unseal(message.message_id, message.sealed)
+    assert content.to == contact
+    said = templates.fill(message.template, message.language, content.values)
+    return said.body if kind is Kind.EMAIL else said.short
+
+
+def token_in(text: str) -> str:
+    """Return the token of an invitation that a message holds."""
+    (found,) = re.findall(r"(?<![0-9a-z])[0-9a-hjkmnp-tv-z]{20}(?![0-9a-z])", text)
+    return str(found)
 
 
 def code_in(text: str) -> str:

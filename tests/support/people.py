@@ -103,6 +103,16 @@ def with_password(of: Person, password: str) -> Person:
     return of
 
 
+def reachable(contact: str) -> Person:
+    """Return somebody who has shown that an e-mail address is theirs."""
+    account = Account(
+        account_id=ids.new_id("acc"), created_at=clock.now(), email=contact, email_verified_at=clock.now()
+    )
+    with UnitOfWork() as work:
+        work.save(store.account_row(account))
+    return Person(account.account_id, token(account.account_id))
+
+
 def buyer() -> Person:
     """Return somebody who buys."""
     return person()

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from chalicelib.auth import in_office
 from chalicelib.auth import keyring_store as store
-from chalicelib.auth import store as accounts
-from chalicelib.auth.employment import post_at
 from chalicelib.auth.keyrings import HOLDERS, Key, Rotation, TooManyKeys
 from chalicelib.auth.keys import domain
 from chalicelib.auth.keys.domain import DAYS, MOST_DAYS, MOST_NETWORKS, MOST_OVERLAP, OVERLAP, network
 from chalicelib.kernel import clock, ids
-from chalicelib.kernel.errors import Forbidden, NotFound
+from chalicelib.kernel.errors import NotFound
 from chalicelib.policy import SCOPES
 from chalicelib.runtime import log
-from chalicelib.runtime.db.races import lost, racing
+from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
@@ -87,7 +86,7 @@ def make(merchant_id: str, wanted: Wanted, *, by: str, intent: Intent) -> tuple[
         with UnitOfWork() as work:
             store.save_ring(work, store.load_ring(merchant_id).having(made, now))
             store.save(work, made)
-            _hold_maker(work, merchant_id, by)
+            in_office.hold(work, merchant_id, by, HOLDERS)
         log.info("key made", merchant_id=merchant_id, key_id=key_id, scopes=list(wanted.scopes), by=by)
         return made, shown
 
@@ -126,7 +125,7 @@ def rotate(
         with UnitOfWork() as work:
             store.save_ring(work, store.load_ring(merchant_id).without(key_id).having(rotated, now))
             store.save(work, rotated)
-            _hold_maker(work, merchant_id, by)
+            in_office.hold(work, merchant_id, by, HOLDERS)
         log.info("key rotated", merchant_id=merchant_id, key_id=key_id, by=by)
         return rotated, shown
 
@@ -167,16 +166,3 @@ def _held(key: Key | None, merchant_id: str) -> Key:
     if key is None or key.merchant_id != merchant_id or key.revoked_at is not None:
         raise NotFound(what="key")
     return key
-
-
-def _hold_maker(work: UnitOfWork, merchant_id: str, account_id: str) -> None:
-    """Demand that whoever is shown a secret still has the post for it when it begins to count.
-
-    Raises:
-        Forbidden: if they have not.
-    """
-    account = accounts.load_account(account_id, consistent=True)
-    if account is None or post_at(account.employments, merchant_id) not in HOLDERS:
-        raise Forbidden
-    row = accounts.AccountRow(account_id=account_id, id=accounts.ACCOUNT)
-    work.check(row, accounts.AccountRow.version == account.version, refuse=lost, label="maker")

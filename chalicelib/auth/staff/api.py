@@ -20,10 +20,11 @@ from chalicelib.auth.staff.schemas import (
     RolesView,
     StaffView,
 )
-from chalicelib.kernel import clock
-from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
+from chalicelib.kernel import clock, context
+from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound, Throttled
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.second_person import AskerGone, KinApproval, OwnApproval, SecondPersonNeeded
+from chalicelib.notifications.service import ChannelMissing
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -188,8 +189,7 @@ def _decided(request_id: str, body: DecideRole, caller: Caller, intent: Intent, 
 @routes.route("GET", "/v1/merchant/staff", access=Access.MERCHANT, returns=StaffView)
 def list_staff(caller: Caller) -> StaffView:
     """List who works for the merchant, and the invitations that wait for an answer."""
-    roster, people = staff.roster(caller.owned_merchant())
-    return StaffView.of(roster, people, clock.now())
+    return StaffView.of(*staff.roster(caller.owned_merchant()))
 
 
 @routes.route(
@@ -199,13 +199,25 @@ def list_staff(caller: Caller) -> StaffView:
     body=Invite,
     returns=InvitationView,
     status=201,
-    raises=(NotFound, staff.TooManyInvitations, ConcurrentUpdate, IdempotencyKeyReused),
+    raises=(
+        domain.BadIdentity,
+        NotFound,
+        staff.TooManyInvitations,
+        ChannelMissing,
+        Throttled,
+        ConcurrentUpdate,
+        IdempotencyKeyReused,
+    ),
     cap_bytes=_SMALL,
 )
 def invite_person(body: Invite, caller: Caller, intent: Intent) -> Reply:
-    """Offer a post to whoever holds the answer's token, once and for three days. The token is shown this once only."""
-    invitation, token = staff.invite(caller.owned_merchant(), body.post, by=caller.account_id, intent=intent)
-    return _created(InvitationView.of(invitation, token), before=token is None)
+    """Offer a post by message to an e-mail address or phone number, once and for three days.
+
+    The token is in the message alone. The answer is the same whether the contact has an account or not.
+    """
+    whom = staff.Invited(body.post, domain.identity(body.contact), body.language or context.current().language)
+    invitation, offer, before = staff.invite(caller.owned_merchant(), whom, by=caller.account_id, intent=intent)
+    return _created(InvitationView.of(invitation, offer), before=before)
 
 
 @routes.route(
@@ -255,6 +267,7 @@ def dismiss_person(account_id: str, caller: Caller) -> None:
     status=201,
     raises=(
         staff.BadInvitation,
+        staff.InvitedElsewhere,
         domain.OperatorNotStaff,
         staff.StaffElsewhere,
         staff.StaffFull,
@@ -265,7 +278,10 @@ def dismiss_person(account_id: str, caller: Caller) -> None:
     cap_bytes=_SMALL,
 )
 def accept_invitation(body: AcceptInvitation, caller: Caller) -> PostView:
-    """Take the post that an invitation offers: the caller works for that merchant from now on."""
+    """Take the post that an invitation offers: the caller works for that merchant from now on.
+
+    It is for whom it went to: the caller has verified that very contact (`verify`), or signed in by it.
+    """
     merchant_id, post = staff.accept(caller.account_id, body.token)
     return PostView(merchant_id=merchant_id, post=post)
 

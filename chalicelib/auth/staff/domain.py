@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.auth.domain import Account
+from chalicelib.auth.domain import Account, Identity, IdentityKind, Limit
 from chalicelib.auth.employment import post_at
 from chalicelib.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.kernel.policy import Rule
 from chalicelib.kernel.roles import Desk, Post
+from chalicelib.kernel.texts import Texts
 
 MOST_MEMBERS = 50
 MOST_INVITATIONS = 20
 _KEPT_GONE = 40
 INVITED_FOR = timedelta(days=3)
 """How long an invitation can be accepted."""
+INVITERS = frozenset({Post.OWNER})
+"""Who lets people in, and has to be that at the moment of it."""
+INVITED_BY_MERCHANT = Limit("invite.merchant", attempts=50, window_s=86_400)
+"""Each is a message that the platform pays for."""
+INVITED_CONTACT = Limit("invite.contact", attempts=5, window_s=86_400)
+"""To one contact, whoever invites: nobody is pestered."""
+POSTS: Mapping[Post, Texts] = {
+    Post.OWNER: ("owner", "店主"),
+    Post.MANAGER: ("manager", "店长"),
+    Post.CLERK: ("clerk", "店员"),
+    Post.FINANCE: ("finance", "财务"),
+}
+"""What a post is called."""
 
 
 class PostNeeded(Forbidden):
@@ -67,6 +83,14 @@ class TooManyInvitations(Conflict):
     shown = ("most",)
 
 
+class InvitedElsewhere(Conflict):
+    """The invitation is good, for a contact that the account has not shown to be its own."""
+
+    code = "invited_elsewhere"
+    en = "This invitation is for another contact: sign in with the one it came to, or verify it first."
+    zh = "该邀请发给了其他联系方式，请使用收到邀请的联系方式登录，或先完成验证。"
+
+
 class BadInvitation(Invalid):
     """Not ours, used up, taken back, too old, or of somebody who may not invite any more: nobody is told which."""
 
@@ -87,7 +111,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A post that is offered to whoever holds its token. Only the token's digest is kept."""
+    """A post that is offered to a contact. Whose it is stands in its :class:`Offer`, which is collected soon."""
 
     invitation_id: str
     post: Post
@@ -100,6 +124,33 @@ class Invitation:
     def expires_at(self) -> datetime:
         """Return until when it can be accepted."""
         return self.at + INVITED_FOR
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an invitation's token leads to, and whom it is for: by the token's digest, kept while it is good."""
+
+    digest: str
+    merchant_id: str
+    invitation_id: str
+    contact_id: str
+    """The keyed digest of the contact: who takes it has shown that this contact is theirs."""
+    hint: str
+    """The contact for whoever knows it anyway."""
+    expires_at: datetime
+
+
+def hint(contact: Identity) -> str:
+    """Return a contact so that its owner's inviter knows it again, and nobody else learns it."""
+    if contact.kind is IdentityKind.EMAIL:
+        local, _, host = contact.value.partition("@")
+        return f"{local[0]}***@{host}"
+    return f"{contact.value[:-8]}****{contact.value[-4:]}"
+
+
+def spelled_token(text: str) -> str:
+    """Return a token as it was made, however somebody typed it: blanks, hyphens and capitals do not count."""
+    return re.sub(r"[\s-]", "", text).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +210,13 @@ class Roster:
         if len(waiting) >= MOST_INVITATIONS:
             raise TooManyInvitations(most=MOST_INVITATIONS)
         return replace(self, invitations=(*waiting, invitation))
+
+    def without_invitations(self, *invitation_ids: str) -> Roster:
+        """Return the roster without some invitations, which are void from then on."""
+        found = self
+        for one in invitation_ids:
+            found = found.take_back(one)
+        return found
 
     def find(self, invitation_id: str, *, now: datetime) -> Invitation:
         """Return an invitation that can still be accepted.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from chalicelib.auth import domain, service
-from chalicelib.auth.schemas import PostView
+from chalicelib.auth.schemas import IdentityText, Language, PostView
 from chalicelib.auth.service import staff
+from chalicelib.kernel import clock
 from chalicelib.kernel.roles import Desk, Post, Role
 from chalicelib.runtime.schema import Id, Schema, Timestamp
 
@@ -119,23 +120,25 @@ class RoleRequestsView(Schema):
 
 
 class Invite(Schema):
-    """The post that is offered."""
+    """The post that is offered, and the e-mail address or phone number of whom it is for; the message's language."""
 
     post: Post
+    contact: IdentityText
+    language: Language | None = None
 
 
 class InvitationView(Schema):
-    """An invitation. ``token`` is in the first answer only: give it to whom the post is for."""
+    """An invitation that waits. ``contact`` is whom it went to, but for what only who knows it anyway can tell."""
 
     invitation_id: Id
     post: Post
     by: Id
     at: Timestamp
     expires_at: Timestamp
-    token: Annotated[str, Field(json_schema_extra={"format": "password"})] | None = None
+    contact: str | None = None
 
     @classmethod
-    def of(cls, invitation: staff.Invitation, token: str | None = None) -> InvitationView:
+    def of(cls, invitation: staff.Invitation, offer: staff.Offer | None) -> InvitationView:
         """Return the wire form."""
         return cls(
             invitation_id=invitation.invitation_id,
@@ -143,14 +146,14 @@ class InvitationView(Schema):
             by=invitation.by,
             at=invitation.at,
             expires_at=invitation.expires_at,
-            token=token,
+            contact=offer.hint if offer else None,
         )
 
 
 class AcceptInvitation(Schema):
-    """The token of an invitation."""
+    """The token that came with an invitation, as it was read: blanks, hyphens and capitals do not matter."""
 
-    token: Annotated[str, StringConstraints(min_length=20, max_length=200)]
+    token: Annotated[str, StringConstraints(min_length=20, max_length=40)]
 
 
 class MovePerson(Schema):
@@ -181,9 +184,9 @@ class StaffView(Schema):
     invitations: list[InvitationView]
 
     @classmethod
-    def of(cls, roster: staff.Roster, people: list[staff.Person], now: datetime) -> StaffView:
+    def of(cls, roster: staff.Roster, people: list[staff.Person], offers: dict[str, staff.Offer]) -> StaffView:
         """Return the wire form as of a moment."""
         return cls(
             items=[PersonView.of(one.member, one.nickname) for one in people],
-            invitations=[InvitationView.of(one) for one in roster.waiting(now)],
+            invitations=[InvitationView.of(one, offers.get(one.invitation_id)) for one in roster.waiting(clock.now())],
         )

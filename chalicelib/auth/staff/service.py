@@ -7,24 +7,30 @@ from chalicelib.auth.staff.domain import (
     BadInvitation,
     DeskNeeded,
     Invitation,
+    InvitedElsewhere,
     LastOwner,
     Member,
     MerchantNotChosen,
+    Offer,
     PostNeeded,
     Roster,
     StaffFull,
     TooManyInvitations,
 )
-from chalicelib.auth.staff.people import Person, accept, dismiss, invite, move, roster, take_back
+from chalicelib.auth.staff.inviting import Invited, accept, invite, take_back
+from chalicelib.auth.staff.people import Person, dismiss, move, roster
 
 __all__ = [
     "BadInvitation",
     "DeskNeeded",
     "Employment",
     "Invitation",
+    "Invited",
+    "InvitedElsewhere",
     "LastOwner",
     "Member",
     "MerchantNotChosen",
+    "Offer",
     "Person",
     "PostNeeded",
     "Roster",

@@ -68,6 +68,19 @@ def change(
     return racing(attempt)
 
 
+def change_of_post(account: Account, merchant_id: str, by: str, *, gives: bool, post: Post | None) -> RoleChange:
+    """Return the next entry of an account's history, about a post at a merchant."""
+    return RoleChange(
+        number=domain.next_change(account),
+        at=clock.now(),
+        by=by,
+        gives=gives,
+        role=Role.MERCHANT_STAFF,
+        merchant_id=merchant_id,
+        post=post,
+    )
+
+
 def was_done(account: Account, intent: Intent) -> bool:
     """Say whether this intent changed the account before, even if that was taken back since.
 

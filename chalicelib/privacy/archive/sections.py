@@ -195,6 +195,10 @@ EXPORTERS: dict[str, str | Text] = {
     "password": Text(
         "a digest that nobody can read a password from, and that nobody is given", "不可还原的密码摘要，不对外提供"
     ),
+    "invitations": Text(
+        "a digest and a masked contact that lead to no account, over within three days",
+        "邀请的摘要与脱敏联系方式，不关联账号，三日内失效",
+    ),
     "profile": "account",
     "address_book": "addresses",
     "delivery": "purchases",

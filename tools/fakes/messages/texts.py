@@ -16,8 +16,19 @@ TENCENT: dict[str, tuple[str, str]] = {
     "1131": ("unregistered.en", "This number has no account with us: perhaps you registered with another contact."),
     "1140": ("password.zh", "您账号的密码已修改。如非本人操作，请立即重置密码。"),
     "1141": ("password.en", "The password of your account was changed. If this was not you, set a new one at once."),
+    "1150": (
+        "invitation.zh",
+        "{1}邀请您担任{2}。请用本号码登录并输入邀请码 {3}，{4} 天内有效。如不了解该商家，请忽略。",
+    ),
+    "1151": (
+        "invitation.en",
+        (
+            "{1} invites you as {2}. Sign in with this number and enter {3} within {4} days. "
+            "If you do not know them, do nothing."
+        ),
+    ),
 }
-PARAMETERS = {"code": ("code", "minutes")}
+PARAMETERS = {"code": ("code", "minutes"), "invitation": ("merchant", "post", "token", "days")}
 """Name -> its parameters in their order; the others have none."""
 
 

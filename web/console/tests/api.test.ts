@@ -75,7 +75,7 @@ describe("a call", () => {
         return Promise.resolve(true);
       },
     });
-    await call("invite_person", { body: { post: "clerk" }, key: "the-key-of-the-page" });
+    await call("invite_person", { body: { post: "clerk", contact: "mei@example.com" }, key: "the-key-of-the-page" });
     expect(asked?.code).toBe("fresh_proof_needed");
     expect(sent.map((each) => each.headers.Authorization)).toEqual(["Bearer first", "Bearer proved"]);
     expect(new Set(sent.map((each) => each.headers["Idempotency-Key"]))).toEqual(new Set(["the-key-of-the-page"]));
@@ -83,7 +83,7 @@ describe("a call", () => {
 
   it("is refused where the person gives none", async () => {
     answering(refused("fresh_proof_needed", 401, { methods: ["password"] }));
-    await expect(call("invite_person", { body: { post: "clerk" } })).rejects.toThrow("fresh_proof_needed");
+    await expect(call("invite_person", { body: { post: "clerk", contact: "mei@example.com" } })).rejects.toThrow("fresh_proof_needed");
     expect(sent).toHaveLength(1);
   });
 

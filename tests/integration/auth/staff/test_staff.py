@@ -6,9 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
-from typing import Any
-
-import pytest
 
 from chalicelib.auth import living, store
 from chalicelib.auth import service as auth
@@ -41,114 +38,9 @@ def employed(merchant_id: str, post: Post = Post.OWNER) -> people.Person:
     return person
 
 
-def invite(owner: people.Person, post: str = "clerk", **more: Any) -> Answer:
-    return call("POST", f"{STAFF}/invitations", {"post": post}, token=token(owner), **more)
-
-
-def accept(person: people.Person, invitation: str) -> Answer:
-    return call("POST", POSTS, {"token": invitation}, token=token(person))
-
-
 def posts(person: people.Person) -> list[dict[str, str]]:
     found: list[dict[str, str]] = call("GET", "/v1/me", token=token(person)).json["posts"]
     return found
-
-
-# --- invitations ------------------------------------------------------------------------------------------------------
-
-
-def test_an_owner_invites_and_somebody_accepts_once(cloud: str, noon: clock.Fixed) -> None:
-    shop = people.merchant()
-    owner, new, other = employed(shop.merchant_id), people.buyer(), people.buyer()
-    made = invite(owner, key="invite-her-1")
-    assert (made.status, made.json["post"], made.headers.get("idempotency-replayed")) == (201, "clerk", None)
-    again = invite(owner, key="invite-her-1")
-    assert again.json == {name: value for name, value in made.json.items() if name != "token"}, "shown once"
-    assert told(invite(owner, "owner", key="invite-her-1")) == (422, "idempotency_key_reused")
-    kept = str(dump.tables())
-    assert made.json["token"].rpartition(".")[2] not in kept
-
-    taken = accept(new, made.json["token"])
-    assert (taken.status, taken.json) == (201, {"merchant_id": shop.merchant_id, "post": "clerk"})
-    assert accept(new, made.json["token"]).json == taken.json
-    assert told(accept(other, made.json["token"])) == (422, "bad_invitation")
-    assert told(invite(owner, key="invite-her-1")) == (404, "not_found"), "a late repeat brings none back"
-    listed = call("GET", STAFF, token=token(owner)).json
-    assert [(one["account_id"], one["post"], one["by"]) for one in listed["items"]] == [
-        (owner.account_id, "owner", "system"),
-        (new.account_id, "clerk", owner.account_id),
-    ]
-    assert listed["invitations"] == []
-    assert call("GET", "/v1/merchant/orders", token=token(new)).status == 200
-
-
-@pytest.mark.parametrize("what", ["taken back", "three days", "its owner left", "its owner is a clerk now", "forged"])
-def test_an_invitation_that_is_not_good_gives_nothing(cloud: str, noon: clock.Fixed, what: str) -> None:
-    shop = people.merchant()
-    owner, boss, new = employed(shop.merchant_id), employed(shop.merchant_id), people.buyer()
-    made = invite(owner).json
-    invitation = made["token"]
-    if what == "taken back":
-        path = f"{STAFF}/invitations/{made['invitation_id']}"
-        assert call("DELETE", path, token=token(boss)).status == 204
-        assert call("DELETE", path, token=token(boss)).status == 404
-    elif what == "three days":
-        noon.advance(timedelta(days=3))
-    elif what == "its owner left":
-        assert call("DELETE", f"{POSTS}/{shop.merchant_id}", token=token(owner)).status == 204
-    elif what == "its owner is a clerk now":
-        path = f"{STAFF}/{owner.account_id}"
-        assert call("PUT", path, {"post": "clerk"}, token=token(boss)).json["post"] == "clerk"
-    else:
-        invitation = invitation[:-1] + ("0" if invitation[-1] != "0" else "1")
-    before = dump.tables()
-    assert told(accept(new, invitation)) == (422, "bad_invitation")
-    for shape in ("x" * 30, invitation.replace(shop.merchant_id, ids.new_id("mer")), f"bdi1.{'.' * 30}"):
-        assert told(accept(new, shape)) == (422, "bad_invitation")
-    assert dump.differences(before, dump.tables()) == []
-
-
-def test_one_invitation_raced_lets_one_in(cloud: str) -> None:
-    shop = people.merchant()
-    invitation = invite(employed(shop.merchant_id)).json["token"]
-    rivals = [people.buyer() for _ in range(4)]
-    ready = Barrier(len(rivals))
-
-    def rival(person: people.Person) -> Answer:
-        ready.wait()
-        return accept(person, invitation)
-
-    with ThreadPoolExecutor(len(rivals)) as pool:
-        answers = list(pool.map(rival, rivals))
-    assert sorted(answer.status for answer in answers) == [201, 422, 422, 422], answers
-    assert len(rosters.load(shop.merchant_id).members) == 2
-
-
-def test_only_owners_let_people_in(cloud: str) -> None:
-    shop = people.merchant()
-    owner = employed(shop.merchant_id)
-    for post in (Post.MANAGER, Post.CLERK, Post.FINANCE):
-        one = employed(shop.merchant_id, post)
-        before = dump.tables()
-        assert told(invite(one)) == (403, "post_needed")
-        assert told(call("GET", STAFF, token=token(one))) == (403, "post_needed")
-        path = f"{STAFF}/{owner.account_id}"
-        assert told(call("DELETE", path, token=token(one))) == (403, "post_needed")
-        assert told(call("PUT", f"{STAFF}/{one.account_id}", {"post": "owner"}, token=token(one)))[0] == 403
-        assert dump.differences(before, dump.tables()) == []
-
-
-def test_no_operator_takes_a_post(cloud: str) -> None:
-    invitation = invite(employed(people.merchant().merchant_id)).json["token"]
-    assert told(accept(people.operator(), invitation)) == (409, "operator_not_staff")
-    assert accept(people.buyer(), invitation).status == 201, "it stayed good"
-
-
-def test_so_many_invitations_wait_at_most(cloud: str) -> None:
-    owner = employed(people.merchant().merchant_id)
-    made = [invite(owner) for _ in range(21)]
-    assert [answer.status for answer in made] == [201] * 20 + [409]
-    assert made[-1].json["code"] == "too_many_invitations"
 
 
 # --- the last owner ---------------------------------------------------------------------------------------------------
@@ -158,13 +50,11 @@ def test_the_last_owner_neither_leaves_nor_steps_down(cloud: str) -> None:
     shop = people.merchant()
     owner, clerk = employed(shop.merchant_id), employed(shop.merchant_id, Post.CLERK)
     own, leave = f"{STAFF}/{owner.account_id}", f"{POSTS}/{shop.merchant_id}"
-    lower = invite(owner).json["token"]
     before = dump.tables()
     for refused in (
         call("DELETE", leave, token=token(owner)),
         call("DELETE", own, token=token(owner)),
         call("PUT", own, {"post": "manager"}, token=token(owner)),
-        accept(owner, lower),
     ):
         assert told(refused) == (409, "last_owner")
     assert dump.differences(before, dump.tables()) == []

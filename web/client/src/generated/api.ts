@@ -383,6 +383,13 @@ export interface paths {
          */
         post: operations["verify_contact"];
     };
+    "/v1/me/disclosures": {
+        /**
+         * See who was shown where the caller's parcels go: the platform's staff, with their reasons, or merchants
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_disclosures"];
+    };
     "/v1/me/erasure": {
         /**
          * See what became of it: when it goes on, what holds it, what is kept and why
@@ -530,7 +537,9 @@ export interface paths {
     "/v1/me/posts": {
         /**
          * Take the post that an invitation offers: the caller works for that merchant from now on
-         * @description Any signed-in account. 需要登录。
+         * @description It is for whom it went to: the caller has verified that very contact (`verify`), or signed in by it.
+         *
+         *     Any signed-in account. 需要登录。
          */
         post: operations["accept_invitation"];
     };
@@ -674,7 +683,7 @@ export interface paths {
     };
     "/v1/merchant/orders/{order_id}": {
         /**
-         * Read one of the merchant's orders; the address shows once it is paid
+         * Read one of the merchant's orders; the address shows once it is paid, and masked a week after it is complete
          * @description Staff of a merchant. 需要商户员工身份。
          */
         get: operations["get_merchant_order"];
@@ -825,8 +834,10 @@ export interface paths {
     };
     "/v1/merchant/staff/invitations": {
         /**
-         * Offer a post to whoever holds the answer's token, once and for three days. The token is shown this once only
-         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         * Offer a post by message to an e-mail address or phone number, once and for three days
+         * @description The token is in the message alone. The answer is the same whether the contact has an account or not.
+         *
+         *     Staff of a merchant: owner. 需要商户员工身份：店主。
          */
         post: operations["invite_person"];
     };
@@ -1367,7 +1378,7 @@ export interface paths {
 }
 export interface components {
     schemas: {
-        /** @description The token of an invitation. */
+        /** @description The token that came with an invitation, as it was read: blanks, hyphens and capitals do not matter. */
         AcceptInvitation: {
             token: string;
         };
@@ -1878,6 +1889,8 @@ export interface components {
             city: string;
             country: string;
             district: string;
+            /** @default false */
+            masked?: boolean;
             phone: string;
             postcode: string;
             province: string;
@@ -1965,6 +1978,19 @@ export interface components {
          * @enum {string}
          */
         Desk: "support" | "review" | "finance" | "admin";
+        /** @description One page of looks; it may hold fewer than asked for, and none, before the last. */
+        DisclosurePageView: {
+            items: components["schemas"]["DisclosureView"][];
+            next_cursor?: string;
+        };
+        /** @description One look at a person's values. */
+        DisclosureView: {
+            at: string;
+            reason?: string;
+            record_id: string;
+            to: string;
+            what: string[];
+        };
         /** @description A payer's bank against a payment. `held` is what the provider keeps back from us over it now. */
         DisputeView: {
             amount: components["schemas"]["MoneyView"];
@@ -2126,18 +2152,20 @@ export interface components {
             };
             url?: string;
         };
-        /** @description An invitation. `token` is in the first answer only: give it to whom the post is for. */
+        /** @description An invitation that waits. `contact` is whom it went to, but for what only who knows it anyway can tell. */
         InvitationView: {
             at: string;
             by: string;
+            contact?: string;
             expires_at: string;
             invitation_id: string;
             post: components["schemas"]["Post"];
-            /** Format: password */
-            token?: string;
         };
-        /** @description The post that is offered. */
+        /** @description The post that is offered, and the e-mail address or phone number of whom it is for; the message's language. */
         Invite: {
+            contact: string;
+            /** @default null */
+            language?: ("zh" | "en") | null;
             post: components["schemas"]["Post"];
         };
         /**
@@ -4462,6 +4490,24 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["MeView"];
+                };
+            };
+        };
+    };
+    list_disclosures: {
+        parameters: {
+            query?: {
+                by?: "staff" | "merchants";
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["DisclosurePageView"];
                 };
             };
         };
