@@ -131,12 +131,13 @@ def _tables() -> Iterator[tuple[str, str]]:
         described = aws.call("dynamodb", "DescribeTable", {"TableName": full})["Table"]
         keys = [part["AttributeName"] for part in described["KeySchema"]]
         for index in (None, *(one["IndexName"] for one in described.get("GlobalSecondaryIndexes", ()))):
-            for raw in _rows(full, index):
+            for raw in rows_of(full, index):
                 key = "/".join(next(iter(raw[name].values())) for name in keys)
                 yield f"table {table}{'.' + index if index else ''} {key}", _text(table, keys, raw)
 
 
-def _rows(table: str, index: str | None) -> Iterator[Raw]:
+def rows_of(table: str, index: str | None) -> Iterator[Raw]:
+    """Yield every row of a table, or of one of its indexes, as it lies there."""
     params: Raw = {"TableName": table, **({"IndexName": index} if index else {"ConsistentRead": True})}
     while True:
         page = aws.call("dynamodb", "Scan", params)
