@@ -71,11 +71,13 @@ TABLE: Final[dict[str, Rule]] = {
     "sign_out": signed_in(),
     "sign_out_everywhere": signed_in(),
     # codes and passwords
+    "change_contact": signed_in(fresh=JUST_PROVED),
     "change_password": signed_in(fresh=JUST_PROVED),
     "prove_by_code": signed_in(),
     "reset_password": anybody(),
     "send_code": anybody(),
     "sign_in_by_code": anybody(),
+    "take_back_contact": anybody(),
     "verify_contact": signed_in(fresh=JUST_PROVED),
     # personal data
     "list_purposes": anybody(),

@@ -22,6 +22,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("PUT", "/v1/me/password", "chalicelib.auth.codes.api", ("application/json",)),
     ("POST", "/v1/me/contacts/verify", "chalicelib.auth.codes.api", ("application/json",)),
     ("POST", "/v1/auth/prove/code", "chalicelib.auth.codes.api", ("application/json",)),
+    ("POST", "/v1/me/contacts/change", "chalicelib.auth.contacts.api", ("application/json",)),
+    ("POST", "/v1/auth/contacts/take-back", "chalicelib.auth.contacts.api", ("application/json",)),
     ("POST", "/v1/auth/web/{provider}/begin", "chalicelib.auth.external.api", ("application/json",)),
     ("POST", "/v1/auth/web/{provider}/complete", "chalicelib.auth.external.api", ("application/json",)),
     ("POST", "/v1/auth/mini/{provider}/sign-in", "chalicelib.auth.external.api", ("application/json",)),

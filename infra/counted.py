@@ -244,6 +244,8 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "challenges_asked",
         "codes_sent",
         "codes_refused",
+        "contacts_changed",
+        "contacts_taken_back",
         "sessions_reused",
         "second_factors_added",
         "passkeys_added",

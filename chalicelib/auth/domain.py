@@ -57,6 +57,18 @@ class IdentityTaken(Conflict):
     en, zh = "There is an account with this identity already.", "该邮箱或手机号已被注册。"
 
 
+class ContactHeld(Conflict):
+    """An account was changed away from this contact a short while ago, and may be taken back by it."""
+
+    code = "contact_held"
+    en = (
+        "An account had this contact a short while ago: take that back (POST /v1/auth/contacts/take-back) "
+        "or wait until {until}."
+    )
+    zh = "不久前有账号更换掉此联系方式：您可取回该账号（POST /v1/auth/contacts/take-back），或等到 {until}。"
+    shown = ("until",)
+
+
 class BadGrant(Invalid):
     """Staff needs a merchant, other roles have none, and everybody stays a buyer."""
 
@@ -218,6 +230,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """A contact that the account had until a short while ago: whoever reads it can take the account back."""
+
+    kind: str
+    identity_id: str
+    verified_at: datetime
+    """When it was shown to be the account's: it is so again once it is taken back."""
+    changed_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A person who signs in."""
 
@@ -242,6 +266,8 @@ class Account:
     """Of operators and merchants' staff: sessions that ended while their access tokens live, and when, in seconds."""
     history: tuple[RoleChange, ...] = ()
     links: tuple[Link, ...] = ()
+    former: tuple[Former, ...] = ()
+    """Contacts of before; those whose time is over mean nothing any more."""
     passkeys: tuple[str, ...] = ()
     """The ids of its passkeys: with the account, so that the last way to sign in is judged in one transaction."""
     second_factor: str = ""

@@ -56,4 +56,4 @@ def identity_ids(account: Account) -> list[str]:
     for link in account.links:
         found += [one for one in (link.identity_id, link.union_id) if one]
         found.append(f"msk_{link.identity_id.partition('_')[2]}")
-    return [*found, *account.passkeys]
+    return [*found, *account.passkeys, *(one.identity_id for one in account.former)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from chalicelib.auth import domain, events, passwords, store
+from chalicelib.auth import events, passwords, store
 from chalicelib.auth.domain import Account, Identity, IdentityKind
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.kernel import clock, context, ids
@@ -59,7 +59,7 @@ def write(account: Account, identity: Identity, *, proof: Callable[[UnitOfWork],
 
     Raises:
         AlreadyExists: if this intent made it before.
-        IdentityTaken: if the identity has an account.
+        IdentityTaken, ContactHeld: if the identity has an account, or had one a short while ago.
     """
     with UnitOfWork(f"register#{account.account_id}") as work:
         if proof is not None:
@@ -68,7 +68,6 @@ def write(account: Account, identity: Identity, *, proof: Callable[[UnitOfWork],
             work,
             account,
             identity_id_of(identity),
-            taken=lambda _: domain.IdentityTaken(),
             events=[events.AccountRegistered(account_id=account.account_id)],
         )
     metrics.count("accounts_registered")

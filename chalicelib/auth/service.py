@@ -19,6 +19,7 @@ from chalicelib.auth.challenges import Solved
 from chalicelib.auth.codes import proving
 from chalicelib.auth.codes import service as codes
 from chalicelib.auth.codes.domain import BadCode, CodeNeeded, ContactSet, NoAccountYet, Purpose
+from chalicelib.auth.contacts import service as contacts
 from chalicelib.auth.domain import Account, Address, AddressBook, Link
 from chalicelib.auth.external import service as external
 from chalicelib.auth.factors.domain import SecondFactorRequired, TotpEnrolled, TotpMissing
@@ -113,6 +114,7 @@ __all__ = [
     "check_second_person",
     "codes",
     "confirm_totp",
+    "contacts",
     "decide_role",
     "external",
     "factors",

@@ -14,6 +14,9 @@ from chalicelib.auth.domain import (
     Account,
     Address,
     AddressBook,
+    ContactHeld,
+    Former,
+    IdentityTaken,
     Limit,
     Link,
     RoleChange,
@@ -28,7 +31,7 @@ from chalicelib.runtime.db.lookups import Found, Lookup
 from chalicelib.runtime.db.numbers import NumberAttribute
 from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.rows import DocumentAttribute, Row, SealedDocument, region
-from chalicelib.runtime.db.work import Refusal, UnitOfWork
+from chalicelib.runtime.db.work import UnitOfWork
 
 T = TypeVar("T")
 ACCOUNT, ADDRESSES = "account", "addresses"
@@ -74,6 +77,7 @@ class AccountRow(Row):
     ended = DocumentAttribute[dict[str, int]](dict[str, int], null=True)
     history = DocumentAttribute[tuple[RoleChange, ...]](tuple[RoleChange, ...], null=True)
     links = DocumentAttribute[tuple[Link, ...]](tuple[Link, ...], null=True)
+    former = DocumentAttribute[tuple[Former, ...]](tuple[Former, ...], null=True)
     passkeys = DocumentAttribute[tuple[str, ...]](tuple[str, ...], null=True)
     second_factor = UnicodeAttribute(null=True)
     fingerprint = UnicodeAttribute(null=True)
@@ -92,7 +96,11 @@ class AddressBookRow(Row):
 
 
 class IdentityRow(Row):
-    """Key: the identity's keyed digest. Makes it unique and leads from it to the account; holds no personal data."""
+    """Key: the identity's keyed digest. Makes it unique and leads from it to the account; holds no personal data.
+
+    With ``until_ms`` it leads nowhere any more: the account was changed away from it, and it is held for being taken
+    back until then. Afterwards anybody may have it.
+    """
 
     class Meta:
         table_name = names.table_name("identities")
@@ -100,6 +108,8 @@ class IdentityRow(Row):
 
     identity_id = UnicodeAttribute(hash_key=True)
     account_id = UnicodeAttribute()
+    until_ms = NumberAttribute(null=True)
+    expires = TTLAttribute(null=True)
 
 
 class ThrottleRow(Row):
@@ -140,6 +150,7 @@ def account_row(account: Account) -> AccountRow:
         ended=account.ended or None,
         history=account.history or None,
         links=account.links or None,
+        former=account.former or None,
         passkeys=account.passkeys or None,
         second_factor=account.second_factor or None,
         fingerprint=account.fingerprint or None,
@@ -187,6 +198,7 @@ def account_of_row(row: AccountRow) -> Account:
         ended=row.ended or {},
         history=row.history or (),
         links=row.links or (),
+        former=row.former or (),
         passkeys=row.passkeys or (),
         second_factor=row.second_factor or "",
         password_hash=row.password_hash,
@@ -223,9 +235,17 @@ def existing_account(refusal: AlreadyExists) -> Account:
 
 
 def account_of(identity_id: str) -> str | None:
-    """Return the id of the account that has this identity."""
+    """Return the id of the account that has this identity; one that is but held leads nowhere."""
     row = reads.get(IdentityRow, identity_id, consistent=True)
-    return row.account_id if row is not None else None
+    return row.account_id if row is not None and row.until_ms is None else None
+
+
+def held_for(identity_id: str) -> str | None:
+    """Return the id of the account that had this identity, and may be taken back by it."""
+    row = reads.get(IdentityRow, identity_id, consistent=True)
+    if row is None or row.until_ms is None or clock.now() >= clock.from_epoch_ms(row.until_ms):
+        return None
+    return str(row.account_id)
 
 
 def identity_rows(account_id: str, identity_ids: Iterable[str]) -> list[Row]:
@@ -243,15 +263,57 @@ def drop_rest(account_id: str) -> None:
                 work.delete(AccountRow(account_id=account_id, id=raw["id"]["S"], version=version), label="rest")
 
 
-def add_account(work: UnitOfWork, account: Account, identity_id: str, *, taken: Refusal, **options: object) -> None:
-    """Create account and identity in one transaction; a known identity is refused as ``taken`` says."""
+def add_account(work: UnitOfWork, account: Account, identity_id: str, **options: object) -> None:
+    """Create account and identity in one transaction; refused as :func:`add_identity`."""
     work.save(account_row(account), label="account", **options)  # type: ignore[arg-type]
-    add_identity(work, identity_id, account.account_id, taken=taken)
+    add_identity(work, identity_id, account.account_id)
 
 
-def add_identity(work: UnitOfWork, identity_id: str, account_id: str, *, taken: Refusal) -> None:
-    """Let an identity lead to an account; a known one is refused as ``taken`` says."""
-    work.save(IdentityRow(identity_id=identity_id, account_id=account_id), refuse=taken, label="identity")
+def add_identity(work: UnitOfWork, identity_id: str, account_id: str) -> None:
+    """Let an identity lead to an account: one that nobody has, or that is held no more.
+
+    Refused as ``IdentityTaken`` if somebody has it, as ``ContactHeld`` while it is held.
+    """
+    now_ms = clock.epoch_ms(clock.now())
+    work.update(
+        IdentityRow(identity_id=identity_id),
+        [IdentityRow.account_id.set(account_id), IdentityRow.until_ms.remove(), IdentityRow.expires.remove()],
+        condition=IdentityRow.account_id.does_not_exist() | (IdentityRow.until_ms <= now_ms),
+        refuse=_taken,
+        label="identity",
+        guarded=True,
+    )
+
+
+def _taken(item: dict[str, dict[str, str]] | None) -> Exception:
+    until = (item or {}).get("until_ms", {}).get("N")
+    if until is None:
+        return IdentityTaken()
+    return ContactHeld(until=clock.from_epoch_ms(int(until)).isoformat(timespec="seconds"))
+
+
+def hold_identity(work: UnitOfWork, identity_id: str, account_id: str, *, until: datetime) -> None:
+    """Let an account's identity lead nowhere any more, and hold it until then."""
+    work.update(
+        IdentityRow(identity_id=identity_id),
+        [IdentityRow.until_ms.set(clock.epoch_ms(until)), IdentityRow.expires.set(until)],
+        condition=(IdentityRow.account_id == account_id) & IdentityRow.until_ms.does_not_exist(),
+        refuse=lost,
+        label="held",
+        guarded=True,
+    )
+
+
+def return_identity(work: UnitOfWork, identity_id: str, account_id: str) -> None:
+    """Let a held identity lead to its account again."""
+    work.update(
+        IdentityRow(identity_id=identity_id),
+        [IdentityRow.until_ms.remove(), IdentityRow.expires.remove()],
+        condition=(IdentityRow.account_id == account_id) & (IdentityRow.until_ms > clock.epoch_ms(clock.now())),
+        refuse=lost,
+        label="held",
+        guarded=True,
+    )
 
 
 # --- throttles --------------------------------------------------------------------------------------------------

@@ -57,6 +57,48 @@ TEMPLATES: Mapping[str, Template] = {
     "code_prove": _code(
         ("Show that it is you", "身份确认验证码"), ("Show with this code that it is you:", "您正在确认身份，验证码：")
     ),
+    "code_take_back": _code(
+        ("Take your account back", "取回账号验证码"),
+        ("Take your account back with this code:", "您正在取回账号，验证码："),
+    ),
+    "contact_changed": Template(
+        ("Your account has another contact now", "账号联系方式已更换"),
+        (
+            (
+                "Your account was changed to another contact, and this one opens it no more. If this was not you, take "
+                "it back within {days} days: choose “take my account back” where you sign in, and give this contact. "
+                "The password and all ways to sign in that were added since end then.\n"
+            ),
+            (
+                "您的账号已更换为其他联系方式，此联系方式不再可用于登录。如非本人操作，请在 {days} 天内"
+                "于登录页选择“取回账号”并填写此联系方式；取回后，密码及此后新增的登录方式将全部失效。\n"
+            ),
+        ),
+        (
+            (
+                "Your account was changed to another number. If this was not you, take it back where you sign in, "
+                "within {days} days."
+            ),
+            "您的账号已更换手机号。如非本人操作，请在 {days} 天内于登录页取回账号。",
+        ),
+        "contact",
+        ("days",),
+    ),
+    "contact_taken_back": Template(
+        ("An account was taken back from this contact", "账号已被取回"),
+        (
+            (
+                "An account that was changed to this contact was taken back by whoever reads the one of before. If it "
+                "is yours, sign in with that one, or ask us.\n"
+            ),
+            "曾更换为此联系方式的账号，已由原联系方式的持有者取回。如该账号属于您，请使用原联系方式登录，或联系我们。\n",
+        ),
+        (
+            "An account was taken back from this number by whoever reads the contact of before.",
+            "曾更换为此手机号的账号，已由原联系方式的持有者取回。",
+        ),
+        "takenback",
+    ),
     "passkey_added": Template(
         ("A passkey was added", "已添加通行密钥"),
         (

@@ -23,7 +23,11 @@ HOLDINGS: tuple[Holding, ...] = (
         Text("keyed digests of what you sign in with", "登录标识的密钥摘要"),
         inventory.SIGN_IN,
         inventory.ACCOUNT,
-        ("identities/IdentityRow.identity_id", "identities/IdentityRow.account_id"),
+        (
+            "accounts/AccountRow.former.identity_id",
+            "identities/IdentityRow.account_id",
+            "identities/IdentityRow.identity_id",
+        ),
     ),
     Holding(
         "links",

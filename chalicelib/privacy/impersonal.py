@@ -115,6 +115,7 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "payments/DisputeRow.doc.*",
         "payments/StrayRow.doc.billed_on",
         "payments/StrayRow.number",
+        "accounts/AccountRow.former.kind",
         "accounts/AccountRow.second_factor",
         "identities/ChallengeRow.purpose",
         "sessions/SessionRow.methods",

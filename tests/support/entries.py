@@ -778,6 +778,24 @@ def _apart(world: World, ask: Ask = Ask()) -> Ask:
     return replace(ask, own={world.buyer.token: person.token})
 
 
+def _changed_contact(world: World) -> Ask:
+    person, contact = people.buyer(), f"{uuid4().hex[:12]}@example.com"
+    people.session(person)
+    body = {"contact": contact, **joining.proof(contact, "verify")}
+    assert call("POST", "/v1/me/contacts/verify", body, token=person.token).status == 200
+    return replace(_with_code("verify"), own={world.buyer.token: person.token})
+
+
+def _taken_back(world: World) -> Ask:
+    person, contact = people.buyer(), f"{uuid4().hex[:12]}@example.com"
+    people.session(person)
+    for path, named in (("verify", contact), ("change", f"{uuid4().hex[:12]}@example.com")):
+        body = {"contact": named, **joining.proof(named, "verify")}
+        answer = call("POST", f"/v1/me/contacts/{path}", body, token=person.token)
+        assert answer.status == 200, answer.body
+    return _with_code("take_back", contact=contact)
+
+
 Make = Callable[[World], Ask]
 
 ENTRIES: dict[str, Make] = {
@@ -788,6 +806,8 @@ ENTRIES: dict[str, Make] = {
     "sign_in_by_code": lambda _: _with_code("sign_in", create=True),
     "reset_password": lambda world: _with_code("reset", contact=world.identity(), password="another horse battery"),
     "change_password": lambda world: _apart(world, Ask(body={"password": "another horse battery"})),
+    "change_contact": _changed_contact,
+    "take_back_contact": _taken_back,
     "verify_contact": lambda world: world.verifying(),
     "prove_by_code": lambda world: world.proving(),
     "sign_in": lambda world: Ask(body={"identity": world.identity(), "password": PASSWORD}),

@@ -108,6 +108,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
     },
     "auth": {
         "codes": {"passkeys", "sessions"},
+        "contacts": {"codes", "factors", "passkeys", "sessions"},
         "external": {"sessions"},
         "factors": {"passkeys", "sessions"},
         "keys": set(),

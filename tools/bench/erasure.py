@@ -24,7 +24,6 @@ from chalicelib.privacy import service as privacy
 from chalicelib.privacy import store as erasures
 from chalicelib.privacy.service import Status
 from chalicelib.runtime import aws
-from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.work import UnitOfWork
 from tests.support import people, pump
 from tools.bench.crowd import CrowdedLab, opened_in_memory
@@ -132,7 +131,7 @@ def _register(number: int) -> str:
     email = f"person.{number}.{account_id[-6:]}@example.com"
     account = Account(account_id, clock.now(), email=email, nickname=f"旅人{number}号")
     with UnitOfWork() as work:
-        accounts.add_account(work, account, auth.identity_ids(account)[0], taken=lost)
+        accounts.add_account(work, account, auth.identity_ids(account)[0])
     assert auth.account_with(identity(email).value).account_id == account_id
     return account_id
 

@@ -50,6 +50,7 @@ class Purpose(StrEnum):
     RESET = "reset"
     VERIFY = "verify"
     PROVE = "prove"
+    TAKE_BACK = "take_back"
 
 
 class CodeStatus(StrEnum):

@@ -114,7 +114,7 @@ def register_openly(identity: Identity, newcomer: Newcomer, *, source_ip: str, i
         return registering.write(account, identity), False
     except AlreadyExists as refusal:
         return registering.replayed(refusal, account, password), True
-    except domain.IdentityTaken:
+    except (domain.IdentityTaken, domain.ContactHeld):
         return account, not _tell(account, identity, "registered_already", f"register#{account.account_id}")
 
 
@@ -232,9 +232,7 @@ def verify(caller: Caller, proof: Proof) -> Account:
             codes.use(work, found)
             work.save(store.account_row(changed), label="account")
             if held is None:
-                store.add_identity(
-                    work, identity_id_of(proof.contact), changed.account_id, taken=lambda _: domain.IdentityTaken()
-                )
+                store.add_identity(work, identity_id_of(proof.contact), changed.account_id)
         return replace(changed, version=changed.version + 1)
 
     return racing(attempt, losing=(ConcurrentUpdate,))

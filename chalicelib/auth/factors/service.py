@@ -134,6 +134,15 @@ def remove_totp(account_id: str) -> None:
     racing(attempt)
 
 
+def without_younger(work: UnitOfWork, account: Account, *, since: datetime) -> Account:
+    """Return the account without an authenticator app that was set up since then; its row goes in ``work``."""
+    totp = store.load(account.account_id)
+    if totp is None or (totp.confirmed_at or totp.begun_at) < since:
+        return account
+    work.delete(store.row(totp), label="totp")
+    return replace(account, second_factor="")
+
+
 def renew_recovery(account_id: str) -> list[str]:
     """Return new recovery codes, this once; the ones from before count no more.
 

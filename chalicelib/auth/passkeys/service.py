@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 from chalicelib.auth import devices, notices, open_steps, passwords, relying_party, sealing, throttles, ways
@@ -317,6 +318,13 @@ def use(work: UnitOfWork, shown: Shown) -> None:
 def release(work: UnitOfWork, account: Account) -> None:
     """Delete all passkeys of an account that has them no more, in the work of what took them."""
     store.release(work, account.passkeys, account.account_id)
+
+
+def without_younger(work: UnitOfWork, account: Account, *, since: datetime) -> Account:
+    """Return the account without the passkeys that were added since then; their rows go in ``work``."""
+    young = [one.passkey_id for one in store.load_all(account.passkeys) if one.made_at >= since]
+    store.release(work, young, account.account_id)
+    return replace(account, passkeys=tuple(one for one in account.passkeys if one not in young))
 
 
 def user_of(account_id: str) -> str:

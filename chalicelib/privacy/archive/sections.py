@@ -65,6 +65,7 @@ def _account(account_id: str, _: Place | None) -> Part:
     for hidden in ("password_hash", "ended", "history", "posts", "desks", "roles", "merchant_id"):
         kept.pop(hidden, None)  # A secret; what is over in minutes; and what stands under "roles".
     kept.pop("passkeys", None)  # They have a section of their own.
+    kept.pop("former", None)  # Digests of contacts of before.
     kept["account_id"] = account_id
     kept["links"] = [
         {"provider": link.provider, "appid": link.appid, "linked_at": link.linked_at.isoformat()}

@@ -15,6 +15,15 @@ export interface paths {
          */
         post: operations["send_code"];
     };
+    "/v1/auth/contacts/take-back": {
+        /**
+         * Take an account back to the contact of before, with a code (`take_back`) that was sent there
+         * @description Password, sessions and what was added since end; then sign in with a code.
+         *
+         *     Anybody may call it. 无需登录。
+         */
+        post: operations["take_back_contact"];
+    };
     "/v1/auth/mini/{provider}/sign-in": {
         /**
          * Sign in with a mini program's code; who is not known yet gets an account
@@ -375,6 +384,15 @@ export interface paths {
          * @description Any signed-in account. 需要登录。
          */
         delete: operations["withdraw_consent"];
+    };
+    "/v1/me/contacts/change": {
+        /**
+         * Put another e-mail address or phone number in the place of yours, with a code (`verify`) that was sent there
+         * @description Every other session ends. Who reads the one of before is told, and can take the account back for three days.
+         *
+         *     Any signed-in account. 需要登录。
+         */
+        post: operations["change_contact"];
     };
     "/v1/me/contacts/verify": {
         /**
@@ -2831,7 +2849,7 @@ export interface components {
          * @description What a code is for; it is good for nothing else.
          * @enum {string}
          */
-        Purpose: "sign_in" | "register" | "reset" | "verify" | "prove";
+        Purpose: "sign_in" | "register" | "reset" | "verify" | "prove" | "take_back";
         /** @description All that a person may be asked to agree to. None of it is needed to buy anything. */
         PurposesView: {
             purposes: components["schemas"]["PurposeView"][];
@@ -3575,6 +3593,20 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CodeSentView"];
                 };
+            };
+        };
+    };
+    take_back_contact: {
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShowCode"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            204: {
+                content?: never;
             };
         };
     };
@@ -4474,6 +4506,22 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ConsentView"];
+                };
+            };
+        };
+    };
+    change_contact: {
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShowCode"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["TokensView"];
                 };
             };
         };

@@ -39,7 +39,10 @@ export type Code =
   | "code_needed"
   | "concurrent_update"
   | "consent_words_changed"
+  | "contact_held"
+  | "contact_just_changed"
   | "contact_set"
+  | "contact_unchanged"
   | "currency_mismatch"
   | "day_limit_reached"
   | "day_not_over"
@@ -78,6 +81,7 @@ export type Code =
   | "not_reopenable"
   | "nothing_to_release"
   | "nothing_to_search"
+  | "nothing_to_take_back"
   | "number_settled"
   | "office_held"
   | "open_complaint"
@@ -165,6 +169,7 @@ export type Code =
 export interface Refusals {
   "POST /v1/auth/apart": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "second_factor_needed" | "sign_in_code_refused" | "sign_in_over" | "too_large" | "unsupported_media_type" | "went_around";
   "POST /v1/auth/codes": "bad_identity" | "busy" | "channel_missing" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "too_large" | "too_many_requests" | "unsupported_media_type" | "went_around";
+  "POST /v1/auth/contacts/take-back": "bad_code" | "bad_identity" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "nothing_to_take_back" | "too_large" | "unsupported_media_type" | "went_around";
   "POST /v1/auth/mini/{provider}/sign-in": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "mini_data_refused" | "not_found" | "outbound_failed" | "outbound_timeout" | "person_known" | "second_factor_needed" | "sign_in_blocked" | "sign_in_busy" | "sign_in_code_refused" | "sign_in_limited" | "sign_in_not_offered" | "sign_in_unavailable" | "sign_in_unreadable" | "too_large" | "too_many_requests" | "unsupported_media_type" | "went_around";
   "POST /v1/auth/password/reset": "bad_code" | "bad_identity" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "too_large" | "unsupported_media_type" | "weak_password" | "went_around";
   "POST /v1/auth/prove/code": "bad_code" | "bad_identity" | "busy" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -218,6 +223,7 @@ export interface Refusals {
   "GET /v1/me/consents": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "PUT /v1/me/consents/{purpose}": "busy" | "concurrent_update" | "consent_words_changed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "DELETE /v1/me/consents/{purpose}": "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/me/contacts/change": "bad_code" | "bad_identity" | "busy" | "contact_held" | "contact_just_changed" | "contact_unchanged" | "fresh_proof_needed" | "headers_too_large" | "identity_taken" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/me/contacts/verify": "bad_code" | "bad_identity" | "busy" | "contact_set" | "fresh_proof_needed" | "headers_too_large" | "identity_taken" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/me/disclosures": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/me/erasure": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
