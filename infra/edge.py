@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.runtime import published
 from chalicelib.runtime.http import client_address
-from infra import buckets
+from infra import buckets, faces
 from infra.policies import att, sub
 
 Json = dict[str, Any]
@@ -28,7 +28,15 @@ def bucket() -> Json:
                         "Status": "Enabled",
                         "Prefix": f"{published.ROOT}/",
                         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
-                    }
+                    },
+                    {
+                        # Publishing writes anew, with the tag, what the newest build has no more: days count from then.
+                        "Id": "faces-left",
+                        "Status": "Enabled",
+                        "Prefix": f"{faces.PREFIX}/",
+                        "TagFilters": [{"Key": faces.LEFT, "Value": "yes"}],
+                        "ExpirationInDays": faces.LEFT_KEPT_DAYS,
+                    },
                 ]
             },
         },
@@ -50,7 +58,11 @@ def bucket_policy() -> Json:
         },
     }
     for sid, action, resource in (
-        ("CdnReads", "s3:GetObject", sub(f"${{PublishedBucket.Arn}}/{published.ROOT}/*")),
+        (
+            "CdnReads",
+            "s3:GetObject",
+            [sub(f"${{PublishedBucket.Arn}}/{prefix}/*") for prefix in (published.ROOT, faces.PREFIX)],
+        ),
         # Without it S3 answers 403, not 404, for what is not there.
         ("CdnMissing", "s3:ListBucket", att("PublishedBucket", "Arn")),
     ):
@@ -195,6 +207,8 @@ def cdn(kept: Callable[[Json], Json]) -> Json:
             headers=("Accept-Language", "Origin"),
         ),
         "CdnFilesHeaders": _headers(sub("${AWS::StackName}-${AWS::Region}-files"), shared=True),
+        "CdnFacesHeaders": _faces_headers(),
+        "CdnFacesFunction": _faces_function(),
         "CdnApiHeaders": _headers(sub("${AWS::StackName}-${AWS::Region}-api"), shared=False),
         "CdnLogsBucket": kept(_logs_bucket()),
         "CdnLogsBucketPolicy": _tls_only("CdnLogsBucket"),
@@ -235,22 +249,24 @@ def _distribution() -> Json:
             },
             _api_origin("api", ""),
             _api_origin("missing", MISSING),
+            {
+                "Id": "faces",
+                "DomainName": att("PublishedBucket", "RegionalDomainName"),
+                "OriginPath": f"/{faces.PREFIX}",
+                "OriginAccessControlId": {"Ref": "CdnAccess"},
+                "S3OriginConfig": {"OriginAccessIdentity": ""},
+            },
         ],
         "OriginGroups": {
-            "Quantity": 1,
-            "Items": [
-                {
-                    "Id": "files-or-missing",
-                    "FailoverCriteria": {"StatusCodes": {"Quantity": 2, "Items": [403, 404]}},
-                    "Members": {"Quantity": 2, "Items": [{"OriginId": "files"}, {"OriginId": "missing"}]},
-                }
-            ],
+            "Quantity": 2,
+            "Items": [_or_missing("files"), _or_missing("faces")],
         },
         "DefaultCacheBehavior": _behaviour("files-or-missing", cache={"Ref": "CdnFilesCache"}, files=True),
         "CacheBehaviors": [
             *({"PathPattern": path, **_behaviour("api", cache={"Ref": "CdnBrowsedCache"})} for path in BROWSED),
             {"PathPattern": "/v1/*", **_behaviour("api", cache=CACHING_DISABLED, writes=True)},
             {"PathPattern": "/docs*", **_behaviour("api", cache=CACHING_DISABLED)},
+            *({"PathPattern": path, **_face()} for path in ("/", *(f"{face.at.rstrip('/')}*" for face in faces.FACES))),
         ],
     }
 
@@ -286,6 +302,49 @@ def _behaviour(origin: str, *, cache: Json | str, files: bool = False, writes: b
         "ResponseHeadersPolicyId": {"Ref": "CdnFilesHeaders" if files else "CdnApiHeaders"},
         **({} if files else {"OriginRequestPolicyId": ALL_BUT_HOST}),
     }
+
+
+def _or_missing(origin: str) -> Json:
+    """Return an origin behind which stands the page for what is not there."""
+    return {
+        "Id": f"{origin}-or-missing",
+        "FailoverCriteria": {"StatusCodes": {"Quantity": 2, "Items": [403, 404]}},
+        "Members": {"Quantity": 2, "Items": [{"OriginId": origin}, {"OriginId": "missing"}]},
+    }
+
+
+def _face() -> Json:
+    """Return how pages are served: as files, with their own policy, behind what finds the document of a place."""
+    return {
+        **_behaviour("faces-or-missing", cache={"Ref": "CdnFilesCache"}, files=True),
+        "ResponseHeadersPolicyId": {"Ref": "CdnFacesHeaders"},
+        "FunctionAssociations": [
+            {"EventType": "viewer-request", "FunctionARN": att("CdnFacesFunction", "FunctionARN")},
+        ],
+    }
+
+
+def _faces_function() -> Json:
+    return {
+        "Type": "AWS::CloudFront::Function",
+        "Properties": {
+            "Name": sub("${AWS::StackName}-${AWS::Region}-faces"),
+            "AutoPublish": True,
+            "FunctionConfig": {"Comment": "Finds the document of a place in a face.", "Runtime": "cloudfront-js-2.0"},
+            "FunctionCode": faces.function_code(),
+        },
+    }
+
+
+def _faces_headers() -> Json:
+    """Return the pages' own policy: nothing is loaded or asked but here, and pictures of a complaint go to uploads."""
+    found = _headers(sub("${AWS::StackName}-${AWS::Region}-faces"), shared=False)
+    uploads = ["https://${UploadsBucket}.s3.${AWS::Region}.${AWS::URLSuffix}"]  # As runtime.sdk has them signed.
+    found["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]["ContentSecurityPolicy"] = {
+        "ContentSecurityPolicy": sub(faces.policy(uploads)),
+        "Override": True,
+    }
+    return found
 
 
 def _cache(name: Json, *, most_s: int, queries: bool, headers: tuple[str, ...]) -> Json:

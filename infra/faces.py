@@ -30,6 +30,12 @@ FOREVER: Final = "public, max-age=31536000, immutable"
 ASK: Final = "no-cache"
 """A browser keeps it and asks whether it is still so: a small answer, and no page of two releases."""
 
+PREFIX: Final = "faces"
+"""Where in the bucket of published files they lie; the CDN asks below it, so that paths are what browsers say."""
+LEFT: Final = "left"
+"""The tag of each file: ``yes`` once the newest build has it no more. Pages that are open ask for it for a while."""
+LEFT_KEPT_DAYS: Final = 30
+
 _NAMED_BY_CONTENT = re.compile(r"(^|/)assets/[^/]+[.-][A-Za-z0-9_-]{8}\.[a-z0-9.]+$")
 """As bundlers name what they write; what a folder was just copied from keeps its name and may change behind it."""
 
@@ -99,3 +105,28 @@ def document_of(path: str) -> str | None:
             is_file = "." in rest.rsplit("/", 1)[-1]
             return f"{face.at}{rest if is_file else DOCUMENT}"
     return None
+
+
+def function_code() -> str:
+    """Return what the CDN does with a path before it looks for a file: as ``document_of``, and the ways to a face.
+
+    CloudFront's own small JavaScript, which runs at the edge within a millisecond; it knows no bucket and no caller.
+    """
+    return f"""// As on a laptop (tools/dev/faces.py): the way to the shop, and one document for all places in a face.
+function handler(event) {{
+  var request = event.request, path = request.uri;
+  if (path === '/') return to('{HOME}');
+  var faces = {[face.at for face in FACES]!r};
+  for (var i = 0; i < faces.length; i++) {{
+    if (path + '/' === faces[i]) return to(faces[i]);
+    if (path.indexOf(faces[i]) === 0 && path.slice(path.lastIndexOf('/')).indexOf('.') < 0) {{
+      request.uri = faces[i] + '{DOCUMENT}';
+    }}
+  }}
+  return request;
+}}
+function to(path) {{
+  var headers = {{ location: {{ value: path }}, 'cache-control': {{ value: '{ASK}' }} }};
+  return {{ statusCode: 302, statusDescription: 'Found', headers: headers }};
+}}
+"""

@@ -31,7 +31,7 @@ def distribution(template: Json) -> Json:
 def test_without_the_parameter_there_is_no_cdn(template: Json) -> None:
     assert template["Parameters"]["Cdn"]["Default"] == "off"
     ours = {name: part for name, part in template["Resources"].items() if name.startswith("Cdn")}
-    assert len(ours) == 8
+    assert len(ours) == 10
     assert {part["Condition"] for part in ours.values()} == {"HasCdn"}
     reading = template["Resources"]["PublishedBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"][1:]
     assert all(statement["Fn::If"][0] == "HasCdn" for statement in reading)
@@ -41,7 +41,10 @@ def test_the_cdn_alone_reads_the_files_and_only_those(template: Json) -> None:
     statements = template["Resources"]["PublishedBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     reads, lists = (statement["Fn::If"][1] for statement in statements[1:])
     assert (reads["Action"], lists["Action"]) == ("s3:GetObject", "s3:ListBucket")
-    assert reads["Resource"] == {"Fn::Sub": "${PublishedBucket.Arn}/published/*"}
+    assert reads["Resource"] == [
+        {"Fn::Sub": "${PublishedBucket.Arn}/published/*"},
+        {"Fn::Sub": "${PublishedBucket.Arn}/faces/*"},
+    ]
     for statement in (reads, lists):
         assert statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
         assert "${CdnDistribution}" in json.dumps(statement["Condition"])
@@ -56,7 +59,8 @@ def test_one_name_serves_files_and_the_api(template: Json) -> None:
     api = by_path["/v1/*"]
     assert api["CachePolicyId"] == edge.CACHING_DISABLED
     assert {"POST", "PUT", "PATCH", "DELETE"} < set(api["AllowedMethods"])
-    assert list(by_path)[-2:] == ["/v1/*", "/docs*"], "the first that fits counts: what may be kept stands before"
+    paths = ["/v1/*", "/docs*", "/", "/shop*", "/console*"]
+    assert list(by_path)[-5:] == paths, "the first that fits counts: what may be kept stands before"
     for found in (config["DefaultCacheBehavior"], *by_path.values()):
         assert found["Compress"] is True
         assert found["ResponseHeadersPolicyId"]
@@ -66,9 +70,9 @@ def test_one_name_serves_files_and_the_api(template: Json) -> None:
 
 
 def test_only_reads_of_everybody_are_kept(template: Json) -> None:
-    kept = [
-        found["PathPattern"] for found in distribution(template)["CacheBehaviors"] if "Ref" in found["CachePolicyId"]
-    ]
+    behaviours = distribution(template)["CacheBehaviors"]
+    kept = [found["PathPattern"] for found in behaviours if found["CachePolicyId"] == {"Ref": "CdnBrowsedCache"}]
+    assert set(kept) == set(edge.BROWSED)
     patterns = [re.compile(path.replace("*", ".*")) for path in kept]
     for method, path, module, _ in ROUTES:
         if any(pattern.fullmatch(path) for pattern in patterns):
@@ -83,7 +87,7 @@ def test_the_viewers_address_is_taken_from_the_cdn_which_shows_its_key(template:
     assert variables["BIANDAN_CLIENT_ADDRESS"] == {
         "Fn::If": ["CdnNamesClients", "forwarded:1", {"Ref": "ClientAddress"}]
     }
-    for origin in distribution(template)["Origins"][1:]:
+    for origin in distribution(template)["Origins"][1:3]:
         (header,) = origin["OriginCustomHeaders"]
         assert header["HeaderName"] == "X-Origin-Key"
         assert "origin_key" in json.dumps(header["HeaderValue"])
@@ -91,9 +95,11 @@ def test_the_viewers_address_is_taken_from_the_cdn_which_shows_its_key(template:
 
 
 def test_what_the_bucket_does_not_have_is_answered_by_a_page_and_not_by_a_function(template: Json) -> None:
-    (group,) = distribution(template)["OriginGroups"]["Items"]
-    assert [member["OriginId"] for member in group["Members"]["Items"]] == ["files", "missing"]
-    assert 404 in group["FailoverCriteria"]["StatusCodes"]["Items"]
+    groups = distribution(template)["OriginGroups"]
+    assert groups["Quantity"] == len(groups["Items"]) == 2
+    for group, origin in zip(groups["Items"], ("files", "faces"), strict=True):
+        assert [member["OriginId"] for member in group["Members"]["Items"]] == [origin, "missing"]
+        assert 404 in group["FailoverCriteria"]["StatusCodes"]["Items"]
     assert "CustomErrorResponses" not in distribution(template), "they would stand in for the API's problems too"
     paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
     integration = paths["/missing/{path+}"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]

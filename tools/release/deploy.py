@@ -23,7 +23,7 @@ from chalicelib.runtime import names
 from infra import limits, policies, protection, settings_of, shift
 from infra.names import BadLabel, installation, stack_name
 from tools.release import changes as release
-from tools.release import keys, package, smoke
+from tools.release import faces, keys, package, smoke
 from tools.release import shift as shifting
 from tools.release.errors import DeployError
 from tools.shared import place
@@ -274,6 +274,8 @@ def main(arguments: list[str] | None = None) -> int:
             shift=options.shift,
         )
         outputs = bring_up(session, built, _parameters(options), say, how)
+        if not options.plan:
+            faces.publish(session.client("s3"), outputs, say)
     except (package.PackageError, settings_of.SettingsError, DeployError, ClientError, BotoCoreError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1

@@ -105,6 +105,17 @@ def build(folder: Path, tell: Say = say) -> bool:
     return True
 
 
+def build_all(tell: Say = say) -> None:
+    """Build every face that is there.
+
+    Raises:
+        Missing: as ``build``.
+    """
+    for folder in folders():
+        if "build" in scripts(folder):
+            build(folder, tell)
+
+
 def sources(folder: Path) -> str:
     """Return a digest of all that a face is made of: its own files, what it shares, and by which address it asks."""
     roots = [folder, *(WEB / name for name in SHARED if name != folder.name)]
