@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import elsewhere, scenario
+from tests.e2e import elsewhere, scenario, system
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -60,6 +60,13 @@ def test_people_sign_in_by_qq_and_a_mini_program(server: DevServer) -> None:
     session = client.expect(200, "POST", "/v1/auth/mini/qq_mini/sign-in", {"js_code": code})
     client.token = session["access_token"]
     assert client.get("/v1/me")["email"] == mei["email"], "one of the seeded buyers signs in by it"
+
+
+def test_a_merchants_own_system_lists_orders_by_its_key(server: DevServer) -> None:
+    said: list[str] = []
+    system.play(server.url, server.accounts, say=said.append)
+    assert said[-1] == "  revoked, it opens nothing at once"
+    assert [word for word in ("bdk_", "Key ") if word in str(server.trail.entries)] == [], "no key is written down"
 
 
 def _explains_itself(server: DevServer, played: scenario.Played) -> None:
