@@ -34,6 +34,16 @@ class Affair:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One value of a row: where it stands, what it was and what it is. None: it was, or is, not there."""
+
+    where: str
+    """``table/record.field``; without a record where its key is no id of ours."""
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of the audit: an act of an operator that changed something, written in its transaction."""
 
@@ -46,6 +56,8 @@ class Line:
     said: Mapping[str, str] = field(default_factory=dict)
     about: tuple[str, ...] = ()
     """Whom and what it is about beside these: the parties of the records, the purchase behind a complaint."""
+    changes: tuple[Change, ...] = ()
+    """What it changed, without secrets and without what belongs to people (``images``)."""
 
     def subjects(self) -> tuple[str, ...]:
         """Return the subjects on whose chains the line hangs."""

@@ -12,6 +12,14 @@ class AuditQuery(PageQuery):
     day: Day | None = None
 
 
+class ChangeView(Schema):
+    """A value that an act changed; ``*`` stands for one that is not shown. What was not there has no ``before``."""
+
+    where: str
+    before: str | None = None
+    after: str | None = None
+
+
 class LineView(Schema):
     """An act of an operator that changed something: who, when, by which request, on what, and what was said."""
 
@@ -21,6 +29,7 @@ class LineView(Schema):
     request_id: str
     records: dict[str, str]
     said: dict[str, str]
+    changes: list[ChangeView]
 
     @classmethod
     def of(cls, line: Line) -> LineView:
@@ -32,6 +41,7 @@ class LineView(Schema):
             request_id=line.request_id,
             records=dict(line.records),
             said=dict(line.said),
+            changes=[ChangeView(where=one.where, before=one.before, after=one.after) for one in line.changes],
         )
 
 

@@ -14,7 +14,7 @@ from chalicelib.auth import service as auth
 from chalicelib.kernel import clock, context, ids
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.pages import Page, Window
-from chalicelib.oversight import domain, store
+from chalicelib.oversight import domain, images, store
 from chalicelib.oversight.chain import links
 from chalicelib.oversight.chain.links import Proven
 from chalicelib.oversight.domain import Affair, Line, OwnAffair
@@ -83,11 +83,12 @@ def witnessed(
     more: dict[str, str] = {}
 
     def bear(work: UnitOfWork) -> None:
-        work.save(store.row(replace(line, said={**line.said, **more})), label="audit")
+        changes = tuple(images.of(work.drafts))
+        work.save(store.row(replace(line, said={**line.said, **more}, changes=changes)), label="audit")
 
     token = _more.set(more)
     try:
-        with witness.using(bear):
+        with witness.using(bear), witness.remembering():
             yield
     finally:
         _more.reset(token)

@@ -11,7 +11,7 @@ from pynamodb.attributes import UnicodeAttribute
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
 from chalicelib.kernel.pages import Page, Window
-from chalicelib.oversight.domain import Line
+from chalicelib.oversight.domain import Change, Line
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute
@@ -24,6 +24,8 @@ class _Doc:
     records: dict[str, str]
     said: dict[str, str]
     about: tuple[str, ...] = ()
+    changes: tuple[tuple[str, tuple[tuple[str, str | None, str | None], ...]], ...] = ()
+    """By the row: a row's name once, for these are the longest part of a line."""
 
 
 class AuditRow(Row):
@@ -50,7 +52,13 @@ def row(line: Line) -> AuditRow:
         at_ms=at_ms,
         by=line.by,
         act=line.act,
-        doc=_Doc(line.request_id, dict(line.records), dict(line.said), line.about),
+        doc=_Doc(
+            line.request_id,
+            dict(line.records),
+            dict(line.said),
+            line.about,
+            _by_row(line.changes),
+        ),
     )
 
 
@@ -70,4 +78,13 @@ def line_of(item: reads.Raw) -> Line:
     """Return the line of a row's raw attributes."""
     row = AuditRow.from_raw_data(item)
     doc = row.doc
-    return Line(from_epoch_ms(row.at_ms), row.by, row.act, doc.request_id, doc.records, doc.said, doc.about)
+    changes = tuple(Change(f"{of}{field}", was, now) for of, fields in doc.changes for field, was, now in fields)
+    return Line(from_epoch_ms(row.at_ms), row.by, row.act, doc.request_id, doc.records, doc.said, doc.about, changes)
+
+
+def _by_row(changes: Iterable[Change]) -> tuple[tuple[str, tuple[tuple[str, str | None, str | None], ...]], ...]:
+    found: dict[str, list[tuple[str, str | None, str | None]]] = {}
+    for one in changes:
+        row, dot, field = one.where.partition(".")
+        found.setdefault(row, []).append((f"{dot}{field}", one.before, one.after))
+    return tuple((row, tuple(fields)) for row, fields in found.items())

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.kernel.errors import Busy
 from chalicelib.kernel.pages import Page, Place, Window
-from chalicelib.runtime.db import dynamo
+from chalicelib.runtime.db import dynamo, witness
 from chalicelib.runtime.db.rows import Row
 
 R = TypeVar("R", bound=Row)
@@ -34,6 +34,14 @@ def get_raw(kind: type[R], hash_key: str, range_key: str | None = None, *, consi
     if consistent:
         params["ConsistentRead"] = True
     item: Raw | None = dynamo.call("GetItem", params).get("Item")
+    if item is not None:
+        witness.remember((kind.Meta.table_name, hash_key, range_key), item)
+    return item
+
+
+def get_by_key(table: str, key: Raw) -> Raw | None:
+    """Read one row, consistently, by its table's full name and its raw key: of a kind that the reader does not know."""
+    item: Raw | None = dynamo.call("GetItem", {"TableName": table, "Key": key, "ConsistentRead": True}).get("Item")
     return item
 
 
@@ -77,7 +85,9 @@ def get_keys(kinds: Mapping[Key, type[Row]], *, strong: Collection[str] = ()) ->
         for answer in _answers("BatchGetItem", request, left="UnprocessedKeys"):
             for table, items in answer.get("Responses", {}).items():
                 for item in items:
-                    found[(table, *_key_values(tables[table], item))] = item
+                    place = (table, *_key_values(tables[table], item))
+                    found[place] = item
+                    witness.remember(place, item)
     return found
 
 
@@ -137,6 +147,9 @@ def query(
     if consistent:
         params["ConsistentRead"] = True
     answer = dynamo.call("Query", params)
+    if index is None and witness.remembers():
+        for item in answer.get("Items", ()):
+            witness.remember((kind.Meta.table_name, *_key_values(kind, item)), item)
     return Page(answer.get("Items", []), answer.get("LastEvaluatedKey"))
 
 

@@ -60,6 +60,18 @@ class _Operation:
     """Whether a repeat of an applied write would be refused by its own condition."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row that is to be written: whole (``item``), deleted, or only in the attributes that are named."""
+
+    table: str
+    """Its full name."""
+    key: Raw
+    item: Raw | None = None
+    deletes: bool = False
+    attributes: tuple[str, ...] = ()
+
+
 class UnitOfWork:
     """Collect operations, then write them all or none when the block ends without an exception.
 
@@ -187,6 +199,11 @@ class UnitOfWork:
         self._after.append(action)
 
     @property
+    def drafts(self) -> list[Draft]:
+        """Return what is to be written, without what is only demanded."""
+        return [_draft(one) for one in self._operations if one.verb != "ConditionCheck"]
+
+    @property
     def labels(self) -> list[str]:
         """Return the labels of the collected operations, in order."""
         return [operation.label for operation in self._operations]
@@ -252,6 +269,18 @@ class UnitOfWork:
 
     def _token(self, items: list[Raw]) -> str:
         return hashlib.sha256(self._intent.encode() + b"\n" + msgspec.json.encode(items)).hexdigest()[:36]
+
+
+def _draft(operation: _Operation) -> Draft:
+    params = operation.params
+    table = params["TableName"]
+    if operation.row is not None:
+        return Draft(table, operation.row.key(), params["Item"])
+    if operation.verb == "Delete":
+        return Draft(table, params["Key"], deletes=True)
+    changed = params["UpdateExpression"]
+    named = params.get("ExpressionAttributeNames", {})
+    return Draft(table, params["Key"], attributes=tuple(sorted(n for mark, n in named.items() if mark in changed)))
 
 
 def _changed(item: Raw | None) -> Exception:
