@@ -35,8 +35,9 @@ export const MENU: readonly Group[] = [
     places: [
       { name: "shop", text: "menu.shop", icon: "shop", needs: "get_profile" },
       { name: "staff", text: "menu.staff", icon: "people", needs: "list_staff" },
+      { name: "keys", text: "keys.title", icon: "key", needs: "list_keys" },
     ],
-    later: ["licences", "statements", "credit", "webhooks", "keys"],
+    later: ["licences", "statements", "credit", "webhooks"],
   },
   {
     text: "menu.group.work",

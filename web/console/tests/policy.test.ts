@@ -34,7 +34,8 @@ describe("the policy table", () => {
   it("lets each menu line open what its page needs", () => {
     for (const place of MENU.flatMap((group) => group.places)) {
       const route = router.getRoutes().find((each) => each.name === place.name);
-      if (route) expect(route.meta.needs, place.name).toBe(place.needs);
+      expect(route, place.name).toBeDefined();
+      expect(route?.meta.needs, place.name).toBe(place.needs);
     }
   });
 

@@ -41,6 +41,14 @@ describe("texts", () => {
     expect(keys.filter((key) => !(key in texts))).toEqual([]);
   });
 
+  it("are all used", () => {
+    const stems = [...written.matchAll(/[`"']([a-z_]+(?:\.[a-z_]+)*\.)\$\{/g)].map((found) => found[1] ?? "");
+    const unused = Object.keys(texts).filter(
+      (key) => !written.includes(`"${key}"`) && !written.includes(`'${key}'`) && !stems.some((stem) => key.startsWith(stem)),
+    );
+    expect(unused).toEqual([]);
+  });
+
   it("stand nowhere else: no page writes Chinese of its own", () => {
     const without = written.replace(/\/\*[\s\S]*?\*\//g, "").replace(/中文/g, "");
     expect(without.match(/[\u4e00-\u9fff]+/g) ?? []).toEqual([]);

@@ -7,7 +7,6 @@ export default {
   "app.find": ["按编号打开", "Open by number"],
   "app.find.hint": ["购买、订单、投诉、差错单编号", "pur_, ord_, cmp_ … number"],
   "app.find.unknown": ["无法识别该编号。", "This number is of no kind that can be opened here."],
-  "app.account": ["账号", "Account"],
   "app.suspended": [
     "该商家已被暂停经营：只能发货、回复投诉和撤销人员。",
     "This merchant is suspended: it can ship, answer complaints and let people go, nothing else.",
@@ -43,7 +42,6 @@ export default {
   "menu.security": ["登录安全", "Sign-in and security"],
   "do.save": ["保存", "Save"],
   "do.cancel": ["取消", "Cancel"],
-  "do.close": ["关闭", "Close"],
   "do.back": ["返回", "Back"],
   "do.more": ["加载更多", "Load more"],
   "do.reload": ["刷新", "Reload"],
@@ -52,7 +50,6 @@ export default {
   "do.open": ["打开", "Open"],
   "do.add": ["添加", "Add"],
   "do.remove": ["移除", "Remove"],
-  "do.download": ["下载", "Download"],
   "do.print": ["打印", "Print"],
   "do.confirm": ["确认", "Confirm"],
   "do.search": ["查询", "Look up"],

@@ -87,7 +87,7 @@ export default {
   "imports.status.running": ["进行中", "Running"],
   "imports.status.finished": ["已完成", "Finished"],
   "imports.status.failed": ["失败", "Failed"],
-  "imports.show": ["查看导入 {at}", "Show the import of {at}"],
+  "imports.show": ["打开导入 {at}", "Open the import of {at}"],
   "imports.report": ["下载报告 (CSV)", "Download the report (CSV)"],
   "imports.refusals": ["被拒绝的行", "Refused lines"],
   "imports.notes": ["说明", "Notes"],
