@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from chalicelib.auth import domain, passwords, store
+from chalicelib.auth import passwords, store
 from chalicelib.auth.domain import ChallengeNeeded
 from chalicelib.kernel import clock, ids
 
@@ -28,10 +28,9 @@ class Solved:
     solution: str
 
 
-def needed(subject: str, *, failed: int, wait_s: int) -> ChallengeNeeded:
-    """Return the refusal with a fresh challenge for this subject; ``failed`` is how often it was solved in vain."""
+def needed(subject: str, *, bits: int, wait_s: int) -> ChallengeNeeded:
+    """Return the refusal with a fresh challenge for this subject, as hard as that."""
     expires_s = clock.epoch_s(clock.now()) + LIFE_S
-    bits = domain.bits_after(failed)
     body = f"{_PREFIX}.{_mark(subject)}.{bits}.{expires_s}.{ids.random_bytes(12).hex()}"
     return ChallengeNeeded(challenge=f"{body}.{_tag(body)}", bits=bits, wait_s=wait_s)
 

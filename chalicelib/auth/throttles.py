@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -128,8 +128,40 @@ def _charge_stranger(charged: ExitStack, identity_id: str, network: str, solved:
             return True
         failed = store.counted(_id(domain.SOLVED_IN_VAIN, identity_id))
         metrics.count("challenges_asked")
-        raise challenges.needed(subject, failed=failed, wait_s=int(full.params["wait_s"])) from None
+        bits = domain.bits_after(failed)
+        raise challenges.needed(subject, bits=bits, wait_s=int(full.params["wait_s"])) from None
     return False
+
+
+def free_or_worked(
+    free: list[tuple[Limit, str]],
+    worked: list[tuple[Limit, str]],
+    *,
+    subject: str,
+    solved: Solved | None,
+    bits: Callable[[], int],
+) -> bool:
+    """Charge what is free while there is room; beyond it, with a solved challenge, what can be bought. Says which.
+
+    Raises:
+        ChallengeNeeded: if nothing is free any more, and no challenge was solved, or it was used before.
+        Throttled: if there is nothing to be bought either. In both cases nothing stays charged.
+    """
+    try:
+        with ExitStack() as charged:
+            _charge(charged, free)
+            charged.pop_all()
+        return False
+    except Throttled as full:
+        wait_s = int(full.params["wait_s"])
+    if solved is not None and challenges.is_solved(solved, subject):
+        with ExitStack() as charged:
+            _charge(charged, worked)
+            if challenges.spend(solved):
+                charged.pop_all()
+                return True
+    metrics.count("challenges_asked")
+    raise challenges.needed(subject, bits=bits(), wait_s=wait_s)
 
 
 def _charge(charged: ExitStack, limits: list[tuple[Limit, str]]) -> None:
@@ -157,6 +189,11 @@ def count(limit: Limit, subject: str) -> str:
     counter_id = _id(limit, subject)
     store.count(_widened(limit), counter_id, now=clock.now())
     return counter_id
+
+
+def counted(limit: Limit, subject: str) -> int:
+    """Return how much is counted, about."""
+    return store.counted(_id(limit, subject))
 
 
 def refuse_full(limit: Limit, subject: str) -> None:

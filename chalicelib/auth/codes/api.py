@@ -36,7 +36,7 @@ def _proof(body: ShowCode) -> service.proving.Proof:
     body=AskCode,
     returns=CodeSentView,
     status=202,
-    raises=(domain.BadIdentity, ChannelMissing, Throttled),
+    raises=(domain.BadIdentity, domain.ChallengeNeeded, ChannelMissing, Throttled),
     cap_bytes=_SMALL,
 )
 def send_code(body: AskCode, intent: Intent, request: Request) -> CodeSentView:
@@ -47,6 +47,7 @@ def send_code(body: AskCode, intent: Intent, request: Request) -> CodeSentView:
         source_ip=request.source_ip,
         language=body.language or context.current().language,
         device_token=body.device_token,
+        solved=service.Solved(body.solution.challenge, body.solution.number) if body.solution else None,
     )
     return CodeSentView.of(service.codes.send(asked, intent=intent))
 

@@ -83,17 +83,37 @@ DIGITS = 6
 LIFE = timedelta(minutes=10)
 TRIES = 5
 """Wrong ones, then it is spent: with ten codes a day for a contact, 50 guesses of a million."""
+WORKED_TRIES = 2
+"""Of a code that was bought with work: with fifty more of them 100 guesses more."""
 RESEND = timedelta(seconds=60)
 """A client offers another one after so long."""
 
 BY_PAIR = Limit("code.pair", attempts=4, window_s=600)
-"""Codes for one contact that one network asks for."""
+"""Codes for one contact that one network asks for; beyond it each is bought with work."""
 BY_CONTACT = Limit("code.contact", attempts=10, window_s=86_400)
-"""Codes for one contact that anybody asks for; then only a device that its account signed in from before."""
+"""Codes for one contact that anybody asks for; beyond it each is bought with work."""
+WORKED_BY_CONTACT = Limit("code.contact", attempts=60, window_s=86_400)
+"""With those that were bought: a mailbox is not flooded, a message costs money, and each code can be guessed at."""
+WORKED_BY_PAIR = Limit("code.worked", attempts=3, window_s=86_400)
+"""Bought codes for one contact that one network gets: so a stranger needs seventeen networks to use up the day."""
 BY_DEVICE = Limit("code.device", attempts=5, window_s=3_600)
 """Codes that a known device asks for."""
-BY_NETWORK = Limit("code.network", attempts=200, window_s=3_600)
-"""Codes that one network asks for: each costs a message, but a campus registers from one address."""
+BY_NETWORK = Limit("code.network", attempts=60, window_s=3_600)
+"""Codes that one network asks for; beyond it each is bought with work, for a campus registers from one address."""
+WORKED_BY_NETWORK = Limit("code.network", attempts=200, window_s=3_600)
+"""With those that were bought: each costs a message."""
+BITS: tuple[tuple[int, int], ...] = ((0, 20), (20, 22), (40, 23))
+"""So many codes a contact got that day from anybody: so hard is the next one (see ``auth.domain.BITS``)."""
+
+
+def bits_after(sent: int) -> int:
+    """Return how much work the next code of a contact takes."""
+    return max(bits for least, bits in BITS if sent >= least)
+
+
+def tries_left(*, worked: bool) -> int:
+    """Return how many guesses a code takes: fewer where it was bought, for of those there may be more."""
+    return WORKED_TRIES if worked else TRIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,20 @@ from pydantic import StringConstraints
 
 from chalicelib.auth.codes import domain
 from chalicelib.auth.codes.domain import Purpose
-from chalicelib.auth.schemas import CodeText, IdentityText, Language, NewPassword
+from chalicelib.auth.schemas import CodeText, IdentityText, Language, NewPassword, Solution
 from chalicelib.runtime.schema import Id, Schema
 
 DeviceToken = Annotated[str, StringConstraints(min_length=20, max_length=256)]
 
 
 class AskCode(Schema):
-    """Where a code is to be sent, and what for."""
+    """Where a code is to be sent, and what for; with the ``solution`` that was asked for (``challenge_needed``)."""
 
     contact: IdentityText
     purpose: Purpose
     language: Language | None = None
     device_token: DeviceToken | None = None
+    solution: Solution | None = None
 
 
 class CodeSentView(Schema):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from chalicelib.auth import devices, notices, throttles
 from chalicelib.auth import store as account_store
+from chalicelib.auth.challenges import Solved
 from chalicelib.auth.codes import domain, store
 from chalicelib.auth.codes.domain import BadCode, Code, Purpose
-from chalicelib.auth.domain import Identity
+from chalicelib.auth.domain import ChallengeNeeded, Identity
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists
@@ -35,6 +36,8 @@ class Asked:
     source_ip: str
     language: str
     device_token: str | None = None
+    solved: Solved | None = None
+    """What was asked for where codes are no longer free."""
 
 
 def send(asked: Asked, *, intent: Intent) -> str:
@@ -44,14 +47,21 @@ def send(asked: Asked, *, intent: Intent) -> str:
 
     Raises:
         ChannelMissing: if no channel is set up for this kind of contact.
-        Throttled: if too many were sent to this contact or asked for from this network.
+        ChallengeNeeded: if so many were sent to this contact or asked for from this network that more are bought with
+            work.
+        Throttled: if no more are to be had.
     """
     kind = notices.KINDS[asked.contact.kind]
     notifications.check_reaches(kind)
     identity_id = identity_id_of(asked.contact)
     code_id = f"cod_{throttles.keyed(f'{asked.purpose}:{identity_id}:{intent.key}', 'code-id')[:24]}"
     account_id = account_store.account_of(identity_id)
-    _charge(asked, identity_id, account_id)
+    try:
+        worked = _charge(asked, identity_id, account_id)
+    except ChallengeNeeded:
+        if asked.solved is not None and store.load(code_id) is not None:
+            return code_id  # The first try used up the solution, and was not heard.
+        raise
     template = INSTEAD.get((asked.purpose, account_id is not None))
     said = domain.spelled(int.from_bytes(ids.random_bytes(8)))
     expires_at = clock.now() + domain.LIFE
@@ -61,7 +71,7 @@ def send(asked: Asked, *, intent: Intent) -> str:
         # Where something else is said, no code leads anywhere, and the row is there all the same.
         digest=_digest(code_id, said if template is None else ids.random_bytes(16).hex()),
         status=domain.CODES.initial,
-        tries=0,
+        tries=domain.TRIES - domain.tries_left(worked=worked),
         expires_at=expires_at,
     )
     try:
@@ -85,16 +95,28 @@ def send(asked: Asked, *, intent: Intent) -> str:
     return code_id
 
 
-def _charge(asked: Asked, identity_id: str, account_id: str | None) -> None:
-    """Count it: on a known device that of the device alone, so that no stranger stands in its owner's way."""
+def _charge(asked: Asked, identity_id: str, account_id: str | None) -> bool:
+    """Count it: on a known device that of the device alone, so that no stranger stands in its owner's way.
+
+    Says whether it was bought with work, as it is where the contact or the network is under attack.
+    """
     known = devices.known(asked.device_token)
     network = throttles.network_of(asked.source_ip)
     if known is not None and known.account_id == account_id:
         throttles.count(domain.BY_DEVICE, f"{identity_id}#{known.device_id}")
-        return
-    throttles.count(domain.BY_NETWORK, network)
-    throttles.count(domain.BY_PAIR, f"{identity_id}#{network}")
-    throttles.count(domain.BY_CONTACT, identity_id)
+        return False
+    pair = f"{identity_id}#{network}"
+    return throttles.free_or_worked(
+        [(domain.BY_NETWORK, network), (domain.BY_PAIR, pair), (domain.BY_CONTACT, identity_id)],
+        [
+            (domain.WORKED_BY_NETWORK, network),
+            (domain.WORKED_BY_PAIR, pair),
+            (domain.WORKED_BY_CONTACT, identity_id),
+        ],
+        subject=f"code#{pair}",
+        solved=asked.solved,
+        bits=lambda: domain.bits_after(throttles.counted(domain.BY_CONTACT, identity_id)),
+    )
 
 
 def consume(work: UnitOfWork, purpose: Purpose, contact: Identity, *, code_id: str, code: str) -> None:

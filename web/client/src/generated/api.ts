@@ -1484,7 +1484,7 @@ export interface components {
             records: number;
             status: components["schemas"]["chalicelib__privacy__archive__domain__Status"];
         };
-        /** @description Where a code is to be sent, and what for. */
+        /** @description Where a code is to be sent, and what for; with the `solution` that was asked for (`challenge_needed`). */
         AskCode: {
             contact: string;
             /** @default null */
@@ -1492,6 +1492,8 @@ export interface components {
             /** @default null */
             language?: ("zh" | "en") | null;
             purpose: components["schemas"]["Purpose"];
+            /** @default null */
+            solution?: components["schemas"]["Solution"] | null;
         };
         /**
          * @description Where somebody is asked.
@@ -1686,6 +1688,13 @@ export interface components {
          * @enum {string}
          */
         chalicelib__merchants__domain__Status: "active" | "suspended";
+        /** @description One entry of an order's history. */
+        chalicelib__orders__schemas__ChangeView: {
+            at: string;
+            note?: string;
+            status: string;
+            text: string;
+        };
         /** @description One line of an order. */
         chalicelib__orders__schemas__LineView: {
             kind: string;
@@ -1698,11 +1707,18 @@ export interface components {
             total: components["schemas"]["MoneyView"];
             unit_price: components["schemas"]["MoneyView"];
         };
+        /** @description A value that an act changed; `*` stands for one that is not shown. What was not there has no `before`. */
+        chalicelib__oversight__schemas__ChangeView: {
+            after?: string;
+            before?: string;
+            where: string;
+        };
         /** @description An act of an operator that changed something: who, when, by which request, on what, and what was said. */
         chalicelib__oversight__schemas__LineView: {
             act: string;
             at: string;
             by: string;
+            changes: components["schemas"]["chalicelib__oversight__schemas__ChangeView"][];
             records: {
                 [key: string]: string;
             };
@@ -1804,13 +1820,6 @@ export interface components {
             freight?: components["schemas"]["MoneyView"] | null;
             /** @default null */
             logo?: string | null;
-        };
-        /** @description One entry of an order's history. */
-        ChangeView: {
-            at: string;
-            note?: string;
-            status: string;
-            text: string;
         };
         /** @description Order what was quoted. Prices cannot be sent: they are in the quote, which only we can sign. */
         Checkout: {
@@ -2525,7 +2534,7 @@ export interface components {
                 [key: string]: number;
             };
             goods: components["schemas"]["MoneyView"];
-            history: components["schemas"]["ChangeView"][];
+            history: components["schemas"]["chalicelib__orders__schemas__ChangeView"][];
             lines: components["schemas"]["chalicelib__orders__schemas__LineView"][];
             merchant_id: string;
             merchant_name: string;
@@ -2713,7 +2722,7 @@ export interface components {
         PlacedView: {
             contact?: components["schemas"]["ContactView"];
             due_at?: string;
-            history: components["schemas"]["ChangeView"][];
+            history: components["schemas"]["chalicelib__orders__schemas__ChangeView"][];
             number: string;
             order_ids: string[];
             orders?: components["schemas"]["OrderView"][];
@@ -2834,7 +2843,7 @@ export interface components {
         PurchaseView: {
             contact?: components["schemas"]["ContactView"];
             due_at?: string;
-            history: components["schemas"]["ChangeView"][];
+            history: components["schemas"]["chalicelib__orders__schemas__ChangeView"][];
             number: string;
             order_ids: string[];
             orders?: components["schemas"]["OrderView"][];
