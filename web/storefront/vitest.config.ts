@@ -23,5 +23,5 @@ function asPage(): Plugin {
 export default defineConfig({
   plugins: [asPage()],
   define: { __API__: JSON.stringify("") },
-  test: { include: ["tests/**/*.test.ts"], setupFiles: ["tests/support/uni.ts"] },
+  test: { include: ["tests/logic/**/*.test.ts"], setupFiles: ["tests/support/uni.ts"] },
 });

@@ -61,7 +61,8 @@ export async function upload(chosen: Chosen): Promise<string> {
   await new Promise<void>((done, failed) => {
     uni.uploadFile({
       url: ticket.url,
-      ...(chosen.file === undefined ? { filePath: chosen.path } : { file: chosen.file }),
+      filePath: chosen.path,
+      ...(chosen.file === undefined ? {} : { file: chosen.file }),
       name: "file",
       formData: ticket.fields,
       success: ({ statusCode }) => (statusCode >= 200 && statusCode < 300 ? done() : failed(new Error(t("evidence.failed")))),

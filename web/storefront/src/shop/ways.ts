@@ -67,6 +67,15 @@ export function goTo(url: string): void {
   } else replace(known);
 }
 
+/** Return what a page was told by its address: pages have it decoded, mini programs as it was written. */
+export function told(value: string | undefined): string {
+  try {
+    return decodeURIComponent(value ?? "");
+  } catch {
+    return value ?? ""; // It was decoded, and holds a percent sign of its own.
+  }
+}
+
 export function back(): void {
   if (getCurrentPages().length > 1) uni.navigateBack();
   else replace("home");
