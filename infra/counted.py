@@ -221,6 +221,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "out_of_stock",
     ),
     "Personal data": ("archives_made", "archives_failed", "erasures_done", "erasures_held"),
+    "Risk": ("risk_found_in_shadow", "requests_limited"),
     "Refunds and disputes": (
         "refunds_succeeded",
         "refunds_paid_offline",

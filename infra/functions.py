@@ -98,6 +98,7 @@ FUNCTIONS: dict[str, Function] = {
             "messages": "a",
             "keys": "ra",
             "privacy": "rw",
+            "risk": "rw",
             **PAYING,
             "holds": "rw",
         },
@@ -199,6 +200,7 @@ FUNCTIONS: dict[str, Function] = {
             "holds": "r",
             "merchants": "r",
             "messages": "a",
+            "risk": "rd",
             "keys": "r",
         },
         opens=True,
@@ -206,6 +208,15 @@ FUNCTIONS: dict[str, Function] = {
         puts=("archives/",),
         shows=("evidence/kept/",),
         erases=("evidence/kept/", "archives/"),
+    ),
+    "risk": Function(
+        # It opens where a purchase goes, and keeps a keyed digest of it.
+        memory_mb=512,
+        timeout_s=30,
+        consumes="risk",
+        tables={"risk": "rw", "orders": "r", "accounts": "r", "merchants": "r", "complaints": "r", "keys": "r"},
+        opens=True,
+        secrets=("http",),
     ),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""

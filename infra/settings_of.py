@@ -21,7 +21,7 @@ from infra import shift, stack
 from infra.functions import API, FUNCTIONS, Function
 
 FOLDER = Path(__file__).with_name("settings")
-LAPTOP_ONLY = frozenset({"BIANDAN_THROTTLE_FACTOR"})
+LAPTOP_ONLY = frozenset({"BIANDAN_REQUEST_FACTOR", "BIANDAN_THROTTLE_FACTOR"})
 """What no stage on AWS may have."""
 
 

@@ -65,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["BIANDAN_TEST_ENGINE"] = NOBODY
         retries.LONGEST_S = 0.1  # Nobody will answer; say so soon.
     os.environ.update(engine.environment(os.environ.get("BIANDAN_TEST_ENGINE", ""), account="100000000000"))
+    os.environ.setdefault("BIANDAN_REQUEST_FACTOR", "1000")  # All of a test is one moment, from one address.
     only_controls = bool(getattr(config.option, "numprocesses", 0))
     if "BIANDAN_TEST_ENGINE" not in os.environ and not config.option.collectonly and not only_controls:
         _running = engine.Engine().start()

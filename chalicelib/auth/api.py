@@ -73,7 +73,7 @@ def register(body: Register, intent: Intent, request: Request) -> Reply:
         )
     else:
         proof = service.proving.Proof(identity, body.code_id, body.code)
-        account, before = service.proving.register(proof, newcomer, intent=intent)
+        account, before = service.proving.register(proof, newcomer, intent=intent, source_ip=request.source_ip)
     return _created(MeView.of(account), before=before)
 
 

@@ -9,6 +9,8 @@ class AccountRegistered(Event, tag="account.registered", frozen=True):
     """Somebody has an account now."""
 
     account_id: str
+    network: str = ""
+    """A keyed digest of the network that it came from, where that is known."""
 
     @property
     def subject(self) -> str:
@@ -37,6 +39,21 @@ class RoleGranted(_RoleChanged, tag="account.role_granted", frozen=True):
 
 class RoleRevoked(_RoleChanged, tag="account.role_revoked", frozen=True):
     """An account may do less from now on."""
+
+
+class DeviceShared(Event, tag="device.shared", frozen=True):
+    """An account signed in on a device on which another one had signed in before."""
+
+    account_id: str
+    beside: str
+    """The other account."""
+    device: str
+    """A digest of the device's number."""
+
+    @property
+    def subject(self) -> str:
+        """Return device and account: the same is told again at each such sign-in."""
+        return f"{self.device}#{self.account_id}"
 
 
 class SessionReused(Event, tag="session.reused", frozen=True):

@@ -54,8 +54,16 @@ def new_account(
     )
 
 
-def write(account: Account, identity: Identity, *, proof: Callable[[UnitOfWork], None] | None = None) -> Account:
+def write(
+    account: Account,
+    identity: Identity,
+    *,
+    proof: Callable[[UnitOfWork], None] | None = None,
+    network: str = "",
+) -> Account:
     """Write a new account and its identity, with the proof's use in the same transaction.
+
+    ``network`` is a keyed digest of where it came from, for who counts.
 
     Raises:
         AlreadyExists: if this intent made it before.
@@ -68,7 +76,7 @@ def write(account: Account, identity: Identity, *, proof: Callable[[UnitOfWork],
             work,
             account,
             identity_id_of(identity),
-            events=[events.AccountRegistered(account_id=account.account_id)],
+            events=[events.AccountRegistered(account_id=account.account_id, network=network)],
         )
     metrics.count("accounts_registered")
     return replace(account, version=1)

@@ -197,6 +197,7 @@ class Parties:
     buyer_id: str
     merchant_id: str
     order_id: str
+    reason: str = ""
 
 
 def parties(complaint_id: str) -> Parties:
@@ -206,7 +207,7 @@ def parties(complaint_id: str) -> Parties:
         NotFound: if there is none.
     """
     found = store.load(complaint_id, consistent=False)
-    return Parties(found.buyer_id, found.merchant_id, found.order_id)
+    return Parties(found.buyer_id, found.merchant_id, found.order_id, found.reason.value)
 
 
 def show_evidence(party: Party, complaint_id: str, evidence_id: str) -> tuple[str, datetime]:

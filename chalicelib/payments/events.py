@@ -32,6 +32,8 @@ class PaymentCaptured(PaymentEvent, frozen=True, tag="payment.captured"):
     amount_minor: int
     currency: str
     surplus: str = ""
+    payer: str = ""
+    """A keyed digest of who paid, where that is known."""
 
 
 class PaymentClosed(PaymentEvent, frozen=True, tag="payment.closed"):

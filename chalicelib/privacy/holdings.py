@@ -329,6 +329,26 @@ HOLDINGS: tuple[Holding, ...] = (
         ("holds/HoldRow.holder",),
     ),
     Holding(
+        "counts",
+        Text(
+            "counts against fraud: numbers of your purchases, refunds and complaints; keyed digests of network, device,"
+            " address, phone and payer",
+            "反欺诈统计：订单、退款与投诉编号；网络、设备、地址、电话、付款人的密钥摘要",
+        ),
+        inventory.SAFETY,
+        inventory.RISK,
+        (
+            "risk/FactRow.*",
+            "risk/FindingRow.doc.subject",
+            "risk/FindingRow.doc.evidence",
+            "payments/PaymentRow.doc.payer",
+            "event:payment.captured.payer",
+            "event:account.registered.network",
+            "event:device.shared.beside",
+            "event:device.shared.device",
+        ),
+    ),
+    Holding(
         "cart",
         Text("cart: what you collected", "购物车"),
         inventory.ORDERING,

@@ -20,6 +20,13 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "payments/RefundRow.doc.cause",
         "keys/RingRow.*",
     ),
+    "rules against fraud, by name, and digests that name counters and findings": (
+        "risk/FindingRow.doc.rule.rule_id",
+        "risk/FindingRow.key_of",
+        "risk/FindingRow.shelf",
+        "risk/RateRow.key_of",
+        "risk/RulesRow.*",
+    ),
     "where an erasure or an archive goes on, and which records hold it": (
         "privacy/ErasureRow.doc.*",
         "privacy/ArchiveRow.doc.*",

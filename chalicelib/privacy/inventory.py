@@ -67,6 +67,7 @@ SESSION = Keeping("session", Text("until you sign out, 180 days at most", "至�
 INVITED = Keeping("invited", Text("3 days, as long as the invitation is good", "三天，即邀请有效期"), days=3)
 WINDOW = Keeping("window", Text("until its counting window ends, a day at most", "至统计窗口结束，最长一天"), days=1)
 HOLD = Keeping("hold", Text("400 days after your last order", "最近一次下单后 400 天"), days=400)
+RISK = Keeping("risk", Text("35 days after the last of it", "最后一次记录后 35 天"), days=35)
 CART = Keeping("cart", Text("until you empty it; of guests 30 days", "至您清空；游客为 30 天"), days=30)
 PARCEL = Keeping("parcel", Text("until the parcel has arrived", "至包裹送达"), law="CN-PIP-17-1")
 UPLOAD = Keeping("upload", Text("2 days if no complaint uses it", "未用于投诉的保存 2 天"), days=2)

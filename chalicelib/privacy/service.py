@@ -22,6 +22,7 @@ from chalicelib.privacy.disclosures import to_merchants as shown_to_merchants
 from chalicelib.privacy.disclosures import to_staff as shown_to_staff
 from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status
 from chalicelib.privacy.events import ErasureAdvanced
+from chalicelib.risk import service as risk
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -141,6 +142,7 @@ def advance(erasure_id: str, step: int) -> None:
     carts.forget(account_id)
     archives.forget(account_id)
     consents.forget(account_id)
+    risk.forget(account_id)
     kept = replace(kept, holds=(*kept.holds, *_forget_complaints(account_id))[: domain.MOST_SHOWN])
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)
     metrics.count("erasures_held" if kept.holds else "erasures_done")

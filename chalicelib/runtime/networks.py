@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
 
-from chalicelib.runtime import secrets
+from chalicelib.runtime import marks
 
 
 def network_of(source_ip: str) -> str:
@@ -37,6 +35,9 @@ def _address(source_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
 
 def mark(source_ip: str, purpose: str) -> str:
     """Return the network as 24 characters that name it for one purpose and reveal it to nobody without our key."""
-    key = secrets.text("http", "cursor_key").encode()
-    text = f"network\n{purpose}\n{network_of(source_ip)}"
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:24]
+    return marks.mark(network_of(source_ip), f"network\n{purpose}")
+
+
+def counted(source_ip: str) -> str:
+    """Return the mark under which what comes from a network is counted; empty where it is not known."""
+    return mark(source_ip, "counted") if network_of(source_ip) else ""

@@ -29,8 +29,10 @@ _FOREVER_S = 43_200
 _RECORDS = 100
 """How many records of a stream are read at a time."""
 _MESSAGES = 10
-UNPUBLISHED = frozenset({"publishing"})
-"""What ``leaves`` a test's goods out of the published files, where it is about something else: half of its cost."""
+UNCOUNTED = frozenset({"risk"})
+"""What ``leaves`` a test's purchases uncounted against fraud: nothing that people do waits for it."""
+UNPUBLISHED = UNCOUNTED | {"publishing"}
+"""What ``leaves`` a test's goods out of the published files too, where it is about something else: half of its cost."""
 _streams: dict[str, tuple[str, str] | None] = {}
 """Each table's stream and its shard: the same in every account of a process, for they are copies of one."""
 

@@ -106,6 +106,9 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "providers": set(),
         "store": set(),
     },
+    "risk": {
+        "rates": set(),
+    },
     "auth": {
         "codes": {"passkeys", "sessions"},
         "contacts": {"codes", "factors", "passkeys", "sessions"},

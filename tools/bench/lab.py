@@ -18,7 +18,7 @@ from uuid import uuid4
 from chalicelib.kernel import clock
 from chalicelib.runtime import caches, outbound
 from tests.support import goods, people, watch
-from tests.support.pump import Pump
+from tests.support.pump import UNCOUNTED, Pump
 from tools.dev.server import log_to
 from tools.fakes import engine, resources
 from tools.fakes.carriers.hub import Hub
@@ -52,7 +52,8 @@ class Lab:
 
     time: clock.Fixed = field(default_factory=lambda: clock.Fixed(datetime(2026, 11, 22, 4, 0, tzinfo=UTC)))
     """Stands still between steps, so that the same run costs the same."""
-    pump: Pump = field(default_factory=lambda: Pump(watched=False))
+    pump: Pump = field(default_factory=lambda: Pump(watched=False, leaves=UNCOUNTED))
+    """What counts against fraud runs behind all steps, and is measured by itself (docs/risk.md)."""
     send: InProcess = field(default_factory=InProcess)
     stand_ins: dict[str, Any] = field(init=False)
     """The payment providers' other ends, by name."""

@@ -1,8 +1,9 @@
 """DynamoDB's condition and update expressions, compiled once each to functions over items.
 
 Covers what the product writes: comparisons, BETWEEN, IN, AND / OR / NOT, the functions attribute_exists,
-attribute_not_exists, begins_with, contains, size; SET with + and - and if_not_exists, REMOVE, ADD. Anything else is a
-``ValidationException``, so that nothing is silently taken for true. Source: DynamoDB Developer Guide, "Expressions".
+attribute_not_exists, begins_with, contains, size; SET with + and - and if_not_exists, REMOVE, ADD to numbers and to
+sets of strings, DELETE from these. Anything else is a ``ValidationException``, so that nothing is silently taken for
+true. Source: DynamoDB Developer Guide, "Expressions".
 """
 
 from __future__ import annotations
@@ -149,11 +150,12 @@ class _Parser:
     def update(self) -> list[Change]:
         changes: list[Change] = []
         while self.peek():
-            clause = self.take("SET", "REMOVE", "ADD").upper()
-            changes.append({"SET": self.set_, "REMOVE": self.remove, "ADD": self.add}[clause]())
+            clause = self.take("SET", "REMOVE", "ADD", "DELETE").upper()
+            one = {"SET": self.set_, "REMOVE": self.remove, "ADD": self.add, "DELETE": self.delete}[clause]
+            changes.append(one())
             while self.peek() == ",":
                 self.take()
-                changes.append({"SET": self.set_, "REMOVE": self.remove, "ADD": self.add}[clause]())
+                changes.append(one())
         return changes
 
     def set_(self) -> Change:
@@ -189,9 +191,26 @@ class _Parser:
         def change(old: Item, new: Item, names: Names, values: Values) -> None:
             before = read(old, names, values)
             added = _present(operand(old, names, values))
+            if "SS" in added and (before is None or "SS" in before):
+                _write(new, path, names, {"SS": sorted({*(before or {"SS": []})["SS"], *added["SS"]})})
+                return
             if "N" not in added or (before is not None and "N" not in before):
-                raise Unsupported("ADD takes numbers here")
+                raise Unsupported("ADD takes numbers and sets of strings here")
             _write(new, path, names, {"N": str(number(before["N"] if before else "0") + number(added["N"]))})
+
+        return change
+
+    def delete(self) -> Change:
+        path = self.path()
+        operand = self.operand()
+        read = _read(path)
+
+        def change(old: Item, new: Item, names: Names, values: Values) -> None:
+            before, gone = read(old, names, values), _present(operand(old, names, values))
+            if "SS" not in gone or (before is not None and "SS" not in before):
+                raise Unsupported("DELETE takes sets of strings here")
+            left = sorted({*(before or {"SS": []})["SS"]} - {*gone["SS"]})
+            _write(new, path, names, {"SS": left} if left else None)
 
         return change
 

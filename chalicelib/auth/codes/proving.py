@@ -15,6 +15,7 @@ from chalicelib.auth.sessions import step_up
 from chalicelib.auth.sessions.domain import Device, Method
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate, Unauthenticated
+from chalicelib.runtime import networks
 from chalicelib.runtime.config import config, setting
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
@@ -51,7 +52,7 @@ class Newcomer:
     language: str | None = None
 
 
-def register(proof: Proof, newcomer: Newcomer, *, intent: Intent) -> tuple[Account, bool]:
+def register(proof: Proof, newcomer: Newcomer, *, intent: Intent, source_ip: str = "") -> tuple[Account, bool]:
     """Make an account for a contact that was proved. Returns it, and whether this intent had made it before.
 
     Of a contact that has an account no code was sent, so whatever is typed is wrong, as it is for anybody else.
@@ -85,7 +86,9 @@ def register(proof: Proof, newcomer: Newcomer, *, intent: Intent) -> tuple[Accou
             return registering.same(before, wanted, password), True  # The first try had gone through.
         account = made(password)
         try:
-            written = registering.write(account, proof.contact, proof=lambda work: codes.use(work, found))
+            written = registering.write(
+                account, proof.contact, proof=lambda work: codes.use(work, found), network=networks.counted(source_ip)
+            )
         except AlreadyExists as refusal:
             return registering.replayed(refusal, account, password), True
         return written, False
@@ -111,7 +114,7 @@ def register_openly(identity: Identity, newcomer: Newcomer, *, source_ip: str, i
         identity, intent, nickname=newcomer.nickname, language=newcomer.language, password=password
     )
     try:
-        return registering.write(account, identity), False
+        return registering.write(account, identity, network=networks.counted(source_ip)), False
     except AlreadyExists as refusal:
         return registering.replayed(refusal, account, password), True
     except (domain.IdentityTaken, domain.ContactHeld):
@@ -138,7 +141,7 @@ def sign_in(
         if account is None:
             made_by = Intent("code", proof.code_id, "")
             account = registering.new_account(proof.contact, made_by, nickname=None, language=language, verified=True)
-            registering.write(account, proof.contact)
+            registering.write(account, proof.contact, network=networks.counted(source_ip))
             account = replace(account, version=1)
         verified = _proved(account, proof.contact)
         with UnitOfWork() as work:

@@ -73,7 +73,7 @@ def link_of(proof: Proof, *, key: str = "") -> Link:
 
 
 def found_or_made(
-    work: UnitOfWork, proof: Proof, *, nickname: Callable[[], str], language: str, apart: bool
+    work: UnitOfWork, proof: Proof, *, nickname: Callable[[], str], language: str, apart: bool, network: str = ""
 ) -> tuple[Account, bool]:
     """Return the account of a proved person, and whether ``work`` makes it; only then the nickname is asked for.
 
@@ -96,10 +96,11 @@ def found_or_made(
         return _with_union(work, account, found, free=found.union_id not in holders), False
     if found.union_id in holders and not apart:
         raise PersonKnown(proof=sealed.proof_token(proof))
-    return _made(work, proof, nickname=nickname(), language=language, free=found.union_id not in holders), True
+    free = found.union_id not in holders
+    return _made(work, proof, nickname=nickname(), language=language, free=free, network=network), True
 
 
-def _made(work: UnitOfWork, proof: Proof, *, nickname: str, language: str, free: bool) -> Account:
+def _made(work: UnitOfWork, proof: Proof, *, nickname: str, language: str, free: bool, network: str) -> Account:
     link = link_of(proof)
     account = Account(
         account_id=ids.new_id("acc"),
@@ -108,7 +109,7 @@ def _made(work: UnitOfWork, proof: Proof, *, nickname: str, language: str, free:
         language=language,
         links=(link if free else replace(link, union_id=""),),
     )
-    told = events.AccountRegistered(account_id=account.account_id)
+    told = events.AccountRegistered(account_id=account.account_id, network=network)
     work.save(accounts.account_row(account), events=[told], label="account")
     store.bind(work, link.identity_id, account.account_id)
     if link.union_id and free:

@@ -32,7 +32,7 @@ from chalicelib.auth.sessions import step_up
 from chalicelib.auth.sessions.domain import Device, FreshProofNeeded, Method, WrongProof
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import NotFound
-from chalicelib.runtime import metrics
+from chalicelib.runtime import metrics, networks
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Caller
@@ -135,7 +135,14 @@ def _signed_in(
             if mark is not None:
                 store.use(work, mark.used_id, until=mark.until)
             language = client.language or context.current().language
-            account, made = people.found_or_made(work, proof, nickname=nickname, language=language, apart=apart)
+            account, made = people.found_or_made(
+                work,
+                proof,
+                nickname=nickname,
+                language=language,
+                apart=apart,
+                network=networks.counted(client.source_ip),
+            )
             people.keep_key(work, proof)
             answer = sessions.start(
                 account, device=client.device, source_ip=client.source_ip, method=_METHODS[proof.provider], work=work

@@ -69,7 +69,8 @@ def complete(
     context.set_actor(account.account_id)
     now = clock.now()
     token, kept = tokens.new_refresh(account.account_id, ids.new_id("ses"))
-    device_token = devices.remembered(account.account_id, devices.known(device.token))
+    known = devices.known(device.token)
+    device_token = devices.remembered(account.account_id, known)
     client = client_of(replace(device, token=device_token), source_ip, account_id=account.account_id)
     session = Session(
         account_id=account.account_id,
@@ -87,8 +88,19 @@ def complete(
         device_name=device.name,
         client=client,
     )
-    work.save(store.session_row(session), label="session")
+    work.save(store.session_row(session), events=_shared(account, known), label="session")
     return replace(_tokens(account, session, token, now), device_token=device_token)
+
+
+def _shared(account: Account, known: devices.Device | None) -> list[events.DeviceShared]:
+    """Return the fact that the device is another account's too, if its token says so."""
+    if known is None or known.account_id == account.account_id:
+        return []
+    return [
+        events.DeviceShared(
+            account_id=account.account_id, beside=known.account_id, device=ids.digest("device", known.device_id)
+        )
+    ]
 
 
 def keep(work: UnitOfWork, caller: Caller, account: Account, *, before: int) -> Tokens:

@@ -34,6 +34,11 @@ def roster(merchant_id: str) -> tuple[Roster, list[Person], dict[str, Offer]]:
     return found, people, rosters.offers(found.waiting(clock.now()))
 
 
+def members(merchant_id: str) -> tuple[Member, ...]:
+    """Return who works for a merchant: one read."""
+    return rosters.load(merchant_id).members
+
+
 def move(merchant_id: str, account_id: str, post: Post, *, by: str) -> Member:
     """Give one of a merchant's people another post.
 

@@ -18,7 +18,7 @@ from chalicelib.auth.staff.domain import (
     TooManyInvitations,
 )
 from chalicelib.auth.staff.inviting import Invited, accept, invite, take_back
-from chalicelib.auth.staff.people import Person, dismiss, move, roster
+from chalicelib.auth.staff.people import Person, dismiss, members, move, roster
 
 __all__ = [
     "BadInvitation",
@@ -40,6 +40,7 @@ __all__ = [
     "accept",
     "dismiss",
     "invite",
+    "members",
     "move",
     "roster",
     "take_back",

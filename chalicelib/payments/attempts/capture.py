@@ -77,7 +77,12 @@ def honour(
     """
     captured = payment_rules.capture(payment, amount=amount, transaction_id=transaction_id, at=at, surplus="")
     captured = replace(captured, booked_on=fetch.booked_on(payment.provider, at))
-    fact = events.PaymentCaptured(payment_id=payment.payment_id, amount_minor=amount.minor, currency=amount.currency)
+    fact = events.PaymentCaptured(
+        payment_id=payment.payment_id,
+        amount_minor=amount.minor,
+        currency=amount.currency,
+        payer=payment.payer_mark,
+    )
     with UnitOfWork(f"payment.captured#{payment.payment_id}") as work:
         orders.settle(work, sale, payment_id=payment.payment_id, captured=amount, at=clock.now())
         store.save_payment(work, replace(captured, silent_since=None), [fact, *unclear.end(payment)])

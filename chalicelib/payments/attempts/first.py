@@ -42,7 +42,9 @@ def ready(wanted: Wanted, *, currency: str) -> Ready:
 
 def add_first(work: UnitOfWork, purchase: Purchase, way: Ready, intent: Intent) -> Payment:
     """Add the first attempt to the work that places its purchase (which counts it already)."""
-    return start.add(work, way.adapter, start.new(purchase, FIRST, way.adapter, way.method, intent))
+    return start.add(
+        work, way.adapter, start.new(purchase, FIRST, way.adapter, way.method, intent, payer=way.wanted.payer)
+    )
 
 
 def tell_of_first(payment: Payment, way: Ready) -> Payment:

@@ -22,7 +22,7 @@ from chalicelib.payments.domain.payment import (
 from chalicelib.payments.domain.payment_records import Conclusion
 from chalicelib.payments.ports import Instruction, Outcome, PaymentOrder, Provider
 from chalicelib.payments.store import records as store
-from chalicelib.runtime import log
+from chalicelib.runtime import log, marks
 from chalicelib.runtime.db.races import RACES, racing, starting_from
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
@@ -71,7 +71,7 @@ def start_payment(purchase_id: str, buyer_id: str, wanted: Wanted, intent: Inten
         if conclude.conclude_earlier(records) is Conclusion.CAPTURED:
             raise AlreadyPaid
         try:
-            payment = _write_start(adapter, purchase, method, intent)
+            payment = _write_start(adapter, purchase, method, wanted, intent)
         except ConcurrentUpdate:
             continue
         return tell(adapter, payment, wanted), False
@@ -134,13 +134,15 @@ def _tried_again(payment: Payment) -> Payment:
     return outcome.save_attempt(replace(payment, tries=payment.tries + 1))
 
 
-def _write_start(adapter: Provider, purchase: Purchase, method: str, intent: Intent) -> Payment:
+def _write_start(adapter: Provider, purchase: Purchase, method: str, wanted: Wanted, intent: Intent) -> Payment:
     with UnitOfWork(f"pay#{intent.token}") as work:
         number = orders.start_attempt(work, purchase)
-        return add(work, adapter, new(purchase, number, adapter, method, intent))
+        return add(work, adapter, new(purchase, number, adapter, method, intent, payer=wanted.payer))
 
 
-def new(purchase: Purchase, number: int, adapter: Provider, method: str, intent: Intent) -> Payment:
+def new(
+    purchase: Purchase, number: int, adapter: Provider, method: str, intent: Intent, *, payer: str | None = None
+) -> Payment:
     """Return attempt ``number`` to pay a purchase, of which its provider has not heard yet."""
     now = clock.now()
     return Payment(
@@ -156,6 +158,7 @@ def new(purchase: Purchase, number: int, adapter: Provider, method: str, intent:
         due_at=payment_rules.PAYMENT.due_at(payment_rules.PAYMENT.initial, now),
         intent=intent.token,
         fingerprint=intent.fingerprint,
+        payer_mark=marks.mark(payer, "payer") if payer else "",
     )
 
 

@@ -196,6 +196,8 @@ class Payment:
     refunded_at: datetime | None = None
     """When a refund was last sent or went through: the provider may demand a pause before the next."""
     instruction: Instruction | None = None
+    payer_mark: str = ""
+    """A keyed digest of who pays, where the method names them: one payer is known again, and by nobody else."""
     booked_on: str = ""
     """Provider and day of the bill that should hold the capture (``sandbox#2026-11-22``)."""
     version: int = 0

@@ -44,6 +44,7 @@ class _PaymentDoc(msgspec.Struct, omit_defaults=True):
     silent_ms: int = 0
     paid_offline: int = 0
     instruction: _InstructionDoc | None = None
+    payer: str = ""
 
 
 class PaymentRow(RecordRow):
@@ -106,6 +107,7 @@ def payment_row(payment: Payment) -> PaymentRow:
             )
             if instruction
             else None,
+            payer=payment.payer_mark,
         ),
         version=payment.version,
     )
@@ -153,5 +155,6 @@ def payment_of(row: PaymentRow) -> Payment:
         if shown
         else None,
         booked_on=rows.booked_on(row),
+        payer_mark=doc.payer,
         version=int(row.version),
     )

@@ -105,6 +105,7 @@ ZH: dict[str, str] = {
     "parcels": "包裹",
     "passkey_id": "通行密钥编号",
     "payee": "收款账户",
+    "payer_mark": "付款人摘要",
     "payment_attempts": "支付次数",
     "payment_id": "支付编号",
     "payments": "支付",

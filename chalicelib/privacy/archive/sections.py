@@ -22,6 +22,7 @@ from chalicelib.payments import service as payments
 from chalicelib.privacy import disclosures
 from chalicelib.privacy.archive.plain import plain
 from chalicelib.privacy.inventory import Text
+from chalicelib.risk import service as risk
 
 PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
@@ -149,6 +150,11 @@ def _disclosures(account_id: str, after: Place | None) -> Part:
     return Part([plain(one, of=account_id) for one in page.items], after=page.after)
 
 
+def _counts(account_id: str, _: Place | None) -> Part:
+    found = risk.counts_of(account_id)
+    return Part([{"what": fact.kind.value, "record_id": fact.record, "at": fact.at.isoformat()} for fact in found])
+
+
 def _roles(account_id: str, _: Place | None) -> Part:
     account = auth.account(account_id)
     found = {name: plain(getattr(account, name), of=account_id) for name in ("roles", "posts", "desks", "history")}
@@ -171,6 +177,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
     Section("consents", Text("What you agreed to", "您的同意记录"), _consents),
     Section("disclosures", Text("Who of the platform looked, and why", "平台人员查看记录"), _disclosures),
+    Section("counts", Text("What is counted against fraud", "反欺诈统计"), _counts),
     Section("roles", Text("Roles you act in", "您担任的角色"), _roles),
 )
 
@@ -222,6 +229,7 @@ EXPORTERS: dict[str, str | Text] = {
     "attempts": Text("counts under digests, over within a day", "以摘要计数，一日内失效"),
     "network": "purchases",
     "unpaid": "unpaid",
+    "counts": "counts",
     "cart": "cart",
     "account_number": "account",
     "staff": "roles",

@@ -61,6 +61,9 @@ KEYS = "chalicelib.auth.keys.admission:admitted"
 LIVING = "chalicelib.auth.living:check"
 """What refuses a token of staff whose session was ended, on the routes that do not read the account themselves."""
 
+RATES = "chalicelib.risk.rates.charging:charge"
+"""What counts calls that change something, for the limits of ``chalicelib.risk.rates.limits``."""
+
 MERCHANT_HEADER = "x-merchant-id"
 """For which of their merchants somebody acts; who works for one need not say."""
 
@@ -150,6 +153,16 @@ def _lazy_living(reference: str) -> Callable[[Caller], None]:
     return check
 
 
+def _lazy_rates(reference: str) -> Callable[[str, str, str], None]:
+    module_name, _, attribute = reference.partition(":")
+
+    def charge(operation: str, account_id: str, source_ip: str) -> None:
+        function: Callable[[str, str, str], None] = getattr(import_module(module_name), attribute)
+        function(operation, account_id, source_ip)
+
+    return charge
+
+
 class App(Chalice):
     """Chalice with our problems, contexts and logs around every request. Safe in threads, each serving one request."""
 
@@ -164,6 +177,7 @@ class App(Chalice):
         standing: str = STANDING,
         proof: str = PROOF,
         living: str = LIVING,
+        rates: str = RATES,
     ) -> None:
         self._local = threading.local()
         super().__init__(app_name=app_name, configure_logs=False)
@@ -175,6 +189,7 @@ class App(Chalice):
         self._check_standing = _lazy_standing(standing)
         self._require_fresh = _lazy_proof(proof)
         self._check_living = _lazy_living(living)
+        self._charge = _lazy_rates(rates)
 
     @property
     def current_request(self) -> Any:
@@ -235,6 +250,8 @@ class App(Chalice):
         if shown is not None:
             return self._admitted_by_key(route, shown, headers, address)
         caller = admit(route.access, headers.only("authorization"), self._authenticate)
+        if route.method != "GET" and route.access is not Access.PROVIDER:  # Reads are free; notices must not be lost.
+            self._charge(route.operation_id, caller.account_id if caller is not None else "", address)
         if caller is None:
             return None
         if route.access is Access.MERCHANT:

@@ -842,7 +842,7 @@ def test_nothing_personal_and_no_secret_reaches_logs_events_or_refusals(cloud: s
         logging.getLogger("biandan").removeHandler(keep)
     carried = [facts.encode(envelope) for envelope in told]
     refused = [answer.body for answer in answers if answer.status >= 400]
-    assert (len(carried), len(refused)) == (3, 6)
+    assert (len(carried), len(refused)) == (4, 6)
     said = "\n".join(lines + carried + refused)
     assert "sign_in" in said
     secrets_and_people = [

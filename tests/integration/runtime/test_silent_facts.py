@@ -44,7 +44,8 @@ def riding(jar_id: str) -> list[str]:
 
 def test_only_what_somebody_waits_for_rides(jars: str) -> None:
     silent, awaited = OrderPaid(order_id="ord_1"), MerchantCreated(merchant_id="mer_1")
-    with facts_told.listening() as told:
+    told: list[facts.Envelope] = []
+    with work_module.listening(told.extend):
         with UnitOfWork() as work:
             work.save(Jar("none"), events=[silent])
             work.save(Jar("both"), events=[silent, awaited])

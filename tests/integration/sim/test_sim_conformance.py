@@ -43,6 +43,7 @@ CONDITIONS = [
     "size(#lines) < :n",
     "begins_with(#range, :prefix)",
     "attribute_exists(#lines.#sku) OR size(#lines) < :n",
+    "attribute_not_exists(tags) OR size(tags) < :n OR contains(tags, :tag)",
     "n BETWEEN :n AND :m",
     "(n = :n OR n = :m) AND n <> :n",
 ]
@@ -55,6 +56,8 @@ UPDATES = [
     "SET #lines.#sku = :n ADD version :m",
     "REMOVE #lines.#sku SET n = :m",
     "SET #lines = :lines",
+    "ADD tags :tags",
+    "DELETE tags :tags",
 ]
 
 
@@ -88,6 +91,8 @@ def expression(rng: random.Random, params: dict[str, Any], *, change: bool) -> d
         ":prefix": {"S": "r1"},
         ":group": {"S": "g1"},
         ":due": {"N": str(rng.randrange(30))},
+        ":tags": {"SS": sorted({f"t{rng.randrange(4)}", f"t{rng.randrange(4)}"})},
+        ":tag": {"S": f"t{rng.randrange(4)}"},
         ":lines": {"M": {"s1": {"N": "4"}}},
     }
     text = ""
