@@ -24,6 +24,12 @@ KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
+class _Former:
+    digest: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Doc:
     name: str
     scopes: tuple[str, ...]
@@ -33,7 +39,7 @@ class _Doc:
     expires_at: datetime
     fingerprint: str
     networks: tuple[str, ...] = ()
-    former: Former | None = None
+    former: _Former | None = None
     rotated_at: datetime | None = None
     rotations: tuple[Rotation, ...] = ()
 
@@ -50,6 +56,8 @@ class KeyRow(Row):
     doc = DocumentAttribute[_Doc](_Doc)
     used_hour = NumberAttribute(null=True)
     revoked_ms = NumberAttribute(null=True)
+    former_ms = NumberAttribute(null=True)
+    """Until when the secret from before the last rotation counts, which may be cut short."""
     expires = TTLAttribute()
 
 
@@ -87,6 +95,12 @@ def save(work: UnitOfWork, key: Key) -> None:
 def revoke(work: UnitOfWork, key_id: str, now: datetime) -> None:
     """Let a key that is there open nothing any more, whatever its version."""
     actions = [KeyRow.revoked_ms.set(clock.epoch_ms(now)), KeyRow.expires.set(now + KEPT)]
+    work.update(KeyRow(identity_id=key_id), actions, condition=KeyRow.merchant_id.exists(), refuse=lost, label="key")
+
+
+def cut_former(work: UnitOfWork, key_id: str, now: datetime) -> None:
+    """Let the secret from before a key's last rotation open nothing any more; the key itself goes on."""
+    actions = [KeyRow.former_ms.set(clock.epoch_ms(now))]
     work.update(KeyRow(identity_id=key_id), actions, condition=KeyRow.merchant_id.exists(), refuse=lost, label="key")
 
 
@@ -139,12 +153,13 @@ def _row(key: Key) -> KeyRow:
             expires_at=key.expires_at,
             fingerprint=key.fingerprint,
             networks=key.networks,
-            former=key.former,
+            former=_Former(key.former.digest, key.former.by) if key.former else None,
             rotated_at=key.rotated_at,
             rotations=key.rotations,
         ),
         used_hour=key.used_hour or None,
         revoked_ms=clock.epoch_ms_or_none(key.revoked_at),
+        former_ms=clock.epoch_ms(key.former.until) if key.former else None,
         expires=key.expires_at + KEPT,
         version=key.version,
     )
@@ -163,10 +178,16 @@ def _key(row: KeyRow) -> Key:
         made_at=kept.made_at,
         expires_at=kept.expires_at,
         fingerprint=kept.fingerprint,
-        former=kept.former,
+        former=_former(kept.former, row.former_ms),
         rotated_at=kept.rotated_at,
         rotations=kept.rotations,
         used_hour=int(row.used_hour or 0),
         revoked_at=clock.from_epoch_ms_or_none(row.revoked_ms),
         version=int(row.version),
     )
+
+
+def _former(kept: _Former | None, until_ms: float | None) -> Former | None:
+    if kept is None or until_ms is None:
+        return None
+    return Former(kept.digest, kept.by, clock.from_epoch_ms(until_ms))

@@ -29,6 +29,8 @@ class Former:
     """The secret from before the last rotation, while it still counts."""
 
     digest: str
+    by: str
+    """Who was shown it."""
     until: datetime
 
 
@@ -52,7 +54,7 @@ class Key:
     """From where it may come (CIDR); empty: from anywhere."""
     digest: str
     by: str
-    """Who saw the secret: whoever made the key, or rotated it last."""
+    """Who was shown the secret: whoever made the key, or rotated it last."""
     made_at: datetime
     expires_at: datetime
     fingerprint: str
@@ -84,7 +86,7 @@ class Key:
         return replace(
             self,
             digest=digest,
-            former=Former(self.digest, min(until, self.expires_at)),
+            former=Former(self.digest, self.by, min(until, self.expires_at)),
             by=by,
             rotated_at=now,
             expires_at=expires_at,
@@ -99,6 +101,8 @@ class Held:
     key_id: str
     by: str
     expires_at: datetime
+    former_by: str = ""
+    """Who was shown the secret from before, where one may still count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ class Ring:
         counting = tuple(one for one in self.keys if now < one.expires_at and one.key_id != key.key_id)
         if len(counting) >= MOST:
             raise TooManyKeys(most=MOST)
-        return replace(self, keys=(*counting, Held(key.key_id, key.by, key.expires_at)))
+        held = Held(key.key_id, key.by, key.expires_at, key.former.by if key.former else "")
+        return replace(self, keys=(*counting, held))
 
     def without(self, *key_ids: str) -> Ring:
         """Return the ring without some keys."""
@@ -127,6 +132,11 @@ class Ring:
     def seen_by(self, account_id: str, now: datetime) -> tuple[str, ...]:
         """Return the keys that count and whose secrets somebody was shown."""
         return tuple(one.key_id for one in self.keys if one.by == account_id and now < one.expires_at)
+
+    def seen_before_by(self, account_id: str, now: datetime) -> tuple[str, ...]:
+        """Return the keys of others whose secret from before a rotation somebody was shown."""
+        counting = [one for one in self.keys if now < one.expires_at]
+        return tuple(one.key_id for one in counting if one.former_by == account_id != one.by)
 
     def has(self, key_id: str) -> bool:
         """Say whether a key is on it."""

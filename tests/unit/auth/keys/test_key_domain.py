@@ -111,7 +111,7 @@ def test_what_a_key_opens_and_until_when() -> None:
         expires_at=NOW + timedelta(days=9),
         rotation=Rotation("t", "f"),
     )
-    assert (after.by, after.former) == ("acc_2", Former(digest, NOW + timedelta(days=1))), (
+    assert (after.by, after.former) == ("acc_2", Former(digest, "acc_1", NOW + timedelta(days=1))), (
         "no longer than it would have"
     )
     assert after.opens(digest, NOW)
@@ -128,7 +128,15 @@ def test_a_ring_holds_so_many_that_have_not_run_out() -> None:
     assert len(ring.having(key(key_id="key_3"), NOW).keys) == MOST, "one that is on it already"
     later = NOW + timedelta(days=1)
     assert [one.key_id for one in ring.having(key(key_id="key_more"), later).keys] == ["key_more"]
-    assert (len(ring.seen_by("acc_1", NOW)), ring.seen_by("acc_1", later), ring.seen_by("acc_2", NOW)) == (MOST, (), ())
+    rotated = replace(key(key_id="key_0"), by="acc_2", former=Former("d", "acc_1", NOW))
+    ring = ring.without("key_0").having(rotated, NOW)
+    assert (ring.seen_before_by("acc_1", NOW), ring.seen_before_by("acc_2", NOW)) == (("key_0",), ())
+    assert ring.seen_before_by("acc_1", later) == ()
+    assert (len(ring.seen_by("acc_1", NOW)), ring.seen_by("acc_1", later), ring.seen_by("acc_2", NOW)) == (
+        MOST - 1,
+        (),
+        ("key_0",),
+    )
 
 
 def test_who_holds_keys_is_who_the_policy_lets_make_them() -> None:
