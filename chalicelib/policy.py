@@ -129,6 +129,7 @@ TABLE: Final[dict[str, Rule]] = {
     # oversight
     "list_audit": operator(ADMINS),
     # explanations
+    "explain_account": operator(SUPPORT | REVIEW),
     "explain_order": operator(ANY_DESK),
     # merchants
     "change_merchant": operator(REVIEW),

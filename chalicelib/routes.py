@@ -285,6 +285,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/me/archive/link", "chalicelib.privacy.archive.api", ("application/json",)),
     ("DELETE", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),
     ("POST", "/v1/operator/orders/{order_id}/explanation", "chalicelib.explaining.api", ("application/json",)),
+    ("POST", "/v1/operator/accounts/{account_id}/explanation", "chalicelib.explaining.api", ("application/json",)),
     ("GET", "/openapi.json", "chalicelib.site.api", ("application/json",)),
     ("GET", "/docs", "chalicelib.site.api", ("application/json",)),
 )

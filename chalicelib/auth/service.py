@@ -50,6 +50,7 @@ from chalicelib.auth.sessions.domain import (
 )
 from chalicelib.auth.sessions.service import (
     Tokens,
+    all_sessions,
     caller_as,
     drop_all,
     given,
@@ -108,6 +109,7 @@ __all__ = [
     "TotpMissing",
     "VerifiedPhoneNeeded",
     "WrongProof",
+    "all_sessions",
     "ask_role",
     "begin_totp",
     "caller_as",

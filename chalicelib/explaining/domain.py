@@ -27,6 +27,10 @@ class Kind(StrEnum):
     STOCK = "stock"
     PARCEL = "parcel"
     COMPLAINT = "complaint"
+    ACCOUNT = "account"
+    ROLE = "role"
+    SESSION = "session"
+    ERASURE = "erasure"
     ACT = "act"
     """What somebody did for the platform, as the audit has it."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from chalicelib.explaining.domain import Seal, Step
-from chalicelib.explaining.service import OrderExplained
+from chalicelib.explaining.service import AccountExplained, OrderExplained
 from chalicelib.kernel import context
 from chalicelib.kernel.texts import said
 from chalicelib.runtime.schema import MoneyView, Schema, Timestamp
@@ -112,6 +112,77 @@ class OrderExplanationView(Schema):
             merchant_id=found.order.merchant_id,
             buyer_id=found.order.buyer_id,
             status=found.order.status.value,
+            count=found.count,
+            digest=found.digest,
+            head=SealView.of(found.head) if found.head else None,
+            items=[StepView.of(step) for step in found.steps.items],
+            next_cursor=next_cursor,
+        )
+
+
+class PostHeldView(Schema):
+    """A post at a merchant."""
+
+    merchant_id: str
+    post: str
+
+
+class ErasureStandingView(Schema):
+    """What became of a person's wish to be forgotten."""
+
+    status: str
+    since: Timestamp
+    due_at: Timestamp | None = None
+    holds: list[str]
+
+
+class AccountExplanationView(Schema):
+    """How an account stands, and all that happened to it, by time. Nothing of what its person is called."""
+
+    account_id: str
+    forgotten: bool
+    roles: list[str]
+    desks: list[str]
+    posts: list[PostHeldView]
+    suspended_merchants: list[str]
+    second_factor: bool
+    email_verified: bool
+    phone_verified: bool
+    unpaid: int
+    paid: int
+    erasure: ErasureStandingView | None = None
+    order_ids: list[str]
+    cut: list[str]
+    """Of what there is more than is told: ``orders``, ``sessions``."""
+    count: int
+    digest: str
+    head: SealView | None = None
+    items: list[StepView]
+    next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, found: AccountExplained, next_cursor: str | None) -> AccountExplanationView:
+        """Return the wire form."""
+        how, erasure = found.standing, found.standing.erasure
+        return cls(
+            account_id=how.account_id,
+            forgotten=how.forgotten,
+            roles=list(how.roles),
+            desks=list(how.desks),
+            posts=[PostHeldView(merchant_id=merchant_id, post=post) for merchant_id, post in how.posts],
+            suspended_merchants=list(how.suspended),
+            second_factor=how.second_factor,
+            email_verified=how.email_verified,
+            phone_verified=how.phone_verified,
+            unpaid=how.unpaid,
+            paid=how.paid,
+            erasure=ErasureStandingView(
+                status=erasure.status, since=erasure.since, due_at=erasure.due_at, holds=list(erasure.holds)
+            )
+            if erasure
+            else None,
+            order_ids=list(how.order_ids),
+            cut=list(how.cut),
             count=found.count,
             digest=found.digest,
             head=SealView.of(found.head) if found.head else None,

@@ -12,6 +12,18 @@ STOCK: Mapping[str, Texts] = {
 }
 PARCEL_MADE: Texts = ("The merchant handed over a parcel", "商家交运包裹")
 
+ACCOUNT: Mapping[str, Texts] = {
+    "account.registered": ("The account was made", "注册账号"),
+    "email.verified": ("An e-mail address was shown to be theirs, lately", "最近一次验证邮箱"),
+    "phone.verified": ("A phone number was shown to be theirs, lately", "最近一次验证手机号"),
+    "role.given": ("A role was given", "授予角色"),
+    "role.taken": ("A role was taken away", "撤销角色"),
+    "session.began": ("Somebody signed in", "登录"),
+    "order.placed": ("An order was placed", "下单"),
+    "erasure.requested": ("The person asked to be forgotten", "申请注销与删除"),
+    "erasure.moved": ("The erasure went on", "注销与删除进展"),
+}
+
 ACTS: Mapping[str, Texts] = {
     "request_refund": ("An operator requested a refund", "运营人员申请退款"),
     "ask_refund_approval": ("An operator asked a second person to approve a refund", "运营人员提交退款审批"),

@@ -20,7 +20,7 @@ from chalicelib.privacy.archive import service as archives
 from chalicelib.privacy.archive.domain import AskedTooSoon, Leaving, NotReady
 from chalicelib.privacy.disclosures import to_merchants as shown_to_merchants
 from chalicelib.privacy.disclosures import to_staff as shown_to_staff
-from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status
+from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status, erasure_id
 from chalicelib.privacy.events import ErasureAdvanced
 from chalicelib.risk import service as risk
 from chalicelib.runtime import log, metrics
@@ -35,6 +35,7 @@ __all__ = [
     "OfficeHeld",
     "Status",
     "archives",
+    "erasure_id",
     "may",
     "shown_to_merchants",
     "shown_to_staff",
@@ -90,6 +91,11 @@ def withdraw_erasure(account_id: str) -> Erasure:
         return replace(changed, version=before.version + 1)
 
     return racing(attempt)
+
+
+def find_erasure(account_id: str) -> Erasure | None:
+    """Return what became of a person's wish, or None if nothing was asked for."""
+    return store.load(account_id)
 
 
 def erasure(account_id: str) -> Erasure:

@@ -998,6 +998,9 @@ ENTRIES: dict[str, Make] = {
     # oversight
     "list_audit": _nothing,
     # explaining
+    "explain_account": lambda world: Ask(
+        ids={"account_id": world.buyer.account_id}, body={"reason": "The person asks."}
+    ),
     "explain_order": lambda world: replace(_read_order(world), body={"reason": "The buyer asks."}),
     # site
     "openapi_document": _nothing,

@@ -240,6 +240,11 @@ def drop_all(account_id: str) -> None:
                 work.delete(store.session_row(session), label="session")
 
 
+def all_sessions(account_id: str, window: Window) -> Page[Session]:
+    """Return one page of the account's sessions, also of those that are over, the latest first."""
+    return store.list_of(account_id, window)
+
+
 def sessions(account_id: str, window: Window) -> Page[Session]:
     """Return one page of the account's sessions that go on, the latest first; a page may hold fewer than asked for."""
     account = account_store.load_account(account_id)

@@ -37,6 +37,7 @@ export default {
   "dismiss_person": {"method": "DELETE", "path": "/v1/merchant/staff/{account_id}", "who": "staff", "posts": ["owner"], "suspended": true},
   "docs_page": {"method": "GET", "path": "/docs", "who": "anybody"},
   "drop_archive": {"method": "DELETE", "path": "/v1/me/archive", "who": "account"},
+  "explain_account": {"method": "POST", "path": "/v1/operator/accounts/{account_id}/explanation", "who": "operator", "desks": ["support", "review", "admin"]},
   "explain_order": {"method": "POST", "path": "/v1/operator/orders/{order_id}/explanation", "who": "operator", "desks": ["support", "review", "finance", "admin"]},
   "finish_sign_in": {"method": "POST", "path": "/v1/auth/sign-in/second-step", "who": "anybody"},
   "get_account_days": {"method": "GET", "path": "/v1/operator/ledger/accounts/{account}/days", "who": "operator", "desks": ["finance", "admin"]},
