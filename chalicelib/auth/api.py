@@ -106,7 +106,15 @@ def get_me(caller: Caller) -> MeView:
     return MeView.of(service.me(caller.account_id))
 
 
-@routes.route("PATCH", "/v1/me", access=Access.SIGNED_IN, body=ChangeMe, returns=MeView, cap_bytes=_SMALL)
+@routes.route(
+    "PATCH",
+    "/v1/me",
+    access=Access.SIGNED_IN,
+    body=ChangeMe,
+    returns=MeView,
+    raises=(service.GuardianNeeded,),
+    cap_bytes=_SMALL,
+)
 def change_me(body: ChangeMe, caller: Caller) -> MeView:
     """Change nickname and language."""
     return MeView.of(service.update_me(caller.account_id, body.model_dump(exclude_unset=True)))
@@ -125,7 +133,7 @@ def list_addresses(caller: Caller) -> AddressBookView:
     body=AddressBody,
     returns=AddressView,
     status=201,
-    raises=(domain.BadAddress, domain.AddressBookFull, IdempotencyKeyReused, NotFound),
+    raises=(domain.BadAddress, domain.AddressBookFull, IdempotencyKeyReused, NotFound, service.GuardianNeeded),
     cap_bytes=_SMALL,
 )
 def add_address(body: AddressBody, caller: Caller, intent: Intent) -> Reply:

@@ -100,6 +100,14 @@ class BadAddress(Invalid):
     }
 
 
+class GuardianNeeded(Conflict):
+    """A child's account does this only once their guardian agreed."""
+
+    code = "guardian_needed"
+    en = "Your guardian has to agree first: ask for a code to their e-mail address or phone."
+    zh = "您未满十四周岁，须先经监护人同意：请获取发送至监护人的验证码。"
+
+
 class AddressBookFull(Conflict):
     """The address book holds as many as it can."""
 
@@ -270,6 +278,14 @@ class Account:
     """Contacts of before; those whose time is over mean nothing any more."""
     passkeys: tuple[str, ...] = ()
     """The ids of its passkeys: with the account, so that the last way to sign in is judged in one transaction."""
+    age: str = ""
+    """Of which age its person says they are (``guardians.domain.Age``); empty if they never said."""
+    guardian: str = field(default="", repr=False)
+    """Of a child: by which contact their guardian agreed last."""
+    guarded_at: datetime | None = None
+    """When; None while nobody agrees."""
+    guardian_rules: int = 0
+    """To which version of the rules."""
     second_factor: str = ""
     """What a sign-in takes beside its first way; empty: nothing."""
     password_hash: str = field(default="", repr=False)
@@ -489,6 +505,8 @@ class AddressBook:
     default_id: str | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     deleted: tuple[str, ...] = ()
+    held_back: bool = False
+    """It is a child's whose guardian has not agreed: nothing is written into it."""
     version: int = 0
 
     def find(self, address_id: str) -> Address:
@@ -496,10 +514,13 @@ class AddressBook:
 
         Raises:
             NotFound: if it is not in this book.
+            GuardianNeeded: if the book is a child's whose guardian has not agreed: it holds none.
         """
         for address in self.addresses:
             if address.address_id == address_id:
                 return address
+        if self.held_back:
+            raise GuardianNeeded
         raise NotFound(what="address")
 
     def add(self, address: Address, *, fingerprint: str, as_default: bool) -> AddressBook:
@@ -507,9 +528,12 @@ class AddressBook:
 
         Raises:
             AddressBookFull: if the book is full.
+            GuardianNeeded: if it is a child's whose guardian has not agreed.
             NotFound: if an address of this id was deleted.
             BadAddress: as :func:`deliverable`.
         """
+        if self.held_back:
+            raise GuardianNeeded
         if address.address_id in self.deleted:
             raise NotFound(what="address")
         if len(self.addresses) >= ADDRESS_CAP:

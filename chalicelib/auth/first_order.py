@@ -6,7 +6,8 @@ An e-mail address, QQ and WeChat are no real identity; a mainland phone number i
 from __future__ import annotations
 
 from chalicelib.auth import store
-from chalicelib.auth.domain import Account
+from chalicelib.auth.domain import Account, GuardianNeeded
+from chalicelib.auth.guardians import domain as guardians
 from chalicelib.kernel.errors import Conflict, Misconfigured, Unauthenticated
 from chalicelib.runtime.config import config, setting
 from chalicelib.runtime.db.lookups import Lookup
@@ -38,7 +39,8 @@ def is_required() -> bool:
 def may_order(account_id: str) -> Lookup[None]:
     """Say what must be read to know whether an account may order; nothing, where nothing is required of it.
 
-    Reading it raises :class:`VerifiedPhoneNeeded` if it may not, ``Unauthenticated`` if it is gone.
+    Reading it raises :class:`VerifiedPhoneNeeded` if it may not, ``GuardianNeeded`` if it is a child's whose guardian
+    has not agreed, ``Unauthenticated`` if it is gone.
 
     Raises:
         Misconfigured: as :func:`is_required`.
@@ -51,5 +53,7 @@ def may_order(account_id: str) -> Lookup[None]:
 def _judged(account: Account | None) -> None:
     if account is None:
         raise Unauthenticated
+    if guardians.is_held_back(account):
+        raise GuardianNeeded
     if account.phone is None or account.phone_verified_at is None:
         raise VerifiedPhoneNeeded

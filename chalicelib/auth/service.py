@@ -20,7 +20,7 @@ from chalicelib.auth.codes import proving
 from chalicelib.auth.codes import service as codes
 from chalicelib.auth.codes.domain import BadCode, CodeNeeded, ContactSet, NoAccountYet, Purpose
 from chalicelib.auth.contacts import service as contacts
-from chalicelib.auth.domain import Account, Address, AddressBook, Link
+from chalicelib.auth.domain import Account, Address, AddressBook, BadIdentity, GuardianNeeded, Link, identity
 from chalicelib.auth.external import service as external
 from chalicelib.auth.factors.domain import SecondFactorRequired, TotpEnrolled, TotpMissing
 from chalicelib.auth.factors.service import (
@@ -35,6 +35,9 @@ from chalicelib.auth.factors.service import (
 )
 from chalicelib.auth.first_order import VerifiedPhoneNeeded, may_order
 from chalicelib.auth.forgetting import blank, holds_office, identity_ids
+from chalicelib.auth.guardians import domain as guardians_domain
+from chalicelib.auth.guardians import service as guardians
+from chalicelib.auth.guardians.domain import Age, NotTheirGuardian, OwnGuardian, RulesChanged
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.auth.keys import service as keys
 from chalicelib.auth.open_step import ChallengeOver
@@ -88,7 +91,9 @@ __all__ = [
     "Account",
     "Address",
     "AddressBook",
+    "Age",
     "BadCode",
+    "BadIdentity",
     "BadRefreshToken",
     "ChallengeOver",
     "CodeNeeded",
@@ -96,10 +101,14 @@ __all__ = [
     "Device",
     "Factors",
     "FreshProofNeeded",
+    "GuardianNeeded",
     "Link",
     "NoAccountYet",
+    "NotTheirGuardian",
+    "OwnGuardian",
     "Purpose",
     "Role",
+    "RulesChanged",
     "SecondFactorNeeded",
     "SecondFactorRequired",
     "Session",
@@ -122,7 +131,9 @@ __all__ = [
     "factors",
     "finish_sign_in",
     "forget",
+    "guardians",
     "holds_office",
+    "identity",
     "identity_ids",
     "keys",
     "may_order",
@@ -259,9 +270,15 @@ def me(account_id: str) -> Account:
 
 
 def update_me(account_id: str, changes: dict[str, str | None]) -> Account:
-    """Change nickname (None removes it) and language; what ``changes`` does not name stays."""
+    """Change nickname (None removes it) and language; what ``changes`` does not name stays.
+
+    Raises:
+        GuardianNeeded: for a nickname of a child whose guardian has not agreed.
+    """
 
     def apply(account: Account) -> Account:
+        if changes.get("nickname") and guardians_domain.is_held_back(account):
+            raise GuardianNeeded
         return replace(
             account,
             nickname=changes.get("nickname", account.nickname),

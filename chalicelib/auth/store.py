@@ -48,6 +48,10 @@ class _Person:
     nickname: str | None = None
     phone_verified_at: datetime | None = None
     email_verified_at: datetime | None = None
+    age: str = ""
+    guardian: str = ""
+    guarded_at: datetime | None = None
+    guardian_rules: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class _Book:
     default_id: str | None = None
     fingerprints: dict[str, str] | None = None
     deleted: tuple[str, ...] = ()
+    held_back: bool = False
 
 
 class AccountRow(Row):
@@ -140,6 +145,10 @@ def account_row(account: Account) -> AccountRow:
             account.nickname,
             account.phone_verified_at,
             account.email_verified_at,
+            account.age,
+            account.guardian,
+            account.guarded_at,
+            account.guardian_rules,
         ),
         password_hash=account.password_hash,
         roles=_kept_roles(account),
@@ -190,6 +199,10 @@ def account_of_row(row: AccountRow) -> Account:
         nickname=person.nickname,
         email_verified_at=person.email_verified_at,
         language=person.language,
+        age=person.age,
+        guardian=person.guardian,
+        guarded_at=person.guarded_at,
+        guardian_rules=person.guardian_rules,
         roles=_roles(row),
         merchant_id=row.merchant_id,
         posts=row.posts or (),
@@ -385,7 +398,7 @@ def book_row(book: AddressBook) -> AddressBookRow:
     return AddressBookRow(
         account_id=book.account_id,
         id=ADDRESSES,
-        book=_Book(book.addresses, book.default_id, book.fingerprints, book.deleted),
+        book=_Book(book.addresses, book.default_id, book.fingerprints, book.deleted, book.held_back),
         version=book.version,
     )
 
@@ -415,4 +428,5 @@ def _book(account_id: str, row: AddressBookRow | None) -> AddressBook:
         fingerprints=kept.fingerprints or {},
         deleted=kept.deleted,
         version=int(row.version),
+        held_back=kept.held_back,
     )

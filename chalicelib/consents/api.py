@@ -41,7 +41,7 @@ def list_consents(caller: Caller) -> ConsentsView:
     access=Access.SIGNED_IN,
     body=GiveConsent,
     returns=ConsentView,
-    raises=(NotFound, service.WordsChanged, ConcurrentUpdate),
+    raises=(NotFound, service.WordsChanged, service.NotForChildren, ConcurrentUpdate),
 )
 def give_consent(purpose: str, body: GiveConsent, caller: Caller) -> ConsentView:
     """Agree to one purpose, in the words of the version that was shown."""

@@ -38,6 +38,13 @@ class WordsChanged(Conflict):
     shown = ("version",)
 
 
+class NotForChildren(Conflict):
+    """A child is asked for none of this."""
+
+    code = "not_for_children"
+    en, zh = "People under 14 are not asked for this.", "未满十四周岁者不适用此项同意。"
+
+
 @dataclass(frozen=True, slots=True)
 class Consent:
     """One giving: which words, when and where; and, since it was withdrawn, when and where that was."""

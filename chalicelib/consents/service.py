@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from chalicelib.consents import domain, store
-from chalicelib.consents.domain import Consent, Source, WordsChanged
+from chalicelib.consents.domain import Consent, NotForChildren, Source, WordsChanged
 from chalicelib.consents.purposes import MARKETING, PERSONALISATION, PURPOSES, Purpose
 from chalicelib.kernel import clock
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.runtime import log
 from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 
-__all__ = ["MARKETING", "PERSONALISATION", "PURPOSES", "Consent", "Purpose", "Source", "WordsChanged"]
+__all__ = ["MARKETING", "PERSONALISATION", "PURPOSES", "Consent", "NotForChildren", "Purpose", "Source", "WordsChanged"]
 
 
 def may(account_id: str, purpose: str) -> bool:
@@ -29,11 +32,14 @@ def give(account_id: str, purpose: str, *, version: int, source: Source) -> Cons
     Raises:
         NotFound: if nobody is asked for that.
         WordsChanged: if other words are in force than those that were agreed to.
+        NotForChildren: if the account is a child's.
         ConcurrentUpdate: if it kept changing.
     """
     wanted = domain.purpose_of(purpose)
 
     def attempt() -> Consent:
+        if store.is_barred(account_id):
+            raise NotForChildren
         before = store.last(account_id, purpose)
         new = domain.given(account_id, wanted, before, version=version, source=source, at=clock.now())
         if before is not None and before.is_in_force():
@@ -78,6 +84,21 @@ def current(account_id: str) -> list[tuple[Purpose, Consent | None]]:
 def history(account_id: str, window: Window) -> Page[Consent]:
     """Return one page of all that a person ever agreed to."""
     return store.page_of(account_id, window)
+
+
+def bar(account_id: str) -> None:
+    """Withdraw all, and ask for nothing any more: the account is a child's. Again changes nothing."""
+    if not store.is_barred(account_id):
+        with suppress(ConcurrentUpdate, AlreadyExists), UnitOfWork() as work:
+            store.bar(work, account_id)
+    forget(account_id)
+
+
+def unbar(account_id: str) -> None:
+    """Ask again: its person is a child no more. Again changes nothing."""
+    if store.is_barred(account_id):
+        with suppress(ConcurrentUpdate), UnitOfWork() as work:
+            store.unbar(work, account_id)
 
 
 def forget(account_id: str) -> None:

@@ -33,6 +33,35 @@ class ConsentRow(Row):
     ttl = TTLAttribute(null=True)
 
 
+class BarredRow(Row):
+    """Key: account_id, ``~barred``: a child's account, which is asked for no consent."""
+
+    class Meta:
+        table_name = names.table_name("consents")
+        region = region()
+
+    account_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
+_BARRED = "~barred"
+
+
+def is_barred(account_id: str) -> bool:
+    """Say whether an account is asked for nothing, as it is now."""
+    return reads.get(BarredRow, account_id, _BARRED, consistent=True) is not None
+
+
+def bar(work: UnitOfWork, account_id: str) -> None:
+    """Add to the work that an account is asked for nothing any more."""
+    work.save(BarredRow(account_id=account_id, id=_BARRED), label="barred")
+
+
+def unbar(work: UnitOfWork, account_id: str) -> None:
+    """Add to the work that it is asked again."""
+    work.delete(BarredRow(account_id=account_id, id=_BARRED, version=1), label="barred")
+
+
 def last(account_id: str, purpose: str) -> Consent | None:
     """Read the last consent of a person to a purpose, as it is now: one Query of one row, one unit."""
     page = reads.query(
@@ -49,7 +78,8 @@ def last(account_id: str, purpose: str) -> Consent | None:
 def page_of(account_id: str, window: Window) -> Page[Consent]:
     """Read one page of all that a person ever agreed to."""
     page = reads.windowed(ConsentRow, account_id, window, consistent=True)
-    return Page([_consent(ConsentRow.from_raw_data(item)) for item in page.items], page.after)
+    found = [item for item in page.items if item["id"]["S"] != _BARRED]
+    return Page([_consent(ConsentRow.from_raw_data(item)) for item in found], page.after)
 
 
 def save(work: UnitOfWork, consent: Consent) -> None:

@@ -114,6 +114,16 @@ TEMPLATES: Mapping[str, Template] = {
         ),
         "passkey",
     ),
+    "code_guardian": _code(
+        ("A child names you as guardian", "监护人同意验证码"),
+        (
+            (
+                "A child under 14 wants to use this shop and names you as guardian. Read the rules for children's data "
+                "in the shop first. With this code you agree, take it back, or have everything deleted:"
+            ),
+            "有未满十四周岁的儿童申请使用本店并将您列为监护人。请先阅读店内《儿童个人信息保护规则》，再凭此验证码同意、撤回或要求删除：",
+        ),
+    ),
     "registered_already": Template(
         ("You have an account already", "您已注册过账号"),
         (

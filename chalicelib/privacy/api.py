@@ -5,7 +5,14 @@ from __future__ import annotations
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.privacy import notice, service
-from chalicelib.privacy.schemas import DisclosurePageView, DisclosuresQuery, DisclosureView, ErasureView, NoticeView
+from chalicelib.privacy.schemas import (
+    DisclosurePageView,
+    DisclosuresQuery,
+    DisclosureView,
+    ErasureView,
+    GuardianSays,
+    NoticeView,
+)
 from chalicelib.runtime import cursors
 from chalicelib.runtime.cursors import BadCursor
 from chalicelib.runtime.http.access import Access, Caller
@@ -41,6 +48,28 @@ def privacy_page() -> Reply:
 def request_erasure(caller: Caller) -> ErasureView:
     """Ask to be forgotten. All sessions end at once; within a week the person may sign in and think better of it."""
     return ErasureView.of(service.request_erasure(caller.account_id), context.current().language)
+
+
+@routes.route(
+    "POST",
+    "/v1/guardians/erasure",
+    access=Access.PUBLIC,
+    body=GuardianSays,
+    returns=ErasureView,
+    raises=(
+        service.BadIdentity,
+        service.BadCode,
+        service.NotTheirGuardian,
+        service.OfficeHeld,
+        ConcurrentUpdate,
+        Busy,
+    ),
+    idempotent=False,  # The code is used up; asked again, with another one, it is the same erasure.
+)
+def erase_as_guardian(body: GuardianSays) -> ErasureView:
+    """Have a child's account deleted, as the guardian who agreed. It begins at once, and nobody takes it back."""
+    found = service.erase_as_guardian(body.account_id, body.contact, code_id=body.code_id, code=body.code)
+    return ErasureView.of(found, context.current().language)
 
 
 @routes.route("GET", "/v1/me/erasure", access=Access.SIGNED_IN, returns=ErasureView, raises=(NotFound,))

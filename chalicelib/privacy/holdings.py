@@ -418,6 +418,15 @@ HOLDINGS: tuple[Holding, ...] = (
         ("consents/ConsentRow.account_id", "messages/MessageRow.account_id"),
     ),
     Holding(
+        "children",
+        Text("that you are under 14, and the contact of the guardian who agreed", "未满十四周岁的标识与监护人联系方式"),
+        inventory.CHILDREN,
+        inventory.ACCOUNT,
+        ("accounts/AccountRow.person.age", "accounts/AccountRow.person.guardian", "consents/BarredRow.account_id"),
+        sealed=True,
+        sensitive=True,
+    ),
+    Holding(
         "archive",
         Text("the archive of all this that you asked for", "您申请的个人信息副本"),
         inventory.RIGHTS,

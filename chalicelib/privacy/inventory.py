@@ -108,6 +108,7 @@ STANDING = Purpose("standing", Text("to say who acted for the platform", "记录
 SELLING = Purpose("selling", Text("for the platform to reach a merchant", "平台联系商家"), Ground.CONTRACT)
 RIGHTS = Purpose("rights", Text("to hand you what is held of you", "向您提供您的个人信息副本"), Ground.DUTY)
 PROOF = Purpose("proof", Text("to show what you agreed to", "证明您的同意"), Ground.DUTY)
+CHILDREN = Purpose("children", Text("to protect children as the law wants", "履行儿童个人信息保护义务"), Ground.DUTY)
 BOOKS = Purpose("books", Text("to account for every movement of money", "资金记账与对账"), Ground.DUTY)
 
 

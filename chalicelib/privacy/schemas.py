@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 from chalicelib.privacy import notice
 from chalicelib.privacy.disclosures import Disclosure
 from chalicelib.privacy.domain import Erasure, HoldKind, Status
 from chalicelib.privacy.holdings import HOLDINGS
 from chalicelib.privacy.inventory import GROUNDS, RECEIVERS, Holding, Receiver, Text
-from chalicelib.runtime.schema import PageQuery, Schema, Timestamp
+from chalicelib.runtime.schema import Id, PageQuery, Schema, Timestamp
 
 
 class HoldingView(Schema):
@@ -103,6 +105,15 @@ KEPT: tuple[tuple[Text, Text], ...] = (
     ),
 )
 """What stays of everybody, and why."""
+
+
+class GuardianSays(Schema):
+    """A guardian's contact, the code that was read there (purpose ``guardian``), and the child's account."""
+
+    account_id: Id
+    contact: Annotated[str, StringConstraints(min_length=3, max_length=254)]
+    code_id: Id
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
 
 class DisclosureView(Schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.auth import service as auth
+from chalicelib.auth.service import BadCode, BadIdentity, NotTheirGuardian
 from chalicelib.cart import service as carts
 from chalicelib.complaints import service as complaints
 from chalicelib.consents import service as consents
@@ -29,9 +30,12 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 __all__ = [
     "AskedTooSoon",
+    "BadCode",
+    "BadIdentity",
     "Erasure",
     "Leaving",
     "NotReady",
+    "NotTheirGuardian",
     "OfficeHeld",
     "Status",
     "archives",
@@ -71,6 +75,25 @@ def request_erasure(account_id: str) -> Erasure:
     auth.sign_out_everywhere(account_id)
     log.info("erasure requested", account_id=account_id)
     return found
+
+
+def erase_as_guardian(account_id: str, contact: str, *, code_id: str, code: str) -> Erasure:
+    """Note that a child's guardian wants them forgotten. It begins at once: nobody is asked to think better of it.
+
+    Raises:
+        BadIdentity, BadCode: if the contact or the code is not right.
+        NotTheirGuardian: if somebody else agreed for this account, or nobody.
+        OfficeHeld: while the account acts for the platform or a merchant.
+    """
+    proof = auth.proving.Proof(auth.identity(contact), code_id, code)
+    auth.guardians.take_back(account_id, proof)
+    found = request_erasure(account_id)
+    if found.status is Status.REQUESTED:
+        _move(found, Cause.CLOSE)
+        auth.forget(account_id)
+        archives.forget(account_id)
+        consents.forget(account_id)
+    return erasure(account_id)
 
 
 def withdraw_erasure(account_id: str) -> Erasure:
@@ -149,6 +172,7 @@ def advance(erasure_id: str, step: int) -> None:
     archives.forget(account_id)
     consents.forget(account_id)
     risk.forget(account_id)
+    consents.unbar(account_id)
     kept = replace(kept, holds=(*kept.holds, *_forget_complaints(account_id))[: domain.MOST_SHOWN])
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)
     metrics.count("erasures_held" if kept.holds else "erasures_done")

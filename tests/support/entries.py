@@ -594,6 +594,33 @@ def _archive_made(world: World) -> Ask:
     return Ask(own={world.buyer.token: person.token})
 
 
+def _child(*, agreed: bool = True) -> tuple[people.Person, str]:
+    """Return a child, and their guardian's contact."""
+    child, guardian = people.buyer(), f"guardian.{ids.new_id('acc')[4:14]}@example.com"
+    people.session(child)
+    auth.guardians.declare(child.account_id, auth.Age.UNDER_14)
+    if agreed:
+        shown = joining.proof(guardian, "guardian")
+        proof = auth.proving.Proof(auth.identity(guardian), shown["code_id"], shown["code"])
+        auth.guardians.agree(child.account_id, proof, version=1)
+    return child, guardian
+
+
+def _guardian_agrees(world: World) -> Ask:
+    child, guardian = _child(agreed=False)
+    body = {"contact": guardian, **joining.proof(guardian, "guardian"), "rules_version": 1}
+    return Ask(body=body, own={world.buyer.token: child.token})
+
+
+def _guardian_says(**more: str) -> Make:
+    def make(_: World) -> Ask:
+        child, guardian = _child()
+        shown = joining.proof(guardian, "guardian")
+        return Ask(body={"account_id": child.account_id, "contact": guardian, **shown, **more})
+
+    return make
+
+
 def _nothing(_: World) -> Ask:
     return Ask()
 
@@ -1013,6 +1040,13 @@ ENTRIES: dict[str, Make] = {
     "list_purposes": _nothing,
     "list_consents": _leaving,
     "list_disclosures": _nothing,
+    "get_childrens_rules": _nothing,
+    "get_age": _nothing,
+    "say_age": lambda world: _apart(world, Ask(body={"age": "adult"})),
+    "agree_as_guardian": _guardian_agrees,
+    "withdraw_as_guardian": _guardian_says(),
+    "say_age_as_guardian": _guardian_says(age="adult"),
+    "erase_as_guardian": _guardian_says(),
     "give_consent": lambda world: _apart(world, Ask({"purpose": "personalisation"}, {"version": 1})),
     "withdraw_consent": lambda world: _apart(world, Ask({"purpose": "personalisation"})),
     "request_archive": _leaving,

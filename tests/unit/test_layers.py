@@ -114,6 +114,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
         "contacts": {"codes", "factors", "passkeys", "sessions"},
         "external": {"sessions"},
         "factors": {"passkeys", "sessions"},
+        "guardians": {"codes"},
         "keys": set(),
         "passkeys": {"sessions"},
         "sessions": set(),

@@ -7,7 +7,8 @@ r"""Says who is concerned by a breach, and writes the notices that the law wants
 What was taken is named by ``--table`` (a table as it lay there), ``--objects`` (a prefix of the private bucket),
 ``--accounts`` (a file with an account a line: only these persons), ``--from`` and ``--until`` (only what was written
 between: a row counts if one of its times is, or it has none). Which kinds of values that concerns is read from the
-inventory; a kind counts for a person whose row has it. ``--keys-safe`` says that what was sealed stays closed.
+inventory; a kind counts for a person whose row holds something of it: looking takes the key of rows. ``--keys-safe``
+says that what was sealed stays closed.
 
 Written are ``authority.<zh|en>.md``, ``person-<n>.<zh|en>.md`` for each wording, ``concerned.csv`` (account, wording,
 kinds; no contact), and ``clock.json``. Nothing is sent. The folder holds who is concerned: keep it as what it is.
@@ -16,22 +17,25 @@ kinds; no contact), and ``clock.json``. Nothing is sent. The folder holds who is
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from chalicelib.complaints import service as complaints
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.roles import Role
 from chalicelib.orders import service as orders
 from chalicelib.privacy.holdings import HOLDINGS
-from chalicelib.privacy.inventory import Holding, Text
+from chalicelib.privacy.inventory import Holding, Text, matching
 from chalicelib.runtime import aws, names
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db.rows import Row
@@ -43,8 +47,8 @@ Raw = dict[str, Any]
 SUBJECTS = ("account_id", "buyer_id", "owner_id", "holder")
 """Attributes that say whose row it is."""
 LANGUAGES = ("zh", "en")
-NOTHING = ("", "[]", "{}", '["buyer"]')
-"""What attributes hold that say nothing of their person: no password, nobody's staff."""
+NOTHING: tuple[Any, ...] = (None, "", (), [], {}, 0, False, (Role.BUYER,))
+"""What leaves hold that says nothing of their person; that somebody buys is no office."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,27 +147,41 @@ def _buyer_of(purchase_id: str) -> str | None:
 
 
 def _kinds_of_row(table: str, models: list[type[Row]], raw: Raw) -> set[str]:
-    """Return the kinds that a row has: of each model it can be, the holdings whose attributes are there."""
+    """Return the kinds that a row has: of each model it can be, the holdings of the leaves that hold something."""
     found = set()
     for model in models:
         attributes = {attribute.attr_name: attribute for attribute in model.get_attributes().values()}
         needed = {name for name, attribute in attributes.items() if not attribute.null and attribute.default is None}
-        if not (needed <= set(raw) <= set(attributes)):
-            continue
-        for name in raw:
-            if raw[name].get("S") in NOTHING:
-                continue
-            where = f"{table}/{model.__name__}.{name}"
-            found |= {one.name for one in HOLDINGS if any(_covers(spot, where) for spot in one.places)}
+        if needed <= set(raw) <= set(attributes):
+            for path in _filled(model.from_raw_data(raw)):
+                found |= {one.name for one in matching(f"{table}/{model.__name__}.{path}", HOLDINGS)}
     return found
 
 
-def _covers(declared: str, where: str) -> bool:
-    """Say whether a declared leaf stands in this attribute, or is it."""
-    if not declared.startswith(where.split("/", 1)[0] + "/"):
-        return False
-    head = ".".join(declared.split(".")[:2])
-    return fnmatchcase(where, head) or fnmatchcase(where, declared)
+def _filled(row: Row) -> Iterator[str]:
+    """Yield the leaves of a row that hold something, opened where they are sealed."""
+    for name in row.get_attributes():
+        value = row.unopened(name)() if name in row.attribute_values else None
+        yield from _leaves(name, value)
+
+
+def _leaves(path: str, value: Any) -> Iterator[str]:
+    if value in NOTHING:
+        return
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for one in dataclasses.fields(value):
+            yield from _leaves(f"{path}.{one.name}", getattr(value, one.name))
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _leaves(f"{path}.{name}", getattr(value, name))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for one in value:
+            yield from _leaves(path, one)
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _leaves(path, one)
+    else:
+        yield path
 
 
 def _is_in_bucket(declared: str, prefix: str) -> bool:

@@ -51,6 +51,8 @@ class Purpose(StrEnum):
     VERIFY = "verify"
     PROVE = "prove"
     TAKE_BACK = "take_back"
+    GUARDIAN = "guardian"
+    """A child's guardian agrees, or takes it back."""
 
 
 class CodeStatus(StrEnum):

@@ -5,6 +5,10 @@ from __future__ import annotations
 ZH: dict[str, str] = {
     "account_id": "账号编号",
     "address_id": "地址编号",
+    "age": "年龄段",
+    "guardian": "监护人联系方式",
+    "guarded_at": "监护人同意时间",
+    "guardian_rules": "儿童规则版本",
     "amount": "金额",
     "appid": "应用",
     "approvals": "审批",

@@ -235,6 +235,7 @@ EXPORTERS: dict[str, str | Text] = {
     "staff": "roles",
     "merchant_contact": "roles",
     "consents": "consents",
+    "children": "account",
     "archive": Text("this very archive", "即本副本"),
     "request_log": Text(
         "times, routes and request numbers, without your name", "仅含时间、接口与请求编号，不含您的身份"

@@ -206,7 +206,7 @@ def test_every_step_may_be_cut_off_and_done_again(lab: CrowdedLab) -> None:
     for failing in range(1, 200):
         if status(account_id) is Status.DONE:
             break
-        left = [failing % 23 + 1]
+        left = [failing % 37 + 1]
 
         def hook(service: str, operation: str, params: Any, proceed: Any, left: list[int] = left) -> Any:
             if service == "dynamodb" and operation != "Scan":
