@@ -21,6 +21,10 @@ AXE = ROOT / "web" / "checks" / "node_modules" / "axe-core" / "axe.min.js"
 STANDARDS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 WAIT_MS = 20_000
 """How long a page may take for what it does, on a machine that does much else."""
+DRAWN = """[...document.images].every((image) => {
+  const { top, bottom } = image.getBoundingClientRect();  // What is out of sight may be left for later.
+  return image.complete || bottom < 0 || top > innerHeight;
+})"""
 OWN = ("127.0.0.1", "localhost")
 
 
@@ -78,7 +82,7 @@ class Visitor:
         """Keep what is seen as ``docs/pictures/<name>-<size>.png``, when pictures are wanted (``make pictures``)."""
         if self.pictures:
             PICTURES.mkdir(parents=True, exist_ok=True)
-            self.until(lambda: bool(self.page.evaluate("[...document.images].every((image) => image.complete)")))
+            self.until(lambda: bool(self.page.evaluate(DRAWN)))
             shot = PICTURES / f"{name}-{self.size.name}.png"
             self.page.screenshot(path=shot, scale="css", animations="disabled")
 

@@ -112,3 +112,15 @@ def test_a_machine_without_node_is_told_what_to_do(
         else:
             with pytest.raises(build.Missing, match="too old"):
                 build.npm()
+
+
+def test_without_node_nothing_is_built_and_it_is_said(
+    ran: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none() -> str:
+        raise build.Missing("Node is not here")
+
+    monkeypatch.setattr(build, "npm", none)
+    assert build.main([]) == 1
+    assert capsys.readouterr().err == "web: Node is not here\n"
+    assert ran == []
