@@ -873,6 +873,15 @@ export interface paths {
          */
         get: operations["get_merchant"];
     };
+    "/v1/operator/accounts/{account_id}/explanation": {
+        /**
+         * Explain an account: how it stands, sign-ins, roles, orders, erasure, and which staff did or saw what of it
+         * @description It shows nothing of what its person is called or how they are reached. The look is written down.
+         *
+         *     Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        post: operations["explain_account"];
+    };
     "/v1/operator/accounts/{account_id}/role-requests": {
         /**
          * Ask another operator to let somebody in. Nothing is given until it is approved; it expires after a day
@@ -1399,6 +1408,28 @@ export interface components {
         /** @description The token that came with an invitation, as it was read: blanks, hyphens and capitals do not matter. */
         AcceptInvitation: {
             token: string;
+        };
+        /** @description How an account stands, and all that happened to it, by time. Nothing of what its person is called. */
+        AccountExplanationView: {
+            account_id: string;
+            count: number;
+            cut: string[];
+            desks: string[];
+            digest: string;
+            email_verified: boolean;
+            erasure?: components["schemas"]["ErasureStandingView"];
+            forgotten: boolean;
+            head?: components["schemas"]["SealView"];
+            items: components["schemas"]["StepView"][];
+            next_cursor?: string;
+            order_ids: string[];
+            paid: number;
+            phone_verified: boolean;
+            posts: components["schemas"]["PostHeldView"][];
+            roles: string[];
+            second_factor: boolean;
+            suspended_merchants: string[];
+            unpaid: number;
         };
         /** @description A passkey that was just made, and what to call it. */
         AddPasskey: {
@@ -2038,6 +2069,13 @@ export interface components {
         EnrolmentView: {
             secret: string;
             uri: string;
+        };
+        /** @description What became of a person's wish to be forgotten. */
+        ErasureStandingView: {
+            due_at?: string;
+            holds: string[];
+            since: string;
+            status: string;
         };
         /** @description What became of a person's wish to be forgotten. */
         ErasureView: {
@@ -2739,6 +2777,11 @@ export interface components {
          * @enum {string}
          */
         Post: "owner" | "manager" | "clerk" | "finance";
+        /** @description A post at a merchant. */
+        PostHeldView: {
+            merchant_id: string;
+            post: string;
+        };
         /** @description One side of a movement: a debit if positive, a credit if negative. */
         PostingView: {
             account: string;
@@ -5916,6 +5959,27 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["MerchantView"];
+                };
+            };
+        };
+    };
+    explain_account: {
+        parameters: {
+            path: {
+                account_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Explain"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AccountExplanationView"];
                 };
             };
         };
