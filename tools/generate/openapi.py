@@ -167,7 +167,9 @@ def _not_admitted(route: Route) -> Iterator[type[ShopError]]:
         yield Unauthenticated
         yield BadKey if rule.scope else PersonNeeded
     if rule.scope:
-        yield from (KeyFromElsewhere, ScopeNeeded, Throttled)
+        yield from (KeyFromElsewhere, ScopeNeeded)
+    if rule.scope or (route.method != "GET" and rule.access is not Access.PROVIDER):
+        yield Throttled
     if rule.access in (Access.BUYER, Access.MERCHANT, Access.OPERATOR):
         yield Forbidden
     if rule.access is Access.MERCHANT:

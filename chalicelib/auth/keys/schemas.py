@@ -32,6 +32,7 @@ def _once(values: list[str]) -> list[str]:
     return values
 
 
+_ONCE = (AfterValidator(_once), Field(json_schema_extra={"uniqueItems": True}))
 KeyName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=_LINE)]
 Scope = Annotated[
     str,
@@ -47,9 +48,9 @@ class MakeKey(Schema):
     """A new key: what it is called, what it may, how many days it counts, and from which networks it may come."""
 
     name: KeyName
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(keys.SCOPES)), AfterValidator(_once)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(keys.SCOPES)), *_ONCE]
     days: Days = keys.DAYS
-    networks: Annotated[list[Network], Field(max_length=keys.MOST_NETWORKS), AfterValidator(_once)] = Field(default=[])
+    networks: Annotated[list[Network], Field(max_length=keys.MOST_NETWORKS), *_ONCE] = Field(default=[])
 
     def wanted(self) -> keys.Wanted:
         """Return what is wanted."""

@@ -268,6 +268,8 @@ class App(Chalice):
     def _admitted_by_key(self, route: Route, shown: str, headers: Headers, address: str) -> Caller:
         """Return the merchant's system that calls. A key is nobody's proof, so no line that wants one takes it."""
         caller = self._admit_key(shown, _merchant_named(headers), route.rule, address)
+        if route.method != "GET":
+            self._charge(route.operation_id, caller.account_id, address)
         context.set_actor(caller.account_id)
         self._check_standing(caller.owned_merchant(), route.rule, reads=route.method == "GET")
         return caller

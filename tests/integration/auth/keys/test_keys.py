@@ -355,3 +355,19 @@ def test_what_it_costs_that_an_owner_goes(cloud: str) -> None:
     assert cost(owner(shop)) == (calls + 1, writes + 2, reads + 1), "a ring that is not there"
     make(boss)
     assert cost(boss) == (calls + 1, writes + 4, reads + 1)
+
+
+def test_what_a_key_changes_counts_for_the_limits_of_requests(
+    cloud: str, noon: clock.Fixed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key by itself: one system that runs wild stands in no other's way."""
+    monkeypatch.setenv("BIANDAN_REQUEST_FACTOR", "1")
+    shop = people.merchant().merchant_id
+    wild, calm = keyed.key(shop)[1], keyed.key(shop)[1]
+
+    def begin(shown: str) -> int:
+        return keyed.ask(shown, "POST", "/v1/merchant/imports", {"size_bytes": 0}).status
+
+    assert [begin(wild) for _ in range(22)] == [422] * 20 + [429] * 2
+    assert begin(calm) == 422
+    assert orders(wild).status == 200, "reading is free"

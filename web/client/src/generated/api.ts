@@ -294,6 +294,27 @@ export interface paths {
          */
         get: operations["list_purposes"];
     };
+    "/v1/guardians/age": {
+        /**
+         * Say that a child is a child no more, or never was one
+         * @description Anybody may call it. 无需登录。
+         */
+        post: operations["say_age_as_guardian"];
+    };
+    "/v1/guardians/erasure": {
+        /**
+         * Have a child's account deleted, as the guardian who agreed. It begins at once, and nobody takes it back
+         * @description Anybody may call it. 无需登录。
+         */
+        post: operations["erase_as_guardian"];
+    };
+    "/v1/guardians/withdrawal": {
+        /**
+         * Take a guardian's consent back: nothing more is bought, and the child's nickname and addresses go
+         * @description Anybody may call it. 无需登录。
+         */
+        post: operations["withdraw_as_guardian"];
+    };
     "/v1/me": {
         /**
          * Return the caller's account
@@ -341,6 +362,18 @@ export interface paths {
          * @description Any signed-in account. 需要登录。
          */
         delete: operations["delete_address"];
+    };
+    "/v1/me/age": {
+        /**
+         * See of which age the caller said they are, and whether a guardian has to agree
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["get_age"];
+        /**
+         * Say whether one is under 14. A child's nickname, addresses and consents go at once, until a guardian agrees
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["say_age"];
     };
     "/v1/me/archive": {
         /**
@@ -457,6 +490,13 @@ export interface paths {
          * @description Any signed-in account. 需要登录。
          */
         post: operations["confirm_totp"];
+    };
+    "/v1/me/guardian": {
+        /**
+         * Let a guardian agree to the rules they were shown, by a code to a contact that is not the child's
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["agree_as_guardian"];
     };
     "/v1/me/identities": {
         /**
@@ -872,6 +912,13 @@ export interface paths {
          * @description Anybody may call it. 无需登录。
          */
         get: operations["get_merchant"];
+    };
+    "/v1/minors/rules": {
+        /**
+         * The rules for children's data, to be shown to a guardian, whole
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["get_childrens_rules"];
     };
     "/v1/operator/accounts/{account_id}/explanation": {
         /**
@@ -1476,6 +1523,18 @@ export interface components {
             street: string;
         };
         /**
+         * @description All that is asked: no year, no day.
+         * @enum {string}
+         */
+        Age: "under_14" | "from_14_to_17" | "adult";
+        /** @description What follows of it. */
+        AgeView: {
+            age?: components["schemas"]["Age"];
+            guardian_agreed_at?: string;
+            guardian_needed: boolean;
+            rules_version?: number;
+        };
+        /**
          * @description A refund above what one operator may give back alone: approving it requests the refund.
          *
          *     With `settles`, what is to become of a refund that there is: approving it books that it was paid `offline`, or
@@ -1692,6 +1751,13 @@ export interface components {
             /** @default null */
             parent_id?: string | null;
         };
+        /** @description A guardian's contact and code, and the child's account, which the child's app shows. */
+        chalicelib__auth__guardians__schemas__GuardianSays: {
+            account_id: string;
+            code: string;
+            code_id: string;
+            contact: string;
+        };
         /**
          * @description Whether a product can be seen and bought.
          * @enum {string}
@@ -1768,6 +1834,13 @@ export interface components {
          * @enum {string}
          */
         chalicelib__privacy__domain__Status: "requested" | "closing" | "erasing" | "held" | "done" | "withdrawn";
+        /** @description A guardian's contact, the code that was read there (purpose `guardian`), and the child's account. */
+        chalicelib__privacy__schemas__GuardianSays: {
+            account_id: string;
+            code: string;
+            code_id: string;
+            contact: string;
+        };
         /** @description A line of the bill, as it says it. */
         chalicelib__reconciliation__schemas__LineView: {
             amount: components["schemas"]["MoneyView"];
@@ -2144,6 +2217,21 @@ export interface components {
             merchant_id?: string | null;
             /** @enum {string} */
             role: "merchant_staff" | "operator";
+        };
+        /** @description A guardian's contact, the code that was read there (purpose `guardian`), and the rules that were shown. */
+        GuardianAgrees: {
+            code: string;
+            code_id: string;
+            contact: string;
+            rules_version: number;
+        };
+        /** @description The age that a guardian says the child is of by now. */
+        GuardianSaysAge: {
+            account_id: string;
+            age: components["schemas"]["Age"];
+            code: string;
+            code_id: string;
+            contact: string;
         };
         /** @description One thing that happened. */
         HappeningView: {
@@ -2901,7 +2989,7 @@ export interface components {
          * @description What a code is for; it is good for nothing else.
          * @enum {string}
          */
-        Purpose: "sign_in" | "register" | "reset" | "verify" | "prove" | "take_back";
+        Purpose: "sign_in" | "register" | "reset" | "verify" | "prove" | "take_back" | "guardian";
         /** @description All that a person may be asked to agree to. None of it is needed to buy anything. */
         PurposesView: {
             purposes: components["schemas"]["PurposeView"][];
@@ -3184,6 +3272,13 @@ export interface components {
             /** @default 86400 */
             overlap_s?: number;
         };
+        /** @description The rules for children's data, apart from the privacy notice. */
+        RulesView: {
+            digest: string;
+            rules: string[];
+            title: string;
+            version: number;
+        };
         /** @description Reconciled days. */
         RunsView: {
             items: components["schemas"]["RunView"][];
@@ -3220,6 +3315,10 @@ export interface components {
             /** @default [] */
             evidence?: string[];
             text: string;
+        };
+        /** @description Of which age somebody says they are: a class, and no more. */
+        SayAge: {
+            age: components["schemas"]["Age"];
         };
         /** @description One thing that happened to the parcel, as the carrier tells it. */
         ScanView: {
@@ -4343,6 +4442,52 @@ export interface operations {
             };
         };
     };
+    say_age_as_guardian: {
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GuardianSaysAge"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AgeView"];
+                };
+            };
+        };
+    };
+    erase_as_guardian: {
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__privacy__schemas__GuardianSays"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ErasureView"];
+                };
+            };
+        };
+    };
+    withdraw_as_guardian: {
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__auth__guardians__schemas__GuardianSays"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            204: {
+                content?: never;
+            };
+        };
+    };
     get_me: {
         requestBody?: never;
         responses: {
@@ -4467,6 +4612,33 @@ export interface operations {
             /** @description Done. */
             204: {
                 content?: never;
+            };
+        };
+    };
+    get_age: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AgeView"];
+                };
+            };
+        };
+    };
+    say_age: {
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayAge"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AgeView"];
+                };
             };
         };
     };
@@ -4699,6 +4871,22 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ConfirmedView"];
+                };
+            };
+        };
+    };
+    agree_as_guardian: {
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GuardianAgrees"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AgeView"];
                 };
             };
         };
@@ -5959,6 +6147,17 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["MerchantView"];
+                };
+            };
+        };
+    };
+    get_childrens_rules: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RulesView"];
                 };
             };
         };
