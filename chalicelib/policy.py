@@ -270,5 +270,20 @@ TABLE: Final[dict[str, Rule]] = {
     "openapi_document": anybody(),
 }
 
+WRITTEN_DOWN: Final = frozenset(
+    {
+        "accept_invitation",
+        "cancel_merchant_order",
+        "dismiss_person",
+        "leave_post",
+        "make_key",
+        "move_person",
+        "revoke_key",
+        "rotate_key",
+    }
+)
+"""What the audit has beside all that operators do: who may act for a merchant, and what its people call off. An
+invitation gives nothing until it is accepted."""
+
 SCOPES: Final = tuple(sorted({rule.scope for rule in TABLE.values() if rule.scope}))
 """What a merchant's key can be allowed."""

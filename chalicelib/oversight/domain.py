@@ -66,6 +66,8 @@ class Line:
 
 SAID = (
     "role",
+    "post",
+    "desk",
     "merchant_id",
     "order_id",
     "payment_id",

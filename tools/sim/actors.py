@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tools.sim import audit, books, holding, parked
+from tools.sim import audit, books, chained, holding, parked
 from tools.sim.bank import BOUNCING
 from tools.sim.buying import Buying
 from tools.sim.carrying import Carrying
@@ -249,11 +249,12 @@ def run(world: World, steps: int) -> Cast:
 
 
 def _run(world: World, steps: int) -> Cast:
-    cast, kept = Cast(world), books.Books(world)
+    cast, kept, chain = Cast(world), books.Books(world), chained.Chained(world)
     world.faults.armed = world.faults.rate > 0
     while world.totals.steps < steps and not world.oracle.violations:
         cast.step()
         kept.step()
+        chain.step()
     if not world.oracle.violations:
         cast.wind_up()
         world.settle(before=cast.tidy, serve_s=END_SERVED_S)
@@ -266,6 +267,8 @@ def _run(world: World, steps: int) -> Cast:
         world.findings = audit.reconcile(world, leave_out=world.rng.random() < 0.5)
     if not world.oracle.violations:
         kept.finish()
+    if not world.oracle.violations:
+        chain.finish()
     return cast
 
 
