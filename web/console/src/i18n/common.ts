@@ -42,6 +42,7 @@ export default {
   "menu.security": ["登录安全", "Sign-in and security"],
   "do.save": ["保存", "Save"],
   "do.cancel": ["取消", "Cancel"],
+  "do.close": ["关闭", "Close"],
   "do.back": ["返回", "Back"],
   "do.more": ["加载更多", "Load more"],
   "do.reload": ["刷新", "Reload"],

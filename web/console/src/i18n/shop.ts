@@ -34,10 +34,11 @@ export default {
   "staff.dismiss.sure": ["该人员将立即失去此商家的权限。", "They lose all access to this merchant at once."],
   "staff.invite": ["邀请人员", "Invite somebody"],
   "staff.invite.go": ["生成邀请", "Invite"],
-  "staff.invite.token": [
-    "把此邀请码交给对方，只显示这一次：",
-    "Give this token to whom the post is for. It is shown this once:",
+  "staff.invite.about": [
+    "邀请码会发送到对方已验证的邮箱或手机号，三天内有效。",
+    "The invitation goes to that address or number, which its owner must have shown to be theirs. It is good for three days.",
   ],
+  "staff.invite.sent": ["邀请已发送。", "The invitation was sent."],
   "staff.invitations": ["待接受的邀请", "Open invitations"],
   "staff.expires": ["失效时间", "Expires"],
   "staff.take_back": ["撤回邀请", "Take back"],
