@@ -94,11 +94,12 @@ def build(folder: Path, tell: Say = say) -> bool:
     if (folder / "dist").is_dir() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
         tell(f"  {folder.name}: built already")
         return False
+    runner = npm()
     install(folder, tell)
     stamp.unlink(missing_ok=True)
     tell(f"  {folder.name}: building ...")
     began = time.monotonic()
-    _run([npm(), "run", "--silent", "build"], folder, "its build")
+    _run([runner, "run", "--silent", "build"], folder, "its build")
     STAMPS.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted, "utf-8")
     tell(f"  {folder.name}: built in {time.monotonic() - began:.0f} s")
