@@ -43,7 +43,7 @@ def get_cart(caller: Caller | None, request: Request) -> CartView:
                 merchant_id=product.merchant_id,
                 title=product.title(language),
                 options=list(sku.options),
-                picture=sku.picture,
+                picture=sku.picture or next(iter(product.pictures), None),
                 price=MoneyView.of(sku.price),
                 available=True,
             )

@@ -15,6 +15,7 @@ from chalicelib.auth.external.schemas import (
     LinkView,
     MiniSignIn,
     MiniTell,
+    MiniTokensView,
     ProveElsewhere,
     SignInApart,
 )
@@ -82,15 +83,15 @@ def complete_web_sign_in(provider: str, body: Complete, request: Request) -> Tok
     "/v1/auth/mini/{provider}/sign-in",
     access=Access.PUBLIC,
     body=MiniSignIn,
-    returns=TokensView,
+    returns=MiniTokensView,
     raises=(*_PLATFORM, domain.DataRefused, domain.PersonKnown, service.SecondFactorNeeded, Throttled),
     idempotent=False,  # The platform takes a code once: a repeat is refused, and the mini program fetches another.
     cap_bytes=_WITH_DATA,
 )
-def sign_in_by_mini_program(provider: str, body: MiniSignIn, request: Request) -> TokensView:
+def sign_in_by_mini_program(provider: str, body: MiniSignIn, request: Request) -> MiniTokensView:
     """Sign in with a mini program's code; who is not known yet gets an account."""
     client = _client(request, body.device_token)
-    return TokensView.of(external.sign_in_mini(provider, body.js_code, body.data(), client))
+    return MiniTokensView.naming(*external.sign_in_mini(provider, body.js_code, body.data(), client))
 
 
 @routes.route(

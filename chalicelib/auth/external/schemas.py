@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from chalicelib.auth import domain, service
 from chalicelib.auth.external.domain import MiniData
+from chalicelib.auth.sessions.schemas import TokensView
 from chalicelib.runtime.schema import Id, Schema, Timestamp, refusal
 
 _PRINTED = r"^[\x21-\x7e]*$"
@@ -34,6 +35,18 @@ class BegunView(Schema):
     url: str
     state: str
     expires_in: int
+
+
+class MiniTokensView(TokensView):
+    """What a device keeps, and what a payment by the mini program's own sheet needs."""
+
+    payer: str
+    """The person's name in this app (openid), for payments that need a `payer`. It is kept nowhere here."""
+
+    @classmethod
+    def naming(cls, tokens: service.Tokens, payer: str) -> Self:
+        """Return the wire form."""
+        return cls(**TokensView.of(tokens).model_dump(), payer=payer)
 
 
 class _Returned(Schema):

@@ -106,15 +106,18 @@ def sign_in_web(provider: str, returned: Returned, client: Client) -> sessions.T
     return _signed_in(proof, client, mark=None, nickname=lambda: providers.web(provider).nickname(proof))
 
 
-def sign_in_mini(provider: str, js_code: str, data: MiniData, client: Client) -> sessions.Tokens:
+def sign_in_mini(provider: str, js_code: str, data: MiniData, client: Client) -> tuple[sessions.Tokens, str]:
     """Sign in with a mini program's code, and perhaps what it says of its person.
+
+    With the tokens comes the person's name in this app (openid): a payment by the platform's own sheet must name its
+    payer, a mini program cannot learn it by itself, and nothing here keeps it.
 
     Raises:
         as :func:`sign_in_web`, and DataRefused: if what it says is not signed by the platform.
     """
     with _asking(_counted(client)):
         proof, said = _proved_mini(provider, js_code, data)
-    return _signed_in(proof, client, mark=None, nickname=lambda: said.nickname)
+    return _signed_in(proof, client, mark=None, nickname=lambda: said.nickname), proof.openid
 
 
 def sign_in_apart(proof_token: str, client: Client) -> sessions.Tokens:

@@ -76,6 +76,10 @@ def test_a_mini_program_signs_in(host: SignInHost, provider: str) -> None:
     assert links(again.json["access_token"]).keys() == {provider}
     other = by_mini(host, "mei", provider)
     assert other.json["account_id"] != first.json["account_id"]
+    # Who pays is named to the mini program, which cannot learn it otherwise, and kept nowhere.
+    named = [answer.json["payer"] for answer in (first, again, other)]
+    assert named[0] == named[1] != named[2]
+    assert named[0] not in str(dump.tables())
 
 
 def test_beginning_writes_nothing(host: SignInHost) -> None:

@@ -105,6 +105,17 @@ def test_what_a_product_becomes_after_it_left_the_shelves_shows_in_no_cart(cloud
     assert [line["sku_id"] for line in who.get("/v1/cart").json["lines"]] == [other.sku_id]
 
 
+def test_a_line_without_a_picture_of_its_own_shows_its_products(cloud: str) -> None:
+    place, who = shop(), buyer()
+    made = place.product()
+    product = catalog.products([made.product_id])[made.product_id]
+    pictures = ("https://p.example/1.jpg", "https://p.example/2.jpg")
+    catalog.change(place.merchant_id, made.product_id, Draft(pictures=pictures), revision=product.revision)
+    who.put(made.sku_id)
+
+    assert who.get("/v1/cart").json["lines"][0]["picture"] == pictures[0]
+
+
 # --- tokens -----------------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,11 @@ self.addEventListener("activate", (event) =>
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
+  if (request.mode === "navigate" && request.url.startsWith(self.registration.scope)) {
+    // One document for all of it; what a sign-in or a cashier put behind its address is the page's to read, and kept nowhere.
+    event.respondWith(askedFirst(new Request(self.registration.scope)));
+    return;
+  }
   const own = request.url.startsWith(self.registration.scope) || (url.origin === self.location.origin && SHOWN.test(url.pathname + url.search));
   const picture = request.destination === "image";
   if (request.method !== "GET" || !(own || picture) || request.headers.has("X-Cart-Token")) return;

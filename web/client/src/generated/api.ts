@@ -2555,6 +2555,22 @@ export interface components {
             /** @default null */
             signature?: string | null;
         };
+        /** @description What a device keeps, and what a payment by the mini program's own sheet needs. */
+        MiniTokensView: {
+            access_token: string;
+            account_id: string;
+            device_token?: string;
+            expires_in: number;
+            payer: string;
+            refresh_expires_in: number;
+            refresh_token: string;
+            session_id: string;
+            /**
+             * @default Bearer
+             * @constant
+             */
+            token_type?: "Bearer";
+        };
         /** @description An amount in minor units beside its currency: `{"minor": 1990, "currency": "CNY"}`. */
         MoneyView: {
             /** @default CNY */
@@ -3777,7 +3793,7 @@ export interface operations {
             /** @description The answer. */
             200: {
                 content: {
-                    "application/json": components["schemas"]["TokensView"];
+                    "application/json": components["schemas"]["MiniTokensView"];
                 };
             };
         };

@@ -63,8 +63,7 @@ const PAYER = "bd.payer";
 
 export async function byMini(): Promise<void> {
   const tokens = await signInByMini(platform()!, await platformCode()).catch(secondOr);
-  const payer = (tokens as { payer?: string }).payer;
-  if (payer !== undefined) uni.setStorageSync(PAYER, payer);
+  uni.setStorageSync(PAYER, tokens.payer);
   await enter(Promise.resolve(tokens));
 }
 
