@@ -100,6 +100,16 @@ KEPT: tuple[tuple[Text, Text], ...] = (
         ),
     ),
     (
+        Text(
+            "why staff gave a refund, a role, or looked at an address, in their words",
+            "工作人员办理退款、授予角色、查看收件信息所写的理由",
+        ),
+        Text(
+            "three years: who decides has to say why (the books and the audit); what staff wrote in a complaint goes",
+            "三年，用于说明资金与操作的依据（账务与审计）；投诉中工作人员的文字一并删除",
+        ),
+    ),
+    (
         Text("that a complaint was made and how it ended", "投诉的存在与结果"),
         Text("three years: as above, without what was written", "三年，同上；不保留内容"),
     ),

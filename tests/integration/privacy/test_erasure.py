@@ -245,6 +245,6 @@ def test_it_is_asked_for_over_http_with_fresh_proof_alone(lab: CrowdedLab) -> No
         privacy.erasure(account_id)
     client = lab.client(people.token(account_id))
     asked = client.expect(200, "PUT", "/v1/me/erasure", {})
-    assert (asked["status"], asked["holds"], len(asked["kept"])) == ("requested", [], 3)
+    assert (asked["status"], asked["holds"], len(asked["kept"])) == ("requested", [], 4)
     assert client.expect(200, "GET", "/v1/me/erasure")["status"] == "requested"
     assert client.expect(200, "DELETE", "/v1/me/erasure")["status"] == "withdrawn"
