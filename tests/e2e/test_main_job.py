@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import elsewhere, scenario, system
+from tests.e2e import elsewhere, explained, scenario, system
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
+from tools.operate import audit
 from tools.shared.client import Client, InProcess
 
 
@@ -39,6 +40,8 @@ def test_the_main_job_from_sign_up_to_a_settled_complaint(server: DevServer) -> 
     assert len(played.orders) == 2
     assert server.pump.settle(20)
     assert [state for state in control.queue_states() if state["waiting"] or state["dead"]] == []
+    explained.play(server.url, server.accounts, played.orders[0], say=said.append)
+    assert list(audit.prove().broken) == []
     _explains_itself(server, played)
     _ledger_balances(played)
     with urllib.request.urlopen(f"{server.url}/docs") as page:

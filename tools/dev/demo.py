@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.publishing import domain
-from tests.e2e import elsewhere, scenario, system
+from tests.e2e import elsewhere, explained, scenario, system
 from tools.shared.client import Failed
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     try:
         _browse(base_url)
         elsewhere.play(base_url, info["sign_in"], say=lambda text: print(text, flush=True))
-        scenario.play(
+        played = scenario.play(
             base_url,
             info["sandbox"],
             info["carrier"],
@@ -40,6 +40,7 @@ def main() -> int:
             say=lambda text: print(text, flush=True),
             explain=lambda record_id: _fetch(f"{base_url}/_dev/explain/{record_id}?format=text"),
         )
+        explained.play(base_url, info["accounts"], played.orders[0], say=lambda text: print(text, flush=True))
         system.play(base_url, info["accounts"], say=lambda text: print(text, flush=True))
     except (scenario.Unexpected, Failed, OSError) as error:
         print(f"\nNot as expected: {error}", file=sys.stderr)

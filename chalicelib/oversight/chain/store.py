@@ -117,8 +117,9 @@ def linked(item: Raw) -> Linked:
 
 
 def digests_on(subject: str) -> dict[str, str]:
-    """Return the digests of all lines on a subject, by their keys: those of a day, say."""
-    return {found.line: found.line_digest for found in map(linked, reads.query_items(LinkRow, subject))}
+    """Return the digests of all lines on a subject, by their keys: of a day, say, up to what was sealed just now."""
+    items = reads.query_items(LinkRow, subject, consistent=True)
+    return {found.line: found.line_digest for found in map(linked, items)}
 
 
 def lines(day: str, *, after: str, before: str, limit: int) -> list[Found]:

@@ -301,6 +301,11 @@ def test_what_a_run_costs(cloud: str, noon: clock.Fixed) -> None:
     assert (nothing.calls, nothing.write_units, nothing.read_units) == (2, 0, 2)
     # Progress and lines twice (the second time nothing is left), the heads of four subjects; one transaction.
     assert (one.calls, one.write_units, one.read_units) == (9, 10, 8)
+    noon.advance(timedelta(days=1))
+    with metering.measured() as closing:
+        assert sealing.run()["days"] == 1
+    # Progress, the lines of both days, the day's links, its lines and last link; its progress; then a look for more.
+    assert (closing.calls, closing.write_units, closing.read_units) == (9, 1, 8)
 
 
 def test_no_function_may_change_or_delete_a_line_and_only_the_job_writes_links() -> None:
