@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from chalicelib.auth import relying_party, service, store
 from chalicelib.auth.passkeys import domain
 from chalicelib.auth.passkeys import store as passkey_store
 from chalicelib.auth.required_factors import SETTING
-from chalicelib.kernel import clock
+from chalicelib.kernel import base64url, clock
 from chalicelib.runtime import aws
 from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
@@ -194,6 +195,18 @@ def test_what_was_not_asked_for_is_not_added(why: str) -> None:
     assert code_of(refused) == (422, "passkey_unusable"), refused.body
     assert dump.differences(before, dump.tables("identities")) == []
     assert listed(ada.token) == []
+
+
+def test_an_attestation_that_is_true_is_refused_too() -> None:
+    """None was asked for: whoever sends one is no browser that was told so."""
+    ada, mine = person(), Authenticator()
+    begun = call("POST", "/v1/me/passkeys/begin", token=ada.token).json
+    made = mine.make(begun["public_key"])
+    whole = cbor2.loads(base64url.decode(made["attestation"]))
+    signed = mine.sign(whole["authData"] + hashlib.sha256(base64url.decode(made["client_data"])).digest())
+    made["attestation"] = passkeys.text(cbor2.dumps({**whole, "fmt": "packed", "attStmt": {"alg": -7, "sig": signed}}))
+    body = {"challenge": begun["challenge"], "credential": made, "name": "Laptop"}
+    assert code_of(call("POST", "/v1/me/passkeys", body, token=ada.token)) == (422, "passkey_unusable")
 
 
 def test_a_beginning_counts_once_for_its_person_session_and_purpose(noon: clock.Fixed) -> None:
