@@ -10,7 +10,7 @@ from typing import cast
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute
 
 from chalicelib.auth.keyrings import Former, Held, Key, Ring, Rotation
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute
@@ -75,6 +75,8 @@ class KeyRingRow(Row):
 
 def load(key_id: str) -> Key | None:
     """Read one key as it is now: what was revoked a moment ago opens nothing."""
+    if not ids.is_id("key", key_id):
+        return None  # Rows of other kinds lie in this table.
     row = reads.get(KeyRow, key_id, consistent=True)
     return _key(row) if row is not None else None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from chalicelib.auth.passkeys.domain import Passkey
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.clock import epoch_ms
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
@@ -58,6 +58,8 @@ def row(passkey: Passkey) -> PasskeyRow:
 
 def load(passkey_id: str) -> Passkey | None:
     """Read one passkey as it is now."""
+    if not ids.is_id("pky", passkey_id):
+        return None  # Rows of other kinds lie in this table.
     found = reads.get(PasskeyRow, passkey_id, consistent=True)
     return _passkey(found) if found is not None else None
 

@@ -68,6 +68,9 @@ KINDS = (
     "jobs",
     "imp",
     "exp",
+    "cod",
+    "key",
+    "pky",
 )
 """Prefixes of records that share tables: one taken for the other must be missing, not misread."""
 KEYS = (
