@@ -33,7 +33,7 @@ export const i18n = createI18n({
   locale: first(),
   fallbackLocale: "en",
   // Keys are flat: `orders.title` is one name, no path.
-  flatJson: true,
+  messageResolver: (messages, key) => (messages as Record<string, string>)[key] ?? null,
   messages: { zh: of(0), en: of(1) },
 });
 
