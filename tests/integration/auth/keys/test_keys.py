@@ -12,6 +12,7 @@ import pytest
 from chalicelib.auth import keyring_store as store
 from chalicelib.auth import service as auth
 from chalicelib.auth.keys import admission, domain
+from chalicelib.auth.staff import store as rosters
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.roles import Post, Role
 from chalicelib.runtime import aws
@@ -161,7 +162,10 @@ def test_a_rotated_key_counts_for_the_overlap_beside_the_new_one(cloud: str, noo
     for name, value in (("overlap_s", -1), ("overlap_s", 604_801), ("days", 366)):
         assert told(rotate(boss, made["key_id"], None, **{name: value})) == (422, "invalid_request")
     stranger = owner(people.merchant().merchant_id)
-    for key_id in (made["key_id"], ids.derived_id("key", "nobody's")):
+    invited = {"post": "clerk", "contact": "mei@example.com"}
+    assert call("POST", "/v1/merchant/staff/invitations", invited, token=token(boss)).status == 201
+    offered = f"ofr_{rosters.load(shop).invitations[0].digest}"  # A row of another kind, in the same table.
+    for key_id in (made["key_id"], ids.derived_id("key", "nobody's"), offered):
         assert told(rotate(stranger, key_id)) == (404, "not_found")
 
 
