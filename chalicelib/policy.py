@@ -265,6 +265,17 @@ TABLE: Final[dict[str, Rule]] = {
     # personal data
     "get_privacy_notice": anybody(),
     "privacy_page": anybody(),
+    # abuse and risk
+    "appeal_review": signed_in(),
+    "approve_rule": operator(ADMINS, second=Second.DECIDES),
+    "ask_rule": operator(ADMINS, second=Second.ASKS),
+    "claim_review": operator(REVIEW),
+    "decide_review": operator(REVIEW),
+    "get_review": operator(REVIEW),
+    "list_my_reviews": signed_in(),
+    "list_reviews": operator(REVIEW),
+    "list_rules": operator(REVIEW),
+    "reject_rule": operator(ADMINS, second=Second.TAKES_BACK),
     # documents
     "docs_page": anybody(),
     "openapi_document": anybody(),

@@ -30,7 +30,7 @@ TABLES: dict[str, str] = {
     "messages": "chalicelib.notifications.store",
     "keys": "chalicelib.runtime.seals.store",
     "privacy": "chalicelib.privacy.store",
-    "risk": "chalicelib.risk.finding_store",
+    "risk": "chalicelib.risk.reviews.store",
 }
 """Table -> the module whose models describe it; only stores touch it."""
 
@@ -150,6 +150,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
     "ers": ("erasure", "privacy"),
+    "rvw": ("review", "risk"),
     "arc": ("archive", "privacy"),
 }
 
@@ -161,9 +162,10 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("shipments", "order_id", "id"),
     ("complaints", "complaint_id", None),
     ("privacy", "account_id", "id"),
+    ("risk", "key_of", None),
 )
 
-DUE_FAR = ("reconciliations", "shipments", "complaints", "privacy")
+DUE_FAR = ("reconciliations", "shipments", "complaints", "privacy", "risk")
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
 DUE_PREFIXES: dict[str, str] = {
@@ -178,6 +180,7 @@ DUE_PREFIXES: dict[str, str] = {
     "shp": "shipments",
     "cmp": "complaints",
     "ers": "privacy",
+    "rvw": "risk",
     "arc": "privacy",
 }
 

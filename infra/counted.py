@@ -199,6 +199,25 @@ RINGING: dict[str, Ringing] = {
         "the log line `message told` has the carrier's code: an empty account, a template or a name that is not "
         "approved, a wrong key, or no channel set up (BIANDAN_EMAIL, BIANDAN_SMS)",
     ),
+    "risk_reviews_lapsed": Ringing(
+        "risk-review-late",
+        "Nobody looked in time at what a rule found, or at a person's objection: it counts for nothing now.",
+        "`GET /v1/operator/risk/reviews`: look at those that wait; a rule that finds too much goes back into shadow",
+    ),
+    "tokens_forged": Ringing(
+        "tokens-forged",
+        "Access tokens come whose signature is not ours: somebody makes tokens up, or a key went too early.",
+        "after a change of keys: put the one before back until its tokens are over. Else nobody got in by them",
+        above=50,
+        minutes=15,
+    ),
+    "sessions_reused": Ringing(
+        "refresh-tokens-reused",
+        "Refresh tokens were used again after their time by the dozen: somebody copies sessions.",
+        "each such session is over for everybody who holds it: find in the log whose they are and from where",
+        above=20,
+        minutes=15,
+    ),
     "published_stale": Ringing(
         "published-stale",
         "The nightly check found published files that were not what the tables say, and mended those it looked at.",
@@ -221,7 +240,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "out_of_stock",
     ),
     "Personal data": ("archives_made", "archives_failed", "erasures_done", "erasures_held"),
-    "Risk": ("risk_found_in_shadow", "requests_limited"),
+    "Risk": ("risk_found_in_shadow", "risk_reviews_opened", "requests_limited"),
     "Refunds and disputes": (
         "refunds_succeeded",
         "refunds_paid_offline",
@@ -247,7 +266,6 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "codes_refused",
         "contacts_changed",
         "contacts_taken_back",
-        "sessions_reused",
         "second_factors_added",
         "passkeys_added",
         "passkeys_copied",

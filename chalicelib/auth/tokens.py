@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.auth import passwords
 from chalicelib.kernel import base64url, clock, ids
 from chalicelib.kernel.errors import Misconfigured, Unauthenticated
-from chalicelib.runtime import caches, secrets
+from chalicelib.runtime import caches, metrics, secrets
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.access import Caller
 
@@ -176,7 +176,9 @@ def _verify(token: str, now_s: float) -> tuple[float, Caller]:
             auth_time=int(claims.get("auth_time", 0)),
             amr=tuple(str(method) for method in claims.get("amr", ())),
         )
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        if isinstance(error, jwt.InvalidSignatureError):
+            metrics.count("tokens_forged")
         raise Unauthenticated from None
     return expires_s, caller
 

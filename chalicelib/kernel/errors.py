@@ -111,6 +111,8 @@ class NotFound(ShopError):
             "": ("record", "记录"),
             "SKU": ("SKU", "商品规格"),
             "invitation": ("invitation", "邀请"),
+            "rule": ("rule", "规则"),
+            "review": ("review", "风险复核"),
             "account": ("account", "账号"),
             "address": ("address", "地址"),
             "approval": ("approval", "审批"),

@@ -78,6 +78,27 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "withdrawn": ("be dropped because the consent was withdrawn", "因撤回同意而取消"),
         },
     ),
+    "review": TransitionTexts(
+        ("review", "风险复核"),
+        {
+            "open": ("waiting for somebody to look", "等待复核"),
+            "claimed": ("in somebody's hands", "复核中"),
+            "upheld": ("decided: it is so", "已认定"),
+            "dismissed": ("decided: it is not so", "已排除"),
+            "appealed": ("objected to", "已申诉"),
+            "reclaimed": ("in another person's hands", "申诉复核中"),
+            "confirmed": ("confirmed by a second person", "已维持"),
+            "lapsed": ("over", "已失效"),
+        },
+        {
+            "claim": ("be taken by anybody", "领取"),
+            "give_back": ("be given back", "退回"),
+            "uphold": ("be upheld", "认定"),
+            "dismiss": ("be dismissed", "排除"),
+            "appeal": ("be objected to", "申诉"),
+            "lapse": ("lapse", "失效"),
+        },
+    ),
     "merchant": TransitionTexts(
         ("merchant", "商家"),
         {"active": ("active", "正常营业"), "suspended": ("suspended", "已暂停")},

@@ -169,6 +169,12 @@ def _of_merchant(merchant_id: str) -> Affair:
     return Affair(merchants=frozenset({merchant_id}))
 
 
+def _of_review(review_id: str) -> Affair:
+    from chalicelib.risk import service as risk
+
+    return Affair(*risk.reviews.parties(review_id))
+
+
 def _of_account(account_id: str) -> Affair:
     return Affair(accounts=frozenset({account_id}))
 
@@ -189,6 +195,7 @@ AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {
     "merchant_id": ("mer", _of_merchant),
     "account_id": ("acc", _of_account),
     "request_id": ("rrq", _of_request),
+    "review_id": ("rvw", _of_review),
     "stray_id": ("str", _of_stray),
 }
 BY_TWO: dict[tuple[str, str], Callable[[str, str], Affair]] = {("carrier", "number"): _of_number}

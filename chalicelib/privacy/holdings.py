@@ -341,6 +341,7 @@ HOLDINGS: tuple[Holding, ...] = (
             "risk/FactRow.*",
             "risk/FindingRow.doc.subject",
             "risk/FindingRow.doc.evidence",
+            "risk/ReviewRow.*",
             "payments/PaymentRow.doc.payer",
             "event:payment.captured.payer",
             "event:account.registered.network",

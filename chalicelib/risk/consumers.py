@@ -15,6 +15,7 @@ from chalicelib.orders.events import PurchaseCancelled, PurchaseExpired
 from chalicelib.payments.events import PaymentCaptured, RefundSucceeded
 from chalicelib.risk import gathering, service
 from chalicelib.runtime.consume import Consumer
+from chalicelib.runtime.deadlines import Due
 
 functions = Blueprint(__name__)
 consumer = Consumer("risk")
@@ -67,6 +68,12 @@ def on_complaint(fact: ComplaintFiled, envelope: Envelope) -> None:
 def on_merchant(fact: MerchantCreated, envelope: Envelope) -> None:
     """Remember that a merchant is new."""
     service.note(gathering.opened(fact.merchant_id, envelope.at))
+
+
+@consumer.on(Due)
+def on_due(fact: Due, _: Envelope) -> None:
+    """Move on a review whose time is over."""
+    service.reviews.time_out(fact.record_id)
 
 
 @functions.on_sqs_message(queue=topology.queue_reference("risk"), batch_size=10, name="risk")

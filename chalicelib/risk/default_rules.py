@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chalicelib.risk.domain import RINGS, Act, FactKind, Mode, Rule, SubjectKind
+from chalicelib.risk.domain import RINGS, FactKind, Mode, Rule, SubjectKind
 
 DAY, WEEK, MONTH = 24, 7 * 24, 30 * 24
 
@@ -17,7 +17,7 @@ DEFAULTS: Final[tuple[Rule, ...]] = (
     Rule("sign_ups_network", 1, SubjectKind.NETWORK, (FactKind.SIGNED_UP,), DAY, 40),
     Rule("accounts_device", 1, SubjectKind.DEVICE, (FactKind.USED_BY,), MONTH, 4),
     # Who orders and never pays: stock is held for nothing.
-    Rule("unpaid_account", 1, SubjectKind.ACCOUNT, (FactKind.UNPAID,), 3 * DAY, 6, half_life_h=DAY, act=Act.LIMIT),
+    Rule("unpaid_account", 1, SubjectKind.ACCOUNT, (FactKind.UNPAID,), 3 * DAY, 6, half_life_h=DAY),
     Rule("unpaid_network", 1, SubjectKind.NETWORK, (FactKind.UNPAID,), DAY, 40),
     # Who takes money back, and says that nothing came.
     Rule(
@@ -29,7 +29,6 @@ DEFAULTS: Final[tuple[Rule, ...]] = (
         5,
         per=FactKind.PAID,
         per_mille=600,
-        act=Act.PROVE,
     ),
     Rule("complaints_account", 1, SubjectKind.ACCOUNT, (FactKind.COMPLAINED,), MONTH, 8),
     Rule(
@@ -41,7 +40,6 @@ DEFAULTS: Final[tuple[Rule, ...]] = (
         4,
         per=FactKind.PAID,
         per_mille=400,
-        act=Act.PROVE,
     ),
     # Parcels that never were, and who pays back what was sold.
     Rule(

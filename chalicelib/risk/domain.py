@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.kernel.clock import epoch_s, from_epoch_s
-from chalicelib.kernel.errors import Invalid
+from chalicelib.kernel.errors import Conflict, Invalid
 
 KEPT = timedelta(days=35)
 """A fact older than this counts nowhere and is dropped."""
@@ -61,16 +61,6 @@ RINGS = (
 )
 
 
-class Act(StrEnum):
-    """What a rule may bring about beyond showing it to people. It never refuses anybody for good."""
-
-    FLAG = "flag"
-    PROVE = "prove"
-    """The account proves once more who it is before it places."""
-    LIMIT = "limit"
-    """The account has one unpaid purchase at a time."""
-
-
 class Mode(StrEnum):
     """How far a rule is in force."""
 
@@ -79,8 +69,15 @@ class Mode(StrEnum):
     """What it finds is counted and shown beside the rule, and nobody else hears of it."""
     REVIEW = "review"
     """What it finds is put before operators, and binds nobody."""
-    BINDS = "binds"
-    """Until a person has decided, its act holds."""
+
+
+class NotInShadow(Conflict):
+    """What a rule finds comes before people only after these very numbers ran in shadow."""
+
+    code = "not_in_shadow"
+    en = "These numbers must run in shadow for {days} days first; put them in force there, and ask again then."
+    zh = "该规则的参数须先以影子模式运行 {days} 天，再申请启用。"
+    shown = ("days",)
 
 
 class BadRule(Invalid):
@@ -95,7 +92,6 @@ class BadRule(Invalid):
             "window_h": ("its window", "统计窗口"),
             "least": ("from which number on it fires", "触发阈值"),
             "per": ("what it compares with", "对比项"),
-            "act": ("what it brings about", "处置方式"),
             "subject": ("whom it is about", "统计对象"),
         }
     }
@@ -184,8 +180,19 @@ class Rule:
     """With ``per``: it fires only if there are so many of a thousand of these."""
     young_h: int = 0
     """It is about those only who opened within this time; 0: about all."""
-    act: Act = Act.FLAG
     mode: Mode = Mode.SHADOW
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A version of a rule that an operator asks for, and another one decides on."""
+
+    rule: Rule
+    reason: str
+    asked_by: str
+    asked_s: int
+    intent: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +225,34 @@ def check(rule: Rule) -> Rule:
         "window_h": not 1 <= rule.window_h <= KEPT // timedelta(hours=1) or not 0 <= rule.half_life_h <= rule.window_h,
         "least": not 1 <= rule.least <= MOST_KEPT,
         "per": (rule.per is None) is not (rule.per_mille == 0) or not 0 <= rule.per_mille <= 1000,
-        "act": (rule.act is Act.FLAG and rule.mode is Mode.BINDS)
-        or (rule.act is not Act.FLAG and rule.subject is not SubjectKind.ACCOUNT),
         "subject": rule.young_h < 0 or (rule.young_h > 0 and rule.subject is not SubjectKind.MERCHANT),
     }
     for name, is_wrong in wrong.items():
         if is_wrong:
             raise BadRule(field=name)
     return rule
+
+
+SHADOW_FIRST = timedelta(days=7)
+
+
+def succeeds(before: Rule, since: datetime | None, wanted: Rule, now: datetime) -> Rule:
+    """Return the version that follows a rule. ``since`` is when the one before came into force, if not with the code.
+
+    Raises:
+        BadRule: if it cannot be, or changes nothing.
+        NotInShadow: if it would be put before people with numbers that did not run in shadow for long enough.
+    """
+    check(wanted)
+    if replace(wanted, version=before.version) == before:
+        raise BadRule(field="least")
+    if wanted.mode is Mode.REVIEW and before.mode is not Mode.REVIEW:
+        same = replace(wanted, version=before.version, mode=before.mode) == before and before.mode is Mode.SHADOW
+        if not same or (since is not None and now < since + SHADOW_FIRST):
+            raise NotInShadow(days=SHADOW_FIRST.days)
+    if wanted.mode is Mode.REVIEW and before.mode is Mode.REVIEW:
+        raise NotInShadow(days=SHADOW_FIRST.days)  # Other numbers go back into shadow first.
+    return replace(wanted, version=before.version + 1)
 
 
 def evaluate(rule: Rule, tally: Tally, now: datetime) -> Finding | None:

@@ -10,7 +10,7 @@ from typing import Any
 from pynamodb.attributes import TTLAttribute, UnicodeAttribute, UnicodeSetAttribute
 
 from chalicelib.kernel.clock import epoch_s
-from chalicelib.risk.domain import KEPT, MOST_KEPT, Fact, FactKind, Subject, Tally
+from chalicelib.risk.domain import KEPT, MOST_KEPT, Fact, FactKind, Subject, SubjectKind, Tally
 from chalicelib.runtime import aws, names
 from chalicelib.runtime.db import dynamo, reads
 from chalicelib.runtime.db.rows import Row, region
@@ -58,6 +58,14 @@ def add(fact: Fact, now: datetime) -> Tally:
 def load(subject: Subject, now: datetime) -> Tally:
     """Read what is kept of a subject."""
     return _tally(subject, reads.get_raw(FactRow, subject.key) or {}, now)
+
+
+def tally_of(raw: dict[str, Any], now: datetime) -> Tally | None:
+    """Return what a raw row of the table holds, if it is one of facts."""
+    kind, found, name = raw["key_of"]["S"].partition("#")
+    if not found or kind not in set(SubjectKind):
+        return None
+    return _tally(Subject(SubjectKind(kind), name), raw, now)
 
 
 def forget(subject: Subject) -> None:

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from chalicelib.kernel import clock, ids
 from chalicelib.orders import service as orders
-from chalicelib.risk import domain, fact_store, finding_store, gathering, rings, rule_store
+from chalicelib.risk import changing, domain, fact_store, finding_store, gathering, rings, rule_store
 from chalicelib.risk.domain import Fact, FactKind, Finding, Mode, Subject, SubjectKind, Tally
+from chalicelib.risk.reviews import service as reviews
 from chalicelib.runtime import log, metrics
 
-__all__ = ["Finding", "counts_of", "forget", "gathering", "note", "note_paid"]
+__all__ = ["Finding", "changing", "counts_of", "forget", "gathering", "note", "note_paid", "reviews"]
 
 
 def note(facts: Iterable[Fact]) -> list[Finding]:
@@ -77,6 +78,8 @@ def _look(tally: Tally, kind: FactKind, now: datetime) -> list[Finding]:
 
 
 def _act(finding: Finding) -> None:
-    if finding.rule.mode is Mode.SHADOW and finding_store.add(finding):
+    if finding.rule.mode is Mode.REVIEW:
+        reviews.open_review(finding)
+    elif finding.rule.mode is Mode.SHADOW and finding_store.add(finding):
         log.info("rule fired in shadow", rule=finding.rule.rule_id, version=finding.rule.version)
         metrics.count("risk_found_in_shadow")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -33,9 +33,14 @@ from chalicelib.payments import service as payments
 from chalicelib.privacy import service as privacy
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.reconciliation.domain import RunStatus
+from chalicelib.risk import service as risk
+from chalicelib.risk.default_rules import DEFAULTS
+from chalicelib.risk.domain import FactKind, Finding, Mode, Subject, SubjectKind
+from chalicelib.risk.reviews.service import review_id_of
 from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
+from chalicelib.runtime.intents import system_intent
 from tests.support import authenticator, elsewhere, goods, joining, passkeys, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
@@ -621,6 +626,51 @@ def _guardian_says(**more: str) -> Make:
     return make
 
 
+_rules = cycle(rule.rule_id for rule in DEFAULTS[:6])
+
+
+def _rule() -> tuple[str, int]:
+    """Return a rule, another one each time, and a threshold that it does not have."""
+    rule_id = next(_rules)
+    return rule_id, risk.changing.in_force().rule(rule_id).least % 30 + 1
+
+
+def _rule_to_ask(_: World) -> Ask:
+    rule_id, least = _rule()
+    return Ask(ids={"rule_id": rule_id}, body={"reason": "too many", "least": least})
+
+
+def _asked_rule(_: World) -> Ask:
+    rule_id, least = _rule()
+    asking, intent = people.operator(), system_intent(uuid4().hex)
+    asked, _before = risk.changing.ask(rule_id, {"least": least}, "too many", by=asking.account_id, intent=intent)
+    return Ask(ids={"rule_id": rule_id}, body={"version": asked.rule.version})
+
+
+def _review(account_id: str = "") -> str:
+    subject = Subject(SubjectKind.ACCOUNT, account_id or ids.new_id("acc"))
+    evidence = ((FactKind.COMPLAINED, ids.new_id("cmp"), clock.now()),)
+    rule = replace(risk.changing.in_force().rule("complaints_account"), mode=Mode.REVIEW)
+    finding = Finding(rule, subject, clock.now(), 1000, 0, evidence)
+    risk.reviews.open_review(finding)
+    return review_id_of(finding)
+
+
+def _review_to_decide(world: World) -> Ask:
+    review_id = _review()
+    risk.reviews.claim(review_id, by=world.operator.account_id, intent=system_intent(uuid4().hex))
+    return Ask(ids={"review_id": review_id}, body={"decision": "upheld", "reason": "八次投诉均无依据"})
+
+
+def _review_to_appeal(world: World) -> Ask:
+    person, operator = people.buyer(), people.operator().account_id
+    people.session(person)
+    review_id = _review(person.account_id)
+    risk.reviews.claim(review_id, by=operator, intent=system_intent(uuid4().hex))
+    risk.reviews.decide(review_id, uphold=True, reason="是", by=operator, intent=system_intent(uuid4().hex))
+    return Ask(ids={"review_id": review_id}, body={"text": "投诉均属实"}, own={world.buyer.token: person.token})
+
+
 def _nothing(_: World) -> Ask:
     return Ask()
 
@@ -1033,6 +1083,16 @@ ENTRIES: dict[str, Make] = {
     "openapi_document": _nothing,
     "docs_page": _nothing,
     # privacy
+    "list_rules": _nothing,
+    "ask_rule": _rule_to_ask,
+    "approve_rule": _asked_rule,
+    "reject_rule": _asked_rule,
+    "list_reviews": _nothing,
+    "get_review": lambda _: Ask(ids={"review_id": _review()}),
+    "claim_review": lambda _: Ask(ids={"review_id": _review()}),
+    "decide_review": _review_to_decide,
+    "list_my_reviews": _nothing,
+    "appeal_review": _review_to_appeal,
     "get_privacy_notice": _nothing,
     "request_erasure": _leaving,
     "get_erasure": _erasure,

@@ -108,6 +108,7 @@ WINGS: dict[str, dict[str, set[str]]] = {
     },
     "risk": {
         "rates": set(),
+        "reviews": set(),
     },
     "auth": {
         "codes": {"passkeys", "sessions"},

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tools.sim import audit, books, chained, holding, parked
+from tools.sim import audit, books, chained, counting, holding, parked
 from tools.sim.bank import BOUNCING
 from tools.sim.buying import Buying
 from tools.sim.carrying import Carrying
@@ -263,6 +263,7 @@ def _run(world: World, steps: int) -> Cast:
             world.settle(before=cast.tidy)
     if not world.oracle.violations:
         world.oracle.finish(world.dead_letters(), excused=world.excused)
+        counting.judge(world)
     if not world.oracle.violations:
         world.findings = audit.reconcile(world, leave_out=world.rng.random() < 0.5)
     if not world.oracle.violations:

@@ -21,9 +21,10 @@ from chalicelib.risk import service as risk
 from chalicelib.risk.domain import Fact, FactKind, Subject, SubjectKind
 from chalicelib.runtime import aws, names
 from chalicelib.runtime.db.work import UnitOfWork
-from tests.support import people, sales
+from tests.support import dump, people, sales
 from tests.support.pump import UNPUBLISHED, Pump
 from tools.bench import metering
+from tools.operate import backtest
 
 pytestmark = pytest.mark.usefixtures("cloud")
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -187,3 +188,22 @@ def test_the_table_holds_no_personal_value() -> None:
         rows = str(aws.call("dynamodb", "Scan", {"TableName": names.table_name("risk")})["Items"])
         for value in (contact.phone, contact.street, contact.recipient, contact.phone[-8:]):
             assert value not in rows
+
+
+def test_a_rule_is_tried_on_the_facts_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with clock.use(clock.Fixed(NOW)):
+        risk.note(unpaid(number, age=timedelta(hours=number)) for number in range(5))
+        fact_store.add(Fact(Subject(SubjectKind.ACCOUNT, "acc_2"), FactKind.UNPAID, "pur_9", NOW), NOW)
+        before = dump.tables()
+        assert backtest.main(["unpaid_account", "--half-life-h", "0", "--show", "1"]) == 0
+        assert backtest.main(["unpaid_account", "--half-life-h", "0", "--least", "5", "--show", "1"]) == 0
+        assert backtest.main(["unpaid_account", "--least", "0"]) == 1
+        assert backtest.main(["nobody"]) == 1
+        assert dump.differences(before, dump.tables()) == []
+    said = capsys.readouterr().out.splitlines()
+    shown = "5 purchases that ended unpaid within 72 hours: rule unpaid_account, version 1, from 5 on."
+    assert said == [
+        "0 findings of 0 among 2 subjects",
+        f"2026-11-29 12:00 account#acc_1: {shown}",
+        "1 findings of 1 among 2 subjects",
+    ]

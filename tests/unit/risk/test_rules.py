@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.risk import domain
 from chalicelib.risk.default_rules import DEFAULTS
-from chalicelib.risk.domain import Act, BadRule, Fact, FactKind, Mode, Rule, Subject, SubjectKind, Tally
+from chalicelib.risk.domain import BadRule, Fact, FactKind, Mode, Rule, Subject, SubjectKind, Tally
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 BUYER = Subject(SubjectKind.ACCOUNT, "acc_1")
@@ -87,8 +87,6 @@ def test_a_record_of_several_kinds_counts_once() -> None:
         ("per", replace(UNPAID, per_mille=10)),
         ("per", replace(SHARE, per_mille=0)),
         ("per", replace(SHARE, per_mille=1001)),
-        ("act", replace(UNPAID, mode=Mode.BINDS)),
-        ("act", replace(BURST, act=Act.LIMIT)),
         ("subject", replace(UNPAID, young_h=24)),
     ],
 )
