@@ -239,3 +239,18 @@ def test_in_english_and_in_the_dark_nobody_is_kept_out(visit: Callable[..., Visi
     assert someone.barriers() == []
     background = someone.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == "rgb(18, 21, 23)"
+
+
+def test_what_is_held_of_a_person_is_theirs_to_see(anyone: Visitor) -> None:
+    her = Shopper(anyone)
+    anyone.go("/shop/#/pages/sign-in/sign-in?to=%2Fpages%2Fprivacy%2Fprivacy")
+    her.sign_in_with_qq()
+    her.heading("登录设备").wait_for()
+    her.page.get_by_text("本机").wait_for()
+    consent = her.page.get_by_role("checkbox").and_(her.page.locator(":visible")).first
+    assert consent.get_attribute("aria-checked") == "false"
+    consent.click()
+    her.page.locator("[role=checkbox][aria-checked=true]:visible").first.wait_for()
+    her.button("申请副本").click()
+    her.page.get_by_text("正在准备，完成后会通知您").or_(her.page.get_by_text("已准备好")).wait_for()
+    her.looks("privacy")

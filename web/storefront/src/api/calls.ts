@@ -61,6 +61,12 @@ export const endSession = (session_id: string) => api.delete("/v1/me/sessions/{s
 export const askErasure = () => api.put("/v1/me/erasure");
 export const getErasure = () => api.get("/v1/me/erasure");
 export const withdrawErasure = () => api.delete("/v1/me/erasure");
+export const askArchive = () => api.put("/v1/me/archive");
+export const getArchive = () => api.get("/v1/me/archive");
+export const linkArchive = () => api.post("/v1/me/archive/link");
+export const listConsents = () => api.get("/v1/me/consents");
+export const giveConsent = (purpose: string, version: number) => api.put("/v1/me/consents/{purpose}", { path: { purpose }, body: { version, asked_at: "settings" } });
+export const withdrawConsent = (purpose: string) => api.delete("/v1/me/consents/{purpose}", { path: { purpose } });
 export const getNotice = () => api.get("/v1/privacy");
 
 // Signing in
