@@ -8,7 +8,7 @@ from chalicelib.auth.guardians.schemas import AgeView, GuardianAgrees, GuardianS
 from chalicelib.kernel import context
 from chalicelib.kernel.errors import Busy, ConcurrentUpdate, NotFound
 from chalicelib.runtime.http.access import Access, Caller
-from chalicelib.runtime.http.routes import Reply, Routes
+from chalicelib.runtime.http.routes import Routes
 
 routes = Routes("auth")
 
@@ -78,14 +78,14 @@ def agree_as_guardian(body: GuardianAgrees, caller: Caller) -> AgeView:
     "/v1/guardians/withdrawal",
     access=Access.PUBLIC,
     body=GuardianSays,
+    status=204,
     raises=(service.BadIdentity, service.BadCode, service.NotTheirGuardian, ConcurrentUpdate),
     idempotent=False,  # The code is used up.
     cap_bytes=_SMALL,
 )
-def withdraw_as_guardian(body: GuardianSays) -> Reply:
+def withdraw_as_guardian(body: GuardianSays) -> None:
     """Take a guardian's consent back: nothing more is bought, and the child's nickname and addresses go."""
     service.guardians.take_back(body.account_id, _proof(body))
-    return Reply(None, 204)
 
 
 @routes.route(
