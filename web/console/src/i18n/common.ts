@@ -1,5 +1,5 @@
 export default {
-  "app.name": ["扁担控制台", "Biandan console"],
+  "app.name": ["便单控制台", "Biandan console"],
   "app.skip": ["跳到正文", "Skip to content"],
   "app.menu": ["菜单", "Menu"],
   "app.language": ["English", "中文"],

@@ -1,6 +1,6 @@
 /** Every text in Chinese. Its names are the list: English has the same ones. */
 export const zh = {
-  "shop.name": "扁担集市",
+  "shop.name": "便单集市",
   "shop.promise": "付款只到本店，退款原路返回；每一笔投诉都有期限。",
   "shop.title": "店铺",
   "shop.visit": "进店逛逛",
@@ -12,8 +12,8 @@ export const zh = {
   "categories.tab": "分类",
   "cart.tab": "购物车",
   "me.tab": "我的",
-  "home.title": "好店好物，一担挑回家",
-  "home.lead": "多家店铺一次付款，每家各自发货，运费事先写明。",
+  "home.title": "多家好店，一单结清",
+  "home.lead": "一次付款，每家各自发货，运费事先写明。",
   "home.fresh": "新品上架",
   "home.fresh_why": "按上架时间排列，不因人而异",
   "categories.title": "全部分类",
