@@ -608,6 +608,20 @@ export interface paths {
          */
         delete: operations["leave_post"];
     };
+    "/v1/me/reviews": {
+        /**
+         * List what a person decided of the caller's account, by which facts and why
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_my_reviews"];
+    };
+    "/v1/me/reviews/{review_id}/appeal": {
+        /**
+         * Object: another person looks at it within ten days, else it counts for nothing
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["appeal_review"];
+    };
     "/v1/me/sessions": {
         /**
          * List where the caller is signed in, the latest sign-in first
@@ -1247,6 +1261,62 @@ export interface paths {
          */
         post: operations["ask_to_card_approval"];
     };
+    "/v1/operator/risk/reviews": {
+        /**
+         * List what rules found, by state, the oldest first
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        get: operations["list_reviews"];
+    };
+    "/v1/operator/risk/reviews/{review_id}": {
+        /**
+         * Read one review: the rule, the facts it went by, and its history
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        get: operations["get_review"];
+    };
+    "/v1/operator/risk/reviews/{review_id}/claim": {
+        /**
+         * Take a review in hand for a day. An objection is taken by somebody else than who decided
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        post: operations["claim_review"];
+    };
+    "/v1/operator/risk/reviews/{review_id}/decide": {
+        /**
+         * Say whether it is so, with a reason that the person it is about reads
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        post: operations["decide_review"];
+    };
+    "/v1/operator/risk/rules": {
+        /**
+         * List the rules in force, and the versions that are asked for
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        get: operations["list_rules"];
+    };
+    "/v1/operator/risk/rules/{rule_id}/approve": {
+        /**
+         * Put in force what another operator asked for
+         * @description Operators of the platform: admin. 需要平台运营身份：管理员。
+         */
+        post: operations["approve_rule"];
+    };
+    "/v1/operator/risk/rules/{rule_id}/ask": {
+        /**
+         * Ask for another version of a rule; another operator puts it in force
+         * @description Operators of the platform: admin. 需要平台运营身份：管理员。
+         */
+        post: operations["ask_rule"];
+    };
+    "/v1/operator/risk/rules/{rule_id}/reject": {
+        /**
+         * Drop what was asked for
+         * @description Operators of the platform: admin. 需要平台运营身份：管理员。
+         */
+        post: operations["reject_rule"];
+    };
     "/v1/operator/role-requests": {
         /**
          * List the roles that were asked for, with what became of them; in a page, the latest first
@@ -1467,7 +1537,7 @@ export interface components {
             erasure?: components["schemas"]["ErasureStandingView"];
             forgotten: boolean;
             head?: components["schemas"]["SealView"];
-            items: components["schemas"]["StepView"][];
+            items: components["schemas"]["chalicelib__explaining__schemas__StepView"][];
             next_cursor?: string;
             order_ids: string[];
             paid: number;
@@ -1533,6 +1603,10 @@ export interface components {
             guardian_agreed_at?: string;
             guardian_needed: boolean;
             rules_version?: number;
+        };
+        /** @description Why it is not so. */
+        Appeal: {
+            text: string;
         };
         /**
          * @description A refund above what one operator may give back alone: approving it requests the refund.
@@ -1618,6 +1692,20 @@ export interface components {
             reason: string;
             /** @enum {string} */
             role: "merchant_staff" | "operator";
+        };
+        /** @description Another version of a rule: what is not said stays as it is. */
+        AskRule: {
+            /** @default null */
+            half_life_h?: number | null;
+            /** @default null */
+            least?: number | null;
+            /** @default null */
+            mode?: components["schemas"]["Mode"] | null;
+            /** @default null */
+            per_mille?: number | null;
+            reason: string;
+            /** @default null */
+            window_h?: number | null;
         };
         /** @description One page of a day's audit, the latest first. */
         AuditView: {
@@ -1751,12 +1839,24 @@ export interface components {
             /** @default null */
             parent_id?: string | null;
         };
+        /**
+         * @description What moves a review.
+         * @enum {string}
+         */
+        Cause: "claim" | "give_back" | "uphold" | "dismiss" | "appeal" | "lapse";
         /** @description A guardian's contact and code, and the child's account, which the child's app shows. */
         chalicelib__auth__guardians__schemas__GuardianSays: {
             account_id: string;
             code: string;
             code_id: string;
             contact: string;
+        };
+        /** @description The rules for children's data, apart from the privacy notice. */
+        chalicelib__auth__guardians__schemas__RulesView: {
+            digest: string;
+            rules: string[];
+            title: string;
+            version: number;
         };
         /**
          * @description Whether a product can be seen and bought.
@@ -1773,6 +1873,26 @@ export interface components {
             text?: string;
             what: string;
             what_text: string;
+        };
+        /** @description An event that told others, and the queues that it went to. */
+        chalicelib__explaining__schemas__FactView: {
+            event_id: string;
+            queues: string[];
+        };
+        /** @description One thing that happened. */
+        chalicelib__explaining__schemas__StepView: {
+            amount?: components["schemas"]["MoneyView"];
+            at: string;
+            by?: string;
+            events?: components["schemas"]["chalicelib__explaining__schemas__FactView"][];
+            kind: string;
+            note?: string;
+            record_id: string;
+            request_id?: string;
+            seal?: components["schemas"]["SealView"];
+            status?: string;
+            text: string;
+            what: string;
         };
         /** @description One fact and its movements. */
         chalicelib__ledger__schemas__EntryView: {
@@ -1853,6 +1973,29 @@ export interface components {
             settled?: components["schemas"]["MoneyView"];
             status: string;
             transaction_id: string;
+        };
+        /**
+         * @description States of a review.
+         * @enum {string}
+         */
+        chalicelib__risk__reviews__domain__Status: "open" | "claimed" | "upheld" | "dismissed" | "appealed" | "reclaimed" | "confirmed" | "lapsed";
+        /** @description One fact that a rule went by. */
+        chalicelib__risk__reviews__schemas__FactView: {
+            at: string;
+            kind: components["schemas"]["FactKind"];
+            record_id: string;
+        };
+        /** @description The rules in force, and what is asked for. */
+        chalicelib__risk__reviews__schemas__RulesView: {
+            asked: components["schemas"]["RuleView"][];
+            items: components["schemas"]["RuleView"][];
+        };
+        /** @description One step of a review. */
+        chalicelib__risk__reviews__schemas__StepView: {
+            at: string;
+            by: string;
+            cause: components["schemas"]["Cause"];
+            said?: string;
         };
         /** @description Lines to set; those that are not named stay as they are. */
         ChangeCart: {
@@ -2092,10 +2235,20 @@ export interface components {
             decision: "refund" | "remedy" | "dismiss";
             text: string;
         };
+        /** @description Whether it is so, and why. */
+        DecideReview: {
+            /** @enum {string} */
+            decision: "upheld" | "dismissed";
+            reason: string;
+        };
         /** @description Why it is approved or rejected. */
         DecideRole: {
             /** @default  */
             note?: string;
+        };
+        /** @description Which version is decided on: it may have been asked for anew. */
+        DecideRule: {
+            version: number;
         };
         /** @description HTML in one or both languages; only harmless markup is kept. */
         Description: {
@@ -2186,15 +2339,15 @@ export interface components {
             status: components["schemas"]["JobStatus"];
             url?: string;
         };
+        /**
+         * @description What is counted: each fact is the number of the record that it is about.
+         * @enum {string}
+         */
+        FactKind: "signed_up" | "used_by" | "unpaid" | "paid" | "refunded" | "complained" | "not_received" | "opened" | "shares_device" | "ring_person" | "ring_device" | "ring_address" | "ring_phone" | "ring_payer";
         /** @description What the caller proves themselves with beside the first way in. */
         FactorsView: {
             recovery_codes_left: number;
             totp_since?: string;
-        };
-        /** @description An event that told others, and the queues that it went to. */
-        FactView: {
-            event_id: string;
-            queues: string[];
         };
         /** @description What is wrong with a line of an order. */
         FileComplaint: {
@@ -2571,6 +2724,11 @@ export interface components {
              */
             token_type?: "Bearer";
         };
+        /**
+         * @description How far a rule is in force.
+         * @enum {string}
+         */
+        Mode: "off" | "shadow" | "review";
         /** @description An amount in minor units beside its currency: `{"minor": 1990, "currency": "CNY"}`. */
         MoneyView: {
             /** @default CNY */
@@ -2600,6 +2758,20 @@ export interface components {
             lines: components["schemas"]["StockLine"][];
             /** @default  */
             reason?: string;
+        };
+        /** @description One page of what a person is shown. */
+        MyReviewsView: {
+            items: components["schemas"]["MyReviewView"][];
+            next_cursor?: string;
+        };
+        /** @description What a person is shown: what was found of them, by which facts, and until when they may object. */
+        MyReviewView: {
+            due_at?: string;
+            explanation: string;
+            facts: components["schemas"]["chalicelib__risk__reviews__schemas__FactView"][];
+            reason?: string;
+            review_id: string;
+            status: components["schemas"]["chalicelib__risk__reviews__domain__Status"];
         };
         /** @description A text in one or both languages. */
         Names: {
@@ -2654,7 +2826,7 @@ export interface components {
             count: number;
             digest: string;
             head?: components["schemas"]["SealView"];
-            items: components["schemas"]["StepView"][];
+            items: components["schemas"]["chalicelib__explaining__schemas__StepView"][];
             merchant_id: string;
             next_cursor?: string;
             order_id: string;
@@ -3245,6 +3417,26 @@ export interface components {
         Reveal: {
             reason: string;
         };
+        /** @description One page of reviews. */
+        ReviewsView: {
+            items: components["schemas"]["ReviewView"][];
+            next_cursor?: string;
+        };
+        /** @description What a rule found of whom, by which facts, and what people made of it. */
+        ReviewView: {
+            due_at?: string;
+            explanation: string;
+            facts: components["schemas"]["chalicelib__risk__reviews__schemas__FactView"][];
+            history: components["schemas"]["chalicelib__risk__reviews__schemas__StepView"][];
+            holder?: string;
+            review_id: string;
+            rule_id: string;
+            rule_version: number;
+            since: string;
+            status: components["schemas"]["chalicelib__risk__reviews__domain__Status"];
+            subject: string;
+            subject_kind: components["schemas"]["SubjectKind"];
+        };
         /**
          * @description Kinds of accounts. Everybody is a buyer.
          * @enum {string}
@@ -3288,12 +3480,21 @@ export interface components {
             /** @default 86400 */
             overlap_s?: number;
         };
-        /** @description The rules for children's data, apart from the privacy notice. */
-        RulesView: {
-            digest: string;
-            rules: string[];
-            title: string;
+        /** @description A version of a rule. */
+        RuleView: {
+            asked_by?: string;
+            half_life_h: number;
+            least: number;
+            mode: components["schemas"]["Mode"];
+            of: components["schemas"]["FactKind"][];
+            per?: components["schemas"]["FactKind"];
+            per_mille: number;
+            reason?: string;
+            rule_id: string;
+            subject_kind: components["schemas"]["SubjectKind"];
             version: number;
+            window_h: number;
+            young_h: number;
         };
         /** @description Reconciled days. */
         RunsView: {
@@ -3585,21 +3786,11 @@ export interface components {
             /** @default null */
             return_url?: string | null;
         };
-        /** @description One thing that happened. */
-        StepView: {
-            amount?: components["schemas"]["MoneyView"];
-            at: string;
-            by?: string;
-            events?: components["schemas"]["FactView"][];
-            kind: string;
-            note?: string;
-            record_id: string;
-            request_id?: string;
-            seal?: components["schemas"]["SealView"];
-            status?: string;
-            text: string;
-            what: string;
-        };
+        /**
+         * @description States of a review.
+         * @enum {string}
+         */
+        Status: "open" | "claimed" | "upheld" | "dismissed" | "appealed" | "reclaimed" | "confirmed" | "lapsed";
         /** @description Units of a SKU. */
         StockLine: {
             quantity: number;
@@ -3636,6 +3827,11 @@ export interface components {
             stray_id: string;
             transaction_id?: string;
         };
+        /**
+         * @description Whom or what facts are counted of. All but accounts and merchants are named by keyed digests.
+         * @enum {string}
+         */
+        SubjectKind: "account" | "merchant" | "network" | "device" | "address" | "phone" | "payer" | "coupon";
         /** @description What an account took (debit) and gave (credit); `balance` is debits less credits. */
         SumView: {
             account: string;
@@ -5172,6 +5368,48 @@ export interface operations {
             };
         };
     };
+    list_my_reviews: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["MyReviewsView"];
+                };
+            };
+        };
+    };
+    appeal_review: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                review_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Appeal"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["MyReviewView"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: {
@@ -6173,7 +6411,7 @@ export interface operations {
             /** @description The answer. */
             200: {
                 content: {
-                    "application/json": components["schemas"]["RulesView"];
+                    "application/json": components["schemas"]["chalicelib__auth__guardians__schemas__RulesView"];
                 };
             };
         };
@@ -7098,6 +7336,163 @@ export interface operations {
             201: {
                 content: {
                     "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+        };
+    };
+    list_reviews: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                status?: components["schemas"]["Status"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReviewsView"];
+                };
+            };
+        };
+    };
+    get_review: {
+        parameters: {
+            path: {
+                review_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+        };
+    };
+    claim_review: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                review_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+        };
+    };
+    decide_review: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                review_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideReview"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+        };
+    };
+    list_rules: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["chalicelib__risk__reviews__schemas__RulesView"];
+                };
+            };
+        };
+    };
+    approve_rule: {
+        parameters: {
+            path: {
+                rule_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideRule"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+        };
+    };
+    ask_rule: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                rule_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskRule"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+        };
+    };
+    reject_rule: {
+        parameters: {
+            path: {
+                rule_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideRule"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["chalicelib__risk__reviews__schemas__RulesView"];
                 };
             };
         };

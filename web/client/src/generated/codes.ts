@@ -26,6 +26,7 @@ export type Code =
   | "bad_quantity"
   | "bad_quote"
   | "bad_refresh_token"
+  | "bad_rule"
   | "bad_terms"
   | "busy"
   | "cart_changed"
@@ -81,8 +82,10 @@ export type Code =
   | "not_for_children"
   | "not_for_sale"
   | "not_found"
+  | "not_in_shadow"
   | "not_reopenable"
   | "not_their_guardian"
+  | "not_your_review"
   | "nothing_to_release"
   | "nothing_to_search"
   | "nothing_to_take_back"
@@ -118,6 +121,7 @@ export type Code =
   | "refund_refused"
   | "return_needs_two"
   | "return_not_allowed"
+  | "same_person"
   | "scope_needed"
   | "second_factor_needed"
   | "second_factor_required"
@@ -261,6 +265,8 @@ export interface Refusals {
   "PUT /v1/me/password": "busy" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "weak_password" | "went_around";
   "POST /v1/me/posts": "bad_invitation" | "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "invited_elsewhere" | "last_owner" | "malformed_body" | "operator_not_staff" | "person_needed" | "staff_elsewhere" | "staff_full" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "DELETE /v1/me/posts/{merchant_id}": "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "last_owner" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/me/reviews": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/me/reviews/{review_id}/appeal": "busy" | "concurrent_update" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/me/sessions": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "DELETE /v1/me/sessions/{session_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/complaints": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -353,6 +359,14 @@ export interface Refusals {
   "POST /v1/operator/refunds/{refund_id}/retry": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "illegal_transition" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/operator/refunds/{refund_id}/to-card": "approval_needed" | "busy" | "concurrent_update" | "day_limit_reached" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "provider_silent" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/operator/refunds/{refund_id}/to-card-approvals": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/operator/risk/reviews": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "GET /v1/operator/risk/reviews/{review_id}": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/operator/risk/reviews/{review_id}/claim": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "same_person" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/operator/risk/reviews/{review_id}/decide": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "not_your_review" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/operator/risk/rules": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/operator/risk/rules/{rule_id}/approve": "asker_gone" | "bad_rule" | "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "kin_approval" | "malformed_body" | "not_found" | "not_in_shadow" | "own_approval" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/operator/risk/rules/{rule_id}/ask": "bad_rule" | "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "not_in_shadow" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/operator/risk/rules/{rule_id}/reject": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/role-requests": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/operator/role-requests/{request_id}": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/operator/role-requests/{request_id}/approve": "asker_gone" | "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "kin_approval" | "malformed_body" | "not_found" | "operator_not_staff" | "own_approval" | "person_needed" | "second_factor_required" | "staff_elsewhere" | "staff_full" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
