@@ -193,8 +193,13 @@ def entry_of(row: DueRow) -> int | None:
 
 
 def due_time(row: DueRow) -> datetime | None:
-    """Return the deadline stored on the row, of records whose entry always stands at their deadline."""
-    return clock.from_epoch_s(row.due_at) if row.due_at is not None else None
+    """Return the deadline stored on the row, of records whose entry always stands at their deadline.
+
+    That of a parked row has passed, and is not stored any more: whoever writes the row has it tried again at once.
+    """
+    if row.due_at is not None:
+        return clock.from_epoch_s(row.due_at)
+    return clock.now() if row.parked is not None else None
 
 
 def region() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,9 @@ from chalicelib.kernel.errors import Conflict
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus, PurchaseStatus
 from chalicelib.payments import service as payments
+from chalicelib.payments.attempts import outcome
+from chalicelib.payments.domain.payment import PaymentStatus
+from chalicelib.payments.store import records as payment_records
 from chalicelib.runtime import aws, consume, deadlines, names, outbound, parking
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.db import dynamo
@@ -108,6 +112,25 @@ def test_a_change_of_the_record_has_its_deadline_tried_again(till: Till, monkeyp
     monkeypatch.setattr("chalicelib.inventory.service.put_back", lambda *_, **__: None)
     till.pump.due()
     assert orders.load_purchase(purchase_id).status is PurchaseStatus.EXPIRED
+
+
+def test_a_question_about_a_parked_attempt_has_its_deadline_tried_again(till: Till) -> None:
+    """What is kept with the deadline in the row alone must not be written without it: nobody would ever ask again."""
+    sale = till.sale()
+    payment_id = till.started(sale)
+    purchase_id = sale.purchase.purchase_id
+    due_at = payment_records.load_payment(payment_id).due_at
+    assert due_at is not None
+    due = Due(kind="payment", record_id=payment_id, parent_id=purchase_id, due_at_s=int(due_at.timestamp()))
+    with context.use(context.Context(request_id="r", cause_id="c", actor="test")):
+        assert parking.park(due, "never") is True
+    till.clock.advance(timedelta(minutes=1))
+    till.sandbox.pay(payment_id)
+    assert deadlines.sweep().get("payment", 0) == 0
+    asked = outcome.save_attempt(replace(payment_records.load_payment(payment_id), tries=2))
+    assert asked.due_at is not None
+    till.pump.due()
+    assert payment_records.load_payment(payment_id).status is PaymentStatus.CAPTURED
 
 
 def _due_at(sale: orders.Sale) -> int:
