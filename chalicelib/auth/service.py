@@ -40,6 +40,7 @@ from chalicelib.auth.guardians import service as guardians
 from chalicelib.auth.guardians.domain import Age, NotTheirGuardian, OwnGuardian, RulesChanged
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.auth.keys import service as keys
+from chalicelib.auth.notices import tell_person
 from chalicelib.auth.open_step import ChallengeOver
 from chalicelib.auth.passkeys import service as passkeys
 from chalicelib.auth.sessions.domain import (
@@ -75,7 +76,6 @@ from chalicelib.auth.staff.requests import (
     role_request,
     role_requests,
 )
-from chalicelib.auth.telling import tell
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import AlreadyExists, NotFound, Unauthenticated
 from chalicelib.kernel.roles import Desk, Post, Role
@@ -153,7 +153,7 @@ __all__ = [
     "sign_out",
     "sign_out_everywhere",
     "staff",
-    "tell",
+    "tell_person",
 ]
 
 ACCESS_SECONDS = int(tokens.LIFE.total_seconds())

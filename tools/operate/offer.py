@@ -38,7 +38,7 @@ def offer(account_ids: Iterable[str], *, name: str, title: str, text: str) -> Co
 def _one(account_id: str, fact: str, values: dict[str, str]) -> str:
     try:
         with UnitOfWork() as work:
-            reached = auth.tell(
+            reached = auth.tell_person(
                 work,
                 account_id,
                 "offer",

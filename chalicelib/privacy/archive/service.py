@@ -209,7 +209,7 @@ def _finish(ready: Archive) -> None:
         with UnitOfWork() as work:
             store.save(work, ready)
             fact = f"{ready.archive_id}#{ready.number}"
-            auth.tell(work, ready.account_id, "archive_ready", fact=fact, useless_at=ready.since + domain.KEPT)
+            auth.tell_person(work, ready.account_id, "archive_ready", fact=fact, useless_at=ready.since + domain.KEPT)
     except AlreadyExists:
         return
     metrics.count("archives_made")
