@@ -153,6 +153,7 @@ function isSafe(method: Method, call: Call): boolean {
 }
 
 function mayRepeat(error: Refusal | NoAnswer, safe: boolean): boolean {
+  if (error instanceof Refusal && error.is("challenge_needed")) return false; // Work is wanted: waiting does none of it.
   if (error.status === 429) return true; // It was refused before anything was done.
   return safe && (error.status === undefined || error.status >= 500);
 }

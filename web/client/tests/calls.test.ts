@@ -115,6 +115,12 @@ describe("what is repeated", () => {
     expect([asked.length, waits]).toEqual([2, [2000]]);
   });
 
+  it("does not send again as it was what wants work first", async () => {
+    const { transport, asked } = scripted(problem(429, "challenge_needed"), {});
+    await expect(clientOf(transport).client.post("/v1/auth/codes", { body: {}, key: "k-12345678" } as never)).rejects.toMatchObject({ code: "challenge_needed" });
+    expect(asked).toHaveLength(1);
+  });
+
   it("does not let a person wait for minutes", async () => {
     const { transport, asked } = scripted(problem(429, "too_many", { "retry-after": "600" }), {});
     await expect(clientOf(transport).client.get("/v1/cart")).rejects.toMatchObject({ retryAfterS: 600 });

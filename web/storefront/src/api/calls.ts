@@ -70,10 +70,11 @@ export const withdrawConsent = (purpose: string) => api.delete("/v1/me/consents/
 export const getNotice = () => api.get("/v1/privacy");
 
 // Signing in
-export const sendCode = (contact: string, purpose: "sign_in" | "prove" | "verify", key: string) => api.post("/v1/auth/codes", { body: { contact, purpose, ...known() }, key });
+type Solution = { challenge: string; number: string };
+export const sendCode = (body: { contact: string; purpose: "sign_in" | "prove" | "verify"; solution?: Solution }, key: string) => api.post("/v1/auth/codes", { body: { ...body, ...known() }, key });
 type Shown = { contact: string; code_id: string; code: string };
 export const signInByCode = (body: Shown) => api.post("/v1/auth/sign-in/code", { body: { ...body, create: true, ...known() } });
-export const signIn = (body: { identity: string; password: string; solution?: { challenge: string; number: string } }) => api.post("/v1/auth/sign-in", { body: { ...body, ...known() }, tries: 1 });
+export const signIn = (body: { identity: string; password: string; solution?: Solution }) => api.post("/v1/auth/sign-in", { body: { ...body, ...known() }, tries: 1 });
 export const secondStep = (body: { challenge: string; code?: string; recovery_code?: string }) => api.post("/v1/auth/sign-in/second-step", { body: { ...body, ...known() } });
 export const beginWeb = (provider: string, body: { return_url: string; challenge: string; small?: boolean }) => api.post("/v1/auth/web/{provider}/begin", { path: { provider }, body });
 export const completeWeb = (provider: string, body: { code?: string; state: string; usercancel?: string; verifier: string; return_url: string }) =>

@@ -1,5 +1,5 @@
 /** Signing in: by QQ's page, by a mini program's code, by a code to a phone, by a password. */
-import { beginWeb, completeWeb, secondStep, signIn, signInByCode, signInByMini } from "../api/calls";
+import { beginWeb, completeWeb, secondStep, sendCode, signIn, signInByCode, signInByMini } from "../api/calls";
 import { api, keep, Refusal } from "../api/client";
 import type { Tokens } from "../api/types";
 import { pour } from "./cart";
@@ -40,17 +40,23 @@ export const byCode = (shown: { contact: string; code_id: string; code: string }
 export const bySecondStep = (challenge: string, code: string): Promise<void> =>
   enter(secondStep(/^\d{6}$/.test(code) ? { challenge, code } : { challenge, recovery_code: code }));
 
-/** Sign in by a password; a name under attack costs a piece of work first. `working` is told that it has begun. */
-export async function byPassword(identity: string, password: string, working: () => void): Promise<void> {
+/** What solves a challenge of the API. */
+export type Solution = Awaited<ReturnType<typeof solve>>;
+
+/** Ask; where the API wants a piece of work first, do it and ask again, once. `working` is told that it has begun. */
+export async function withWork<T>(ask: (solution?: Solution) => Promise<T>, working: () => void): Promise<T> {
   try {
-    await enter(signIn({ identity, password }));
+    return await ask();
   } catch (error) {
     if (!(error instanceof Refusal && error.is("challenge_needed"))) throw error;
     working();
-    const solution = await solve(String(error.problem["challenge"]), Number(error.problem["bits"]));
-    await enter(signIn({ identity, password, solution }));
+    return ask(await solve(String(error.problem["challenge"]), Number(error.problem["bits"])));
   }
 }
+
+/** Sign in by a password; a name under attack costs a piece of work first. */
+export const byPassword = (identity: string, password: string, working: () => void): Promise<void> =>
+  withWork((solution) => enter(signIn({ identity, password, ...(solution ? { solution } : {}) })), working);
 
 /** A code of the mini program's platform, good for one question. */
 export function platformCode(): Promise<string> {
@@ -126,5 +132,13 @@ export async function finishQq(): Promise<string | undefined> {
 }
 // #endif
 
-/** A key for a code that is sent: the same while one goes on pressing for one contact, so that one message goes out. */
-export const codeKey = (contact: string, purpose: string): string => api.intents.key(`code:${purpose}:${contact}`);
+/**
+ * Have a code sent; beyond what is free that costs a piece of work. The key is the same while one goes on pressing for one
+ * contact, so that one message goes out.
+ */
+export async function askCode(contact: string, purpose: "sign_in" | "prove" | "verify", working: () => void): Promise<{ code_id: string; resend_in: number }> {
+  const name = `code:${purpose}:${contact}`;
+  const sent = await withWork((solution) => sendCode({ contact, purpose, ...(solution ? { solution } : {}) }, api.intents.key(name)), working);
+  api.intents.done(name);
+  return sent;
+}

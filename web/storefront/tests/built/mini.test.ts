@@ -90,6 +90,26 @@ describe.each(TARGETS)("$target", (target) => {
     expect(program.gone).toEqual(["redirectTo /pages/confirm/confirm"]);
   });
 
+  it("does the work that a code may cost, says that it does, and asks again under the same key", async () => {
+    const needed = { status: 429, body: { status: 429, code: "challenge_needed", title: "", detail: "", type: "", request_id: "", challenge: "name.network.time.tag", bits: 13 } };
+    const program = new MiniProgram(target, (asked) => {
+      if (asked.path !== "/v1/auth/codes") return shop(asked);
+      return (asked.body as { solution?: object }).solution ? { status: 202, body: { code_id: "cod_1", expires_in: 600, resend_in: 60 } } : needed;
+    });
+    const page = program.open("pages/sign-in/sign-in");
+    await until(() => page.dom.querySelector("input") !== null, "the contact is asked for");
+    happen(page.dom.querySelector<HTMLElement>("input")!, "input", { value: "mei@example.com" });
+    await new Promise((done) => setTimeout(done, 20));
+    happen(showing(page, "获取验证码")[0]);
+    await until(() => showing(page, "正在完成安全验证").length > 0, "it says that it works");
+    await until(() => showing(page, "验证码已发送").length > 0, "the code was sent");
+    expect(page.dom.textContent).not.toContain("正在完成安全验证");
+    const [first, second, ...more] = program.asked.filter((asked) => asked.path === "/v1/auth/codes");
+    expect([first?.body, more]).toEqual([{ contact: "mei@example.com", purpose: "sign_in" }, []]);
+    expect(second?.body).toEqual({ contact: "mei@example.com", purpose: "sign_in", solution: { challenge: "name.network.time.tag", number: expect.stringMatching(/^\d+$/) } });
+    expect(second?.header["Idempotency-Key"]).toBe(first?.header["Idempotency-Key"]);
+  });
+
   it("pays by the platform's own sheet, and believes the API alone", async () => {
     const program = started();
     program.storage.set("biandan.tokens", JSON.stringify({ account: "acc_1", access: "a", refresh: "r", until: Date.now() + 600_000 }));

@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Cart, CartLine, Category, Product, Provider, Quote } from "../../src/api/types";
 import { orderable, piles, sums, withDetails } from "../../src/shop/cart";
 import { solve, zeroBits } from "../../src/shop/challenge";
+import { withWork, type Solution } from "../../src/shop/entry";
+import { Refusal } from "../../src/api/client";
 import { differences, short } from "../../src/shop/difference";
 import { typeOf } from "../../src/shop/evidence";
 import { suggest } from "../../src/shop/finding";
@@ -111,6 +113,21 @@ describe("small things", () => {
     const { challenge, number } = await solve("name.network.time.tag", 12);
     expect(zeroBits(sha256(ascii(`${challenge}.${number}`)))).toBeGreaterThanOrEqual(12);
     expect([zeroBits(Uint8Array.of(0, 1)), zeroBits(Uint8Array.of(128)), zeroBits(Uint8Array.of(0, 0))]).toEqual([15, 0, 16]);
+  });
+  it("what costs work is asked for again with the work done, once", async () => {
+    const refused = (code: string) => new Refusal({ code, status: 429, challenge: "a.b", bits: 6 } as never);
+    const asked: (Solution | undefined)[] = [];
+    const told: string[] = [];
+    const ask = (solution?: Solution): Promise<string> => {
+      asked.push(solution);
+      return solution ? Promise.resolve("sent") : Promise.reject(refused("challenge_needed"));
+    };
+    expect(await withWork(ask, () => told.push("working"))).toBe("sent");
+    expect([asked.length, asked[1]?.challenge, told]).toEqual([2, "a.b", ["working"]]);
+    expect(zeroBits(sha256(ascii(`a.b.${asked[1]!.number}`)))).toBeGreaterThanOrEqual(6);
+    await expect(withWork(() => Promise.reject(refused("challenge_needed")), () => told.push("again"))).rejects.toThrow(Refusal);
+    await expect(withWork(() => Promise.reject(refused("too_many_requests")), () => told.push("never"))).rejects.toThrow(Refusal);
+    expect(told).toEqual(["working", "again"]);
   });
   it("time left", () => {
     const now = Date.UTC(2026, 0, 1);
