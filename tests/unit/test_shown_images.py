@@ -17,8 +17,9 @@ STATES = {
     "reconciliations/CaseRow.doc.history.status",
     "reconciliations/LineRow.doc.line.currency",
     "reconciliations/LineRow.doc.line.status",
+    "risk/ReviewRow.status",
 }
-"""States and kinds inside histories and lines that are declared as a whole."""
+"""States and kinds inside histories, lines and reviews that are declared as a whole."""
 
 
 def _held(where: str) -> list[str]:

@@ -15,17 +15,11 @@ from chalicelib.auth.domain import BadCredentials, ChallengeNeeded
 from chalicelib.auth.identities import identity_id_of
 from chalicelib.kernel import clock
 from chalicelib.runtime.intents import system_intent
+from tests.support import joining
 from tests.support.http import call
 
 RIGHT, WRONG = "correct horse battery", "wrong horse battery"
 VICTIM = "ada@example.com"
-
-
-def solve(needed: ChallengeNeeded) -> Solved:
-    number = 0
-    while challenges.zero_bits(needed.params["challenge"], str(number)) < needed.params["bits"]:
-        number += 1
-    return Solved(needed.params["challenge"], str(number))
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +59,7 @@ class Person:
                 if not self.patient:
                     return False
                 self.bits.append(needed.params["bits"])
-                solved = solve(needed)
+                solved = joining.solved(needed)
                 self.work += int(solved.solution) + 1
             else:
                 self.got_in += 1
@@ -118,7 +112,7 @@ def needed_for(who: str = VICTIM, source_ip: str = "192.0.2.9") -> ChallengeNeed
 
 
 def test_a_challenge_is_good_once_for_its_name_network_and_five_minutes(noon: clock.Fixed) -> None:
-    solved = solve(needed_for())
+    solved = joining.solved(needed_for())
     needed_for("nobody@example.com")
     for who, source_ip in (("nobody@example.com", "192.0.2.9"), (VICTIM, "192.0.2.10")):
         with pytest.raises(ChallengeNeeded):
@@ -137,7 +131,7 @@ def test_a_challenge_is_good_once_for_its_name_network_and_five_minutes(noon: cl
     assert service.sign_in(VICTIM, RIGHT, source_ip="192.0.2.9", solved=solved)
     with pytest.raises(ChallengeNeeded) as again:
         service.sign_in(VICTIM, RIGHT, source_ip="192.0.2.9", solved=solved)
-    late = solve(again.value)
+    late = joining.solved(again.value)
     noon.advance(timedelta(seconds=challenges.LIFE_S))
     assert not challenges.is_solved(late, f"{identity_id_of(domain.identity(VICTIM))}#192.0.2.9")
 
@@ -148,7 +142,7 @@ def test_over_http_the_refusal_holds_the_challenge(monkeypatch: pytest.MonkeyPat
         assert call("POST", "/v1/auth/sign-in", {**body, "password": WRONG}).status == 401
     refused = call("POST", "/v1/auth/sign-in", body)
     assert (refused.status, refused.json["code"]) == (429, "challenge_needed")
-    solved = solve(ChallengeNeeded(challenge=refused.json["challenge"], bits=refused.json["bits"], wait_s=1))
+    solved = joining.solved(ChallengeNeeded(challenge=refused.json["challenge"], bits=refused.json["bits"], wait_s=1))
     solution = {"challenge": solved.challenge, "number": solved.solution}
     assert call("POST", "/v1/auth/sign-in", {**body, "solution": solution}).status == 200
     assert call("POST", "/v1/auth/sign-in", {**body, "solution": solution}).json["code"] == "challenge_needed"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.auth import challenges, domain, service
+from chalicelib.auth import domain, service
 from chalicelib.auth.challenges import Solved
 from chalicelib.auth.codes import domain as codes
 from chalicelib.auth.codes.domain import BadCode, Purpose
@@ -27,13 +27,6 @@ def _cheap(cloud: str, noon: clock.Fixed, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(codes, "BITS", tuple((least, bits - 16) for least, bits in codes.BITS))
 
 
-def solve(needed: ChallengeNeeded) -> Solved:
-    number = 0
-    while challenges.zero_bits(needed.params["challenge"], str(number)) < needed.params["bits"]:
-        number += 1
-    return Solved(needed.params["challenge"], str(number))
-
-
 def ask(source_ip: str, key: str, *, solved: Solved | None = None, who: str = ADA, device: str | None = None) -> str:
     asked = service.codes.Asked(Purpose.SIGN_IN, domain.identity(who), source_ip, "zh", device, solved)
     return service.codes.send(asked, intent=system_intent(key))
@@ -44,7 +37,7 @@ def bought(source_ip: str, key: str, who: str = ADA) -> tuple[str, int]:
     try:
         return ask(source_ip, key, who=who), 0
     except ChallengeNeeded as needed:
-        return ask(source_ip, key, solved=solve(needed), who=who), int(needed.params["bits"]) + 16
+        return ask(source_ip, key, solved=joining.solved(needed), who=who), int(needed.params["bits"]) + 16
 
 
 def spray(networks: int, *, works: bool) -> list[int]:
@@ -105,7 +98,7 @@ def test_a_solution_buys_one_code_for_its_contact_and_network() -> None:
         ask("203.0.113.1", f"free{number}")
     with pytest.raises(ChallengeNeeded) as needed:
         ask("203.0.113.1", "a")
-    solved = solve(needed.value)
+    solved = joining.solved(needed.value)
     for source_ip, who in (("203.0.113.1", "bob@example.com"), ("203.0.113.2", ADA)):
         for number in range(4):
             ask(source_ip, f"{who}{number}", who=who)
@@ -152,7 +145,7 @@ def test_known_and_unknown_contacts_are_asked_the_same() -> None:
         assert [answer.status for answer in answers] == [202] * 4 + [429]
         told.append({**last, "challenge": len(last["challenge"]), "request_id": ""})
         challenge = answers[-1].json
-        found = solve(ChallengeNeeded(challenge=challenge["challenge"], bits=challenge["bits"], wait_s=1))
+        found = joining.solved(ChallengeNeeded(challenge=challenge["challenge"], bits=challenge["bits"], wait_s=1))
         solution = {"challenge": found.challenge, "number": found.solution}
         assert call("POST", "/v1/auth/codes", {**body, "solution": solution}).status == 202
     assert told[0] == told[1]
