@@ -2,6 +2,8 @@ export { createClient, type Client, type Settings, type Whole } from "./client";
 export type { components, paths } from "./generated/api";
 export type { Code } from "./generated/codes";
 export { digitsOf, formatMoney, parseMoney, plainAmount, type Money } from "./money";
+export { knowsPasskeys, makePasskey, NoPasskey, signWithPasskey } from "./passkeys";
+export type { MadeCredential, PasskeyOptions, SignedCredential } from "./passkeys";
 export { NoAnswer, Refusal, type Problem } from "./problems";
 export { browserLock, browserStorage, memoryStorage, ownRandom, pageLock } from "./surroundings";
 export type { Lock, Random, Storage } from "./surroundings";

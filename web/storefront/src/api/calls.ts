@@ -1,4 +1,5 @@
 /** The calls that a storefront makes, one function each. */
+import type { MadeCredential, SignedCredential } from "../../../client/src/index.js";
 import { api } from "./client";
 import type * as Api from "./types";
 
@@ -67,6 +68,11 @@ export const linkArchive = () => api.post("/v1/me/archive/link");
 export const listConsents = () => api.get("/v1/me/consents");
 export const giveConsent = (purpose: string, version: number) => api.put("/v1/me/consents/{purpose}", { path: { purpose }, body: { version, asked_at: "settings" } });
 export const withdrawConsent = (purpose: string) => api.delete("/v1/me/consents/{purpose}", { path: { purpose } });
+export const listPasskeys = () => api.get("/v1/me/passkeys");
+export const beginPasskey = () => api.post("/v1/me/passkeys/begin");
+export const addPasskey = (body: { challenge: string; credential: MadeCredential; name: string }) => api.post("/v1/me/passkeys", { body });
+export const renamePasskey = (passkey_id: string, name: string) => api.post("/v1/me/passkeys/{passkey_id}", { path: { passkey_id }, body: { name } });
+export const removePasskey = (passkey_id: string) => api.delete("/v1/me/passkeys/{passkey_id}", { path: { passkey_id } });
 export const getNotice = () => api.get("/v1/privacy");
 
 // Signing in
@@ -75,14 +81,19 @@ export const sendCode = (body: { contact: string; purpose: "sign_in" | "prove" |
 type Shown = { contact: string; code_id: string; code: string };
 export const signInByCode = (body: Shown) => api.post("/v1/auth/sign-in/code", { body: { ...body, create: true, ...known() } });
 export const signIn = (body: { identity: string; password: string; solution?: Solution }) => api.post("/v1/auth/sign-in", { body: { ...body, ...known() }, tries: 1 });
-export const secondStep = (body: { challenge: string; code?: string; recovery_code?: string }) => api.post("/v1/auth/sign-in/second-step", { body: { ...body, ...known() } });
+export const secondStep = (body: { challenge: string; code?: string; recovery_code?: string; credential?: SignedCredential }) => api.post("/v1/auth/sign-in/second-step", { body: { ...body, ...known() } });
 export const beginWeb = (provider: string, body: { return_url: string; challenge: string; small?: boolean }) => api.post("/v1/auth/web/{provider}/begin", { path: { provider }, body });
 export const completeWeb = (provider: string, body: { code?: string; state: string; usercancel?: string; verifier: string; return_url: string }) =>
   api.post("/v1/auth/web/{provider}/complete", { path: { provider }, body: { ...body, ...known() } });
 export const signInByMini = (provider: string, js_code: string) => api.post("/v1/auth/mini/{provider}/sign-in", { path: { provider }, body: { js_code, ...known() } });
+type Signed = { challenge: string; credential: SignedCredential };
+export const beginPasskeySignIn = () => api.post("/v1/auth/sign-in/passkey/begin");
+export const signInByPasskey = (body: Signed) => api.post("/v1/auth/sign-in/passkey", { body: { ...body, ...known() } });
 export const signOut = () => api.post("/v1/auth/sign-out");
 export const signOutEverywhere = () => api.post("/v1/auth/sign-out-everywhere");
 export const verifyContact = (body: Shown) => api.post("/v1/me/contacts/verify", { body });
 export const proveByPassword = (password: string) => api.post("/v1/auth/prove/password", { body: { password } });
 export const proveByCode = (body: Shown) => api.post("/v1/auth/prove/code", { body });
 export const proveByMini = (provider: string, js_code: string) => api.post("/v1/auth/prove/{provider}", { path: { provider }, body: { js_code } });
+export const beginPasskeyProof = () => api.post("/v1/auth/prove/passkey/begin");
+export const proveByPasskey = (body: Signed) => api.post("/v1/auth/prove/passkey", { body });

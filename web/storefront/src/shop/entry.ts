@@ -1,15 +1,22 @@
 /** Signing in: by QQ's page, by a mini program's code, by a code to a phone, by a password. */
-import { beginWeb, completeWeb, secondStep, sendCode, signIn, signInByCode, signInByMini } from "../api/calls";
+import { beginPasskeyProof, beginPasskeySignIn, beginWeb, completeWeb, proveByPasskey, secondStep, sendCode, signIn, signInByCode, signInByMini, signInByPasskey } from "../api/calls";
+import { signWithPasskey, type PasskeyOptions } from "../../../client/src/index.js";
 import { api, keep, Refusal } from "../api/client";
 import type { Tokens } from "../api/types";
 import { pour } from "./cart";
 import { solve } from "./challenge";
 import { ascii, base64url, sha256 } from "./sha256";
 
-/** A sign-in whose first step was right and that waits for an authenticator app's code. */
+/** A sign-in whose first step was right and that waits for an authenticator app's code, or for a passkey. */
 export class SecondStep extends Error {
-  constructor(readonly challenge: string) {
+  readonly challenge: string;
+  /** What a passkey is to sign, where the account has one. */
+  readonly passkey: PasskeyOptions | undefined;
+
+  constructor({ problem }: Refusal) {
     super("second step");
+    this.challenge = String(problem["challenge"]);
+    this.passkey = problem["public_key"] as PasskeyOptions | undefined;
   }
 }
 
@@ -29,7 +36,7 @@ async function enter(asked: Promise<Tokens>): Promise<void> {
   try {
     keep(await asked);
   } catch (error) {
-    if (error instanceof Refusal && error.is("second_factor_needed")) throw new SecondStep(String(error.problem["challenge"]));
+    if (error instanceof Refusal && error.is("second_factor_needed")) throw new SecondStep(error);
     throw error;
   }
   await pour();
@@ -74,7 +81,7 @@ export async function byMini(): Promise<void> {
 }
 
 function secondOr(error: unknown): never {
-  if (error instanceof Refusal && error.is("second_factor_needed")) throw new SecondStep(String(error.problem["challenge"]));
+  if (error instanceof Refusal && error.is("second_factor_needed")) throw new SecondStep(error);
   throw error;
 }
 
@@ -82,6 +89,22 @@ function secondOr(error: unknown): never {
 export const payer = (): string | undefined => (uni.getStorageSync(PAYER) as string) || undefined;
 
 // #ifdef H5
+/** Sign in by a passkey: nobody says who they are, it does. */
+export async function byPasskey(): Promise<void> {
+  const { challenge, public_key } = await beginPasskeySignIn();
+  await enter(signInByPasskey({ challenge, credential: await signWithPasskey(public_key) }));
+}
+
+export async function bySecondPasskey({ challenge, passkey }: SecondStep): Promise<void> {
+  await enter(secondStep({ challenge, credential: await signWithPasskey(passkey!) }));
+}
+
+/** Prove by a passkey that it is still the same person. */
+export async function provedByPasskey(): Promise<{ access_token: string; expires_in: number }> {
+  const { challenge, public_key } = await beginPasskeyProof();
+  return proveByPasskey({ challenge, credential: await signWithPasskey(public_key) });
+}
+
 const BEGUN = "bd.begun.";
 
 /** The page that QQ comes back to: the shop's own, without what the app keeps behind `#`. */

@@ -1,6 +1,7 @@
 /** A page's data: loading, there, or refused with words for it. */
 import { ref, shallowRef, type Ref, type ShallowRef } from "vue";
 import { NoAnswer, Refusal } from "../api/client";
+import { NoPasskey } from "../../../client/src/index.js";
 import { t } from "../texts/locale";
 
 export interface Loaded<T> {
@@ -13,6 +14,7 @@ export interface Loaded<T> {
 /** Return what to say to a person about something that went wrong. */
 export function words(error: unknown): string {
   if (error instanceof Refusal) return error.problem.detail || t("state.refused");
+  if (error instanceof NoPasskey) return t(`passkeys.${error.why}`);
   if (error instanceof NoAnswer || !(error instanceof Error)) return t("state.unreachable");
   return error.message;
 }
