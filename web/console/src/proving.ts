@@ -1,6 +1,8 @@
 /** One place that asks a person to prove again who they are, whichever call wanted it. */
 import { reactive } from "vue";
 
+import { signWithPasskey } from "../../client/src/index.js";
+
 import { call, client } from "@/api";
 import { membersOf, type Refusal } from "@/api/problem";
 
@@ -34,4 +36,10 @@ export async function byPassword(password: string): Promise<void> {
 
 export async function byApp(code: string): Promise<void> {
   client().session.proved(await call("prove_by_totp", { body: { code } }));
+}
+
+export async function byPasskey(): Promise<void> {
+  const { challenge, public_key } = await call("begin_passkey_proof");
+  const credential = await signWithPasskey(public_key);
+  client().session.proved(await call("prove_by_passkey", { body: { challenge, credential } }));
 }

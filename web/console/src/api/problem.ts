@@ -1,5 +1,5 @@
 /** What the API refuses (RFC 9457), and where in a form it belongs. */
-import { Refusal } from "../../../client/src/index.js";
+import { NoPasskey, Refusal, type PasskeyOptions } from "../../../client/src/index.js";
 
 interface Members {
   errors?: { pointer: string; code: string; detail: string }[];
@@ -7,6 +7,7 @@ interface Members {
   methods?: string[];
   challenge?: string;
   bits?: number;
+  public_key?: PasskeyOptions;
 }
 
 /** Return the members that some refusals have beside the standard ones. */
@@ -30,4 +31,4 @@ export function wordOn(problem: unknown, ...names: string[]): string | undefined
   return entries.find(([pointer]) => names.some((name) => pointer === name || pointer.startsWith(name + "/")))?.[1];
 }
 
-export { Refusal };
+export { NoPasskey, Refusal };

@@ -86,6 +86,7 @@ export default {
   "prove.why": ["此操作需要刚刚完成的身份验证。", "This step wants a proof of a moment ago."],
   "prove.password": ["密码", "Password"],
   "prove.totp": ["身份验证器动态码", "Code of the authenticator app"],
+  "prove.passkey": ["用通行密钥验证", "Prove it by a passkey"],
   "prove.other": [
     "该账号只能用此处不支持的方式验证：请退出后重新登录。",
     "This account proves itself in ways that are not offered here: sign out and in again.",
