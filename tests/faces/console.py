@@ -74,9 +74,10 @@ def signed_up(server: DevServer) -> tuple[Client, str, str]:
     return client, name, password
 
 
-def bought(server: DevServer, *, least_minor: int = 1) -> Bought:
-    """Let somebody new buy tea ware for at least so much, and pay at the sandbox."""
-    buyer, _, _ = signed_up(server)
+def bought(server: DevServer, *, least_minor: int = 1, buyer: Client | None = None) -> Bought:
+    """Let somebody, new unless named, buy tea ware for at least so much, and pay at the sandbox."""
+    if buyer is None:
+        buyer, _, _ = signed_up(server)
     cards = [card for card in buyer.get("/v1/products?category=tea-ware&limit=50")["items"] if not card["sold_out"]]
     card = max(cards, key=lambda each: each["price_from"]["minor"])
     sku = buyer.get(f"/v1/products/{card['product_id']}")["skus"][0]

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.scenario import STAGES, png, post
+from tests.faces.console import account, bought, signed_up
 from tests.faces.shopper import NO_ADDRESS_YET, Shopper
 from tests.faces.visitor import PHONE, WIDE, Visitor
 from tools.dev.server import DevServer
@@ -32,9 +33,9 @@ def merchant(server: DevServer) -> Iterator[Callable[[str], Client]]:
 
     def working_for(name: str) -> Client:
         client = Client(network)
-        for account in server.accounts:
-            if "merchant_id" in account:
-                client.sign_in(account["email"], account["password"])
+        for one in server.accounts:
+            if "merchant_id" in one:
+                client.sign_in(one["email"], one["password"])
                 if client.get("/v1/merchant/profile")["name"] == name:
                     return client
         raise LookupError(name)
@@ -281,3 +282,30 @@ def test_whoever_used_up_the_free_codes_gets_one_by_their_devices_work(
         her.field("六位验证码").fill(others.code_in_mailbox(contact))
     her.button("登录").click()
     her.heading("新品上架").wait_for()
+
+
+def test_somebody_sees_who_was_shown_where_their_parcels_go(
+    visit: Callable[..., Visitor], server: DevServer, merchant: Callable[[str], Client]
+) -> None:
+    buyer, name, password = signed_up(server)
+    found = bought(server, buyer=buyer)
+    shop = found.order["merchant_name"]
+    merchant(shop).get(f"/v1/merchant/orders/{found.order['order_id']}")
+    with closing(Network(server.url)) as network:
+        operator = Client(network)
+        who = account(server, "operator")
+        operator.sign_in(who["email"], who["password"])
+        reason = {"reason": "核对收货地址"}
+        operator.expect(200, "POST", f"/v1/operator/purchases/{found.purchase_id}/contact", reason)
+    her = Shopper(visit(PHONE))
+    her.visitor.go("/shop/#/pages/sign-in/sign-in?to=%2Fpages%2Fprivacy%2Fprivacy")
+    her.page.get_by_role("radio", name="密码").and_(her.page.locator(":visible")).click()
+    her.field("手机号或邮箱").fill(name)
+    her.field("密码").fill(password)
+    her.button("登录").click()
+    her.link("谁查看过我的信息").click()
+    her.page.get_by_text("理由：核对收货地址").wait_for()
+    her.page.get_by_text(re.compile(f"^{re.escape(shop)}: ")).wait_for()
+    her.looks("disclosures")
+    her.link(f"查看订单: {shop}").click()
+    her.heading(shop).wait_for()

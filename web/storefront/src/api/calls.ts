@@ -73,6 +73,7 @@ export const beginPasskey = () => api.post("/v1/me/passkeys/begin");
 export const addPasskey = (body: { challenge: string; credential: MadeCredential; name: string }) => api.post("/v1/me/passkeys", { body });
 export const renamePasskey = (passkey_id: string, name: string) => api.post("/v1/me/passkeys/{passkey_id}", { path: { passkey_id }, body: { name } });
 export const removePasskey = (passkey_id: string) => api.delete("/v1/me/passkeys/{passkey_id}", { path: { passkey_id } });
+export const listDisclosures = (by: "staff" | "merchants", cursor?: string) => api.get("/v1/me/disclosures", { query: { by, limit: 20, ...(cursor ? { cursor } : {}) } });
 export const getNotice = () => api.get("/v1/privacy");
 
 // Signing in

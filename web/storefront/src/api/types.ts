@@ -33,4 +33,6 @@ export type Tokens = Schemas["TokensView"];
 export type Me = Schemas["MeView"];
 export type Session = Schemas["SessionView"];
 export type Erasure = Schemas["ErasureView"];
+export type Looks = Schemas["DisclosurePageView"];
+export type Look = Schemas["DisclosureView"];
 export type Notice = Schemas["NoticeView"];

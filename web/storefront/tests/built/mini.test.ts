@@ -21,7 +21,7 @@ const METHODS = {
   ],
 };
 
-const PAGES = ["home", "categories", "cart", "me", "list", "search", "product", "shop", "confirm", "pay", "orders", "order", "complain", "complaint", "complaints", "addresses", "address", "sign-in", "privacy"];
+const PAGES = ["home", "categories", "cart", "me", "list", "search", "product", "shop", "confirm", "pay", "orders", "order", "complain", "complaint", "complaints", "addresses", "address", "sign-in", "privacy", "disclosures"];
 
 /** As much of a shop as these pages ask. */
 function shop(asked: Asked): { status: number; body: unknown } | undefined {
@@ -38,6 +38,10 @@ function shop(asked: Asked): { status: number; body: unknown } | undefined {
   if (/^\/v1\/auth\/mini\/\w+\/sign-in$/.test(at)) return good(TOKENS);
   if (at === "/v1/purchases/pur_1") return good(PURCHASE);
   if (at === "/v1/purchases/pur_1/status") return good({ purchase_id: "pur_1", status: "awaiting_payment", status_text: "" });
+  if (at === "/v1/me/disclosures") {
+    const look = { at: "2026-01-01T00:00:00Z", what: ["收货地址"], record_id: "pur_1" };
+    return good({ items: asked.path.includes("by=merchants") ? [{ ...look, to: "mer_1", record_id: "ord_1" }] : [{ ...look, to: "platform", reason: "核对地址" }] });
+  }
   if (at === "/v1/payment-methods") return good(METHODS);
   if (at === "/v1/purchases/pur_1/payments" && asked.method === "GET") return good({ items: [] });
   const paying = { payment_id: "pay_1", purchase_id: "pur_1", provider: "", method: "", status: "pending", status_text: "等待付款", amount: money(14800), refunded: money(0), created_at: "", expires_at: "" };
@@ -139,6 +143,18 @@ describe.each(TARGETS)("$target", (target) => {
     reachable = true;
     happen(showing(page, "重试")[0]);
     await until(() => showing(page, "龙井茶").length > 0, "the goods are shown");
+  });
+
+  it("says who was shown a person's address: the platform with its reason, a merchant by its name", async () => {
+    const program = started({ login: { code: "js-code-1" } });
+    happen(showing(program.open("pages/sign-in/sign-in"), target.global === "qq" ? "QQ 登录" : "微信登录")[0]);
+    await until(() => program.gone.length === 1, "somebody signed in");
+    const page = program.open("pages/disclosures/disclosures");
+    await until(() => showing(page, "核对地址").length > 0, "the platform's reason is shown");
+    await until(() => showing(page, "山间茶事").length > 0, "the merchant's name is shown");
+    happen(showing(page, "查看订单")[0]);
+    await until(() => program.gone.length === 2, "somebody went somewhere");
+    expect(program.gone[1]).toMatch(/^navigateTo \/pages\/order\/order\?id=ord_1/);
   });
 
   it.each(PAGES)("renders %s", async (name) => {

@@ -8,6 +8,7 @@ import { Refusal } from "../../src/api/client";
 import { differences, short } from "../../src/shop/difference";
 import { typeOf } from "../../src/shop/evidence";
 import { suggest } from "../../src/shop/finding";
+import { someLooks, unnamed } from "../../src/shop/looks";
 import { axes, choose, firstSku, skuOf } from "../../src/shop/options";
 import { answers } from "../../src/shop/orders";
 import { ways } from "../../src/shop/paying";
@@ -145,6 +146,18 @@ describe("small things", () => {
   it("what a buyer may do about a complaint", () => {
     expect(answers({ status: "refund_offered", reopened: false })).toEqual(["accept", "escalate", "withdraw"]);
     expect([answers({ status: "resolved", reopened: false }), answers({ status: "resolved", reopened: true }), answers({ status: "withdrawn", reopened: false })]).toEqual([["reopen"], [], []]);
+  });
+  it("looks are read on until there are some, and not for ever", async () => {
+    const look = { at: "", to: "mer_1", what: [], record_id: "ord_1" };
+    const asked: (string | undefined)[] = [];
+    const pages = [{ items: [], next_cursor: "b" }, { items: [], next_cursor: "c" }, { items: [look], next_cursor: "d" }];
+    const reading = (cursor: string | undefined) => Promise.resolve(pages[asked.push(cursor) - 1] ?? { items: [], next_cursor: "on" });
+    expect(await someLooks(reading, "a")).toEqual(pages[2]);
+    expect(asked).toEqual(["a", "b", "c"]);
+    expect(await someLooks(reading, undefined)).toEqual({ items: [], next_cursor: "on" });
+    expect(asked).toHaveLength(13);
+    expect(await someLooks(() => Promise.resolve({ items: [] }), undefined)).toEqual({ items: [] });
+    expect(unnamed([look, look, { ...look, to: "platform" }, { ...look, to: "mer_2" }], { mer_2: "Tea" })).toEqual(["mer_1"]);
   });
   it("kinds of pictures", () => expect([typeOf({ path: "wxfile://tmp/a.JPG" }), typeOf({ name: "a.gif", type: "image/gif" }), typeOf({ path: "blob:x", type: "image/webp" })]).toEqual(["image/jpeg", undefined, "image/webp"]));
   it("words of an address are read once, whoever decoded them", () => expect([told("%E8%8C%B6"), told("100%"), told("茶"), told(undefined)]).toEqual(["茶", "100%", "茶", ""]));
