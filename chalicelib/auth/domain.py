@@ -514,14 +514,22 @@ class AddressBook:
 
         Raises:
             NotFound: if it is not in this book.
-            GuardianNeeded: if the book is a child's whose guardian has not agreed: it holds none.
         """
         for address in self.addresses:
             if address.address_id == address_id:
                 return address
+        raise NotFound(what="address")
+
+    def to_deliver_to(self, address_id: str) -> Address:
+        """Return the address that something is to be sent to.
+
+        Raises:
+            NotFound: if it is not in this book.
+            GuardianNeeded: if the book is a child's whose guardian has not agreed: it holds none.
+        """
         if self.held_back:
             raise GuardianNeeded
-        raise NotFound(what="address")
+        return self.find(address_id)
 
     def add(self, address: Address, *, fingerprint: str, as_default: bool) -> AddressBook:
         """Add an address; the first one becomes the default.

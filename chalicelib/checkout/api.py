@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.auth.service import VerifiedPhoneNeeded
+from chalicelib.auth.service import GuardianNeeded, VerifiedPhoneNeeded
 from chalicelib.cart.service import CartChanged, CartFull, NoSuchSku
 from chalicelib.checkout import quotes, service
 from chalicelib.checkout.domain import (
@@ -54,6 +54,7 @@ routes = Routes("checkout")
         Busy,
         CartFull,
         EmptyCart,
+        GuardianNeeded,
         MixedCurrencies,
         NoSuchSku,
         NotForSale,

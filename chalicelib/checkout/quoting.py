@@ -139,7 +139,7 @@ def _look(asked: Asked, named: list[str], *, sure: bool) -> tuple[Cart, AddressB
 
 
 def _contact(book: AddressBook, address_id: str) -> Contact:
-    address = book.find(address_id)
+    address = book.to_deliver_to(address_id)
     return Contact(
         recipient=address.recipient,
         phone=address.phone,

@@ -637,14 +637,14 @@ def _rule() -> tuple[str, int]:
 
 def _rule_to_ask(_: World) -> Ask:
     rule_id, least = _rule()
-    return Ask(ids={"rule_id": rule_id}, body={"reason": "too many", "least": least})
+    return Ask(ids={"rule": rule_id}, body={"reason": "too many", "least": least})
 
 
 def _asked_rule(_: World) -> Ask:
     rule_id, least = _rule()
     asking, intent = people.operator(), system_intent(uuid4().hex)
     asked, _before = risk.changing.ask(rule_id, {"least": least}, "too many", by=asking.account_id, intent=intent)
-    return Ask(ids={"rule_id": rule_id}, body={"version": asked.rule.version})
+    return Ask(ids={"rule": rule_id}, body={"version": asked.rule.version})
 
 
 def _review(account_id: str = "") -> str:

@@ -127,43 +127,43 @@ def _rules() -> RulesView:
 
 @routes.route(
     "POST",
-    "/v1/operator/risk/rules/{rule_id}/ask",
+    "/v1/operator/risk/rules/{rule}/ask",
     access=Access.OPERATOR,
     body=AskRule,
     returns=RuleView,
     status=201,
     raises=(NotFound, BadRule, NotInShadow, ConcurrentUpdate, IdempotencyKeyReused),
 )
-def ask_rule(rule_id: str, body: AskRule, caller: Caller, intent: Intent) -> Reply:
+def ask_rule(rule: str, body: AskRule, caller: Caller, intent: Intent) -> Reply:
     """Ask for another version of a rule; another operator puts it in force."""
-    proposal, before = service.changing.ask(rule_id, body.changes(), body.reason, by=caller.account_id, intent=intent)
+    proposal, before = service.changing.ask(rule, body.changes(), body.reason, by=caller.account_id, intent=intent)
     return Reply(RuleView.of_rule(proposal.rule, proposal), 201, replayed_header(before))
 
 
 @routes.route(
     "POST",
-    "/v1/operator/risk/rules/{rule_id}/approve",
+    "/v1/operator/risk/rules/{rule}/approve",
     access=Access.OPERATOR,
     body=DecideRule,
     returns=RuleView,
     raises=(NotFound, OwnApproval, AskerGone, KinApproval, NotInShadow, BadRule, ConcurrentUpdate),
     idempotent=False,  # It names the version: a second time finds it in force.
 )
-def approve_rule(rule_id: str, body: DecideRule, caller: Caller) -> RuleView:
+def approve_rule(rule: str, body: DecideRule, caller: Caller) -> RuleView:
     """Put in force what another operator asked for."""
-    return RuleView.of_rule(service.changing.approve(rule_id, body.version, by=caller.account_id))
+    return RuleView.of_rule(service.changing.approve(rule, body.version, by=caller.account_id))
 
 
 @routes.route(
     "POST",
-    "/v1/operator/risk/rules/{rule_id}/reject",
+    "/v1/operator/risk/rules/{rule}/reject",
     access=Access.OPERATOR,
     body=DecideRule,
     returns=RulesView,
     raises=(NotFound, ConcurrentUpdate),
     idempotent=False,  # It names the version: a second time finds it gone.
 )
-def reject_rule(rule_id: str, body: DecideRule, caller: Caller) -> RulesView:
+def reject_rule(rule: str, body: DecideRule, caller: Caller) -> RulesView:
     """Drop what was asked for."""
-    service.changing.reject(rule_id, body.version, by=caller.account_id)
+    service.changing.reject(rule, body.version, by=caller.account_id)
     return _rules()

@@ -30,7 +30,7 @@ from tests.support.http import Answer, call
 
 OPERATORS = [route for route in ROUTES.values() if route.access is Access.OPERATOR]
 ACTS = [route for route in OPERATORS if route.method != "GET"]
-NOBODYS = ("quarantine_id", "approval_id", "role", "run_id", "provider", "sku_id", "product_id", "rule_id")
+NOBODYS = ("quarantine_id", "approval_id", "role", "run_id", "provider", "sku_id", "product_id", "rule")
 """Path parameters that stand behind a purchase's, or name nothing of a person's or a merchant's."""
 
 

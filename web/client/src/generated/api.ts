@@ -1296,21 +1296,21 @@ export interface paths {
          */
         get: operations["list_rules"];
     };
-    "/v1/operator/risk/rules/{rule_id}/approve": {
+    "/v1/operator/risk/rules/{rule}/approve": {
         /**
          * Put in force what another operator asked for
          * @description Operators of the platform: admin. 需要平台运营身份：管理员。
          */
         post: operations["approve_rule"];
     };
-    "/v1/operator/risk/rules/{rule_id}/ask": {
+    "/v1/operator/risk/rules/{rule}/ask": {
         /**
          * Ask for another version of a rule; another operator puts it in force
          * @description Operators of the platform: admin. 需要平台运营身份：管理员。
          */
         post: operations["ask_rule"];
     };
-    "/v1/operator/risk/rules/{rule_id}/reject": {
+    "/v1/operator/risk/rules/{rule}/reject": {
         /**
          * Drop what was asked for
          * @description Operators of the platform: admin. 需要平台运营身份：管理员。
@@ -7433,7 +7433,7 @@ export interface operations {
     approve_rule: {
         parameters: {
             path: {
-                rule_id: string;
+                rule: string;
             };
         };
         /** @description At most 65,536 bytes. */
@@ -7458,7 +7458,7 @@ export interface operations {
                 "Idempotency-Key": components["parameters"]["IdempotencyKey"];
             };
             path: {
-                rule_id: string;
+                rule: string;
             };
         };
         /** @description At most 65,536 bytes. */
@@ -7479,7 +7479,7 @@ export interface operations {
     reject_rule: {
         parameters: {
             path: {
-                rule_id: string;
+                rule: string;
             };
         };
         /** @description At most 65,536 bytes. */
