@@ -44,7 +44,7 @@ def test_a_seed_is_the_same_in_another_process() -> None:
 def test_a_failing_seed_tells_the_story_of_the_order_concerned() -> None:
     with mutants.MUTANTS["surplus money is kept"]():
         found = hunting.hunt("surplus money is kept", seeds=3)
-        played = play(found.seed, hunting.STEPS, tell=True)
+        played = play(found.seed, hunting.STEPS, tell=True, provider="sandbox")
     body = played.subject.split("_")[1]
     assert played.violations[0] == found.found
     assert any("pur_" + body in line and "insert orders" in line for line in played.story)
