@@ -64,8 +64,12 @@ def visit(request: pytest.FixtureRequest, server: DevServer, browser: Browser) -
         people.append(visitor(browser, server.url, size, pictures=pictures, language=language))
         return people[-1]
 
+    def leave() -> None:
+        for person in people:
+            person.context.close()
+
     with ExitStack() as closing:
-        closing.callback(lambda: [person.context.close() for person in people])
+        closing.callback(leave)
         yield one
         assert [wrong for person in people for wrong in person.wrong] == []
         assert [asked for person in people for asked in person.outside] == []

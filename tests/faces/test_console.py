@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
+from playwright.sync_api import FilePayload
 
 from chalicelib.kernel import clock
 from tests.faces.console import account, at, bought, enter, seller, signed_up
@@ -187,7 +188,7 @@ def test_a_file_is_imported_with_its_refused_line(visit: Callable[..., Visitor],
     page = enter(person, account(server, "tea"))
     at(person, "/imports").get_by_label("默认分类").select_option("tea-ware")
     lines = "Handle,Title,Variant Price\nconsole-good,好壶,88.00\nconsole-bad,坏壶,none\n"
-    content = {"name": "goods.csv", "mimeType": "text/csv", "buffer": lines.encode()}
+    content: FilePayload = {"name": "goods.csv", "mimeType": "text/csv", "buffer": lines.encode()}
     page.get_by_label("CSV 文件").set_input_files(files=[content])
     page.get_by_role("button", name="开始导入").click()
     page.get_by_text("已完成").first.wait_for()
