@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from typing import TYPE_CHECKING
 
-from chalicelib.kernel import ids
 from chalicelib.ledger import balance_store, readers, service, sums
+from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.store import EntryRow, as_written
 from chalicelib.ledger.sums import Key, Written
 from chalicelib.runtime import names
-from chalicelib.runtime.db import dynamo
-from tools.sim.faults import Crash, Faults
+from tools.sim.apart import Apart, run_beside
+from tools.sim.faults import Crash
 from tools.sim.storage import Key as RowKey
 from tools.sim.storage import Table
 
@@ -38,22 +36,20 @@ class Books:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._chance = random.Random(f"{world.seed}:books")  # noqa: S311
-        rate, crashes = world.faults.rate, world.faults.crashes
-        self._faults = Faults(random.Random(f"{world.seed}:books:faults"), rate=3 * rate, crashes=8 * crashes)  # noqa: S311
+        self._own = Apart(world, "books")
         self._has_begun = False
         world.hidden = self._is_hidden
 
     def step(self) -> None:
         """Let the clock of the balances run, or not; it may run twice at once, and die."""
-        if self._chance.random() >= CHANCE and self._has_begun:
+        if self._own.chance.random() >= CHANCE and self._has_begun:
             return
-        self._faults.armed = self._faults.rate > 0 and self._has_begun
+        self._own.faults.armed = self._own.faults.rate > 0 and self._has_begun
         self._has_begun = True  # As it does in a shop: before anything is sold.
-        with self._apart():
-            twice = self._chance.random() < 0.2
+        with self._own.playing():
+            twice = self._own.chance.random() < 0.2
             try:
-                self._run_beside() if twice else readers.run()
+                run_beside(readers.run, ledger_store, "written") if twice else readers.run()
             except Crash:
                 self._world.say("      the balances' clock dies")
             except Exception as error:  # It runs again in a minute.
@@ -62,8 +58,8 @@ class Books:
 
     def finish(self) -> None:
         """Days later every entry is in."""
-        self._faults.armed = False
-        with self._apart():
+        self._own.faults.armed = False
+        with self._own.playing():
             for _ in range(2):
                 self._world.clock.advance(timedelta(days=2))
                 readers.run()
@@ -74,11 +70,11 @@ class Books:
 
     def check(self) -> None:
         """Compare the balances with the entries."""
-        with self._apart():
-            self._faults.armed, armed = False, self._faults.armed
+        with self._own.playing():
+            self._own.faults.armed, armed = False, self._own.faults.armed
             for problem in self._problems():
                 self._world.oracle.broken(PROMISE, problem)
-            self._faults.armed = armed
+            self._own.faults.armed = armed
 
     def _problems(self) -> Iterator[str]:
         entries = self._entries()
@@ -122,37 +118,6 @@ class Books:
 
     def _late_s(self, purchase_id: str, entry_id: str) -> int:
         return random.Random(f"{self._world.seed}:{purchase_id}:{entry_id}").choice(LATE_S)  # noqa: S311
-
-    # --- apart from what else the seed plays --------------------------------------------------------------------------
-
-    def _run_beside(self) -> None:
-        """A second run counts between the reading and the counting of the first."""
-        from chalicelib.ledger import store
-
-        real = store.written
-        begun: list[bool] = []
-
-        def reading(*arguments: Any) -> Any:
-            found = real(*arguments)
-            if not begun:
-                begun.append(True)
-                readers.run()
-            return found
-
-        with patch.object(store, "written", reading):
-            readers.run()
-
-    @contextmanager
-    def _apart(self) -> Iterator[None]:
-        world = self._world
-        faults, entropy, jitter = world.faults, ids._entropy, dynamo.jitter  # noqa: SLF001
-        world.faults, dynamo.jitter = self._faults, self._chance.random
-        ids.install_entropy(self._chance.randbytes)
-        try:
-            yield
-        finally:
-            world.faults, dynamo.jitter = faults, jitter
-            ids.install_entropy(entropy)
 
 
 def _row_key(key: Key) -> RowKey:

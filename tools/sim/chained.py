@@ -6,23 +6,20 @@ and what it was, every refund that an operator asked for has its line, and every
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 from chalicelib.explaining import orders as explaining
 from chalicelib.explaining.domain import Kind
-from chalicelib.kernel import clock, ids
+from chalicelib.kernel import clock
 from chalicelib.kernel.clock import epoch_ms
 from chalicelib.orders import service as orders
 from chalicelib.oversight.chain import domain, sealing, store
 from chalicelib.oversight.chain.proof import Proof
 from chalicelib.runtime import names, write_once
-from chalicelib.runtime.db import dynamo
-from tools.sim.faults import Crash, Faults
+from tools.sim.apart import Apart, run_beside
+from tools.sim.faults import Crash
 
 if TYPE_CHECKING:
     from tools.sim.world import World
@@ -38,19 +35,17 @@ class Chained:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._chance = random.Random(f"{world.seed}:audit")  # noqa: S311
-        rate, crashes = world.faults.rate, world.faults.crashes
-        self._faults = Faults(random.Random(f"{world.seed}:audit:faults"), rate=3 * rate, crashes=8 * crashes)  # noqa: S311
+        self._own = Apart(world, "audit")
 
     def step(self) -> None:
         """Let the job run, or not; it may run twice at once, and die anywhere."""
-        if self._chance.random() >= CHANCE:
+        if self._own.chance.random() >= CHANCE:
             return
-        self._faults.armed = self._faults.rate > 0
-        with self._apart():
-            twice = self._chance.random() < 0.2
+        self._own.faults.armed = self._own.faults.rate > 0
+        with self._own.playing():
+            twice = self._own.chance.random() < 0.2
             try:
-                self._run_beside() if twice else sealing.run()
+                run_beside(sealing.run, store, "progress_row") if twice else sealing.run()
             except Crash:
                 self._world.say("      the audit's job dies")
             except Exception as error:  # It runs again in a minute.
@@ -58,8 +53,8 @@ class Chained:
 
     def finish(self) -> None:
         """Days later every day is closed, and all of it proves itself."""
-        self._faults.armed = False
-        with self._apart():
+        self._own.faults.armed = False
+        with self._own.playing():
             for _ in range(2):
                 self._world.clock.advance(timedelta(days=2))
                 while any(sealing.run().values()):
@@ -102,35 +97,6 @@ class Chained:
 
     def _rows(self, table: str) -> list[dict[str, dict[str, str]]]:
         return [dict(row) for row in self._world.storage.tables[names.table_name(table)].items.values()]
-
-    # --- apart from what else the seed plays --------------------------------------------------------------------------
-
-    def _run_beside(self) -> None:
-        """A second run seals between what the first read and what it writes."""
-        real = store.progress_row
-        begun: list[bool] = []
-
-        def reading() -> store.ProgressRow | None:
-            found = real()
-            if not begun:
-                begun.append(True)
-                sealing.run()
-            return found
-
-        with patch.object(store, "progress_row", reading):
-            sealing.run()
-
-    @contextmanager
-    def _apart(self) -> Iterator[None]:
-        world = self._world
-        faults, entropy, jitter = world.faults, ids._entropy, dynamo.jitter  # noqa: SLF001
-        world.faults, dynamo.jitter = self._faults, self._chance.random
-        ids.install_entropy(self._chance.randbytes)
-        try:
-            yield
-        finally:
-            world.faults, dynamo.jitter = faults, jitter
-            ids.install_entropy(entropy)
 
 
 __all__ = ["Chained"]
