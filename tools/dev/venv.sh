@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the virtual environment and install a set of requirements (local or dev), unless that was done for these very ones.
+# Make the virtual environment and install a set of requirements (local, dev or faces), unless that was done for these very ones.
 set -euo pipefail
 venv=${1:-.venv}
 set=${2:-dev}
@@ -7,7 +7,13 @@ say() { printf '%s\n' "$*" >&2; }
 
 wanted=$(cat requirements*.txt | cksum)
 stamp="$venv/.requirements-$set"
-for done in "$stamp" "$venv/.requirements-dev"; do
+case $set in # Which sets hold this one: dev takes local in, faces takes dev in.
+  local) holding="local dev faces" ;;
+  dev) holding="dev faces" ;;
+  *) holding=$set ;;
+esac
+for name in $holding; do
+  done="$venv/.requirements-$name"
   if [ -x "$venv/bin/python" ] && [ -f "$done" ] && [ "$(cat "$done")" = "$wanted" ]; then
     exit 0
   fi
