@@ -5,7 +5,9 @@ from __future__ import annotations
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
 from chalicelib.logistics import corrections, domain, service
 from chalicelib.logistics.carriers import CARRIERS
-from chalicelib.logistics.domain import (
+from chalicelib.logistics.numbers import NothingToRelease
+from chalicelib.logistics.ports import BadSignature, UnreadablePush
+from chalicelib.logistics.refusals import (
     CodeAlreadyGiven,
     NumberSettled,
     PhoneNeeded,
@@ -14,8 +16,6 @@ from chalicelib.logistics.domain import (
     UnknownCarrier,
     WrongDelivery,
 )
-from chalicelib.logistics.numbers import NothingToRelease
-from chalicelib.logistics.ports import BadSignature, UnreadablePush
 from chalicelib.logistics.schemas import (
     CarriersView,
     CarrierView,

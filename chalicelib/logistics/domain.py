@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import Conflict, ShopError
 from chalicelib.kernel.machine import StateMachine
-from chalicelib.kernel.texts import Texts, said
-from chalicelib.logistics.carriers import CARRIERS, needs_phone
+from chalicelib.logistics.carriers import needs_phone
+from chalicelib.logistics.refusals import NumberSettled, TooManyShipments, TrackingNumberUsed, WrongDelivery
 
 _NUMBERS = "123456789abcdefghjkmnpqrstvwxyz"
 MAX_SHIPMENTS = len(_NUMBERS)
@@ -182,77 +181,6 @@ WATCH = StateMachine(
         Watch.BROKEN: (timedelta(minutes=40), WatchCause.RETRY),
     },
 )
-
-
-class WrongDelivery(ShopError):
-    """A parcel for what is delivered digitally, or the other way round."""
-
-    code, status = "wrong_delivery", 422
-    en = "Line {line_id} is {kind}: physical goods need a carrier, other goods are delivered digitally."
-    zh = "订单行 {line_id} 类型为 {kind}：实物商品须填写快递，其他商品以数字方式交付。"
-    shown = ("line_id", "kind")
-    texts_of = {  # noqa: RUF012
-        "kind": {
-            "physical": ("a physical item", "实物商品"),
-            "virtual": ("a virtual item", "虚拟商品"),
-            "service": ("a service", "服务"),
-        }
-    }
-
-
-class UnknownCarrier(ShopError):
-    """No carrier of ours has this code."""
-
-    code, status = "unknown_carrier", 422
-    en, zh = "There is no carrier {carrier}; see /v1/carriers.", "没有快递公司 {carrier}，可用列表见 /v1/carriers。"
-    shown = ("carrier",)
-
-
-class PhoneNeeded(ShopError):
-    """The carrier tells nothing without four digits of a phone number, and we know none."""
-
-    code, status = "phone_needed", 422
-    en = "{carrier} needs the last four digits of the sender's or the recipient's phone."
-    zh = "{carrier} 需要寄件人或收件人手机号后四位。"
-    shown = ("carrier",)
-    texts_of = {  # noqa: RUF012
-        "carrier": {
-            **{code: (carrier.en, carrier.zh) for code, carrier in CARRIERS.items()},
-            "": ("This carrier", "该快递公司"),
-        }
-    }
-
-
-class TrackingNumberUsed(Conflict):
-    """The same parcel twice. ``shipment_id`` is told where the other shipment is of the same order."""
-
-    code = "tracking_number_used"
-    en = "Another shipment has that tracking number; if the carrier gave it out again, the platform can release it."
-    zh = "该运单号已被其他发货单使用；如系快递公司重复使用单号，请联系平台核实释放。"
-    shown = ("shipment_id",)
-
-
-class NumberSettled(Conflict):
-    """A number is corrected only before its parcel was seen, and not for ever."""
-
-    code = "number_settled"
-    en = "The tracking number of this shipment can no longer be changed."
-    zh = "该发货单的运单号已不能修改。"
-
-
-class TooManyShipments(Conflict):
-    """An order takes only so many parcels."""
-
-    code = "too_many_shipments"
-    en, zh = "An order takes at most {most} shipments.", "一个订单最多 {most} 个发货单。"
-    shown = ("most",)
-
-
-class CodeAlreadyGiven(Conflict):
-    """A digital code belongs to one order line only."""
-
-    code = "code_already_given"
-    en, zh = "This code was given to another order.", "该兑换码已发给其他订单。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,125 +365,9 @@ def is_about(shipment: Shipment, number: str) -> bool:
     return normal(number) == normal(shipment.number) if number else not shipment.corrections
 
 
-def follow(shipment: Shipment, snapshot: Snapshot, *, now: datetime) -> Shipment:
-    """Return the shipment as it stands after a snapshot; equal to the one given if it tells nothing new.
-
-    The state follows the snapshot only if its newest scan is newer than ours, or as new and the state further along:
-    an old snapshot, however genuine, adds scans that were missing and moves nothing. What happened before the order was
-    paid happened to another parcel. A parcel that turned back is never delivered: who signs for it is its sender.
-    """
-    if shipment.detached:
-        return shipment
-    plausible = [scan for scan in snapshot.scans if shipment.counts_from <= scan.at <= now + CLOCK_AHEAD]
-    moved = _corrected(shipment, snapshot)
-    if plausible:
-        newest = max(scan.at for scan in plausible)
-        rewritten = snapshot.report is Report.REWRITTEN and (moved.news_at is None or newest >= moved.news_at)
-        scans = _merged(() if rewritten else moved.scans, plausible)
-        status = snapshot.status if newest == max(scan.at for scan in snapshot.scans) else plausible[0].status
-        left = None if rewritten else moved
-        if status is Status.DELIVERED and turned_back(scans, before=newest, left=left):
-            status = Status.RETURNED
-        if _is_news(moved, newest, status) and status is not None and PARCEL.takes(moved.status, NEWS_OF[status]):
-            moved = replace(moved, status=PARCEL.next(moved.status, NEWS_OF[status]))
-            if status is Status.DELIVERED:
-                moved = replace(moved, delivered_at=moved.delivered_at or _signed_at(moved, plausible, newest, now))
-        moved = _came_back_after_all(replace(moved, scans=scans))
-    told = moved.scans != shipment.scans
-    return _watched(moved, snapshot, told=told, known=bool(plausible), now=now)
-
-
-def _is_news(shipment: Shipment, newest: datetime, status: Status | None) -> bool:
-    if status is None or status not in NEWS_OF or status is shipment.status:
-        return False
-    if shipment.news_at is None or newest > shipment.news_at:
-        return True
-    return newest == shipment.news_at and RANK[status] > RANK[shipment.status]
-
-
-def turned_back(scans: Sequence[Scan], *, before: datetime, left: Shipment | None = None) -> bool:
-    """Say whether the parcel was on its way back to its sender before that moment; ``left`` is how it stood so far.
-
-    A refused one is, unless it was carried out or laid ready again afterwards; one that is returning stays so.
-    """
-    earlier = sorted((scan for scan in scans if scan.at < before), key=lambda scan: scan.at)
-    if left is not None and left.status is Status.RETURNING:
-        return True
-    since = left.news_at if left is not None and left.status is Status.REFUSED else None
-    back = since is not None
-    for scan in earlier:
-        if scan.status is Status.RETURNING:
-            return True
-        if scan.status is Status.REFUSED:
-            back = True
-        elif scan.status in (Status.OUT_FOR_DELIVERY, Status.READY_FOR_PICKUP) and (since is None or scan.at > since):
-            back = False
-    return back
-
-
-def _signed_at(shipment: Shipment, told: Sequence[Scan], newest: datetime, now: datetime) -> datetime:
-    """Return when it was signed for: by the carrier's word, but not before it was shipped, and not in the future."""
-    signed = [scan.at for scan in told if scan.status is Status.DELIVERED]
-    return min(now + CLOCK_SKEW, max(shipment.shipped_at, min(signed) if signed else newest))
-
-
-def _came_back_after_all(shipment: Shipment) -> Shipment:
-    """Mend what an overtaken push left: a signature that, as its earlier scans now show, was the sender's."""
-    if not has_ended(shipment):
-        return shipment
-    signed = [scan.at for scan in shipment.scans if scan.status is Status.DELIVERED]
-    if not signed or not turned_back(shipment.scans, before=min(signed)):
-        return shipment
-    return replace(shipment, status=Status.RETURNED, delivered_at=None)
-
-
-def _merged(known: Sequence[Scan], told: Sequence[Scan]) -> tuple[Scan, ...]:
-    """Return both without repeats, newest first; scans of the same time keep the teller's order."""
-    merged: dict[tuple[datetime, str], Scan] = {}
-    for scan in (*told, *known):
-        before = merged.get(scan.identity)
-        merged[scan.identity] = scan if before is None else before.finer(scan)
-    return tuple(sorted(merged.values(), key=lambda scan: scan.at, reverse=True)[:MAX_SCANS])
-
-
-def _corrected(shipment: Shipment, snapshot: Snapshot) -> Shipment:
-    """Take the carrier the hub found. The merchant's word in an older push takes nothing back."""
-    wanted = snapshot.corrected_carrier
-    if not wanted and snapshot.carrier != shipment.carrier_given:
-        wanted = snapshot.carrier
-    if not wanted or wanted == shipment.carrier or shipment.carrier is None:
-        return shipment
-    return replace(shipment, carrier=wanted, carrier_given=shipment.carrier_given or shipment.carrier)
-
-
 def lacks_phone(shipment: Shipment) -> bool:
     """Say whether its carrier wants digits of a phone that nobody noted: the hub corrected it to one that does."""
     return bool(shipment.carrier) and needs_phone(shipment.carrier or "") and not shipment.phone_tail
-
-
-def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, known: bool, now: datetime) -> Shipment:
-    """Move the watch: the end of the hub's watching, its giving up, or a sign of life."""
-    watch = shipment.watch
-    if watch is Watch.FINISHED:
-        return shipment
-    if snapshot.report is Report.FINISHED and not known and not has_ended(shipment):
-        # It ended an earlier parcel's journey. Ours has not begun, and will not be pushed: we ask.
-        return _given_up(shipment, now=now)
-    if snapshot.report is Report.FINISHED or (has_ended(shipment) and watch is Watch.POLLED):
-        return replace(shipment, watch=WATCH.next(watch, WatchCause.FINISH), since=now, phone_tail="", tries=0)
-    if snapshot.report is Report.ABORTED:
-        if watch is not Watch.WATCHED:
-            return shipment
-        spent = shipment.subscriptions >= MAX_SUBSCRIPTIONS
-        cause = WatchCause.GIVE_UP if spent else WatchCause.ABORT
-        return replace(shipment, watch=WATCH.next(watch, cause), since=now)
-    return replace(shipment, heard_at=now) if told else shipment
-
-
-def _given_up(shipment: Shipment, *, now: datetime) -> Shipment:
-    if not WATCH.takes(shipment.watch, WatchCause.GIVE_UP):
-        return shipment
-    return replace(shipment, watch=WATCH.next(shipment.watch, WatchCause.GIVE_UP), since=now, tries=0)
 
 
 def without_number(shipment: Shipment) -> Shipment:
@@ -636,54 +448,6 @@ def unanswered(shipment: Shipment, *, now: datetime) -> Shipment:
 def may_ask(shipment: Shipment, *, now: datetime) -> bool:
     """Say whether the hub may be asked about the number again."""
     return shipment.asked_at is None or now - shipment.asked_at >= ASK_AT_MOST_EVERY
-
-
-TEXTS: Mapping[Status, Texts] = {
-    Status.CREATED: ("Shipped; waiting for the carrier to collect it", "商家已发货，等待快递揽收"),
-    Status.COLLECTED: ("Collected by the carrier", "快递已揽收"),
-    Status.IN_TRANSIT: ("In transit", "运输中"),
-    Status.CUSTOMS: ("In customs", "清关中"),
-    Status.OUT_FOR_DELIVERY: ("Out for delivery", "派送中"),
-    Status.READY_FOR_PICKUP: ("Ready for pickup at a locker or station", "已到代收点或快递柜，请取件"),
-    Status.PROBLEM: ("There is a problem with the delivery", "派送遇到问题，请留意"),
-    Status.REFUSED: ("Refused by the recipient", "收件人拒收"),
-    Status.RETURNING: ("On its way back to the merchant", "退回途中"),
-    Status.DELIVERED: ("Delivered", "已签收"),
-    Status.RETURNED: ("Returned to the merchant", "已退回商家"),
-}
-
-
-_ONLINE: Texts = ("Delivered online", "商家已在线交付")
-_TODAY: Texts = ("Expected today", "预计今天送达")
-_WAITS: Texts = ("Can be picked up now", "可以取件")
-_SLOW: Texts = ("Taking longer than usual; the merchant can help", "比通常的时间长，可联系商家")
-
-
-def status_text(shipment: Shipment, language: str) -> str:
-    """Return the state for a person."""
-    if shipment.is_digital:
-        return said(_ONLINE, language)
-    return said(TEXTS[shipment.status], language)
-
-
-def estimate(shipment: Shipment, language: str, *, now: datetime) -> str | None:
-    """Return when it should arrive, for a person: what the carrier's parcels usually take, never a promise."""
-    if shipment.is_digital or shipment.status in (Status.DELIVERED, Status.RETURNED, Status.RETURNING, Status.REFUSED):
-        return None
-    if shipment.status is Status.OUT_FOR_DELIVERY:
-        return said(_TODAY, language)
-    if shipment.status is Status.READY_FOR_PICKUP:
-        return said(_WAITS, language)
-    known = CARRIERS.get(shipment.carrier or "")
-    first, last = known.days if known else (2, 7)
-    china = timedelta(hours=8)
-    until = (shipment.shipped_at + china + timedelta(days=last)).date()
-    since = (shipment.shipped_at + china + timedelta(days=first)).date()
-    if (now + china).date() > until:
-        return said(_SLOW, language)
-    english = f"Usually arrives between {since.isoformat()} and {until.isoformat()}"
-    chinese = f"预计 {since.month}月{since.day}日至{until.month}月{until.day}日送达"
-    return said((english, chinese), language)
 
 
 def without_words(shipment: Shipment) -> Shipment:

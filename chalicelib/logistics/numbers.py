@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Final
 
 from chalicelib.kernel.errors import Conflict
-from chalicelib.logistics.domain import Shipment, TrackingNumberUsed, has_ended, tracked
+from chalicelib.logistics.domain import Shipment, has_ended, tracked
+from chalicelib.logistics.refusals import TrackingNumberUsed
 
 SHARED_BY: Final = 20
 """Shipments of one parcel at most: they are released together, in one transaction."""

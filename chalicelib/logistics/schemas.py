@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from chalicelib.kernel import clock, context
-from chalicelib.logistics import domain
+from chalicelib.logistics import domain, parcel_texts
 from chalicelib.logistics.carriers import CARRIERS, Carrier
 from chalicelib.logistics.domain import Shipment
 from chalicelib.logistics.numbers import Claim
@@ -186,8 +186,8 @@ class ShipmentView(Schema):
             order_id=shipment.order_id,
             kind="digital" if shipment.is_digital else "parcel",
             status=shipment.status.value,
-            status_text=domain.status_text(shipment, language),
-            estimate=domain.estimate(shipment, language, now=clock.now()),
+            status_text=parcel_texts.status_text(shipment, language),
+            estimate=parcel_texts.estimate(shipment, language, now=clock.now()),
             carrier=CarrierView.of(carrier) if carrier else None,
             tracking_number=shipment.number,
             lines=dict(shipment.lines),

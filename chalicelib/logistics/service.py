@@ -14,7 +14,7 @@ from chalicelib.kernel import events as facts
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, ShopError, TooLarge
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.texts import Texts
-from chalicelib.logistics import claims, domain, journeys, number_store, store
+from chalicelib.logistics import claims, domain, following, journeys, number_store, parcel_texts, store
 from chalicelib.logistics.carriers import CARRIERS, needs_phone
 from chalicelib.logistics.domain import Shipment, Snapshot, Status, Watch
 from chalicelib.logistics.events import (
@@ -28,6 +28,7 @@ from chalicelib.logistics.events import (
 from chalicelib.logistics.forgetting import forget as forget  # noqa: PLC0414 - whoever forgets asks here
 from chalicelib.logistics.numbers import Claim
 from chalicelib.logistics.ports import CarrierHub, Parcel, Subscribed, UnreadablePush
+from chalicelib.logistics.refusals import PhoneNeeded, TrackingNumberUsed, UnknownCarrier
 from chalicelib.orders import service as orders
 from chalicelib.runtime import log, metrics, queues, start
 from chalicelib.runtime.config import setting
@@ -136,12 +137,12 @@ def phone_tail(purchase_id: str, carrier: str, given: str = "") -> str:
         PhoneNeeded: if it wants digits and nobody knows any.
     """
     if carrier not in CARRIERS:
-        raise domain.UnknownCarrier(carrier=carrier)
+        raise UnknownCarrier(carrier=carrier)
     if given or not needs_phone(carrier):
         return given
     digits = _recipients_digits(purchase_id)
     if len(digits) != 4:
-        raise domain.PhoneNeeded(carrier=carrier)
+        raise PhoneNeeded(carrier=carrier)
     return digits
 
 
@@ -171,7 +172,7 @@ def of_order(order_id: str) -> list[Shipment]:
 
 def texts_of(status: Status) -> Texts:
     """Return where a parcel is, in words."""
-    return domain.TEXTS[status]
+    return parcel_texts.TEXTS[status]
 
 
 def of_buyers_order(order_id: str, buyer_id: str) -> list[Shipment]:
@@ -301,7 +302,7 @@ def _follow(shipment: Shipment, snapshot: Snapshot) -> Shipment:
     if journeys.had_others(shipment, snapshot):
         log.warning("tracking number was used by another parcel before", shipment_id=shipment.shipment_id)
         metrics.count("tracking_numbers_in_use_before")
-    return domain.follow(shipment, journeys.own(shipment, snapshot), now=clock.now())
+    return following.follow(shipment, journeys.own(shipment, snapshot), now=clock.now())
 
 
 def _since_paid(shipment: Shipment) -> Shipment:
@@ -324,7 +325,7 @@ def _change(shipment_id: str, change: Callable[[Shipment], Shipment], *, first: 
             with UnitOfWork() as work:
                 after = claims.move(work, before, after, met)
                 store.save(work, after, _told(before, after))
-        except domain.TrackingNumberUsed:
+        except TrackingNumberUsed:
             log.warning("tracking number belongs to another parcel", shipment_id=shipment_id)
             metrics.count("tracking_numbers_contested")
             after = domain.without_number(before)

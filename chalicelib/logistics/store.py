@@ -18,7 +18,8 @@ from chalicelib.kernel.clock import (
 )
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
-from chalicelib.logistics.domain import CodeAlreadyGiven, Scan, Shipment, Status, Watch, order_of
+from chalicelib.logistics.domain import Scan, Shipment, Status, Watch, order_of
+from chalicelib.logistics.refusals import CodeAlreadyGiven
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
-from chalicelib.logistics import domain, service, store
+from chalicelib.logistics import domain, following, service, store
 from chalicelib.logistics.domain import Shipment, Status, Watch
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
@@ -527,7 +527,7 @@ def test_a_stale_deadline_is_a_no_op(world: World, noon: Any) -> None:
 def test_a_snapshot_survives_a_rival_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     shipment = world.shipped()
     world.hub.advance(NUMBER, "collected")
-    follow = domain.follow
+    follow = following.follow
     rivals: list[int] = []
 
     def rival(found: Shipment, snapshot: Any, **rest: Any) -> Shipment:
@@ -536,7 +536,7 @@ def test_a_snapshot_survives_a_rival_write(world: World, monkeypatch: pytest.Mon
             service._change(shipment.shipment_id, lambda row: replace(row, tries=3))
         return follow(found, snapshot, **rest)
 
-    monkeypatch.setattr(domain, "follow", rival)
+    monkeypatch.setattr(following, "follow", rival)
     world.pump.drain()
 
     found = store.load(shipment.shipment_id)

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.logistics import domain
 from chalicelib.logistics.domain import Report, Scan, Snapshot, Status, Watch
 from chalicelib.logistics.providers import kuaidi100
+from chalicelib.logistics.refusals import TrackingNumberUsed
 from tests.unit.logistics.test_parcels import (
     COLLECTED,
     MOVED,
@@ -163,7 +164,7 @@ def test_numbers_are_compared_without_case_spaces_and_dashes(number: str) -> Non
     assert domain.is_about(parcel(), number)
     assert domain.is_about(parcel(), "")
     assert not domain.is_about(parcel(corrections=("a b",)), "")
-    with pytest.raises(domain.TrackingNumberUsed):
+    with pytest.raises(TrackingNumberUsed):
         domain.check_number([parcel()], number)
 
 

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from chalicelib.logistics import domain
+from chalicelib.logistics import domain, following, parcel_texts
 from chalicelib.logistics.domain import (
     PARCEL,
     WATCH,
@@ -14,9 +14,9 @@ from chalicelib.logistics.domain import (
     Shipment,
     Snapshot,
     Status,
-    TooManyShipments,
     Watch,
 )
+from chalicelib.logistics.refusals import TooManyShipments
 
 ORDER = "ord_0123456789abcdefghjkmnpq_07"
 T0 = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -65,7 +65,7 @@ def parcel(**changes: object) -> Shipment:
 def told(*snapshots: Snapshot, first: Shipment | None = None, now: datetime | None = None) -> Shipment:
     found = first or parcel()
     for each in snapshots:
-        found = domain.follow(found, each, now=now or at(48))
+        found = following.follow(found, each, now=now or at(48))
     return found
 
 
@@ -247,7 +247,7 @@ def test_a_number_is_not_asked_about_twice_in_half_an_hour() -> None:
 
 def test_every_state_has_a_text_in_both_languages_and_news_of_its_own() -> None:
     for status in Status:
-        texts = {domain.status_text(parcel(status=status), language) for language in ("zh", "en")}
+        texts = {parcel_texts.status_text(parcel(status=status), language) for language in ("zh", "en")}
         assert len(texts) == 2
     assert set(domain.NEWS_OF) == set(Status) - {Status.CREATED}
     assert PARCEL.is_terminal(Status.RETURNED)
@@ -255,8 +255,8 @@ def test_every_state_has_a_text_in_both_languages_and_news_of_its_own() -> None:
 
 
 def test_the_estimate_is_the_carriers_usual_time() -> None:
-    assert domain.estimate(parcel(), "zh", now=at(1)) == "预计 11月23日至11月25日送达"
-    assert domain.estimate(parcel(), "en", now=at(1)) == "Usually arrives between 2026-11-23 and 2026-11-25"
-    assert domain.estimate(parcel(), "en", now=at(24 * 5)) == "Taking longer than usual; the merchant can help"
-    assert domain.estimate(parcel(status=Status.OUT_FOR_DELIVERY), "zh", now=at(1)) == "预计今天送达"
-    assert domain.estimate(parcel(status=Status.DELIVERED), "zh", now=at(1)) is None
+    assert parcel_texts.estimate(parcel(), "zh", now=at(1)) == "预计 11月23日至11月25日送达"
+    assert parcel_texts.estimate(parcel(), "en", now=at(1)) == "Usually arrives between 2026-11-23 and 2026-11-25"
+    assert parcel_texts.estimate(parcel(), "en", now=at(24 * 5)) == "Taking longer than usual; the merchant can help"
+    assert parcel_texts.estimate(parcel(status=Status.OUT_FOR_DELIVERY), "zh", now=at(1)) == "预计今天送达"
+    assert parcel_texts.estimate(parcel(status=Status.DELIVERED), "zh", now=at(1)) is None
