@@ -27,6 +27,7 @@ NEVER = {
     "phonenumbers": "a phone number from abroad: 54 ms",
     "pyotp": "a second factor",
     "webauthn": "what a passkey signed: 200 ms",
+    "chinese_calendar": "counting working days: 20 ms",
     "OpenSSL": "as above",
     "cbor2": "as above",
     "idna": "a mailbox under a name that is not ASCII",

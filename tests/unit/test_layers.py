@@ -405,6 +405,7 @@ HEAVY = {
     "zxcvbn",
     "pyotp",
     "webauthn",
+    "chinese_calendar",
 }
 
 

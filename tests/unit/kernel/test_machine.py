@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import pytest
 
+from chalicelib.kernel.calendars import Due, Term, Unit
 from chalicelib.kernel.errors import IllegalTransition
 from chalicelib.kernel.machine import StateMachine
 
@@ -57,3 +58,34 @@ def test_a_wrong_table_fails_when_it_is_written() -> None:
             edges={S.OPEN: {C.CLOSE: S.SHUT}, S.SHUT: {}},
             deadlines={S.OPEN: (timedelta(), C.CLOSE)},
         )
+
+
+def test_a_term_is_counted_by_the_calendar_and_drawn_in_words() -> None:
+    machine = StateMachine(
+        name="door",
+        initial=S.OPEN,
+        edges={S.OPEN: {C.CLOSE: S.SHUT}, S.SHUT: {}},
+        terms={S.OPEN: (Term(1, Unit.WORKING_DAYS), C.CLOSE)},
+    )
+    friday = datetime(2026, 11, 6, 4, tzinfo=UTC)
+
+    assert machine.timeout(S.OPEN) is C.CLOSE
+    assert machine.due_at(S.OPEN, friday) == datetime(2026, 11, 9, 16, tzinfo=UTC)
+    assert machine.due(S.OPEN, friday.replace(month=12, day=31)) == Due(datetime(2027, 1, 1, 16, tzinfo=UTC), True)
+    assert (machine.due(S.SHUT, friday), machine.due_at(S.SHUT, friday)) == (None, None)
+    assert "open --> shut: close (after 1 working day)" in machine.mermaid()
+
+
+def test_a_state_has_one_deadline_and_one_that_it_takes() -> None:
+    edges = {S.OPEN: {C.CLOSE: S.SHUT}, S.SHUT: {}}
+    day = Term(1, Unit.WORKING_DAYS)
+    with pytest.raises(ValueError, match="two deadlines"):
+        StateMachine(
+            name="door",
+            initial=S.OPEN,
+            edges=edges,
+            terms={S.OPEN: (day, C.CLOSE)},
+            deadlines={S.OPEN: (timedelta(hours=2), C.CLOSE)},
+        )
+    with pytest.raises(ValueError, match="does not take"):
+        StateMachine(name="door", initial=S.OPEN, edges=edges, terms={S.OPEN: (day, C.KNOCK)})
