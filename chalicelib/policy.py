@@ -237,7 +237,9 @@ TABLE: Final[dict[str, Rule]] = {
     # parcels
     "correct_number": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Part of shipping.
     "follow_order": buyer(),
+    "follow_parcel": anybody(),
     "kuaidi100_push": provider(),
+    "link_parcel": buyer(),
     "list_carriers": anybody(),
     "list_merchant_shipments": staff(ANY_POST, scope="orders:read"),
     "read_number": operator(SUPPORT | REVIEW),

@@ -246,6 +246,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("GET", "/v1/merchant/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     ("GET", "/v1/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
+    ("POST", "/v1/orders/{order_id}/shipments/{shipment_id}/link", "chalicelib.logistics.api", ("application/json",)),
+    ("GET", "/v1/parcels/{token}", "chalicelib.logistics.api", ("application/json",)),
     (
         "POST",
         "/v1/webhooks/logistics/kuaidi100/{shipment_id}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import corrections, domain, service
+from chalicelib.logistics import corrections, domain, links, service
 from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.numbers import NothingToRelease
 from chalicelib.logistics.ports import BadSignature, UnreadablePush
@@ -20,6 +20,9 @@ from chalicelib.logistics.schemas import (
     CarriersView,
     CarrierView,
     CorrectNumber,
+    GuestParcelView,
+    LinkView,
+    MakeLink,
     NumberView,
     ReleaseNumber,
     ShipmentsView,
@@ -133,11 +136,46 @@ def list_merchant_shipments(order_id: str, caller: Caller) -> ShipmentsView:
     return ShipmentsView(items=[ShipmentView.of(shipment) for shipment in shipments])
 
 
-@routes.route("GET", "/v1/orders/{order_id}/shipments", access=Access.BUYER, returns=ShipmentsView, raises=(NotFound,))
+@routes.route(
+    "GET",
+    "/v1/orders/{order_id}/shipments",
+    access=Access.BUYER,
+    returns=ShipmentsView,
+    raises=(NotFound,),
+    etag=True,
+)
 def follow_order(order_id: str, caller: Caller) -> ShipmentsView:
     """Follow the parcels of one of the caller's orders: state, estimate, events newest first."""
     shipments = service.of_buyers_order(order_id, caller.account_id)
     return ShipmentsView(items=[ShipmentView.of(shipment, for_buyer=True) for shipment in shipments])
+
+
+@routes.route(
+    "POST",
+    "/v1/orders/{order_id}/shipments/{shipment_id}/link",
+    access=Access.BUYER,
+    body=MakeLink,
+    returns=LinkView,
+    raises=(NotFound,),
+    idempotent=False,  # It is signed and nothing is written: again it is the same link, or one that lasts longer.
+)
+def link_parcel(order_id: str, shipment_id: str, caller: Caller) -> LinkView:
+    """Make a link by which somebody without an account follows one parcel of the caller's."""
+    return LinkView.of(links.make(order_id, shipment_id, caller.account_id))
+
+
+@routes.route(
+    "GET",
+    "/v1/parcels/{token}",
+    access=Access.PUBLIC,
+    returns=GuestParcelView,
+    raises=(NotFound,),
+    cache_control="public, max-age=60",
+    etag=True,
+)
+def follow_parcel(token: str) -> GuestParcelView:
+    """Follow the parcel of a link."""
+    return GuestParcelView.of(links.follow(token))
 
 
 @routes.route(

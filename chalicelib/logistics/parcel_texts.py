@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from chalicelib.kernel.texts import Texts, said
 from chalicelib.logistics.carriers import CARRIERS
@@ -28,6 +29,8 @@ _ONLINE: Texts = ("Delivered online", "商家已在线交付")
 _TODAY: Texts = ("Expected today", "预计今天送达")
 _WAITS: Texts = ("Can be picked up now", "可以取件")
 _SLOW: Texts = ("Taking longer than usual; the merchant can help", "比通常的时间长，可联系商家")
+_NOT_COMING = (Status.DELIVERED, Status.RETURNED, Status.RETURNING, Status.REFUSED)
+_CHINA = timedelta(hours=8)
 
 
 def status_text(shipment: Shipment, language: str) -> str:
@@ -37,21 +40,47 @@ def status_text(shipment: Shipment, language: str) -> str:
     return said(TEXTS[shipment.status], language)
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The first and the last day, in China, on which a parcel usually arrives."""
+
+    first: date
+    last: date
+
+
+def expected(shipment: Shipment, *, now: datetime) -> Expected | None:
+    """Return when a parcel should arrive: what its carrier's parcels usually take, counted from when it was collected.
+
+    Until somebody collected it, from when the merchant said so. None where it is not coming, or longer under way.
+    """
+    if shipment.is_digital or shipment.status in _NOT_COMING:
+        return None
+    today = (now + _CHINA).date()
+    if shipment.status in (Status.OUT_FOR_DELIVERY, Status.READY_FOR_PICKUP):
+        return Expected(today, today)
+    known = CARRIERS.get(shipment.carrier or "")
+    first, last = known.days if known else (2, 7)
+    since = (_set_out(shipment) + _CHINA).date()
+    found = Expected(since + timedelta(days=first), since + timedelta(days=last))
+    return found if today <= found.last else None
+
+
+def _set_out(shipment: Shipment) -> datetime:
+    moved = [scan.at for scan in shipment.scans if scan.status not in (None, Status.CREATED)]
+    return max(shipment.shipped_at, min(moved)) if moved else shipment.shipped_at
+
+
 def estimate(shipment: Shipment, language: str, *, now: datetime) -> str | None:
     """Return when it should arrive, for a person: what the carrier's parcels usually take, never a promise."""
-    if shipment.is_digital or shipment.status in (Status.DELIVERED, Status.RETURNED, Status.RETURNING, Status.REFUSED):
+    if shipment.is_digital or shipment.status in _NOT_COMING:
         return None
     if shipment.status is Status.OUT_FOR_DELIVERY:
         return said(_TODAY, language)
     if shipment.status is Status.READY_FOR_PICKUP:
         return said(_WAITS, language)
-    known = CARRIERS.get(shipment.carrier or "")
-    first, last = known.days if known else (2, 7)
-    china = timedelta(hours=8)
-    until = (shipment.shipped_at + china + timedelta(days=last)).date()
-    since = (shipment.shipped_at + china + timedelta(days=first)).date()
-    if (now + china).date() > until:
+    found = expected(shipment, now=now)
+    if found is None:
         return said(_SLOW, language)
-    english = f"Usually arrives between {since.isoformat()} and {until.isoformat()}"
-    chinese = f"预计 {since.month}月{since.day}日至{until.month}月{until.day}日送达"
+    english = f"Usually arrives between {found.first.isoformat()} and {found.last.isoformat()}"
+    chinese = f"预计 {found.first.month}月{found.first.day}日至{found.last.month}月{found.last.day}日送达"
     return said((english, chinese), language)

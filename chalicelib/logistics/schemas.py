@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from chalicelib.kernel import clock, context
+from chalicelib.kernel.texts import said
 from chalicelib.logistics import domain, parcel_texts
 from chalicelib.logistics.carriers import CARRIERS, Carrier
-from chalicelib.logistics.domain import Shipment
+from chalicelib.logistics.domain import Scan, Shipment
+from chalicelib.logistics.links import Link
 from chalicelib.logistics.numbers import Claim
 from chalicelib.runtime.schema import Count, Schema, Timestamp, refusal
 
@@ -136,6 +139,12 @@ class CarrierView(Schema):
         """Return the wire form."""
         return cls(code=carrier.code, zh=carrier.zh, en=carrier.en, needs_phone=carrier.needs_phone)
 
+    @classmethod
+    def of_shipment(cls, shipment: Shipment) -> CarrierView | None:
+        """Return the wire form of a parcel's carrier; a hub may have corrected it to one that our table lacks."""
+        code = shipment.carrier
+        return cls.of(CARRIERS.get(code) or Carrier(code, code, code)) if code else None
+
 
 class CarriersView(Schema):
     """Every carrier we know."""
@@ -149,7 +158,20 @@ class ScanView(Schema):
     at: Timestamp
     text: str
     status: str | None = None
+    status_text: str | None = None
+    """The state in the caller's language: what the carrier wrote is in the carrier's."""
     place: str | None = None
+
+    @classmethod
+    def of(cls, scan: Scan, language: str) -> ScanView:
+        """Return the wire form."""
+        return cls(
+            at=scan.at,
+            text=scan.text,
+            status=scan.status.value if scan.status else None,
+            status_text=said(parcel_texts.TEXTS[scan.status], language) if scan.status else None,
+            place=scan.place or None,
+        )
 
 
 class ShipmentView(Schema):
@@ -161,6 +183,9 @@ class ShipmentView(Schema):
     status: str
     status_text: str
     estimate: str | None = None
+    expected_from: date | None = None
+    expected_until: date | None = None
+    """The days, in China, on which it usually arrives; none once it did, or takes longer than usual."""
     carrier: CarrierView | None = None
     tracking_number: str | None = None
     lines: dict[str, int]
@@ -177,10 +202,7 @@ class ShipmentView(Schema):
     def of(cls, shipment: Shipment, *, for_buyer: bool = False) -> ShipmentView:
         """Return the wire form in the caller's language."""
         language = context.current().language
-        code = shipment.carrier
-        carrier = CARRIERS.get(code) if code else None
-        if code and carrier is None:  # The hub corrected it to one that our table lacks.
-            carrier = Carrier(code, code, code)
+        expected = parcel_texts.expected(shipment, now=clock.now())
         return cls(
             shipment_id=shipment.shipment_id,
             order_id=shipment.order_id,
@@ -188,20 +210,14 @@ class ShipmentView(Schema):
             status=shipment.status.value,
             status_text=parcel_texts.status_text(shipment, language),
             estimate=parcel_texts.estimate(shipment, language, now=clock.now()),
-            carrier=CarrierView.of(carrier) if carrier else None,
+            expected_from=expected.first if expected else None,
+            expected_until=expected.last if expected else None,
+            carrier=CarrierView.of_shipment(shipment),
             tracking_number=shipment.number,
             lines=dict(shipment.lines),
             shipped_at=shipment.shipped_at,
             delivered_at=shipment.delivered_at,
-            events=[
-                ScanView(
-                    at=scan.at,
-                    text=scan.text,
-                    status=scan.status.value if scan.status else None,
-                    place=scan.place or None,
-                )
-                for scan in shipment.scans
-            ],
+            events=[ScanView.of(scan, language) for scan in shipment.scans],
             note=shipment.note or None,
             code=(shipment.code or None) if for_buyer else None,
             has_code=bool(shipment.code),
@@ -213,3 +229,73 @@ class ShipmentsView(Schema):
     """The shipments of one order, in the order they were made."""
 
     items: list[ShipmentView]
+
+
+class MakeLink(Schema):
+    """Nothing to say: the path names the parcel."""
+
+
+class LinkView(Schema):
+    """A link by which anybody follows one parcel: ``GET /v1/parcels/{token}``."""
+
+    token: str
+    ends_at: Timestamp
+
+    @classmethod
+    def of(cls, link: Link) -> LinkView:
+        """Return the wire form."""
+        return cls(token=link.token, ends_at=link.ends_at)
+
+
+class GuestScanView(Schema):
+    """One thing that happened to a parcel, in our words: a carrier's may name who signed for it."""
+
+    at: Timestamp
+    status: str
+    status_text: str
+    place: str | None = None
+
+
+class GuestParcelView(Schema):
+    """Where a parcel is, for whoever has its link: nothing of who gets it, and not what is in it."""
+
+    status: str
+    status_text: str
+    """In the caller's language."""
+    estimate: str | None = None
+    expected_from: date | None = None
+    expected_until: date | None = None
+    carrier: CarrierView | None = None
+    tracking_number_end: str
+    """Its last four characters: enough to know it again."""
+    shipped_at: Timestamp
+    delivered_at: Timestamp | None = None
+    events: list[GuestScanView]
+
+    @classmethod
+    def of(cls, shipment: Shipment) -> GuestParcelView:
+        """Return the wire form in the caller's language."""
+        language = context.current().language
+        now = clock.now()
+        expected = parcel_texts.expected(shipment, now=now)
+        return cls(
+            status=shipment.status.value,
+            status_text=parcel_texts.status_text(shipment, language),
+            estimate=parcel_texts.estimate(shipment, language, now=now),
+            expected_from=expected.first if expected else None,
+            expected_until=expected.last if expected else None,
+            carrier=CarrierView.of_shipment(shipment),
+            tracking_number_end=(shipment.number or "")[-4:],
+            shipped_at=shipment.shipped_at,
+            delivered_at=shipment.delivered_at,
+            events=[
+                GuestScanView(
+                    at=scan.at,
+                    status=scan.status.value,
+                    status_text=said(parcel_texts.TEXTS[scan.status], language),
+                    place=scan.place or None,
+                )
+                for scan in shipment.scans
+                if scan.status is not None
+            ],
+        )

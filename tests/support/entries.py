@@ -26,6 +26,7 @@ from chalicelib.kernel.roles import Post, Role
 from chalicelib.ledger import counting
 from chalicelib.ledger import service as ledger
 from chalicelib.ledger.sums import Written
+from chalicelib.logistics import links
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
@@ -453,6 +454,16 @@ def _mistyped(world: World) -> Ask:
     order_id, shipment_id = world.shipped()
     body = {name: value for name, value in parcel().items() if name != "lines"}
     return Ask(ids={"order_id": order_id, "shipment_id": shipment_id}, body=body)
+
+
+def _on_its_way(world: World) -> Ask:
+    order_id, shipment_id = world.shipped()
+    return Ask(ids={"order_id": order_id, "shipment_id": shipment_id})
+
+
+def _followed_by_a_guest(world: World) -> Ask:
+    order_id, shipment_id = world.shipped()
+    return Ask(ids={"token": links.make(order_id, shipment_id, world.buyer.account_id).token})
 
 
 def _checkout(world: World) -> Ask:
@@ -1053,6 +1064,8 @@ ENTRIES: dict[str, Make] = {
     "release_number": lambda world: Ask(ids=world.held_number(), body={"reason": "Given out again."}),
     "list_merchant_shipments": _read_order,
     "follow_order": _read_order,
+    "follow_parcel": _followed_by_a_guest,
+    "link_parcel": _on_its_way,
     "kuaidi100_push": _push,
     # complaints
     "upload_evidence": _body({"content_type": "image/png", "size": 100}),

@@ -1408,6 +1408,20 @@ export interface paths {
          */
         get: operations["follow_order"];
     };
+    "/v1/orders/{order_id}/shipments/{shipment_id}/link": {
+        /**
+         * Make a link by which somebody without an account follows one parcel of the caller's
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["link_parcel"];
+    };
+    "/v1/parcels/{token}": {
+        /**
+         * Follow the parcel of a link
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["follow_parcel"];
+    };
     "/v1/payment-methods": {
         /**
          * List the payment providers of this installation and their ways to pay, in both languages
@@ -1844,6 +1858,13 @@ export interface components {
          * @enum {string}
          */
         Cause: "claim" | "give_back" | "uphold" | "dismiss" | "appeal" | "lapse";
+        /** @description An identity elsewhere that opens the account. */
+        chalicelib__auth__external__schemas__LinkView: {
+            link_id: string;
+            linked_at: string;
+            /** @enum {string} */
+            provider: "qq" | "qq_mini" | "wechat_mini";
+        };
         /** @description A guardian's contact and code, and the child's account, which the child's app shows. */
         chalicelib__auth__guardians__schemas__GuardianSays: {
             account_id: string;
@@ -1899,6 +1920,11 @@ export interface components {
             at: string;
             entry_id: string;
             postings: components["schemas"]["PostingView"][];
+        };
+        /** @description A link by which anybody follows one parcel: `GET /v1/parcels/{token}`. */
+        chalicelib__logistics__schemas__LinkView: {
+            ends_at: string;
+            token: string;
         };
         /**
          * @description States of a merchant.
@@ -2386,6 +2412,28 @@ export interface components {
             code_id: string;
             contact: string;
         };
+        /** @description Where a parcel is, for whoever has its link: nothing of who gets it, and not what is in it. */
+        GuestParcelView: {
+            carrier?: components["schemas"]["CarrierView"];
+            delivered_at?: string;
+            estimate?: string;
+            events: components["schemas"]["GuestScanView"][];
+            /** Format: date */
+            expected_from?: string;
+            /** Format: date */
+            expected_until?: string;
+            shipped_at: string;
+            status: string;
+            status_text: string;
+            tracking_number_end: string;
+        };
+        /** @description One thing that happened to a parcel, in our words: a carrier's may name who signed for it. */
+        GuestScanView: {
+            at: string;
+            place?: string;
+            status: string;
+            status_text: string;
+        };
         /** @description One thing that happened. */
         HappeningView: {
             amount?: components["schemas"]["MoneyView"];
@@ -2610,16 +2658,9 @@ export interface components {
         };
         /** @description All of them: at most 20, so this list has no pages. `offered` are the ways there are here. */
         LinksView: {
-            items: components["schemas"]["LinkView"][];
+            items: components["schemas"]["chalicelib__auth__external__schemas__LinkView"][];
             /** @description ways to sign in elsewhere that this installation offers */
             offered: string[];
-        };
-        /** @description An identity elsewhere that opens the account. */
-        LinkView: {
-            link_id: string;
-            linked_at: string;
-            /** @enum {string} */
-            provider: "qq" | "qq_mini" | "wechat_mini";
         };
         /**
          * @description What `navigator.credentials.create` gave: `id`, `response.clientDataJSON`, `response.attestationObject`
@@ -2641,6 +2682,8 @@ export interface components {
             networks?: string[];
             scopes: ("complaints:read" | "orders:read" | "orders:ship" | "products:read" | "products:write" | "profile:read" | "stock:read" | "stock:write")[];
         };
+        /** @description Nothing to say: the path names the parcel. */
+        MakeLink: Record<string, never>;
         /** @description What everybody may know of a merchant. */
         MerchantView: {
             currency: string;
@@ -3542,6 +3585,7 @@ export interface components {
             at: string;
             place?: string;
             status?: string;
+            status_text?: string;
             text: string;
         };
         /** @description What proves an act (docs/audit.md): without `batch` it is too young to be sealed. */
@@ -3643,6 +3687,10 @@ export interface components {
             delivered_at?: string;
             estimate?: string;
             events: components["schemas"]["ScanView"][];
+            /** Format: date */
+            expected_from?: string;
+            /** Format: date */
+            expected_until?: string;
             /** @default false */
             has_code?: boolean;
             kind: string;
@@ -5144,7 +5192,7 @@ export interface operations {
             /** @description The answer. */
             201: {
                 content: {
-                    "application/json": components["schemas"]["LinkView"];
+                    "application/json": components["schemas"]["chalicelib__auth__external__schemas__LinkView"];
                 };
             };
         };
@@ -5160,7 +5208,7 @@ export interface operations {
             /** @description The answer. */
             201: {
                 content: {
-                    "application/json": components["schemas"]["LinkView"];
+                    "application/json": components["schemas"]["chalicelib__auth__external__schemas__LinkView"];
                 };
             };
         };
@@ -5181,7 +5229,7 @@ export interface operations {
             /** @description The answer. */
             201: {
                 content: {
-                    "application/json": components["schemas"]["LinkView"];
+                    "application/json": components["schemas"]["chalicelib__auth__external__schemas__LinkView"];
                 };
             };
         };
@@ -7759,6 +7807,44 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ShipmentsView"];
+                };
+            };
+        };
+    };
+    link_parcel: {
+        parameters: {
+            path: {
+                order_id: string;
+                shipment_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MakeLink"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["chalicelib__logistics__schemas__LinkView"];
+                };
+            };
+        };
+    };
+    follow_parcel: {
+        parameters: {
+            path: {
+                token: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["GuestParcelView"];
                 };
             };
         };

@@ -380,6 +380,8 @@ export interface Refusals {
   "POST /v1/orders/{order_id}/cancel": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/orders/{order_id}/confirm": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/orders/{order_id}/shipments": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/orders/{order_id}/shipments/{shipment_id}/link": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/parcels/{token}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "GET /v1/payment-methods": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/privacy": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/products": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";

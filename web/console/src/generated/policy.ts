@@ -47,6 +47,7 @@ export default {
   "explain_account": {"method": "POST", "path": "/v1/operator/accounts/{account_id}/explanation", "who": "operator", "desks": ["support", "review", "admin"]},
   "explain_order": {"method": "POST", "path": "/v1/operator/orders/{order_id}/explanation", "who": "operator", "desks": ["support", "review", "finance", "admin"]},
   "finish_sign_in": {"method": "POST", "path": "/v1/auth/sign-in/second-step", "who": "anybody"},
+  "follow_parcel": {"method": "GET", "path": "/v1/parcels/{token}", "who": "anybody"},
   "get_account_days": {"method": "GET", "path": "/v1/operator/ledger/accounts/{account}/days", "who": "operator", "desks": ["finance", "admin"]},
   "get_address": {"method": "GET", "path": "/v1/me/addresses/{address_id}", "who": "account"},
   "get_age": {"method": "GET", "path": "/v1/me/age", "who": "account"},
