@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import corrections, domain, links, service
+from chalicelib.logistics import corrections, domain, links, pushes, service
 from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.numbers import NothingToRelease
 from chalicelib.logistics.ports import BadSignature, UnreadablePush
@@ -191,7 +191,5 @@ def kuaidi100_push(shipment_id: str, request: Request) -> Reply:
     """Take a push of Kuaidi100: verified, durable, then acknowledged."""
     if domain.order_of(shipment_id) is None:
         raise NotFound(what="address")
-    headers, text = service.receive_push(
-        "kuaidi100", shipment_id=shipment_id, headers=request.headers, body=request.body
-    )
-    return Reply(text, 200, headers)
+    answer = pushes.receive("kuaidi100", shipment_id=shipment_id, headers=request.headers, body=request.body)
+    return Reply(answer.body, answer.status, answer.headers)

@@ -36,20 +36,26 @@ def racing_for_number(attempt: Callable[[Claim | None], T], *, otherwise: Callab
     return racing(once, otherwise=otherwise)
 
 
-def take(work: UnitOfWork, shipment: Shipment, buyer_id: str, met: Claim | None) -> None:
-    """Hold the shipment's number for it in the same work; ``met`` is the claim that refused an earlier attempt.
+def take(work: UnitOfWork, shipment: Shipment, buyer_id: str, met: Claim | None) -> Shipment:
+    """Hold the shipment's number for it in the same work; returns the shipment to save, which knows if it shares it.
+
+    ``met`` is the claim that refused an earlier attempt.
 
     Raises (here or from the commit):
         TrackingNumberUsed: if it is another's parcel.
         NumberHeld: if there is a claim that nobody looked at yet.
     """
     if domain.tracked(shipment) is None:
-        return
+        return shipment
     if met is None:
         number_store.save(work, numbers.first(shipment, buyer_id))
-        return
+        return replace(shipment, shared=False)
     beside = _first_holder(met)
     number_store.save(work, numbers.joined(met, shipment, buyer_id, beside))
+    shares = beside is not None and beside.shipment_id != shipment.shipment_id
+    if beside is not None and shares and not beside.shared:
+        store.save(work, replace(beside, shared=True))
+    return replace(shipment, shared=shares)
 
 
 def _first_holder(claim: Claim) -> Shipment | None:
@@ -72,7 +78,7 @@ def move(work: UnitOfWork, before: Shipment, after: Shipment, met: Claim | None)
     had, has = domain.tracked(before), domain.tracked(after)
     if has is None or after.detached or (had == has and (before.claimed or domain.has_ended(after))):
         return after
-    take(work, after, orders.load_order(after.order_id).buyer_id, met)
+    after = take(work, after, orders.load_order(after.order_id).buyer_id, met)
     if had is not None and had != has and before.claimed:
         give_up(work, before)
     return replace(after, claimed=True)

@@ -8,7 +8,7 @@ from chalice.app import Blueprint, SQSEvent
 
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
-from chalicelib.logistics import service
+from chalicelib.logistics import polling, pushes, subscribing
 from chalicelib.logistics.events import ShipmentCorrected, ShipmentCreated, TrackingPushed
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
@@ -27,16 +27,16 @@ def logistics(event: SQSEvent) -> dict[str, Any]:
 @consumer.on(ShipmentCorrected)
 def on_created(fact: ShipmentCreated | ShipmentCorrected, _: Envelope) -> None:
     """Have the hub watch the new parcel, or the new number of a parcel."""
-    service.begin_watch(fact.shipment_id)
+    subscribing.begin(fact.shipment_id)
 
 
 @consumer.on(TrackingPushed)
 def on_pushed(fact: TrackingPushed, _: Envelope) -> None:
     """Read a push."""
-    service.read_push(fact)
+    pushes.read(fact)
 
 
 @consumer.on(Due)
 def on_due(fact: Due, _: Envelope) -> None:
     """Ask, or subscribe again."""
-    service.wake(fact.record_id)
+    polling.wake(fact.record_id)

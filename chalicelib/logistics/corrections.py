@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Busy, NotFound
-from chalicelib.logistics import claims, domain, number_store, numbers, service, store
+from chalicelib.logistics import claims, domain, number_store, numbers, phones, store
 from chalicelib.logistics.domain import Shipment
 from chalicelib.logistics.events import ShipmentCorrected
 from chalicelib.logistics.numbers import Claim, Release
@@ -56,7 +56,7 @@ def correct(
             before,
             carrier=wanted.carrier,
             number=wanted.number,
-            phone_tail=service.phone_tail(order.purchase_id, wanted.carrier, wanted.phone_tail),
+            phone_tail=phones.tail(order.purchase_id, wanted.carrier, wanted.phone_tail),
             by=done,
             now=clock.now(),
         )

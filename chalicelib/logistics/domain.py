@@ -11,6 +11,7 @@ from chalicelib.kernel import ids
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.logistics.carriers import needs_phone
 from chalicelib.logistics.refusals import NumberSettled, TooManyShipments, TrackingNumberUsed, WrongDelivery
+from chalicelib.logistics.watch import WATCH, Watch, WatchCause, due_at
 
 _NUMBERS = "123456789abcdefghjkmnpqrstvwxyz"
 MAX_SHIPMENTS = len(_NUMBERS)
@@ -20,11 +21,6 @@ MAX_SCANS = 60
 SCAN_TEXT_CHARS = 300
 FORGET_AFTER = timedelta(days=45)
 """After so long without an end we stop asking."""
-ASK_AT_MOST_EVERY = timedelta(minutes=30)
-"""The hub locks numbers that are queried more often."""
-MAX_SUBSCRIPTIONS = 4
-"""Of one number in a month; the hub's limit."""
-SUBSCRIBE_TRIES = 8
 OLD_NUMBER = timedelta(days=15)
 """Without the time of payment: scans older than the shipment by more than this are of an earlier parcel."""
 MAX_CORRECTIONS = 5
@@ -114,75 +110,6 @@ PARCEL = StateMachine(
 )
 
 
-class Watch(StrEnum):
-    """How we learn of a parcel's scans."""
-
-    WAITING = "waiting"
-    """To be subscribed at the hub."""
-    WATCHED = "watched"
-    """The hub pushes."""
-    POLLED = "polled"
-    """The hub does not push this number; we ask."""
-    BROKEN = "broken"
-    """The hub gave the number up; to be subscribed again."""
-    FINISHED = "finished"
-
-
-class WatchCause(StrEnum):
-    """What moves a watch."""
-
-    SUBSCRIBE = "subscribe"
-    RETRY = "retry"
-    GIVE_UP = "give_up"
-    ASK = "ask"
-    ABORT = "abort"
-    CORRECT = "correct"
-    """The merchant named another number: to be subscribed anew."""
-    FINISH = "finish"
-
-
-WATCH = StateMachine(
-    name="watch",
-    initial=Watch.WAITING,
-    edges={
-        Watch.WAITING: {
-            WatchCause.SUBSCRIBE: Watch.WATCHED,
-            WatchCause.RETRY: Watch.WAITING,
-            WatchCause.GIVE_UP: Watch.POLLED,
-            WatchCause.CORRECT: Watch.WAITING,
-            WatchCause.FINISH: Watch.FINISHED,
-        },
-        Watch.WATCHED: {
-            WatchCause.ASK: Watch.WATCHED,
-            WatchCause.ABORT: Watch.BROKEN,
-            WatchCause.GIVE_UP: Watch.POLLED,
-            WatchCause.CORRECT: Watch.WAITING,
-            WatchCause.FINISH: Watch.FINISHED,
-        },
-        Watch.POLLED: {
-            WatchCause.ASK: Watch.POLLED,
-            WatchCause.SUBSCRIBE: Watch.WATCHED,
-            WatchCause.CORRECT: Watch.WAITING,
-            WatchCause.FINISH: Watch.FINISHED,
-        },
-        Watch.BROKEN: {
-            WatchCause.RETRY: Watch.WAITING,
-            WatchCause.SUBSCRIBE: Watch.WATCHED,
-            WatchCause.GIVE_UP: Watch.POLLED,
-            WatchCause.CORRECT: Watch.WAITING,
-            WatchCause.FINISH: Watch.FINISHED,
-        },
-        Watch.FINISHED: {},
-    },
-    deadlines={
-        Watch.WAITING: (timedelta(minutes=10), WatchCause.RETRY),
-        Watch.WATCHED: (timedelta(hours=24), WatchCause.ASK),
-        Watch.POLLED: (timedelta(hours=8), WatchCause.ASK),
-        Watch.BROKEN: (timedelta(minutes=40), WatchCause.RETRY),
-    },
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Scan:
     """One thing that happened to a parcel, as the carrier tells it."""
@@ -237,10 +164,20 @@ class Shipment:
     """``token fingerprint`` of each request that named another number."""
     claimed: bool = False
     """Whether the number is held for this shipment; rows of earlier days hold none yet."""
+    shared: bool = False
+    """Whether other orders travel in the same parcel: what is told of one is told of all."""
     detached: bool = False
     """The number turned out to be another parcel's: nothing told of it counts until the merchant corrects it."""
+    hub: str = ""
+    """Where it is watched; empty before the first subscription, and in rows of the days of one hub."""
+    subscribed_at: datetime | None = None
     subscriptions: int = 0
+    """At that hub."""
     tries: int = 0
+    quiet: int = 0
+    """Questions in a row that told nothing new: the next one waits longer."""
+    missed: int = 0
+    """Questions in a row without an answer."""
     asked_at: datetime | None = None
     heard_at: datetime | None = None
     """When the hub last told something new. It puts the question off only when that falls due: moving the deadline
@@ -268,12 +205,8 @@ class Shipment:
 
     @property
     def due_at(self) -> datetime | None:
-        """Return when the watch times out; a failing subscription backs off, and a number not its own is not asked."""
-        if self.detached:
-            return None
-        if self.watch is Watch.WAITING and self.tries > 1:
-            return self.since + min(timedelta(minutes=10 * 2 ** (self.tries - 1)), timedelta(hours=6))
-        return WATCH.due_at(self.watch, self.since)
+        """Return when the watch times out; a number that is not its own is not asked about."""
+        return None if self.detached else due_at(self.watch, self.since, tries=self.tries, quiet=self.quiet)
 
 
 class Report(StrEnum):
@@ -401,53 +334,15 @@ def renumbered(shipment: Shipment, *, carrier: str, number: str, phone_tail: str
         scans=(),
         corrections=(*shipment.corrections, by),
         detached=False,
+        hub="",
+        subscribed_at=None,
         subscriptions=0,
         tries=0,
+        quiet=0,
+        missed=0,
         asked_at=None,
         heard_at=None,
     )
-
-
-def subscribed(shipment: Shipment, *, now: datetime) -> Shipment:
-    """Note that the hub watches the number."""
-    watch = WATCH.next(shipment.watch, WatchCause.SUBSCRIBE)
-    return replace(shipment, watch=watch, since=now, tries=0, subscriptions=shipment.subscriptions + 1)
-
-
-def not_subscribed(shipment: Shipment, *, for_good: bool, now: datetime) -> Shipment:
-    """Note that subscribing failed: try again later, or ask instead once that is hopeless."""
-    hopeless = for_good or shipment.tries + 1 >= SUBSCRIBE_TRIES
-    watch = WATCH.next(shipment.watch, WatchCause.GIVE_UP if hopeless else WatchCause.RETRY)
-    return replace(shipment, watch=watch, since=now, tries=0 if hopeless else shipment.tries + 1)
-
-
-def timed_out(shipment: Shipment, *, now: datetime) -> Shipment:
-    """Fire the watch's timeout: subscribe again, or have asked ``now``; stop where the parcel arrived or was forgotten.
-
-    Where the hub told something since the deadline was set, the deadline moves instead; where it was asked less than
-    half an hour ago, it is not asked.
-    """
-    if has_ended(shipment) or now - shipment.shipped_at > FORGET_AFTER:
-        return replace(shipment, watch=WATCH.next(shipment.watch, WatchCause.FINISH), since=now, phone_tail="")
-    cause = WATCH.timeout(shipment.watch)
-    if cause is None:
-        return shipment
-    if cause is WatchCause.ASK and shipment.heard_at is not None and shipment.heard_at > shipment.since:
-        return replace(shipment, since=shipment.heard_at)
-    asks = cause is WatchCause.ASK and may_ask(shipment, now=now)
-    watch = WATCH.next(shipment.watch, cause)
-    return replace(shipment, watch=watch, since=now, asked_at=now if asks else shipment.asked_at)
-
-
-def unanswered(shipment: Shipment, *, now: datetime) -> Shipment:
-    """Ask again as soon as the hub allows: it did not answer."""
-    deadline = WATCH.deadlines.get(shipment.watch)
-    return replace(shipment, since=now + ASK_AT_MOST_EVERY - deadline[0]) if deadline else shipment
-
-
-def may_ask(shipment: Shipment, *, now: datetime) -> bool:
-    """Say whether the hub may be asked about the number again."""
-    return shipment.asked_at is None or now - shipment.asked_at >= ASK_AT_MOST_EVERY
 
 
 def without_words(shipment: Shipment) -> Shipment:

@@ -1,4 +1,4 @@
-"""How a hub's snapshots move a parcel and its watch: what is new, what is late, and whose journey it was. Pure."""
+"""How a hub's snapshots move a parcel: what is new, what is late, and whose journey it was. Pure."""
 
 from __future__ import annotations
 
@@ -10,48 +10,46 @@ from chalicelib.logistics.domain import (
     CLOCK_AHEAD,
     CLOCK_SKEW,
     MAX_SCANS,
-    MAX_SUBSCRIPTIONS,
     NEWS_OF,
     PARCEL,
     RANK,
-    WATCH,
     Report,
     Scan,
     Shipment,
     Snapshot,
     Status,
-    Watch,
-    WatchCause,
     has_ended,
 )
 
 
-def follow(shipment: Shipment, snapshot: Snapshot, *, now: datetime) -> Shipment:
-    """Return the shipment as it stands after a snapshot; equal to the one given if it tells nothing new.
+def plausible(shipment: Shipment, snapshot: Snapshot, *, now: datetime) -> list[Scan]:
+    """Return the scans of a snapshot that can be this shipment's: since its order was paid, and not of the future."""
+    return [scan for scan in snapshot.scans if shipment.counts_from <= scan.at <= now + CLOCK_AHEAD]
+
+
+def moved(shipment: Shipment, snapshot: Snapshot, *, now: datetime) -> Shipment:
+    """Return the shipment where a snapshot says its parcel is; equal to the one given if it tells nothing new.
 
     The state follows the snapshot only if its newest scan is newer than ours, or as new and the state further along:
     an old snapshot, however genuine, adds scans that were missing and moves nothing. What happened before the order was
     paid happened to another parcel. A parcel that turned back is never delivered: who signs for it is its sender.
     """
-    if shipment.detached:
-        return shipment
-    plausible = [scan for scan in snapshot.scans if shipment.counts_from <= scan.at <= now + CLOCK_AHEAD]
-    moved = _corrected(shipment, snapshot)
-    if plausible:
-        newest = max(scan.at for scan in plausible)
-        rewritten = snapshot.report is Report.REWRITTEN and (moved.news_at is None or newest >= moved.news_at)
-        scans = _merged(() if rewritten else moved.scans, plausible)
-        status = snapshot.status if newest == max(scan.at for scan in snapshot.scans) else plausible[0].status
-        left = None if rewritten else moved
-        if status is Status.DELIVERED and turned_back(scans, before=newest, left=left):
-            status = Status.RETURNED
-        if _is_news(moved, newest, status) and status is not None and PARCEL.takes(moved.status, NEWS_OF[status]):
-            moved = replace(moved, status=PARCEL.next(moved.status, NEWS_OF[status]))
-            if status is Status.DELIVERED:
-                moved = replace(moved, delivered_at=moved.delivered_at or _signed_at(moved, plausible, newest, now))
-        moved = _came_back_after_all(replace(moved, scans=scans))
-    told = moved.scans != shipment.scans
-    return _watched(moved, snapshot, told=told, known=bool(plausible), now=now)
+    told = plausible(shipment, snapshot, now=now)
+    after = _corrected(shipment, snapshot)
+    if not told:
+        return after
+    newest = max(scan.at for scan in told)
+    rewritten = snapshot.report is Report.REWRITTEN and (after.news_at is None or newest >= after.news_at)
+    scans = _merged(() if rewritten else after.scans, told)
+    status = snapshot.status if newest == max(scan.at for scan in snapshot.scans) else told[0].status
+    left = None if rewritten else after
+    if status is Status.DELIVERED and turned_back(scans, before=newest, left=left):
+        status = Status.RETURNED
+    if _is_news(after, newest, status) and status is not None and PARCEL.takes(after.status, NEWS_OF[status]):
+        after = replace(after, status=PARCEL.next(after.status, NEWS_OF[status]))
+        if status is Status.DELIVERED:
+            after = replace(after, delivered_at=after.delivered_at or _signed_at(after, told, newest, now))
+    return _came_back_after_all(replace(after, scans=scans))
 
 
 def _is_news(shipment: Shipment, newest: datetime, status: Status | None) -> bool:
@@ -115,28 +113,3 @@ def _corrected(shipment: Shipment, snapshot: Snapshot) -> Shipment:
     if not wanted or wanted == shipment.carrier or shipment.carrier is None:
         return shipment
     return replace(shipment, carrier=wanted, carrier_given=shipment.carrier_given or shipment.carrier)
-
-
-def _watched(shipment: Shipment, snapshot: Snapshot, *, told: bool, known: bool, now: datetime) -> Shipment:
-    """Move the watch: the end of the hub's watching, its giving up, or a sign of life."""
-    watch = shipment.watch
-    if watch is Watch.FINISHED:
-        return shipment
-    if snapshot.report is Report.FINISHED and not known and not has_ended(shipment):
-        # It ended an earlier parcel's journey. Ours has not begun, and will not be pushed: we ask.
-        return _given_up(shipment, now=now)
-    if snapshot.report is Report.FINISHED or (has_ended(shipment) and watch is Watch.POLLED):
-        return replace(shipment, watch=WATCH.next(watch, WatchCause.FINISH), since=now, phone_tail="", tries=0)
-    if snapshot.report is Report.ABORTED:
-        if watch is not Watch.WATCHED:
-            return shipment
-        spent = shipment.subscriptions >= MAX_SUBSCRIPTIONS
-        cause = WatchCause.GIVE_UP if spent else WatchCause.ABORT
-        return replace(shipment, watch=WATCH.next(watch, cause), since=now)
-    return replace(shipment, heard_at=now) if told else shipment
-
-
-def _given_up(shipment: Shipment, *, now: datetime) -> Shipment:
-    if not WATCH.takes(shipment.watch, WatchCause.GIVE_UP):
-        return shipment
-    return replace(shipment, watch=WATCH.next(shipment.watch, WatchCause.GIVE_UP), since=now, tries=0)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from chalicelib.kernel.errors import ShopError
 from chalicelib.logistics.domain import Snapshot
+from chalicelib.logistics.watch import Limits
 
 
 class PushRefused(ShopError):
@@ -50,6 +51,8 @@ class Subscribed(StrEnum):
     """Not now: busy, or no answer we understand. Try again."""
     REFUSED = "refused"
     """It will not, however often we try: somebody must look."""
+    UNSERVED = "unserved"
+    """It does not know this carrier or number, which is nobody's fault: another hub may, or we ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,28 @@ class Parcel:
     phone_tail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a hub is answered, byte for byte."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
 class CarrierHub(Protocol):
     """One hub."""
 
     @property
     def name(self) -> str:
         """The module's name, also in addresses."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it allows of one number, and of a day."""
+
+    def serves(self, carrier: str) -> bool:
+        """Say whether it knows a carrier of ours."""
 
     def subscribe(self, parcel: Parcel) -> Subscription:
         """Ask for pushes; again for the same parcel is harmless."""
@@ -97,5 +116,8 @@ class CarrierHub(Protocol):
             UnreadablePush: if it is no push at all.
         """
 
-    def acknowledge(self) -> tuple[dict[str, str], str]:
-        """Return headers and body of the exact reply to a push that is durable with us."""
+    def acknowledge(self) -> Answer:
+        """Return the exact reply to a push that is durable with us."""
+
+    def refuse(self, error: PushRefused) -> Answer | None:
+        """Return the hub's own reply to a push that is refused; None if a problem document will do."""

@@ -18,8 +18,9 @@ from chalicelib.kernel.clock import (
 )
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
-from chalicelib.logistics.domain import Scan, Shipment, Status, Watch, order_of
+from chalicelib.logistics.domain import Scan, Shipment, Status, order_of
 from chalicelib.logistics.refusals import CodeAlreadyGiven
+from chalicelib.logistics.watch import Watch
 from chalicelib.runtime import names
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.numbers import NumberAttribute
@@ -48,11 +49,16 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     delivered_ms: int | None = None
     subscriptions: int = 0
     tries: int = 0
+    hub: str = ""
+    subscribed_ms: int | None = None
+    quiet: int = 0
+    missed: int = 0
     asked_ms: int | None = None
     heard_ms: int | None = None
     paid_s: int | None = None
     """Rows without it are of the days when nobody held numbers."""
     corrections: tuple[str, ...] = ()
+    shared: bool = False
     detached: bool = False
     unclaimed: bool = False
 
@@ -141,10 +147,15 @@ def _row(shipment: Shipment) -> ShipmentRow:
             delivered_ms=epoch_ms_or_none(shipment.delivered_at),
             subscriptions=shipment.subscriptions,
             tries=shipment.tries,
+            hub=shipment.hub,
+            subscribed_ms=epoch_ms_or_none(shipment.subscribed_at),
+            quiet=shipment.quiet,
+            missed=shipment.missed,
             asked_ms=epoch_ms_or_none(shipment.asked_at),
             heard_ms=epoch_ms_or_none(shipment.heard_at),
             paid_s=epoch_s(shipment.paid_at) if shipment.paid_at is not None else None,
             corrections=shipment.corrections,
+            shared=shipment.shared,
             detached=shipment.detached,
             unclaimed=shipment.paid_at is not None and not shipment.claimed,
         ),
@@ -176,11 +187,16 @@ def _shipment(row: ShipmentRow) -> Shipment:
         scans=tuple(_scan(doc) for doc in row.scans or ()),
         subscriptions=doc.subscriptions,
         tries=doc.tries,
+        hub=doc.hub,
+        subscribed_at=from_epoch_ms_or_none(doc.subscribed_ms),
+        quiet=doc.quiet,
+        missed=doc.missed,
         asked_at=from_epoch_ms_or_none(doc.asked_ms),
         heard_at=from_epoch_ms_or_none(doc.heard_ms),
         paid_at=from_epoch_s(doc.paid_s) if doc.paid_s is not None else None,
         corrections=doc.corrections,
         claimed=doc.paid_s is not None and not doc.unclaimed,
+        shared=doc.shared,
         detached=doc.detached,
         intent=doc.intent,
         fingerprint=doc.fingerprint,

@@ -18,7 +18,8 @@ from chalicelib import topology
 from chalicelib.complaints.domain import COMPLAINT
 from chalicelib.kernel.events import decode_list
 from chalicelib.kernel.machine import StateMachine
-from chalicelib.logistics.domain import PARCEL, WATCH
+from chalicelib.logistics.domain import PARCEL
+from chalicelib.logistics.watch import WATCH
 from chalicelib.orders.domain import ORDER, PURCHASE
 from chalicelib.payments.domain.dispute import DISPUTE
 from chalicelib.payments.domain.payment import PAYMENT

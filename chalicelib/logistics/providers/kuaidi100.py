@@ -11,13 +11,16 @@ from typing import Any
 from chalicelib.kernel.errors import ShopError
 from chalicelib.logistics.domain import SCAN_TEXT_CHARS, Report, Scan, Snapshot, Status
 from chalicelib.logistics.ports import (
+    Answer,
     BadSignature,
     Parcel,
+    PushRefused,
     Subscribed,
     Subscription,
     UnreadablePush,
 )
 from chalicelib.logistics.providers import forms
+from chalicelib.logistics.watch import Limits
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.config import config, setting
 
@@ -84,6 +87,11 @@ class Kuaidi100:
     """The adapter."""
 
     name = "kuaidi100"
+    limits = Limits()
+
+    def serves(self, carrier: str) -> bool:  # noqa: ARG002
+        """Say yes: its codes are ours."""
+        return True
 
     def subscribe(self, parcel: Parcel) -> Subscription:
         """Ask for pushes to an address that only this parcel has."""
@@ -160,9 +168,12 @@ class Kuaidi100:
         result = push.get("lastResult")
         return [_snapshot(result if isinstance(result, dict) else {}, push)]
 
-    def acknowledge(self) -> tuple[dict[str, str], str]:
+    def acknowledge(self) -> Answer:
         """Return the reply that ends the hub's repeats."""
-        return {"Content-Type": "application/json; charset=utf-8"}, ACKNOWLEDGED
+        return Answer(200, {"Content-Type": "application/json; charset=utf-8"}, ACKNOWLEDGED)
+
+    def refuse(self, error: PushRefused) -> None:
+        """Return nothing: any other answer than the acknowledgement is a refusal."""
 
 
 def build() -> Kuaidi100:

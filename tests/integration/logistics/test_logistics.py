@@ -12,9 +12,10 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
-from chalicelib.logistics import domain, following, service, store
-from chalicelib.logistics.domain import Shipment, Status, Watch
+from chalicelib.logistics import domain, polling, service, store, tracking, watching
+from chalicelib.logistics.domain import Shipment, Status
 from chalicelib.logistics.providers import kuaidi100
+from chalicelib.logistics.watch import Watch
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Contact, Order, OrderStatus
 from chalicelib.runtime import aws, names, outbound, queues
@@ -493,12 +494,12 @@ def test_a_question_without_an_answer_is_repeated_after_half_an_hour(world: Worl
         raise outbound.OutboundTimeout(kind="test")
 
     outbound.install(down)
-    service.wake(shipment.shipment_id)
-    service.wake(shipment.shipment_id)
+    polling.wake(shipment.shipment_id)
+    polling.wake(shipment.shipment_id)
     noon.advance(timedelta(minutes=29))
-    service.wake(shipment.shipment_id)
+    polling.wake(shipment.shipment_id)
     noon.advance(timedelta(minutes=1))
-    service.wake(shipment.shipment_id)
+    polling.wake(shipment.shipment_id)
 
     assert [later - asked[0] for later in asked] == [timedelta(), timedelta(minutes=30)]
 
@@ -520,23 +521,23 @@ def test_an_abort_is_followed_by_another_subscription_after_40_minutes(world: Wo
 def test_a_stale_deadline_is_a_no_op(world: World, noon: Any) -> None:
     shipment = world.shipped()
 
-    assert writes_during(lambda: service.wake(shipment.shipment_id)) == []
+    assert writes_during(lambda: polling.wake(shipment.shipment_id)) == []
     assert world.hub.questions == []
 
 
 def test_a_snapshot_survives_a_rival_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     shipment = world.shipped()
     world.hub.advance(NUMBER, "collected")
-    follow = following.follow
+    follow = watching.follow
     rivals: list[int] = []
 
     def rival(found: Shipment, snapshot: Any, **rest: Any) -> Shipment:
         if not rivals:
             rivals.append(1)
-            service._change(shipment.shipment_id, lambda row: replace(row, tries=3))
+            tracking.change(shipment.shipment_id, lambda row: replace(row, tries=3))
         return follow(found, snapshot, **rest)
 
-    monkeypatch.setattr(following, "follow", rival)
+    monkeypatch.setattr(watching, "follow", rival)
     world.pump.drain()
 
     found = store.load(shipment.shipment_id)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import ConcurrentUpdate
-from chalicelib.logistics import service, store
-from chalicelib.logistics.domain import Watch
+from chalicelib.logistics import hubs, store, subscribing, tracking
+from chalicelib.logistics.providers import kuaidi100
+from chalicelib.logistics.watch import Watch
 from chalicelib.runtime.db.work import UnitOfWork
 from tests.integration.logistics.test_logistics import NUMBER, World, hub, world
 from tools.bench import metering
@@ -69,22 +70,21 @@ def test_a_parcel_is_subscribed_with_one_read(world: World) -> None:
 
 def test_news_while_the_hub_is_asked_to_watch_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     shipment_id = world.ship().json["shipment_id"]
-    real = service.hub
 
-    class Slow:
+    class Slow(kuaidi100.Kuaidi100):
         """The hub, at which the parcel is scanned while it answers."""
 
         def subscribe(self, parcel: Any) -> Any:
-            answer = real().subscribe(parcel)
+            answer = super().subscribe(parcel)
             world.hub.advance(NUMBER, "collected", push=False)
-            snapshot = real().query(parcel)
+            snapshot = self.query(parcel)
             assert snapshot is not None
-            service.track(shipment_id, snapshot)
+            tracking.track(shipment_id, snapshot)
             return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(service, "hub", lambda *_: Slow())
-        service.begin_watch(shipment_id)
+        patch.setattr(hubs, "hub", lambda *_: Slow())
+        subscribing.begin(shipment_id)
     found = store.load(shipment_id)
     assert (found.watch, found.subscriptions, len(found.scans)) == (Watch.WATCHED, 1, 1)
 
@@ -92,17 +92,19 @@ def test_news_while_the_hub_is_asked_to_watch_is_kept(world: World, monkeypatch:
 def test_who_is_told_twice_at_once_subscribes_once_for_good(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ask the hub, which takes the second as the first; one of them writes."""
     shipment_id = world.ship().json["shipment_id"]
-    real, rival = service.hub, iter([True])
+    rival = iter([True])
 
-    class Twice:
+    class Twice(kuaidi100.Kuaidi100):
+        """The hub, of which somebody else asks the same at the same time."""
+
         def subscribe(self, parcel: Any) -> Any:
             if next(rival, False):
-                service.begin_watch(shipment_id)
-            return real().subscribe(parcel)
+                subscribing.begin(shipment_id)
+            return super().subscribe(parcel)
 
     with monkeypatch.context() as patch:
-        patch.setattr(service, "hub", lambda *_: Twice())
-        service.begin_watch(shipment_id)
+        patch.setattr(hubs, "hub", lambda *_: Twice())
+        subscribing.begin(shipment_id)
     found = store.load(shipment_id)
     assert (found.watch, found.subscriptions, found.tries) == (Watch.WATCHED, 1, 0)
 
@@ -116,4 +118,4 @@ def test_a_write_that_keeps_losing_says_so(world: World, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(store, "save", lose)
     with pytest.raises(ConcurrentUpdate):
-        service._subscribe(shipment)
+        subscribing.subscribe(shipment)

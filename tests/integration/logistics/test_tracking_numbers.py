@@ -11,9 +11,10 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.roles import Role
-from chalicelib.logistics import number_store, service, store
-from chalicelib.logistics.domain import Status, Watch
+from chalicelib.logistics import number_store, store, subscribing
+from chalicelib.logistics.domain import Status
 from chalicelib.logistics.providers import kuaidi100
+from chalicelib.logistics.watch import Watch
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus
 from chalicelib.runtime.db.work import UnitOfWork
@@ -260,14 +261,14 @@ def test_the_next_question_of_a_corrected_carrier_carries_the_phone(world: World
     world.hub.correct(NUMBER, "shunfeng")
     world.pump.drain()
     parcels: list[Any] = []
-    asked = service._parcel
+    asked = subscribing.parcel
 
     def seen(found: Any) -> Any:
         parcels.append(asked(found))
         return parcels[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "_parcel", seen)
+        patch.setattr(subscribing, "parcel", seen)
         world.pump.pass_time(noon, timedelta(hours=50), step=timedelta(hours=1))
 
     assert [(one.carrier, one.phone_tail) for one in parcels[:1]] == [("shunfeng", "8000")]

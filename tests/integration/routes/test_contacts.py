@@ -12,6 +12,7 @@ import pytest
 from chalicelib.kernel import clock
 from chalicelib.logistics import domain as parcels
 from chalicelib.logistics import store as shipments
+from chalicelib.logistics.watch import Watch
 from chalicelib.orders import store as orders
 from chalicelib.orders.domain import OrderStatus, Sale
 from chalicelib.orders.service import Contact
@@ -48,7 +49,7 @@ def sale(world: World) -> Sale:
         merchant_id=order.merchant_id,
         lines=(("1", 1),),
         shipped_at=now,
-        watch=parcels.Watch.FINISHED,
+        watch=Watch.FINISHED,
         since=now,
         carrier="zto",
         number="7301234567890",

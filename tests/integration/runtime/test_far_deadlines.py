@@ -12,7 +12,7 @@ import pytest
 from chalicelib import topology
 from chalicelib.complaints.domain import COMPLAINT
 from chalicelib.kernel import clock
-from chalicelib.logistics.domain import WATCH
+from chalicelib.logistics.watch import WATCH
 from chalicelib.reconciliation.domain import CASE, RUN
 from chalicelib.runtime import aws, deadlines, names, queues
 from chalicelib.runtime.db.rows import DUE_SHARDS, due_shard

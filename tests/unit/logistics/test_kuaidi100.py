@@ -173,7 +173,7 @@ def test_times_without_a_zone_are_chinas() -> None:
 
 
 def test_the_reply_is_exact() -> None:
-    headers, body = kuaidi100.build().acknowledge()
+    answer = kuaidi100.build().acknowledge()
 
-    assert body.encode() == b'{"result":true,"returnCode":"200","message":"\xe6\x88\x90\xe5\x8a\x9f"}'
-    assert headers == {"Content-Type": "application/json; charset=utf-8"}
+    assert answer.body.encode() == b'{"result":true,"returnCode":"200","message":"\xe6\x88\x90\xe5\x8a\x9f"}'
+    assert (answer.status, answer.headers) == (200, {"Content-Type": "application/json; charset=utf-8"})

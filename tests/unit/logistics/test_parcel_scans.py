@@ -8,9 +8,10 @@ from itertools import permutations
 import pytest
 
 from chalicelib.logistics import domain
-from chalicelib.logistics.domain import Report, Scan, Snapshot, Status, Watch
+from chalicelib.logistics.domain import Report, Scan, Snapshot, Status
 from chalicelib.logistics.providers import kuaidi100
 from chalicelib.logistics.refusals import TrackingNumberUsed
+from chalicelib.logistics.watch import Watch
 from tests.unit.logistics.test_parcels import (
     COLLECTED,
     MOVED,

@@ -5,18 +5,17 @@ from itertools import permutations
 
 import pytest
 
-from chalicelib.logistics import domain, following, parcel_texts
+from chalicelib.logistics import domain, parcel_texts, watching
 from chalicelib.logistics.domain import (
     PARCEL,
-    WATCH,
     Report,
     Scan,
     Shipment,
     Snapshot,
     Status,
-    Watch,
 )
 from chalicelib.logistics.refusals import TooManyShipments
+from chalicelib.logistics.watch import ANY, WATCH, Watch
 
 ORDER = "ord_0123456789abcdefghjkmnpq_07"
 T0 = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -65,7 +64,7 @@ def parcel(**changes: object) -> Shipment:
 def told(*snapshots: Snapshot, first: Shipment | None = None, now: datetime | None = None) -> Shipment:
     found = first or parcel()
     for each in snapshots:
-        found = following.follow(found, each, now=now or at(48))
+        found = watching.follow(found, each, now=now or at(48))
     return found
 
 
@@ -192,7 +191,7 @@ def test_an_abort_breaks_the_watch_until_the_hubs_limit_then_we_ask() -> None:
 
     broken = told(aborted)
     assert (broken.watch, broken.due_at) == (Watch.BROKEN, at(48) + timedelta(minutes=40))
-    spent = told(aborted, first=parcel(subscriptions=domain.MAX_SUBSCRIPTIONS))
+    spent = told(aborted, first=parcel(subscriptions=ANY.subscriptions))
     assert (spent.watch, spent.due_at) == (Watch.POLLED, at(48) + timedelta(hours=8))
     finished = parcel(watch=Watch.FINISHED)
     assert told(aborted, first=finished) == finished
@@ -210,39 +209,39 @@ def test_a_failing_subscription_backs_off_and_then_we_ask_instead() -> None:
     while found.watch is Watch.WAITING:
         assert found.due_at is not None
         waits.append((found.due_at - T0) // timedelta(minutes=1))
-        found = domain.not_subscribed(found, for_good=False, now=T0)
+        found = watching.not_subscribed(found, for_good=False, now=T0)
 
     assert waits == [10, 10, 20, 40, 80, 160, 320, 360]
     assert (found.watch, found.tries) == (Watch.POLLED, 0)
-    assert domain.not_subscribed(parcel(watch=Watch.WAITING), for_good=True, now=T0).watch is Watch.POLLED
+    assert watching.not_subscribed(parcel(watch=Watch.WAITING), for_good=True, now=T0).watch is Watch.POLLED
 
 
 def test_a_timeout_stops_where_the_parcel_arrived_or_was_forgotten() -> None:
-    assert domain.timed_out(parcel(status=Status.DELIVERED), now=at(30)).watch is Watch.FINISHED
-    assert domain.timed_out(parcel(), now=at(24 * 46)).watch is Watch.FINISHED
-    asked = domain.timed_out(parcel(), now=at(24))
+    assert watching.timed_out(parcel(status=Status.DELIVERED), now=at(30)).watch is Watch.FINISHED
+    assert watching.timed_out(parcel(), now=at(24 * 46)).watch is Watch.FINISHED
+    asked = watching.timed_out(parcel(), now=at(24))
     assert (asked.watch, asked.asked_at, asked.due_at) == (Watch.WATCHED, at(24), at(48))
-    assert not domain.may_ask(asked, now=at(24.4))
-    assert domain.may_ask(asked, now=at(24.5))
-    assert domain.unanswered(asked, now=at(24)).due_at == at(24.5)
+    assert not watching.may_ask(asked, now=at(24.4))
+    assert watching.may_ask(asked, now=at(24.5))
+    assert watching.unanswered(asked, now=at(24)).due_at == at(24.5)
 
 
 def test_news_puts_the_question_off_once_it_falls_due() -> None:
     heard = told(snapshot(COLLECTED), now=at(10))
     assert heard.due_at == at(24)
 
-    postponed = domain.timed_out(heard, now=at(24))
+    postponed = watching.timed_out(heard, now=at(24))
 
     assert (postponed.asked_at, postponed.due_at) == (None, at(34))
-    asked = domain.timed_out(postponed, now=at(34))
+    asked = watching.timed_out(postponed, now=at(34))
     assert (asked.asked_at, asked.due_at) == (at(34), at(58))
 
 
 def test_a_number_is_not_asked_about_twice_in_half_an_hour() -> None:
     asked = parcel(asked_at=at(24))
 
-    assert domain.timed_out(asked, now=at(24.4)).asked_at == at(24)
-    assert domain.timed_out(asked, now=at(24.5)).asked_at == at(24.5)
+    assert watching.timed_out(asked, now=at(24.4)).asked_at == at(24)
+    assert watching.timed_out(asked, now=at(24.5)).asked_at == at(24.5)
 
 
 def test_every_state_has_a_text_in_both_languages_and_news_of_its_own() -> None:
