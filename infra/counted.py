@@ -276,6 +276,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
     ),
     "Messages": (
         "messages_sent",
+        "facts_told",
         "messages_limited",
         "messages_refused",
         "messages_put_back",

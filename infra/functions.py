@@ -18,6 +18,7 @@ RELAY = "relay"
 DEADLINES = "deadlines"
 BALANCES = "balances"
 AUDIT_SEAL = "audit-seal"
+TELLING = "telling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,14 @@ FUNCTIONS: dict[str, Function] = {
         secrets=("messages", "messages-*"),
         sends_mail=True,
     ),
+    TELLING: Function(
+        memory_mb=512,
+        timeout_s=30,
+        consumes="telling",
+        tables={"inboxes": "ra", "messages": "a", "orders": "r", "accounts": "r", "keys": "r"},
+        opens=True,
+        secrets=("messages",),
+    ),
     "privacy": Function(
         memory_mb=512,
         timeout_s=60,
@@ -200,6 +209,7 @@ FUNCTIONS: dict[str, Function] = {
             "holds": "r",
             "merchants": "r",
             "messages": "a",
+            "inboxes": "rd",
             "risk": "rd",
             "keys": "r",
         },

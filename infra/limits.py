@@ -72,6 +72,7 @@ _REST = {
     "catalog-imports": 5,
     "publishing": FEWEST,  # Batches are large, and each swaps the list of everything: more would only race for it.
     "reconciliation": 5,
+    "telling": 20,
     "notifications": 10,  # What carriers take at once from one account, several times over.
 }
 

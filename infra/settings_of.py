@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from infra import names as installations
 from infra import shift, stack
-from infra.functions import API, FUNCTIONS, Function
+from infra.functions import API, FUNCTIONS, TELLING, Function
 
 FOLDER = Path(__file__).with_name("settings")
 LAPTOP_ONLY = frozenset({"BIANDAN_REQUEST_FACTOR", "BIANDAN_THROTTLE_FACTOR"})
@@ -64,7 +64,12 @@ def _tells(_: str, function: Function) -> bool:
 
 
 def _asks_to_tell(name: str, function: Function) -> bool:
-    return name == API or _tells(name, function)
+    return name == API or _chooses_how(name, function)
+
+
+def _chooses_how(name: str, function: Function) -> bool:
+    """It says by which channel a message goes, or sends it."""
+    return name == TELLING or _tells(name, function)
 
 
 def _calls_out(name: str, function: Function) -> bool:
@@ -148,7 +153,7 @@ _UNPAID = _matches(
     "fresh:5/200/10,known:20/5000/40,network:100/1000",
 )
 
-_APPROVED = _matches(r"[a-z]{2,16}\.(?:zh|en):[A-Za-z0-9_]{1,32}", "code.zh:1110,code.en:1111")
+_APPROVED = _matches(r"[a-z]{2,32}\.(?:zh|en):[A-Za-z0-9_]{1,32}", "code.zh:1110,code.en:1111")
 
 
 def _registration(stage: str, text: str) -> str:
@@ -192,7 +197,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
     "BIANDAN_SMS": Setting(_one_of("aliyun", "tencent"), _asks_to_tell),
     "BIANDAN_SMS_SIGN": Setting(_name_of_sender, _tells),
-    "BIANDAN_SMS_TEMPLATES": Setting(_APPROVED, _tells),
+    "BIANDAN_SMS_TEMPLATES": Setting(_APPROVED, _chooses_how),
     "BIANDAN_STRIPE_URL": Setting(_address, _pays),
     "BIANDAN_TENCENT_SMS_URL": Setting(_address, _tells),
     "BIANDAN_UNPAID_LIMITS": Setting(_UNPAID, _counts_unpaid),

@@ -9,22 +9,8 @@ from dataclasses import dataclass
 
 from chalicelib.consents.service import MARKETING
 from chalicelib.kernel.texts import Texts, said
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """One message. Texts are English and Chinese, with fields in braces."""
-
-    subject: Texts
-    body: Texts
-    short: Texts
-    """As a text message."""
-    approved: str
-    """The name of the carriers' template, which several messages may share."""
-    fields: tuple[str, ...] = ()
-    purpose: str = ""
-    """What its reader must have agreed to; empty for what the contract wants said."""
-
+from chalicelib.notifications.fact_templates import FACT_TEMPLATES
+from chalicelib.notifications.template import Template
 
 _CODE = ("code", "minutes")
 _SHORT_CODE = (
@@ -220,6 +206,7 @@ TEMPLATES: Mapping[str, Template] = {
         ("title", "text"),
         MARKETING,
     ),
+    **FACT_TEMPLATES,
 }
 
 APPROVED = tuple(sorted({template.approved for template in TEMPLATES.values()}))

@@ -94,6 +94,15 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("message carrier",),
     ),
     Holding(
+        "inbox",
+        Text(
+            "your inbox: what you were told of your orders, when, and whether you read it", "站内消息及其时间、阅读状态"
+        ),
+        inventory.TELLING,
+        inventory.INBOX,
+        ("inboxes/EntryRow.account_id", "inboxes/EntryRow.filling"),
+    ),
+    Holding(
         "code_digests",
         Text("codes we sent you: keyed digests of code and contact", "已发送的验证码：验证码与联系方式的密钥摘要"),
         inventory.SIGN_IN,

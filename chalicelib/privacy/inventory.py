@@ -74,6 +74,7 @@ UPLOAD = Keeping("upload", Text("2 days if no complaint uses it", "未用于投�
 CONSENT = Keeping("consent", Text("3 years after you withdrew", "撤回同意之日起三年"), days=3 * 366, law="CN-PIP-13-1")
 ARCHIVE = Keeping("archive", Text("3 days, or until you delete it", "三天，或至您删除"), days=3)
 MESSAGE = Keeping("message", Text("until it is sent; that it was, 30 days", "至发送完毕；发送记录保存 30 天"), days=30)
+INBOX = Keeping("inbox", Text("half a year", "半年"), days=183)
 QUEUE = Keeping("queue", Text("until it is handled, 14 days at most", "至处理完毕，最长 14 天"), days=14)
 STAFF = Keeping("staff", Text("3 years after the act", "行为发生之日起三年"), days=3 * 366, law="CN-PIP-31-1")
 MERCHANT = Keeping(

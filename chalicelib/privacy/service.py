@@ -14,6 +14,7 @@ from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.pages import Place
 from chalicelib.logistics import service as logistics
+from chalicelib.notifications import service as notifications
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.privacy import domain, store
@@ -172,6 +173,7 @@ def advance(erasure_id: str, step: int) -> None:
     archives.forget(account_id)
     consents.forget(account_id)
     risk.forget(account_id)
+    notifications.forget(account_id)
     consents.unbar(account_id)
     kept = replace(kept, holds=(*kept.holds, *_forget_complaints(account_id))[: domain.MOST_SHOWN])
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)

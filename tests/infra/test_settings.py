@@ -151,8 +151,9 @@ def test_a_setting_reaches_the_functions_that_read_it_alone() -> None:
     assert readers["BIANDAN_QQWALLET"] == readers["BIANDAN_STRIPE_URL"] == paying
     assert readers["BIANDAN_REFUND_ALONE"] == readers["BIANDAN_COMPLAINTS"] == {"api"}
     assert readers["BIANDAN_CARRIER_HUB"] == {"api", "logistics"}
-    assert readers["BIANDAN_SMS"] == readers["BIANDAN_EMAIL"] == {"api", "notifications"}
-    assert readers["BIANDAN_SMS_TEMPLATES"] == readers["BIANDAN_TENCENT_SMS_URL"] == {"notifications"}
+    assert readers["BIANDAN_SMS"] == readers["BIANDAN_EMAIL"] == {"api", "telling", "notifications"}
+    assert readers["BIANDAN_SMS_TEMPLATES"] == {"telling", "notifications"}
+    assert readers["BIANDAN_TENCENT_SMS_URL"] == {"notifications"}
     assert not any("relay" in who or "ledger" in who for who in readers.values())
     assert all(readers.values())
     assert not told.get("relay", set()) & set(SETTINGS)

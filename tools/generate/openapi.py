@@ -76,6 +76,7 @@ TAGS_ZH = {
     "oversight": "监督",
     "explaining": "说明",
     "notifications": "通知",
+    "telling": "事件通知",
     "site": "文档",
 }
 

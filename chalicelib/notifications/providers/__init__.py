@@ -9,6 +9,7 @@ from typing import cast
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.notifications.domain import Kind
 from chalicelib.notifications.ports import Channel
+from chalicelib.notifications.providers import approved
 from chalicelib.runtime import caches, start
 from chalicelib.runtime.config import setting
 
@@ -24,6 +25,11 @@ def _secrets() -> list[str]:
 def configured(kind: Kind) -> str:
     """Return the name of the channel that carries this kind here; empty where there is none."""
     return setting(SETTING[kind])
+
+
+def carries(kind: Kind, template: str, language: str) -> bool:
+    """Say whether some channel here carries a template: text messages only go in words that the carrier approved."""
+    return bool(configured(kind)) and (kind is not Kind.SMS or bool(approved.number_of(template, language)))
 
 
 def load(kind: Kind) -> Channel | None:

@@ -17,6 +17,7 @@ from chalicelib.consents import service as consents
 from chalicelib.kernel.pages import Place, Window
 from chalicelib.logistics import service as logistics
 from chalicelib.merchants import service as merchants
+from chalicelib.notifications import service as notifications
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
 from chalicelib.privacy import disclosures
@@ -28,6 +29,7 @@ PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
 SESSIONS_A_PART = 50
 CONSENTS_A_PART = 100
+ENTRIES_A_PART = 100
 DISCLOSURES_A_PART = 50
 
 Json = dict[str, Any]
@@ -140,6 +142,11 @@ def _unpaid(account_id: str, _: Place | None) -> Part:
     return Part([found] if found.get("holds") or found.get("paid") else [])
 
 
+def _inbox(account_id: str, after: Place | None) -> Part:
+    page = notifications.inbox(account_id, Window(limit=ENTRIES_A_PART, after=after))
+    return Part([plain(one, of=account_id) for one in page.items], after=page.after)
+
+
 def _consents(account_id: str, after: Place | None) -> Part:
     page = consents.history(account_id, Window(limit=CONSENTS_A_PART, after=after))
     return Part([plain(one, of=account_id) for one in page.items], after=page.after)
@@ -175,6 +182,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("complaints", Text("Complaints and their files", "投诉及其凭证"), _complaints),
     Section("cart", Text("Your cart", "您的购物车"), _cart),
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
+    Section("inbox", Text("What you were told", "站内消息"), _inbox),
     Section("consents", Text("What you agreed to", "您的同意记录"), _consents),
     Section("disclosures", Text("Who of the platform looked, and why", "平台人员查看记录"), _disclosures),
     Section("counts", Text("What is counted against fraud", "反欺诈统计"), _counts),
@@ -199,6 +207,7 @@ EXPORTERS: dict[str, str | Text] = {
         "sealed until it is sent, which takes minutes; what was sent is with you",
         "密封待发，数分钟内送达；已发送的消息在您手中",
     ),
+    "inbox": "inbox",
     "code_digests": Text("digests of codes that are over within minutes", "验证码摘要，数分钟内失效"),
     "password": Text(
         "a digest that nobody can read a password from, and that nobody is given", "不可还原的密码摘要，不对外提供"

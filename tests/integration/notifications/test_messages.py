@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import AlreadyExists
-from chalicelib.notifications import sealing, service, store
+from chalicelib.notifications import asking, sealing, service, store
 from chalicelib.notifications.domain import LEASE, Kind, Message, Status
 from chalicelib.runtime import aws, log, metrics, names
 from chalicelib.runtime.config import config
@@ -217,7 +217,7 @@ def test_without_a_channel_it_fails_and_somebody_is_woken(
     assert (loaded(message_id).status, loaded(message_id).reason) == (Status.FAILED, "no_channel")
     assert "messages_failed" in counted
     service.check_reaches(Kind.SMS)  # A laptop may.
-    monkeypatch.setattr(service, "config", type("Cloud", (), {"is_local": False}))
+    monkeypatch.setattr(asking, "config", type("Cloud", (), {"is_local": False}))
     with pytest.raises(service.ChannelMissing) as refused:
         service.check_reaches(Kind.SMS)
     assert refused.value.detail("zh") == "此处暂时无法向手机号发送消息。"

@@ -1,0 +1,223 @@
+"""What is said of facts, in English and Chinese, as data: the words of ``facts.FACTS``.
+
+A text message is the title and nothing more, so that every carrier's approved template has the same few parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from chalicelib.kernel.texts import Texts
+from chalicelib.notifications.template import Template
+
+
+def _told(name: str, title: Texts, text: Texts, *fields: str) -> Template:
+    """Return a template whose text message is its title."""
+    return Template(title, (f"{text[0]}\n", f"{text[1]}\n"), title, name.replace("_", ""), fields)
+
+
+_WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
+    (
+        "paid",
+        ("Order {order} is paid", "订单 {order} 已付款"),
+        (
+            "We have your {amount} for order {order}. The shop will ship it; you can follow it under your orders.",
+            "订单 {order} 已收到付款 {amount}，商家将尽快发货，您可在“我的订单”中查看进度。",
+        ),
+        ("order", "amount"),
+    ),
+    (
+        "sold",
+        ("Order {order} is paid: please ship it", "订单 {order} 已付款，请发货"),
+        (
+            "Order {order} is paid. Please ship it within the time you promise.",
+            "订单 {order} 已付款，请在承诺的时间内发货。",
+        ),
+        ("order",),
+    ),
+    (
+        "unpaid",
+        ("Order {order} was not paid in time", "订单 {order} 超时未付款"),
+        (
+            "Order {order} was not paid in time and is closed. Nothing was charged; you can order again at any time.",
+            "订单 {order} 超时未付款，已关闭，未产生扣款。您可随时重新下单。",
+        ),
+        ("order",),
+    ),
+    (
+        "cancelled",
+        ("Order {order} was cancelled", "订单 {order} 已取消"),
+        (
+            "Order {order} at {shop} was cancelled. What you paid for it goes back the way it came.",
+            "您在 {shop} 的订单 {order} 已取消，已付款项将原路退回。",
+        ),
+        ("order", "shop"),
+    ),
+    (
+        "shipped",
+        ("Order {order} is on its way", "订单 {order} 已发货"),
+        (
+            "{shop} has sent a parcel of order {order}. You can follow it under your orders.",
+            "{shop} 已发出订单 {order} 的包裹，您可在“我的订单”中查看物流。",
+        ),
+        ("order", "shop"),
+    ),
+    (
+        "delivered",
+        ("A parcel of order {order} has arrived", "订单 {order} 的包裹已签收"),
+        (
+            (
+                "A parcel of order {order} is signed for. If it is not with you, or something is wrong, tell us under "
+                "your orders."
+            ),
+            "订单 {order} 的包裹已签收。如未收到或商品有问题，请在“我的订单”中告诉我们。",
+        ),
+        ("order",),
+    ),
+    (
+        "turned_back",
+        ("A parcel of order {order} is going back", "订单 {order} 的包裹正在退回"),
+        (
+            (
+                "A parcel of order {order} was refused or could not be delivered, and is going back. The shop sends it "
+                "again, or your money comes back."
+            ),
+            "订单 {order} 的包裹被拒收或无法投递，正在退回。商家将重新发货，或为您退款。",
+        ),
+        ("order",),
+    ),
+    (
+        "turned_back_shop",
+        ("A parcel of order {order} comes back", "订单 {order} 的包裹被退回"),
+        (
+            "A parcel of order {order} was refused or could not be delivered. Send it again, or give up its rest.",
+            "订单 {order} 的包裹被拒收或无法投递，请重新发货，或取消剩余商品。",
+        ),
+        ("order",),
+    ),
+    (
+        "refunded",
+        ("{amount} went back to you", "已退款 {amount}"),
+        (
+            "{amount} of order {order} went back the way you paid. Your bank may show it some days later.",
+            "订单 {order} 的 {amount} 已原路退回，到账时间以支付机构为准。",
+        ),
+        ("amount", "order"),
+    ),
+    (
+        "refund_bounced",
+        ("A refund came back to us", "退款被退回"),
+        (
+            "Your bank did not take the {amount} of order {order}: they came back to us. We will pay them another way.",
+            "订单 {order} 的退款 {amount} 未能入账并被退回，我们将以其他方式退还。",
+        ),
+        ("amount", "order"),
+    ),
+    (
+        "complaint_filed",
+        ("A complaint about order {order}: please answer", "订单 {order} 收到投诉，请处理"),
+        (
+            "A buyer complained about order {order}. It is your turn: the case says until when.",
+            "买家就订单 {order} 提出投诉，请在案件所示期限前答复。",
+        ),
+        ("order",),
+    ),
+    (
+        "complaint_replied",
+        ("{shop} answered your complaint", "{shop} 已回复您的投诉"),
+        (
+            "{shop} answered your complaint about order {order}. It is your turn: the case says until when.",
+            "{shop} 已就订单 {order} 的投诉作出答复，请在案件所示期限前处理。",
+        ),
+        ("shop", "order"),
+    ),
+    (
+        "complaint_escalated",
+        ("The platform looks at the complaint about order {order}", "平台已介入订单 {order} 的投诉"),
+        (
+            "The complaint about order {order} is with the platform now. A person looks at it and decides.",
+            "订单 {order} 的投诉已由平台介入，将由专人审理并作出决定。",
+        ),
+        ("order",),
+    ),
+    (
+        "complaint_decided",
+        ("The complaint about order {order} is decided", "订单 {order} 的投诉已有处理决定"),
+        (
+            "The platform has decided the complaint about order {order}. The case shows what, and why.",
+            "平台已就订单 {order} 的投诉作出决定，内容与理由见案件详情。",
+        ),
+        ("order",),
+    ),
+    (
+        "complaint_reopened",
+        ("The complaint about order {order} is open again", "订单 {order} 的投诉已重新开启"),
+        (
+            "The buyer was not helped after all: the complaint about order {order} is open again.",
+            "买家的问题未解决，订单 {order} 的投诉已重新开启。",
+        ),
+        ("order",),
+    ),
+    (
+        "complaint_resolved",
+        ("Your complaint about order {order} is settled", "订单 {order} 的投诉已解决"),
+        (
+            "Your complaint about order {order} is settled. If it is not, open it again in the case.",
+            "订单 {order} 的投诉已解决。如仍有问题，可在案件中重新开启。",
+        ),
+        ("order",),
+    ),
+    (
+        "complaint_dismissed",
+        ("Your complaint about order {order} was not upheld", "订单 {order} 的投诉未获支持"),
+        (
+            "Your complaint about order {order} was not upheld. The case says why, and what you may still do.",
+            "订单 {order} 的投诉未获支持，理由及后续途径见案件详情。",
+        ),
+        ("order",),
+    ),
+    (
+        "complaint_closed",
+        ("The complaint about order {order} is closed", "订单 {order} 的投诉已结案"),
+        (
+            "The complaint about order {order} is closed. The case shows how it ended.",
+            "订单 {order} 的投诉已结案，结果见案件详情。",
+        ),
+        ("order",),
+    ),
+    (
+        "session_reused",
+        ("Somebody may have copied your sign-in", "您的登录状态可能被他人复制"),
+        (
+            (
+                "A sign-in of yours was used twice: it may have been copied, so we ended it. Sign in again; if you do "
+                "not know why, set a new password and sign out everywhere."
+            ),
+            "您的一次登录被重复使用，可能已被复制，我们已将其终止。请重新登录；如有疑问，请修改密码并退出所有设备。",
+        ),
+        (),
+    ),
+    (
+        "role_granted",
+        ("Your account may do more now", "您的账号获得了新的权限"),
+        (
+            "Your account was given another role. Sign in to see it. If you do not know why, tell us.",
+            "您的账号已被授予新的角色，请登录查看。如非您所知，请联系我们。",
+        ),
+        (),
+    ),
+    (
+        "role_revoked",
+        ("Your account may do less now", "您的账号权限已变更"),
+        (
+            "A role of your account has ended. Sign in to see which. If you do not know why, tell us.",
+            "您的账号的一项角色已终止，请登录查看。如非您所知，请联系我们。",
+        ),
+        (),
+    ),
+)
+
+FACT_TEMPLATES: Final[Mapping[str, Template]] = {
+    name: _told(name, title, text, *fields) for name, title, text, fields in _WORDS
+}

@@ -1,0 +1,107 @@
+"""Which fact is told to whom, and in which words: the whole table, as data.
+
+A fact that somebody wants told is one row here, its words in ``fact_templates``, and the queue ``telling`` behind its
+event in ``topology.EVENTS``; a test holds the three together. Whom a row means is worked out (``telling.whom``) from
+the ids that the event carries, so an event needs one of these fields:
+
+- for the buyer: ``buyer_id``, ``order_id``, ``purchase_id`` or ``payment_id``;
+- for the shop (the merchant's people at the named posts): ``merchant_id``, or one of the last three;
+- for a person: ``account_id``.
+
+Fields of a template are fields of the event; beside them ``order`` (the number that people know), ``shop`` and
+``amount`` (of ``amount_minor`` and ``currency``) are filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from chalicelib.auth.events import RoleGranted, RoleRevoked, SessionReused
+from chalicelib.complaints.events import (
+    ComplaintClosed,
+    ComplaintDecided,
+    ComplaintEscalated,
+    ComplaintFiled,
+    ComplaintReopened,
+    ComplaintReplied,
+)
+from chalicelib.kernel.events import Event
+from chalicelib.kernel.roles import Post
+from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentTurnedBack
+from chalicelib.notifications.topics import Topic
+from chalicelib.orders.events import OrderCancelled, PurchaseExpired
+from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
+
+
+class Audience(StrEnum):
+    """Whom a fact is told."""
+
+    BUYER = "buyer"
+    """Whose purchase it is."""
+    SHOP = "shop"
+    """The people of the merchant whose order it is, at the row's posts."""
+    PERSON = "person"
+    """Whose account the event names."""
+
+
+SHIPS: Final = frozenset({Post.OWNER, Post.MANAGER, Post.CLERK})
+ANSWERS: Final = frozenset({Post.OWNER, Post.MANAGER})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fact and one kind of reader."""
+
+    fact: type[Event]
+    to: Audience
+    template: str
+    topic: Topic
+    about: str = "order_id"
+    """The field of the event that names what the message leads to (where that is empty: the purchase), or none."""
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Only where these fields of the event are one of these."""
+    posts: frozenset[Post] = ANSWERS
+    """Of the shop's people, whom."""
+
+    def fits(self, fact: Event) -> bool:
+        """Say whether the fact is one of those that the row is about."""
+        return all(str(getattr(fact, name)) in values for name, values in self.when.items())
+
+
+_BOUGHT = {"surplus": ("",)}
+"""Money that goes back at once bought nothing."""
+_HELPED, _DROPPED = {"status": ("resolved",)}, {"status": ("dismissed",)}
+
+FACTS: Final[tuple[Row, ...]] = (
+    # What somebody bought.
+    Row(PaymentCaptured, Audience.BUYER, "paid", Topic.ORDERS, about="payment_id", when=_BOUGHT),
+    Row(PaymentCaptured, Audience.SHOP, "sold", Topic.SHOP, about="payment_id", when=_BOUGHT, posts=SHIPS),
+    Row(PurchaseExpired, Audience.BUYER, "unpaid", Topic.ORDERS, about="purchase_id"),
+    Row(OrderCancelled, Audience.BUYER, "cancelled", Topic.ORDERS),
+    # Parcels.
+    Row(ShipmentCreated, Audience.BUYER, "shipped", Topic.PARCELS),
+    Row(ShipmentDelivered, Audience.BUYER, "delivered", Topic.PARCELS),
+    Row(ShipmentTurnedBack, Audience.BUYER, "turned_back", Topic.PARCELS),
+    Row(ShipmentTurnedBack, Audience.SHOP, "turned_back_shop", Topic.SHOP, posts=SHIPS),
+    # Money that goes back.
+    Row(RefundSucceeded, Audience.BUYER, "refunded", Topic.MONEY),
+    Row(RefundBounced, Audience.BUYER, "refund_bounced", Topic.MONEY),
+    # Complaints.
+    Row(ComplaintFiled, Audience.SHOP, "complaint_filed", Topic.CASES, about="complaint_id"),
+    Row(ComplaintReplied, Audience.BUYER, "complaint_replied", Topic.CASES, about="complaint_id"),
+    Row(ComplaintEscalated, Audience.BUYER, "complaint_escalated", Topic.CASES, about="complaint_id"),
+    Row(ComplaintEscalated, Audience.SHOP, "complaint_escalated", Topic.CASES, about="complaint_id"),
+    Row(ComplaintDecided, Audience.BUYER, "complaint_decided", Topic.CASES, about="complaint_id"),
+    Row(ComplaintDecided, Audience.SHOP, "complaint_decided", Topic.CASES, about="complaint_id"),
+    Row(ComplaintReopened, Audience.SHOP, "complaint_reopened", Topic.CASES, about="complaint_id"),
+    Row(ComplaintClosed, Audience.BUYER, "complaint_resolved", Topic.CASES, about="complaint_id", when=_HELPED),
+    Row(ComplaintClosed, Audience.BUYER, "complaint_dismissed", Topic.CASES, about="complaint_id", when=_DROPPED),
+    Row(ComplaintClosed, Audience.SHOP, "complaint_closed", Topic.CASES, about="complaint_id"),
+    # Somebody's account.
+    Row(SessionReused, Audience.PERSON, "session_reused", Topic.SECURITY, about=""),
+    Row(RoleGranted, Audience.PERSON, "role_granted", Topic.SECURITY, about=""),
+    Row(RoleRevoked, Audience.PERSON, "role_revoked", Topic.SECURITY, about=""),
+)
