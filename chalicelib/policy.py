@@ -238,6 +238,7 @@ TABLE: Final[dict[str, Rule]] = {
     "correct_number": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Part of shipping.
     "follow_order": buyer(),
     "follow_parcel": anybody(),
+    "kdniao_push": provider(),
     "kuaidi100_push": provider(),
     "link_parcel": buyer(),
     "list_carriers": anybody(),

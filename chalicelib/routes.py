@@ -254,6 +254,12 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "chalicelib.logistics.api",
         ("application/x-www-form-urlencoded",),
     ),
+    (
+        "POST",
+        "/v1/webhooks/logistics/kdniao",
+        "chalicelib.logistics.api",
+        ("application/x-www-form-urlencoded", "application/json"),
+    ),
     ("POST", "/v1/complaints/evidence", "chalicelib.complaints.api", ("application/json",)),
     ("POST", "/v1/complaints", "chalicelib.complaints.api", ("application/json",)),
     ("GET", "/v1/complaints", "chalicelib.complaints.api", ("application/json",)),

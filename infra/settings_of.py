@@ -166,13 +166,31 @@ def _name_of_sender(_: str, text: str) -> str:
     return "" if re.fullmatch(r"[\w-]{2,20}", text) else "is no name of 2 to 20 letters"
 
 
+HUBS = ("kuaidi100", "kdniao")
+"""Carrier hubs there are adapters for."""
+
+
+def _hubs(_: str, text: str) -> str:
+    named = text.split(",")
+    if not set(named) <= set(HUBS):
+        return f"is none of {', '.join(HUBS)}"
+    return "" if len(set(named)) == len(named) else "names one twice"
+
+
+_OF_CARRIERS = _matches(f"[a-z0-9]{{2,30}}:(?:{'|'.join(HUBS)})", "yuantong:kdniao,jd:kuaidi100")
+
+
 SETTINGS: dict[str, Setting] = {
     "BIANDAN_ALIPAY_URL": Setting(_address, _pays),
     "BIANDAN_ALIYUN_SMS_URL": Setting(_address, _tells),
-    "BIANDAN_CARRIER_HUB": Setting(_one_of("kuaidi100"), _ships),
+    "BIANDAN_CARRIER_HUB": Setting(_hubs, _ships),
+    "BIANDAN_CARRIER_HUB_OF": Setting(_OF_CARRIERS, _ships),
     "BIANDAN_COMPLAINTS": Setting(_matches(r"(?:line|day|month):[0-9]{1,6}", "line:3,day:40,month:120"), _is_api),
     "BIANDAN_EMAIL": Setting(_one_of("ses"), _asks_to_tell),
     "BIANDAN_EMAIL_FROM": Setting(_matches(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{3,190}", "shop@example.com"), _tells),
+    "BIANDAN_KDNIAO_PLAN": Setting(_one_of("free", "premium"), _ships),
+    "BIANDAN_KDNIAO_QUESTIONS": Setting(_whole(1, 1_000_000), _ships),
+    "BIANDAN_KDNIAO_URL": Setting(_address, _ships),
     "BIANDAN_KUAIDI100_URL": Setting(_address, _ships),
     "BIANDAN_OUTBOUND_TIMEOUT_S": Setting(_whole(1, 10), _calls_out),
     "BIANDAN_PASSKEY_DOMAIN": Setting(_domain, _is_api),

@@ -35,7 +35,7 @@ _ALL = (
     Carrier("baishiwuliu", "Best Freight", "百世快运", (3, 7)),
     Carrier("fengwang", "Fengwang Express", "丰网速运", (2, 5)),
     Carrier("danniao", "Danniao", "丹鸟", (1, 4)),
-    Carrier("kuayue", "KYE Express", "跨越速运", (1, 3)),
+    Carrier("kuayue", "KYE Express", "跨越速运", (1, 3), needs_phone=True),
     Carrier("shunfengkuaiyun", "SF Freight", "顺丰快运", (2, 6), needs_phone=True),
     Carrier("zhongtongkuaiyun", "ZTO Freight", "中通快运", (3, 7), needs_phone=True),
     Carrier("yundakuaiyun", "Yunda Freight", "韵达快运", (3, 7)),
@@ -56,7 +56,7 @@ CARRIERS: dict[str, Carrier] = {carrier.code: carrier for carrier in _ALL}
 """By code, in the order a merchant's list shows them."""
 
 
-_WANT_PHONES = ("shunfeng", "zhongtong")
+_WANT_PHONES = ("shunfeng", "zhongtong", "kuayue")
 """Houses all of whose services want the digits; a hub's correction may name one that the table lacks."""
 
 

@@ -131,6 +131,7 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "sessions/SessionRow.methods",
         "shipments/*.carrier",
         "shipments/*.carrier_given",
+        "shipments/*.hub",
         "shipments/*.watch",
         "event:account.*.role",
         "event:*.how",

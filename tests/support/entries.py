@@ -27,7 +27,7 @@ from chalicelib.ledger import counting
 from chalicelib.ledger import service as ledger
 from chalicelib.ledger.sums import Written
 from chalicelib.logistics import links
-from chalicelib.logistics.providers import kuaidi100
+from chalicelib.logistics.providers import kdniao, kuaidi100
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
 from chalicelib.payments import service as payments
@@ -448,6 +448,14 @@ def _push(world: World) -> Ask:
     param = json.dumps({"status": "polling", "lastResult": last})
     sign = kuaidi100.push_signature(param.encode(), kuaidi100.salt_of(shipment_id))
     return Ask(ids={"shipment_id": shipment_id}, raw=urlencode({"param": param, "sign": sign}).encode())
+
+
+def _push_of_many(world: World) -> Ask:
+    _, shipment_id = world.shipped()
+    data = {"EBusinessID": "local-business", "Count": "1", "Data": [{"LogisticCode": "YT1", "CallBack": shipment_id}]}
+    text = json.dumps(data)
+    sign = kdniao.data_sign(text.encode(), "local-kdniao-app-key")
+    return Ask(raw=urlencode({"RequestData": text, "RequestType": "101", "DataSign": sign}).encode())
 
 
 def _mistyped(world: World) -> Ask:
@@ -1066,6 +1074,7 @@ ENTRIES: dict[str, Make] = {
     "follow_order": _read_order,
     "follow_parcel": _followed_by_a_guest,
     "link_parcel": _on_its_way,
+    "kdniao_push": _push_of_many,
     "kuaidi100_push": _push,
     # complaints
     "upload_evidence": _body({"content_type": "image/png", "size": 100}),

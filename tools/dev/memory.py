@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from tools.fakes.carriers.hub import Hub, Journey
+from tools.fakes.carriers.kdniao import KDNiao, Parcel
 from tools.fakes.sandbox.shelf import Scroll, Shelf
 from tools.fakes.sandbox.stand_in import StandIn
 from tools.shared import private
@@ -21,18 +22,20 @@ GIVEN = ("now", "chance", "base_url", "neighbours", "when_rotated", "_lock", "_p
 class _Kept(msgspec.Struct):
     providers: dict[str, dict[str, msgspec.Raw]]
     journeys: dict[str, Journey]
+    birds: dict[str, Parcel] = {}
 
 
-def write(path: Path, stand_ins: Mapping[str, StandIn], hub: Hub) -> None:
+def write(path: Path, stand_ins: Mapping[str, StandIn], hub: Hub, birds: KDNiao) -> None:
     """Write down what all of them know."""
     known = {
         name: {part: _plain(getattr(stand_in, part)) for part in _parts(stand_in)}
         for name, stand_in in stand_ins.items()
     }
-    private.write(path, msgspec.json.encode({"providers": known, "journeys": dict(hub.journeys.items())}))
+    parcels = {"journeys": dict(hub.journeys.items()), "birds": dict(birds.parcels.items())}
+    private.write(path, msgspec.json.encode({"providers": known, **parcels}))
 
 
-def read(path: Path, stand_ins: Mapping[str, StandIn], hub: Hub) -> None:
+def read(path: Path, stand_ins: Mapping[str, StandIn], hub: Hub, birds: KDNiao) -> None:
     """Give back what was written: all of it, or nothing.
 
     Raises:
@@ -51,6 +54,8 @@ def read(path: Path, stand_ins: Mapping[str, StandIn], hub: Hub) -> None:
         _put(stand_in, part, value)
     for number, journey in kept.journeys.items():
         hub.journeys[number] = journey
+    for number, parcel in kept.birds.items():
+        birds.parcels[number] = parcel
 
 
 def _parts(stand_in: StandIn) -> list[str]:

@@ -15,6 +15,7 @@ from chalicelib.runtime import aws, log, names, outbound, secrets
 from tools.dev import memory
 from tools.dev.trail import Trail
 from tools.fakes.carriers.hub import Hub, UnknownNumber
+from tools.fakes.carriers.kdniao import PATHS, KDNiao
 from tools.fakes.messages import carriers as message_carriers
 from tools.fakes.messages import steering
 from tools.fakes.messages.carriers import Carriers
@@ -41,6 +42,8 @@ class StandIns:
     sandbox: Sandbox
     hub: Hub
     kept: Path | None = None
+    birds: KDNiao = field(default_factory=lambda: KDNiao(exchange, now=clock.now))
+    """The other hub, KDNiao: served at the same address, told apart by its paths."""
     others: dict[str, StandIn] = field(default_factory=dict)
     """Those that stand in for real providers, by the name of the adapter."""
     urls: dict[str, str] = field(default_factory=dict)
@@ -71,6 +74,9 @@ class StandIns:
         return {
             **told,
             "BIANDAN_KUAIDI100_URL": self.carrier_url,
+            "BIANDAN_KDNIAO_URL": self.carrier_url,
+            "BIANDAN_CARRIER_HUB": "kuaidi100,kdniao",
+            "BIANDAN_CARRIER_HUB_OF": "yunda:kdniao",
             **message_carriers.settings(self.messages_url),
             **sign_in.settings(self.sign_in.base_url),
         }
@@ -78,6 +84,7 @@ class StandIns:
     def start(self, shop_url: str = "") -> None:
         """Serve all, and post the providers' notices; ``shop_url`` for what is not told with each payment."""
         self._recall()
+        self.birds.push_url = f"{shop_url}/v1/webhooks/logistics/kdniao"
         carrier = Server(self._serve_hub, port=9200, body_cap=CAP, name="carrier", door=Door(orders=_is_command))
         self.carrier_url = carrier.url
         at_carriers = Door(names=message_carriers.HOSTS, orders=lambda target: target == "/command")
@@ -115,13 +122,13 @@ class StandIns:
         while self._stops:
             self._stops.pop()()
         if self.kept is not None:
-            memory.write(self.kept, self.all, self.hub)
+            memory.write(self.kept, self.all, self.hub, self.birds)
 
     def _recall(self) -> None:
         if self.kept is None or not self.kept.exists():
             return
         try:
-            memory.read(self.kept, self.all, self.hub)
+            memory.read(self.kept, self.all, self.hub, self.birds)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             log.warning("kept stand-ins could not be read; starting empty", kind=type(error).__name__)
 
@@ -166,19 +173,24 @@ class StandIns:
         return Response(status, list(headers.items()), body)
 
     def _serve_hub(self, request: Request) -> Response:
-        """Serve the hub's own calls, and ``POST /command`` (see ``Hub.command``) for people and the demo."""
+        """Serve both hubs' own calls, and ``POST /command`` (see ``Hub.command``) for people and the demo."""
         if request.target == "/command" and request.method == "POST":
             try:
-                answer = self.hub.command(json.loads(request.body))
+                order = json.loads(request.body)
+                at_birds = str(order["number"]) in self.birds.parcels
+                answer = self.birds.command(order) if at_birds else self.hub.command(order)
             except UnknownNumber as unknown:
                 return _json(404, {"error": f"nobody subscribed {unknown}"})
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 return _json(422, {"error": str(error)})
             return _json(200, answer)
         if request.target == "/" and request.method == "GET":
-            newest = list(islice(reversed(self.hub.journeys), SHOWN))
+            newest = list(islice(reversed(self.hub.journeys), SHOWN)) + list(
+                islice(reversed(self.birds.parcels), SHOWN)
+            )
             return _json(200, {"numbers": newest, "send": 'POST /command {"number":, "do":}'})
-        status, headers, body = self.hub.handle(request.target, request.body)
+        served = self.birds if request.target in PATHS else self.hub
+        status, headers, body = served.handle(request.target, request.body)
         return Response(status, list(headers.items()), body)
 
 

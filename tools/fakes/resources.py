@@ -122,6 +122,7 @@ def local_secrets() -> dict[str, dict[str, Any]]:
             "api_key": "local-sandbox-api-key",
             "webhook_key": "local-sandbox-webhook-key",
         },
+        "logistics-kdniao": {"business_id": "local-business", "app_key": "local-kdniao-app-key"},
         "logistics-kuaidi100": {
             "customer": "local-customer",
             "key": "local-kuaidi100-key",

@@ -71,6 +71,7 @@ FORMS: dict[str, tuple[Field, ...]] = {
         _optional("appids.h5"),
         _optional("appids.app"),
     ),
+    "logistics-kdniao": (Field("business_id"), Field("app_key")),
     "logistics-kuaidi100": (Field("customer"), Field("key"), Field("salt_key")),
     "sign-in-qq": (Field("appid"), Field("app_secret")),
     "sign-in-qq-mini": (Field("appid"), Field("app_secret")),

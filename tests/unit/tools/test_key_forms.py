@@ -80,6 +80,7 @@ def had(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
             "platform_keys[0].pem": their_file,
             "appids.mini": "wx0123456789abcdef",
         },
+        "logistics-kdniao": {"business_id": "1399999", "app_key": "a key of a test"},
         "logistics-kuaidi100": {"customer": "c1", "key": "a key of a test", "salt_key": "a salt of a test"},
         "messages-tencent": {
             "secret_id": "an id of a test",

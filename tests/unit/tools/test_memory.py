@@ -13,6 +13,7 @@ import pytest
 from tests.unit.tools.test_shelf import MANY, filled
 from tools.dev import memory
 from tools.fakes.carriers.hub import Hub
+from tools.fakes.carriers.kdniao import KDNiao, Parcel
 from tools.fakes.sandbox import providers
 from tools.shared import private
 
@@ -21,6 +22,10 @@ MOMENT = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 
 def hub() -> Hub:
     return Hub(lambda *_: (200, b"\xff not text"), now=lambda: MOMENT)
+
+
+def birds() -> KDNiao:
+    return KDNiao(lambda *_: (200, b"\xff not text"), now=lambda: MOMENT)
 
 
 def played() -> tuple[dict[str, Any], Hub]:
@@ -56,22 +61,26 @@ def books(made: Any) -> dict[str, Any]:
 def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
     stand_ins, carriers = played()
     file = tmp_path / "standins.json"
-    memory.write(file, stand_ins, carriers)
+    other, other_again = birds(), birds()
+    other.parcels["YT1"] = Parcel("YTO", "YT1", asked_at=MOMENT)
+    other.advance("YT1", "collected")
+    memory.write(file, stand_ins, carriers, other)
     again, hub_again = providers.create(MOMENT.timestamp), hub()
-    memory.read(file, again, hub_again)
+    memory.read(file, again, hub_again, other_again)
 
     for name, made in stand_ins.items():
         assert books(again[name]) == books(made), name
         assert again[name].state() | {"now": 0} == made.state() | {"now": 0}
     assert dict(hub_again.journeys.items()) == dict(carriers.journeys.items())
+    assert dict(other_again.parcels.items()) == dict(other.parcels.items())
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_was_put_away_is_written_down_too(tmp_path: Path) -> None:
     made = {"sandbox": filled("sandbox", MANY)}
-    memory.write(tmp_path / "f", made, hub())
+    memory.write(tmp_path / "f", made, hub(), birds())
     again = {"sandbox": providers.create()["sandbox"]}
-    memory.read(tmp_path / "f", again, hub())
+    memory.read(tmp_path / "f", again, hub(), birds())
     assert len(again["sandbox"].orders) == MANY
     assert again["sandbox"].money(f"pay_{0:024d}_01") == (500, 100)
 
@@ -108,7 +117,7 @@ def test_a_file_that_is_something_else_changes_nothing(tmp_path: Path, content: 
 def test_what_a_stand_in_is_given_anew_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b'{"providers": {"sandbox": {"base_url": "http://x", "_lock": 1}}, "journeys": {}}')
     made = {"sandbox": providers.create()["sandbox"]}
-    memory.read(tmp_path / "f", made, hub())
+    memory.read(tmp_path / "f", made, hub(), birds())
     assert made["sandbox"].base_url == "http://127.0.0.1:9100"
 
 

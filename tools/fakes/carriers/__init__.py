@@ -1,1 +1,1 @@
-"""A stand-in for the carrier hub Kuaidi100: takes subscriptions and questions, and pushes what it is told to happen."""
+"""Stand-ins for the carrier hubs: they take subscriptions and questions, and push what they are told to happen."""
