@@ -246,6 +246,17 @@ TABLE: Final[dict[str, Rule]] = {
     "read_number": operator(SUPPORT | REVIEW),
     "release_number": operator(SUPPORT | REVIEW),
     "ship_order": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
+    # times of services
+    "book_slot": buyer(),
+    "cancel_booking": buyer(),
+    "decline_booking": staff(SHIPPERS, while_suspended=True),  # Who cannot come must hear of it at any time.
+    "list_bookings": buyer(),
+    "list_merchant_bookings": staff(ANY_POST, scope="orders:read"),
+    "list_own_slots": staff(ANY_POST, scope="products:read"),
+    "list_slots": anybody(),
+    "move_booking": buyer(),
+    "offer_slots": staff(SELLERS, scope="products:write"),
+    "redeem_code": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
     # complaints
     "accept_answer": buyer(),
     "decide_complaint": operator(REVIEW, second=Second.ABOVE_LIMIT),

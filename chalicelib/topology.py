@@ -23,6 +23,7 @@ TABLES: dict[str, str] = {
     "reconciliations": "chalicelib.reconciliation.store",
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
+    "bookings": "chalicelib.bookings.store",
     "audit": "chalicelib.oversight.store",
     "chains": "chalicelib.oversight.chain.store",
     "publishing": "chalicelib.publishing.store",
@@ -46,6 +47,7 @@ QUEUES: dict[str, str] = {
     "catalog-imports": "chalicelib.catalog.imports",
     "logistics": "chalicelib.logistics.consumers",
     "complaints": "chalicelib.complaints.consumers",
+    "bookings": "chalicelib.bookings.consumers",
     "publishing": "chalicelib.publishing.consumers",
     "privacy": "chalicelib.privacy.consumers",
     "notifications": "chalicelib.notifications.consumers",
@@ -78,6 +80,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "order.delivered": (),
     "order.completed": (),
     "order.cancelled": ("telling",),
+    "order.appointments_void": ("bookings",),
     "payment.started": (),
     "payment.captured": ("risk", "telling"),
     "payment.closed": (),
@@ -113,6 +116,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "shipment.corrected": ("logistics",),
     "shipment.turned_back": ("orders", "telling"),
     "tracking.pushed": ("logistics",),
+    "booking.confirmed": (),
+    "booking.moved": (),
+    "booking.ended": (),
+    "booking.redeemed": (),
+    "booking.missed": (),
     "complaint.filed": ("risk", "telling"),
     "complaint.replied": ("telling",),
     "complaint.escalated": ("telling",),
@@ -151,6 +159,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "cas": ("case", "reconciliation"),
     "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
+    "bkg": ("booking", "bookings"),
     "ers": ("erasure", "privacy"),
     "rvw": ("review", "risk"),
     "arc": ("archive", "privacy"),
@@ -163,11 +172,12 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("reconciliations", "owner", "id"),
     ("shipments", "order_id", "id"),
     ("complaints", "complaint_id", None),
+    ("bookings", "owner", "id"),
     ("privacy", "account_id", "id"),
     ("risk", "key_of", None),
 )
 
-DUE_FAR = ("reconciliations", "shipments", "complaints", "privacy", "risk")
+DUE_FAR = ("reconciliations", "shipments", "complaints", "bookings", "privacy", "risk")
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
 DUE_PREFIXES: dict[str, str] = {
@@ -181,6 +191,7 @@ DUE_PREFIXES: dict[str, str] = {
     "cas": "reconciliations",
     "shp": "shipments",
     "cmp": "complaints",
+    "bkg": "bookings",
     "ers": "privacy",
     "rvw": "risk",
     "arc": "privacy",
@@ -201,6 +212,7 @@ CAPABILITIES = (
     "reconciliation",
     "logistics",
     "complaints",
+    "bookings",
     "risk",
     "oversight",
     "privacy",

@@ -290,6 +290,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "tracking_numbers_in_use_before",
         "tracking_subscription_later",
     ),
+    "Times of services": ("bookings_redeemed", "bookings_missed"),
     "Published files": ("files_published", "files_swept", "published_checked"),
     "Audit": ("audit_lines_sealed",),
     "Work that came again": (

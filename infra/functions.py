@@ -91,6 +91,7 @@ FUNCTIONS: dict[str, Function] = {
             "carts": "rwd",
             "shipments": "rw",
             "complaints": "rw",
+            "bookings": "rw",
             "reconciliations": "rw",
             "balances": "r",
             "audit": "ra",
@@ -173,6 +174,7 @@ FUNCTIONS: dict[str, Function] = {
     "complaints": Function(
         memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", "stock": "w", **PAYING}
     ),
+    "bookings": Function(memory_mb=512, timeout_s=30, consumes="bookings", tables={"bookings": "rw", "orders": "rw"}),
     "notifications": Function(
         memory_mb=512,
         timeout_s=30,
@@ -202,6 +204,7 @@ FUNCTIONS: dict[str, Function] = {
             "orders": "rw",
             "payments": "r",
             "shipments": "rw",
+            "bookings": "r",
             "complaints": "rwd",
             "audit": "r",
             "chains": "r",

@@ -25,6 +25,7 @@ from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
 from chalicelib.orders.schemas import Cancel, OrderView, PurchaseView
 from chalicelib.orders.service import (
+    AppointmentFixed,
     TooManyCalledOff,
     TooManyUnits,
     TooManyUnpaid,
@@ -169,7 +170,7 @@ def cancel_purchase(purchase_id: str, caller: Caller, intent: Intent) -> Purchas
     access=Access.BUYER,
     body=Cancel,
     returns=OrderView,
-    raises=(NotFound, IllegalTransition),
+    raises=(NotFound, IllegalTransition, AppointmentFixed),
 )
 def cancel_order(order_id: str, body: Cancel, caller: Caller, intent: Intent) -> OrderView:
     """Cancel a paid order of which nothing was shipped; the money goes back by itself."""

@@ -131,6 +131,7 @@ def cancel_order(
 
     Raises:
         NotFound: if it is not this buyer's or merchant's.
+        AppointmentFixed: if its buyer may not change the time any more that was agreed for a part of it.
         IllegalTransition: if it is not in that state.
         ConcurrentUpdate: if it kept changing.
     """
@@ -143,6 +144,8 @@ def cancel_order(
             return order
         if buyer_id is not None and order.status is OrderStatus.TURNED_BACK:  # It may still reach the buyer.
             raise IllegalTransition(machine="order", state=order.status.value, cause=OrderCause.CANCEL.value)
+        if buyer_id is not None:
+            orders.check_free(order, clock.now())
         return _cancel_paid(order, OrderCause.CANCEL, intent=intent, note=reason)
 
     return racing(cancel)

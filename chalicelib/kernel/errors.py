@@ -117,6 +117,7 @@ class NotFound(ShopError):
             "address": ("address", "地址"),
             "approval": ("approval", "审批"),
             "archive": ("archive", "个人信息副本"),
+            "booking": ("booking", "预约"),
             "case": ("case", "差错单"),
             "complaint": ("complaint", "投诉"),
             "consent": ("purpose", "同意事项"),
@@ -143,6 +144,7 @@ class NotFound(ShopError):
             "session": ("session", "会话"),
             "shipment": ("shipment", "包裹"),
             "stray": ("stray record", "记录"),
+            "time": ("time", "时段"),
             "tracking number": ("tracking number", "快递单号"),
         }
     }

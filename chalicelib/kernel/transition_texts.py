@@ -370,6 +370,27 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "reopen": ("be opened again", "重新开启"),
         },
     ),
+    "booking": TransitionTexts(
+        ("booking", "预约"),
+        {
+            "held": ("kept until its order is paid", "等待付款"),
+            "booked": ("booked", "已预约"),
+            "redeemed": ("redeemed", "已核销"),
+            "missed": ("over, and nobody came", "已逾期"),
+            "cancelled": ("cancelled", "已取消"),
+            "declined": ("called off by the merchant", "已被商家取消"),
+            "void": ("over, as its order is", "已随订单结束"),
+        },
+        {
+            "pay": ("be confirmed", "确认"),
+            "move": ("be moved", "改期"),
+            "redeem": ("be redeemed", "核销"),
+            "miss": ("be missed", "标记为逾期"),
+            "cancel": ("be cancelled", "取消"),
+            "decline": ("be called off", "取消"),
+            "end": ("be ended", "结束"),
+        },
+    ),
     "reconciliation": TransitionTexts(
         ("reconciliation", "对账"),
         {

@@ -12,6 +12,8 @@ from chalicelib.kernel.history import remembered as remembered  # noqa: PLC0414 
 from chalicelib.kernel.later import Later
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import Money
+from chalicelib.orders import agreed
+from chalicelib.orders.agreed import Appointment
 
 PAY_WITHIN = timedelta(minutes=30)
 MAX_ATTEMPTS = 99
@@ -339,6 +341,8 @@ class Order:
     """When the merchant was first shown where it goes."""
     entry_s: int | None = None
     """Where its entry on the due index stands: at its deadline, or before."""
+    appointments: tuple[Appointment, ...] = ()
+    """Units that are provided at an agreed time, and were not yet."""
 
     @property
     def goods(self) -> Money:
@@ -353,7 +357,13 @@ class Order:
         if self.may_be_sent and not self.unshipped() and not any(self.kept().values()):
             return self.since
         due_at = ORDER.due_at(self.status, self.since)
-        return due_at + self.longer if due_at else None
+        later = due_at + self.longer if due_at else None
+        return agreed.late_enough(later, self.appointments) if self.may_be_sent else later
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing of it is done any more."""
+        return self.status in ENDED
 
     @property
     def first_look_at(self) -> datetime | None:
@@ -507,13 +517,14 @@ def ship(order: Order, *, shipment_id: str, lines: Sequence[tuple[str, int]], ch
     if any(parcel.shipment_id == shipment_id for parcel in order.parcels):
         return order
     ORDER.next(order.status, OrderCause.SHIP)
-    left = order.unshipped()
+    left, kept_free = order.unshipped(), agreed.units(order.appointments)
     wanted: dict[str, int] = {}
     for line_id, quantity in lines:
         wanted[line_id] = wanted.get(line_id, 0) + quantity
     for line_id, quantity in wanted.items():
-        if quantity < 1 or quantity > left.get(line_id, 0):
-            raise OverShipped(line_id=line_id, left=left.get(line_id, 0), wanted=quantity)
+        free = left.get(line_id, 0) - kept_free.get(line_id, 0)
+        if quantity < 1 or quantity > free:
+            raise OverShipped(line_id=line_id, left=free, wanted=quantity)
     all_gone = all(left[line_id] == wanted.get(line_id, 0) for line_id in left)
     moved = move_order(order, OrderCause.SHIP if all_gone else OrderCause.SHIP_PART, change)
     return replace(moved, parcels=(*order.parcels, Parcel(shipment_id, tuple(sorted(wanted.items())))))

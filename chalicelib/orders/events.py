@@ -76,3 +76,15 @@ class OrderCancelled(OrderEvent, frozen=True, tag="order.cancelled"):
     """The order ended, and the buyer has nothing of it."""
 
     why: str
+
+
+class AppointmentsVoid(OrderEvent, frozen=True, tag="order.appointments_void"):
+    """Units for which times were agreed will not be provided: called off or paid back. Those times are free again."""
+
+    number: int
+    """Which change of the order it was: it may happen more than once."""
+
+    @property
+    def subject(self) -> str:
+        """The order and the change."""
+        return f"{self.order_id}#{self.number}"

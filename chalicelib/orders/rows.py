@@ -18,6 +18,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from chalicelib.kernel import ids
 from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
 from chalicelib.kernel.money import Money
+from chalicelib.orders.agreed import Appointment
 from chalicelib.orders.change_rows import ChangeDoc, change_doc, change_of
 from chalicelib.orders.domain import (
     Change,
@@ -74,6 +75,14 @@ class _ParcelDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     turned_back_ms: int = 0
 
 
+class _AppointmentDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    booking_id: str
+    line_id: str
+    quantity: int
+    fixed_ms: int
+    ends_ms: int
+
+
 NO_PARCEL = "none"
 """Rows of old keep units that were given up in a parcel of this name; they never went back to stock."""
 
@@ -99,6 +108,7 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     by_refund: tuple[int, ...] = ()
     """Which changes of the history a refund made."""
     seen_ms: int = 0
+    appointments: tuple[_AppointmentDoc, ...] = ()
 
 
 class BuyerIndex(GlobalSecondaryIndex["OrderRow"]):
@@ -210,6 +220,15 @@ def _line(doc: _LineDoc, line_id: str, currency: str) -> Line:
     )
 
 
+def _appointment_doc(one: Appointment) -> _AppointmentDoc:
+    return _AppointmentDoc(one.booking_id, one.line_id, one.quantity, epoch_ms(one.fixed_at), epoch_ms(one.ends_at))
+
+
+def _appointment(doc: _AppointmentDoc) -> Appointment:
+    fixed_at, ends_at = from_epoch_ms(doc.fixed_ms), from_epoch_ms(doc.ends_ms)
+    return Appointment(doc.booking_id, doc.line_id, doc.quantity, fixed_at, ends_at)
+
+
 def order_rows(order: Order) -> tuple[OrderRow, LinesRow | None]:
     """Return the row that keeps an order, and for a new one that of its lines where they stand apart."""
     lines = tuple(_line_doc(line) for line in order.lines)
@@ -273,6 +292,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             held_ms=epoch_ms_or_none(order.held_since) or 0,
             longer_s=-int(-order.longer.total_seconds() // 1),
             seen_ms=epoch_ms_or_none(order.seen_at) or 0,
+            appointments=tuple(_appointment_doc(one) for one in order.appointments),
         ),
         lines=lines,
         version=order.version,
@@ -327,6 +347,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         longer=timedelta(seconds=doc.longer_s),
         seen_at=from_epoch_ms_or_none(doc.seen_ms),
         entry_s=entry_of(row),
+        appointments=tuple(_appointment(one) for one in doc.appointments),
     )
 
 

@@ -14,6 +14,10 @@ from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.orders import contacts, domain, events, holds, store, units
+from chalicelib.orders.agreed import Appointment
+from chalicelib.orders.appointments import agree, drop, provide, told_void
+from chalicelib.orders.booked import MOST as MOST_APPOINTMENTS
+from chalicelib.orders.booked import AppointmentFixed, bookable, check_free, groundless
 from chalicelib.orders.domain import (
     NOWHERE,
     PURCHASE,
@@ -62,12 +66,15 @@ from chalicelib.runtime.db.work import UnitOfWork, hear_witness
 from chalicelib.runtime.intents import Intent, system_intent
 
 __all__ = [
+    "MOST_APPOINTMENTS",
     "NOTHING_LEFT",
     "NOT_SHIPPED",
     "NOWHERE",
     "PURCHASE_TEXTS",
     "REFUNDED",
     "REST_REFUNDED",
+    "Appointment",
+    "AppointmentFixed",
     "Change",
     "Contact",
     "Delivery",
@@ -88,13 +95,19 @@ __all__ = [
     "TooManyUnpaid",
     "TooManyUnpaidHere",
     "TooManyUnpaidUnits",
+    "agree",
+    "bookable",
+    "check_free",
     "check_units",
+    "drop",
     "forget_delivery",
     "freed",
+    "groundless",
     "held_lookup",
     "is_over",
     "of_order_changes",
     "order_ids",
+    "provide",
     "purchases_of",
     "remembered",
     "standing",
@@ -372,7 +385,7 @@ def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | Non
     kind = events.PurchaseExpired if expired else events.PurchaseCancelled
     store.save_purchase(work, ended.purchase, [kind(purchase_id=ended.purchase.purchase_id)])
     for order in ended.orders:
-        store.save_order(work, order, [events.OrderCancelled(order_id=order.order_id, why=why)])
+        store.save_order(work, order, [events.OrderCancelled(order_id=order.order_id, why=why), *told_void(order)])
     if not expired:
         holds.called_off(work, sale)
     return ended
@@ -384,7 +397,7 @@ def pay_back(work: UnitOfWork, order: Order, paid: PaidBack) -> Order:
     The caller gives back to stock what that frees (:func:`freed`).
     """
     after = units.pay_back(order, paid, replace(change(note=REFUNDED), by_refund=True))
-    store.save_order(work, after, _told_of_end(order, after))
+    store.save_order(work, after, [*_told_of_end(order, after), *told_void(after)])
     return after
 
 
@@ -426,7 +439,8 @@ def cancel_paid(
         IllegalTransition: if it is not in such a state.
     """
     cancelled = units.cancelled(order, cause, paid, change(note=note, intent=intent))
-    store.save_order(work, cancelled, [events.OrderCancelled(order_id=order.order_id, why=cause.value)])
+    told = [events.OrderCancelled(order_id=order.order_id, why=cause.value), *told_void(cancelled)]
+    store.save_order(work, cancelled, told)
     return cancelled
 
 
@@ -437,7 +451,7 @@ def give_up_rest(work: UnitOfWork, order: Order, *, paid: PaidBack | None) -> Or
         IllegalTransition: if it is not partly shipped.
     """
     shipped = units.without_rest(order, paid, change(note=REST_REFUNDED))
-    store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id)])
+    store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id), *told_void(shipped)])
     return shipped
 
 

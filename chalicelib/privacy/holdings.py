@@ -174,6 +174,14 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant",),
     ),
     Holding(
+        "bookings",
+        Text("times that you booked, their codes, and what became of them", "您预约的时段、核销码及其进展"),
+        inventory.ORDERING,
+        inventory.TRADE,
+        ("bookings/BookingRow.buyer_id", "bookings/BookingRow.doc.code", "bookings/BookingRow.doc.history.*"),
+        seen_by=("merchant",),
+    ),
+    Holding(
         "parcels",
         Text("parcels: where they were scanned, and by whom they were signed for", "包裹轨迹与签收信息"),
         inventory.DELIVERY,

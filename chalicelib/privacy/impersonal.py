@@ -76,6 +76,8 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "*.entry_id",
         "*.record_id",
         "*.message_id",
+        "*.booking_id",
+        "bookings/*.owner",
         "*.parent_id",
         "event:complaint.*.complaint_id",
         "accounts/AddressBookRow.book.default_id",

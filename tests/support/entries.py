@@ -42,7 +42,7 @@ from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
 from chalicelib.runtime.http.routes import Route
 from chalicelib.runtime.intents import system_intent
-from tests.support import authenticator, elsewhere, goods, joining, passkeys, people, sales
+from tests.support import authenticator, booking_entries, elsewhere, goods, joining, passkeys, people, sales
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tests.support.letters import token_in, waiting
@@ -1076,6 +1076,8 @@ ENTRIES: dict[str, Make] = {
     "link_parcel": _on_its_way,
     "kdniao_push": _push_of_many,
     "kuaidi100_push": _push,
+    # times of services
+    **booking_entries.entries(Ask),
     # complaints
     "upload_evidence": _body({"content_type": "image/png", "size": 100}),
     "file_complaint": _filing,

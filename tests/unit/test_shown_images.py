@@ -10,6 +10,7 @@ from tools.shared import leaves
 
 STAFF = [holding for holding in HOLDINGS if "audit/AuditRow.by" in holding.places]
 STATES = {
+    "bookings/BookingRow.doc.history.what",
     "complaints/ComplaintRow.doc.history.what",
     "orders/OrderRow.doc.history.status",
     "orders/PurchaseRow.doc.history.status",

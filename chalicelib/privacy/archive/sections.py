@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.auth import service as auth
+from chalicelib.bookings import service as bookings
 from chalicelib.cart import service as carts
 from chalicelib.complaints import service as complaints
 from chalicelib.consents import service as consents
@@ -115,11 +116,19 @@ def _purchase(account_id: str, purchase_id: str) -> Json:
         {
             **plain(order, of=account_id),
             "shipments": plain(logistics.of_buyers_order(order.order_id, account_id), of=account_id),
+            **_bookings(account_id, order),
         }
         for order in sale.orders
     ]
     found["money"] = plain(payments.payment_records(purchase_id), of=account_id)
     return found
+
+
+def _bookings(account_id: str, order: orders.Order) -> Json:
+    """Return what was booked of an order that has something to book."""
+    if not any(line.kind == "service" for line in order.lines):
+        return {}
+    return {"bookings": plain(bookings.of_order(order.order_id, account_id), of=account_id)}
 
 
 def _complaints(account_id: str, after: Place | None) -> Part:
@@ -221,6 +230,7 @@ EXPORTERS: dict[str, str | Text] = {
     "delivery": "purchases",
     "note": "purchases",
     "orders": "purchases",
+    "bookings": "purchases",
     "parcels": "purchases",
     "phone_tail": "purchases",
     "carrier_pushes": Text("read within seconds into the parcel's scans", "数秒内即写入包裹轨迹"),

@@ -273,6 +273,7 @@ BOUNDED = {
     "ledger": "a purchase's entries: one for each capture and refund",
     "balances": "the accounts that are listed, or an account's days of one year at most, in a few shards",
     "shipments": "an order's shipments",
+    "bookings": "an order's bookings: fifty at once, and one for each change of mind",
     "products": "a product's head and its long text",
     "stock": "a SKU's buckets",
     "accounts": "what lies beside one account: its address book and its authenticator app",
@@ -325,6 +326,10 @@ ONCE = (
     "decide_complaint",
     "retry_refund",
     "resolve_case",
+    "book_slot",
+    "cancel_booking",
+    "redeem_code",
+    "decline_booking",
 )
 
 
