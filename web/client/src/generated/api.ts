@@ -636,6 +636,20 @@ export interface paths {
          */
         delete: operations["revoke_session"];
     };
+    "/v1/merchant/bookings": {
+        /**
+         * List the bookings of the merchant's services that begin in a span of time, in order; codes are not shown
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_merchant_bookings"];
+    };
+    "/v1/merchant/bookings/redeem": {
+        /**
+         * Take a buyer's code, once: the service counts as provided from now on
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["redeem_code"];
+    };
     "/v1/merchant/complaints": {
         /**
          * List the complaints about the merchant's orders
@@ -760,6 +774,13 @@ export interface paths {
          */
         get: operations["get_merchant_order"];
     };
+    "/v1/merchant/orders/{order_id}/bookings/{booking_id}/decline": {
+        /**
+         * Give a time back that the merchant cannot keep: the buyer takes another, or cancels the order
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["decline_booking"];
+    };
     "/v1/merchant/orders/{order_id}/cancel": {
         /**
          * Cancel a paid order that the merchant cannot ship; the buyer's money goes back by itself
@@ -823,6 +844,18 @@ export interface paths {
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
          */
         post: operations["list_product"];
+    };
+    "/v1/merchant/products/{product_id}/skus/{sku_id}/slots": {
+        /**
+         * List the merchant's own times of a service, past ones too
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_own_slots"];
+        /**
+         * Offer times of a service, or change how many may come to them; what is booked stays booked
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        put: operations["offer_slots"];
     };
     "/v1/merchant/products/{product_id}/stock": {
         /**
@@ -1387,6 +1420,35 @@ export interface paths {
          */
         get: operations["get_order"];
     };
+    "/v1/orders/{order_id}/bookings": {
+        /**
+         * List the bookings of one of the caller's orders, with the codes of those that are paid
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["list_bookings"];
+        /**
+         * Agree on a time for units of a line of the caller's order, paid or not yet
+         * @description A place is kept as long as the order waits for its money. The code that the merchant asks for is shown once it is
+         *     paid.
+         *
+         *     Buyers. 需要买家身份。
+         */
+        post: operations["book_slot"];
+    };
+    "/v1/orders/{order_id}/bookings/{booking_id}/cancel": {
+        /**
+         * Give a time back, until the booking's `change_until`: book another one, or cancel the order
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["cancel_booking"];
+    };
+    "/v1/orders/{order_id}/bookings/{booking_id}/move": {
+        /**
+         * Take another time: until the booking's `change_until`, as often as its time allows
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["move_booking"];
+    };
     "/v1/orders/{order_id}/cancel": {
         /**
          * Cancel a paid order of which nothing was shipped; the money goes back by itself
@@ -1449,6 +1511,13 @@ export interface paths {
          * @description Anybody may call it. 无需登录。
          */
         get: operations["get_product"];
+    };
+    "/v1/products/{product_id}/skus/{sku_id}/slots": {
+        /**
+         * List the times of a service that have not begun, full ones too
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["list_slots"];
     };
     "/v1/purchases": {
         /**
@@ -1768,6 +1837,41 @@ export interface components {
             expires_in: number;
             state: string;
             url: string;
+        };
+        /** @description Which time for which units. */
+        Book: {
+            line_id: string;
+            /** @default 1 */
+            quantity?: number;
+            /** Format: date-time */
+            starts_at: string;
+        };
+        /** @description One entry of a booking's history. */
+        BookingChangeView: {
+            at: string;
+            by: string;
+            note?: string;
+            what: string;
+        };
+        /** @description One page of a merchant's bookings, the first to begin first. */
+        BookingPageView: {
+            items: components["schemas"]["BookingView"][];
+            next_cursor?: string;
+        };
+        /** @description A booking: its time, how it stands, and until when its buyer may change it. */
+        BookingView: {
+            booking_id: string;
+            change_until: string;
+            ends_at: string;
+            history: components["schemas"]["BookingChangeView"][];
+            line_id: string;
+            moves_left: number;
+            order_id: string;
+            quantity: number;
+            sku_id: string;
+            starts_at: string;
+            status: string;
+            status_text: string;
         };
         /** @description Why the order is called off. */
         Cancel: {
@@ -2276,6 +2380,10 @@ export interface components {
         DecideRule: {
             version: number;
         };
+        /** @description Why, for the buyer to read. */
+        DeclineBooking: {
+            reason: string;
+        };
         /** @description HTML in one or both languages; only harmless markup is kept. */
         Description: {
             /** @default null */
@@ -2778,6 +2886,11 @@ export interface components {
             currency?: string;
             minor: number;
         };
+        /** @description The other time. */
+        MoveBooking: {
+            /** Format: date-time */
+            starts_at: string;
+        };
         /** @description One page of a SKU's movements, in no particular order. */
         MovementPage: {
             items: components["schemas"]["MovementView"][];
@@ -2855,6 +2968,14 @@ export interface components {
             shipment_ids: string[];
             tracking_number: string;
         };
+        /** @description Times of a service, and what buyers may change of their bookings: until when, and how often. */
+        OfferSlots: {
+            /** @default 24 */
+            change_hours?: number;
+            /** @default 2 */
+            moves?: number;
+            slots: components["schemas"]["SlotOffer"][];
+        };
         /** @description How a refund was paid back by hand. */
         OfflinePaymentView: {
             approved_by?: string;
@@ -2915,6 +3036,26 @@ export interface components {
             status: string;
             transaction_id?: string;
         };
+        /** @description The bookings of an order, the first to begin first. */
+        OwnBookingsView: {
+            items: components["schemas"]["OwnBookingView"][];
+        };
+        /** @description A buyer's own booking: with its code once it is paid, and as long as somebody may ask for it. */
+        OwnBookingView: {
+            booking_id: string;
+            change_until: string;
+            code?: string;
+            ends_at: string;
+            history: components["schemas"]["BookingChangeView"][];
+            line_id: string;
+            moves_left: number;
+            order_id: string;
+            quantity: number;
+            sku_id: string;
+            starts_at: string;
+            status: string;
+            status_text: string;
+        };
         /** @description A product as its merchant sees it. `version` is what `If-Match` wants. */
         OwnProductView: {
             category_id: string;
@@ -2949,6 +3090,20 @@ export interface components {
             sold_out: boolean;
             stock_buckets: number;
             weight_g: number;
+        };
+        /** @description A merchant's own times, in order. */
+        OwnSlotsView: {
+            items: components["schemas"]["OwnSlotView"][];
+        };
+        /** @description A merchant's own time: also how many may come, and how many booked. */
+        OwnSlotView: {
+            capacity: number;
+            change_until: string;
+            ends_at: string;
+            left: number;
+            moves: number;
+            starts_at: string;
+            taken: number;
         };
         /** @description A shipment of an order and the units in it. */
         ParcelView: {
@@ -3280,6 +3435,10 @@ export interface components {
         /** @description Ten recovery codes, each good once and shown this once. */
         RecoveryCodesView: {
             recovery_codes: string[];
+        };
+        /** @description The buyer's code. */
+        RedeemCode: {
+            code: string;
         };
         /** @description That a refund was sent to another card of the buyer's: its bank and the last four digits. */
         RedirectView: {
@@ -3803,6 +3962,25 @@ export interface components {
             sku_id: string;
             sold_out: boolean;
             weight_g: number;
+        };
+        /** @description A time that is offered: how long it takes, and how many may come. None may come to one with no capacity. */
+        SlotOffer: {
+            capacity: number;
+            minutes: number;
+            /** Format: date-time */
+            starts_at: string;
+        };
+        /** @description Times, in order. */
+        SlotsView: {
+            items: components["schemas"]["SlotView"][];
+        };
+        /** @description A time that can be booked: how many places are left, and until when its booking can be changed. */
+        SlotView: {
+            change_until: string;
+            ends_at: string;
+            left: number;
+            moves: number;
+            starts_at: string;
         };
         /** @description A refusal's challenge and what solves it: SHA-256 of `<challenge>.<number>` begins with so many zero bits. */
         Solution: {
@@ -5489,6 +5667,53 @@ export interface operations {
             };
         };
     };
+    list_merchant_bookings: {
+        parameters: {
+            query: {
+                cursor?: string;
+                limit?: number;
+                since: string;
+                until: string;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["BookingPageView"];
+                };
+            };
+        };
+    };
+    redeem_code: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemCode"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["BookingView"];
+                };
+            };
+        };
+    };
     list_merchant_complaints: {
         parameters: {
             query?: {
@@ -5884,6 +6109,34 @@ export interface operations {
             };
         };
     };
+    decline_booking: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                booking_id: string;
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeclineBooking"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["BookingView"];
+                };
+            };
+        };
+    };
     cancel_merchant_order: {
         parameters: {
             header: {
@@ -6123,6 +6376,57 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["OwnProductView"];
+                };
+            };
+        };
+    };
+    list_own_slots: {
+        parameters: {
+            query: {
+                since: string;
+                until: string;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                product_id: string;
+                sku_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwnSlotsView"];
+                };
+            };
+        };
+    };
+    offer_slots: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                product_id: string;
+                sku_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferSlots"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwnSlotsView"];
                 };
             };
         };
@@ -7745,6 +8049,99 @@ export interface operations {
             };
         };
     };
+    list_bookings: {
+        parameters: {
+            path: {
+                order_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwnBookingsView"];
+                };
+            };
+        };
+    };
+    book_slot: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Book"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["OwnBookingView"];
+                };
+            };
+        };
+    };
+    cancel_booking: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                booking_id: string;
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwnBookingView"];
+                };
+            };
+        };
+    };
+    move_booking: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                booking_id: string;
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveBooking"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwnBookingView"];
+                };
+            };
+        };
+    };
     cancel_order: {
         parameters: {
             header: {
@@ -7908,6 +8305,27 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ProductView"];
+                };
+            };
+        };
+    };
+    list_slots: {
+        parameters: {
+            query: {
+                since: string;
+                until: string;
+            };
+            path: {
+                product_id: string;
+                sku_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SlotsView"];
                 };
             };
         };

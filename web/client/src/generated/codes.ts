@@ -8,6 +8,7 @@ export type Code =
   | "address_needed"
   | "already_paid"
   | "amount_too_large"
+  | "appointment_fixed"
   | "approval_needed"
   | "archive_asked_too_soon"
   | "archive_not_ready"
@@ -28,6 +29,7 @@ export type Code =
   | "bad_refresh_token"
   | "bad_rule"
   | "bad_terms"
+  | "booking_fixed"
   | "busy"
   | "cart_changed"
   | "cart_full"
@@ -77,6 +79,8 @@ export type Code =
   | "mini_data_refused"
   | "mixed_currencies"
   | "no_account_yet"
+  | "not_a_service"
+  | "not_bookable"
   | "not_complainable"
   | "not_enough_to_write_off"
   | "not_for_children"
@@ -135,12 +139,15 @@ export type Code =
   | "sign_in_over"
   | "sign_in_unavailable"
   | "sign_in_unreadable"
+  | "slot_in_use"
+  | "slot_refused"
   | "staff_elsewhere"
   | "staff_full"
   | "stray_not_found"
   | "too_large"
   | "too_many_called_off"
   | "too_many_carts"
+  | "too_many_codes"
   | "too_many_complaints"
   | "too_many_identities"
   | "too_many_invitations"
@@ -163,6 +170,7 @@ export type Code =
   | "tracking_number_used"
   | "unauthenticated"
   | "unknown_carrier"
+  | "unknown_code"
   | "unknown_encoding"
   | "unknown_payment"
   | "unknown_provider"
@@ -269,6 +277,8 @@ export interface Refusals {
   "POST /v1/me/reviews/{review_id}/appeal": "busy" | "concurrent_update" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/me/sessions": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "DELETE /v1/me/sessions/{session_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/merchant/bookings": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/bookings/redeem": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_codes" | "too_many_requests" | "unauthenticated" | "unknown_code" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/complaints": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/complaints/{complaint_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/complaints/{complaint_id}/evidence/{evidence_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -287,6 +297,7 @@ export interface Refusals {
   "POST /v1/merchant/keys/{key_id}/rotate": "busy" | "concurrent_update" | "forbidden" | "fresh_proof_needed" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_keys" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/orders": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/orders/{order_id}": "bad_key" | "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/orders/{order_id}/bookings/{booking_id}/decline": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/merchant/orders/{order_id}/cancel": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/orders/{order_id}/shipments": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/orders/{order_id}/shipments": "bad_key" | "busy" | "code_already_given" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "over_shipped" | "phone_needed" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_many_shipments" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around" | "wrong_delivery";
@@ -297,6 +308,8 @@ export interface Refusals {
   "POST /v1/merchant/products/{product_id}": "bad_key" | "bad_product" | "busy" | "forbidden" | "headers_too_large" | "if_match_missing" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "post_needed" | "product_changed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "PATCH /v1/merchant/products/{product_id}": "bad_key" | "bad_product" | "busy" | "forbidden" | "headers_too_large" | "if_match_missing" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "post_needed" | "product_changed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/merchant/products/{product_id}/list": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/products/{product_id}/skus/{sku_id}/slots": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "PUT /v1/merchant/products/{product_id}/skus/{sku_id}/slots": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_a_service" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "slot_in_use" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/products/{product_id}/stock": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/products/{product_id}/stock/receipts": "bad_key" | "bad_quantity" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/merchant/products/{product_id}/stock/write-offs": "bad_key" | "bad_quantity" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_enough_to_write_off" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -377,7 +390,11 @@ export interface Refusals {
   "POST /v1/operator/tracking-numbers/{carrier}/{number}/release": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "nothing_to_release" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/orders": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/orders/{order_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
-  "POST /v1/orders/{order_id}/cancel": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/orders/{order_id}/bookings": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/orders/{order_id}/bookings": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_bookable" | "not_found" | "person_needed" | "slot_refused" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/orders/{order_id}/bookings/{booking_id}/cancel": "booking_fixed" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/orders/{order_id}/bookings/{booking_id}/move": "booking_fixed" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "slot_refused" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/orders/{order_id}/cancel": "appointment_fixed" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/orders/{order_id}/confirm": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/orders/{order_id}/shipments": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/orders/{order_id}/shipments/{shipment_id}/link": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -386,6 +403,7 @@ export interface Refusals {
   "GET /v1/privacy": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/products": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/products/{product_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
+  "GET /v1/products/{product_id}/skus/{sku_id}/slots": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "POST /v1/purchases": "address_needed" | "bad_quote" | "busy" | "cart_changed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "method_not_offered" | "mixed_currencies" | "not_for_sale" | "out_of_stock" | "person_needed" | "price_changed" | "quote_changed" | "quote_expired" | "quote_used" | "too_large" | "too_many_called_off" | "too_many_requests" | "too_many_units" | "too_many_unpaid" | "too_many_unpaid_here" | "too_many_unpaid_units" | "total_too_large" | "unauthenticated" | "unknown_provider" | "unsupported_media_type" | "verified_phone_needed" | "went_around";
   "GET /v1/purchases/{purchase_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/purchases/{purchase_id}/cancel": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "paid_meanwhile" | "payment_unclear" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
