@@ -177,6 +177,7 @@ TABLE: Final[dict[str, Rule]] = {
     "cancel_order": buyer(),
     "cancel_purchase": buyer(),
     "change_cart": guest(),
+    "end_waiting": buyer(),
     "get_cart": guest(),
     "merge_cart": buyer(),
     "place_purchase": buyer(),
@@ -235,6 +236,7 @@ TABLE: Final[dict[str, Rule]] = {
     "list_reconciliations": operator(FINANCE),
     "resolve_case": operator(FINANCE),
     # parcels
+    "confirm_parcel": buyer(),
     "correct_number": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Part of shipping.
     "follow_order": buyer(),
     "follow_parcel": anybody(),
@@ -245,6 +247,8 @@ TABLE: Final[dict[str, Rule]] = {
     "list_merchant_shipments": staff(ANY_POST, scope="orders:read"),
     "read_number": operator(SUPPORT | REVIEW),
     "release_number": operator(SUPPORT | REVIEW),
+    "report_lost": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # It only helps the buyer.
+    "settle_parcel": operator(SUPPORT | REVIEW),
     "ship_order": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
     # times of services
     "book_slot": buyer(),

@@ -137,6 +137,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/purchases", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/purchases/{purchase_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/orders/{order_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
+    ("POST", "/v1/orders/{order_id}/end-waiting", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/merchant/orders/{order_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
     ("GET", "/v1/orders", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/orders/{order_id}", "chalicelib.orders.api", ("application/json",)),
@@ -246,6 +247,24 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("GET", "/v1/merchant/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     ("GET", "/v1/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
+    (
+        "POST",
+        "/v1/orders/{order_id}/shipments/{shipment_id}/received",
+        "chalicelib.logistics.api",
+        ("application/json",),
+    ),
+    (
+        "POST",
+        "/v1/merchant/orders/{order_id}/shipments/{shipment_id}/lost",
+        "chalicelib.logistics.api",
+        ("application/json",),
+    ),
+    (
+        "POST",
+        "/v1/operator/orders/{order_id}/shipments/{shipment_id}/settle",
+        "chalicelib.logistics.api",
+        ("application/json",),
+    ),
     ("POST", "/v1/orders/{order_id}/shipments/{shipment_id}/link", "chalicelib.logistics.api", ("application/json",)),
     ("GET", "/v1/parcels/{token}", "chalicelib.logistics.api", ("application/json",)),
     (

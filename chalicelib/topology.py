@@ -113,6 +113,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "shipment.progressed": (),
     "shipment.delivered": ("orders", "telling"),
     "shipment.returned": (),
+    "shipment.lost": ("orders",),
     "shipment.corrected": ("logistics",),
     "shipment.turned_back": ("orders", "telling"),
     "tracking.pushed": ("logistics",),

@@ -284,6 +284,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
     ),
     "Parcels": (
         "tracking_asked",
+        "parcels_lost",
         "tracking_aborted",
         "tracking_foreign_numbers",
         "tracking_numbers_contested",

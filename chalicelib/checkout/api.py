@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.auth.service import GuardianNeeded, VerifiedPhoneNeeded
 from chalicelib.cart.service import CartChanged, CartFull, NoSuchSku
-from chalicelib.checkout import quotes, service
+from chalicelib.checkout import quotes, service, waiting
 from chalicelib.checkout.domain import (
     AddressNeeded,
     BadQuote,
@@ -19,13 +19,14 @@ from chalicelib.checkout.domain import (
     TooManyMerchants,
     TotalTooLarge,
 )
-from chalicelib.checkout.schemas import AskQuote, Checkout, PlacedView, QuoteView
+from chalicelib.checkout.schemas import AskQuote, Checkout, EndWaiting, PlacedView, QuoteView
 from chalicelib.checkout.service import PaidMeanwhile, PaymentUnclear
 from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
 from chalicelib.orders.schemas import Cancel, OrderView, PurchaseView
 from chalicelib.orders.service import (
     AppointmentFixed,
+    NotLate,
     TooManyCalledOff,
     TooManyUnits,
     TooManyUnpaid,
@@ -175,6 +176,19 @@ def cancel_purchase(purchase_id: str, caller: Caller, intent: Intent) -> Purchas
 def cancel_order(order_id: str, body: Cancel, caller: Caller, intent: Intent) -> OrderView:
     """Cancel a paid order of which nothing was shipped; the money goes back by itself."""
     return OrderView.of(service.cancel_order(order_id, buyer_id=caller.account_id, reason=body.reason, intent=intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/orders/{order_id}/end-waiting",
+    access=Access.BUYER,
+    body=EndWaiting,
+    returns=OrderView,
+    raises=(NotFound, NotLate, IllegalTransition),
+)
+def end_waiting(order_id: str, caller: Caller, intent: Intent) -> OrderView:
+    """Wait no longer for what was lost: the order goes on without it, or ends, and its money goes back."""
+    return OrderView.of(waiting.end(order_id, buyer_id=caller.account_id, intent=intent))
 
 
 @routes.route(

@@ -124,3 +124,7 @@ class PlacedView(PurchaseView):
         """Return the wire form."""
         payment = PaymentView.of(placed.payment, []) if placed.payment is not None else None
         return cls(**dict(PurchaseView.of(placed.purchase)), payment=payment)
+
+
+class EndWaiting(Schema):
+    """Nothing to say: what is missing is not waited for."""

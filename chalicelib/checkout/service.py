@@ -146,12 +146,18 @@ def cancel_order(
             raise IllegalTransition(machine="order", state=order.status.value, cause=OrderCause.CANCEL.value)
         if buyer_id is not None:
             orders.check_free(order, clock.now())
-        return _cancel_paid(order, OrderCause.CANCEL, intent=intent, note=reason)
+        return cancel_paid(order, OrderCause.CANCEL, intent=intent, note=reason)
 
     return racing(cancel)
 
 
-def _cancel_paid(order: Order, cause: OrderCause, *, intent: Intent | None, note: str) -> Order:
+def cancel_paid(order: Order, cause: OrderCause, *, intent: Intent | None, note: str) -> Order:
+    """Cancel a paid order of which its buyer has nothing; its money goes back, what never left is free again.
+
+    Raises:
+        IllegalTransition: if it is not in such a state.
+        ConcurrentUpdate: if it changed meanwhile.
+    """
     orders.check_ends(order, cause)
     purchase = orders.load_purchase(order.purchase_id)
     with UnitOfWork() as work:
@@ -204,17 +210,26 @@ def _kept_changing() -> RetryLater:
 
 def _time_out(order: Order) -> None:
     if not order.may_be_sent:
-        orders.confirm_by_deadline(order)
+        if not orders.presume_lost(order):
+            orders.confirm_by_deadline(order)
     elif any(order.kept().values()):
-        _give_up_rest(order)
+        give_up_rest(order)
     elif order.status is OrderStatus.PAID and order.unshipped():
-        _cancel_paid(order, OrderCause.MERCHANT_SILENT, intent=None, note=orders.NOT_SHIPPED)
+        cancel_paid(order, OrderCause.MERCHANT_SILENT, intent=None, note=orders.NOT_SHIPPED)
     else:
-        _cancel_paid(order, OrderCause.NOTHING_LEFT, intent=None, note=orders.NOTHING_LEFT)
+        cancel_paid(order, OrderCause.NOTHING_LEFT, intent=None, note=orders.NOTHING_LEFT)
 
 
-def _give_up_rest(order: Order) -> None:
+def give_up_rest(order: Order, *, intent: Intent | None = None) -> Order:
+    """Let an order go on without what is not with its buyer, which is paid back: at its time, or as the buyer wishes.
+
+    Raises:
+        IllegalTransition: if nothing of it waits to be sent.
+        ConcurrentUpdate: if it changed meanwhile.
+    """
     purchase = orders.load_purchase(order.purchase_id)
     with UnitOfWork() as work:
         paid = _rest(work, purchase, order, cause=f"rest#{order.order_id}#{order.version}", units=order.unsent())
-        _free(work, order, orders.give_up_rest(work, order, paid=paid))
+        after = orders.give_up_rest(work, order, paid=paid, intent=intent)
+        _free(work, order, after)
+    return after

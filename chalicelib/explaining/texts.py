@@ -48,6 +48,7 @@ ACTS: Mapping[str, Texts] = {
     "reject_role": ("A request for a role was refused or taken back", "角色申请被拒绝或撤回"),
     "change_merchant": ("An operator changed a merchant's standing", "运营人员变更商户状态"),
     "release_number": ("An operator released a tracking number", "运营人员释放运单号"),
+    "settle_parcel": ("An operator said what became of a parcel", "运营人员认定包裹去向"),
     "settle_stray": ("An operator settled money that fits nothing", "运营人员处理无主款项"),
 }
 OTHER_ACT: Texts = ("An operator acted", "运营人员操作")

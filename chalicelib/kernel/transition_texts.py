@@ -165,6 +165,7 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "merchant_silent": ("be cancelled for not being shipped in time", "因超时未发货而取消"),
             "give_up_rest": ("go on without its rest", "放弃未发商品"),
             "turn_back": ("turn back", "退回"),
+            "unproven": ("be taken for lost", "视为丢失"),
             "reach": ("be on its way again", "恢复运输"),
             "nothing_left": ("be cancelled for having nothing left to send", "因无待发商品而取消"),
             "revive": ("be taken up again", "恢复"),
@@ -304,6 +305,7 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "returning": ("on its way back", "退回途中"),
             "delivered": ("delivered", "已签收"),
             "returned": ("back at the merchant", "已退回商家"),
+            "lost": ("lost", "已丢失"),
         },
         {
             "collect": ("be collected", "揽收"),
@@ -316,6 +318,7 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "turn_back": ("be sent back", "退回"),
             "sign": ("be signed for", "签收"),
             "return": ("be returned", "退回商家"),
+            "lose": ("be taken for lost", "认定丢失"),
         },
     ),
     "watch": TransitionTexts(

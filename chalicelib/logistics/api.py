@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import corrections, domain, links, pushes, service
+from chalicelib.logistics import corrections, domain, links, pushes, service, settling
 from chalicelib.logistics.carriers import CARRIERS
+from chalicelib.logistics.domain import Status
+from chalicelib.logistics.losing import TooSoonToBeLost
 from chalicelib.logistics.numbers import NothingToRelease
 from chalicelib.logistics.ports import BadSignature, UnreadablePush
 from chalicelib.logistics.refusals import (
@@ -24,7 +26,10 @@ from chalicelib.logistics.schemas import (
     LinkView,
     MakeLink,
     NumberView,
+    Received,
     ReleaseNumber,
+    ReportLost,
+    SettleParcel,
     ShipmentsView,
     ShipmentView,
     ShipOrder,
@@ -148,6 +153,55 @@ def follow_order(order_id: str, caller: Caller) -> ShipmentsView:
     """Follow the parcels of one of the caller's orders: state, estimate, events newest first."""
     shipments = service.of_buyers_order(order_id, caller.account_id)
     return ShipmentsView(items=[ShipmentView.of(shipment, for_buyer=True) for shipment in shipments])
+
+
+@routes.route(
+    "POST",
+    "/v1/orders/{order_id}/shipments/{shipment_id}/received",
+    access=Access.BUYER,
+    body=Received,
+    returns=ShipmentView,
+    raises=(NotFound, IllegalTransition, Busy),
+)
+def confirm_parcel(order_id: str, shipment_id: str, caller: Caller, intent: Intent) -> Reply:
+    """Say that a parcel is there, where its carrier does not: the buyer's own word."""
+    parcel = settling.Named(order_id, shipment_id)
+    shipment, replayed = settling.received(parcel, buyer_id=caller.account_id, intent=intent)
+    return Reply(ShipmentView.of(shipment, for_buyer=True), 200, replayed_header(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/orders/{order_id}/shipments/{shipment_id}/lost",
+    access=Access.MERCHANT,
+    body=ReportLost,
+    returns=ShipmentView,
+    raises=(NotFound, IllegalTransition, TooSoonToBeLost, Busy),
+)
+def report_lost(order_id: str, shipment_id: str, body: ReportLost, caller: Caller, intent: Intent) -> Reply:
+    """Say that a parcel of the merchant's went missing: it is sent again, or its units are paid back."""
+    parcel = settling.Named(order_id, shipment_id)
+    shipment, replayed = settling.lost(
+        parcel, merchant_id=caller.owned_merchant(), by=caller.account_id, reason=body.reason, intent=intent
+    )
+    return Reply(ShipmentView.of(shipment), 200, replayed_header(replayed))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/orders/{order_id}/shipments/{shipment_id}/settle",
+    access=Access.OPERATOR,
+    body=SettleParcel,
+    returns=ShipmentView,
+    raises=(NotFound, IllegalTransition, TooSoonToBeLost, Busy),
+)
+def settle_parcel(order_id: str, shipment_id: str, body: SettleParcel, caller: Caller, intent: Intent) -> Reply:
+    """Say what became of a parcel of which its carrier is silent, as somebody who saw proof."""
+    parcel = settling.Named(order_id, shipment_id)
+    shipment, replayed = settling.settle(
+        parcel, Status(body.how), by=caller.account_id, reason=body.reason, intent=intent
+    )
+    return Reply(ShipmentView.of(shipment), 200, replayed_header(replayed))
 
 
 @routes.route(

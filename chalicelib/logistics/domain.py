@@ -47,6 +47,8 @@ class Status(StrEnum):
     RETURNING = "returning"
     DELIVERED = "delivered"
     RETURNED = "returned"
+    LOST = "lost"
+    """Nothing was heard of it for too long, or a person said so; it may be found again."""
 
 
 class News(StrEnum):
@@ -62,6 +64,7 @@ class News(StrEnum):
     TURN_BACK = "turn_back"
     SIGN = "sign"
     RETURN = "return"
+    LOSE = "lose"
 
 
 NEWS_OF: Mapping[Status, News] = {
@@ -75,6 +78,7 @@ NEWS_OF: Mapping[Status, News] = {
     Status.RETURNING: News.TURN_BACK,
     Status.DELIVERED: News.SIGN,
     Status.RETURNED: News.RETURN,
+    Status.LOST: News.LOSE,
 }
 
 RANK: Mapping[Status, int] = {status: rank for rank, status in enumerate(Status)}
@@ -104,8 +108,9 @@ PARCEL = StateMachine(
         Status.PROBLEM: _but(News.FAIL),
         Status.REFUSED: _but(News.REFUSE),
         Status.RETURNING: _but(News.TURN_BACK),
-        Status.DELIVERED: _but(News.SIGN),
+        Status.DELIVERED: _but(News.SIGN, News.LOSE),
         Status.RETURNED: {},
+        Status.LOST: _but(News.LOSE),
     },
 )
 
@@ -131,6 +136,18 @@ class Scan:
         return max(
             self, other, key=lambda scan: (scan.status is not None, scan.detail, RANK[scan.status or Status.CREATED])
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person said of where a parcel is, against the carrier's silence. It is remembered by its intent."""
+
+    status: Status
+    by: str
+    at: datetime
+    reason: str = ""
+    intent: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +199,8 @@ class Shipment:
     heard_at: datetime | None = None
     """When the hub last told something new. It puts the question off only when that falls due: moving the deadline
     with each push would cost the due index two writes beside the row's one."""
+    word: Word | None = None
+    """What a person said last of where it is."""
     intent: str = ""
     fingerprint: str = ""
     version: int = 0

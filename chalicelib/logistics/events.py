@@ -58,6 +58,19 @@ class ShipmentReturned(Event, frozen=True, tag="shipment.returned"):
         return self.shipment_id
 
 
+class ShipmentLost(Event, frozen=True, tag="shipment.lost"):
+    """The parcel went missing after it was last seen, or shipped, ``last_seen_at``: its units are with nobody."""
+
+    order_id: str
+    shipment_id: str
+    last_seen_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """The shipment and since when: it may be found, and lost again."""
+        return f"{self.shipment_id}#{int(self.last_seen_at.timestamp())}"
+
+
 class ShipmentCorrected(Event, frozen=True, tag="shipment.corrected"):
     """The merchant named another tracking number for a parcel that nobody had seen yet."""
 

@@ -22,6 +22,7 @@ TEXTS: Mapping[Status, Texts] = {
     Status.RETURNING: ("On its way back to the merchant", "退回途中"),
     Status.DELIVERED: ("Delivered", "已签收"),
     Status.RETURNED: ("Returned to the merchant", "已退回商家"),
+    Status.LOST: ("Lost on its way; the merchant sends it again or pays it back", "包裹丢失，由商家重新发货或退款"),
 }
 
 
@@ -29,7 +30,7 @@ _ONLINE: Texts = ("Delivered online", "商家已在线交付")
 _TODAY: Texts = ("Expected today", "预计今天送达")
 _WAITS: Texts = ("Can be picked up now", "可以取件")
 _SLOW: Texts = ("Taking longer than usual; the merchant can help", "比通常的时间长，可联系商家")
-_NOT_COMING = (Status.DELIVERED, Status.RETURNED, Status.RETURNING, Status.REFUSED)
+_NOT_COMING = (Status.DELIVERED, Status.RETURNED, Status.RETURNING, Status.REFUSED, Status.LOST)
 _CHINA = timedelta(hours=8)
 
 

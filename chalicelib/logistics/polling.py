@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound, ShopError
-from chalicelib.logistics import domain, hubs, phones, quota_store, store, subscribing, tracking, watching
+from chalicelib.logistics import domain, hubs, losing, phones, quota_store, store, subscribing, tracking, watching
 from chalicelib.logistics.domain import Shipment
 from chalicelib.logistics.watch import Watch
 from chalicelib.runtime import log, metrics
@@ -73,3 +73,16 @@ def _ask(shipment: Shipment) -> None:
     if snapshot is not None:
         tracking.track(shipment.shipment_id, snapshot, told_by=name)
         tracking.tell_all(shipment, snapshot, told_by=name)
+        for each in tracking.sharing(shipment) if losing.is_silent(shipment, now=clock.now()) else ():
+            _lose(each)
+
+
+def _lose(shipment_id: str) -> None:
+    """Take a parcel for lost of which its hub, just asked, knew nothing new."""
+
+    def lose(found: Shipment) -> Shipment:
+        return losing.lost(found) if losing.is_silent(found, now=clock.now()) else found
+
+    if tracking.change(shipment_id, lose).status is domain.Status.LOST:
+        log.warning("parcel taken for lost", shipment_id=shipment_id)
+        metrics.count("parcels_lost")

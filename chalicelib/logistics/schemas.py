@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
@@ -87,10 +87,13 @@ class CorrectNumber(Schema):
     phone_tail: PhoneTail | None = None
 
 
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class ReleaseNumber(Schema):
     """Why a number that is held may be used again."""
 
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    reason: Reason
 
 
 class ReleaseView(Schema):
@@ -150,6 +153,23 @@ class CarriersView(Schema):
     """Every carrier we know."""
 
     items: list[CarrierView]
+
+
+class Received(Schema):
+    """Nothing to say: the buyer has the parcel."""
+
+
+class ReportLost(Schema):
+    """Why a parcel counts as lost: what its carrier said."""
+
+    reason: Reason
+
+
+class SettleParcel(Schema):
+    """What became of a parcel of which its carrier is silent, and what proves it."""
+
+    how: Literal["delivered", "returned", "lost"]
+    reason: Reason
 
 
 class ScanView(Schema):

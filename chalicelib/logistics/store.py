@@ -18,7 +18,7 @@ from chalicelib.kernel.clock import (
 )
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
-from chalicelib.logistics.domain import Scan, Shipment, Status, order_of
+from chalicelib.logistics.domain import Scan, Shipment, Status, Word, order_of
 from chalicelib.logistics.refusals import CodeAlreadyGiven
 from chalicelib.logistics.watch import Watch
 from chalicelib.runtime import names
@@ -34,6 +34,15 @@ class _ScanDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     status: str = ""
     place: str = ""
     detail: int = 0
+
+
+class _WordDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    status: str
+    by: str
+    at_ms: int
+    reason: str = ""
+    intent: str = ""
+    fingerprint: str = ""
 
 
 class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
@@ -61,6 +70,7 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     shared: bool = False
     detached: bool = False
     unclaimed: bool = False
+    word: _WordDoc | None = None
 
 
 class ShipmentRow(DueRow):
@@ -158,6 +168,7 @@ def _row(shipment: Shipment) -> ShipmentRow:
             shared=shipment.shared,
             detached=shipment.detached,
             unclaimed=shipment.paid_at is not None and not shipment.claimed,
+            word=_word_doc(shipment.word),
         ),
         scans=tuple(_scan_doc(scan) for scan in shipment.scans) or None,
         version=shipment.version,
@@ -198,10 +209,23 @@ def _shipment(row: ShipmentRow) -> Shipment:
         claimed=doc.paid_s is not None and not doc.unclaimed,
         shared=doc.shared,
         detached=doc.detached,
+        word=_word(doc.word),
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),
     )
+
+
+def _word_doc(word: Word | None) -> _WordDoc | None:
+    if word is None:
+        return None
+    return _WordDoc(word.status.value, word.by, epoch_ms(word.at), word.reason, word.intent, word.fingerprint)
+
+
+def _word(doc: _WordDoc | None) -> Word | None:
+    if doc is None:
+        return None
+    return Word(Status(doc.status), doc.by, from_epoch_ms(doc.at_ms), doc.reason, doc.intent, doc.fingerprint)
 
 
 def _scan_doc(scan: Scan) -> _ScanDoc:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound
 from chalicelib.kernel.events import Event
-from chalicelib.logistics import claims, domain, hubs, journeys, number_store, phones, store, watching
+from chalicelib.logistics import claims, domain, hubs, journeys, losing, number_store, phones, store, watching
 from chalicelib.logistics.domain import Shipment, Snapshot
 from chalicelib.logistics.events import (
     ShipmentDelivered,
+    ShipmentLost,
     ShipmentProgressed,
     ShipmentReturned,
     ShipmentTurnedBack,
@@ -99,7 +100,7 @@ def change(shipment_id: str, alter: Callable[[Shipment], Shipment], *, first: Sh
         try:
             with UnitOfWork() as work:
                 after = claims.move(work, before, after, met)
-                store.save(work, after, _told(before, after))
+                store.save(work, after, told(before, after))
         except TrackingNumberUsed:
             log.warning("tracking number belongs to another parcel", shipment_id=shipment_id)
             metrics.count("tracking_numbers_contested")
@@ -121,8 +122,9 @@ def delivered(shipment: Shipment) -> list[Event]:
     return [fact]
 
 
-def _told(before: Shipment, after: Shipment) -> list[Event]:
-    told: list[Event] = []
+def told(before: Shipment, after: Shipment) -> list[Event]:
+    """Return what others must hear of a parcel that moved."""
+    found: list[Event] = []
     if after.status is not before.status:
         progressed = ShipmentProgressed(
             order_id=after.order_id,
@@ -130,9 +132,12 @@ def _told(before: Shipment, after: Shipment) -> list[Event]:
             status=after.status.value,
             at=after.news_at or clock.now(),
         )
-        told.append(progressed)
+        found.append(progressed)
         if after.status is domain.Status.RETURNED:
-            told.append(ShipmentReturned(order_id=after.order_id, shipment_id=after.shipment_id))
+            found.append(ShipmentReturned(order_id=after.order_id, shipment_id=after.shipment_id))
         if after.status in domain.TURNED and before.status not in domain.TURNED:
-            told.append(ShipmentTurnedBack(order_id=after.order_id, shipment_id=after.shipment_id, at=progressed.at))
-    return told if before.delivered_at is not None else told + delivered(after)
+            found.append(ShipmentTurnedBack(order_id=after.order_id, shipment_id=after.shipment_id, at=progressed.at))
+        if after.status is domain.Status.LOST:
+            seen_at = losing.last_seen_at(after)
+            found.append(ShipmentLost(order_id=after.order_id, shipment_id=after.shipment_id, last_seen_at=seen_at))
+    return found if before.delivered_at is not None else found + delivered(after)

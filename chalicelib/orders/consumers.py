@@ -1,4 +1,4 @@
-"""What orders hear from others: parcels that arrived or turned back, refunds that went through or came back."""
+"""What orders hear from others: parcels that arrived, turned back or were lost, refunds done or bounced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
 from chalicelib.kernel.money import Money
-from chalicelib.logistics.events import ShipmentDelivered, ShipmentTurnedBack
+from chalicelib.logistics.events import ShipmentDelivered, ShipmentLost, ShipmentTurnedBack
 from chalicelib.orders import service
 from chalicelib.payments.events import RefundBounced, RefundSucceeded
 from chalicelib.runtime.consume import Consumer
@@ -28,6 +28,12 @@ def shipment_delivered(event: ShipmentDelivered, envelope: Envelope) -> None:
 def shipment_turned_back(event: ShipmentTurnedBack, envelope: Envelope) -> None:
     """Note that the parcel does not reach the buyer."""
     service.record_turn_back(event.order_id, event.shipment_id, event.at)
+
+
+@consumer.on(ShipmentLost)
+def shipment_lost(event: ShipmentLost, envelope: Envelope) -> None:
+    """Note that the parcel went missing: what was in it is the merchant's to send again or to pay back."""
+    service.record_turn_back(event.order_id, event.shipment_id, event.last_seen_at, lost=True)
 
 
 @consumer.on(RefundSucceeded)

@@ -85,6 +85,8 @@ class OrderCause(StrEnum):
     """The rest of a partly shipped order did not follow in time, or was paid back before: it goes on without it."""
     TURN_BACK = "turn_back"
     """A parcel does not reach the buyer."""
+    UNPROVEN = "unproven"
+    """Nobody showed in time that it arrived: what did not is taken for lost, which is the merchant's loss."""
     REACH = "reach"
     """What had turned back arrived after all; other parcels are still on their way."""
     NOTHING_LEFT = "nothing_left"
@@ -119,6 +121,7 @@ ORDER = StateMachine(
             OrderCause.DELIVER: OrderStatus.DELIVERED,
             OrderCause.CONFIRM: OrderStatus.COMPLETED,
             OrderCause.TURN_BACK: OrderStatus.TURNED_BACK,
+            OrderCause.UNPROVEN: OrderStatus.TURNED_BACK,
         },
         OrderStatus.TURNED_BACK: {
             OrderCause.SHIP_PART: OrderStatus.TURNED_BACK,
@@ -140,7 +143,7 @@ ORDER = StateMachine(
     deadlines={
         OrderStatus.PAID: (timedelta(days=15), OrderCause.MERCHANT_SILENT),
         OrderStatus.PARTLY_SHIPPED: (timedelta(days=15), OrderCause.GIVE_UP_REST),
-        OrderStatus.SHIPPED: (timedelta(days=15), OrderCause.CONFIRM),
+        OrderStatus.SHIPPED: (timedelta(days=30), OrderCause.UNPROVEN),  # Nothing is confirmed that nobody proved.
         OrderStatus.TURNED_BACK: (timedelta(days=15), OrderCause.GIVE_UP_REST),
         OrderStatus.DELIVERED: (timedelta(days=7), OrderCause.CONFIRM),
     },
@@ -228,7 +231,9 @@ class Parcel:
     lines: tuple[tuple[str, int], ...]
     delivered_at: datetime | None = None
     turned_back_at: datetime | None = None
-    """When it was refused or sent back: its units are not with the buyer."""
+    """When it was refused, sent back or last seen before it was lost: its units are not with the buyer."""
+    lost: bool = False
+    """Whether it went missing, and did not just turn back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,7 +544,7 @@ def deliver(order: Order, *, shipment_id: str, at: datetime, by: str, heard_at: 
     heard = heard_at or at
     shipped = next((entry.at for entry in order.history if entry.note == shipment_id), order.placed_at)
     parcels = tuple(
-        replace(parcel, delivered_at=max(at, shipped), turned_back_at=None)
+        replace(parcel, delivered_at=max(at, shipped), turned_back_at=None, lost=False)
         if parcel.shipment_id == shipment_id and not parcel.delivered_at and not _turned_later(parcel, at)
         else parcel
         for parcel in order.parcels

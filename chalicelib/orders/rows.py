@@ -73,6 +73,7 @@ class _ParcelDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     lines: tuple[tuple[str, int], ...]
     delivered_ms: int = 0
     turned_back_ms: int = 0
+    lost: bool = False
 
 
 class _AppointmentDoc(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -278,6 +279,7 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
                     parcel.lines,
                     epoch_ms_or_none(parcel.delivered_at) or 0,
                     epoch_ms_or_none(parcel.turned_back_at) or 0,
+                    parcel.lost,
                 )
                 for parcel in order.parcels
             ),
@@ -330,6 +332,7 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
                 parcel.lines,
                 from_epoch_ms_or_none(parcel.delivered_ms),
                 from_epoch_ms_or_none(parcel.turned_back_ms),
+                parcel.lost,
             )
             for parcel in doc.parcels
             if parcel.shipment_id != NO_PARCEL

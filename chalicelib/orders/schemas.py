@@ -47,7 +47,9 @@ class ParcelView(Schema):
     lines: dict[str, int]
     delivered_at: Timestamp | None = None
     turned_back_at: Timestamp | None = None
-    """When it was refused or sent back: its units are to be sent again, or their money goes back."""
+    """When it was refused, sent back or last seen: its units are to be sent again, or their money goes back."""
+    lost: bool = False
+    """Whether it went missing: its buyer need not wait for another one."""
 
 
 class ContactView(Schema):
@@ -148,6 +150,7 @@ class OrderView(Schema):
                     lines=dict(parcel.lines),
                     delivered_at=parcel.delivered_at,
                     turned_back_at=parcel.turned_back_at,
+                    lost=parcel.lost,
                 )
                 for parcel in order.parcels
             ],

@@ -48,11 +48,13 @@ from chalicelib.orders.hold_rules import (
 from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.holds import lookup as held_lookup
+from chalicelib.orders.lateness import NotLate, check_may_end, presume_lost
 from chalicelib.orders.texts import (
     CALLED_OFF,
     DEADLINE,
     EXPIRED,
     NOT_SHIPPED,
+    NOT_WAITED_FOR,
     NOTHING_LEFT,
     REFUNDED,
     REST_REFUNDED,
@@ -69,6 +71,7 @@ __all__ = [
     "MOST_APPOINTMENTS",
     "NOTHING_LEFT",
     "NOT_SHIPPED",
+    "NOT_WAITED_FOR",
     "NOWHERE",
     "PURCHASE_TEXTS",
     "REFUNDED",
@@ -79,6 +82,7 @@ __all__ = [
     "Contact",
     "Delivery",
     "Line",
+    "NotLate",
     "Order",
     "OrderCause",
     "OrderStatus",
@@ -98,6 +102,7 @@ __all__ = [
     "agree",
     "bookable",
     "check_free",
+    "check_may_end",
     "check_units",
     "drop",
     "forget_delivery",
@@ -107,6 +112,7 @@ __all__ = [
     "is_over",
     "of_order_changes",
     "order_ids",
+    "presume_lost",
     "provide",
     "purchases_of",
     "remembered",
@@ -407,7 +413,8 @@ def _told_of_end(before: Order, after: Order) -> list[Event]:
         return []
     if after.status is OrderStatus.CANCELLED:
         return [events.OrderCancelled(order_id=after.order_id, why=OrderCause.NOTHING_LEFT.value)]
-    return [events.OrderShipped(order_id=after.order_id)] if after.status is OrderStatus.SHIPPED else []
+    found: list[Event] = [events.OrderShipped(order_id=after.order_id)]
+    return [*found, events.OrderDelivered(order_id=after.order_id)] if after.status is OrderStatus.DELIVERED else found
 
 
 def check_ends(order: Order, cause: OrderCause) -> None:
@@ -444,14 +451,15 @@ def cancel_paid(
     return cancelled
 
 
-def give_up_rest(work: UnitOfWork, order: Order, *, paid: PaidBack | None) -> Order:
+def give_up_rest(work: UnitOfWork, order: Order, *, paid: PaidBack | None, intent: Intent | None = None) -> Order:
     """Let an order go on as shipped without what was not sent, in the work that also refunds that and frees its stock.
 
     Raises:
         IllegalTransition: if it is not partly shipped.
     """
-    shipped = units.without_rest(order, paid, change(note=REST_REFUNDED))
-    store.save_order(work, shipped, [events.OrderShipped(order_id=order.order_id), *told_void(shipped)])
+    note = NOT_WAITED_FOR if intent else REST_REFUNDED
+    shipped = units.without_rest(order, paid, change(note=note, intent=intent))
+    store.save_order(work, shipped, [*_told_of_end(order, shipped), *told_void(shipped)])
     return shipped
 
 
@@ -488,13 +496,13 @@ def record_delivery(order_id: str, shipment_id: str, at: datetime) -> Order:
     return racing(record)
 
 
-def record_turn_back(order_id: str, shipment_id: str, at: datetime) -> Order:
-    """Note that a parcel was refused or is on its way back, once however often it is told."""
+def record_turn_back(order_id: str, shipment_id: str, at: datetime, *, lost: bool = False) -> Order:
+    """Note that a parcel was refused, is on its way back or was lost, once however often it is told."""
 
     def record() -> Order:
         order = store.load_order(order_id)
         noted = change(note=shipment_id)
-        turned = units.turn_back(order, shipment_id=shipment_id, at=at, change=noted)
+        turned = units.turn_back(order, shipment_id=shipment_id, at=at, change=noted, lost=lost)
         if turned is order:
             return order
         moved = turned.status is OrderStatus.TURNED_BACK is not order.status

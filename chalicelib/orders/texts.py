@@ -16,6 +16,8 @@ REST_REFUNDED = "rest refunded"
 DEADLINE = "deadline"
 """The note of an order that confirmed itself."""
 NOT_SHIPPED = "not shipped in time"
+NOT_WAITED_FOR = "not waited for"
+"""The note of what its buyer did not want to wait for any longer."""
 NOTHING_LEFT = "nothing left to send"
 
 PURCHASES: Mapping[PurchaseStatus, Texts] = {
@@ -55,6 +57,10 @@ BY_ITSELF: Mapping[tuple[OrderStatus, str], Texts] = {
     (OrderStatus.SHIPPED, REST_REFUNDED): (
         "The rest was not sent in time and is paid back; the order goes on without it",
         "其余商品超时未发，已退款，订单继续",
+    ),
+    (OrderStatus.SHIPPED, NOT_WAITED_FOR): (
+        "What was missing is not waited for and is paid back; the order goes on without it",
+        "买家不再等待缺失商品，已退款，订单继续",
     ),
 }
 """What nobody asked the shop for in so many words, by the state that it led to and its note."""

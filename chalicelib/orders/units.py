@@ -106,7 +106,7 @@ def _without(order: Order, change: Change) -> Order:
     if not order.may_be_sent or order.unsent():
         return order
     if any(order.kept().values()):
-        return move_order(order, OrderCause.GIVE_UP_REST, change)
+        return arrived(move_order(order, OrderCause.GIVE_UP_REST, change), replace(change, intent="", fingerprint=""))
     return ended(order, OrderCause.NOTHING_LEFT, change) if order.is_paid_back else order
 
 
@@ -126,13 +126,14 @@ def ended(order: Order, cause: OrderCause, change: Change) -> Order:
 
 
 def without_rest(order: Order, paid: PaidBack | None, change: Change) -> Order:
-    """Let an order go on without what was not sent, or not again, in time.
+    """Let an order go on without what was not sent, or not again, in time; delivered if all the rest has arrived.
 
     Raises:
         IllegalTransition: if it is not in such a state.
     """
     ORDER.next(order.status, OrderCause.GIVE_UP_REST)
-    return move_order(give_up(_noted(order, paid), order.unsent()), OrderCause.GIVE_UP_REST, change)
+    shipped = move_order(give_up(_noted(order, paid), order.unsent()), OrderCause.GIVE_UP_REST, change)
+    return arrived(shipped, replace(change, note="", intent="", fingerprint=""))
 
 
 def cancelled(order: Order, cause: OrderCause, paid: PaidBack | None, change: Change) -> Order:
@@ -144,26 +145,31 @@ def cancelled(order: Order, cause: OrderCause, paid: PaidBack | None, change: Ch
     return ended(_noted(order, paid), cause, change)
 
 
-def turn_back(order: Order, *, shipment_id: str, at: datetime, change: Change) -> Order:
+def turn_back(order: Order, *, shipment_id: str, at: datetime, change: Change, lost: bool = False) -> Order:
     """Note that a parcel does not reach the buyer, once; its units are to be sent again, but those that were paid back.
 
-    A parcel that arrived later than that has not turned back.
+    A parcel that arrived later than that has not turned back. One that is ``lost`` was last seen then.
     """
     found = next((parcel for parcel in order.parcels if parcel.shipment_id == shipment_id), None)
     if found is None or found.turned_back_at or (found.delivered_at and found.delivered_at >= at):
         return order
-    turned = replace(found, turned_back_at=at, delivered_at=None)
+    turned = replace(found, turned_back_at=at, delivered_at=None, lost=lost)
     parcels = tuple(turned if parcel is found else parcel for parcel in order.parcels)
-    noted = _paid_before(replace(order, parcels=parcels), turned)
-    if not ORDER.takes(order.status, OrderCause.TURN_BACK):
+    noted = paid_before(replace(order, parcels=parcels), turned)
+    return away(noted, OrderCause.TURN_BACK, change)
+
+
+def away(noted: Order, cause: OrderCause, change: Change) -> Order:
+    """Return what becomes of an order some of whose units were just noted to be away from the buyer."""
+    if not ORDER.takes(noted.status, cause):
         return noted
     if noted.unsent() or not any(noted.kept().values()):
-        return move_order(noted, OrderCause.TURN_BACK, change)
+        return move_order(noted, cause, change)
     moved = arrived(noted, change)
     return moved if moved.status is not noted.status else _without(noted, change)
 
 
-def _paid_before(order: Order, turned: Parcel) -> Order:
+def paid_before(order: Order, turned: Parcel) -> Order:
     """Give up the units of a parcel that turned back whose money went back while they were away."""
     given_up, refunded, came = order.given_up(), dict(order.refunded_units), dict(order.came_back)
     for line_id, quantity in turned.lines:

@@ -191,6 +191,7 @@ HOLDINGS: tuple[Holding, ...] = (
             "shipments/ShipmentRow.doc.note",
             "shipments/ShipmentRow.doc.code",
             "shipments/ShipmentRow.doc.corrections",
+            "shipments/ShipmentRow.doc.word.*",
             "shipments/ShipmentRow.scans.text",
             "shipments/ShipmentRow.scans.place",
             "shipments/ClaimRow.doc.number",

@@ -469,6 +469,23 @@ def _on_its_way(world: World) -> Ask:
     return Ask(ids={"order_id": order_id, "shipment_id": shipment_id})
 
 
+def _silent(world: World) -> Ask:
+    """Return how a parcel is called lost that was shipped before anybody listened."""
+    with clock.use(clock.Fixed(clock.now() - timedelta(days=4))):
+        order_id, shipment_id = world.shipped()
+    return Ask(ids={"order_id": order_id, "shipment_id": shipment_id}, body={"reason": "The carrier says so."})
+
+
+def _settling(world: World) -> Ask:
+    return replace(_on_its_way(world), body={"how": "delivered", "reason": "The carrier's receipt."})
+
+
+def _lost(world: World) -> Ask:
+    order_id, shipment_id = world.shipped()
+    orders.record_turn_back(order_id, shipment_id, clock.now(), lost=True)
+    return Ask(ids={"order_id": order_id})
+
+
 def _followed_by_a_guest(world: World) -> Ask:
     order_id, shipment_id = world.shipped()
     return Ask(ids={"token": links.make(order_id, shipment_id, world.buyer.account_id).token})
@@ -1072,6 +1089,10 @@ ENTRIES: dict[str, Make] = {
     "release_number": lambda world: Ask(ids=world.held_number(), body={"reason": "Given out again."}),
     "list_merchant_shipments": _read_order,
     "follow_order": _read_order,
+    "confirm_parcel": _on_its_way,
+    "report_lost": _silent,
+    "settle_parcel": _settling,
+    "end_waiting": _lost,
     "follow_parcel": _followed_by_a_guest,
     "link_parcel": _on_its_way,
     "kdniao_push": _push_of_many,

@@ -13,7 +13,7 @@ _WAITS_S = {"awaiting_payment": 1_800}
 _LASTS_S = {
     "paid": 15 * _DAY,
     "partly_shipped": 15 * _DAY,
-    "shipped": 15 * _DAY,
+    "shipped": 30 * _DAY,
     "turned_back": 15 * _DAY,
     "delivered": 7 * _DAY,
 }

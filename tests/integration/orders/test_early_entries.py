@@ -80,9 +80,9 @@ def test_told_early_nothing_fires_and_the_deadline_fires_within_seconds(world: W
 
 def test_what_comes_later_is_looked_at_once_and_confirms_itself_on_time(world: World) -> None:
     world.buys(2).days(5)
-    world.shipped(2).days(2.5)  # Told early at seven days: it is due fifteen days after it was shipped.
-    assert entry(world) == clock.epoch_s(world.order().since + timedelta(days=15))
-    world.days(8)
+    world.shipped(2).days(2.5)  # Told early at seven days: it is due thirty days after it was shipped.
+    assert entry(world) == clock.epoch_s(world.order().since + timedelta(days=30))
+    world.days(23)
     delivered(world)  # Due in seven days; the entry would have fired in four and a half.
     due_at = clock.now() + timedelta(days=7)
     assert entry(world) == in_days(4.5)
@@ -94,9 +94,9 @@ def test_what_comes_later_is_looked_at_once_and_confirms_itself_on_time(world: W
 
 
 def test_a_deadline_that_comes_nearer_takes_its_entry_with_it(world: World) -> None:
-    """An entry of a release that wrote it at the deadline: fifteen days after the order was shipped."""
+    """An entry of a release that wrote it at the deadline: thirty days after the order was shipped."""
     world.buys(2).shipped(2)
-    _put_entry(world, in_days(15))
+    _put_entry(world, in_days(30))
     delivered(world)
     assert entry(world) == in_days(7)
     world.days(7.001)
@@ -108,7 +108,7 @@ def test_an_entry_that_fires_soon_is_moved_with_the_change(world: World) -> None
     world.till.clock.advance(timedelta(days=6, hours=23, minutes=30))
     world.days(0)
     world.shipped(2)
-    assert entry(world) == in_days(15)
+    assert entry(world) == in_days(30)
 
 
 def test_what_must_be_told_at_once_is(world: World) -> None:
@@ -132,7 +132,7 @@ def test_told_again_and_told_late_it_changes_nothing(world: World) -> None:
 def test_a_change_between_the_look_and_its_write_is_never_left_late(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the job would move the entry to fifteen days, the parcel is delivered: seven."""
+    """While the job would move the entry to thirty days, the parcel is delivered: seven."""
     world.buys(2).shipped(2)
     world.till.clock.advance(timedelta(days=7, minutes=1))
     real, rival = orders.put_off, iter([True])
@@ -186,7 +186,7 @@ def test_a_parked_order_that_changes_is_on_the_index_again(world: World) -> None
     assert at is not None
     assert parking.park(Due("order", world.order_id, world.order().purchase_id, at), "never")
     world.shipped(2)
-    assert entry(world) == in_days(15)
+    assert entry(world) == in_days(30)
 
 
 def _put_entry(world: World, at_s: int) -> None:

@@ -70,6 +70,13 @@ class World:
         self.till.settle()
         return self
 
+    def arrived(self) -> World:
+        """Let every parcel that is on its way be signed for."""
+        for parcel in self.order().parcels:
+            if parcel.turned_back_at is None:
+                orders.record_delivery(self.order_id, parcel.shipment_id, clock.now())
+        return self
+
     def available(self) -> int:
         return inventory.level(self.sku_id).available
 
@@ -176,7 +183,7 @@ def test_units_that_were_paid_back_are_not_sent_and_not_paid_back_again(world: W
     assert world.available() == STOCK - 3
     assert world.to_ship() == []
     assert world.ship(1).status == 409
-    world.days(16)
+    world.arrived().days(8)
 
     assert world.seen()["status"] == "completed"
     assert world.back() == 2 * UNIT
@@ -482,13 +489,13 @@ def test_units_that_were_given_up_of_old_are_no_parcel(world: World) -> None:
 
 
 def test_an_order_does_not_confirm_itself_while_a_complaint_is_open(world: World) -> None:
-    world.buys(5).shipped(5)
+    world.buys(5).shipped(5).arrived()
     due_at = world.seen()["due_at"]
-    world.days(13)
+    world.days(5)
     complaint_id = world.filed("damaged")
     assert "due_at" not in world.seen()
     world.days(5)
-    assert world.seen()["status"] == "shipped"
+    assert world.seen()["status"] == "delivered"
     assert world.buyer.post(f"/v1/complaints/{complaint_id}/withdraw").status in (200, 409)
     world.operate(f"/v1/operator/complaints/{complaint_id}/decision", {"decision": "dismiss", "text": "No."})
     closed_at = clock.now()
@@ -496,7 +503,7 @@ def test_an_order_does_not_confirm_itself_while_a_complaint_is_open(world: World
     assert world.seen()["due_at"] > due_at
     assert world.order().due_at == closed_at + timedelta(days=3)  # Two were left; three at least.
     world.days(2.9)
-    assert world.seen()["status"] == "shipped"
+    assert world.seen()["status"] == "delivered"
     world.days(0.2)
     assert world.seen()["status"] == "completed"
 
@@ -507,7 +514,7 @@ def test_the_deadline_goes_on_with_what_was_left_of_it(world: World) -> None:
     complaint_id = world.filed("damaged")
     world.days(1)
     assert world.buyer.post(f"/v1/complaints/{complaint_id}/withdraw").status == 200
-    assert world.order().due_at == clock.now() + timedelta(days=10)
+    assert world.order().due_at == clock.now() + timedelta(days=25)
 
 
 def test_one_of_two_open_complaints_is_enough(world: World) -> None:
@@ -576,7 +583,7 @@ def test_a_merchant_sends_again_what_turned_back(world: World) -> None:
     assert world.seen()["status"] == "turned_back"
     world.shipped(3)
     assert (world.seen()["status"], world.to_ship()) == ("shipped", [])
-    world.days(16)
+    world.arrived().days(8)
     assert (world.seen()["status"], world.back()) == ("completed", 0)
 
 
@@ -609,9 +616,9 @@ def test_one_of_two_parcels_turns_back_and_only_it_is_paid_back(world: World) ->
     world.days(16)
 
     seen = world.seen()
-    assert (seen["status"], seen["given_up"]) == ("shipped", {"1": 2})
+    assert (seen["status"], seen["given_up"]) == ("delivered", {"1": 2})  # What is kept had arrived.
     assert (world.back(), world.available()) == (2 * UNIT, STOCK - 5)
-    world.days(16)
+    world.days(8)
     assert world.seen()["status"] == "completed"
 
 
@@ -623,3 +630,34 @@ def test_units_that_were_paid_back_while_they_were_away_are_not_sent_again(world
     world.days(16)
     assert (world.seen()["status"], world.back()) == ("cancelled", 5 * UNIT + FREIGHT)
     assert world.available() == STOCK - 5
+
+
+def lost(world: World, parcel: int = 1) -> None:
+    shipment_id = world.order().parcels[parcel - 1].shipment_id
+    orders.record_turn_back(world.order_id, shipment_id, clock.now() - timedelta(days=5), lost=True)
+
+
+def test_what_was_lost_is_paid_back_as_soon_as_its_buyer_wishes_and_once(world: World) -> None:
+    world.buys(5).shipped(3).shipped(2)
+    lost(world, 2)
+    path = f"/v1/orders/{world.order_id}/end-waiting"
+    first = world.buyer.post(path, {}, key="no-longer")
+    again = world.buyer.post(path, {}, key="no-longer")
+    world.till.settle()
+
+    assert (first.status, first.json["status"], first.json["given_up"]) == (200, "shipped", {"1": 2})
+    assert again.json["given_up"] == {"1": 2}
+    assert first.json["history"][-1]["text"].startswith("What was missing is not waited for")
+    assert world.buyer.post(path, {}).json["code"] == "not_late"
+    assert (world.back(), world.available()) == (2 * UNIT, STOCK - 5)
+    world.arrived().days(8)
+    assert (world.seen()["status"], world.back()) == ("completed", 2 * UNIT)
+
+
+def test_an_order_of_which_everything_was_lost_ends_as_its_buyer_wishes(world: World) -> None:
+    world.buys(2).shipped(2)
+    lost(world)
+    answer = world.buyer.post(f"/v1/orders/{world.order_id}/end-waiting", {})
+    world.till.settle()
+    assert (answer.status, answer.json["status"], world.back()) == (200, "cancelled", 2 * UNIT + FREIGHT)
+    assert world.available() == STOCK - 2  # Nobody has them: they are not sold again.

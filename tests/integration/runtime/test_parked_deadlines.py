@@ -58,7 +58,7 @@ def test_an_order_that_cannot_time_out_is_parked_once_and_tried_again_when_an_op
     order = sale.orders[0]
     till.clock.advance(timedelta(days=15, minutes=1))
     with monkeypatch.context() as patch:
-        patch.setattr(checkout, "_cancel_paid", refuse)
+        patch.setattr(checkout, "cancel_paid", refuse)
         till.wait(timedelta(hours=2), step=timedelta(minutes=1))
         (case,) = cases(till)
         opened = case["opened_at"]
@@ -84,7 +84,7 @@ def test_an_order_that_cannot_time_out_is_parked_once_and_tried_again_when_an_op
 def test_one_that_is_refused_again_after_that_opens_its_case_again(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     till.paid()
     till.clock.advance(timedelta(days=15, minutes=1))
-    monkeypatch.setattr(checkout, "_cancel_paid", refuse)
+    monkeypatch.setattr(checkout, "cancel_paid", refuse)
     till.wait(timedelta(hours=1), step=timedelta(minutes=1))
     (case,) = cases(till)
     path = f"/v1/operator/cases/{case['case_id']}/resolve"

@@ -807,6 +807,13 @@ export interface paths {
          */
         post: operations["correct_number"];
     };
+    "/v1/merchant/orders/{order_id}/shipments/{shipment_id}/lost": {
+        /**
+         * Say that a parcel of the merchant's went missing: it is sent again, or its units are paid back
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["report_lost"];
+    };
     "/v1/merchant/products": {
         /**
          * List the merchant's products in any status, newest first
@@ -1117,6 +1124,13 @@ export interface paths {
          *     Operators of the platform. 需要平台运营身份。
          */
         post: operations["explain_order"];
+    };
+    "/v1/operator/orders/{order_id}/shipments/{shipment_id}/settle": {
+        /**
+         * Say what became of a parcel of which its carrier is silent, as somebody who saw proof
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        post: operations["settle_parcel"];
     };
     "/v1/operator/payments": {
         /**
@@ -1463,6 +1477,13 @@ export interface paths {
          */
         post: operations["confirm_receipt"];
     };
+    "/v1/orders/{order_id}/end-waiting": {
+        /**
+         * Wait no longer for what was lost: the order goes on without it, or ends, and its money goes back
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["end_waiting"];
+    };
     "/v1/orders/{order_id}/shipments": {
         /**
          * Follow the parcels of one of the caller's orders: state, estimate, events newest first
@@ -1476,6 +1497,13 @@ export interface paths {
          * @description Buyers. 需要买家身份。
          */
         post: operations["link_parcel"];
+    };
+    "/v1/orders/{order_id}/shipments/{shipment_id}/received": {
+        /**
+         * Say that a parcel is there, where its carrier does not: the buyer's own word
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["confirm_parcel"];
     };
     "/v1/parcels/{token}": {
         /**
@@ -2425,6 +2453,8 @@ export interface components {
             status: string;
             status_text: string;
         };
+        /** @description Nothing to say: what is missing is not waited for. */
+        EndWaiting: Record<string, never>;
         /** @description What an authenticator app takes: as a QR code of `uri`, or typed by hand. It is shown this once. */
         EnrolmentView: {
             secret: string;
@@ -3111,6 +3141,8 @@ export interface components {
             lines: {
                 [key: string]: number;
             };
+            /** @default false */
+            lost?: boolean;
             shipment_id: string;
             turned_back_at?: string;
         };
@@ -3426,6 +3458,8 @@ export interface components {
          * @enum {string}
          */
         Reason: "not_received" | "not_as_described" | "damaged" | "wrong_item" | "missing_parts" | "quality" | "counterfeit" | "late" | "service" | "other";
+        /** @description Nothing to say: the buyer has the parcel. */
+        Received: Record<string, never>;
         /** @description Somebody else who is given something. */
         ReceiverView: {
             name: string;
@@ -3563,6 +3597,10 @@ export interface components {
             /** @default [] */
             evidence?: string[];
             text: string;
+        };
+        /** @description Why a parcel counts as lost: what its carrier said. */
+        ReportLost: {
+            reason: string;
         };
         /** @description Where the report (CSV in both languages, UTF-8 with a byte order mark) can be fetched until `expires_at`. */
         ReportView: {
@@ -3812,6 +3850,12 @@ export interface components {
          * @enum {string}
          */
         Settled: "query" | "returned" | "seen";
+        /** @description What became of a parcel of which its carrier is silent, and what proves it. */
+        SettleParcel: {
+            /** @enum {string} */
+            how: "delivered" | "returned" | "lost";
+            reason: string;
+        };
         /**
          * @description `query` asks the provider again and books what it says; `returned`: the money is no longer there; `seen`
          *     only closes it, money stays in suspense.
@@ -6239,6 +6283,34 @@ export interface operations {
             };
         };
     };
+    report_lost: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                order_id: string;
+                shipment_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportLost"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ShipmentView"];
+                };
+            };
+        };
+    };
     list_own_products: {
         parameters: {
             query?: {
@@ -7175,6 +7247,32 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["OrderExplanationView"];
+                };
+            };
+        };
+    };
+    settle_parcel: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                order_id: string;
+                shipment_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettleParcel"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ShipmentView"];
                 };
             };
         };
@@ -8192,6 +8290,31 @@ export interface operations {
             };
         };
     };
+    end_waiting: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EndWaiting"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OrderView"];
+                };
+            };
+        };
+    };
     follow_order: {
         parameters: {
             path: {
@@ -8226,6 +8349,32 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["chalicelib__logistics__schemas__LinkView"];
+                };
+            };
+        };
+    };
+    confirm_parcel: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                order_id: string;
+                shipment_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Received"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ShipmentView"];
                 };
             };
         };

@@ -87,6 +87,7 @@ export type Code =
   | "not_for_sale"
   | "not_found"
   | "not_in_shadow"
+  | "not_late"
   | "not_reopenable"
   | "not_their_guardian"
   | "not_your_review"
@@ -164,6 +165,7 @@ export type Code =
   | "too_many_unpaid_units"
   | "too_many_uploads"
   | "too_much_evidence"
+  | "too_soon_to_be_lost"
   | "total_too_large"
   | "totp_enrolled"
   | "totp_missing"
@@ -302,6 +304,7 @@ export interface Refusals {
   "GET /v1/merchant/orders/{order_id}/shipments": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/orders/{order_id}/shipments": "bad_key" | "busy" | "code_already_given" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "over_shipped" | "phone_needed" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_many_shipments" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around" | "wrong_delivery";
   "POST /v1/merchant/orders/{order_id}/shipments/{shipment_id}/correct": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "number_settled" | "phone_needed" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/orders/{order_id}/shipments/{shipment_id}/lost": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_soon_to_be_lost" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/products": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/products": "bad_key" | "bad_product" | "busy" | "forbidden" | "handle_taken" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/products/{product_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -347,6 +350,7 @@ export interface Refusals {
   "PATCH /v1/operator/merchants/{merchant_id}": "bad_terms" | "busy" | "currency_mismatch" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/orders/{order_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/operator/orders/{order_id}/explanation": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/operator/orders/{order_id}/shipments/{shipment_id}/settle": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_soon_to_be_lost" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/payments": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/operator/payments/booked": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/operator/payments/{payment_id}/query": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "provider_silent" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unknown_payment" | "unsupported_media_type" | "went_around";
@@ -396,8 +400,10 @@ export interface Refusals {
   "POST /v1/orders/{order_id}/bookings/{booking_id}/move": "booking_fixed" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "slot_refused" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/orders/{order_id}/cancel": "appointment_fixed" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/orders/{order_id}/confirm": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/orders/{order_id}/end-waiting": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "not_late" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/orders/{order_id}/shipments": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/orders/{order_id}/shipments/{shipment_id}/link": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/orders/{order_id}/shipments/{shipment_id}/received": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/parcels/{token}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "GET /v1/payment-methods": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/privacy": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
