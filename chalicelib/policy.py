@@ -99,6 +99,13 @@ TABLE: Final[dict[str, Rule]] = {
     "request_archive": signed_in(fresh=JUST_PROVED),
     "request_erasure": signed_in(fresh=JUST_PROVED),
     "withdraw_erasure": signed_in(),
+    # messages
+    "choose_message_preferences": signed_in(),
+    "count_unread": signed_in(),
+    "get_message_preferences": signed_in(),
+    "list_inbox": signed_in(),
+    "read_all_messages": signed_in(),
+    "read_message": signed_in(),
     # sign-in elsewhere
     "begin_proving": signed_in(),
     "begin_linking": signed_in(fresh=JUST_PROVED),

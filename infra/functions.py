@@ -98,6 +98,7 @@ FUNCTIONS: dict[str, Function] = {
             "chains": "r",
             "consents": "rwd",
             "messages": "a",
+            "inboxes": "rw",
             "keys": "ra",
             "privacy": "rw",
             "risk": "rw",

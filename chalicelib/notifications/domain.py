@@ -19,7 +19,12 @@ class ChannelMissing(ShopError):
     en, zh = "No messages can be sent to {kind} here.", "此处暂时无法向{kind}发送消息。"
     shown = ("kind",)
     texts_of = {  # noqa: RUF012
-        "kind": {"email": ("e-mail addresses", "邮箱"), "sms": ("phone numbers", "手机号")}
+        "kind": {
+            "email": ("e-mail addresses", "邮箱"),
+            "sms": ("phone numbers", "手机号"),
+            "wechat": ("WeChat", "微信"),
+            "qq": ("QQ", "QQ"),
+        }
     }
 
 
@@ -35,6 +40,10 @@ class Kind(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    WECHAT = "wechat"
+    """A subscribe message of our WeChat mini program."""
+    QQ = "qq"
+    """One of our QQ mini program."""
 
 
 class Status(StrEnum):

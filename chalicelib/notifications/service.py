@@ -15,11 +15,26 @@ from chalicelib.notifications.facts import Audience
 from chalicelib.notifications.facts import Row as FactRow
 from chalicelib.notifications.noticing import Notice, kinds_of_facts, note, rows_of
 from chalicelib.notifications.ports import Channel, Delivery, Outgoing
-from chalicelib.notifications.reading import forget, inbox
+from chalicelib.notifications.preferences import AlwaysTold, Preferences, Quiet
+from chalicelib.notifications.reading import (
+    MOST_COUNTED,
+    choose,
+    forget,
+    inbox,
+    preferences,
+    read_all,
+    read_one,
+    shown,
+    unread,
+)
+from chalicelib.notifications.topics import TOPICS, Topic
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.work import UnitOfWork
 
 __all__ = [
+    "MOST_COUNTED",
+    "TOPICS",
+    "AlwaysTold",
     "Asked",
     "Audience",
     "ChannelMissing",
@@ -27,14 +42,23 @@ __all__ = [
     "Kind",
     "NotAgreed",
     "Notice",
+    "Preferences",
+    "Quiet",
+    "Topic",
     "ask",
     "check_reaches",
+    "choose",
     "forget",
     "inbox",
     "kinds_of_facts",
     "message_id_of",
     "note",
+    "preferences",
+    "read_all",
+    "read_one",
     "rows_of",
+    "shown",
+    "unread",
 ]
 
 

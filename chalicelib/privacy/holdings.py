@@ -100,7 +100,7 @@ HOLDINGS: tuple[Holding, ...] = (
         ),
         inventory.TELLING,
         inventory.INBOX,
-        ("inboxes/EntryRow.account_id", "inboxes/EntryRow.filling"),
+        ("inboxes/*.account_id", "inboxes/EntryRow.filling", "inboxes/PreferencesRow.wishes.*"),
     ),
     Holding(
         "code_digests",

@@ -28,6 +28,9 @@ from chalicelib.ledger import service as ledger
 from chalicelib.ledger.sums import Written
 from chalicelib.logistics import links
 from chalicelib.logistics.providers import kdniao, kuaidi100
+from chalicelib.notifications import inbox_store
+from chalicelib.notifications.inbox import Entry
+from chalicelib.notifications.topics import Topic
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import Sale
 from chalicelib.payments import service as payments
@@ -40,6 +43,7 @@ from chalicelib.risk.domain import FactKind, Finding, Mode, Subject, SubjectKind
 from chalicelib.risk.reviews.service import review_id_of
 from chalicelib.runtime import aws, objects, outbound
 from chalicelib.runtime.config import config
+from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.routes import Route
 from chalicelib.runtime.intents import system_intent
 from tests.support import authenticator, booking_entries, elsewhere, goods, joining, passkeys, people, sales
@@ -891,6 +895,15 @@ def _apart(world: World, ask: Ask = Ask()) -> Ask:
     return replace(ask, own={world.buyer.token: person.token})
 
 
+def _told_of(world: World) -> Ask:
+    """Write an entry into the buyer's inbox."""
+    entry_id = ids.new_id("ntc")
+    entry = Entry(world.buyer.account_id, entry_id, "session_reused", Topic.SECURITY, clock.now())
+    with UnitOfWork() as work:
+        inbox_store.add(work, entry)
+    return Ask({"message_id": entry_id})
+
+
 def _changed_contact(world: World) -> Ask:
     person, contact = people.buyer(), f"{uuid4().hex[:12]}@example.com"
     people.session(person)
@@ -1145,6 +1158,20 @@ ENTRIES: dict[str, Make] = {
     "list_purposes": _nothing,
     "list_consents": _leaving,
     "list_disclosures": _nothing,
+    "list_inbox": _nothing,
+    "count_unread": _nothing,
+    "get_message_preferences": _nothing,
+    "choose_message_preferences": lambda world: _apart(
+        world,
+        Ask(
+            body={
+                "off": [{"topic": "parcels", "channel": "email"}],
+                "quiet_hours": {"begins": "21:30", "ends": "07:00"},
+            }
+        ),
+    ),
+    "read_all_messages": lambda world: _apart(world, Ask(body={"until": "2026-01-02T03:04:05Z"})),
+    "read_message": _told_of,
     "get_childrens_rules": _nothing,
     "get_age": _nothing,
     "say_age": lambda world: _apart(world, Ask(body={"age": "adult"})),

@@ -540,6 +540,46 @@ export interface paths {
          */
         post: operations["begin_linking"];
     };
+    "/v1/me/inbox": {
+        /**
+         * Read what the caller was told, newest first, in their language
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_inbox"];
+    };
+    "/v1/me/inbox/{message_id}/read": {
+        /**
+         * Note that a message was read
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["read_message"];
+    };
+    "/v1/me/inbox/preferences": {
+        /**
+         * See what is brought to the caller, by which channel, and at which hours nothing is
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["get_message_preferences"];
+        /**
+         * Say what is to be brought, whole: what is not named as off is
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["choose_message_preferences"];
+    };
+    "/v1/me/inbox/read": {
+        /**
+         * Note that everything up to a moment was read; what came later stays unread
+         * @description Any signed-in account. 需要登录。
+         */
+        put: operations["read_all_messages"];
+    };
+    "/v1/me/inbox/unread": {
+        /**
+         * See how many of the newest messages were not read
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["count_unread"];
+    };
     "/v1/me/mini/{provider}/data": {
         /**
          * Take what the platform signed or encrypted for the mini program: a nickname, where the account has none
@@ -1915,7 +1955,7 @@ export interface components {
         CardView: {
             category_id: string;
             compare_at?: components["schemas"]["MoneyView"];
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["chalicelib__catalog__domain__Kind"];
             merchant_id: string;
             picture?: string;
             price_from: components["schemas"]["MoneyView"];
@@ -2012,6 +2052,11 @@ export interface components {
             version: number;
         };
         /**
+         * @description What sort of goods: parcels, codes, or something that is done.
+         * @enum {string}
+         */
+        chalicelib__catalog__domain__Kind: "physical" | "virtual" | "service";
+        /**
          * @description Whether a product can be seen and bought.
          * @enum {string}
          */
@@ -2063,6 +2108,21 @@ export interface components {
          * @enum {string}
          */
         chalicelib__merchants__domain__Status: "active" | "suspended";
+        /**
+         * @description By what a message travels.
+         * @enum {string}
+         */
+        chalicelib__notifications__domain__Kind: "email" | "sms" | "wechat" | "qq";
+        /** @description What the caller was told of one fact, in their language. */
+        chalicelib__notifications__schemas__EntryView: {
+            about?: string;
+            at: string;
+            message_id: string;
+            read: boolean;
+            text: string;
+            title: string;
+            topic: components["schemas"]["Topic"];
+        };
         /** @description One entry of an order's history. */
         chalicelib__orders__schemas__ChangeView: {
             at: string;
@@ -2197,7 +2257,7 @@ export interface components {
             /** @default null */
             description?: components["schemas"]["Description"] | null;
             /** @default null */
-            kind?: components["schemas"]["Kind"] | null;
+            kind?: components["schemas"]["chalicelib__catalog__domain__Kind"] | null;
             /** @default null */
             options?: string[] | null;
             /** @default null */
@@ -2233,6 +2293,17 @@ export interface components {
             /** @default null */
             payment?: components["schemas"]["StartPayment"] | null;
             quote: string;
+        };
+        /** @description What is not to be brought, and by which channel. */
+        Choice: {
+            channel: components["schemas"]["chalicelib__notifications__domain__Kind"];
+            topic: components["schemas"]["Topic"];
+        };
+        /** @description All that the caller wants: what is not named in `off` is brought; without `quiet_hours` at any hour. */
+        ChoosePreferences: {
+            off?: components["schemas"]["Choice"][];
+            /** @default null */
+            quiet_hours?: components["schemas"]["QuietHours"] | null;
         };
         /** @description The lines of one class: what it means, how many there are, how much money somebody has to look after. */
         ClassView: {
@@ -2360,7 +2431,7 @@ export interface components {
             /** @default null */
             handle?: string | null;
             /** @default null */
-            kind?: components["schemas"]["Kind"] | null;
+            kind?: components["schemas"]["chalicelib__catalog__domain__Kind"] | null;
             /** @default null */
             options?: string[] | null;
             /** @default null */
@@ -2635,6 +2706,11 @@ export interface components {
             status: components["schemas"]["JobStatus"];
             upload?: components["schemas"]["UploadView"];
         };
+        /** @description One page of an inbox, newest first. */
+        InboxView: {
+            items: components["schemas"]["chalicelib__notifications__schemas__EntryView"][];
+            next_cursor?: string;
+        };
         /** @description What the client must do: go to `url`, show it as a QR code, or hand `params` to the provider's bridge. */
         InstructionView: {
             /** @enum {string} */
@@ -2736,11 +2812,6 @@ export interface components {
             /** @enum {string} */
             status: "active" | "expired";
         };
-        /**
-         * @description What sort of goods: parcels, codes, or something that is done.
-         * @enum {string}
-         */
-        Kind: "physical" | "virtual" | "service";
         /** @description All entries of a purchase, oldest first, and what they add up to. */
         LedgerView: {
             balanced: boolean;
@@ -3092,7 +3163,7 @@ export interface components {
             created_at: string;
             description: components["schemas"]["Description"];
             handle: string;
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["chalicelib__catalog__domain__Kind"];
             listed_at?: string;
             merchant_id: string;
             options: string[];
@@ -3298,6 +3369,11 @@ export interface components {
             merchant_id: string;
             post: components["schemas"]["Post"];
         };
+        /** @description What the caller wants brought, topic by topic. */
+        PreferencesView: {
+            quiet_hours?: components["schemas"]["QuietHours"];
+            topics: components["schemas"]["TopicView"][];
+        };
         /** @description RFC 9457 problem document; further members depend on `code` (see docs/errors.md). */
         Problem: {
             code: string;
@@ -3313,7 +3389,7 @@ export interface components {
         ProductView: {
             category_id: string;
             description: components["schemas"]["Description"];
-            kind: components["schemas"]["Kind"];
+            kind: components["schemas"]["chalicelib__catalog__domain__Kind"];
             listed_at?: string;
             merchant_id: string;
             options: string[];
@@ -3435,6 +3511,13 @@ export interface components {
             why: string;
             why_text: string;
         };
+        /** @description At which hours nothing is brought but what is about the account's safety. May pass midnight. */
+        QuietHours: {
+            begins: string;
+            ends: string;
+            /** @default 480 */
+            utc_offset_minutes?: number;
+        };
         /** @description One SKU in a quote. `available` is there where fewer units are left than are wanted, as of the quote. */
         QuoteLineView: {
             available?: number;
@@ -3452,6 +3535,11 @@ export interface components {
             quote: string;
             shares: components["schemas"]["ShareView"][];
             total: components["schemas"]["MoneyView"];
+        };
+        /** @description Up to when everything was read: the time of the newest message that was shown. */
+        ReadAll: {
+            /** Format: date-time */
+            until: string;
         };
         /**
          * @description What is wrong.
@@ -4146,6 +4234,21 @@ export interface components {
              */
             token_type?: "Bearer";
         };
+        /**
+         * @description What a message is about.
+         * @enum {string}
+         */
+        Topic: "orders" | "parcels" | "money" | "cases" | "shop" | "security" | "offers";
+        /** @description How one topic is brought. */
+        TopicView: {
+            brought: boolean;
+            channels: {
+                [key: string]: boolean;
+            };
+            may_end: boolean;
+            title: string;
+            topic: components["schemas"]["Topic"];
+        };
         /** @description The six digits that the app shows. */
         TotpCode: {
             code: string;
@@ -4162,6 +4265,11 @@ export interface components {
             how?: string;
             note?: string;
             status: string;
+        };
+        /** @description How many of the newest messages were not read. */
+        UnreadView: {
+            counted: number;
+            unread: number;
         };
         /** @description Where and how to send the file. */
         UploadView: {
@@ -5473,6 +5581,93 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["BegunView"];
+                };
+            };
+        };
+    };
+    list_inbox: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["InboxView"];
+                };
+            };
+        };
+    };
+    read_message: {
+        parameters: {
+            path: {
+                message_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["chalicelib__notifications__schemas__EntryView"];
+                };
+            };
+        };
+    };
+    get_message_preferences: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PreferencesView"];
+                };
+            };
+        };
+    };
+    choose_message_preferences: {
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChoosePreferences"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PreferencesView"];
+                };
+            };
+        };
+    };
+    read_all_messages: {
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadAll"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["UnreadView"];
+                };
+            };
+        };
+    };
+    count_unread: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["UnreadView"];
                 };
             };
         };

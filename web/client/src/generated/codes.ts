@@ -7,6 +7,7 @@ export type Code =
   | "address_book_full"
   | "address_needed"
   | "already_paid"
+  | "always_told"
   | "amount_too_large"
   | "appointment_fixed"
   | "approval_needed"
@@ -265,6 +266,12 @@ export interface Refusals {
   "POST /v1/me/identities/web/{provider}": "busy" | "fresh_proof_needed" | "headers_too_large" | "identity_elsewhere" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "outbound_failed" | "outbound_timeout" | "person_needed" | "sign_in_blocked" | "sign_in_busy" | "sign_in_cancelled" | "sign_in_code_refused" | "sign_in_limited" | "sign_in_not_offered" | "sign_in_over" | "sign_in_unavailable" | "sign_in_unreadable" | "too_large" | "too_many_identities" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/me/identities/web/{provider}/begin": "busy" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "return_not_allowed" | "sign_in_not_offered" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "DELETE /v1/me/identities/{link_id}": "busy" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "last_way_to_sign_in" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/me/inbox": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "GET /v1/me/inbox/preferences": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "PUT /v1/me/inbox/preferences": "always_told" | "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "PUT /v1/me/inbox/read": "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/me/inbox/unread": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "PUT /v1/me/inbox/{message_id}/read": "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/me/mini/{provider}/data": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "mini_data_refused" | "not_found" | "person_needed" | "sign_in_not_offered" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/me/passkeys": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/me/passkeys": "busy" | "challenge_over" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "passkey_known" | "passkey_unusable" | "passkeys_not_offered" | "person_needed" | "too_large" | "too_many_passkeys" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
