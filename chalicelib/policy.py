@@ -268,6 +268,20 @@ TABLE: Final[dict[str, Rule]] = {
     "move_booking": buyer(),
     "offer_slots": staff(SELLERS, scope="products:write"),
     "redeem_code": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
+    # virtual goods
+    "confirm_virtual": buyer(),
+    "deliver_virtual": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
+    "get_merchant_virtual": staff(ANY_POST, scope="orders:read"),
+    "get_pool": staff(ANY_POST, scope="stock:read"),
+    "get_promise": anybody(),
+    "get_virtual": buyer(),
+    "list_owed": staff(ANY_POST, scope="orders:read"),
+    "list_pools": staff(ANY_POST, scope="stock:read"),
+    "look_at_virtual": buyer(),
+    "put_pool": staff(SELLERS, scope="stock:write"),
+    "upload_codes": staff(SHIPPERS, scope="stock:write", while_suspended=True),  # As above: some of them are owed.
+    "upload_virtual_file": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
+    "withdraw_codes": staff(SELLERS, scope="stock:write"),
     # complaints
     "accept_answer": buyer(),
     "decide_complaint": operator(REVIEW, second=Second.ABOVE_LIMIT),

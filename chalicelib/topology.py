@@ -24,6 +24,7 @@ TABLES: dict[str, str] = {
     "shipments": "chalicelib.logistics.store",
     "complaints": "chalicelib.complaints.store",
     "bookings": "chalicelib.bookings.store",
+    "virtual": "chalicelib.virtual.store",
     "audit": "chalicelib.oversight.store",
     "chains": "chalicelib.oversight.chain.store",
     "publishing": "chalicelib.publishing.store",
@@ -48,6 +49,7 @@ QUEUES: dict[str, str] = {
     "logistics": "chalicelib.logistics.consumers",
     "complaints": "chalicelib.complaints.consumers",
     "bookings": "chalicelib.bookings.consumers",
+    "virtual": "chalicelib.virtual.consumers",
     "publishing": "chalicelib.publishing.consumers",
     "privacy": "chalicelib.privacy.consumers",
     "notifications": "chalicelib.notifications.consumers",
@@ -81,6 +83,14 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "order.completed": (),
     "order.cancelled": ("telling",),
     "order.appointments_void": ("bookings",),
+    "order.virtual_paid": ("virtual",),
+    "order.virtual_paid_back": ("virtual",),
+    "virtual.awaited": ("telling",),
+    "virtual.delivered": ("telling",),
+    "virtual.missed": ("telling",),
+    "virtual.revoked": (),
+    "pool.filled": ("virtual",),
+    "pool.ran_low": ("telling",),
     "payment.started": (),
     "payment.captured": ("risk", "telling"),
     "payment.closed": (),
@@ -161,6 +171,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "shp": ("shipment", "logistics"),
     "cmp": ("complaint", "complaints"),
     "bkg": ("booking", "bookings"),
+    "vdl": ("virtual_delivery", "virtual"),
     "ers": ("erasure", "privacy"),
     "rvw": ("review", "risk"),
     "arc": ("archive", "privacy"),
@@ -174,11 +185,12 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("shipments", "order_id", "id"),
     ("complaints", "complaint_id", None),
     ("bookings", "owner", "id"),
+    ("virtual", "owner", "id"),
     ("privacy", "account_id", "id"),
     ("risk", "key_of", None),
 )
 
-DUE_FAR = ("reconciliations", "shipments", "complaints", "bookings", "privacy", "risk")
+DUE_FAR = ("reconciliations", "shipments", "complaints", "bookings", "virtual", "privacy", "risk")
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
 DUE_PREFIXES: dict[str, str] = {
@@ -193,6 +205,7 @@ DUE_PREFIXES: dict[str, str] = {
     "shp": "shipments",
     "cmp": "complaints",
     "bkg": "bookings",
+    "vdl": "virtual",
     "ers": "privacy",
     "rvw": "risk",
     "arc": "privacy",
@@ -214,6 +227,7 @@ CAPABILITIES = (
     "logistics",
     "complaints",
     "bookings",
+    "virtual",
     "risk",
     "oversight",
     "privacy",

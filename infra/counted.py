@@ -292,6 +292,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "tracking_subscription_later",
     ),
     "Times of services": ("bookings_redeemed", "bookings_missed"),
+    "Virtual goods": ("pools_ran_low", "virtual_missed"),
     "Published files": ("files_published", "files_swept", "published_checked"),
     "Audit": ("audit_lines_sealed",),
     "Work that came again": (

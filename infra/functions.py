@@ -92,6 +92,7 @@ FUNCTIONS: dict[str, Function] = {
             "shipments": "rw",
             "complaints": "rw",
             "bookings": "rw",
+            "virtual": "rwd",
             "reconciliations": "rw",
             "balances": "r",
             "audit": "ra",
@@ -109,7 +110,14 @@ FUNCTIONS: dict[str, Function] = {
         makes_keys=True,
         sends=("payment-notices", "logistics"),
         secrets=("http", "auth", "checkout", "messages", "payments-*", "logistics-*", "sign-in-*"),
-        puts=("evidence/incoming/", "evidence/kept/", "catalog/", "reconciliation/"),
+        puts=(
+            "evidence/incoming/",
+            "evidence/kept/",
+            "catalog/",
+            "reconciliation/",
+            "virtual/incoming/",
+            "virtual/kept/",
+        ),
         shows=("archives/",),
         erases=("archives/",),
     ),
@@ -176,6 +184,14 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", "stock": "w", **PAYING}
     ),
     "bookings": Function(memory_mb=512, timeout_s=30, consumes="bookings", tables={"bookings": "rw", "orders": "rw"}),
+    "virtual": Function(
+        # It opens a code where it is free, and seals it where it belongs to a buyer.
+        memory_mb=512,
+        timeout_s=30,
+        consumes="virtual",
+        tables={"virtual": "rwd", "orders": "rw", "stock": "rw", "keys": "r"},
+        opens=True,
+    ),
     "notifications": Function(
         memory_mb=512,
         timeout_s=30,

@@ -53,13 +53,15 @@ class Limits:
 
 
 COSTLY: tuple[tuple[str, str], ...] = (
-    # A password costs a tenth of a second of a whole CPU; a payment waits for its provider; a file is copied and read.
+    # A password costs a tenth of a second of a whole CPU; a payment waits for its provider; a file is copied and read;
+    # a thousand codes take two dozen transactions.
     ("POST", "/v1/auth/register"),
     ("POST", "/v1/auth/sign-in"),
     ("POST", "/v1/auth/password/reset"),
     ("POST", "/v1/purchases/{purchase_id}/payments"),
     ("POST", "/v1/complaints/evidence"),
     ("POST", "/v1/merchant/imports/file"),
+    ("POST", "/v1/merchant/pools/{sku_id}/codes"),
     ("POST", "/v1/merchant/exports"),
 )
 """Routes of which one call costs a hundred times what another does."""
@@ -69,6 +71,7 @@ _REST = {
     "catalog": 20,
     "logistics": 20,
     "complaints": 10,
+    "virtual": 20,  # A pool is one row: more would only race for it.
     "catalog-imports": 5,
     "publishing": FEWEST,  # Batches are large, and each swaps the list of everything: more would only race for it.
     "reconciliation": 5,

@@ -284,6 +284,13 @@ def _bucket(stage: str) -> Json:
                             "ExpirationInDays": 2,
                         },
                         {
+                            # What a merchant names is copied from here to virtual/kept/, where it stays for its buyers.
+                            "Id": "files-nobody-named",
+                            "Status": "Enabled",
+                            "Prefix": "virtual/incoming/",
+                            "ExpirationInDays": 2,
+                        },
+                        {
                             # Deleted by their own deadline; this ends what a run that was cut off left.
                             "Id": "archives-of-persons",
                             "Status": "Enabled",

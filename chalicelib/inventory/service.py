@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from chalicelib.inventory import domain, store
+from chalicelib.inventory import domain, store, within
 from chalicelib.inventory.domain import (
     BadQuantity,
     Bucket,
@@ -66,6 +66,7 @@ __all__ = [
     "set_buckets",
     "shortages",
     "take",
+    "within",
     "write_off",
     "write_off_many",
 ]

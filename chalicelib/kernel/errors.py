@@ -133,6 +133,7 @@ class NotFound(ShopError):
             "order line": ("order line", "订单行"),
             "passkey": ("passkey", "通行密钥"),
             "payment": ("payment", "支付"),
+            "pool": ("pool", "码池"),
             "product": ("product", "商品"),
             "purchase": ("purchase", "订单"),
             "quarantined notice": ("quarantined notice", "待核实通知"),

@@ -340,6 +340,24 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "finish": ("be finished", "结束"),
         },
     ),
+    "virtual_delivery": TransitionTexts(
+        ("delivery", "交付"),
+        {
+            "awaiting": ("waiting for the merchant", "等待商家交付"),
+            "overdue": ("overdue", "已超过约定时间"),
+            "delivered": ("delivered", "已交付"),
+            "confirmed": ("confirmed", "已确认收到"),
+            "called_off": ("paid back before it was delivered", "交付前已退款"),
+            "revoked": ("paid back", "已退款失效"),
+        },
+        {
+            "deliver": ("be delivered", "交付"),
+            "miss": ("be missed", "标记为逾期"),
+            "confirm": ("be confirmed", "确认收到"),
+            "call_off": ("be called off", "取消"),
+            "revoke": ("be taken back", "收回"),
+        },
+    ),
     "complaint": TransitionTexts(
         ("complaint", "投诉"),
         {

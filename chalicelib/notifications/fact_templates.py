@@ -97,6 +97,51 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         ("order",),
     ),
     (
+        "virtual_delivered",
+        ("Order {order}: what you bought is there", "订单 {order} 的虚拟商品已交付"),
+        (
+            "{shop} has delivered something of order {order}. Look at it under your orders: nobody else can.",
+            "{shop} 已交付订单 {order} 的虚拟商品，请在“我的订单”中查看，内容仅您本人可见。",
+        ),
+        ("order", "shop"),
+    ),
+    (
+        "virtual_awaited",
+        ("Order {order} waits for codes", "订单 {order} 等待交付"),
+        (
+            "Order {order} is paid and nothing stands ready for it. Deliver it, or add codes, by the agreed time.",
+            "订单 {order} 已付款，但没有可交付的内容。请在约定时间内交付或补充兑换码。",
+        ),
+        ("order",),
+    ),
+    (
+        "virtual_missed",
+        ("Order {order} was not delivered in time", "订单 {order} 未按时交付"),
+        (
+            "{shop} has not delivered all of order {order} by the agreed time. You may complain under your orders.",
+            "{shop} 未在约定时间内交付订单 {order} 的全部内容，您可在“我的订单”中发起投诉。",
+        ),
+        ("order", "shop"),
+    ),
+    (
+        "virtual_missed_shop",
+        ("Order {order} is overdue: please deliver it", "订单 {order} 已逾期，请立即交付"),
+        (
+            "The agreed time for order {order} is over and the buyer may complain. Deliver it now.",
+            "订单 {order} 已超过约定的交付时间，买家可以投诉，请立即交付。",
+        ),
+        ("order",),
+    ),
+    (
+        "pool_ran_low",
+        ("Few codes are left: {free}", "兑换码即将用完：剩余 {free} 个"),
+        (
+            "{free} codes are left for {sku_id}. Add some: what is sold without a code is late soon.",
+            "商品规格 {sku_id} 仅剩 {free} 个兑换码，请及时补充，以免逾期交付。",
+        ),
+        ("free", "sku_id"),
+    ),
+    (
         "refunded",
         ("{amount} went back to you", "已退款 {amount}"),
         (

@@ -34,6 +34,7 @@ from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, Ship
 from chalicelib.notifications.topics import Topic
 from chalicelib.orders.events import OrderCancelled, PurchaseExpired
 from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
+from chalicelib.virtual.events import PoolRanLow, VirtualAwaited, VirtualDelivered, VirtualMissed
 
 
 class Audience(StrEnum):
@@ -86,6 +87,12 @@ FACTS: Final[tuple[Row, ...]] = (
     Row(ShipmentDelivered, Audience.BUYER, "delivered", Topic.PARCELS),
     Row(ShipmentTurnedBack, Audience.BUYER, "turned_back", Topic.PARCELS),
     Row(ShipmentTurnedBack, Audience.SHOP, "turned_back_shop", Topic.SHOP, posts=SHIPS),
+    # Virtual goods.
+    Row(VirtualDelivered, Audience.BUYER, "virtual_delivered", Topic.ORDERS),
+    Row(VirtualAwaited, Audience.SHOP, "virtual_awaited", Topic.SHOP, posts=SHIPS),
+    Row(VirtualMissed, Audience.BUYER, "virtual_missed", Topic.ORDERS),
+    Row(VirtualMissed, Audience.SHOP, "virtual_missed_shop", Topic.SHOP, posts=SHIPS),
+    Row(PoolRanLow, Audience.SHOP, "pool_ran_low", Topic.SHOP, about="sku_id", posts=SHIPS),
     # Money that goes back.
     Row(RefundSucceeded, Audience.BUYER, "refunded", Topic.MONEY),
     Row(RefundBounced, Audience.BUYER, "refund_bounced", Topic.MONEY),

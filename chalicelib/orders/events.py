@@ -88,3 +88,18 @@ class AppointmentsVoid(OrderEvent, frozen=True, tag="order.appointments_void"):
     def subject(self) -> str:
         """The order and the change."""
         return f"{self.order_id}#{self.number}"
+
+
+class VirtualPaid(OrderEvent, frozen=True, tag="order.virtual_paid"):
+    """An order with virtual goods was paid: they are owed now."""
+
+
+class VirtualPaidBack(OrderEvent, frozen=True, tag="order.virtual_paid_back"):
+    """Money of an order with virtual goods goes back, or it ended: ``what`` is the refund, or how it ended."""
+
+    what: str
+
+    @property
+    def subject(self) -> str:
+        """The order and what happened to it."""
+        return f"{self.order_id}#{self.what}"

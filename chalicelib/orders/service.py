@@ -38,6 +38,10 @@ from chalicelib.orders.domain import (
     TooManyAttempts,
 )
 from chalicelib.orders.forgetting import forget_delivery, is_over, order_ids, purchases_of
+from chalicelib.orders.handing import hand_over as hand_over  # noqa: PLC0414 - whoever hands over asks here
+from chalicelib.orders.handing import has_virtual as has_virtual  # noqa: PLC0414 - as above
+from chalicelib.orders.handing import paid_back as paid_back  # noqa: PLC0414 - as above
+from chalicelib.orders.handing import told_paid, told_paid_back
 from chalicelib.orders.hold_rules import (
     TooManyCalledOff,
     TooManyUnits,
@@ -375,7 +379,7 @@ def settle(work: UnitOfWork, sale: Sale, *, payment_id: str, captured: Money, at
         work, paid.purchase, [events.PurchasePaid(purchase_id=paid.purchase.purchase_id, payment_id=payment_id)]
     )
     for order in paid.orders:
-        store.save_order(work, order, [events.OrderPaid(order_id=order.order_id)])
+        store.save_order(work, order, [events.OrderPaid(order_id=order.order_id), *told_paid(order)])
 
 
 def release(work: UnitOfWork, sale: Sale, *, expired: bool, intent: Intent | None = None) -> Sale:
@@ -403,7 +407,9 @@ def pay_back(work: UnitOfWork, order: Order, paid: PaidBack) -> Order:
     The caller gives back to stock what that frees (:func:`freed`).
     """
     after = units.pay_back(order, paid, replace(change(note=REFUNDED), by_refund=True))
-    store.save_order(work, after, [*_told_of_end(order, after), *told_void(after)])
+    store.save_order(
+        work, after, [*_told_of_end(order, after), *told_void(after), *told_paid_back(after, paid.refund_id)]
+    )
     return after
 
 
@@ -447,6 +453,7 @@ def cancel_paid(
     """
     cancelled = units.cancelled(order, cause, paid, change(note=note, intent=intent))
     told = [events.OrderCancelled(order_id=order.order_id, why=cause.value), *told_void(cancelled)]
+    told += told_paid_back(order, paid.refund_id if paid else cause.value)
     store.save_order(work, cancelled, told)
     return cancelled
 
@@ -459,7 +466,8 @@ def give_up_rest(work: UnitOfWork, order: Order, *, paid: PaidBack | None, inten
     """
     note = NOT_WAITED_FOR if intent else REST_REFUNDED
     shipped = units.without_rest(order, paid, change(note=note, intent=intent))
-    store.save_order(work, shipped, [*_told_of_end(order, shipped), *told_void(shipped)])
+    told = [*_told_of_end(order, shipped), *told_void(shipped)]
+    store.save_order(work, shipped, [*told, *told_paid_back(order, paid.refund_id if paid else "rest")])
     return shipped
 
 
@@ -546,6 +554,14 @@ def _noted(order_id: str, change: Callable[[Order], Order]) -> Order:
     with UnitOfWork() as work:
         store.save_order(work, changed)
     return replace(changed, version=order.version + 1)
+
+
+def demand_unchanged(work: UnitOfWork, order: Order) -> None:
+    """Let a work go through only while an order is as it was read: what it shows or decides rests on that.
+
+    Refused as ``ConcurrentUpdate``.
+    """
+    store.demand_unchanged(work, order)
 
 
 def hold(work: UnitOfWork, order: Order, complaint_id: str) -> None:

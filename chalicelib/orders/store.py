@@ -22,6 +22,7 @@ from chalicelib.orders.rows import (
 )
 from chalicelib.runtime.db import reads
 from chalicelib.runtime.db.lookups import Found, Lookup
+from chalicelib.runtime.db.races import lost
 from chalicelib.runtime.db.work import UnitOfWork
 
 _PAGE = 200
@@ -155,6 +156,12 @@ def save_order(work: UnitOfWork, order: Order, events: Sequence[Event] = ()) -> 
     work.save(head, events=events, label=f"order {order.order_id}")
     if lines is not None:
         work.save(lines, label=f"lines {order.order_id}")
+
+
+def demand_unchanged(work: UnitOfWork, order: Order) -> None:
+    """Let a work go through only while the order's row is the one that was read."""
+    key = OrderRow(purchase_id=order.purchase_id, id=order.order_id)
+    work.check(key, OrderRow.version == order.version, refuse=lost, label=f"order {order.order_id}")
 
 
 def existing_purchase(item: reads.Raw) -> Purchase:

@@ -46,7 +46,17 @@ from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.routes import Route
 from chalicelib.runtime.intents import system_intent
-from tests.support import authenticator, booking_entries, elsewhere, goods, joining, passkeys, people, sales
+from tests.support import (
+    authenticator,
+    booking_entries,
+    elsewhere,
+    entries_virtual,
+    goods,
+    joining,
+    passkeys,
+    people,
+    sales,
+)
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tests.support.letters import token_in, waiting
@@ -1112,6 +1122,7 @@ ENTRIES: dict[str, Make] = {
     "kuaidi100_push": _push,
     # times of services
     **booking_entries.entries(Ask),
+    **entries_virtual.ENTRIES,
     # complaints
     "upload_evidence": _body({"content_type": "image/png", "size": 100}),
     "file_complaint": _filing,

@@ -15,7 +15,7 @@ PAGE = "docs/architecture.md"
 ENTRANCES: dict[str, tuple[str, ...]] = {
     "auth": ("auth", "consents", "risk", "oversight", "privacy", "explaining", "notifications", "telling"),
     "catalog": ("merchants", "catalog", "inventory", "publishing", "site"),
-    "checkout": ("cart", "checkout", "orders", "bookings"),
+    "checkout": ("cart", "checkout", "orders", "bookings", "virtual"),
     "payment webhooks": ("payments", "ledger", "reconciliation"),
     "logistics tracking": ("logistics",),
     "complaints": ("complaints",),

@@ -32,9 +32,9 @@ OWNER = {
     Access.OPERATOR: "operator",
 }
 STRANGER = {"buyer": "other_buyer", "staff": "other_staff"}
-NOBODYS = ("provider", "role", "account", "sku_id", "carrier", "number", "purpose")
+NOBODYS = ("provider", "role", "account", "sku_id", "carrier", "number", "purpose", "line_id")
 """Path parameters that name no record of an owner's: a provider, a role, an account of the ledger, a carrier and its
-parcel's number, a purpose of consents, and (outside a merchant's stock) a SKU."""
+parcel's number, a purpose of consents, a line of an order, and (outside a merchant's stock) a SKU."""
 ANSWERS_FOR_NONE = ("get_ledger",)
 """An operator's proof of a purchase without any movement is an empty one that balances."""
 TAGS = list(dict.fromkeys(ROUTES[name].tag for name in GUARDED))

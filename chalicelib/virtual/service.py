@@ -1,0 +1,32 @@
+"""Use cases of virtual goods, for routes, consumers and other capabilities."""
+
+from __future__ import annotations
+
+from chalicelib.virtual.giving import Handed, by_hand, fill, owed_units, serve, take_back, time_out
+from chalicelib.virtual.pools import Terms, of_merchant, own, promise, put, upload, withdraw
+from chalicelib.virtual.showing import Shown, confirm, look, looks_at, of_buyers_order, of_merchants_order
+from chalicelib.virtual.store import owed
+
+__all__ = [
+    "Handed",
+    "Shown",
+    "Terms",
+    "by_hand",
+    "confirm",
+    "fill",
+    "look",
+    "looks_at",
+    "of_buyers_order",
+    "of_merchant",
+    "of_merchants_order",
+    "owed",
+    "owed_units",
+    "own",
+    "promise",
+    "put",
+    "serve",
+    "take_back",
+    "time_out",
+    "upload",
+    "withdraw",
+]
