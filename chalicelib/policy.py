@@ -284,10 +284,18 @@ TABLE: Final[dict[str, Rule]] = {
     "withdraw_codes": staff(SELLERS, scope="stock:write"),
     # complaints
     "accept_answer": buyer(),
+    # The buyer's complaint does not wait for the sanction's end.
+    "appeal_as_merchant": staff(SELLERS, while_suspended=True),
+    "appeal_complaint": buyer(),
+    "ask_for_person": buyer(),
+    "ask_for_person_as_merchant": staff(SELLERS, while_suspended=True),
+    "ask_in_complaint": operator(REVIEW),
+    "bundle_complaint": operator(REVIEW),
     "decide_complaint": operator(REVIEW, second=Second.ABOVE_LIMIT),
     "escalate_complaint": buyer(),
     "file_complaint": buyer(),
     "get_complaint": buyer(),
+    "get_complaint_bundle": buyer(),
     "get_complaint_evidence": buyer(),
     "get_merchant_complaint": staff(ANY_POST, scope="complaints:read"),
     "get_merchant_complaint_evidence": staff(ANY_POST, scope="complaints:read"),
@@ -296,9 +304,9 @@ TABLE: Final[dict[str, Rule]] = {
     "list_complaints": buyer(),
     "list_merchant_complaints": staff(ANY_POST, scope="complaints:read"),
     "list_operator_complaints": operator(REVIEW | SUPPORT),
-    # The buyer's complaint does not wait for the sanction's end.
     "reply_to_complaint": staff(SELLERS, while_suspended=True),
     "reopen_complaint": buyer(),
+    "state_in_complaint": buyer(),
     "upload_evidence": signed_in(),
     "withdraw_complaint": buyer(),
     # personal data

@@ -249,6 +249,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "complaints_missed_by_merchant",
         "complaints_missed_by_buyer",
         "complaints_missed_by_nobody",
+        "complaints_decided_by_clock",
     ),
     "Notices and bills": (
         "payments_checked",

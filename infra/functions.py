@@ -181,7 +181,12 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "published-check": Function(memory_mb=512, timeout_s=120, tables={"publishing": "rw", **SHOWN}, publishes=True),
     "complaints": Function(
-        memory_mb=512, timeout_s=30, consumes="complaints", tables={"complaints": "rw", "stock": "w", **PAYING}
+        memory_mb=512,
+        timeout_s=30,
+        consumes="complaints",
+        # Goods that a clock grants are taken, and sent to where the first went.
+        tables={"complaints": "rw", "stock": "rw", "keys": "r", **PAYING},
+        opens=True,
     ),
     "bookings": Function(memory_mb=512, timeout_s=30, consumes="bookings", tables={"bookings": "rw", "orders": "rw"}),
     "virtual": Function(

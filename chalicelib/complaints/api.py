@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from chalicelib.complaints import service
-from chalicelib.complaints.domain import (
+from chalicelib.complaints.domain import Complaint
+from chalicelib.complaints.refusals import (
     AmountTooLarge,
-    Cause,
-    Complaint,
     EvidenceMissing,
     EvidenceRefused,
+    NotAppealable,
     NotComplainable,
     NotReopenable,
+    NotReplaceable,
+    NotTheMerchants,
     OpenComplaint,
+    OwnDecision,
     TooManyComplaints,
     TooMuchEvidence,
-    Turn,
 )
 from chalicelib.complaints.schemas import (
+    AskBundle,
+    AskSide,
+    BundleView,
     ComplaintPageView,
     ComplaintsQuery,
     ComplaintView,
@@ -29,8 +34,10 @@ from chalicelib.complaints.schemas import (
     Say,
     TicketView,
 )
-from chalicelib.complaints.service import Filing, Party, Statement
+from chalicelib.complaints.service import Answer, Filing, Party, Statement, Verdict
+from chalicelib.complaints.states import Cause, Turn
 from chalicelib.complaints.uploads import TooManyUploads
+from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel.errors import Busy, CurrencyMismatch, IllegalTransition, NotFound
 from chalicelib.payments.service import ApprovalNeeded, DayLimitReached, RefundRefused
 from chalicelib.runtime import cursors
@@ -44,8 +51,15 @@ routes = Routes("complaints")
 
 _MOVES = (NotFound, IllegalTransition, Busy)
 _FILES = (EvidenceMissing, EvidenceRefused, TooMuchEvidence)
-_ANSWERS = {"refund": Cause.OFFER_REFUND, "remedy": Cause.OFFER_REMEDY, "reject": Cause.REJECT}
-_DECISIONS = {"refund": Cause.GRANT_REFUND, "remedy": Cause.GRANT_REMEDY, "dismiss": Cause.DISMISS}
+_AGAIN = (NotReopenable, NotAppealable, OpenComplaint)
+_REMEDIES = dict.fromkeys(("replacement", "apology", "remedy"), (Cause.OFFER_REMEDY, Cause.GRANT_REMEDY))
+_GIVES = {**dict.fromkeys(("refund", "compensation"), (Cause.OFFER_REFUND, Cause.GRANT_REFUND)), **_REMEDIES}
+"""What an answer or a decision is called -> the merchant's cause and the operator's."""
+_ASKS = {"merchant": Cause.ASK_MERCHANT, "buyer": Cause.ASK_BUYER}
+
+
+def _kind(word: str) -> str:
+    return word if word in _GIVES and word != "remedy" else ""
 
 
 def _buyer(caller: Caller) -> Party:
@@ -102,11 +116,27 @@ def upload_evidence(body: NewEvidence, caller: Caller, intent: Intent) -> Ticket
     body=FileComplaint,
     returns=ComplaintView,
     status=201,
-    raises=(NotFound, NotComplainable, OpenComplaint, TooManyComplaints, *_FILES, Busy),
+    raises=(
+        NotFound,
+        NotComplainable,
+        OpenComplaint,
+        TooManyComplaints,
+        AmountTooLarge,
+        CurrencyMismatch,
+        *_FILES,
+        Busy,
+    ),
 )
 def file_complaint(body: FileComplaint, caller: Caller, intent: Intent) -> Reply:
     """File a complaint against a line of one of the caller's paid orders; the merchant has 48 hours to answer."""
-    filing = Filing(body.order_id, body.line_id, body.reason, Statement(body.text, body.evidence))
+    filing = Filing(
+        body.order_id,
+        body.line_id,
+        body.reason,
+        Statement(body.text, body.evidence),
+        body.wishes,
+        body.wished.money() if body.wished else None,
+    )
     return _reply(service.file(_buyer(caller), filing, intent), 201)
 
 
@@ -139,6 +169,18 @@ def get_complaint(complaint_id: str, caller: Caller) -> ComplaintView:
 def get_complaint_evidence(complaint_id: str, evidence_id: str, caller: Caller) -> EvidenceLinkView:
     """Get an address that downloads one file for five minutes."""
     return _link(_buyer(caller), complaint_id, evidence_id)
+
+
+@routes.route(
+    "GET",
+    "/v1/complaints/{complaint_id}/bundle",
+    access=Access.BUYER,
+    returns=BundleView,
+    raises=(NotFound,),
+)
+def get_complaint_bundle(complaint_id: str, caller: Caller) -> BundleView:
+    """Get everything about a complaint of the caller's with hashes, to be shown to an authority or a court."""
+    return BundleView.of(service.bundle(_buyer(caller), complaint_id))
 
 
 @routes.route(
@@ -187,12 +229,53 @@ def withdraw_complaint(complaint_id: str, caller: Caller, intent: Intent) -> Rep
     access=Access.BUYER,
     body=Say,
     returns=ComplaintView,
-    raises=(*_MOVES, NotReopenable, OpenComplaint, *_FILES),
+    raises=(*_MOVES, *_AGAIN, *_FILES),
 )
 def reopen_complaint(complaint_id: str, body: Say, caller: Caller, intent: Intent) -> Reply:
-    """Reopen a closed complaint: once, within 15 days; it goes to the platform."""
+    """Reopen a closed complaint: once, within 15 days; it goes to the platform, as an appeal where that decided."""
     said = Statement(body.text, body.evidence)
     return _reply(service.reopen(_buyer(caller), complaint_id, said, intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/complaints/{complaint_id}/statement",
+    access=Access.BUYER,
+    body=Say,
+    returns=ComplaintView,
+    raises=(*_MOVES, *_FILES),
+)
+def state_in_complaint(complaint_id: str, body: Say, caller: Caller, intent: Intent) -> Reply:
+    """Say or show what the platform asked for; it goes on mediating, without it as well once the time is over."""
+    said = Statement(body.text, body.evidence)
+    return _reply(service.state(_buyer(caller), complaint_id, said, intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/complaints/{complaint_id}/appeal",
+    access=Access.BUYER,
+    body=Say,
+    returns=ComplaintView,
+    raises=(*_MOVES, *_AGAIN, *_FILES),
+)
+def appeal_complaint(complaint_id: str, body: Say, caller: Caller, intent: Intent) -> Reply:
+    """Appeal against the platform's decision: once, within 15 days; somebody else decides again, never a program."""
+    said = Statement(body.text, body.evidence)
+    return _reply(service.appeal(_buyer(caller), complaint_id, said, intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/complaints/{complaint_id}/person",
+    access=Access.BUYER,
+    body=Nothing,
+    returns=ComplaintView,
+    raises=_MOVES,
+)
+def ask_for_person(complaint_id: str, caller: Caller, intent: Intent) -> Reply:
+    """Ask that a person decides: from now on no clock ends the complaint."""
+    return _reply(service.ask_person(_buyer(caller), complaint_id, intent))
 
 
 @routes.route(
@@ -238,19 +321,45 @@ def get_merchant_complaint_evidence(complaint_id: str, evidence_id: str, caller:
     access=Access.MERCHANT,
     body=ReplyToComplaint,
     returns=ComplaintView,
-    raises=(*_MOVES, AmountTooLarge, CurrencyMismatch, *_FILES),
+    raises=(*_MOVES, AmountTooLarge, CurrencyMismatch, NotReplaceable, *_FILES),
 )
 def reply_to_complaint(complaint_id: str, body: ReplyToComplaint, caller: Caller, intent: Intent) -> Reply:
-    """Answer: offer a refund, offer another remedy, or reject; the buyer has 72 hours to agree or escalate."""
-    done = service.reply(
-        _merchant(caller),
-        complaint_id,
-        cause=_ANSWERS[body.answer],
-        amount=body.amount.money() if body.amount else None,
+    """Answer: offer money, goods or another remedy, or reject; the buyer has three days to agree or escalate."""
+    answer = Answer(
+        cause=_GIVES[body.answer][0] if body.answer in _GIVES else Cause.REJECT,
         said=Statement(body.text, body.evidence),
-        intent=intent,
+        kind=_kind(body.answer),
+        amount=body.amount.money() if body.amount else None,
+        units=body.quantity or 0,
     )
-    return _reply(done)
+    return _reply(service.reply(_merchant(caller), complaint_id, answer, intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/complaints/{complaint_id}/appeal",
+    access=Access.MERCHANT,
+    body=Say,
+    returns=ComplaintView,
+    raises=(*_MOVES, *_AGAIN, *_FILES),
+)
+def appeal_as_merchant(complaint_id: str, body: Say, caller: Caller, intent: Intent) -> Reply:
+    """Appeal against the platform's decision: once, within 15 days; somebody else decides again, never a program."""
+    said = Statement(body.text, body.evidence)
+    return _reply(service.appeal(_merchant(caller), complaint_id, said, intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/complaints/{complaint_id}/person",
+    access=Access.MERCHANT,
+    body=Nothing,
+    returns=ComplaintView,
+    raises=_MOVES,
+)
+def ask_for_person_as_merchant(complaint_id: str, caller: Caller, intent: Intent) -> Reply:
+    """Ask that a person decides: from now on no clock ends the complaint."""
+    return _reply(service.ask_person(_merchant(caller), complaint_id, intent))
 
 
 @routes.route(
@@ -292,20 +401,64 @@ def get_operator_complaint_evidence(complaint_id: str, evidence_id: str, caller:
 
 @routes.route(
     "POST",
+    "/v1/operator/complaints/{complaint_id}/question",
+    access=Access.OPERATOR,
+    body=AskSide,
+    returns=ComplaintView,
+    raises=(*_MOVES, OwnDecision),
+)
+def ask_in_complaint(complaint_id: str, body: AskSide, caller: Caller, intent: Intent) -> Reply:
+    """Ask one side for what is missing. A merchant who does not answer twice in a complaint loses it."""
+    return _reply(service.ask(_operator(caller), complaint_id, _ASKS[body.side], Statement(body.text), intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/operator/complaints/{complaint_id}/bundle",
+    access=Access.OPERATOR,
+    body=AskBundle,
+    returns=BundleView,
+    raises=(NotFound,),
+    idempotent=False,  # Asking again is another handing over: each has its line in the audit.
+)
+def bundle_complaint(complaint_id: str, caller: Caller) -> BundleView:
+    """Get everything about a complaint with hashes, the books too, for an authority that asked; the audit keeps it."""
+    return BundleView.of(service.bundle(_operator(caller), complaint_id))
+
+
+@routes.route(
+    "POST",
     "/v1/operator/complaints/{complaint_id}/decision",
     access=Access.OPERATOR,
     body=DecideComplaint,
     returns=ComplaintView,
-    raises=(*_MOVES, AmountTooLarge, CurrencyMismatch, RefundRefused, ApprovalNeeded, DayLimitReached),
+    raises=(
+        *_MOVES,
+        AmountTooLarge,
+        CurrencyMismatch,
+        NotReplaceable,
+        OutOfStock,
+        NotTheMerchants,
+        NotAppealable,
+        OwnDecision,
+        RefundRefused,
+        ApprovalNeeded,
+        DayLimitReached,
+    ),
 )
 def decide_complaint(complaint_id: str, body: DecideComplaint, caller: Caller, intent: Intent) -> Reply:
-    """Decide: a refund (under way with this very call), another remedy, or nothing."""
-    done = service.decide(
-        _operator(caller),
-        complaint_id,
-        cause=_DECISIONS[body.decision],
-        amount=body.amount.money() if body.amount else None,
+    """Decide: money or goods (under way with this very call), another remedy, or nothing; or judge an appeal."""
+    causes = {"uphold": Cause.UPHOLD, "dismiss": Cause.DISMISS}
+    verdict = Verdict(
+        cause=causes.get(body.decision) or _GIVES[body.decision][1],
+        facts=body.facts,
+        rule=body.rule.value,
         said=Statement(body.text),
-        intent=intent,
+        kind=_kind(body.decision),
+        amount=body.amount.money() if body.amount else None,
+        units=body.quantity or 0,
+        payer=body.payer,
+        basis=body.basis,
+        proof=body.proof,
     )
-    return _reply(done)
+    return _reply(service.decide(_operator(caller), complaint_id, verdict, intent))

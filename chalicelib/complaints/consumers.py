@@ -1,4 +1,4 @@
-"""What complaints hear: how refunds ended, and deadlines of turns."""
+"""What complaints hear: how refunds and replacements ended, and deadlines of turns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import topology
 from chalicelib.complaints import service
 from chalicelib.kernel.events import Envelope
+from chalicelib.orders.events import ReplacementCancelled
 from chalicelib.payments.events import RefundBounced, RefundFailed, RefundSucceeded
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
@@ -34,6 +35,12 @@ def on_refund_bounced(fact: RefundBounced, _: Envelope) -> None:
     """Open the complaint that asked for it again: what resolved it is undone."""
     if fact.about:
         service.undo_refund(fact.about, (fact.refund_id, fact.origin))
+
+
+@consumer.on(ReplacementCancelled)
+def on_replacement_cancelled(fact: ReplacementCancelled, _: Envelope) -> None:
+    """Open the complaint again whose goods are not replaced after all."""
+    service.end_replacement(fact.complaint_id, fact.order_id)
 
 
 @consumer.on(Due)

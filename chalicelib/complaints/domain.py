@@ -1,265 +1,39 @@
-"""What a complaint is, whose turn it is and until when, and what each side may do."""
+"""A complaint: what it holds, and what each side may do to it. The table it moves by is in ``states``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
+from chalicelib.complaints.grounds import Basis, Payer, Reason, Wish
+from chalicelib.complaints.refusals import (
+    AmountTooLarge,
+    NotAppealable,
+    NotReopenable,
+    NotTheMerchants,
+    OwnDecision,
+    TooMuchEvidence,
+)
+from chalicelib.complaints.states import COMPLAINT, TURNS, Cause, Status, Turn, due_of_old
 from chalicelib.kernel import history
-from chalicelib.kernel.errors import Conflict, ShopError
-from chalicelib.kernel.machine import StateMachine
+from chalicelib.kernel.calendars import Due
 from chalicelib.kernel.money import Money
-from chalicelib.kernel.texts import Texts, said
 
 REOPEN_WITHIN = timedelta(days=15)
+APPEAL_WITHIN = timedelta(days=15)
 COMPLAIN_WITHIN = timedelta(days=30)
 """After the order was completed."""
 MAX_EVIDENCE = 20
 TEXT_CHARS = 2000
-
-
-class Reason(StrEnum):
-    """What is wrong."""
-
-    NOT_RECEIVED = "not_received"
-    NOT_AS_DESCRIBED = "not_as_described"
-    DAMAGED = "damaged"
-    WRONG_ITEM = "wrong_item"
-    MISSING_PARTS = "missing_parts"
-    QUALITY = "quality"
-    COUNTERFEIT = "counterfeit"
-    LATE = "late"
-    SERVICE = "service"
-    OTHER = "other"
-
-
-OF_GOODS = (Reason.NOT_AS_DESCRIBED, Reason.DAMAGED, Reason.WRONG_ITEM, Reason.QUALITY, Reason.COUNTERFEIT)
-"""Reasons that only goods can have which came."""
-
-
-NEVER_CAME = (Reason.NOT_RECEIVED, Reason.MISSING_PARTS)
-"""Reasons by which units never came, whether they left or not."""
-
-
-def is_compensation(reason: Reason, *, came: int) -> bool:
-    """Say whether money for it compensates for goods that came (``came`` of the line) or for no goods at all.
-
-    All other money about a line is first for its units that have not left: those are not sent any more.
-    """
-    return reason is Reason.SERVICE or (reason in OF_GOODS and came > 0)
-
-
-class Turn(StrEnum):
-    """Who must act next."""
-
-    MERCHANT = "merchant"
-    BUYER = "buyer"
-    OPERATOR = "operator"
-    PLATFORM = "platform"
-    """The machine: a refund is under way."""
-    NOBODY = "nobody"
-
-
-class Status(StrEnum):
-    """States of a complaint."""
-
-    AWAITING_MERCHANT = "awaiting_merchant"
-    REFUND_OFFERED = "refund_offered"
-    REMEDY_OFFERED = "remedy_offered"
-    """A replacement, a repair, a missing part: something that is no money."""
-    REJECTED = "rejected"
-    ESCALATED = "escalated"
-    OVERDUE = "overdue"
-    """The operator missed a turn: first in the queue, and an alarm each day."""
-    REFUNDING = "refunding"
-    RESOLVED = "resolved"
-    DISMISSED = "dismissed"
-    WITHDRAWN = "withdrawn"
-
-
-class Cause(StrEnum):
-    """What moves a complaint."""
-
-    OFFER_REFUND = "offer_refund"
-    OFFER_REMEDY = "offer_remedy"
-    REJECT = "reject"
-    ACCEPT = "accept"
-    LAPSE = "lapse"
-    """The buyer said nothing: taken as agreement."""
-    ESCALATE = "escalate"
-    SILENCE = "silence"
-    """A missed turn."""
-    WITHDRAW = "withdraw"
-    GRANT_REFUND = "grant_refund"
-    GRANT_REMEDY = "grant_remedy"
-    DISMISS = "dismiss"
-    REFUND_REFUSED = "refund_refused"
-    """Agreed, but the money is not there any more (refunded otherwise meanwhile)."""
-    REFUND_DONE = "refund_done"
-    REFUND_FAILED = "refund_failed"
-    REFUND_BOUNCED = "refund_bounced"
-    """The refund had gone through, and came back."""
-    REOPEN = "reopen"
-
-
-_DECISIONS = {
-    Cause.GRANT_REFUND: Status.REFUNDING,
-    Cause.GRANT_REMEDY: Status.RESOLVED,
-    Cause.DISMISS: Status.DISMISSED,
-    Cause.SILENCE: Status.OVERDUE,
-    Cause.REFUND_DONE: Status.RESOLVED,  # The refund that failed was mended by hand meanwhile.
-    Cause.WITHDRAW: Status.WITHDRAWN,
-}
-
-COMPLAINT = StateMachine(
-    name="complaint",
-    initial=Status.AWAITING_MERCHANT,
-    edges={
-        Status.AWAITING_MERCHANT: {
-            Cause.OFFER_REFUND: Status.REFUND_OFFERED,
-            Cause.OFFER_REMEDY: Status.REMEDY_OFFERED,
-            Cause.REJECT: Status.REJECTED,
-            Cause.WITHDRAW: Status.WITHDRAWN,
-            Cause.SILENCE: Status.ESCALATED,
-        },
-        Status.REFUND_OFFERED: {
-            Cause.ACCEPT: Status.REFUNDING,
-            Cause.LAPSE: Status.REFUNDING,
-            Cause.REFUND_REFUSED: Status.ESCALATED,
-            Cause.ESCALATE: Status.ESCALATED,
-            Cause.WITHDRAW: Status.WITHDRAWN,
-        },
-        Status.REMEDY_OFFERED: {
-            Cause.ACCEPT: Status.RESOLVED,
-            Cause.LAPSE: Status.RESOLVED,
-            Cause.ESCALATE: Status.ESCALATED,
-            Cause.WITHDRAW: Status.WITHDRAWN,
-        },
-        Status.REJECTED: {
-            Cause.ACCEPT: Status.DISMISSED,
-            Cause.LAPSE: Status.DISMISSED,
-            Cause.ESCALATE: Status.ESCALATED,
-            Cause.WITHDRAW: Status.WITHDRAWN,
-        },
-        Status.ESCALATED: _DECISIONS,
-        Status.OVERDUE: _DECISIONS,
-        Status.REFUNDING: {
-            Cause.REFUND_DONE: Status.RESOLVED,
-            Cause.REFUND_FAILED: Status.ESCALATED,
-            Cause.SILENCE: Status.REFUNDING,
-        },
-        Status.RESOLVED: {Cause.REOPEN: Status.ESCALATED, Cause.REFUND_BOUNCED: Status.ESCALATED},
-        Status.DISMISSED: {Cause.REOPEN: Status.ESCALATED},
-        Status.WITHDRAWN: {},
-    },
-    deadlines={
-        Status.AWAITING_MERCHANT: (timedelta(hours=48), Cause.SILENCE),
-        Status.REFUND_OFFERED: (timedelta(hours=72), Cause.LAPSE),
-        Status.REMEDY_OFFERED: (timedelta(hours=72), Cause.LAPSE),
-        Status.REJECTED: (timedelta(hours=72), Cause.LAPSE),
-        Status.ESCALATED: (timedelta(hours=72), Cause.SILENCE),
-        Status.OVERDUE: (timedelta(hours=24), Cause.SILENCE),
-        Status.REFUNDING: (timedelta(hours=24), Cause.SILENCE),
-    },
-)
-"""A reopened complaint is not reopened again (see :func:`reopen`), so every path ends."""
-
-TURNS: Mapping[Status, Turn] = {
-    Status.AWAITING_MERCHANT: Turn.MERCHANT,
-    Status.REFUND_OFFERED: Turn.BUYER,
-    Status.REMEDY_OFFERED: Turn.BUYER,
-    Status.REJECTED: Turn.BUYER,
-    Status.ESCALATED: Turn.OPERATOR,
-    Status.OVERDUE: Turn.OPERATOR,
-    Status.REFUNDING: Turn.PLATFORM,
-    Status.RESOLVED: Turn.NOBODY,
-    Status.DISMISSED: Turn.NOBODY,
-    Status.WITHDRAWN: Turn.NOBODY,
-}
-
-
-class OpenComplaint(Conflict):
-    """One complaint at a time about one order line."""
-
-    code = "open_complaint"
-    en = "Complaint {complaint_id} about this order line is still open."
-    zh = "该订单行的投诉 {complaint_id} 尚未结束。"
-    shown = ("complaint_id",)
-
-
-class TooManyComplaints(Conflict):
-    """So many were filed before: about this ``line``, or by this account in a ``day`` or a ``month``."""
-
-    code = "too_many_complaints"
-    en = "No more complaints can be filed: at most {most} {about}."
-    zh = "投诉次数已达上限：{about}最多 {most} 次。"
-    shown = ("about", "most")
-    texts_of = {  # noqa: RUF012
-        "about": {
-            "line": ("about one order line", "同一订单行"),
-            "day": ("a day", "每天"),
-            "month": ("in thirty days", "每三十天"),
-        }
-    }
-
-
-class NotComplainable(Conflict):
-    """The order was never paid, was called off, or is long completed."""
-
-    code = "not_complainable"
-    en, zh = "There is nothing to complain about in this order now.", "该订单当前不能投诉。"
-
-
-class AmountTooLarge(Conflict):
-    """More than is left of what the order line, or the order, cost."""
-
-    code = "amount_too_large"
-    en, zh = (
-        "At most {most_minor} minor units can go back for this line.",
-        "该订单行最多可退 {most_minor}（最小货币单位）。",
-    )
-    shown = ("most_minor",)
-
-
-class NotReopenable(Conflict):
-    """A complaint is reopened once, and not long after it was closed."""
-
-    code = "not_reopenable"
-    en, zh = "This complaint cannot be reopened (any more).", "该投诉不能（再次）重新打开。"
-
-
-class EvidenceMissing(ShopError):
-    """Nothing was uploaded under this id, by this account, in time."""
-
-    code, status = "evidence_missing", 422
-    en, zh = "Evidence {evidence_id} was not uploaded.", "凭证 {evidence_id} 尚未上传。"
-    shown = ("evidence_id",)
-
-
-class EvidenceRefused(ShopError):
-    """The upload is not what it says it is, or is too large."""
-
-    code, status = "evidence_refused", 422
-    en, zh = "Evidence {evidence_id} is refused: {why}.", "凭证 {evidence_id} 不被接受：{why}。"
-    shown = ("evidence_id", "why")
-    texts_of = {  # noqa: RUF012
-        "why": {
-            "type": ("files of this type are not taken", "不支持该文件类型"),
-            "size": ("the file is empty or too large", "文件为空或过大"),
-            "content": ("its content is not what its type says", "文件内容与类型不符"),
-            "changed": ("it was changed after it was uploaded", "文件在上传后被更改"),
-        }
-    }
-
-
-class TooMuchEvidence(Conflict):
-    """A complaint holds only so many files."""
-
-    code = "too_much_evidence"
-    en, zh = "A complaint holds at most {most} files.", "一个投诉最多包含 {most} 个文件。"
-    shown = ("most",)
+FILED: Final = "filed"
+PERSON: Final = "person"
+"""What an entry says that moved nothing: a person was asked for."""
+FORFEITS_AFTER = 2
+"""So many missed turns of the merchant decide for the buyer."""
+SILENT_AFTER = 3
+"""So many missed turns do, of the merchant and the platform together, where the merchant never answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,9 +57,27 @@ class Entry:
     evidence: tuple[Evidence, ...] = ()
     intent: str = ""
     fingerprint: str = ""
+    kind: str = ""
+    """Which of a buyer's wishes it offers or grants; none of a name where it is another remedy, or nothing."""
 
 
-FILED = "filed"
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided: by which facts, on which rule, at whose cost. ``number`` is that of its entry."""
+
+    number: int
+    at: datetime
+    cause: Cause
+    facts: str
+    rule: str
+    payer: Payer | None = None
+    basis: Basis | None = None
+    proof: tuple[str, ...] = ()
+    """The evidence that proves the merchant's fault."""
+    by: str = ""
+    """The operator; none where the clock decided."""
+    refund_id: str = ""
+    """The first number of the refund that carries it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +98,7 @@ class Complaint:
     """When it became the turn of whoever's it is."""
     history: tuple[Entry, ...]
     offer: Money | None = None
-    """What the merchant would refund."""
+    """What the merchant would give."""
     refund_id: str | None = None
     """The last refund that was asked for."""
     refund: Money | None = None
@@ -318,6 +110,27 @@ class Complaint:
     """How many were not to be sent any more by then."""
     fingerprint: str = ""
     version: int = 0
+    wishes: tuple[Wish, ...] = ()
+    """What the buyer wants, the first most; rows of old do not say."""
+    wished: Money | None = None
+    """How much, where it is money."""
+    remedy: str = ""
+    """Which wish the present offer, or what was last granted, meets."""
+    due: Due | None = None
+    """Until when the turn was promised; rows of old do not say, see :func:`states.due_of_old`."""
+    misses: int = 0
+    """How many turns the merchant missed."""
+    late: int = 0
+    """How many the platform did."""
+    person: bool = False
+    """A person was asked for: no clock ends it any more."""
+    appealed_by: Turn | None = None
+    decisions: tuple[Decision, ...] = ()
+    units: int = 0
+    """How many units are replaced, or would be."""
+    replacement: str = ""
+    """The order that replaces the goods."""
+    replacements: int = 0
 
     @property
     def turn(self) -> Turn:
@@ -327,7 +140,7 @@ class Complaint:
     @property
     def due_at(self) -> datetime | None:
         """Return until when."""
-        return COMPLAINT.due_at(self.status, self.since)
+        return self.due.at if self.due else due_of_old(self.status, self.since)
 
     @property
     def turn_due(self) -> datetime | None:
@@ -346,6 +159,29 @@ class Complaint:
         """Return all files, in the order they came."""
         return tuple(file for entry in self.history for file in entry.evidence)
 
+    @property
+    def decision(self) -> Decision | None:
+        """Return what was decided last; decisions of a release before this one left only their entries."""
+        return self.decisions[-1] if self.decisions else None
+
+    @property
+    def appeal_until(self) -> datetime | None:
+        """Return until when its decision may be appealed against; None where it may not be."""
+        may = self.decision and self.appealed_by is None and COMPLAINT.takes(self.status, Cause.APPEAL)
+        return self.since + APPEAL_WITHIN if may else None
+
+    @property
+    def last_refund_failed(self) -> bool:
+        """Say whether the last news of its refund was bad: then its mending is news, else a success told again."""
+        news = (Cause.REFUND_DONE, Cause.REFUND_FAILED, Cause.REFUND_BOUNCED)
+        told = [entry.what for entry in self.history if entry.what in news]
+        return bool(told) and told[-1] != Cause.REFUND_DONE
+
+
+def begun(complaint: Complaint) -> Complaint:
+    """Return a complaint that was just filed with its first deadline."""
+    return replace(complaint, due=COMPLAINT.due(complaint.status, complaint.since))
+
 
 def remembered(complaint: Complaint, intent: str, fingerprint: str) -> bool:
     """Say whether this very request already made its entry.
@@ -356,6 +192,17 @@ def remembered(complaint: Complaint, intent: str, fingerprint: str) -> bool:
     return history.remembered(complaint.history, intent, fingerprint)
 
 
+def noted(complaint: Complaint, entry: Entry) -> Complaint:
+    """Add an entry that moves nothing.
+
+    Raises:
+        TooMuchEvidence: if its files are too many.
+    """
+    if len(complaint.evidence) + len(entry.evidence) > MAX_EVIDENCE:
+        raise TooMuchEvidence(most=MAX_EVIDENCE)
+    return replace(complaint, history=(*complaint.history, entry))
+
+
 def move(complaint: Complaint, cause: Cause, entry: Entry) -> Complaint:
     """Take an edge of the table and note it.
 
@@ -364,20 +211,24 @@ def move(complaint: Complaint, cause: Cause, entry: Entry) -> Complaint:
         TooMuchEvidence: if its files are too many.
     """
     status = COMPLAINT.next(complaint.status, cause)
-    if len(complaint.evidence) + len(entry.evidence) > MAX_EVIDENCE:
-        raise TooMuchEvidence(most=MAX_EVIDENCE)
     return replace(
-        complaint,
+        noted(complaint, replace(entry, what=cause.value)),
         status=status,
         since=entry.at,
         turn_since=complaint.turn_since if TURNS[status] is complaint.turn else entry.at,
-        history=(*complaint.history, replace(entry, what=cause.value)),
+        due=COMPLAINT.due(status, entry.at),
     )
 
 
 def chased(complaint: Complaint, cause: Cause, now: datetime) -> Complaint:
     """Set the deadline of a state off that leads to itself, without an entry for every day it lasts."""
-    return replace(complaint, status=COMPLAINT.next(complaint.status, cause), since=now)
+    status = COMPLAINT.next(complaint.status, cause)
+    return replace(complaint, status=status, since=now, due=COMPLAINT.due(status, now))
+
+
+def recounted(complaint: Complaint) -> Complaint:
+    """Count an estimated deadline again: by now the year's days of rest may be known."""
+    return replace(complaint, due=COMPLAINT.due(complaint.status, complaint.since))
 
 
 def check_amount(amount: Money, *, line_total: Money, order_left: Money) -> None:
@@ -392,61 +243,108 @@ def check_amount(amount: Money, *, line_total: Money, order_left: Money) -> None
 
 
 def reopen(complaint: Complaint, entry: Entry) -> Complaint:
-    """Reopen a closed complaint, once.
+    """Reopen a closed complaint, once. Where the platform had decided it, that is the appeal.
 
     Raises:
         IllegalTransition: if it is not closed, or was withdrawn.
-        NotReopenable: if it was reopened before, or closed too long ago.
+        NotReopenable: if it was reopened before, or closed too long ago; NotAppealable: as :func:`appeal`.
     """
     COMPLAINT.next(complaint.status, Cause.REOPEN)
     if complaint.reopened or entry.at - complaint.since > REOPEN_WITHIN:
         raise NotReopenable
+    if complaint.decision is not None:
+        return replace(appeal(complaint, Turn.BUYER, entry), reopened=True)
     return replace(move(complaint, Cause.REOPEN, entry), reopened=True)
 
 
-_STATUS_TEXTS: Mapping[Status, Texts] = {
-    Status.AWAITING_MERCHANT: ("Waiting for the merchant's answer", "等待商家回复"),
-    Status.REFUND_OFFERED: ("The merchant offers a refund; waiting for the buyer", "商家提出退款，等待买家确认"),
-    Status.REMEDY_OFFERED: ("The merchant offers a remedy; waiting for the buyer", "商家提出解决方案，等待买家确认"),
-    Status.REJECTED: ("Rejected by the merchant; the buyer may escalate", "商家拒绝，等待买家确认或申请平台介入"),
-    Status.ESCALATED: ("With the platform for a decision", "平台介入处理中"),
-    Status.OVERDUE: ("With the platform, overdue, urgent", "平台处理超时，已加急"),
-    Status.REFUNDING: ("The refund is under way", "退款处理中"),
-    Status.RESOLVED: ("Resolved", "已解决"),
-    Status.DISMISSED: ("Dismissed", "已驳回"),
-    Status.WITHDRAWN: ("Withdrawn by the buyer", "买家已撤诉"),
-}
-_TURN_TEXTS: Mapping[Turn, Texts] = {
-    Turn.MERCHANT: ("the merchant", "商家"),
-    Turn.BUYER: ("the buyer", "买家"),
-    Turn.OPERATOR: ("the platform", "平台"),
-    Turn.PLATFORM: ("the refund", "系统"),
-    Turn.NOBODY: ("nobody", "无"),
-}
-_REASON_TEXTS: Mapping[Reason, Texts] = {
-    Reason.NOT_RECEIVED: ("Not received", "未收到货"),
-    Reason.NOT_AS_DESCRIBED: ("Not as described", "与描述不符"),
-    Reason.DAMAGED: ("Damaged", "商品破损"),
-    Reason.WRONG_ITEM: ("Wrong item", "发错商品"),
-    Reason.MISSING_PARTS: ("Parts missing", "少件漏发"),
-    Reason.QUALITY: ("Poor quality", "质量问题"),
-    Reason.COUNTERFEIT: ("Counterfeit", "假冒商品"),
-    Reason.LATE: ("Late", "发货或送达太慢"),
-    Reason.SERVICE: ("Service", "服务态度"),
-    Reason.OTHER: ("Other", "其他"),
-}
+def appeal(complaint: Complaint, side: Turn, entry: Entry) -> Complaint:
+    """Appeal against a decision, as the buyer or the merchant, once: a person looks again, and not the same.
+
+    Raises:
+        IllegalTransition: if it is not closed.
+        NotAppealable: if the platform has not decided it, if it was appealed against before, or too late.
+    """
+    COMPLAINT.next(complaint.status, Cause.APPEAL)
+    if complaint.decision is None:
+        raise NotAppealable(why="undecided")
+    if complaint.appealed_by is not None:
+        raise NotAppealable(why="again")
+    if entry.at - complaint.since > APPEAL_WITHIN:
+        raise NotAppealable(why="late")
+    return replace(move(complaint, Cause.APPEAL, entry), appealed_by=side, person=True)
 
 
-def status_text(status: Status, language: str) -> str:
-    """Return the state for a person."""
-    return said(_STATUS_TEXTS[status], language)
+def check_judge(complaint: Complaint, operator_id: str) -> None:
+    """Refuse whoever decided to decide about the appeal as well.
+
+    Raises:
+        OwnDecision: then.
+    """
+    if complaint.appealed_by is not None and any(one.by == operator_id for one in complaint.decisions):
+        raise OwnDecision
 
 
-def turn_text(turn: Turn, language: str) -> str:
-    """Return whose turn it is, for a person."""
-    return said(_TURN_TEXTS[turn], language)
+def check_payer(complaint: Complaint, decision: Decision, amount: Money | None) -> None:
+    """Refuse a decision at the merchant's cost without consent or proven fault (PRM 27).
+
+    Raises:
+        NotTheMerchants: then.
+    """
+    if decision.payer is not Payer.MERCHANT:
+        return
+    if decision.basis is Basis.CONSENT:
+        offered = [entry for entry in complaint.history if entry.by is Turn.MERCHANT and entry.what in _OFFERS]
+        if not any(_covers(entry, amount) for entry in offered):
+            raise NotTheMerchants(why="consent")
+    else:
+        shown = {file.evidence_id for file in complaint.evidence}
+        never_left = complaint.unsent > 0
+        if not never_left and not (decision.proof and set(decision.proof) <= shown):
+            raise NotTheMerchants(why="fault")
 
 
-def reason_text(reason: Reason, language: str) -> str:
-    """Return the reason for a person."""
-    return said(_REASON_TEXTS[reason], language)
+_OFFERS = (Cause.OFFER_REFUND.value, Cause.OFFER_REMEDY.value)
+
+
+def _covers(offer: Entry, amount: Money | None) -> bool:
+    return amount is None or (offer.amount is not None and offer.amount.minor >= amount.minor)
+
+
+def forfeits(complaint: Complaint) -> bool:
+    """Say whether the turn that is being missed decides for the buyer.
+
+    The merchant's second does, and the third in all where the merchant never said a word; not what a person was asked
+    to decide, and not twice.
+    """
+    if complaint.person or complaint.appealed_by is not None or complaint.decisions:
+        return False
+    if complaint.turn is Turn.MERCHANT:
+        return complaint.misses + 1 >= FORFEITS_AFTER
+    silent = not any(entry.by is Turn.MERCHANT for entry in complaint.history)
+    return silent and complaint.misses > 0 and complaint.misses + complaint.late + 1 >= SILENT_AFTER
+
+
+class Phase(StrEnum):
+    """Where a complaint is on its way, whatever its state is called."""
+
+    MERCHANT = "merchant"
+    BUYER = "buyer"
+    MEDIATION = "mediation"
+    APPEAL = "appeal"
+    DECIDED = "decided"
+    """By the platform, and it may still be appealed against."""
+    CLOSED = "closed"
+
+
+def phase(complaint: Complaint, now: datetime) -> Phase:
+    """Return where a complaint is on its way."""
+    if not complaint.is_open:
+        until = complaint.appeal_until
+        return Phase.DECIDED if until is not None and until >= now else Phase.CLOSED
+    if complaint.status is Status.AWAITING_MERCHANT:
+        return Phase.MERCHANT
+    if complaint.turn is Turn.BUYER and complaint.status is not Status.BUYER_ASKED:
+        return Phase.BUYER
+    if complaint.status is Status.REFUNDING:
+        return Phase.DECIDED
+    return Phase.APPEAL if complaint.appealed_by is not None else Phase.MEDIATION

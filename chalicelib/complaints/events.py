@@ -34,14 +34,20 @@ class ComplaintEscalated(ComplaintEvent, frozen=True, tag="complaint.escalated")
     why: str
 
 
+class ComplaintAsked(ComplaintEvent, frozen=True, tag="complaint.asked"):
+    """The platform asks one side, ``buyer`` or ``merchant``, for what is missing; it is that side's turn."""
+
+    side: str
+
+
 class ComplaintDecided(ComplaintEvent, frozen=True, tag="complaint.decided"):
-    """An operator decided."""
+    """An operator decided, or turns that were missed again did."""
 
     decision: str
 
 
 class ComplaintReopened(ComplaintEvent, frozen=True, tag="complaint.reopened"):
-    """The buyer was not helped after all; it is the operator's turn."""
+    """The buyer was not helped after all, or a side appealed: it is the operator's turn."""
 
 
 class ComplaintClosed(ComplaintEvent, frozen=True, tag="complaint.closed"):

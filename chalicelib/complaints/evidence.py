@@ -9,12 +9,14 @@ attached expires with its prefix after two days.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.complaints import upload_store
-from chalicelib.complaints.domain import Evidence, EvidenceMissing, EvidenceRefused
+from chalicelib.complaints.domain import Evidence
+from chalicelib.complaints.refusals import EvidenceMissing, EvidenceRefused
 from chalicelib.complaints.uploads import MB, Kept
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import Busy
@@ -148,6 +150,22 @@ def stored(complaint_id: str, file: Evidence) -> tuple[str, str]:
     kept = upload_store.kept(file.evidence_id)
     under = kept.complaint_id if kept is not None else complaint_id
     return f"{file.evidence_id}.{KINDS[file.content_type].extension}", _kept(under, file.evidence_id)
+
+
+def known_hash(file: Evidence) -> str:
+    """Return the SHA-256 of a file's bytes, where it was counted before."""
+    kept = upload_store.kept(file.evidence_id)
+    return kept.sha256 if kept is not None else ""
+
+
+def hashed(complaint_id: str, file: Evidence) -> str:
+    """Read a file whole, and keep the SHA-256 of its bytes; those of earlier days have no row to keep it in."""
+    kept = upload_store.kept(file.evidence_id)
+    under = kept.complaint_id if kept is not None else complaint_id
+    found = hashlib.sha256(objects.get(_kept(under, file.evidence_id))).hexdigest()
+    if kept is not None:
+        upload_store.note_hash(kept, found)
+    return found
 
 
 def erase(complaint_id: str, file: Evidence) -> None:

@@ -39,7 +39,11 @@ def forget(complaint_id: str) -> None:
         files = [file for entry in complaint.history for file in entry.evidence]
         for file in files:
             evidence.erase(complaint_id, file)
-        changed = replace(complaint, history=tuple(replace(entry, text="", evidence=()) for entry in complaint.history))
+        changed = replace(
+            complaint,
+            history=tuple(replace(entry, text="", evidence=()) for entry in complaint.history),
+            decisions=tuple(replace(decision, facts="", proof=()) for decision in complaint.decisions),
+        )
         if changed == complaint:
             return
         with UnitOfWork() as work:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.complaints.domain import TooManyComplaints
+from chalicelib.complaints.refusals import TooManyComplaints
 from chalicelib.runtime.config import setting
 
 DEFAULT = "line:3,day:40,month:120"

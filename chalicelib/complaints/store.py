@@ -10,8 +10,11 @@ import msgspec
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.complaints.domain import Complaint, Entry, Evidence, Reason, Status, Turn
+from chalicelib.complaints.domain import Complaint, Decision, Entry, Evidence
+from chalicelib.complaints.grounds import Basis, Payer, Reason, Wish
+from chalicelib.complaints.states import Cause, Status, Turn
 from chalicelib.kernel import ids
+from chalicelib.kernel.calendars import Due
 from chalicelib.kernel.clock import epoch_ms, from_epoch_ms
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.events import Event
@@ -35,6 +38,20 @@ class _EntryDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     evidence: tuple[tuple[str, str, int], ...] = ()
     intent: str = ""
     fingerprint: str = ""
+    kind: str = ""
+
+
+class _DecisionDoc(msgspec.Struct, array_like=True, omit_defaults=True):
+    number: int
+    at_ms: int
+    cause: str
+    facts: str
+    rule: str
+    payer: str = ""
+    basis: str = ""
+    proof: tuple[str, ...] = ()
+    by: str = ""
+    refund_id: str = ""
 
 
 class _ComplaintDoc(msgspec.Struct, omit_defaults=True):
@@ -52,6 +69,20 @@ class _ComplaintDoc(msgspec.Struct, omit_defaults=True):
     reopened: bool = False
     unsent: int = 0
     given_up: int = 0
+    # What rows of a release before terms do not say.
+    wishes: tuple[str, ...] = ()
+    wished_minor: int | None = None
+    due_ms: int = 0
+    estimated: bool = False
+    misses: int = 0
+    late: int = 0
+    person: bool = False
+    appealed_by: str = ""
+    decisions: tuple[_DecisionDoc, ...] = ()
+    remedy: str = ""
+    units: int = 0
+    replacement: str = ""
+    replacements: int = 0
 
 
 class BuyerIndex(GlobalSecondaryIndex["ComplaintRow"]):
@@ -250,6 +281,37 @@ def _entry_doc(entry: Entry) -> _EntryDoc:
         evidence=tuple((file.evidence_id, file.content_type, file.size) for file in entry.evidence),
         intent=entry.intent,
         fingerprint=entry.fingerprint,
+        kind=entry.kind,
+    )
+
+
+def _decision_doc(decision: Decision) -> _DecisionDoc:
+    return _DecisionDoc(
+        number=decision.number,
+        at_ms=epoch_ms(decision.at),
+        cause=decision.cause.value,
+        facts=decision.facts,
+        rule=decision.rule,
+        payer=decision.payer.value if decision.payer else "",
+        basis=decision.basis.value if decision.basis else "",
+        proof=decision.proof,
+        by=decision.by,
+        refund_id=decision.refund_id,
+    )
+
+
+def _decision(doc: _DecisionDoc) -> Decision:
+    return Decision(
+        number=doc.number,
+        at=from_epoch_ms(doc.at_ms),
+        cause=Cause(doc.cause),
+        facts=doc.facts,
+        rule=doc.rule,
+        payer=Payer(doc.payer) if doc.payer else None,
+        basis=Basis(doc.basis) if doc.basis else None,
+        proof=doc.proof,
+        by=doc.by,
+        refund_id=doc.refund_id,
     )
 
 
@@ -263,6 +325,7 @@ def _entry(doc: _EntryDoc, currency: str) -> Entry:
         evidence=tuple(Evidence(*file) for file in doc.evidence),
         intent=doc.intent,
         fingerprint=doc.fingerprint,
+        kind=doc.kind,
     )
 
 
@@ -271,7 +334,7 @@ def _money(minor: int | None, currency: str) -> Money | None:
 
 
 def _row(complaint: Complaint) -> ComplaintRow:
-    amounts = [entry.amount for entry in complaint.history if entry.amount]
+    amounts = [amount for amount in (complaint.wished, *(entry.amount for entry in complaint.history)) if amount]
     desk = _desk(complaint)
     turn_due = complaint.turn_due
     row = ComplaintRow(
@@ -298,6 +361,19 @@ def _row(complaint: Complaint) -> ComplaintRow:
             reopened=complaint.reopened,
             unsent=complaint.unsent,
             given_up=complaint.given_up,
+            wishes=tuple(wish.value for wish in complaint.wishes),
+            wished_minor=complaint.wished.minor if complaint.wished else None,
+            due_ms=epoch_ms(complaint.due.at) if complaint.due else 0,
+            estimated=complaint.due.estimated if complaint.due else False,
+            misses=complaint.misses,
+            late=complaint.late,
+            person=complaint.person,
+            appealed_by=complaint.appealed_by.value if complaint.appealed_by else "",
+            decisions=tuple(_decision_doc(one) for one in complaint.decisions),
+            remedy=complaint.remedy,
+            units=complaint.units,
+            replacement=complaint.replacement,
+            replacements=complaint.replacements,
         ),
         version=complaint.version,
     )
@@ -328,4 +404,16 @@ def _complaint(row: ComplaintRow) -> Complaint:
         given_up=doc.given_up,
         fingerprint=doc.fingerprint,
         version=int(row.version),
+        wishes=tuple(Wish(wish) for wish in doc.wishes),
+        wished=_money(doc.wished_minor, doc.currency),
+        remedy=doc.remedy,
+        due=Due(from_epoch_ms(doc.due_ms), doc.estimated) if doc.due_ms else None,
+        misses=doc.misses,
+        late=doc.late,
+        person=doc.person,
+        appealed_by=Turn(doc.appealed_by) if doc.appealed_by else None,
+        decisions=tuple(_decision(one) for one in doc.decisions),
+        units=doc.units,
+        replacement=doc.replacement,
+        replacements=doc.replacements,
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 
 from chalicelib.complaints.uploads import Day, Kept
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import AlreadyExists
+from chalicelib.kernel.errors import AlreadyExists, ConcurrentUpdate
 from chalicelib.runtime import names
 from chalicelib.runtime.db import races, reads
 from chalicelib.runtime.db.numbers import NumberAttribute
@@ -41,6 +43,7 @@ class KeptRow(Row):
     under = UnicodeAttribute()
     content_type = UnicodeAttribute()
     size = NumberAttribute()
+    sha256 = UnicodeAttribute(null=True)
 
 
 def day(account_id: str, today: str) -> Day:
@@ -76,24 +79,43 @@ def kept_rows(evidence_ids: Iterable[str]) -> list[Row]:
 
 def keep(wanted: Kept) -> Kept:
     """Note where the copy lies; returns what stands there, which a rival may have written first."""
-    row = KeptRow(
-        complaint_id=_kept_key(wanted.evidence_id),
-        account_id=wanted.account_id,
-        under=wanted.complaint_id,
-        content_type=wanted.content_type,
-        size=wanted.size,
-    )
     try:
         with UnitOfWork(f"keep#{wanted.evidence_id}") as work:
-            work.save(row)
+            work.save(_row(wanted))
     except AlreadyExists as refusal:
         item: dict[str, Any] = refusal.params["item"]
         return _kept(KeptRow.from_raw_data(item), wanted.evidence_id)
     return wanted
 
 
+def note_hash(kept: Kept, sha256: str) -> None:
+    """Keep the hash of a file's bytes. Whoever did so meanwhile wrote the same, or the file is being forgotten."""
+    with suppress(ConcurrentUpdate), UnitOfWork() as work:
+        work.save(_row(replace(kept, sha256=sha256)), refuse=races.lost)
+
+
+def _row(kept: Kept) -> KeptRow:
+    return KeptRow(
+        complaint_id=_kept_key(kept.evidence_id),
+        account_id=kept.account_id,
+        under=kept.complaint_id,
+        content_type=kept.content_type,
+        size=kept.size,
+        sha256=kept.sha256 or None,
+        version=kept.version,
+    )
+
+
 def _kept(row: KeptRow, evidence_id: str) -> Kept:
-    return Kept(evidence_id, row.account_id, row.under, row.content_type, int(row.size))
+    return Kept(
+        evidence_id,
+        row.account_id,
+        row.under,
+        row.content_type,
+        int(row.size),
+        row.sha256 or "",
+        int(row.version or 0),
+    )
 
 
 def _day_key(account_id: str) -> str:

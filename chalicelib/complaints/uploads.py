@@ -52,3 +52,6 @@ class Kept:
     complaint_id: str
     content_type: str
     size: int
+    sha256: str = ""
+    """Of its bytes, once somebody asked; they never change."""
+    version: int = 0

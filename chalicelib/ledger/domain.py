@@ -2,9 +2,10 @@
 
 Accounts: ``clearing:<provider>`` (what a provider holds for us), ``merchant:<id>`` (what a merchant is owed),
 ``commission`` (ours), ``surplus`` (captured, owed back to the payer), ``fees:<provider>`` (what it keeps for its
-service), ``disputes:<provider>`` (what it holds back because payers' banks contest it), ``discounts:<provider>`` (what
-we bear of the discounts that it gave to buyers), ``offline`` (owed back to buyers another way than through the
-provider), ``bank`` (our own account at a bank: what left it by hand).
+service), ``goodwill`` (what we bear of refunds that we decided at our own cost), ``disputes:<provider>`` (what it holds
+back because payers' banks contest it), ``discounts:<provider>`` (what we bear of the discounts that it gave to buyers),
+``offline`` (owed back to buyers another way than through the provider), ``bank`` (our own
+account at a bank: what left it by hand).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from chalicelib.kernel.money import Money
 BASIS = 10_000
 COMMISSION = "commission"
 SURPLUS = "surplus"
+GOODWILL = "goodwill"
 OFFLINE = "offline"
 BANK = "bank"
 SUSPENSE = "suspense"
@@ -127,6 +129,11 @@ def _given_back(share: Share, refunded: Money) -> Money:
 
 def _moving(postings: Sequence[Posting]) -> tuple[Posting, ...]:
     return tuple(posting for posting in postings if posting.amount)
+
+
+def borne_postings(merchant_id: str, amount: Money) -> tuple[Posting, ...]:
+    """Return the postings by which we bear what a refund took from a merchant (negative: the merchant does again)."""
+    return (Posting(GOODWILL, amount), Posting(merchant(merchant_id), -amount))
 
 
 def surplus_postings(provider: str, amount: Money) -> tuple[Posting, ...]:

@@ -103,3 +103,9 @@ class VirtualPaidBack(OrderEvent, frozen=True, tag="order.virtual_paid_back"):
     def subject(self) -> str:
         """The order and what happened to it."""
         return f"{self.order_id}#{self.what}"
+
+
+class ReplacementCancelled(OrderEvent, frozen=True, tag="order.replacement_cancelled"):
+    """An order that was to replace goods ended, and the buyer has nothing of it: whoever had it placed must go on."""
+
+    complaint_id: str

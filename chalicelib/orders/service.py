@@ -13,7 +13,7 @@ from chalicelib.kernel.events import Event
 from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
-from chalicelib.orders import contacts, domain, events, holds, store, units
+from chalicelib.orders import contacts, domain, events, holds, replacements, store, units
 from chalicelib.orders.agreed import Appointment
 from chalicelib.orders.appointments import agree, drop, provide, told_void
 from chalicelib.orders.booked import MOST as MOST_APPOINTMENTS
@@ -53,6 +53,8 @@ from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.holds import lookup as held_lookup
 from chalicelib.orders.lateness import NotLate, check_may_end, presume_lost
+from chalicelib.orders.replacements import has_address
+from chalicelib.orders.replacements import place as place_replacement
 from chalicelib.orders.texts import (
     CALLED_OFF,
     DEADLINE,
@@ -112,10 +114,12 @@ __all__ = [
     "forget_delivery",
     "freed",
     "groundless",
+    "has_address",
     "held_lookup",
     "is_over",
     "of_order_changes",
     "order_ids",
+    "place_replacement",
     "presume_lost",
     "provide",
     "purchases_of",
@@ -418,7 +422,7 @@ def _told_of_end(before: Order, after: Order) -> list[Event]:
     if after.status is before.status:
         return []
     if after.status is OrderStatus.CANCELLED:
-        return [events.OrderCancelled(order_id=after.order_id, why=OrderCause.NOTHING_LEFT.value)]
+        return replacements.told_cancelled(after, OrderCause.NOTHING_LEFT.value)
     found: list[Event] = [events.OrderShipped(order_id=after.order_id)]
     return [*found, events.OrderDelivered(order_id=after.order_id)] if after.status is OrderStatus.DELIVERED else found
 
@@ -452,7 +456,7 @@ def cancel_paid(
         IllegalTransition: if it is not in such a state.
     """
     cancelled = units.cancelled(order, cause, paid, change(note=note, intent=intent))
-    told = [events.OrderCancelled(order_id=order.order_id, why=cause.value), *told_void(cancelled)]
+    told = [*replacements.told_cancelled(order, cause.value), *told_void(cancelled)]
     told += told_paid_back(order, paid.refund_id if paid else cause.value)
     store.save_order(work, cancelled, told)
     return cancelled

@@ -281,7 +281,9 @@ HOLDINGS: tuple[Holding, ...] = (
         (
             "complaints/ComplaintRow.buyer_id",
             "complaints/ComplaintRow.doc.history.*",
+            "complaints/ComplaintRow.doc.decisions.*",
             "complaints/ComplaintRow.doc.reason",
+            "complaints/ComplaintRow.doc.wishes",
             "complaints/KeptRow.account_id",
         ),
         seen_by=("merchant",),
@@ -291,7 +293,7 @@ HOLDINGS: tuple[Holding, ...] = (
         Text("pictures and documents that belong to a complaint", "投诉凭证（图片、文件）"),
         inventory.AFTER_SALES,
         inventory.TRADE,
-        ("bucket:evidence/kept/",),
+        ("bucket:evidence/kept/", "complaints/KeptRow.sha256"),
         seen_by=("merchant",),
     ),
     Holding(

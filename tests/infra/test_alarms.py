@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib import topology
-from chalicelib.complaints.domain import Turn
+from chalicelib.complaints.states import Turn
 from chalicelib.kernel import clock
 from chalicelib.logistics.ports import Subscribed
 from chalicelib.notifications import service as notifications

@@ -276,6 +276,21 @@ class World:
         assert self.buyer.post(f"/v1/complaints/{complaint_id}/escalate", {"text": "Look."}).status == 200
         return complaint_id
 
+    def asked(self) -> str:
+        """File a complaint in which the platform asks the buyer."""
+        complaint_id = self.escalated()
+        question = {"side": "buyer", "text": "Show it."}
+        path = f"/v1/operator/complaints/{complaint_id}/question"
+        assert call("POST", path, question, token=self.operator.token).status == 200
+        return complaint_id
+
+    def decided(self) -> str:
+        """File a complaint that the platform dismisses."""
+        complaint_id = self.escalated()
+        path = f"/v1/operator/complaints/{complaint_id}/decision"
+        assert call("POST", path, DISMISSED, token=self.colleague.token).status == 200
+        return complaint_id
+
     def closed(self) -> str:
         """File a complaint that the buyer gave up after an answer."""
         complaint_id = self.replied()
@@ -577,6 +592,9 @@ def _told(world: World) -> Ask:
     assert elsewhere.link_mini(world.sign_in, world.buyer.token, person).status == 201
     said = world.sign_in.profile("qq_mini", person)
     return Ask(ids={"provider": "qq_mini"}, body={name: said[name] for name in ("raw_data", "signature")})
+
+
+DISMISSED = {"decision": "dismiss", "text": "No.", "facts": "Nothing shows it.", "rule": "CN-ECL-63-1"}
 
 
 def _of(make: Callable[[World], str], name: str, body: Any = None) -> Callable[[World], Ask]:
@@ -1140,7 +1158,17 @@ ENTRIES: dict[str, Make] = {
     "list_operator_complaints": _nothing,
     "get_operator_complaint": _read_complaint,
     "get_operator_complaint_evidence": _read_evidence,
-    "decide_complaint": _of(World.escalated, "complaint_id", {"decision": "dismiss", "text": "No."}),
+    "decide_complaint": _of(World.escalated, "complaint_id", DISMISSED),
+    "state_in_complaint": _of(World.asked, "complaint_id", {"text": "Here."}),
+    "appeal_complaint": _of(World.decided, "complaint_id", {"text": "Look again."}),
+    "appeal_as_merchant": _of(World.decided, "complaint_id", {"text": "Look again."}),
+    "ask_for_person": _of(World.filed, "complaint_id"),
+    "ask_for_person_as_merchant": _of(World.filed, "complaint_id"),
+    "ask_in_complaint": _of(World.escalated, "complaint_id", {"side": "merchant", "text": "Show it."}),
+    "get_complaint_bundle": _read_complaint,
+    "bundle_complaint": lambda world: replace(
+        _read_complaint(world), body={"authority": "市场监管局", "reference": "2026-1", "reason": "asked in writing"}
+    ),
     # oversight
     "list_audit": _nothing,
     # explaining

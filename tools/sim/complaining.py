@@ -110,9 +110,9 @@ class Complaining:
             self._decide(found[0], found[1], word)
 
     def _decide(self, complaint_id: str, complaint: ComplaintSeen, word: str) -> None:
-        body: dict[str, Any] = {"decision": word, "text": "Decided."}
+        body: dict[str, Any] = {"decision": word, "text": "Decided.", "facts": "It is so.", "rule": "CN-CPL-24-1"}
         if word == "refund":
-            body["amount"] = self._amount(complaint)
+            body |= {"amount": self._amount(complaint), "payer": "platform"}
         self._post(self.cast.operator, "/v1/operator/complaints/{complaint_id}/decision", complaint_id, body)
 
     def _post(self, who: Person, template: str, complaint_id: str, body: dict[str, Any]) -> None:

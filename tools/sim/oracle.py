@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from chalicelib import topology
-from chalicelib.complaints.domain import COMPLAINT
+from chalicelib.complaints.states import COMPLAINT
 from chalicelib.kernel.events import decode_list
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.logistics.domain import PARCEL

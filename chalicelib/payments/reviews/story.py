@@ -92,7 +92,8 @@ def _of_purchase(purchase: orders.Purchase) -> Iterator[Told[Happening]]:
             change.at, "purchase.changed", number, change.status, by=change.by, note=change.note, told_as=texts
         )
         name = f"{number} {change.status}"
-        paid_by = (f"captured {purchase.settled_by}",) if change.status == orders.PurchaseStatus.PAID else ()
+        is_paid = change.status == orders.PurchaseStatus.PAID and purchase.settled_by  # A replacement is not paid.
+        paid_by = (f"captured {purchase.settled_by}",) if is_paid else ()
         yield _told(happened, name, before, *paid_by)
         before = name
 

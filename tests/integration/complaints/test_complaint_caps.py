@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.complaints import limits, store
-from chalicelib.complaints.domain import Status
+from chalicelib.complaints.states import Status
 from tests.support import people
 from tests.support.dump import tables
 from tests.support.http import Answer, call

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from chalicelib.complaints import service, store
-from chalicelib.complaints.domain import Complaint, Status
+from chalicelib.complaints import cases, filing, service, store
+from chalicelib.complaints.domain import Complaint
+from chalicelib.complaints.states import Status
 from chalicelib.kernel import clock
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Role
@@ -73,10 +74,17 @@ class Case:
         return self.act("staff", "POST", f"/v1/merchant/complaints/{complaint_id}/reply", body, key=key)
 
     def decide(self, complaint_id: str, decision: str = "refund", minor: int | None = 1999, **more: Any) -> Answer:
-        body: dict[str, Any] = {"decision": decision, "text": "Decided."}
+        body: dict[str, Any] = {
+            "decision": decision,
+            "text": "Decided.",
+            "facts": "It is broken.",
+            "rule": "CN-CPL-24-1",
+        }
         if minor is not None:
-            body["amount"] = {"minor": minor, "currency": "CNY"}
-        return self.act("operator", "POST", f"/v1/operator/complaints/{complaint_id}/decision", body, **more)
+            body |= {"amount": {"minor": minor, "currency": "CNY"}, "payer": "platform"}
+        body |= more.pop("body", {})
+        who = more.pop("who", "operator")
+        return self.act(who, "POST", f"/v1/operator/complaints/{complaint_id}/decision", body, **more)
 
     def move(self, complaint_id: str, what: str, body: Any = None, *, key: str | None = None) -> Answer:
         return self.act("buyer", "POST", f"/v1/complaints/{complaint_id}/{what}", body, key=key)
@@ -247,7 +255,7 @@ def test_ten_at_once_file_one_complaint(case: Case) -> None:
 
 
 def test_a_rival_between_read_and_write_wins_the_line(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = service._new
+    make = filing._new
     rivals: list[str] = []
 
     def rival(*arguments: Any) -> Complaint:
@@ -257,7 +265,7 @@ def test_a_rival_between_read_and_write_wins_the_line(case: Case, monkeypatch: p
             rivals[0] = case.filed()
         return made
 
-    monkeypatch.setattr(service, "_new", rival)
+    monkeypatch.setattr(filing, "_new", rival)
 
     answer = case.file()
 
@@ -267,7 +275,7 @@ def test_a_rival_between_read_and_write_wins_the_line(case: Case, monkeypatch: p
 
 def test_a_reply_and_a_withdrawal_at_once_leave_one_of_them(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     complaint_id = case.filed()
-    write = service._write
+    write = cases.write
     rivals: list[int] = []
 
     def rival(before: Any, change: Any) -> Complaint:
@@ -276,7 +284,7 @@ def test_a_reply_and_a_withdrawal_at_once_leave_one_of_them(case: Case, monkeypa
             rivals[0] = case.move(complaint_id, "withdraw").status
         return write(before, change)
 
-    monkeypatch.setattr(service, "_write", rival)
+    monkeypatch.setattr(cases, "write", rival)
 
     assert told(case.reply(complaint_id)) == (409, "illegal_transition")
     assert rivals == [200]
@@ -447,7 +455,7 @@ def test_a_buyers_silence_is_agreement(case: Case, answer: str, status: str, ref
     complaint_id = case.filed()
     case.reply(complaint_id, answer)
 
-    pass_time(case, 72)
+    pass_time(case, 84)  # Three days after the Sunday on which it was answered, to their end in Shanghai.
 
     assert case.seen(complaint_id)["status"] == status
     assert case.till.sandbox.orders[case.payment_id].refunded == refunded
@@ -456,7 +464,7 @@ def test_a_buyers_silence_is_agreement(case: Case, answer: str, status: str, ref
 
 def test_an_operators_silence_is_overdue_and_comes_first(case: Case) -> None:
     late = case.escalated()
-    pass_time(case, 72)
+    pass_time(case, 84)  # The third working day ends.
     assert store.load(late).status is Status.OVERDUE
     buyer = case.till.buyer.account_id
     order = sales.paid(buyer, (case.order.merchant_id, (sales.line("1"),))).orders[0]

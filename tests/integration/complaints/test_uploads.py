@@ -10,7 +10,8 @@ import pytest
 import urllib3
 
 from chalicelib.complaints import evidence, upload_store, uploads
-from chalicelib.complaints.domain import Evidence, EvidenceMissing
+from chalicelib.complaints.domain import Evidence
+from chalicelib.complaints.refusals import EvidenceMissing
 from chalicelib.kernel import ids
 from chalicelib.runtime import aws, sdk
 from chalicelib.runtime.config import config

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from chalicelib.complaints import service as complaints
-from chalicelib.complaints.domain import Reason, Turn
+from chalicelib.complaints.grounds import Reason
 from chalicelib.complaints.service import Filing, Party, Statement
+from chalicelib.complaints.states import Turn
 from chalicelib.kernel import clock
 from chalicelib.kernel import events as facts
 from chalicelib.kernel.pages import Window

@@ -25,6 +25,8 @@ from tests.support.paying import Till, accounts, story
 STOCK = 20
 UNIT = 1000
 FREIGHT = 600
+SAID = {"text": "Decided.", "facts": "The units never left.", "rule": "CN-ECL-20-1"}
+GROUNDS = {**SAID, "payer": "platform"}
 
 
 @dataclass
@@ -126,7 +128,7 @@ class World:
         complaint_id = self.filed(reason)
         self.market.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
         self.buyer.post(f"/v1/complaints/{complaint_id}/escalate", {"text": "Look."})
-        body = {"decision": "refund", "amount": {"minor": minor, "currency": "CNY"}, "text": "Decided."}
+        body = {"decision": "refund", "amount": {"minor": minor, "currency": "CNY"}, **GROUNDS}
         answer = self.operate(f"/v1/operator/complaints/{complaint_id}/decision", body)
         assert answer.status == 200, answer.body
         self.till.settle()
@@ -254,7 +256,7 @@ def test_a_line_that_is_paid_back_gets_no_second_offer_and_no_second_decision(wo
     assert (refused.status, refused.json["code"], refused.json["most_minor"]) == (409, "amount_too_large", 0)
     world.market.post(f"/v1/merchant/complaints/{complaint_id}/reply", {"answer": "reject", "text": "No."})
     world.buyer.post(f"/v1/complaints/{complaint_id}/escalate", {"text": "Look."})
-    body = {"decision": "refund", "amount": {"minor": 1, "currency": "CNY"}, "text": "Decided."}
+    body = {"decision": "refund", "amount": {"minor": 1, "currency": "CNY"}, **GROUNDS}
     answer = world.operate(f"/v1/operator/complaints/{complaint_id}/decision", body)
     assert (answer.status, answer.json["code"]) == (409, "amount_too_large")
     assert world.refund_units(1).status == 409
@@ -281,7 +283,7 @@ def test_a_complaint_about_what_was_missing_pays_for_nothing_that_was_paid_back_
 
     answer = world.buyer.post(f"/v1/complaints/{complaint_id}/accept")
     assert (answer.status, answer.json["status"]) == (200, "escalated")
-    body = {"decision": "refund", "amount": {"minor": 2 * UNIT, "currency": "CNY"}, "text": "Decided."}
+    body = {"decision": "refund", "amount": {"minor": 2 * UNIT, "currency": "CNY"}, **GROUNDS}
     decided = world.operate(f"/v1/operator/complaints/{complaint_id}/decision", body)
     assert (decided.status, decided.json["code"], decided.json["most_minor"]) == (409, "amount_too_large", 0)
     assert world.back() == 2 * UNIT
@@ -497,7 +499,7 @@ def test_an_order_does_not_confirm_itself_while_a_complaint_is_open(world: World
     world.days(5)
     assert world.seen()["status"] == "delivered"
     assert world.buyer.post(f"/v1/complaints/{complaint_id}/withdraw").status in (200, 409)
-    world.operate(f"/v1/operator/complaints/{complaint_id}/decision", {"decision": "dismiss", "text": "No."})
+    world.operate(f"/v1/operator/complaints/{complaint_id}/decision", {"decision": "dismiss", **SAID})
     closed_at = clock.now()
 
     assert world.seen()["due_at"] > due_at

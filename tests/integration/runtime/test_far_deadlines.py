@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib import topology
-from chalicelib.complaints.domain import COMPLAINT
+from chalicelib.complaints.states import COMPLAINT
 from chalicelib.kernel import clock
 from chalicelib.logistics.watch import WATCH
 from chalicelib.reconciliation.domain import CASE, RUN

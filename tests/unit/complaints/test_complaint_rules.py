@@ -4,23 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.complaints import domain
-from chalicelib.complaints.domain import (
-    COMPLAINT,
-    FILED,
-    TURNS,
-    AmountTooLarge,
-    Cause,
-    Complaint,
-    Entry,
-    Evidence,
-    NotReopenable,
-    Reason,
-    Status,
-    TooMuchEvidence,
-    Turn,
-)
+from chalicelib.complaints import domain, texts
+from chalicelib.complaints.domain import FILED, Complaint, Entry, Evidence
 from chalicelib.complaints.evidence import KINDS
+from chalicelib.complaints.grounds import Reason
+from chalicelib.complaints.refusals import AmountTooLarge, NotReopenable, TooMuchEvidence
+from chalicelib.complaints.states import COMPLAINT, TURNS, Cause, Status, Turn, term_of
 from chalicelib.kernel.errors import CurrencyMismatch, IdempotencyKeyReused, IllegalTransition
 from chalicelib.kernel.money import Money
 
@@ -56,16 +45,19 @@ def after(*causes: Cause) -> Complaint:
 
 def test_every_turn_has_a_deadline_and_nobodys_has_none() -> None:
     for status in Status:
-        assert (TURNS[status] is Turn.NOBODY) is (status not in COMPLAINT.deadlines)
-    hours = {status.value: limit // timedelta(hours=1) for status, (limit, _) in COMPLAINT.deadlines.items()}
-    assert hours == {
-        "awaiting_merchant": 48,
-        "refund_offered": 72,
-        "remedy_offered": 72,
-        "rejected": 72,
-        "escalated": 72,
-        "overdue": 24,
-        "refunding": 24,
+        assert (TURNS[status] is Turn.NOBODY) is (COMPLAINT.timeout(status) is None)
+    terms = {status.value: term.text("en") for status in Status if (term := term_of(status))}
+    assert terms == {
+        "awaiting_merchant": "48 hours",
+        "refund_offered": "3 days, to the end of a working day",
+        "remedy_offered": "3 days, to the end of a working day",
+        "rejected": "3 days, to the end of a working day",
+        "escalated": "3 working days",
+        "merchant_asked": "16 business hours",
+        "buyer_asked": "3 days, to the end of a working day",
+        "appealed": "5 working days",
+        "overdue": "24 hours",
+        "refunding": "24 hours",
     }
 
 
@@ -76,7 +68,7 @@ def test_a_turn_begins_when_it_changes_hands_and_not_with_each_state() -> None:
 
     assert (escalated.turn, escalated.turn_since) == (Turn.OPERATOR, T0 + timedelta(hours=1))
     assert (overdue.status, overdue.turn_since) == (Status.OVERDUE, escalated.turn_since)
-    assert overdue.turn_due == alarmed.turn_due == T0 + timedelta(hours=73)
+    assert overdue.turn_due == alarmed.turn_due == escalated.due_at
     assert alarmed.due_at == T0 + timedelta(hours=121)
     assert alarmed.history == overdue.history
 
@@ -130,11 +122,11 @@ def test_files_are_limited() -> None:
 
 def test_every_word_is_there_in_both_languages() -> None:
     for status in Status:
-        assert domain.status_text(status, "zh") != domain.status_text(status, "en")
+        assert texts.status_text(status, "zh") != texts.status_text(status, "en")
     for turn in Turn:
-        assert domain.turn_text(turn, "zh") != domain.turn_text(turn, "en")
+        assert texts.turn_text(turn, "zh") != texts.turn_text(turn, "en")
     for reason in Reason:
-        assert domain.reason_text(reason, "zh") != domain.reason_text(reason, "en")
+        assert texts.reason_text(reason, "zh") != texts.reason_text(reason, "en")
 
 
 @pytest.mark.parametrize(

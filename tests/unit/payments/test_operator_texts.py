@@ -10,8 +10,9 @@ from pathlib import Path
 
 import chalicelib
 from chalicelib.complaints import texts as complaint_texts
-from chalicelib.complaints.domain import FILED, Cause, Entry, Turn
+from chalicelib.complaints.domain import FILED, Entry
 from chalicelib.complaints.schemas import EntryView
+from chalicelib.complaints.states import Cause, Turn
 from chalicelib.kernel.money import Money
 from chalicelib.payments.domain import operator_texts
 from chalicelib.payments.domain.approval import Approval, ApprovalStatus

@@ -252,6 +252,20 @@ export interface paths {
          */
         post: operations["accept_answer"];
     };
+    "/v1/complaints/{complaint_id}/appeal": {
+        /**
+         * Appeal against the platform's decision: once, within 15 days; somebody else decides again, never a program
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["appeal_complaint"];
+    };
+    "/v1/complaints/{complaint_id}/bundle": {
+        /**
+         * Get everything about a complaint of the caller's with hashes, to be shown to an authority or a court
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_complaint_bundle"];
+    };
     "/v1/complaints/{complaint_id}/escalate": {
         /**
          * Refuse the merchant's answer and ask for the platform's decision
@@ -266,12 +280,26 @@ export interface paths {
          */
         get: operations["get_complaint_evidence"];
     };
+    "/v1/complaints/{complaint_id}/person": {
+        /**
+         * Ask that a person decides: from now on no clock ends the complaint
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["ask_for_person"];
+    };
     "/v1/complaints/{complaint_id}/reopen": {
         /**
-         * Reopen a closed complaint: once, within 15 days; it goes to the platform
+         * Reopen a closed complaint: once, within 15 days; it goes to the platform, as an appeal where that decided
          * @description Buyers. 需要买家身份。
          */
         post: operations["reopen_complaint"];
+    };
+    "/v1/complaints/{complaint_id}/statement": {
+        /**
+         * Say or show what the platform asked for; it goes on mediating, without it as well once the time is over
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["state_in_complaint"];
     };
     "/v1/complaints/{complaint_id}/withdraw": {
         /**
@@ -704,6 +732,13 @@ export interface paths {
          */
         get: operations["get_merchant_complaint"];
     };
+    "/v1/merchant/complaints/{complaint_id}/appeal": {
+        /**
+         * Appeal against the platform's decision: once, within 15 days; somebody else decides again, never a program
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["appeal_as_merchant"];
+    };
     "/v1/merchant/complaints/{complaint_id}/evidence/{evidence_id}": {
         /**
          * Get an address that downloads one file for five minutes
@@ -711,9 +746,16 @@ export interface paths {
          */
         get: operations["get_merchant_complaint_evidence"];
     };
+    "/v1/merchant/complaints/{complaint_id}/person": {
+        /**
+         * Ask that a person decides: from now on no clock ends the complaint
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["ask_for_person_as_merchant"];
+    };
     "/v1/merchant/complaints/{complaint_id}/reply": {
         /**
-         * Answer: offer a refund, offer another remedy, or reject; the buyer has 72 hours to agree or escalate
+         * Answer: offer money, goods or another remedy, or reject; the buyer has three days to agree or escalate
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
          */
         post: operations["reply_to_complaint"];
@@ -853,6 +895,53 @@ export interface paths {
          * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
          */
         post: operations["report_lost"];
+    };
+    "/v1/merchant/orders/{order_id}/virtual": {
+        /**
+         * See what was delivered of one of the merchant's orders, and whether the buyer looked at it
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_virtual"];
+    };
+    "/v1/merchant/orders/{order_id}/virtual/{line_id}/deliver": {
+        /**
+         * Deliver units of a virtual line by hand: a code, a text, a link or a file
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["deliver_virtual"];
+    };
+    "/v1/merchant/pools": {
+        /**
+         * List the merchant's pools
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_pools"];
+    };
+    "/v1/merchant/pools/{sku_id}": {
+        /**
+         * Read one of the merchant's pools: how many codes are free, never which
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_pool"];
+        /**
+         * Say how one of the merchant's virtual SKUs is delivered, and within which time after the payment
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        put: operations["put_pool"];
+    };
+    "/v1/merchant/pools/{sku_id}/codes": {
+        /**
+         * Add codes to a pool; those that are known already, in any pool of the merchant's, are not taken
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["upload_codes"];
+    };
+    "/v1/merchant/pools/{sku_id}/withdraw": {
+        /**
+         * Take the oldest free codes out for good, with as many units of stock
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["withdraw_codes"];
     };
     "/v1/merchant/products": {
         /**
@@ -1000,6 +1089,20 @@ export interface paths {
          */
         delete: operations["take_back_invitation"];
     };
+    "/v1/merchant/virtual-files": {
+        /**
+         * Get a form to upload one file with; name it by its id in a pool or a delivery
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["upload_virtual_file"];
+    };
+    "/v1/merchant/virtual-owed": {
+        /**
+         * List what the merchant owes of virtual goods, most urgent first
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_owed"];
+    };
     "/v1/merchants/{merchant_id}": {
         /**
          * Return what everybody may know of a merchant
@@ -1093,9 +1196,16 @@ export interface paths {
          */
         get: operations["get_operator_complaint"];
     };
+    "/v1/operator/complaints/{complaint_id}/bundle": {
+        /**
+         * Get everything about a complaint with hashes, the books too, for an authority that asked; the audit keeps it
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        post: operations["bundle_complaint"];
+    };
     "/v1/operator/complaints/{complaint_id}/decision": {
         /**
-         * Decide: a refund (under way with this very call), another remedy, or nothing
+         * Decide: money or goods (under way with this very call), another remedy, or nothing; or judge an appeal
          * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
          */
         post: operations["decide_complaint"];
@@ -1106,6 +1216,13 @@ export interface paths {
          * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
          */
         get: operations["get_operator_complaint_evidence"];
+    };
+    "/v1/operator/complaints/{complaint_id}/question": {
+        /**
+         * Ask one side for what is missing. A merchant who does not answer twice in a complaint loses it
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        post: operations["ask_in_complaint"];
     };
     "/v1/operator/ledger/accounts/{account}/days": {
         /**
@@ -1545,6 +1662,27 @@ export interface paths {
          */
         post: operations["confirm_parcel"];
     };
+    "/v1/orders/{order_id}/virtual": {
+        /**
+         * See what was delivered of the virtual lines of one of the caller's orders, and until when the rest comes
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_virtual"];
+    };
+    "/v1/orders/{order_id}/virtual/{line_id}/confirm": {
+        /**
+         * Say that all of a line is there; an order of virtual goods alone is confirmed with its last line
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["confirm_virtual"];
+    };
+    "/v1/orders/{order_id}/virtual/{line_id}/look": {
+        /**
+         * Show what was bought; each look is written down, and what nobody looked at can be paid back as new
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["look_at_virtual"];
+    };
     "/v1/parcels/{token}": {
         /**
          * Follow the parcel of a link
@@ -1669,6 +1807,13 @@ export interface paths {
          * @description Anybody may call it. 无需登录。
          */
         get: operations["search_products"];
+    };
+    "/v1/skus/{sku_id}/delivery": {
+        /**
+         * Read how a virtual SKU is delivered, and within which time
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["get_promise"];
     };
 }
 export interface components {
@@ -1799,6 +1944,12 @@ export interface components {
             records: number;
             status: components["schemas"]["chalicelib__privacy__archive__domain__Status"];
         };
+        /** @description For which authority or court a bundle is made, and under which number it asked: the audit keeps both. */
+        AskBundle: {
+            authority: string;
+            reason: string;
+            reference: string;
+        };
         /** @description Where a code is to be sent, and what for; with the `solution` that was asked for (`challenge_needed`). */
         AskCode: {
             contact: string;
@@ -1858,6 +2009,12 @@ export interface components {
             /** @default null */
             window_h?: number | null;
         };
+        /** @description What the platform asks one side for. */
+        AskSide: {
+            /** @enum {string} */
+            side: "merchant" | "buyer";
+            text: string;
+        };
         /** @description One page of a day's audit, the latest first. */
         AuditView: {
             items: components["schemas"]["chalicelib__oversight__schemas__LineView"][];
@@ -1875,6 +2032,11 @@ export interface components {
             items: components["schemas"]["SumView"][];
             sums: components["schemas"]["MoneyView"][];
         };
+        /**
+         * @description Why it may be the merchant's: no rule of a platform makes it so (PRM 27).
+         * @enum {string}
+         */
+        Basis: "consent" | "fault";
         /** @description Where to come back to, and the SHA-256 (base64url, no padding) of a verifier that the storefront keeps. */
         Begin: {
             challenge: string;
@@ -1940,6 +2102,29 @@ export interface components {
             starts_at: string;
             status: string;
             status_text: string;
+        };
+        /** @description A file of the complaint; without a hash while that is still to be counted: ask again. */
+        BundleFileView: {
+            content_type: string;
+            evidence_id: string;
+            expires_at: string;
+            sha256?: string;
+            size: number;
+            url: string;
+        };
+        /**
+         * @description Everything about a complaint with hashes.
+         *
+         *     `sha256` is over the list of names with their hashes (parts, then files), as JSON without spaces; it is absent
+         *     until every file has its own.
+         */
+        BundleView: {
+            complaint_id: string;
+            complete: boolean;
+            files: components["schemas"]["BundleFileView"][];
+            made_at: string;
+            parts: components["schemas"]["PartView"][];
+            sha256?: string;
         };
         /** @description Why the order is called off. */
         Cancel: {
@@ -2051,6 +2236,8 @@ export interface components {
             title: string;
             version: number;
         };
+        /** @description Nothing to say. */
+        chalicelib__bookings__schemas__Nothing: Record<string, never>;
         /**
          * @description What sort of goods: parcels, codes, or something that is done.
          * @enum {string}
@@ -2068,10 +2255,13 @@ export interface components {
             by: string;
             by_text: string;
             evidence: components["schemas"]["EvidenceView"][];
+            kind?: string;
             text?: string;
             what: string;
             what_text: string;
         };
+        /** @description Nothing to say. */
+        chalicelib__complaints__schemas__Nothing: Record<string, never>;
         /** @description An event that told others, and the queues that it went to. */
         chalicelib__explaining__schemas__FactView: {
             event_id: string;
@@ -2215,6 +2405,8 @@ export interface components {
             cause: components["schemas"]["Cause"];
             said?: string;
         };
+        /** @description A body without fields. */
+        chalicelib__virtual__schemas__Nothing: Record<string, never>;
         /** @description Lines to set; those that are not named stay as they are. */
         ChangeCart: {
             lines: components["schemas"]["LineChange"][];
@@ -2319,6 +2511,11 @@ export interface components {
             expires_in: number;
             resend_in: number;
         };
+        /** @description What became of an upload. */
+        CodesView: {
+            accepted: number;
+            refused: components["schemas"]["RefusedCodeView"][];
+        };
         /** @description One page of complaints. */
         ComplaintPageView: {
             items: components["schemas"]["ComplaintView"][];
@@ -2326,23 +2523,37 @@ export interface components {
         };
         /** @description A complaint: how it stands, whose turn it is (`turn`) and until when (`due_at`), and all that was said. */
         ComplaintView: {
+            appeal_until?: string;
+            appealed_by?: string;
             complaint_id: string;
+            decisions: components["schemas"]["DecisionView"][];
             due_at?: string;
+            due_estimated?: boolean;
             filed_at: string;
             history: components["schemas"]["chalicelib__complaints__schemas__EntryView"][];
             line_id: string;
             merchant_id: string;
+            missed: number;
             offer?: components["schemas"]["MoneyView"];
+            offer_kind?: string;
             order_id: string;
+            person: boolean;
+            phase: string;
+            quantity?: number;
             reason: string;
             reason_text: string;
             refund?: components["schemas"]["MoneyView"];
             refund_id?: string;
             reopened: boolean;
+            replacement_order_id?: string;
             status: string;
             status_text: string;
+            term_text?: string;
             turn: string;
             turn_text: string;
+            wished?: components["schemas"]["MoneyView"];
+            wishes: string[];
+            wishes_text: string[];
         };
         /** @description What came back in the page's query, and what the storefront kept: the verifier and the page's address. */
         Complete: {
@@ -2456,12 +2667,28 @@ export interface components {
             /** @default  */
             note?: string;
         };
-        /** @description The operator's decision: a `refund` of `amount`, another `remedy` as the text says, or `dismiss`. */
+        /**
+         * @description The operator's decision, with the facts it goes by, the rule it rests on, and who pays.
+         *
+         *     `payer` stands beside whatever costs something. The merchant pays by `consent` (an offer in this complaint) or
+         *     by a `fault` that evidence of the complaint proves (`proof`), else the platform does. `uphold` answers an
+         *     appeal and leaves what was given; a `payer` beside it is the new one.
+         */
         DecideComplaint: {
             /** @default null */
             amount?: components["schemas"]["MoneyView"] | null;
+            /** @default null */
+            basis?: components["schemas"]["Basis"] | null;
             /** @enum {string} */
-            decision: "refund" | "remedy" | "dismiss";
+            decision: "refund" | "compensation" | "replacement" | "apology" | "remedy" | "uphold" | "dismiss";
+            facts: string;
+            /** @default null */
+            payer?: components["schemas"]["Payer"] | null;
+            /** @default [] */
+            proof?: string[];
+            /** @default null */
+            quantity?: number | null;
+            rule: components["schemas"]["Rule"];
             text: string;
         };
         /** @description Whether it is so, and why. */
@@ -2479,9 +2706,37 @@ export interface components {
         DecideRule: {
             version: number;
         };
+        /** @description What was decided: by which facts, on which rule, at whose cost; by the clock where turns were missed. */
+        DecisionView: {
+            at: string;
+            basis?: string;
+            by_clock: boolean;
+            decision: string;
+            decision_text: string;
+            facts?: string;
+            number: number;
+            payer?: string;
+            payer_text?: string;
+            proof: string[];
+            rule: string;
+            rule_text: string;
+        };
         /** @description Why, for the buyer to read. */
         DeclineBooking: {
             reason: string;
+        };
+        /** @description Units of a line, delivered now: a code (in `text`), a text, a link or a file. */
+        DeliverByHand: {
+            /** @default null */
+            file_id?: string | null;
+            /** @enum {string} */
+            form: "code" | "text" | "link" | "file";
+            /** @default null */
+            link?: string | null;
+            /** @default 1 */
+            quantity?: number;
+            /** @default null */
+            text?: string | null;
         };
         /** @description HTML in one or both languages; only harmless markup is kept. */
         Description: {
@@ -2584,7 +2839,7 @@ export interface components {
             recovery_codes_left: number;
             totp_since?: string;
         };
-        /** @description What is wrong with a line of an order. */
+        /** @description What is wrong with a line of an order, and what the buyer wants: `wishes`, and how much where it is money. */
         FileComplaint: {
             /** @default [] */
             evidence?: string[];
@@ -2592,6 +2847,19 @@ export interface components {
             order_id: string;
             reason: components["schemas"]["Reason"];
             text: string;
+            /** @default null */
+            wished?: components["schemas"]["MoneyView"] | null;
+            /** @default [] */
+            wishes?: components["schemas"]["Wish"][];
+        };
+        /** @description A form to upload the file with; name it by its id. */
+        FileTicketView: {
+            expires_at: string;
+            fields: {
+                [key: string]: string;
+            };
+            file_id: string;
+            url: string;
         };
         /** @description To which words somebody agrees, and where. */
         GiveConsent: {
@@ -2871,6 +3139,11 @@ export interface components {
             /** @description ways to sign in elsewhere that this installation offers */
             offered: string[];
         };
+        /** @description What the buyer bought of a line, and how often it was looked at. */
+        LookView: {
+            items: components["schemas"]["ShownView"][];
+            line: components["schemas"]["VirtualLineView"];
+        };
         /**
          * @description What `navigator.credentials.create` gave: `id`, `response.clientDataJSON`, `response.attestationObject`
          *     and what `response.getTransports()` says.
@@ -3043,6 +3316,11 @@ export interface components {
             content_type: "image/jpeg" | "image/png" | "image/webp" | "application/pdf" | "video/mp4";
             size: number;
         };
+        /** @description A file that will be uploaded. */
+        NewFile: {
+            content_type: string;
+            size: number;
+        };
         /** @description What is to be known of products that were taken: in how many lines, the first of them, and in which column. */
         NoteView: {
             code: string;
@@ -3051,8 +3329,6 @@ export interface components {
             lines: number;
             reason: string;
         };
-        /** @description Nothing to say. */
-        Nothing: Record<string, never>;
         /** @description The privacy notice, for a storefront that draws its own page. */
         NoticeView: {
             holdings: components["schemas"]["HoldingView"][];
@@ -3137,6 +3413,11 @@ export interface components {
             status: string;
             transaction_id?: string;
         };
+        /** @description What a merchant owes, most urgent first. */
+        OwedPageView: {
+            items: components["schemas"]["VirtualLineView"][];
+            next_cursor?: string;
+        };
         /** @description The bookings of an order, the first to begin first. */
         OwnBookingsView: {
             items: components["schemas"]["OwnBookingView"][];
@@ -3217,6 +3498,12 @@ export interface components {
             shipment_id: string;
             turned_back_at?: string;
         };
+        /** @description One part of a bundle: `content` is JSON, and `sha256` that of its very bytes in UTF-8. */
+        PartView: {
+            content: string;
+            name: string;
+            sha256: string;
+        };
         /**
          * @description `public_key` goes to `navigator.credentials` as it is, by way of `parseCreationOptionsFromJSON` or
          *     `parseRequestOptionsFromJSON`; `challenge` comes back with the answer, once, within `expires_in` seconds.
@@ -3245,6 +3532,11 @@ export interface components {
             passkey_id: string;
             used_at?: string;
         };
+        /**
+         * @description Whose money a decision gives.
+         * @enum {string}
+         */
+        Payer: "merchant" | "platform";
         /** @description What this installation offers. */
         PaymentMethodsView: {
             items: components["schemas"]["ProviderView"][];
@@ -3349,6 +3641,23 @@ export interface components {
             status_text: string;
             total: components["schemas"]["MoneyView"];
         };
+        /** @description A merchant's pools, newest first. */
+        PoolPageView: {
+            items: components["schemas"]["PoolView"][];
+            next_cursor?: string;
+        };
+        /** @description How a SKU is delivered, and how many codes there are. No code is in it. */
+        PoolView: {
+            form: string;
+            free: number;
+            given: number;
+            has_content: boolean;
+            low: boolean;
+            low_mark: number;
+            sku_id: string;
+            withdrawn: number;
+            within_minutes: number;
+        };
         /**
          * @description What somebody is at a merchant.
          * @enum {string}
@@ -3417,6 +3726,13 @@ export interface components {
             merchant_id: string;
             name: string;
             status: components["schemas"]["chalicelib__merchants__domain__Status"];
+        };
+        /** @description How a SKU is delivered, for whoever thinks of buying it. */
+        PromiseView: {
+            form: string;
+            form_text: string;
+            sku_id: string;
+            within_minutes: number;
         };
         /** @description An access token that says that its owner has just proved who they are; the refresh token stays as it is. */
         ProofView: {
@@ -3496,6 +3812,21 @@ export interface components {
             text: string;
             title: string;
             version: number;
+        };
+        /** @description How a SKU is delivered. Of `text`, `link` and `file_id` only that of its form: it stands ready for all. */
+        PutPool: {
+            /** @default null */
+            file_id?: string | null;
+            /** @enum {string} */
+            form: "code" | "text" | "link" | "file";
+            /** @default null */
+            link?: string | null;
+            /** @default 0 */
+            low_mark?: number;
+            /** @default null */
+            text?: string | null;
+            /** @default 1440 */
+            within_minutes?: number;
         };
         /** @description A genuine notice that does not fit our record; `resolved` is what the provider answered then. */
         QuarantinedView: {
@@ -3643,6 +3974,11 @@ export interface components {
             line: number;
             reason: string;
         };
+        /** @description A code that was not taken, by its place in the upload (from 0), and why: `known` or `repeated`. */
+        RefusedCodeView: {
+            position: number;
+            why: string;
+        };
         /**
          * @description A new account. `identity` is an e-mail address or a phone number (without a country code: a Chinese one).
          *
@@ -3676,14 +4012,20 @@ export interface components {
         RenamePasskey: {
             name: string;
         };
-        /** @description The merchant's answer: a `refund` of `amount`, another `remedy` as the text says, or `reject`. */
+        /**
+         * @description The merchant's answer: money, goods, an apology, another `remedy` as the text says, or `reject`.
+         *
+         *     Where the platform asked for a statement, `reject` gives it and changes nothing of the merchant's no.
+         */
         ReplyToComplaint: {
             /** @default null */
             amount?: components["schemas"]["MoneyView"] | null;
             /** @enum {string} */
-            answer: "refund" | "remedy" | "reject";
+            answer: "refund" | "compensation" | "replacement" | "apology" | "remedy" | "reject";
             /** @default [] */
             evidence?: string[];
+            /** @default null */
+            quantity?: number | null;
             text: string;
         };
         /** @description Why a parcel counts as lost: what its carrier said. */
@@ -3808,6 +4150,11 @@ export interface components {
             /** @default 86400 */
             overlap_s?: number;
         };
+        /**
+         * @description What a decision may rest on, by the ids of the law's table.
+         * @enum {string}
+         */
+        Rule: "CN-ECL-20-1" | "CN-ECL-59-1" | "CN-ECL-61-1" | "CN-ECL-63-1" | "CN-CPL-23-1" | "CN-CPL-24-1" | "CN-CPL-25-1" | "CN-CPL-28-1" | "CN-CPL-44-1" | "CN-CPL-55-1" | "CN-CIP-8-1" | "CN-PRM-27-1";
         /** @description A version of a rule. */
         RuleView: {
             asked_by?: string;
@@ -4017,6 +4364,19 @@ export interface components {
             code: string;
             code_id: string;
             contact: string;
+        };
+        /** @description One thing that was bought, opened for its buyer. */
+        ShownView: {
+            code?: string;
+            delivered_at: string;
+            file_name?: string;
+            file_url?: string;
+            file_url_until?: string;
+            form: string;
+            link?: string;
+            part: number;
+            text?: string;
+            units: number;
         };
         /**
          * @description What `navigator.credentials.get` gave: `id`, and of the response `clientDataJSON`, `authenticatorData`,
@@ -4271,6 +4631,12 @@ export interface components {
             counted: number;
             unread: number;
         };
+        /** @description Codes to add to a pool. Spaces around one do not count; one that is known is not taken. */
+        UploadCodes: {
+            codes: string[];
+            /** @default true */
+            to_stock?: boolean;
+        };
         /** @description Where and how to send the file. */
         UploadView: {
             headers: {
@@ -4279,6 +4645,36 @@ export interface components {
             /** @constant */
             method: "PUT";
             url: string;
+        };
+        /** @description The virtual lines of an order of which something was delivered or is owed. */
+        VirtualLinesView: {
+            items: components["schemas"]["VirtualLineView"][];
+        };
+        /** @description What was delivered of one line, and what is owed. Nothing of it is shown here. */
+        VirtualLineView: {
+            delivered: number;
+            due_at?: string;
+            form: string;
+            late: boolean;
+            line_id: string;
+            looked_at?: string;
+            looks: number;
+            order_id: string;
+            promised_at?: string;
+            returned_unseen: number;
+            revoked: number;
+            sku_id: string;
+            status: string;
+            status_text: string;
+        };
+        /**
+         * @description What a buyer wants, and what an answer or a decision gives; a repair or a missing part is a remedy of no name.
+         * @enum {string}
+         */
+        Wish: "refund" | "replacement" | "compensation" | "apology";
+        /** @description How many of the oldest free codes to take out for good. */
+        WithdrawCodes: {
+            quantity: number;
         };
     };
     responses: never;
@@ -4895,7 +5291,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Nothing"];
             };
         };
         responses: {
@@ -4903,6 +5299,47 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
+    appeal_complaint: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Say"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
+    get_complaint_bundle: {
+        parameters: {
+            path: {
+                complaint_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["BundleView"];
                 };
             };
         };
@@ -4949,7 +5386,57 @@ export interface operations {
             };
         };
     };
+    ask_for_person: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
     reopen_complaint: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Say"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
+    state_in_complaint: {
         parameters: {
             header: {
                 /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
@@ -4987,7 +5474,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Nothing"];
             };
         };
         responses: {
@@ -5995,6 +6482,33 @@ export interface operations {
             };
         };
     };
+    appeal_as_merchant: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Say"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
     get_merchant_complaint_evidence: {
         parameters: {
             header?: {
@@ -6012,6 +6526,33 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["EvidenceLinkView"];
+                };
+            };
+        };
+    };
+    ask_for_person_as_merchant: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ComplaintView"];
                 };
             };
         };
@@ -6502,6 +7043,174 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ShipmentView"];
+                };
+            };
+        };
+    };
+    get_merchant_virtual: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                order_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["VirtualLinesView"];
+                };
+            };
+        };
+    };
+    deliver_virtual: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                line_id: string;
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeliverByHand"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["VirtualLineView"];
+                };
+            };
+        };
+    };
+    list_pools: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PoolPageView"];
+                };
+            };
+        };
+    };
+    get_pool: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                sku_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PoolView"];
+                };
+            };
+        };
+    };
+    put_pool: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                sku_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPool"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PoolView"];
+                };
+            };
+        };
+    };
+    upload_codes: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                sku_id: string;
+            };
+        };
+        /** @description At most 1,048,576 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadCodes"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["CodesView"];
+                };
+            };
+        };
+    };
+    withdraw_codes: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                sku_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawCodes"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PoolView"];
                 };
             };
         };
@@ -7008,6 +7717,51 @@ export interface operations {
             };
         };
     };
+    upload_virtual_file: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFile"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["FileTicketView"];
+                };
+            };
+        };
+    };
+    list_owed: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OwedPageView"];
+                };
+            };
+        };
+    };
     get_merchant: {
         parameters: {
             path: {
@@ -7255,6 +8009,27 @@ export interface operations {
             };
         };
     };
+    bundle_complaint: {
+        parameters: {
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskBundle"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["BundleView"];
+                };
+            };
+        };
+    };
     decide_complaint: {
         parameters: {
             header: {
@@ -7293,6 +8068,31 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["EvidenceLinkView"];
+                };
+            };
+        };
+    };
+    ask_in_complaint: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                complaint_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskSide"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ComplaintView"];
                 };
             };
         };
@@ -8397,7 +9197,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["chalicelib__bookings__schemas__Nothing"];
             };
         };
         responses: {
@@ -8570,6 +9370,74 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ShipmentView"];
+                };
+            };
+        };
+    };
+    get_virtual: {
+        parameters: {
+            path: {
+                order_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["VirtualLinesView"];
+                };
+            };
+        };
+    };
+    confirm_virtual: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                line_id: string;
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__virtual__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["VirtualLineView"];
+                };
+            };
+        };
+    };
+    look_at_virtual: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                line_id: string;
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__virtual__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["LookView"];
                 };
             };
         };
@@ -8858,6 +9726,22 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["CardPage"];
+                };
+            };
+        };
+    };
+    get_promise: {
+        parameters: {
+            path: {
+                sku_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PromiseView"];
                 };
             };
         };

@@ -40,6 +40,7 @@ export type Code =
   | "challenge_over"
   | "channel_missing"
   | "code_already_given"
+  | "code_known"
   | "code_needed"
   | "concurrent_update"
   | "consent_words_changed"
@@ -54,6 +55,7 @@ export type Code =
   | "empty_cart"
   | "evidence_missing"
   | "evidence_refused"
+  | "file_refused"
   | "forbidden"
   | "fresh_proof_needed"
   | "guardian_needed"
@@ -81,6 +83,7 @@ export type Code =
   | "mixed_currencies"
   | "no_account_yet"
   | "not_a_service"
+  | "not_appealable"
   | "not_bookable"
   | "not_complainable"
   | "not_enough_to_write_off"
@@ -89,11 +92,16 @@ export type Code =
   | "not_found"
   | "not_in_shadow"
   | "not_late"
+  | "not_owed"
   | "not_reopenable"
+  | "not_replaceable"
+  | "not_the_merchants"
   | "not_their_guardian"
+  | "not_virtual"
   | "not_your_review"
   | "nothing_to_release"
   | "nothing_to_search"
+  | "nothing_to_show"
   | "nothing_to_take_back"
   | "number_settled"
   | "office_held"
@@ -104,6 +112,7 @@ export type Code =
   | "outbound_timeout"
   | "over_shipped"
   | "own_approval"
+  | "own_decision"
   | "own_guardian"
   | "paid_in_future"
   | "paid_meanwhile"
@@ -115,6 +124,7 @@ export type Code =
   | "person_known"
   | "person_needed"
   | "phone_needed"
+  | "pool_in_use"
   | "post_needed"
   | "price_changed"
   | "product_changed"
@@ -154,6 +164,7 @@ export type Code =
   | "too_many_identities"
   | "too_many_invitations"
   | "too_many_keys"
+  | "too_many_looks"
   | "too_many_merchants"
   | "too_many_passkeys"
   | "too_many_payments"
@@ -183,6 +194,7 @@ export type Code =
   | "weak_password"
   | "went_around"
   | "wrong_delivery"
+  | "wrong_form"
   | "wrong_proof";
 
 /** Which of them a call may be refused with. */
@@ -219,13 +231,17 @@ export interface Refusals {
   "POST /v1/cart/merge": "bad_cart_token" | "busy" | "cart_changed" | "cart_full" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/categories": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/complaints": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
-  "POST /v1/complaints": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_complainable" | "not_found" | "open_complaint" | "person_needed" | "too_large" | "too_many_complaints" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/complaints": "amount_too_large" | "busy" | "currency_mismatch" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_complainable" | "not_found" | "open_complaint" | "person_needed" | "too_large" | "too_many_complaints" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/complaints/evidence": "busy" | "evidence_refused" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "too_large" | "too_many_requests" | "too_many_uploads" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/complaints/{complaint_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/complaints/{complaint_id}/accept": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/complaints/{complaint_id}/appeal": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_appealable" | "not_found" | "not_reopenable" | "open_complaint" | "person_needed" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/complaints/{complaint_id}/bundle": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/complaints/{complaint_id}/escalate": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/complaints/{complaint_id}/evidence/{evidence_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
-  "POST /v1/complaints/{complaint_id}/reopen": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "not_reopenable" | "open_complaint" | "person_needed" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/complaints/{complaint_id}/person": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/complaints/{complaint_id}/reopen": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_appealable" | "not_found" | "not_reopenable" | "open_complaint" | "person_needed" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/complaints/{complaint_id}/statement": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/complaints/{complaint_id}/withdraw": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/consents": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "POST /v1/guardians/age": "bad_code" | "bad_identity" | "busy" | "concurrent_update" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "not_their_guardian" | "too_large" | "too_many_requests" | "unsupported_media_type" | "went_around";
@@ -290,8 +306,10 @@ export interface Refusals {
   "POST /v1/merchant/bookings/redeem": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_codes" | "too_many_requests" | "unauthenticated" | "unknown_code" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/complaints": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/complaints/{complaint_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/complaints/{complaint_id}/appeal": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_appealable" | "not_found" | "not_reopenable" | "open_complaint" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/complaints/{complaint_id}/evidence/{evidence_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
-  "POST /v1/merchant/complaints/{complaint_id}/reply": "amount_too_large" | "busy" | "currency_mismatch" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/complaints/{complaint_id}/person": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/complaints/{complaint_id}/reply": "amount_too_large" | "busy" | "currency_mismatch" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "not_replaceable" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_much_evidence" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/merchant/exports": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/exports/{export_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/imports": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -312,6 +330,13 @@ export interface Refusals {
   "POST /v1/merchant/orders/{order_id}/shipments": "bad_key" | "busy" | "code_already_given" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "over_shipped" | "phone_needed" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_many_shipments" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around" | "wrong_delivery";
   "POST /v1/merchant/orders/{order_id}/shipments/{shipment_id}/correct": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "number_settled" | "phone_needed" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around";
   "POST /v1/merchant/orders/{order_id}/shipments/{shipment_id}/lost": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_soon_to_be_lost" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/orders/{order_id}/virtual": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/orders/{order_id}/virtual/{line_id}/deliver": "bad_key" | "busy" | "code_known" | "file_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "not_owed" | "not_virtual" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/pools": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/merchant/pools/{sku_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "PUT /v1/merchant/pools/{sku_id}": "bad_key" | "busy" | "file_refused" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "not_virtual" | "pool_in_use" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/pools/{sku_id}/codes": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around" | "wrong_form";
+  "POST /v1/merchant/pools/{sku_id}/withdraw": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/products": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/products": "bad_key" | "bad_product" | "busy" | "forbidden" | "handle_taken" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/products/{product_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -334,6 +359,8 @@ export interface Refusals {
   "DELETE /v1/merchant/staff/invitations/{invitation_id}": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "PUT /v1/merchant/staff/{account_id}": "busy" | "concurrent_update" | "forbidden" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "last_owner" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "DELETE /v1/merchant/staff/{account_id}": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "last_owner" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/virtual-files": "bad_key" | "busy" | "file_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/virtual-owed": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchants/{merchant_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "GET /v1/minors/rules": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "POST /v1/operator/accounts/{account_id}/explanation": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -347,8 +374,10 @@ export interface Refusals {
   "PUT /v1/operator/categories": "bad_categories" | "busy" | "category_in_use" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "product_changed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/complaints": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/operator/complaints/{complaint_id}": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
-  "POST /v1/operator/complaints/{complaint_id}/decision": "amount_too_large" | "approval_needed" | "busy" | "currency_mismatch" | "day_limit_reached" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/operator/complaints/{complaint_id}/bundle": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/operator/complaints/{complaint_id}/decision": "amount_too_large" | "approval_needed" | "busy" | "currency_mismatch" | "day_limit_reached" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_appealable" | "not_found" | "not_replaceable" | "not_the_merchants" | "out_of_stock" | "own_decision" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/complaints/{complaint_id}/evidence/{evidence_id}": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/operator/complaints/{complaint_id}/question": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "own_decision" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/ledger/accounts/{account}/days": "account_not_found" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/operator/ledger/balances": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/operator/merchants": "bad_terms" | "busy" | "currency_mismatch" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -411,6 +440,9 @@ export interface Refusals {
   "GET /v1/orders/{order_id}/shipments": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/orders/{order_id}/shipments/{shipment_id}/link": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/orders/{order_id}/shipments/{shipment_id}/received": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/orders/{order_id}/virtual": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/orders/{order_id}/virtual/{line_id}/confirm": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/orders/{order_id}/virtual/{line_id}/look": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "nothing_to_show" | "person_needed" | "too_large" | "too_many_looks" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/parcels/{token}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "GET /v1/payment-methods": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/privacy": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
@@ -427,4 +459,5 @@ export interface Refusals {
   "GET /v1/purchases/{purchase_id}/status": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/quotes": "address_needed" | "busy" | "cart_full" | "empty_cart" | "forbidden" | "guardian_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "mixed_currencies" | "not_for_sale" | "not_found" | "person_needed" | "purchase_too_large" | "too_large" | "too_many_merchants" | "too_many_requests" | "too_many_units" | "total_too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/search": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "nothing_to_search" | "too_large" | "went_around";
+  "GET /v1/skus/{sku_id}/delivery": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
 }
