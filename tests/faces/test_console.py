@@ -117,6 +117,7 @@ def test_a_merchant_answers_a_complaint_and_an_operator_decides(
     at(operator, f"/operator/complaints/{complaint_id}").get_by_text("请平台裁决。").wait_for()
     desk.get_by_label("退款金额").fill("12.50")
     desk.get_by_label("说明（买家可见）").fill("双方各担一半。")
+    desk.get_by_label("认定事实").fill("壶嘴有裂纹，何时产生无法查明。")
     assert operator.barriers() == []
     operator.picture("console-complaint")
     desk.get_by_role("button", name="作出裁决").click()
