@@ -285,6 +285,8 @@ DRAWN: dict[str, tuple[str, ...]] = {
     ),
     "Parcels": (
         "tracking_asked",
+        "orders_due_to_ship",
+        "orders_shipped_late",
         "parcels_lost",
         "tracking_aborted",
         "tracking_foreign_numbers",

@@ -211,6 +211,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_SANDBOX_URL": Setting(_address, _pays),
     "BIANDAN_SEALING": Setting(_one_of("on", "off"), _seals),
     "BIANDAN_SECOND_FACTOR": Setting(_FACTORS, _is_api),
+    "BIANDAN_SHIP_WITHIN_HOURS": Setting(_whole(1, 360), _is_api),
     "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),
     "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
     "BIANDAN_SMS": Setting(_one_of("aliyun", "tencent"), _asks_to_tell),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chalicelib.auth import service as auth
 from chalicelib.cart import service as carts
-from chalicelib.checkout import domain, pricing, quotes
+from chalicelib.checkout import domain, pricing, promises, quotes
 from chalicelib.checkout.domain import Quote, QuoteExpired, Share
 from chalicelib.inventory import service as inventory
 from chalicelib.inventory.service import OutOfStock
@@ -225,6 +225,7 @@ def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, num
         merchant_name=share.merchant_name,
         status=OrderStatus.PLACED,
         stock=Stock.HELD,
+        ship_within=promises.ship_within(share),
         lines=tuple(
             Line(
                 line_id=str(line_number),

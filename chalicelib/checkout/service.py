@@ -195,6 +195,8 @@ def order_timed_out(order_id: str) -> None:
     def fire() -> None:
         order = orders.load_order(order_id)
         now = clock.now()
+        if orders.tell_late(order):
+            return
         if order.is_told_early(now=now):
             orders.put_off(order)
             metrics.count("deadlines_put_off")

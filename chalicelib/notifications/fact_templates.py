@@ -142,6 +142,51 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         ("free", "sku_id"),
     ),
     (
+        "shipping_due",
+        ("Order {order} must be shipped soon", "订单 {order} 即将到达发货时限"),
+        (
+            "The time in which you promised to ship order {order} is nearly over. Please ship it now.",
+            "订单 {order} 的承诺发货时间即将届满，请尽快发货。",
+        ),
+        ("order",),
+    ),
+    (
+        "shipping_late",
+        ("Order {order} was not shipped in time", "订单 {order} 未按时发货"),
+        (
+            "Not all of order {order} was shipped in the promised time. You can wait, call off the rest, or complain.",
+            "商家未在承诺时间内发出订单 {order} 的全部商品。您可继续等待、取消未发商品或投诉。",
+        ),
+        ("order",),
+    ),
+    (
+        "shipping_late_shop",
+        ("Order {order} is late", "订单 {order} 已超时未发货"),
+        (
+            "You did not ship all of order {order} in the promised time. Its buyer may call off what was not sent.",
+            "您未在承诺时间内发出订单 {order} 的全部商品，买家可取消未发商品。",
+        ),
+        ("order",),
+    ),
+    (
+        "parcel_lost",
+        ("A parcel of order {order} is lost", "订单 {order} 的包裹丢失"),
+        (
+            "A parcel of order {order} went missing. The shop sends it again or pays it back; you need not wait.",
+            "订单 {order} 的包裹已丢失，商家将重新发货或退款，您也可不再等待并申请退款。",
+        ),
+        ("order",),
+    ),
+    (
+        "parcel_lost_shop",
+        ("A parcel of order {order} is lost", "订单 {order} 的包裹丢失"),
+        (
+            "A parcel of order {order} went missing. Send it again or pay it back; its buyer need not wait.",
+            "订单 {order} 的包裹已丢失，请重新发货或退款，买家可不再等待。",
+        ),
+        ("order",),
+    ),
+    (
         "refunded",
         ("{amount} went back to you", "已退款 {amount}"),
         (

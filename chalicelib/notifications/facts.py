@@ -30,9 +30,9 @@ from chalicelib.complaints.events import (
 )
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.roles import Post
-from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentTurnedBack
+from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentLost, ShipmentTurnedBack
 from chalicelib.notifications.topics import Topic
-from chalicelib.orders.events import OrderCancelled, PurchaseExpired
+from chalicelib.orders.events import OrderCancelled, PurchaseExpired, ShippingDue, ShippingLate
 from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
 from chalicelib.virtual.events import PoolRanLow, VirtualAwaited, VirtualDelivered, VirtualMissed
 
@@ -85,6 +85,11 @@ FACTS: Final[tuple[Row, ...]] = (
     # Parcels.
     Row(ShipmentCreated, Audience.BUYER, "shipped", Topic.PARCELS),
     Row(ShipmentDelivered, Audience.BUYER, "delivered", Topic.PARCELS),
+    Row(ShippingDue, Audience.SHOP, "shipping_due", Topic.SHOP, posts=SHIPS),
+    Row(ShippingLate, Audience.BUYER, "shipping_late", Topic.ORDERS),
+    Row(ShippingLate, Audience.SHOP, "shipping_late_shop", Topic.SHOP, posts=SHIPS),
+    Row(ShipmentLost, Audience.BUYER, "parcel_lost", Topic.PARCELS),
+    Row(ShipmentLost, Audience.SHOP, "parcel_lost_shop", Topic.SHOP, posts=SHIPS),
     Row(ShipmentTurnedBack, Audience.BUYER, "turned_back", Topic.PARCELS),
     Row(ShipmentTurnedBack, Audience.SHOP, "turned_back_shop", Topic.SHOP, posts=SHIPS),
     # Virtual goods.

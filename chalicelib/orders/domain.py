@@ -165,6 +165,8 @@ class Stock(StrEnum):
 _SOONEST = min(duration for duration, _ in ORDER.deadlines.values())
 STANDS_STILL = (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
 """States that do not time out while a complaint is open: an order does not confirm itself over it."""
+REMINDED_BEFORE = timedelta(hours=24)
+"""How long before a promise runs out its merchant is reminded; of a short one, when half of it is over."""
 LEFT_AT_LEAST = timedelta(days=3)
 """How long a buyer has at least to look at a parcel once the last complaint is closed."""
 
@@ -346,6 +348,10 @@ class Order:
     """When the merchant was first shown where it goes."""
     entry_s: int | None = None
     """Where its entry on the due index stands: at its deadline, or before."""
+    ship_within: timedelta = timedelta()
+    """Within what time of its payment it was promised to be sent; rows of earlier days promise nothing."""
+    told_late: int = 0
+    """How much of a promise that runs out was told: nothing (0), that it does soon (1), that it did (2)."""
     appointments: tuple[Appointment, ...] = ()
     """Units that are provided at an agreed time, and were not yet."""
 
@@ -373,7 +379,27 @@ class Order:
     @property
     def first_look_at(self) -> datetime | None:
         """Return when to look first at an order that was just paid: no state that follows times out before."""
+        if self.ship_within:
+            return self.paid_at + _SOONEST if self.paid_at else None
         return self.since + _SOONEST if self.status is OrderStatus.PAID else None
+
+    @property
+    def ship_by(self) -> datetime | None:
+        """Return until when all of it was promised to be sent; None where nothing is promised, or it is not paid."""
+        return self.paid_at + self.ship_within if self.ship_within and self.paid_at else None
+
+    @property
+    def waits_to_be_sent(self) -> bool:
+        """Say whether something of it has yet to be sent for the first time."""
+        return self.status in (OrderStatus.PAID, OrderStatus.PARTLY_SHIPPED) and bool(self.unshipped())
+
+    @property
+    def tells_at(self) -> datetime | None:
+        """Return when somebody must be told next that its promise runs out; None once nobody must."""
+        ship_by = self.ship_by
+        if ship_by is None or self.told_late >= 2 or not self.waits_to_be_sent:
+            return None
+        return ship_by - min(REMINDED_BEFORE, self.ship_within / 2) if self.told_late == 0 else ship_by
 
     def is_told_early(self, *, now: datetime) -> bool:
         """Say whether the entry on the due index has fired, and the deadline is another."""

@@ -72,6 +72,14 @@ class OrderTurnedBack(OrderEvent, frozen=True, tag="order.turned_back"):
         return f"{self.order_id}#{self.shipment_id}"
 
 
+class ShippingDue(OrderEvent, frozen=True, tag="order.shipping_due"):
+    """What is left of the order must be sent soon, or its merchant breaks the promise."""
+
+
+class ShippingLate(OrderEvent, frozen=True, tag="order.shipping_late"):
+    """The order, or a part of it, was not sent within the time that was promised."""
+
+
 class OrderCancelled(OrderEvent, frozen=True, tag="order.cancelled"):
     """The order ended, and the buyer has nothing of it."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import Conflict
 from chalicelib.orders import events, losing, store
 from chalicelib.orders.domain import Change, Order, OrderStatus
+from chalicelib.runtime import metrics
 from chalicelib.runtime.db.work import UnitOfWork
 
 
@@ -21,10 +24,29 @@ def check_may_end(order: Order) -> None:
     """Refuse a buyer's wish not to wait for what is missing.
 
     Raises:
-        NotLate: unless a parcel of it was lost.
+        NotLate: unless a parcel of it was lost, or its rest was not sent within the time that was promised.
     """
-    if not losing.may_end(order):
+    if not losing.may_end(order, now=clock.now()):
         raise NotLate
+
+
+def tell_late(order: Order) -> bool:
+    """Tell once that the promise to send an order runs out soon, and once that it did; False where nothing is to tell.
+
+    A reminder that would come too late is none: the breach is told instead.
+
+    Raises:
+        ConcurrentUpdate: if the order changed meanwhile.
+    """
+    now, tells_at, ship_by = clock.now(), order.tells_at, order.ship_by
+    if tells_at is None or ship_by is None or now < tells_at:
+        return False
+    late = now >= ship_by
+    fact = events.ShippingLate if late else events.ShippingDue
+    with UnitOfWork() as work:
+        store.save_order(work, replace(order, told_late=2 if late else 1), [fact(order_id=order.order_id)])
+    metrics.count("orders_shipped_late" if late else "orders_due_to_ship")
+    return True
 
 
 def presume_lost(order: Order) -> bool:

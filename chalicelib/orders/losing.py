@@ -36,11 +36,14 @@ def presume_lost(order: Order, change: Change) -> Order:
     return units.away(noted, OrderCause.UNPROVEN, change)
 
 
-def may_end(order: Order) -> bool:
-    """Say whether its buyer need not wait any longer for what is missing: a parcel of it was lost.
+def may_end(order: Order, *, now: datetime) -> bool:
+    """Say whether its buyer need not wait any longer for what is missing.
 
-    What the buyer refused is on its way back, and what is merely late may still be sent.
+    A parcel of it was lost, or its rest was not sent in the time that was promised. What the buyer refused is on its
+    way back; an order of which nothing was sent is called off as any other.
     """
+    if order.status is OrderStatus.PARTLY_SHIPPED:
+        return order.ship_by is not None and now >= order.ship_by
     return order.status is OrderStatus.TURNED_BACK and any(parcel.lost for parcel in order.parcels)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_ms_or_none
+from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, epoch_s, from_epoch_ms, from_epoch_ms_or_none
 from chalicelib.kernel.money import Money
 from chalicelib.orders.agreed import Appointment
 from chalicelib.orders.change_rows import ChangeDoc, change_doc, change_of
@@ -109,6 +109,8 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     by_refund: tuple[int, ...] = ()
     """Which changes of the history a refund made."""
     seen_ms: int = 0
+    ship_s: int = 0
+    late: int = 0
     appointments: tuple[_AppointmentDoc, ...] = ()
 
 
@@ -294,13 +296,31 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             held_ms=epoch_ms_or_none(order.held_since) or 0,
             longer_s=-int(-order.longer.total_seconds() // 1),
             seen_ms=epoch_ms_or_none(order.seen_at) or 0,
+            ship_s=int(order.ship_within.total_seconds()),
+            late=order.told_late,
             appointments=tuple(_appointment_doc(one) for one in order.appointments),
         ),
         lines=lines,
         version=order.version,
     )
-    row.set_due(order.due_at, order.order_id, entry_s=order.entry_s, first=order.first_look_at)
+    row.set_due(_told_at(order), order.order_id, entry_s=_entry_left(order), first=order.first_look_at)
     return row
+
+
+def _told_at(order: Order) -> datetime | None:
+    """Return when somebody must look at it at the latest: at its deadline, or as the promise to send it runs out."""
+    moments = [moment for moment in (order.due_at, order.tells_at) if moment is not None]
+    return min(moments, default=None)
+
+
+def _entry_left(order: Order) -> int | None:
+    """Return where the entry stands, if it may be left there.
+
+    One that waited for a promise to run out is not: the order was sent, and the look would be for nothing.
+    """
+    looks_at = order.first_look_at
+    promised = order.ship_within and not order.waits_to_be_sent and order.entry_s is not None and looks_at is not None
+    return None if promised and (order.entry_s or 0) < epoch_s(looks_at or order.since) else order.entry_s
 
 
 def order_of(row: OrderRow, apart: Row | None) -> Order:
@@ -350,6 +370,8 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         longer=timedelta(seconds=doc.longer_s),
         seen_at=from_epoch_ms_or_none(doc.seen_ms),
         entry_s=entry_of(row),
+        ship_within=timedelta(seconds=doc.ship_s),
+        told_late=doc.late,
         appointments=tuple(_appointment(one) for one in doc.appointments),
     )
 

@@ -105,6 +105,8 @@ class OrderView(Schema):
     placed_at: Timestamp
     due_at: Timestamp | None = None
     """When the state times out; none while an open complaint keeps the order from confirming itself."""
+    ship_by: Timestamp | None = None
+    """Until when its merchant promised to send all of it, while something waits to be sent."""
     parcels: list[ParcelView]
     given_up: dict[str, int]
     """Units of lines that will not be sent (any more): their money is back, or on its way."""
@@ -144,6 +146,7 @@ class OrderView(Schema):
             refunding=MoneyView.of(order.under_way),
             placed_at=order.placed_at,
             due_at=order.due_at,
+            ship_by=order.ship_by if order.waits_to_be_sent else None,
             parcels=[
                 ParcelView(
                     shipment_id=parcel.shipment_id,

@@ -52,7 +52,7 @@ from chalicelib.orders.hold_rules import (
 from chalicelib.orders.holds import Standing, standing
 from chalicelib.orders.holds import check_size as check_units
 from chalicelib.orders.holds import lookup as held_lookup
-from chalicelib.orders.lateness import NotLate, check_may_end, presume_lost
+from chalicelib.orders.lateness import NotLate, check_may_end, presume_lost, tell_late
 from chalicelib.orders.replacements import has_address
 from chalicelib.orders.replacements import place as place_replacement
 from chalicelib.orders.texts import (
@@ -125,6 +125,7 @@ __all__ = [
     "purchases_of",
     "remembered",
     "standing",
+    "tell_late",
 ]
 
 

@@ -162,18 +162,19 @@ class DueRow(Row):
         """Put the row on, or take it off, the due index. ``due_at`` is rounded up to whole seconds.
 
         ``entry_s`` is where its entry stands: it stays if it is early enough, and does not fire so soon that leaving it
-        would be dearer. A new entry stands at ``first``, if that is before the deadline: where a state that follows may
-        time out earlier than this one does.
+        would be dearer. One that moves stands at ``first``, if that is ahead and before the deadline: where a state
+        that follows may time out earlier than this one does.
         """
         if moment is None:
             self.due_shard = None
             self.due_at = None
             return
         due_s = _up(moment)
-        if entry_s is None:
-            due_s = min(due_s, _up(first)) if first is not None else due_s
-        elif clock.epoch_s(clock.now()) + WORTH_LEAVING_S <= entry_s < due_s:
+        worth_s = clock.epoch_s(clock.now()) + WORTH_LEAVING_S
+        if entry_s is not None and worth_s <= entry_s < due_s:
             due_s = entry_s
+        elif first is not None and worth_s <= _up(first):
+            due_s = min(due_s, _up(first))
         self.due_shard = due_shard(record_id)
         self.due_at = due_s
 

@@ -3400,6 +3400,7 @@ export interface components {
             purchase_id: string;
             refunded: components["schemas"]["MoneyView"];
             refunding: components["schemas"]["MoneyView"];
+            ship_by?: string;
             status: string;
             status_text: string;
             total: components["schemas"]["MoneyView"];
