@@ -143,7 +143,7 @@ def test_everybody_is_told_what_the_table_says(cast: Cast, asks: dict[str, Ask])
     assert unexpected == []
     assert writes.seen == []
     assert dump.differences(before, dump.tables()) == []
-    assert cells == (len(ROUTES) - 2) * len(cast.tokens)
+    assert cells == (len(ROUTES) - 3) * len(cast.tokens)
 
 
 def test_who_is_let_in_reads_their_own_and_nothing_of_others(cast: Cast, asks: dict[str, Ask]) -> None:
