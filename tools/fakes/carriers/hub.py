@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ ROOM = 200
 """How many parcels stay in memory."""
 KEPT = 30
 """How many of its pushes, and of their answers, a parcel remembers: each push is the whole story again."""
+ASK_EVERY = timedelta(minutes=30)
+SUBSCRIPTIONS, MONTH = 4, timedelta(days=30)
+"""How often a number is told of, and watched."""
 CHINA = timezone(timedelta(hours=8))
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
@@ -71,6 +75,8 @@ class Journey:
     scans: list[dict[str, str]] = field(default_factory=list)
     state: str = "0"
     status: str = "polling"
+    subscribed_at: list[datetime] = field(default_factory=list)
+    asked_at: datetime | None = None
     pushes: list[bytes] = field(default_factory=list)
     answers: list[tuple[int, bytes]] = field(default_factory=list)
 
@@ -100,6 +106,8 @@ class Hub:
         """Set a return code (``"500"``, ``"700"``) to have the next subscriptions answered with it."""
         self.questions: list[str] = Recent(1_000)
         """Which numbers were asked for last."""
+        self.complaints: list[str] = Recent(1_000)
+        """What the shop did that the hub does not allow."""
 
     # What the hub serves.
 
@@ -128,11 +136,25 @@ class Hub:
             if known is not None and known.callback and known.status == "polling":
                 return {"result": False, "returnCode": "501", "message": "重复订阅"}
             journey = known or Journey(str(param["company"]), number)
+            if wrong := self._not_allowed(journey, param):
+                self.complaints.append(f"{number}: {wrong}")
+                return {"result": False, "returnCode": "700", "message": wrong}
+            journey.subscribed_at.append(self._now())
             journey.company = str(param["company"])
             journey.callback, journey.salt = parameters["callbackurl"], parameters.get("salt", "")
             journey.phone, journey.status = parameters.get("phone", ""), "polling"
             self.journeys[number] = journey
         return {"result": True, "returnCode": "200", "message": "提交成功"}
+
+    def _not_allowed(self, journey: Journey, param: Mapping[str, Any]) -> str:
+        """Return why a number cannot be subscribed (again): too often in a month, or without the phone it takes."""
+        recent = [at for at in journey.subscribed_at if self._now() - at < MONTH]
+        if len(recent) >= SUBSCRIPTIONS:
+            return "订阅次数超限"
+        wants = str(param["company"]).startswith(("shunfeng", "zhongtong"))
+        if wants and not re.fullmatch(r"[0-9]{4}|[0-9]{11}", str(param["parameters"].get("phone", ""))):
+            return "手机号错误"
+        return "" if 6 <= len(journey.number) <= 32 else "单号错误"
 
     def _query(self, form: Mapping[str, str]) -> dict[str, Any]:
         expected = hashlib.md5((form["param"] + self._key + self._customer).encode(), usedforsecurity=False).hexdigest()
@@ -141,6 +163,11 @@ class Hub:
         number = str(json.loads(form["param"])["num"])
         self.questions.append(number)
         journey = self.journeys.get(number)
+        if journey is not None and journey.asked_at is not None and self._now() - journey.asked_at < ASK_EVERY:
+            self.complaints.append(f"{number}: 查询过于频繁")
+            return {"result": False, "returnCode": "408", "message": "该单号查询过于频繁，已被锁定"}
+        if journey is not None:
+            journey.asked_at = self._now()
         if journey is None or not journey.scans:
             return {"result": False, "returnCode": "500", "message": "查询无结果，请隔段时间再查"}
         return self._result(journey)
