@@ -252,6 +252,7 @@ TABLE: Final[dict[str, Rule]] = {
     "link_parcel": buyer(),
     "list_carriers": anybody(),
     "list_merchant_shipments": staff(ANY_POST, scope="orders:read"),
+    "recognise_carrier": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
     "read_number": operator(SUPPORT | REVIEW),
     "release_number": operator(SUPPORT | REVIEW),
     "report_lost": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # It only helps the buyer.

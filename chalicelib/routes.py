@@ -237,6 +237,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("GET", "/v1/operator/cases/{case_id}", "chalicelib.reconciliation.api", ("application/json",)),
     ("POST", "/v1/operator/cases/{case_id}/resolve", "chalicelib.reconciliation.api", ("application/json",)),
     ("GET", "/v1/carriers", "chalicelib.logistics.api", ("application/json",)),
+    ("GET", "/v1/merchant/carriers", "chalicelib.logistics.api", ("application/json",)),
     ("POST", "/v1/merchant/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     (
         "POST",

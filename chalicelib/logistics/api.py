@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import corrections, domain, links, pushes, service, settling
+from chalicelib.logistics import corrections, domain, links, pushes, recognising, service, settling
 from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.domain import Status
 from chalicelib.logistics.losing import TooSoonToBeLost
@@ -27,12 +27,14 @@ from chalicelib.logistics.schemas import (
     MakeLink,
     NumberView,
     Received,
+    RecognisedView,
     ReleaseNumber,
     ReportLost,
     SettleParcel,
     ShipmentsView,
     ShipmentView,
     ShipOrder,
+    WhoseNumber,
 )
 from chalicelib.orders.service import OverShipped
 from chalicelib.runtime.http.access import Access, Caller
@@ -51,6 +53,19 @@ FORM = ("application/x-www-form-urlencoded",)
 def list_carriers() -> CarriersView:
     """List the carriers a merchant may ship with."""
     return CarriersView(items=[CarrierView.of(carrier) for carrier in CARRIERS.values()])
+
+
+@routes.route(
+    "GET",
+    "/v1/merchant/carriers",
+    access=Access.MERCHANT,
+    query=WhoseNumber,
+    returns=RecognisedView,
+)
+def recognise_carrier(query: WhoseNumber, caller: Caller) -> RecognisedView:
+    """Say which carriers a tracking number may be of, the likeliest first: by its form, else as a carrier hub says."""
+    found = recognising.recognise(query.tracking_number, asker=caller.owned_merchant())
+    return RecognisedView(items=[CarrierView.of(CARRIERS[code]) for code in found.carriers], said_by=found.said_by)
 
 
 @routes.route(

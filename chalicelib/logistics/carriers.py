@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -16,20 +17,22 @@ class Carrier:
     days: tuple[int, int] = (2, 5)
     needs_phone: bool = False
     """Tells nothing without the last four digits of the sender's or the recipient's phone."""
+    form: str = ""
+    """What its numbers look like, where no other carrier's look so; a pattern."""
 
 
 _ALL = (
-    Carrier("shunfeng", "SF Express", "顺丰速运", (1, 3), needs_phone=True),
+    Carrier("shunfeng", "SF Express", "顺丰速运", (1, 3), needs_phone=True, form=r"SF\d{13}"),
     Carrier("zhongtong", "ZTO Express", "中通快递", (2, 4), needs_phone=True),
-    Carrier("yuantong", "YTO Express", "圆通速递", (2, 4)),
+    Carrier("yuantong", "YTO Express", "圆通速递", (2, 4), form=r"YT\d{13}"),
     Carrier("shentong", "STO Express", "申通快递", (2, 4)),
     Carrier("yunda", "Yunda Express", "韵达快递", (2, 4)),
-    Carrier("jtexpress", "J&T Express", "极兔速递", (2, 4)),
-    Carrier("jd", "JD Logistics", "京东物流", (1, 3)),
-    Carrier("ems", "EMS", "EMS", (2, 5)),
+    Carrier("jtexpress", "J&T Express", "极兔速递", (2, 4), form=r"JT\d{13}"),
+    Carrier("jd", "JD Logistics", "京东物流", (1, 3), form=r"JD[A-Z]{0,2}\d{11,13}"),
+    Carrier("ems", "EMS", "EMS", (2, 5), form=r"E[A-Z]\d{9}CN"),
     Carrier("youzhengguonei", "China Post parcel", "邮政快递包裹", (3, 7)),
     Carrier("youzhengbk", "China Post standard express", "邮政标准快递", (2, 5)),
-    Carrier("debangkuaidi", "Deppon Express", "德邦快递", (2, 5)),
+    Carrier("debangkuaidi", "Deppon Express", "德邦快递", (2, 5), form=r"DPK\d{12}"),
     Carrier("debangwuliu", "Deppon Logistics", "德邦物流", (3, 7)),
     Carrier("huitongkuaidi", "Best Express", "百世快递", (2, 5)),
     Carrier("baishiwuliu", "Best Freight", "百世快运", (3, 7)),
@@ -54,6 +57,11 @@ _ALL = (
 
 CARRIERS: dict[str, Carrier] = {carrier.code: carrier for carrier in _ALL}
 """By code, in the order a merchant's list shows them."""
+
+
+def by_form(number: str) -> list[str]:
+    """Return the carriers whose numbers alone look like this one; ``number`` in capitals, without spaces and dashes."""
+    return [carrier.code for carrier in _ALL if carrier.form and re.fullmatch(carrier.form, number, re.ASCII)]
 
 
 _WANT_PHONES = ("shunfeng", "zhongtong", "kuayue")

@@ -102,6 +102,13 @@ class CarrierHub(Protocol):
     def query(self, parcel: Parcel) -> Snapshot | None:
         """Ask what is known now; None if nothing is, or it will not say."""
 
+    def recognise(self, number: str) -> list[str]:
+        """Return the carriers of ours whose number this may be, the likeliest first; none if it does not know.
+
+        Raises:
+            ShopError: if the hub did not answer.
+        """
+
     def verify(self, *, shipment_id: str, headers: Mapping[str, str], body: bytes) -> bytes:
         """Authenticate a push and return exactly what was signed. ``shipment_id`` is that of the address, if any.
 

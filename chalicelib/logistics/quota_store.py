@@ -1,4 +1,4 @@
-"""How many questions a hub was asked on one day of China: a counter, moved before the question."""
+"""How many questions hubs were asked on one day of China, in all and by merchants: counters, moved before each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 
 class AskedRow(Row):
-    """Key: ``asked_<hub>``, the day. Lies beside shipments, whose orders never begin so."""
+    """Key: ``asked_`` and the hub or the merchant; the day. Lies beside shipments, whose orders never begin so."""
 
     class Meta:
         table_name = names.table_name("shipments")
@@ -29,11 +29,11 @@ class _Spent(Exception):
     """The day's questions are used up."""
 
 
-def take(hub: str, *, limit: int | None, now: datetime) -> bool:
-    """Take one of the day's questions; False if there is none left. A hub without a limit is not counted."""
+def take(who: str, *, limit: int | None, now: datetime) -> bool:
+    """Take one of the day's questions of a hub, or of a merchant; False if there is none left. None is no limit."""
     if limit is None:
         return True
-    key = AskedRow(order_id=f"asked_{hub}", id=now.astimezone(CHINA).date().isoformat())
+    key = AskedRow(order_id=f"asked_{who}", id=now.astimezone(CHINA).date().isoformat())
     try:
         with UnitOfWork() as work:
             work.update(

@@ -172,6 +172,19 @@ class SettleParcel(Schema):
     reason: Reason
 
 
+class WhoseNumber(Schema):
+    """A tracking number whose carrier is asked for."""
+
+    tracking_number: TrackingNumber
+
+
+class RecognisedView(Schema):
+    """The carriers a number may be of, the likeliest first. ``said_by``: ``form``, or a carrier hub."""
+
+    items: list[CarrierView]
+    said_by: str
+
+
 class ScanView(Schema):
     """One thing that happened to the parcel, as the carrier tells it."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.kernel import clock
-from chalicelib.logistics import hubs, store, tracking, watching
-from chalicelib.logistics.domain import Shipment
+from chalicelib.logistics import hubs, recognising, store, tracking, watching
+from chalicelib.logistics.domain import Shipment, Snapshot
 from chalicelib.logistics.ports import Parcel, Subscribed, Subscription
 from chalicelib.logistics.watch import Watch
 from chalicelib.runtime import log, metrics
@@ -26,6 +26,9 @@ def subscribe(shipment: Shipment) -> None:
         ConcurrentUpdate: if the shipment kept changing.
     """
     asked, answer = _taker(shipment)
+    if answer.outcome is Subscribed.UNSERVED and (corrected := _recognised(shipment)) is not None:
+        shipment = corrected
+        asked, answer = _taker(shipment)
     other = hubs.after(shipment, asked)
     limits = hubs.hub(asked).limits
 
@@ -53,6 +56,17 @@ def _taker(shipment: Shipment) -> tuple[str, Subscription]:
         asked = hubs.after(shipment, asked)
         if not asked:
             return first, answer
+
+
+def _recognised(shipment: Shipment) -> Shipment | None:
+    """Return the shipment under the one carrier its number can be of, where that is another than its merchant said."""
+    if shipment.carrier_given is not None or shipment.number is None:
+        return None  # It was corrected before: once is enough.
+    found = recognising.recognise(shipment.number, asker=shipment.merchant_id).carriers
+    if len(found) != 1 or found[0] == shipment.carrier:
+        return None
+    after = tracking.track(shipment.shipment_id, Snapshot(shipment.number, corrected_carrier=found[0]))
+    return after if after.watch is Watch.WAITING and not after.detached else None
 
 
 def parcel(shipment: Shipment) -> Parcel:

@@ -1126,6 +1126,7 @@ ENTRIES: dict[str, Make] = {
     "list_carriers": _nothing,
     "ship_order": lambda world: Ask(ids={"order_id": world.order()}, body=parcel()),
     "correct_number": _mistyped,
+    "recognise_carrier": lambda world: Ask(query={"tracking_number": "SF1234567890123"}),
     "read_number": lambda world: Ask(ids=world.held_number()),
     "release_number": lambda world: Ask(ids=world.held_number(), body={"reason": "Given out again."}),
     "list_merchant_shipments": _read_order,

@@ -7,8 +7,10 @@ import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from chalicelib.kernel.errors import ShopError
+from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.domain import SCAN_TEXT_CHARS, Report, Scan, Snapshot, Status
 from chalicelib.logistics.ports import (
     Answer,
@@ -26,6 +28,7 @@ from chalicelib.runtime.config import config, setting
 
 SECRET = "logistics-kuaidi100"  # noqa: S105
 DEFAULT_URL = "https://poll.kuaidi100.com"
+RECOGNISING_URL = "https://www.kuaidi100.com"
 ACKNOWLEDGED = '{"result":true,"returnCode":"200","message":"成功"}'
 """Exactly so; for any other answer the hub repeats the push after 30 minutes, three times."""
 
@@ -143,6 +146,22 @@ class Kuaidi100:
         if not answer or answer.get("result") is False or "data" not in answer:
             return None
         return _snapshot(answer, {})
+
+    def recognise(self, number: str) -> list[str]:
+        """Return the carriers of ours whose number this may be, the likeliest first.
+
+        Raises:
+            OutboundTimeout, OutboundFailed: if the hub did not answer.
+        """
+        base = setting("BIANDAN_KUAIDI100_URL", RECOGNISING_URL).rstrip("/")
+        query = urlencode({"num": number, "key": secrets.text(SECRET, "key")})
+        answer = outbound.request("GET", f"{base}/autonumber/auto?{query}", headers={})
+        try:
+            told = json.loads(answer.body) if answer.status == 200 else []
+        except (ValueError, RecursionError):
+            return []
+        codes = [_text(one.get("comCode")) for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        return [code for code in codes if code in CARRIERS]
 
     def verify(self, *, shipment_id: str, headers: Mapping[str, str], body: bytes) -> bytes:  # noqa: ARG002
         """Check the salted signature over the bytes of ``param`` as they were decoded from the form."""

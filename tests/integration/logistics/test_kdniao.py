@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.kernel import clock
-from chalicelib.logistics import polling, store
+from chalicelib.logistics import polling, recognising, store
 from chalicelib.logistics.domain import Shipment, Status
 from chalicelib.logistics.watch import Watch
 from chalicelib.runtime import outbound
@@ -73,7 +73,7 @@ def world(cloud: str, noon: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     def transport(request: outbound.Request) -> outbound.Response:
         parts = urlsplit(request.url)
         there = birds if parts.netloc == "api.kdniao.com" else hundred
-        return outbound.Response(*there.handle(parts.path, request.body))
+        return outbound.Response(*there.handle(f"{parts.path}?{parts.query}".rstrip("?"), request.body))
 
     outbound.install(transport)
     merchant, buyer = people.merchant(), people.buyer()
@@ -234,3 +234,37 @@ def test_a_hub_that_does_not_watch_the_parcel_is_not_heard(world: World, noon: A
     world.birds.advance("JD0002", "collected", "signed")
 
     assert world.status(parcel) is Status.CREATED
+
+
+def carriers_of(world: World, number: str) -> tuple[list[str], str]:
+    answer = call("GET", f"/v1/merchant/carriers?tracking_number={number}", token=world.staff.token)
+    assert answer.status == 200, answer.body
+    return [one["code"] for one in answer.json["items"]], answer.json["said_by"]
+
+
+def test_a_carrier_is_recognised_by_the_form_of_its_number_else_by_a_hub(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert carriers_of(world, "sf%201234-567890123") == (["shunfeng"], "form")
+    assert carriers_of(world, "773000000000001") == (["shentong"], "kdniao")
+    assert carriers_of(world, "460000000000001") == (["yunda", "yuantong"], "kdniao")
+    assert carriers_of(world, "999999999999") == ([], "form")
+    monkeypatch.setenv("BIANDAN_CARRIER_HUB", "kuaidi100")
+    assert carriers_of(world, "773000000000001") == (["shentong"], "kuaidi100")
+    monkeypatch.setenv("BIANDAN_CARRIER_HUB", "kdniao")
+    monkeypatch.setattr(recognising, "A_MERCHANTS_DAY", 1)
+    assert carriers_of(world, "773000000000001") == ([], "form")
+    answer = call("GET", "/v1/merchant/carriers?tracking_number=!", token=world.staff.token)
+    assert (answer.status, answer.json["code"]) == (422, "invalid_request")
+
+
+def test_a_number_that_no_hub_knows_under_its_carrier_is_watched_under_the_only_one_it_can_be_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIANDAN_CARRIER_HUB", "kdniao")
+    world.birds.codes = {"STO"}
+
+    parcel = world.ship("773000000000001")
+
+    assert (parcel.carrier, parcel.carrier_given, parcel.watch) == ("shentong", "yuantong", Watch.WATCHED)
+    assert world.birds.parcels["773000000000001"].code == "STO"

@@ -43,7 +43,12 @@ def played() -> tuple[dict[str, Any], Hub]:
             made.files["token"] = b"\x1f\x8b\x00\xff"
     carriers = hub()
     carriers._subscribe(
-        {"key": "local-kuaidi100-key", "number": "SF0001", "company": "yuantong", "parameters": {"callbackurl": "http://x"}}
+        {
+            "key": "local-kuaidi100-key",
+            "number": "SF0001",
+            "company": "yuantong",
+            "parameters": {"callbackurl": "http://x"},
+        }
     )
     carriers.advance("SF0001", "collected", "signed")
     return stand_ins, carriers

@@ -112,7 +112,10 @@ class Hub:
     # What the hub serves.
 
     def handle(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Serve ``/poll`` and ``/poll/query.do``."""
+        """Serve ``/poll``, ``/poll/query.do`` and, with what is asked behind the path, ``/autonumber/auto``."""
+        path, _, asked = path.partition("?")
+        if path.endswith("/autonumber/auto"):
+            return 200, {"content-type": "application/json"}, json.dumps(self._recognise(asked)).encode()
         try:
             form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
             if path.endswith("/poll"):
@@ -155,6 +158,14 @@ class Hub:
         if wants and not re.fullmatch(r"[0-9]{4}|[0-9]{11}", str(param["parameters"].get("phone", ""))):
             return "手机号错误"
         return "" if 6 <= len(journey.number) <= 32 else "单号错误"
+
+    def _recognise(self, asked: str) -> list[dict[str, str]]:
+        form = {name: values[0] for name, values in parse_qs(asked).items()}
+        if form.get("key") != self._key:
+            return []
+        prefixes = {"SF": "shunfeng", "YT": "yuantong", "JT": "jtexpress", "77": "shentong", "4": "yunda"}
+        number = form.get("num", "")
+        return [{"comCode": code, "noPre": prefix} for prefix, code in prefixes.items() if number.startswith(prefix)]
 
     def _query(self, form: Mapping[str, str]) -> dict[str, Any]:
         expected = hashlib.md5((form["param"] + self._key + self._customer).encode(), usedforsecurity=False).hexdigest()

@@ -51,7 +51,7 @@ _TYPES = {
 PATHS = tuple(_TYPES)
 _FIELDS = ["RequestData", "EBusinessID", "RequestType", "DataSign", "DataType"]
 _PHONES = ("SF", "ZTO", "KYSY")
-_PREFIXES = {"SF": "SF", "YT": "YTO", "JT": "JTSD", "JD": "JD", "DPK": "DBL"}
+_PREFIXES = {"SF": "SF", "YT": "YTO", "JT": "JTSD", "JD": "JD", "DPK": "DBL", "77": "STO", "4": "YD", "46": "YTO"}
 """How the numbers of some carriers begin."""
 FORGERIES = ("tampered", "raw_digest", "double_encoded", "unsigned", "other_business", "other_key")
 
@@ -95,6 +95,8 @@ class KDNiao:
         self.parcels: dict[str, Parcel] = Shelf(Parcel, room=ROOM)
         self.refuse_with: str | None = None
         """Set a reason to have the next subscriptions refused with it."""
+        self.codes: set[str] = set()
+        """The carriers it knows; all where none is named."""
         self.questions: list[str] = Recent(1_000)
         self.complaints: list[str] = Recent(1_000)
         """What the shop did that the hub does not allow."""
@@ -174,7 +176,7 @@ class KDNiao:
 
     def _named(self, data: Mapping[str, Any]) -> tuple[str, str]:
         code, number = str(data.get("ShipperCode", "")), str(data["LogisticCode"])
-        if not re.fullmatch(r"[A-Z]{2,8}", code):
+        if not re.fullmatch(r"[A-Z]{2,8}", code) or (self.codes and code not in self.codes):
             raise Refused("没有此快递公司")
         if code in _PHONES and not re.fullmatch(r"[0-9]{4}", str(data.get("CustomerName", ""))):
             raise Refused("缺少参数")

@@ -718,6 +718,13 @@ export interface paths {
          */
         post: operations["redeem_code"];
     };
+    "/v1/merchant/carriers": {
+        /**
+         * Say which carriers a tracking number may be of, the likeliest first: by its form, else as a carrier hub says
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        get: operations["recognise_carrier"];
+    };
     "/v1/merchant/complaints": {
         /**
          * List the complaints about the merchant's orders
@@ -3886,6 +3893,11 @@ export interface components {
             who: string;
             why: string;
         };
+        /** @description The carriers a number may be of, the likeliest first. `said_by`: `form`, or a carrier hub. */
+        RecognisedView: {
+            items: components["schemas"]["CarrierView"][];
+            said_by: string;
+        };
         /** @description Ten recovery codes, each good once and shown this once. */
         RecoveryCodesView: {
             recovery_codes: string[];
@@ -6437,6 +6449,26 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["BookingView"];
+                };
+            };
+        };
+    };
+    recognise_carrier: {
+        parameters: {
+            query: {
+                tracking_number: string;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RecognisedView"];
                 };
             };
         };
