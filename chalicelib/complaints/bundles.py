@@ -99,7 +99,7 @@ def _parts(party: Party, complaint: Complaint, order: Order) -> Iterator[tuple[s
     yield "complaint", _of_complaint(complaint)
     yield "history", list(_chained(complaint))
     yield "order", _of_order(order)
-    yield "merchant", _of_merchant(order.merchant_id)
+    yield "merchant", _of_merchant(order)
     yield "parcels", _of_parcels(order)
     refunds = [one for one in payments.payment_records(order.purchase_id).refunds if one.order_id == order.order_id]
     yield (
@@ -195,10 +195,15 @@ def _of_order(order: Order) -> Json:
     }
 
 
-def _of_merchant(merchant_id: str) -> Json:
-    """Return who sold it: a consumer is told the seller's name and how to reach it (ECL 61, CPL 44)."""
-    merchant = merchants.load(merchant_id)
-    return {"merchant_id": merchant_id, "name": merchant.name, "since": merchant.created_at}
+def _of_merchant(order: Order) -> Json:
+    """Return who sold it, under the name of that day and of today (ECL 61)."""
+    merchant = merchants.load_now(order.merchant_id)
+    return {
+        "merchant_id": order.merchant_id,
+        "name_on_order": order.merchant_name,
+        "name": merchant.name if merchant else None,
+        "since": merchant.created_at if merchant else None,
+    }
 
 
 def _of_parcels(order: Order) -> list[Json]:

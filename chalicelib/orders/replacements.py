@@ -14,6 +14,7 @@ from chalicelib.kernel.later import Later
 from chalicelib.kernel.money import Money
 from chalicelib.orders import events, store
 from chalicelib.orders.domain import Change, Order, OrderStatus, Purchase, PurchaseStatus, Stock
+from chalicelib.orders.handing import told_paid
 from chalicelib.runtime.db.work import UnitOfWork
 
 COMPLAINT = "cmp"
@@ -69,7 +70,7 @@ def place(work: UnitOfWork, order: Order, wanted: tuple[str, int], *, placed_for
         history=(paid,),
     )
     store.save_purchase(work, purchase)
-    store.save_order(work, made, [events.OrderPaid(order_id=made.order_id)])
+    store.save_order(work, made, [events.OrderPaid(order_id=made.order_id), *told_paid(made)])
     return made
 
 
