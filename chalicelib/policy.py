@@ -140,6 +140,16 @@ TABLE: Final[dict[str, Rule]] = {
     "revoke_key": staff(OWNERS, while_suspended=True),  # What leaked must be closed at any time.
     "rotate_key": staff(OWNERS, fresh=PROVED),
     "take_back_invitation": staff(OWNERS, while_suspended=True),
+    # webhooks to a merchant's own systems
+    "list_deliveries": staff(OWNERS),
+    "list_webhooks": staff(OWNERS),
+    "make_webhook": staff(OWNERS, fresh=PROVED),
+    "remove_webhook": staff(OWNERS, while_suspended=True),  # What leaks must be closed at any time.
+    "replay_delivery": staff(OWNERS),
+    "replay_failed": staff(OWNERS),
+    "rotate_webhook": staff(OWNERS, fresh=PROVED),
+    "set_webhook": staff(OWNERS, fresh=PROVED),
+    "test_webhook": staff(OWNERS),
     # oversight
     "list_audit": operator(ADMINS),
     # explanations

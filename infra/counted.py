@@ -204,6 +204,12 @@ RINGING: dict[str, Ringing] = {
         "Nobody looked in time at what a rule found, or at a person's objection: it counts for nothing now.",
         "`GET /v1/operator/risk/reviews`: look at those that wait; a rule that finds too much goes back into shadow",
     ),
+    "webhooks_ended": Ringing(
+        "webhooks-ended",
+        "Endpoints of several merchants took nothing for days: it may be us, not them.",
+        "the log line `webhook told` has what came back; `unreachable` for all of them is our way out to the internet",
+        above=5,
+    ),
     "tokens_forged": Ringing(
         "tokens-forged",
         "Access tokens come whose signature is not ours: somebody makes tokens up, or a key went too early.",
@@ -240,6 +246,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "out_of_stock",
     ),
     "Personal data": ("archives_made", "archives_failed", "erasures_done", "erasures_held"),
+    "Webhooks": ("webhooks_delivered", "webhooks_refused"),
     "Risk": ("risk_found_in_shadow", "risk_reviews_opened", "requests_limited"),
     "Refunds and disputes": (
         "refunds_succeeded",

@@ -103,6 +103,7 @@ FUNCTIONS: dict[str, Function] = {
             "keys": "ra",
             "privacy": "rw",
             "risk": "rw",
+            "webhooks": "rw",
             **PAYING,
             "holds": "rw",
         },
@@ -252,6 +253,14 @@ FUNCTIONS: dict[str, Function] = {
         tables={"risk": "rw", "orders": "r", "accounts": "r", "merchants": "r", "complaints": "r", "keys": "r"},
         opens=True,
         secrets=("http",),
+    ),
+    "webhooks": Function(
+        # One message at a time: an endpoint may take 15 s to answer.
+        memory_mb=512,
+        timeout_s=30,
+        consumes="webhooks",
+        tables={"webhooks": "rw", "orders": "r", "products": "r", "keys": "r"},
+        opens=True,
     ),
 }
 """Chalice's function name -> function. A queue's function is called like its queue."""

@@ -78,6 +78,38 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "withdrawn": ("be dropped because the consent was withdrawn", "因撤回同意而取消"),
         },
     ),
+    "webhook": TransitionTexts(
+        ("webhook", "回调地址"),
+        {
+            "active": ("switched on", "已启用"),
+            "off": ("switched off", "已停用"),
+            "failed": ("switched off because it took nothing for days", "因连续多日无响应已停用"),
+            "gone": ("switched off because it said it is gone", "因对方声明已失效而停用"),
+        },
+        {
+            "switch_off": ("be switched off", "停用"),
+            "switch_on": ("be switched on", "启用"),
+            "give_up": ("be given up", "标记为失败"),
+            "say_gone": ("say that it is gone", "标记为失效"),
+        },
+    ),
+    "delivery": TransitionTexts(
+        ("delivery", "回调消息"),
+        {
+            "waiting": ("waiting to be told", "等待推送"),
+            "delivered": ("delivered", "已送达"),
+            "failed": ("given up after ten attempts", "多次推送失败"),
+            "dropped": ("dropped: its webhook is off or gone", "已取消推送"),
+        },
+        {
+            "take": ("be delivered", "送达"),
+            "retry": ("be tried again", "重试"),
+            "put_off": ("be put off", "延后"),
+            "give_up": ("be given up", "放弃"),
+            "drop": ("be dropped", "取消"),
+            "replay": ("be told again", "重新推送"),
+        },
+    ),
     "review": TransitionTexts(
         ("review", "风险复核"),
         {

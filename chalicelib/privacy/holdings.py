@@ -417,6 +417,7 @@ HOLDINGS: tuple[Holding, ...] = (
             "accounts/KeyRingRow.*",
             "accounts/RosterRow.*",
             "identities/KeyRow.*",
+            "webhooks/EndpointsRow.items.by",
             "event:account.role_*.post",
             "event:account.role_*.desk",
             "accounts/RoleRequestRow.*",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import elsewhere, explained, scenario, system
+from tests.e2e import elsewhere, explained, scenario, system, told
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -70,6 +72,21 @@ def test_a_merchants_own_system_lists_orders_by_its_key(server: DevServer) -> No
     system.play(server.url, server.accounts, say=said.append)
     assert said[-1] == "  revoked, it opens nothing at once"
     assert [word for word in ("bdk_", "Key ") if word in str(server.trail.entries)] == [], "no key is written down"
+
+
+def test_a_merchants_own_system_is_told_by_webhook(server: DevServer) -> None:
+    said: list[str] = []
+
+    def advance(by: timedelta) -> None:
+        body = json.dumps({"advance_s": by.total_seconds()}).encode()
+        headers = {"content-type": "application/json"}
+        asked = urllib.request.Request(f"{server.url}/_dev/clock", body, headers=headers)
+        with urllib.request.urlopen(asked):
+            pass
+
+    told.play(server.url, server.accounts, advance=advance, say=said.append)
+    assert said[-1].startswith("  taken, then told again on request: 3 genuine messages")
+    assert "whsec_" not in str(server.trail.entries), "no secret is written down"
 
 
 def _explains_itself(server: DevServer, played: scenario.Played) -> None:

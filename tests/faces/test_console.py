@@ -27,6 +27,7 @@ MERCHANT = (
     "/shop",
     "/staff",
     "/keys",
+    "/webhooks",
     "/me",
 )
 OPERATOR = (

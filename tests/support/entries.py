@@ -46,6 +46,7 @@ from chalicelib.runtime.config import config
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.routes import Route
 from chalicelib.runtime.intents import system_intent
+from chalicelib.webhooks import service as webhooks
 from tests.support import (
     authenticator,
     booking_entries,
@@ -821,6 +822,31 @@ def _key(world: World, body: Any = None) -> Ask:
     return Ask(ids={"key_id": str(answer.json["key_id"])}, body=body)
 
 
+WEBHOOK = {"name": "Warehouse", "url": "https://hooks.example.com/biandan", "types": ["order.paid"]}
+
+
+def _wanted_webhook(world: World) -> Ask:
+    """A new webhook; the few that a merchant may have are removed in time."""
+    merchant_id = world.shop.merchant_id
+    held = webhooks.listed(merchant_id)
+    for one in held if len(held) > 8 else ():
+        webhooks.remove(merchant_id, one.webhook_id, by=world.operator.account_id)
+    return Ask(body=WEBHOOK)
+
+
+def _webhook(world: World, body: Any = None) -> Ask:
+    answer = world.shop.post("/v1/merchant/webhooks", _wanted_webhook(world).body)
+    assert answer.status == 201, answer.body
+    return Ask(ids={"webhook_id": str(answer.json["webhook_id"])}, body=body)
+
+
+def _tested_webhook(world: World) -> Ask:
+    asked = _webhook(world)
+    answer = world.shop.post(f"/v1/merchant/webhooks/{asked.ids['webhook_id']}/test")
+    assert answer.status == 201, answer.body
+    return Ask(ids={**asked.ids, "delivery_id": str(answer.json["delivery_id"])})
+
+
 def _left(world: World) -> Ask:
     merchant = people.merchant()
     for account_id in (world.buyer.account_id, people.buyer().account_id):
@@ -1014,6 +1040,15 @@ ENTRIES: dict[str, Make] = {
     "rotate_key": lambda world: _key(world, {"overlap_s": 60}),
     "revoke_key": _key,
     "list_staff": _nothing,
+    "list_webhooks": _nothing,
+    "make_webhook": _wanted_webhook,
+    "set_webhook": lambda world: _webhook(world, WEBHOOK),
+    "rotate_webhook": _webhook,
+    "remove_webhook": _webhook,
+    "test_webhook": _webhook,
+    "list_deliveries": _webhook,
+    "replay_failed": _webhook,
+    "replay_delivery": _tested_webhook,
     "invite_person": _offer,
     "take_back_invitation": _invited,
     "move_person": lambda world: Ask(ids={"account_id": _colleague(world)}, body={"post": "manager"}),

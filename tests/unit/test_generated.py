@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from enum import StrEnum
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
+from pydantic import BaseModel
 
 from chalicelib import topology
 from chalicelib.kernel.errors import ShopError
@@ -97,3 +99,17 @@ def test_the_served_copy_is_the_committed_document() -> None:
     found = generate.outputs()
 
     assert json.loads(found["chalicelib/site/openapi.json"]) == json.loads(found["docs/openapi.json"])
+
+
+def test_a_query_whose_type_has_anothers_name_says_its_own(document: dict[str, Any]) -> None:
+    class Status(StrEnum):
+        FRESH = "fresh"
+        STALE = "stale"
+
+    class Query(BaseModel):
+        status: Status | None = None
+
+    schemas = document["components"]["schemas"]
+    assert "Status" in schemas
+    (found,) = openapi._query_parameters(Query, schemas)
+    assert found["schema"]["enum"] == ["fresh", "stale"]

@@ -14,6 +14,7 @@ from chalicelib.runtime import aws, names, queues
 from tools.dev import pictures, trail
 from tools.dev.pump import Pump
 from tools.fakes.messages.mailbox import Mailbox
+from tools.fakes.webhooks.door import Door
 from tools.shared.httpd import Request, Response
 
 JSON = [("Content-Type", "application/json; charset=utf-8"), ("Cache-Control", "no-store")]
@@ -33,6 +34,9 @@ GET  /_dev/queues                    messages waiting, in flight and dead
 GET  /_dev/dead-letters/<queue>      read dead letters
 POST /_dev/dead-letters/<queue>      send them again
 GET  /_dev/mailbox                   what was sent to people (?to=<address or number>, ?format=json)
+GET  /_dev/webhooks                  what a merchant's own system was told at this address, and why it refused the rest
+POST /_dev/webhooks                  the address itself: checks signatures as Standard Webhooks says
+POST /_dev/webhooks/set  {"secrets": ["whsec_..."], "answers": [500, "429 30"]}  by which, and what it answers next
 GET  /_dev/explain/<id>              what led to this purchase, order, payment, ... (?format=text)
 """
 
@@ -54,6 +58,7 @@ class Control:
         self._clock = adjustable
         self._info = info
         self._mailbox = mailbox
+        self._webhooks = Door()
 
     def __call__(self, request: Request) -> Response:  # noqa: C901, PLR0911 -- one line a call
         """Serve one call."""
@@ -79,6 +84,8 @@ class Control:
                 return _json({"sent_again": send_again(words[1])})
             case ("GET", "mailbox"):
                 return self._letters(query)
+            case (_, "webhooks"):
+                return self._webhooks.respond(request, words[1:])
             case ("GET", "explain") if len(words) == 2:
                 return self._explain(words[1], text="text" in query.get("format", []))
             case _:

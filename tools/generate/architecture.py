@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chalicelib"
 PAGE = "docs/architecture.md"
 
 ENTRANCES: dict[str, tuple[str, ...]] = {
-    "auth": ("auth", "consents", "risk", "oversight", "privacy", "explaining", "notifications", "telling"),
+    "auth": ("auth", "consents", "risk", "oversight", "privacy", "explaining", "notifications", "telling", "webhooks"),
     "catalog": ("merchants", "catalog", "inventory", "publishing", "site"),
     "checkout": ("cart", "checkout", "orders", "bookings", "virtual"),
     "payment webhooks": ("payments", "ledger", "reconciliation"),

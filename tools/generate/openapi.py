@@ -395,8 +395,10 @@ def _parameters_of(route: Route, schemas: Json) -> list[Json]:
 
 def _query_parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="validation")
+    apart: dict[str, Json] = {}  # Of the same name as what stands there, and something else.
     for name, definition in schema.get("$defs", {}).items():
-        schemas.setdefault(name, definition)
+        if schemas.setdefault(name, definition) != definition:
+            apart[f"#/components/schemas/{name}"] = definition
     required = set(schema.get("required", ()))
     found = []
     for name, raw in schema["properties"].items():
@@ -407,6 +409,9 @@ def _query_parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
             part.pop("anyOf")
             part.pop("default", None)
             part = choices[0] | part
+        if part.get("$ref") in apart:
+            part |= apart[part.pop("$ref")]
+            part.pop("title", None)
         parameter: Json = {"name": name, "in": "query", "required": name in required, "schema": part}
         for about in ("description", "deprecated"):
             if about in part:

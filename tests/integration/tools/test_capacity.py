@@ -22,7 +22,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "ship": (3, 10, 1.5),
         "ship: subscribe": (2, 3, 1),
         "tracking push, delivered": (4, 3, 2),
-        "confirm receipt": (2, 2, 1),
+        "confirm receipt": (2, 3, 1),
         "order page": (1, 0, 0.5),
     },
     (2, 1): {
@@ -36,7 +36,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "ship": (3, 10, 1.5),
         "ship: subscribe": (2, 3, 1),
         "tracking push, delivered": (4, 3, 2),
-        "confirm receipt": (2, 2, 1),
+        "confirm receipt": (2, 3, 1),
         "order page": (1, 0, 0.5),
     },
     (5, 1): {
@@ -50,7 +50,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "ship": (3, 10, 1.5),
         "ship: subscribe": (2, 3, 1),
         "tracking push, delivered": (4, 3, 2),
-        "confirm receipt": (2, 2, 1),
+        "confirm receipt": (2, 3, 1),
         "order page": (1, 0, 0.5),
     },
     (10, 1): {
@@ -64,7 +64,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "ship": (3, 10, 1.5),
         "ship: subscribe": (2, 3, 1),
         "tracking push, delivered": (4, 3, 2),
-        "confirm receipt": (2, 2, 1),
+        "confirm receipt": (2, 3, 1),
         "order page": (1, 0, 0.5),
     },
     (2, 2): {
@@ -78,7 +78,7 @@ LIVES: dict[tuple[int, int], dict[str, tuple[int, float, float]]] = {
         "ship": (6, 20, 3),
         "ship: subscribe": (4, 6, 2),
         "tracking push, delivered": (8, 6, 4),
-        "confirm receipt": (4, 4, 2),
+        "confirm receipt": (4, 6, 2),
         "order page": (2, 0, 1),
     },
 }

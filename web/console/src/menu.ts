@@ -36,8 +36,9 @@ export const MENU: readonly Group[] = [
       { name: "shop", text: "menu.shop", icon: "shop", needs: "get_profile" },
       { name: "staff", text: "menu.staff", icon: "people", needs: "list_staff" },
       { name: "keys", text: "keys.title", icon: "key", needs: "list_keys" },
+      { name: "webhooks", text: "webhooks.title", icon: "key", needs: "list_webhooks" },
     ],
-    later: ["licences", "statements", "credit", "webhooks"],
+    later: ["licences", "statements", "credit"],
   },
   {
     text: "menu.group.work",

@@ -51,6 +51,7 @@ const routes: RouteRecordRaw[] = [
   page("shop", "/shop", "shop.title", () => import("@/pages/merchant/Shop.vue"), "get_profile"),
   page("staff", "/staff", "staff.title", () => import("@/pages/merchant/Staff.vue"), "list_staff"),
   page("keys", "/keys", "keys.title", () => import("@/pages/merchant/Keys.vue"), "list_keys"),
+  page("webhooks", "/webhooks", "webhooks.title", () => import("@/pages/merchant/Webhooks.vue"), "list_webhooks"),
   page("me", "/me", "me.title", () => import("@/pages/account/Me.vue")),
   page("security", "/security", "security.title", () => import("@/pages/account/Security.vue")),
   page("lost", "/:rest(.*)*", "app.not_found", () => import("@/pages/Lost.vue")),

@@ -1110,6 +1110,67 @@ export interface paths {
          */
         get: operations["list_owed"];
     };
+    "/v1/merchant/webhooks": {
+        /**
+         * List where the merchant's own systems are told of facts, and the types of facts there are
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        get: operations["list_webhooks"];
+        /**
+         * Have an address told of facts. Its secret is shown this once: with it the receiver checks each signature
+         * @description Signed as Standard Webhooks 1.0.0 says; told again until an answer of 2xx, ten times in three days.
+         *
+         *     Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["make_webhook"];
+    };
+    "/v1/merchant/webhooks/{webhook_id}": {
+        /**
+         * Change an endpoint, or switch it on or off. What waits for one that is off is dropped when its time comes
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        put: operations["set_webhook"];
+        /**
+         * Tell an address nothing from this call on
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        delete: operations["remove_webhook"];
+    };
+    "/v1/merchant/webhooks/{webhook_id}/deliveries": {
+        /**
+         * List what an endpoint is told, the latest first, for thirty days; of one state a page may be short
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        get: operations["list_deliveries"];
+    };
+    "/v1/merchant/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": {
+        /**
+         * Tell a delivery again, under the same id: a receiver that has it knows it
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["replay_delivery"];
+    };
+    "/v1/merchant/webhooks/{webhook_id}/replay-failed": {
+        /**
+         * Tell again the latest deliveries that failed or were dropped, 25 a call
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["replay_failed"];
+    };
+    "/v1/merchant/webhooks/{webhook_id}/rotate": {
+        /**
+         * Give an endpoint another secret, shown this once. The one from before signs beside it for a day
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["rotate_webhook"];
+    };
+    "/v1/merchant/webhooks/{webhook_id}/test": {
+        /**
+         * Tell an endpoint `webhook.test`, to see that it answers
+         * @description Staff of a merchant: owner. 需要商户员工身份：店主。
+         */
+        post: operations["test_webhook"];
+    };
     "/v1/merchants/{merchant_id}": {
         /**
          * Return what everybody may know of a merchant
@@ -2022,6 +2083,12 @@ export interface components {
             side: "merchant" | "buyer";
             text: string;
         };
+        /** @description One attempt: the status that came back, or why there was none. */
+        AttemptView: {
+            answer: string;
+            at: string;
+            took_ms: number;
+        };
         /** @description One page of a day's audit, the latest first. */
         AuditView: {
             items: components["schemas"]["chalicelib__oversight__schemas__LineView"][];
@@ -2745,6 +2812,27 @@ export interface components {
             /** @default null */
             text?: string | null;
         };
+        /** @description One page of what an endpoint is told, the latest first. */
+        DeliveriesView: {
+            items: components["schemas"]["DeliveryView"][];
+            next_cursor?: string;
+        };
+        /**
+         * @description States of a delivery.
+         * @enum {string}
+         */
+        DeliveryStatus: "waiting" | "delivered" | "failed" | "dropped";
+        /** @description One fact on its way to one endpoint, and the body that is sent. `attempts` are those of the last round. */
+        DeliveryView: {
+            attempts: components["schemas"]["AttemptView"][];
+            body: string;
+            delivery_id: string;
+            made_at: string;
+            next_at?: string;
+            round: number;
+            status: components["schemas"]["DeliveryStatus"];
+            type: string;
+        };
         /** @description HTML in one or both languages; only harmless markup is kept. */
         Description: {
             /** @default null */
@@ -2786,6 +2874,11 @@ export interface components {
             status: string;
             status_text: string;
         };
+        /**
+         * @description States of an endpoint.
+         * @enum {string}
+         */
+        EndpointStatus: "active" | "off" | "failed" | "gone";
         /** @description Nothing to say: what is missing is not waited for. */
         EndWaiting: Record<string, never>;
         /** @description What an authenticator app takes: as a QR code of `uri`, or typed by hand. It is shown this once. */
@@ -4025,6 +4118,10 @@ export interface components {
         RenamePasskey: {
             name: string;
         };
+        /** @description How many deliveries are told again; ask once more while it is not 0. */
+        ReplayedView: {
+            replayed: number;
+        };
         /**
          * @description The merchant's answer: money, goods, an apology, another `remedy` as the text says, or `reject`.
          *
@@ -4312,6 +4409,15 @@ export interface components {
             how: components["schemas"]["Settled"];
             /** @default  */
             note?: string;
+        };
+        /** @description What an endpoint is to be: where, of which facts it is told (none named: all), and whether it is told any. */
+        SetWebhook: {
+            /** @default true */
+            active?: boolean;
+            name: string;
+            /** @default [] */
+            types?: ("order.paid" | "order.shipped" | "order.completed" | "order.cancelled" | "shipment.delivered" | "shipment.turned_back" | "refund.succeeded" | "refund.bounced" | "complaint.filed" | "complaint.escalated" | "complaint.decided" | "complaint.reopened" | "complaint.closed" | "stock.depleted" | "stock.replenished")[];
+            url: string;
         };
         /** @description One merchant's share of a quote. */
         ShareView: {
@@ -4679,6 +4785,37 @@ export interface components {
             sku_id: string;
             status: string;
             status_text: string;
+        };
+        /** @description An endpoint that was made, or given another secret, just now. A repeat has no `secret`. */
+        WebhookShownView: {
+            failing_since?: string;
+            made_at: string;
+            name: string;
+            paused_until?: string;
+            rotated_at?: string;
+            /** Format: password */
+            secret?: string;
+            status: components["schemas"]["EndpointStatus"];
+            types: string[];
+            url: string;
+            webhook_id: string;
+        };
+        /** @description A merchant's endpoints, ten at most: no pages; and the types of facts there are. */
+        WebhooksView: {
+            items: components["schemas"]["WebhookView"][];
+            types: string[];
+        };
+        /** @description An endpoint without its secret. `failing_since`: it has taken nothing from then on. */
+        WebhookView: {
+            failing_since?: string;
+            made_at: string;
+            name: string;
+            paused_until?: string;
+            rotated_at?: string;
+            status: components["schemas"]["EndpointStatus"];
+            types: string[];
+            url: string;
+            webhook_id: string;
         };
         /**
          * @description What a buyer wants, and what an answer or a decision gives; a repair or a missing part is a remedy of no name.
@@ -7791,6 +7928,200 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["OwedPageView"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["WebhooksView"];
+                };
+            };
+        };
+    };
+    make_webhook: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetWebhook"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["WebhookShownView"];
+                };
+            };
+        };
+    };
+    set_webhook: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                webhook_id: string;
+            };
+        };
+        /** @description At most 4,096 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetWebhook"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+        };
+    };
+    remove_webhook: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                webhook_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                content?: never;
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                status?: components["schemas"]["DeliveryStatus"];
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                webhook_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["DeliveriesView"];
+                };
+            };
+        };
+    };
+    replay_delivery: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                delivery_id: string;
+                webhook_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+        };
+    };
+    replay_failed: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                webhook_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReplayedView"];
+                };
+            };
+        };
+    };
+    rotate_webhook: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                webhook_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["WebhookShownView"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                webhook_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
                 };
             };
         };

@@ -176,6 +176,7 @@ export type Code =
   | "too_many_unpaid_here"
   | "too_many_unpaid_units"
   | "too_many_uploads"
+  | "too_many_webhooks"
   | "too_much_evidence"
   | "too_soon_to_be_lost"
   | "total_too_large"
@@ -192,6 +193,7 @@ export type Code =
   | "upload_missing"
   | "verified_phone_needed"
   | "weak_password"
+  | "webhook_off"
   | "went_around"
   | "wrong_delivery"
   | "wrong_form"
@@ -362,6 +364,15 @@ export interface Refusals {
   "DELETE /v1/merchant/staff/{account_id}": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "last_owner" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/virtual-files": "bad_key" | "busy" | "file_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/virtual-owed": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/merchant/webhooks": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/webhooks": "busy" | "concurrent_update" | "forbidden" | "fresh_proof_needed" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_many_webhooks" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "PUT /v1/merchant/webhooks/{webhook_id}": "busy" | "concurrent_update" | "forbidden" | "fresh_proof_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "DELETE /v1/merchant/webhooks/{webhook_id}": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/merchant/webhooks/{webhook_id}/deliveries": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "webhook_off" | "went_around";
+  "POST /v1/merchant/webhooks/{webhook_id}/replay-failed": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "webhook_off" | "went_around";
+  "POST /v1/merchant/webhooks/{webhook_id}/rotate": "busy" | "concurrent_update" | "forbidden" | "fresh_proof_needed" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/webhooks/{webhook_id}/test": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "webhook_off" | "went_around";
   "GET /v1/merchants/{merchant_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "GET /v1/minors/rules": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "POST /v1/operator/accounts/{account_id}/explanation": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
