@@ -193,6 +193,7 @@ TABLE: Final[dict[str, Rule]] = {
     "ask_quote": buyer(),
     "cancel_order": buyer(),
     "cancel_purchase": buyer(),
+    "change_address": buyer(),
     "change_cart": guest(),
     "end_waiting": buyer(),
     "get_cart": guest(),
@@ -201,6 +202,7 @@ TABLE: Final[dict[str, Rule]] = {
     "remove_cart_line": guest(),
     "set_cart_line": guest(),
     # orders
+    "ask_address": staff(SHIPPERS, while_suspended=True),  # Buyers paid for these.
     "cancel_merchant_order": staff(SELLERS, while_suspended=True),  # What cannot be shipped is paid back.
     "confirm_receipt": buyer(),
     "get_merchant_order": staff(ANY_POST, scope="orders:read"),
@@ -268,6 +270,7 @@ TABLE: Final[dict[str, Rule]] = {
     "report_lost": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # It only helps the buyer.
     "settle_parcel": operator(SUPPORT | REVIEW),
     "ship_order": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # Buyers paid for these.
+    "weigh_shipments": operator(SUPPORT | REVIEW),
     # times of services
     "book_slot": buyer(),
     "cancel_booking": buyer(),

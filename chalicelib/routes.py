@@ -143,6 +143,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/purchases", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/purchases/{purchase_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/orders/{order_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
+    ("POST", "/v1/purchases/{purchase_id}/address", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/orders/{order_id}/end-waiting", "chalicelib.checkout.api", ("application/json",)),
     ("POST", "/v1/merchant/orders/{order_id}/cancel", "chalicelib.checkout.api", ("application/json",)),
     ("GET", "/v1/orders", "chalicelib.orders.api", ("application/json",)),
@@ -152,6 +153,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("POST", "/v1/orders/{order_id}/confirm", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/merchant/orders", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/merchant/orders/{order_id}", "chalicelib.orders.api", ("application/json",)),
+    ("POST", "/v1/merchant/orders/{order_id}/ask-address", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/operator/orders/{order_id}", "chalicelib.orders.api", ("application/json",)),
     ("GET", "/v1/operator/purchases/{purchase_id}", "chalicelib.orders.api", ("application/json",)),
     ("POST", "/v1/operator/purchases/{purchase_id}/contact", "chalicelib.orders.api", ("application/json",)),
@@ -254,6 +256,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("GET", "/v1/merchant/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     ("GET", "/v1/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
+    ("GET", "/v1/operator/orders/{order_id}/shipments", "chalicelib.logistics.api", ("application/json",)),
     (
         "POST",
         "/v1/orders/{order_id}/shipments/{shipment_id}/received",

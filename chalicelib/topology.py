@@ -83,6 +83,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "order.turned_back": (),
     "order.delivered": (),
     "order.completed": ("webhooks",),
+    "order.address_asked": ("telling",),
+    "order.address_changed": ("telling",),
     "order.shipping_due": ("telling",),
     "order.shipping_late": ("telling",),
     "order.cancelled": ("telling", "webhooks"),

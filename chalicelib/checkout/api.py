@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.auth.service import GuardianNeeded, VerifiedPhoneNeeded
 from chalicelib.cart.service import CartChanged, CartFull, NoSuchSku
-from chalicelib.checkout import quotes, service, waiting
+from chalicelib.checkout import quotes, readdressing, service, waiting
 from chalicelib.checkout.domain import (
     AddressNeeded,
     BadQuote,
@@ -19,12 +19,13 @@ from chalicelib.checkout.domain import (
     TooManyMerchants,
     TotalTooLarge,
 )
-from chalicelib.checkout.schemas import AskQuote, Checkout, EndWaiting, PlacedView, QuoteView
+from chalicelib.checkout.schemas import AskQuote, ChangeAddress, Checkout, EndWaiting, PlacedView, QuoteView
 from chalicelib.checkout.service import PaidMeanwhile, PaymentUnclear
 from chalicelib.inventory.service import OutOfStock
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
 from chalicelib.orders.schemas import Cancel, OrderView, PurchaseView
 from chalicelib.orders.service import (
+    AddressSettled,
     AppointmentFixed,
     NotLate,
     TooManyCalledOff,
@@ -176,6 +177,20 @@ def cancel_purchase(purchase_id: str, caller: Caller, intent: Intent) -> Purchas
 def cancel_order(order_id: str, body: Cancel, caller: Caller, intent: Intent) -> OrderView:
     """Cancel a paid order of which nothing was shipped; the money goes back by itself."""
     return OrderView.of(service.cancel_order(order_id, buyer_id=caller.account_id, reason=body.reason, intent=intent))
+
+
+@routes.route(
+    "POST",
+    "/v1/purchases/{purchase_id}/address",
+    access=Access.BUYER,
+    body=ChangeAddress,
+    returns=PurchaseView,
+    raises=(NotFound, AddressSettled, GuardianNeeded),
+)
+def change_address(purchase_id: str, body: ChangeAddress, caller: Caller, intent: Intent) -> PurchaseView:
+    """Have a paid purchase sent to another address of the caller's book, before anything of it was sent."""
+    sale = readdressing.change(purchase_id, account_id=caller.account_id, address_id=body.address_id, intent=intent)
+    return PurchaseView.of(sale.purchase, sale)
 
 
 @routes.route(

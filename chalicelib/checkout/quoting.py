@@ -75,7 +75,7 @@ def _quote(asked: Asked, *, sure: bool) -> Quote:
     shares = pricing.price(quantities, shelf.products)
     shares = domain.with_left(shares, shelf.left(quantities))
     orders.check_units(asked.account_id, sum(quantities.values()))
-    contact = _contact(book, asked.address_id) if asked.address_id is not None else None
+    contact = contact_of(book, asked.address_id) if asked.address_id is not None else None
     if contact is None and domain.needs_address(shares):
         raise domain.AddressNeeded
     if asked.changes:
@@ -138,7 +138,12 @@ def _look(asked: Asked, named: list[str], *, sure: bool) -> tuple[Cart, AddressB
     return cart, found_book, _Shelf(products, seen, {catalog.product_of(sku_id) for sku_id in named})
 
 
-def _contact(book: AddressBook, address_id: str) -> Contact:
+def contact_of(book: AddressBook, address_id: str) -> Contact:
+    """Return an address of a book as a purchase keeps it.
+
+    Raises:
+        NotFound: if the book has no such address.
+    """
     address = book.to_deliver_to(address_id)
     return Contact(
         recipient=address.recipient,

@@ -128,3 +128,9 @@ class PlacedView(PurchaseView):
 
 class EndWaiting(Schema):
     """Nothing to say: what is missing is not waited for."""
+
+
+class ChangeAddress(Schema):
+    """The address of the buyer's own book to which the purchase goes instead."""
+
+    address_id: Id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import corrections, domain, links, pushes, recognising, service, settling
+from chalicelib.logistics import corrections, domain, doubting, links, pushes, recognising, service, settling
 from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.domain import Status
 from chalicelib.logistics.losing import TooSoonToBeLost
@@ -34,6 +34,8 @@ from chalicelib.logistics.schemas import (
     ShipmentsView,
     ShipmentView,
     ShipOrder,
+    WeighedShipmentsView,
+    WeighedShipmentView,
     WhoseNumber,
 )
 from chalicelib.orders.service import OverShipped
@@ -168,6 +170,18 @@ def follow_order(order_id: str, caller: Caller) -> ShipmentsView:
     """Follow the parcels of one of the caller's orders: state, estimate, events newest first."""
     shipments = service.of_buyers_order(order_id, caller.account_id)
     return ShipmentsView(items=[ShipmentView.of(shipment, for_buyer=True) for shipment in shipments])
+
+
+@routes.route(
+    "GET",
+    "/v1/operator/orders/{order_id}/shipments",
+    access=Access.OPERATOR,
+    returns=WeighedShipmentsView,
+    raises=(NotFound,),
+)
+def weigh_shipments(order_id: str) -> WeighedShipmentsView:
+    """See any order's shipments, and what speaks against them: a score to look at, of which nothing follows."""
+    return WeighedShipmentsView(items=[WeighedShipmentView.of(one) for one in doubting.of_order(order_id)])
 
 
 @routes.route(

@@ -199,6 +199,8 @@ class Shipment:
     heard_at: datetime | None = None
     """When the hub last told something new. It puts the question off only when that falls due: moving the deadline
     with each push would cost the due index two writes beside the row's one."""
+    seen_before: datetime | None = None
+    """When a parcel last moved under the number before the order was paid: a sign, and nothing more."""
     word: Word | None = None
     """What a person said last of where it is."""
     intent: str = ""

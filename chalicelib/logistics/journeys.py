@@ -29,6 +29,13 @@ def had_others(shipment: Shipment, snapshot: Snapshot) -> bool:
     return any(since - FORGET_AFTER <= scan.at < since for scan in _moves(snapshot.scans))
 
 
+def last_before(shipment: Shipment, snapshot: Snapshot) -> datetime | None:
+    """Return when a parcel last moved under the number before the order was paid; None if none did."""
+    if shipment.paid_at is None:
+        return None
+    return max((scan.at for scan in _moves(snapshot.scans) if scan.at < shipment.counts_from), default=None)
+
+
 def own(shipment: Shipment, snapshot: Snapshot) -> Snapshot:
     """Return the snapshot without the journeys of other parcels; all of it where there are none."""
     if not had_others(shipment, snapshot):

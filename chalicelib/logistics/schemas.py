@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.texts import said
-from chalicelib.logistics import domain, parcel_texts
+from chalicelib.logistics import domain, doubts, parcel_texts
 from chalicelib.logistics.carriers import CARRIERS, Carrier
 from chalicelib.logistics.domain import Scan, Shipment
+from chalicelib.logistics.doubting import Weighed
 from chalicelib.logistics.links import Link
 from chalicelib.logistics.numbers import Claim
 from chalicelib.runtime.schema import Count, Schema, Timestamp, refusal
@@ -332,3 +333,38 @@ class GuestParcelView(Schema):
                 if scan.status is not None
             ],
         )
+
+
+class SignView(Schema):
+    """One thing that speaks against a shipment, in the caller's language, and how much."""
+
+    code: str
+    text: str
+    weight: int
+
+
+class WeighedShipmentView(Schema):
+    """A shipment, and how much speaks against it: from 0 to 100, to be looked at by people. Nothing follows from it."""
+
+    shipment: ShipmentView
+    doubt: int
+    signs: list[SignView]
+
+    @classmethod
+    def of(cls, weighed: Weighed) -> WeighedShipmentView:
+        """Return the wire form."""
+        language = context.current().language
+        return cls(
+            shipment=ShipmentView.of(weighed.shipment),
+            doubt=weighed.doubt.score,
+            signs=[
+                SignView(code=sign.value, text=said(doubts.TEXTS[sign], language), weight=doubts.WEIGHTS[sign])
+                for sign in weighed.doubt.signs
+            ],
+        )
+
+
+class WeighedShipmentsView(Schema):
+    """The shipments of one order, in the order they were made."""
+
+    items: list[WeighedShipmentView]

@@ -71,6 +71,7 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     detached: bool = False
     unclaimed: bool = False
     word: _WordDoc | None = None
+    before_s: int | None = None
 
 
 class ShipmentRow(DueRow):
@@ -169,6 +170,7 @@ def _row(shipment: Shipment) -> ShipmentRow:
             detached=shipment.detached,
             unclaimed=shipment.paid_at is not None and not shipment.claimed,
             word=_word_doc(shipment.word),
+            before_s=epoch_s(shipment.seen_before) if shipment.seen_before is not None else None,
         ),
         scans=tuple(_scan_doc(scan) for scan in shipment.scans) or None,
         version=shipment.version,
@@ -210,6 +212,7 @@ def _shipment(row: ShipmentRow) -> Shipment:
         shared=doc.shared,
         detached=doc.detached,
         word=_word(doc.word),
+        seen_before=from_epoch_s(doc.before_s) if doc.before_s is not None else None,
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),

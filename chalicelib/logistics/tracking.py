@@ -72,6 +72,9 @@ def _follow(shipment: Shipment, snapshot: Snapshot) -> Shipment:
     if journeys.had_others(shipment, snapshot):
         log.warning("tracking number was used by another parcel before", shipment_id=shipment.shipment_id)
         metrics.count("tracking_numbers_in_use_before")
+    before = journeys.last_before(shipment, snapshot)
+    if before is not None and (shipment.seen_before is None or before > shipment.seen_before):
+        shipment = replace(shipment, seen_before=before)
     limits = hubs.hub(hubs.of(shipment)).limits
     return watching.follow(shipment, journeys.own(shipment, snapshot), now=clock.now(), limits=limits)
 

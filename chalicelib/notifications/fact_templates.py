@@ -142,6 +142,24 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         ("free", "sku_id"),
     ),
     (
+        "address_asked",
+        ("Order {order}: another address, please", "订单 {order}：请更换收货地址"),
+        (
+            "{shop} cannot deliver order {order} to its address. You can choose another one under your orders.",
+            "{shop} 无法将订单 {order} 送达现有地址，您可在“我的订单”中选择其他地址。",
+        ),
+        ("order", "shop"),
+    ),
+    (
+        "address_changed",
+        ("Order {order} goes to another address", "订单 {order} 已更换收货地址"),
+        (
+            "The buyer of order {order} named another address. Please look at it again before you ship.",
+            "订单 {order} 的买家已更换收货地址，发货前请重新核对。",
+        ),
+        ("order",),
+    ),
+    (
         "shipping_due",
         ("Order {order} must be shipped soon", "订单 {order} 即将到达发货时限"),
         (

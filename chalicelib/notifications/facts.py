@@ -32,7 +32,14 @@ from chalicelib.kernel.events import Event
 from chalicelib.kernel.roles import Post
 from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentLost, ShipmentTurnedBack
 from chalicelib.notifications.topics import Topic
-from chalicelib.orders.events import OrderCancelled, PurchaseExpired, ShippingDue, ShippingLate
+from chalicelib.orders.events import (
+    AddressAsked,
+    AddressChanged,
+    OrderCancelled,
+    PurchaseExpired,
+    ShippingDue,
+    ShippingLate,
+)
 from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
 from chalicelib.virtual.events import PoolRanLow, VirtualAwaited, VirtualDelivered, VirtualMissed
 
@@ -85,6 +92,8 @@ FACTS: Final[tuple[Row, ...]] = (
     # Parcels.
     Row(ShipmentCreated, Audience.BUYER, "shipped", Topic.PARCELS),
     Row(ShipmentDelivered, Audience.BUYER, "delivered", Topic.PARCELS),
+    Row(AddressAsked, Audience.BUYER, "address_asked", Topic.ORDERS),
+    Row(AddressChanged, Audience.SHOP, "address_changed", Topic.SHOP, posts=SHIPS),
     Row(ShippingDue, Audience.SHOP, "shipping_due", Topic.SHOP, posts=SHIPS),
     Row(ShippingLate, Audience.BUYER, "shipping_late", Topic.ORDERS),
     Row(ShippingLate, Audience.SHOP, "shipping_late_shop", Topic.SHOP, posts=SHIPS),

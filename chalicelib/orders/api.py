@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound
 from chalicelib.orders import service
+from chalicelib.orders.addressing import AddressSettled
 from chalicelib.orders.schemas import (
+    AskAddress,
     Confirm,
     ContactView,
     MerchantOrdersQuery,
@@ -115,6 +117,19 @@ def get_merchant_order(order_id: str, caller: Caller) -> OrderView:
     """Read one of the merchant's orders; the address shows once it is paid, and masked a week after it is complete."""
     order, contact = service.merchants_order(order_id, caller.owned_merchant())
     return OrderView.of(order, contact)
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/orders/{order_id}/ask-address",
+    access=Access.MERCHANT,
+    body=AskAddress,
+    returns=OrderView,
+    raises=(NotFound, AddressSettled, ConcurrentUpdate),
+)
+def ask_address(order_id: str, body: AskAddress, caller: Caller, intent: Intent) -> OrderView:
+    """Ask the buyer of an order that was not sent yet for another address: only the buyer names one."""
+    return OrderView.of(service.ask_for_address(caller.owned_merchant(), order_id, body.reason, intent))
 
 
 @routes.route("GET", "/v1/operator/orders/{order_id}", access=Access.OPERATOR, returns=OrderView, raises=(NotFound,))

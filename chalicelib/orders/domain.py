@@ -258,6 +258,10 @@ class Delivery:
 
     contact: Contact | None = None
     note: str = ""
+    asked: str = ""
+    """Why a merchant asks for another address; its buyer names one, or does not."""
+    changes: tuple[str, ...] = ()
+    """``token fingerprint`` of each request that named another address."""
 
 
 NOWHERE = Later.of(Delivery())

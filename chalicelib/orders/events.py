@@ -80,6 +80,28 @@ class ShippingLate(OrderEvent, frozen=True, tag="order.shipping_late"):
     """The order, or a part of it, was not sent within the time that was promised."""
 
 
+class AddressAsked(OrderEvent, frozen=True, tag="order.address_asked"):
+    """A merchant cannot deliver to the address there is, and asks the buyer for another one."""
+
+    request: str
+
+    @property
+    def subject(self) -> str:
+        """The order and the request: it may ask again."""
+        return f"{self.order_id}#{self.request}"
+
+
+class AddressChanged(OrderEvent, frozen=True, tag="order.address_changed"):
+    """The buyer named another address, before anything was sent."""
+
+    change: int
+
+    @property
+    def subject(self) -> str:
+        """The order and which change it was."""
+        return f"{self.order_id}#{self.change}"
+
+
 class OrderCancelled(OrderEvent, frozen=True, tag="order.cancelled"):
     """The order ended, and the buyer has nothing of it."""
 

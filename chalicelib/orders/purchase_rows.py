@@ -50,6 +50,8 @@ class _ContactDoc(msgspec.Struct, array_like=True, omit_defaults=True):
 class _DeliveryDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     contact: _ContactDoc | None = None
     note: str = ""
+    asked: str = ""
+    changes: tuple[str, ...] = ()
 
 
 class PurchaseRow(DueRow):
@@ -157,8 +159,9 @@ def _sealed_delivery(delivery: Later[Delivery]) -> Later[_DeliveryDoc] | None:
         return None
     contact = told.contact
     kept = _ContactDoc(**asdict(contact)) if contact is not None else None
-    return Later.of(_DeliveryDoc(kept, told.note))
+    return Later.of(_DeliveryDoc(kept, told.note, told.asked, told.changes))
 
 
 def _delivery_of(doc: _DeliveryDoc) -> Delivery:
-    return Delivery(Contact(**msgspec.structs.asdict(doc.contact)) if doc.contact is not None else None, doc.note)
+    contact = Contact(**msgspec.structs.asdict(doc.contact)) if doc.contact is not None else None
+    return Delivery(contact, doc.note, doc.asked, doc.changes)

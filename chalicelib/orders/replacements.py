@@ -52,6 +52,7 @@ def place(work: UnitOfWork, order: Order, wanted: tuple[str, int], *, placed_for
         total=nothing,
         commission_bps=0,
         number=f"{order.number}-R{number}",
+        ship_within=order.ship_within,
         placed_at=now,
         since=now,
         history=(replace(paid, status=OrderStatus.PAID.value),),

@@ -196,6 +196,8 @@ class PurchaseView(Schema):
     order_ids: list[str]
     settled_by: str | None = None
     contact: ContactView | None = None
+    address_asked: str | None = None
+    """Why a merchant asks for another address, before anything is sent."""
     history: list[ChangeView]
     orders: list[OrderView] | None = None
 
@@ -213,6 +215,7 @@ class PurchaseView(Schema):
             order_ids=list(purchase.order_ids),
             settled_by=purchase.settled_by,
             contact=ContactView.of(purchase.contact) if purchase.contact else None,
+            address_asked=purchase.delivery().asked or None,
             history=_history(
                 ChangeView(
                     status=PurchaseStatus.AWAITING_PAYMENT,
@@ -265,6 +268,12 @@ class MerchantOrdersQuery(PageQuery):
 
 class Confirm(Schema):
     """Nothing to say: the parcel arrived."""
+
+
+class AskAddress(Schema):
+    """Why the merchant cannot deliver to the address there is."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class Reveal(Schema):

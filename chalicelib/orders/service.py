@@ -14,6 +14,7 @@ from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.orders import contacts, domain, events, holds, replacements, store, units
+from chalicelib.orders.addressing import AddressSettled, ask_for_address, readdress
 from chalicelib.orders.agreed import Appointment
 from chalicelib.orders.appointments import agree, drop, provide, told_void
 from chalicelib.orders.booked import MOST as MOST_APPOINTMENTS
@@ -82,6 +83,7 @@ __all__ = [
     "PURCHASE_TEXTS",
     "REFUNDED",
     "REST_REFUNDED",
+    "AddressSettled",
     "Appointment",
     "AppointmentFixed",
     "Change",
@@ -106,6 +108,7 @@ __all__ = [
     "TooManyUnpaidHere",
     "TooManyUnpaidUnits",
     "agree",
+    "ask_for_address",
     "bookable",
     "check_free",
     "check_may_end",
@@ -123,6 +126,7 @@ __all__ = [
     "presume_lost",
     "provide",
     "purchases_of",
+    "readdress",
     "remembered",
     "standing",
     "tell_late",

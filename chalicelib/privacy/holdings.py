@@ -156,7 +156,7 @@ HOLDINGS: tuple[Holding, ...] = (
         Text("your note to the merchant", "订单留言"),
         inventory.ORDERING,
         inventory.TRADE,
-        ("orders/PurchaseRow.delivery.note", "orders/PurchaseRow.doc.note"),
+        ("orders/PurchaseRow.delivery.note", "orders/PurchaseRow.delivery.asked", "orders/PurchaseRow.doc.note"),
         sealed=True,
         seen_by=("merchant",),
     ),

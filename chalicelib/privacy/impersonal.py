@@ -64,6 +64,8 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "accounts/AccountRow.links.key",
         "identities/UsedRow.identity_id",
         "*.fingerprint",
+        "orders/PurchaseRow.delivery.changes",
+        "event:order.address_*",
         "*.fingerprints",
         "*.decided_fingerprint",
         "virtual/DeliveryRow.doc.parts.by",

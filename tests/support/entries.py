@@ -1170,6 +1170,13 @@ ENTRIES: dict[str, Make] = {
     "report_lost": _silent,
     "settle_parcel": _settling,
     "end_waiting": _lost,
+    "weigh_shipments": _read_order,
+    "change_address": lambda world: Ask(
+        ids={"purchase_id": world.paid().purchase.purchase_id},
+        body=_address(world),
+        body_ids=("address_id",),
+    ),
+    "ask_address": lambda world: Ask(ids={"order_id": world.order()}, body={"reason": "No carrier goes there."}),
     "follow_parcel": _followed_by_a_guest,
     "link_parcel": _on_its_way,
     "kdniao_push": _push_of_many,

@@ -345,14 +345,14 @@ def _log_phones() -> AbstractContextManager[Any]:
     from chalicelib.checkout import quoting
     from chalicelib.runtime import log
 
-    real = quoting._contact  # noqa: SLF001
+    real = quoting.contact_of
 
     def contact(book: Any, address_id: str) -> Any:
         found = real(book, address_id)
         log.info("quoting", phone=found.phone)
         return found
 
-    return patch.object(quoting, "_contact", contact)
+    return patch.object(quoting, "contact_of", contact)
 
 
 @MUTANTS.called("the deadline job sleeps through four runs of five")

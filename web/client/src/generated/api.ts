@@ -863,6 +863,13 @@ export interface paths {
          */
         get: operations["get_merchant_order"];
     };
+    "/v1/merchant/orders/{order_id}/ask-address": {
+        /**
+         * Ask the buyer of an order that was not sent yet for another address: only the buyer names one
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["ask_address"];
+    };
     "/v1/merchant/orders/{order_id}/bookings/{booking_id}/decline": {
         /**
          * Give a time back that the merchant cannot keep: the buyer takes another, or cancels the order
@@ -1350,6 +1357,13 @@ export interface paths {
          */
         post: operations["explain_order"];
     };
+    "/v1/operator/orders/{order_id}/shipments": {
+        /**
+         * See any order's shipments, and what speaks against them: a score to look at, of which nothing follows
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["weigh_shipments"];
+    };
     "/v1/operator/orders/{order_id}/shipments/{shipment_id}/settle": {
         /**
          * Say what became of a parcel of which its carrier is silent, as somebody who saw proof
@@ -1815,6 +1829,13 @@ export interface paths {
          */
         get: operations["get_purchase"];
     };
+    "/v1/purchases/{purchase_id}/address": {
+        /**
+         * Have a paid purchase sent to another address of the caller's book, before anything of it was sent
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["change_address"];
+    };
     "/v1/purchases/{purchase_id}/cancel": {
         /**
          * Call off a purchase that was not paid yet
@@ -2011,6 +2032,10 @@ export interface components {
             files_left_out: number;
             records: number;
             status: components["schemas"]["chalicelib__privacy__archive__domain__Status"];
+        };
+        /** @description Why the merchant cannot deliver to the address there is. */
+        AskAddress: {
+            reason: string;
         };
         /** @description For which authority or court a bundle is made, and under which number it asked: the audit keeps both. */
         AskBundle: {
@@ -2481,6 +2506,10 @@ export interface components {
         };
         /** @description A body without fields. */
         chalicelib__virtual__schemas__Nothing: Record<string, never>;
+        /** @description The address of the buyer's own book to which the purchase goes instead. */
+        ChangeAddress: {
+            address_id: string;
+        };
         /** @description Lines to set; those that are not named stay as they are. */
         ChangeCart: {
             lines: components["schemas"]["LineChange"][];
@@ -3728,6 +3757,7 @@ export interface components {
          *     or start another attempt. One that `failed` was refused there: the purchase waits for another.
          */
         PlacedView: {
+            address_asked?: string;
             contact?: components["schemas"]["ContactView"];
             due_at?: string;
             history: components["schemas"]["chalicelib__orders__schemas__ChangeView"][];
@@ -3883,6 +3913,7 @@ export interface components {
         };
         /** @description A checkout: one total, one order for each merchant. */
         PurchaseView: {
+            address_asked?: string;
             contact?: components["schemas"]["ContactView"];
             due_at?: string;
             history: components["schemas"]["chalicelib__orders__schemas__ChangeView"][];
@@ -4548,6 +4579,12 @@ export interface components {
             /** @default null */
             device_token?: string | null;
         };
+        /** @description One thing that speaks against a shipment, in the caller's language, and how much. */
+        SignView: {
+            code: string;
+            text: string;
+            weight: number;
+        };
         /** @description A SKU as its merchant states it. Without `sku_id` it is the one with these options, or a new one. */
         SkuIn: {
             /** @default  */
@@ -4816,6 +4853,16 @@ export interface components {
             types: string[];
             url: string;
             webhook_id: string;
+        };
+        /** @description The shipments of one order, in the order they were made. */
+        WeighedShipmentsView: {
+            items: components["schemas"]["WeighedShipmentView"][];
+        };
+        /** @description A shipment, and how much speaks against it: from 0 to 100, to be looked at by people. Nothing follows from it. */
+        WeighedShipmentView: {
+            doubt: number;
+            shipment: components["schemas"]["ShipmentView"];
+            signs: components["schemas"]["SignView"][];
         };
         /**
          * @description What a buyer wants, and what an answer or a decision gives; a repair or a missing part is a remedy of no name.
@@ -7059,6 +7106,33 @@ export interface operations {
             };
         };
     };
+    ask_address: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskAddress"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["OrderView"];
+                };
+            };
+        };
+    };
     decline_booking: {
         parameters: {
             header: {
@@ -8610,6 +8684,22 @@ export interface operations {
             };
         };
     };
+    weigh_shipments: {
+        parameters: {
+            path: {
+                order_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["WeighedShipmentsView"];
+                };
+            };
+        };
+    };
     settle_parcel: {
         parameters: {
             header: {
@@ -9935,6 +10025,31 @@ export interface operations {
             };
         };
         requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PurchaseView"];
+                };
+            };
+        };
+    };
+    change_address: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                purchase_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAddress"];
+            };
+        };
         responses: {
             /** @description The answer. */
             200: {
