@@ -264,6 +264,7 @@ TABLE: Final[dict[str, Rule]] = {
     "link_parcel": buyer(),
     "list_carriers": anybody(),
     "list_merchant_shipments": staff(ANY_POST, scope="orders:read"),
+    "draw_waybill": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
     "recognise_carrier": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
     "read_number": operator(SUPPORT | REVIEW),
     "release_number": operator(SUPPORT | REVIEW),

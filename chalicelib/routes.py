@@ -289,6 +289,7 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "chalicelib.logistics.api",
         ("application/x-www-form-urlencoded", "application/json"),
     ),
+    ("POST", "/v1/merchant/orders/{order_id}/waybills", "chalicelib.logistics.api", ("application/json",)),
     ("POST", "/v1/complaints/evidence", "chalicelib.complaints.api", ("application/json",)),
     ("POST", "/v1/complaints", "chalicelib.complaints.api", ("application/json",)),
     ("GET", "/v1/complaints", "chalicelib.complaints.api", ("application/json",)),

@@ -221,6 +221,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_TENCENT_SMS_URL": Setting(_address, _tells),
     "BIANDAN_UNPAID_LIMITS": Setting(_UNPAID, _counts_unpaid),
     "BIANDAN_VERIFIED_PHONE": Setting(_one_of("on", "off"), _is_api),
+    "BIANDAN_WAYBILLS": Setting(_one_of("kdniao"), _is_api),
     "BIANDAN_WECHAT_MINI_URL": Setting(_address, _is_api),
     "BIANDAN_WECHATPAY_URL": Setting(_address, _pays),
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from chalicelib.kernel.errors import Busy, IllegalTransition, NotFound
-from chalicelib.logistics import corrections, domain, doubting, links, pushes, recognising, service, settling
+from chalicelib.logistics import corrections, domain, doubting, links, pushes, recognising, service, settling, waybills
 from chalicelib.logistics.carriers import CARRIERS
 from chalicelib.logistics.domain import Status
 from chalicelib.logistics.losing import TooSoonToBeLost
 from chalicelib.logistics.numbers import NothingToRelease
-from chalicelib.logistics.ports import BadSignature, UnreadablePush
+from chalicelib.logistics.ports import BadSignature, Party, UnreadablePush
 from chalicelib.logistics.refusals import (
     CodeAlreadyGiven,
     NumberSettled,
@@ -22,6 +22,7 @@ from chalicelib.logistics.schemas import (
     CarriersView,
     CarrierView,
     CorrectNumber,
+    DrawWaybill,
     GuestParcelView,
     LinkView,
     MakeLink,
@@ -34,10 +35,12 @@ from chalicelib.logistics.schemas import (
     ShipmentsView,
     ShipmentView,
     ShipOrder,
+    WaybillView,
     WeighedShipmentsView,
     WeighedShipmentView,
     WhoseNumber,
 )
+from chalicelib.logistics.waybills import NothingToSend, NoWaybills, WaybillRefused, WaybillUnknown
 from chalicelib.orders.service import OverShipped
 from chalicelib.runtime.http.access import Access, Caller
 from chalicelib.runtime.http.routes import Reply, Request, Routes, replayed_header
@@ -291,3 +294,27 @@ def kdniao_push(request: Request) -> Reply:
     """Take a push of KDNiao, of many parcels: verified, durable, then acknowledged; refused in the hub's own words."""
     answer = pushes.receive("kdniao", headers=request.headers, body=request.body)
     return Reply(answer.body, answer.status, answer.headers)
+
+
+@routes.route(
+    "POST",
+    "/v1/merchant/orders/{order_id}/waybills",
+    access=Access.MERCHANT,
+    body=DrawWaybill,
+    returns=WaybillView,
+    status=201,
+    raises=(NotFound, UnknownCarrier, NoWaybills, NothingToSend, WaybillRefused, WaybillUnknown),
+)
+def draw_waybill(order_id: str, body: DrawWaybill, caller: Caller, intent: Intent) -> Reply:
+    """Draw a tracking number of a carrier and the label to print. The label is shown once."""
+    sender = Party(**body.sender.model_dump())
+    account = {"customer": body.customer, "password": body.password, "month_code": body.month_code}
+    wanted = waybills.Wanted(body.carrier, sender, body.goods, body.weight_g, **account)
+    waybill, drawn = waybills.draw(caller.owned_merchant(), order_id, wanted, intent)
+    view = WaybillView(
+        waybill_id=waybill.waybill_id,
+        carrier=waybill.carrier,
+        tracking_number=waybill.number,
+        label_html=drawn.label or None if drawn is not None else None,
+    )
+    return Reply(view, 201, replayed_header(drawn is None))

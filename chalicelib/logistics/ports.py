@@ -128,3 +128,53 @@ class CarrierHub(Protocol):
 
     def refuse(self, error: PushRefused) -> Answer | None:
         """Return the hub's own reply to a push that is refused; None if a problem document will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who sends or gets a parcel, and where."""
+
+    name: str
+    phone: str
+    province: str
+    city: str
+    district: str
+    street: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaybillOrder:
+    """What a hub must know to draw a waybill; ``number`` is ours, the same for every repeat."""
+
+    number: str
+    carrier: str
+    sender: Party
+    receiver: Party
+    goods: str
+    weight_g: int | None = None
+    customer: str = ""
+    password: str = ""
+    month_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What came of it: a number and a label, a refusal in the hub's words, or neither, which is not known."""
+
+    number: str = ""
+    label: str = ""
+    refused: str = ""
+
+
+class WaybillIssuer(Protocol):
+    """One hub that draws electronic waybills: a module ``providers/<name>_waybills.py`` with ``issuer()``."""
+
+    def serves(self, carrier: str) -> bool:
+        """Say whether it draws those of a carrier of ours."""
+
+    def draw(self, wanted: WaybillOrder) -> Drawn:
+        """Draw a number and a label; again under the same number is harmless.
+
+        Raises:
+            ShopError: if the hub did not answer.
+        """

@@ -173,6 +173,42 @@ class SettleParcel(Schema):
     reason: Reason
 
 
+_Word = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
+
+
+class SenderBody(Schema):
+    """Who sends a parcel, and from where. Passed on to the carrier, never kept."""
+
+    name: _Word
+    phone: Annotated[str, StringConstraints(pattern=r"^[+0-9][0-9-]{5,20}$")]
+    province: _Word
+    city: _Word
+    district: _Word
+    street: Annotated[str, StringConstraints(min_length=2, max_length=200)]
+
+
+class DrawWaybill(Schema):
+    """A waybill to be drawn. The account at the carrier is passed on, never kept."""
+
+    carrier: CarrierCode
+    sender: SenderBody
+    goods: _Word
+    """What the label says is in the parcel."""
+    weight_g: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    customer: Annotated[str, StringConstraints(max_length=60)] = ""
+    password: Annotated[str, StringConstraints(max_length=60)] = ""
+    month_code: Annotated[str, StringConstraints(max_length=60)] = ""
+
+
+class WaybillView(Schema):
+    """A waybill: ship with its number. The label is shown once, for it is not kept."""
+
+    waybill_id: str
+    carrier: str
+    tracking_number: str
+    label_html: str | None = None
+
+
 class WhoseNumber(Schema):
     """A tracking number whose carrier is asked for."""
 

@@ -199,6 +199,7 @@ HOLDINGS: tuple[Holding, ...] = (
         inventory.TRADE,
         (
             "shipments/ShipmentRow.number",
+            "shipments/WaybillRow.number",
             "shipments/ShipmentRow.doc.note",
             "shipments/ShipmentRow.doc.code",
             "shipments/ShipmentRow.doc.corrections",

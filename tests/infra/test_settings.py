@@ -69,6 +69,7 @@ GOOD: dict[str, Any] = {
     "BIANDAN_TENCENT_SMS_URL": "https://sms.tencentcloudapi.com",
     "BIANDAN_UNPAID_LIMITS": "fresh:5/200/10,network:100/1000",
     "BIANDAN_VERIFIED_PHONE": "on",
+    "BIANDAN_WAYBILLS": "kdniao",
     "BIANDAN_WECHAT_MINI_URL": "https://api.weixin.qq.com",
     "BIANDAN_WECHATPAY_URL": "https://wx.example.org",
 }

@@ -488,6 +488,20 @@ def _push_of_many(world: World) -> Ask:
     return Ask(raw=urlencode({"RequestData": text, "RequestType": "101", "DataSign": sign}).encode())
 
 
+WAYBILL: dict[str, Any] = {
+    "carrier": "yuantong",
+    "sender": {
+        "name": "仓库",
+        "phone": "13800138001",
+        "province": "浙江省",
+        "city": "杭州市",
+        "district": "西湖区",
+        "street": "文三路 1 号",
+    },
+    "goods": "茶叶",
+}
+
+
 def _mistyped(world: World) -> Ask:
     order_id, shipment_id = world.shipped()
     body = {name: value for name, value in parcel().items() if name != "lines"}
@@ -1161,6 +1175,7 @@ ENTRIES: dict[str, Make] = {
     "list_carriers": _nothing,
     "ship_order": lambda world: Ask(ids={"order_id": world.order()}, body=parcel()),
     "correct_number": _mistyped,
+    "draw_waybill": lambda world: Ask(ids={"order_id": world.order()}, body=WAYBILL),
     "recognise_carrier": lambda world: Ask(query={"tracking_number": "SF1234567890123"}),
     "read_number": lambda world: Ask(ids=world.held_number()),
     "release_number": lambda world: Ask(ids=world.held_number(), body={"reason": "Given out again."}),

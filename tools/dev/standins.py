@@ -77,6 +77,7 @@ class StandIns:
             "BIANDAN_KDNIAO_URL": self.carrier_url,
             "BIANDAN_CARRIER_HUB": "kuaidi100,kdniao",
             "BIANDAN_CARRIER_HUB_OF": "yunda:kdniao",
+            "BIANDAN_WAYBILLS": "kdniao",
             **message_carriers.settings(self.messages_url),
             **sign_in.settings(self.sign_in.base_url),
         }

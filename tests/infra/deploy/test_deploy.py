@@ -140,7 +140,7 @@ def test_a_function_has_the_variables_of_the_template_and_of_lambda_alone(deploy
     found = environments_of_functions(deployed)
     assert found
     told = {"BIANDAN_SANDBOX_URL", "BIANDAN_KUAIDI100_URL", "BIANDAN_REGISTRATION", "BIANDAN_TEST_CLOCK"}
-    told |= {"BIANDAN_CARRIER_HUB", "BIANDAN_CARRIER_HUB_OF", "BIANDAN_KDNIAO_URL"}
+    told |= {"BIANDAN_CARRIER_HUB", "BIANDAN_CARRIER_HUB_OF", "BIANDAN_KDNIAO_URL", "BIANDAN_WAYBILLS"}
     allowed = settings_of.given() | told
     for environment in found:
         ours = {name for name in environment if name.startswith("BIANDAN_")}

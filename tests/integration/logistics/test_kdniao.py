@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,11 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.kernel import clock
-from chalicelib.logistics import polling, recognising, store
+from chalicelib.logistics import polling, recognising, store, waybills
 from chalicelib.logistics.domain import Shipment, Status
+from chalicelib.logistics.ports import Party
 from chalicelib.logistics.watch import Watch
+from chalicelib.orders import service as orders
 from chalicelib.runtime import outbound
+from chalicelib.runtime.intents import Intent
 from tests.support import people, sales
+from tests.support.entries import WAYBILL
 from tests.support.http import Answer, call
 from tests.support.pump import UNPUBLISHED, Pump
 from tools.fakes.carriers import kdniao
@@ -268,3 +272,49 @@ def test_a_number_that_no_hub_knows_under_its_carrier_is_watched_under_the_only_
 
     assert (parcel.carrier, parcel.carrier_given, parcel.watch) == ("shentong", "yuantong", Watch.WATCHED)
     assert world.birds.parcels["773000000000001"].code == "STO"
+
+
+def test_a_waybill_is_drawn_once_under_our_number_and_its_label_shown_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/v1/merchant/orders/{world.orders[0]}/waybills"
+
+    def draw(key: str, **body: Any) -> Answer:
+        return call("POST", path, {**WAYBILL, **body}, token=world.staff.token, key=f"waybill-key-{key}")
+
+    assert draw("w0").json["code"] == "no_waybills"
+    monkeypatch.setenv("BIANDAN_WAYBILLS", "kdniao")
+    assert draw("w0", carrier="rrs").json["code"] == "no_waybills"
+    first, again, other = draw("w1"), draw("w1"), draw("w2")
+    assert first.status == again.status == other.status == 201, first.body
+    number = first.json["tracking_number"]
+    assert (again.json["tracking_number"], again.json.get("label_html")) == (number, None)
+    assert (first.json["label_html"], len(world.birds.drawn)) == (f"<p>{number}</p>", 2)
+    assert draw("w1", goods="别的").status == 422
+    assert world.ship(number).watch is Watch.WATCHED
+
+
+def test_a_waybill_whose_answer_was_lost_is_asked_for_again_under_the_same_number(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIANDAN_WAYBILLS", "kdniao")
+    wanted = waybills.Wanted(
+        "yuantong", Party("仓库", "13800138001", "浙江省", "杭州市", "西湖区", "文三路 1 号"), "茶叶"
+    )
+    intent = Intent("acc_1", "w3", "f")
+    merchant_id, real = orders.load_order(world.orders[0]).merchant_id, outbound._transport
+    assert real is not None
+
+    def lose(request: outbound.Request) -> outbound.Response:
+        real(request)
+        raise outbound.OutboundTimeout(kind="test")
+
+    outbound.install(lose)
+    with pytest.raises(outbound.OutboundTimeout):
+        waybills.draw(merchant_id, world.orders[0], wanted, intent)
+    outbound.install(real)
+    waybill, _ = waybills.draw(merchant_id, world.orders[0], wanted, intent)
+
+    assert world.birds.drawn == {waybill.waybill_id: waybill.number}
+    with pytest.raises(waybills.WaybillRefused):
+        waybills.draw(merchant_id, world.orders[0], replace(wanted, goods=""), Intent("acc_1", "w4", "f"))

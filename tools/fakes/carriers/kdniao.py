@@ -46,6 +46,7 @@ STAGES: dict[str, tuple[str, str, str]] = {
 _CITIES = ("杭州市", "上海市", "南京市", "武汉市", "成都市", "深圳市", "北京市")
 _TYPES = {
     "/api/dist": ("1008", "8008"),
+    "/api/EOrderService": ("1007",),
     "/Ebusiness/EbusinessOrderHandle.aspx": ("1002", "8001", "2002"),
 }
 PATHS = tuple(_TYPES)
@@ -95,6 +96,8 @@ class KDNiao:
         self.parcels: dict[str, Parcel] = Shelf(Parcel, room=ROOM)
         self.refuse_with: str | None = None
         """Set a reason to have the next subscriptions refused with it."""
+        self.drawn: dict[str, str] = {}
+        """Our code of an order -> the number that was drawn for it."""
         self.codes: set[str] = set()
         """The carriers it knows; all where none is named."""
         self.questions: list[str] = Recent(1_000)
@@ -119,6 +122,8 @@ class KDNiao:
         kind, data = self._opened(path, body)
         if kind in ("1008", "8008"):
             return self._subscribe(data)
+        if kind == "1007":
+            return self._draw(data)
         if kind == "2002":
             return self._recognise(data)
         return self._query(data)
@@ -136,7 +141,7 @@ class KDNiao:
             data = json.loads(form["RequestData"])
         except ValueError:
             raise Refused("数据包错误") from None
-        if not isinstance(data, dict) or not data.get("LogisticCode"):
+        if not isinstance(data, dict) or not data.get("OrderCode" if form["RequestType"] == "1007" else "LogisticCode"):
             raise Refused("缺少参数")
         return form["RequestType"], data
 
@@ -167,6 +172,34 @@ class KDNiao:
         if not parcel.traces:
             return {**told, "Success": False, "Reason": "暂无轨迹信息", "State": "0", "Traces": []}
         return self._told(parcel)
+
+    def _draw(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Draw a number for an order's code, once; a repeat is told so, with what was drawn."""
+        told = ("Name", "Mobile", "ProvinceName", "CityName", "ExpAreaName", "Address")
+        people = [data.get("Sender"), data.get("Receiver")]
+        if not all(isinstance(one, dict) and all(one.get(name) for name in told) for one in people):
+            return {"Success": False, "ResultCode": "105", "Reason": "缺少参数[收寄件人]"}
+        if (
+            not (data.get("Commodity") or [{}])[0].get("GoodsName")
+            or data.get("Quantity") != 1
+            or "PayType" not in data
+            or "ExpType" not in data
+        ):
+            return {"Success": False, "ResultCode": "105", "Reason": "缺少参数[缺少货物信息]"}
+        code, order = str(data.get("ShipperCode", "")), str(data["OrderCode"])
+        known = self.drawn.get(order)
+        number = known or f"{code}{len(self.drawn) + 1:013d}"
+        self.drawn[order] = number
+        found = {"OrderCode": order, "ShipperCode": code, "LogisticCode": number}
+        if known is not None:
+            return {"Success": False, "ResultCode": "106", "Reason": "订单号重复下单", "Order": found}
+        return {
+            "Success": True,
+            "ResultCode": "100",
+            "Reason": "成功",
+            "Order": found,
+            "PrintTemplate": f"<p>{number}</p>",
+        }
 
     def _recognise(self, data: Mapping[str, Any]) -> dict[str, Any]:
         number = str(data["LogisticCode"])

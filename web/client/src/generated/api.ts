@@ -924,6 +924,13 @@ export interface paths {
          */
         post: operations["deliver_virtual"];
     };
+    "/v1/merchant/orders/{order_id}/waybills": {
+        /**
+         * Draw a tracking number of a carrier and the label to print. The label is shown once
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["draw_waybill"];
+    };
     "/v1/merchant/pools": {
         /**
          * List the merchant's pools
@@ -2903,6 +2910,20 @@ export interface components {
             status: string;
             status_text: string;
         };
+        /** @description A waybill to be drawn. The account at the carrier is passed on, never kept. */
+        DrawWaybill: {
+            carrier: string;
+            /** @default  */
+            customer?: string;
+            goods: string;
+            /** @default  */
+            month_code?: string;
+            /** @default  */
+            password?: string;
+            sender: components["schemas"]["SenderBody"];
+            /** @default null */
+            weight_g?: number | null;
+        };
         /**
          * @description States of an endpoint.
          * @enum {string}
@@ -4383,6 +4404,15 @@ export interface components {
             /** @default null */
             recovery_code?: string | null;
         };
+        /** @description Who sends a parcel, and from where. Passed on to the carrier, never kept. */
+        SenderBody: {
+            city: string;
+            district: string;
+            name: string;
+            phone: string;
+            province: string;
+            street: string;
+        };
         /** @description Where an abnormal refund is sent; above the limits of one person with the approval of this very card. */
         SendToCard: {
             /** @default null */
@@ -4822,6 +4852,13 @@ export interface components {
             sku_id: string;
             status: string;
             status_text: string;
+        };
+        /** @description A waybill: ship with its number. The label is shown once, for it is not kept. */
+        WaybillView: {
+            carrier: string;
+            label_html?: string;
+            tracking_number: string;
+            waybill_id: string;
         };
         /** @description An endpoint that was made, or given another secret, just now. A repeat has no `secret`. */
         WebhookShownView: {
@@ -7335,6 +7372,33 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["VirtualLineView"];
+                };
+            };
+        };
+    };
+    draw_waybill: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                order_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrawWaybill"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["WaybillView"];
                 };
             };
         };

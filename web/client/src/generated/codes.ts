@@ -83,6 +83,7 @@ export type Code =
   | "mini_data_refused"
   | "mixed_currencies"
   | "no_account_yet"
+  | "no_waybills"
   | "not_a_service"
   | "not_appealable"
   | "not_bookable"
@@ -102,6 +103,7 @@ export type Code =
   | "not_your_review"
   | "nothing_to_release"
   | "nothing_to_search"
+  | "nothing_to_send"
   | "nothing_to_show"
   | "nothing_to_take_back"
   | "number_settled"
@@ -193,6 +195,8 @@ export type Code =
   | "unsupported_media_type"
   | "upload_missing"
   | "verified_phone_needed"
+  | "waybill_refused"
+  | "waybill_unknown"
   | "weak_password"
   | "webhook_off"
   | "went_around"
@@ -337,6 +341,7 @@ export interface Refusals {
   "POST /v1/merchant/orders/{order_id}/shipments/{shipment_id}/lost": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_soon_to_be_lost" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/orders/{order_id}/virtual": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/orders/{order_id}/virtual/{line_id}/deliver": "bad_key" | "busy" | "code_known" | "file_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "not_found" | "not_owed" | "not_virtual" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/orders/{order_id}/waybills": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "no_waybills" | "not_found" | "nothing_to_send" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "waybill_refused" | "waybill_unknown" | "went_around";
   "GET /v1/merchant/pools": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/pools/{sku_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "PUT /v1/merchant/pools/{sku_id}": "bad_key" | "busy" | "file_refused" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "not_virtual" | "pool_in_use" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";

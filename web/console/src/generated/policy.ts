@@ -51,6 +51,7 @@ export default {
   "deliver_virtual": {"method": "POST", "path": "/v1/merchant/orders/{order_id}/virtual/{line_id}/deliver", "who": "staff", "posts": ["owner", "manager", "clerk"], "key": true, "suspended": true},
   "dismiss_person": {"method": "DELETE", "path": "/v1/merchant/staff/{account_id}", "who": "staff", "posts": ["owner"], "suspended": true},
   "docs_page": {"method": "GET", "path": "/docs", "who": "anybody"},
+  "draw_waybill": {"method": "POST", "path": "/v1/merchant/orders/{order_id}/waybills", "who": "staff", "posts": ["owner", "manager", "clerk"], "key": true, "suspended": true},
   "drop_archive": {"method": "DELETE", "path": "/v1/me/archive", "who": "account"},
   "erase_as_guardian": {"method": "POST", "path": "/v1/guardians/erasure", "who": "anybody"},
   "explain_account": {"method": "POST", "path": "/v1/operator/accounts/{account_id}/explanation", "who": "operator", "desks": ["support", "review", "admin"]},
