@@ -146,6 +146,16 @@ RINGING: dict[str, Ringing] = {
         "An operator let the time for deciding a complaint go by.",
         "`GET /v1/operator/complaints`: decide it; the law names the days",
     ),
+    "returns_missed_by_operator": Ringing(
+        "return-late",
+        "An operator let the time for deciding about a return go by.",
+        "`GET /v1/operator/returns`: decide it; the buyer waits for goods or money",
+    ),
+    "returns_missed_by_platform": Ringing(
+        "return-refund-late",
+        "The refund of a return is not done after days.",
+        "look the return's refund up under `GET /v1/operator/payments`",
+    ),
     "tracking_subscription_refused": Ringing(
         "tracking-refused",
         "A hub refuses for good to watch parcels: orders will not see their delivery.",
@@ -257,6 +267,11 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "complaints_missed_by_buyer",
         "complaints_missed_by_nobody",
         "complaints_decided_by_clock",
+        "returns_missed_by_buyer",
+        "returns_missed_by_carrier",
+        "returns_missed_by_merchant",
+        "returns_missed_by_nobody",
+        "returns_replacement_sold_out",
     ),
     "Notices and bills": (
         "payments_checked",

@@ -93,6 +93,7 @@ FUNCTIONS: dict[str, Function] = {
             "complaints": "rw",
             "bookings": "rw",
             "virtual": "rwd",
+            "returns": "rw",
             "reconciliations": "rw",
             "balances": "r",
             "audit": "ra",
@@ -198,6 +199,9 @@ FUNCTIONS: dict[str, Function] = {
         tables={"virtual": "rwd", "orders": "rw", "stock": "rw", "keys": "r"},
         opens=True,
     ),
+    "returns": Function(
+        memory_mb=512, timeout_s=30, consumes="returns", tables={"returns": "rw", "stock": "rw", **PAYING}
+    ),
     "notifications": Function(
         memory_mb=512,
         timeout_s=30,
@@ -229,6 +233,7 @@ FUNCTIONS: dict[str, Function] = {
             "shipments": "rw",
             "bookings": "r",
             "complaints": "rwd",
+            "returns": "rw",
             "audit": "r",
             "chains": "r",
             "consents": "rwd",

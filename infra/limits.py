@@ -72,6 +72,7 @@ _REST = {
     "logistics": 20,
     "complaints": 10,
     "virtual": 20,  # A pool is one row: more would only race for it.
+    "returns": 10,
     "catalog-imports": 5,
     "publishing": FEWEST,  # Batches are large, and each swaps the list of everything: more would only race for it.
     "reconciliation": 5,

@@ -189,6 +189,8 @@ class Product:
     specifications: tuple[tuple[str, str], ...] = ()
     pictures: tuple[str, ...] = ()
     labels: Labels = Labels()
+    no_return: str = ""
+    """Why it is not returned without a reason (:class:`exclusions.NoReturn`); empty where it is."""
     handle: str = ""
     listed_at: datetime | None = None
     next_sku: int = 1
@@ -270,6 +272,8 @@ class Draft:
     vendor: str | None = None
     type: str | None = None
     tags: tuple[str, ...] | None = None
+    no_return: str | None = None
+    """Why it is not returned without a reason; empty takes the mark off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +369,7 @@ def change(product: Product, draft: Draft) -> Product:
         specifications=product.specifications if draft.specifications is None else draft.specifications,
         pictures=pictures,
         labels=_labels(product.labels, draft),
+        no_return=product.no_return if draft.no_return is None else draft.no_return,
     )
     if changed == product and product.revision:
         return product  # Nobody needs to hear of it, and an If-Match that was good stays good.

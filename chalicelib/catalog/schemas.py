@@ -26,6 +26,7 @@ from chalicelib.catalog.domain import (
     Status,
     Tree,
 )
+from chalicelib.catalog.exclusions import NoReturn
 from chalicelib.catalog.jobs import FILE_CAP_BYTES, Job, JobStatus
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.texts import said
@@ -134,6 +135,8 @@ class ChangeProduct(Schema):
     pictures: Annotated[list[PictureAddress], Field(max_length=MAX_PICTURES)] | None = None
     vendor: Label | None = None
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+    no_return: NoReturn | Literal[""] | None = None
+    """Why it is not returned without a reason, where the law excludes it or lets it be excluded; empty for no more."""
 
     def draft(self) -> Draft:
         """Return the domain's form."""
@@ -151,6 +154,7 @@ class ChangeProduct(Schema):
             pictures=tuple(self.pictures) if self.pictures is not None else None,
             vendor=self.vendor,
             tags=tuple(self.tags) if self.tags is not None else None,
+            no_return=str(self.no_return) if self.no_return is not None else None,
         )
 
 
@@ -211,6 +215,8 @@ class ProductView(Schema):
     pictures: list[str]
     vendor: str | None = None
     tags: list[str]
+    no_return: NoReturn | None = None
+    """Why it is not returned without a reason, if the buyer confirms that when it is ordered."""
     listed_at: Timestamp | None = None
 
     @classmethod
@@ -238,6 +244,7 @@ def _product(product: Product) -> dict[str, Any]:
         "pictures": list(product.pictures),
         "vendor": product.labels.vendor or None,
         "tags": list(product.labels.tags),
+        "no_return": NoReturn(product.no_return) if product.no_return else None,
         "listed_at": product.listed_at,
     }
 

@@ -24,6 +24,7 @@ from chalicelib.catalog.domain import (
     Tree,
     card_of,
 )
+from chalicelib.catalog.exclusions import text as no_return_text
 from chalicelib.catalog.shown import Shown, list_now, listed_page, products_now, tree_now
 from chalicelib.catalog.store import Entry
 from chalicelib.inventory import service as inventory
@@ -55,6 +56,7 @@ __all__ = [
     "card_of",
     "list_now",
     "listed_page",
+    "no_return_text",
     "product_of",
     "products",
     "products_now",

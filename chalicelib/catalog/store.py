@@ -85,6 +85,7 @@ class _Goods:
     next: int = 1
     labels: Labels = _NO_LABELS
     moves: tuple[str, ...] = ()
+    no_return: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +291,7 @@ def _goods(product: Product) -> _Goods:
         next=product.next_sku,
         labels=replace(product.labels, tags=()) if _has_many_tags(product.labels) else product.labels,
         moves=product.moves,
+        no_return=product.no_return,
     )
 
 
@@ -342,6 +344,7 @@ def _product(item: Mapping[str, Any], apart: Mapping[str, Any] | None = None) ->
         specifications=body.specifications,
         pictures=goods.pictures,
         labels=replace(goods.labels, tags=body.tags) if body.tags else goods.labels,
+        no_return=goods.no_return,
         handle=text("handle"),
         listed_at=from_epoch_ms(number("listed_ms")) if "listed_ms" in item else None,
         next_sku=goods.next,

@@ -11,6 +11,7 @@ from chalicelib.checkout.domain import (
     EmptyCart,
     MixedCurrencies,
     NotForSale,
+    NothingToConfirm,
     PriceChanged,
     PurchaseTooLarge,
     QuoteChanged,
@@ -100,6 +101,7 @@ def ask_quote(body: AskQuote, caller: Caller) -> QuoteView:
         MethodNotOffered,
         MixedCurrencies,
         NotForSale,
+        NothingToConfirm,
         OutOfStock,
         PriceChanged,
         QuoteChanged,
@@ -134,6 +136,7 @@ def place_purchase(body: Checkout, caller: Caller, intent: Intent, request: Requ
             note=body.note,
             network=networks.mark(request.source_ip, "purchases"),
             pay=_way_to_pay(body.payment, request),
+            no_return=tuple(body.no_return),
         )
     )
     headers = {"Location": f"/v1/purchases/{placed.purchase.purchase_id}", **replayed_header(placed.repeated)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,15 @@ in rows of their own, and units in more than one bucket, only take what is left.
 
 NAME_CHARACTERS = 12
 """60 bits: nobody makes a title that looks the same."""
+
+
+class NothingToConfirm(Conflict):
+    """Something was confirmed of goods that are returned like any other, or are not in the quote."""
+
+    code = "nothing_to_confirm"
+    en = "There is nothing to confirm of these goods: they are returned like any other."
+    zh = "所确认的商品不属于不适用七日无理由退货的商品。"
+    shown = ("sku_ids",)
 
 
 class EmptyCart(Conflict):
@@ -138,6 +147,8 @@ class QuoteLine:
     """Digest of its titles in all languages and its options: what the buyer was told it is."""
     left: int | None = None
     """What can still be had, where that was asked and is less than ``quantity``."""
+    no_return: str = ""
+    """Why it is not returned without a reason, if the buyer confirms that."""
 
     @property
     def total(self) -> Money:
@@ -253,6 +264,7 @@ def _line(
         kind=str(product.kind),
         bucket_count=sku.stock_buckets,
         name=_name(product, sku.options),
+        no_return=product.no_return,
     )
 
 
@@ -289,6 +301,28 @@ def with_left(shares: tuple[Share, ...], left: Mapping[str, int]) -> tuple[Share
             share,
             lines=tuple(
                 replace(line, left=left[line.sku_id]) if left[line.sku_id] < line.quantity else line
+                for line in share.lines
+            ),
+        )
+        for share in shares
+    )
+
+
+def confirmed(shares: tuple[Share, ...], sku_ids: Collection[str]) -> tuple[Share, ...]:
+    """Return the shares whose goods keep their exclusion only where the buyer confirmed it for this purchase.
+
+    Raises:
+        NothingToConfirm: if it was confirmed of goods that have none, or that are not there.
+    """
+    marked = {line.sku_id for share in shares for line in share.lines if line.no_return}
+    strange = sorted(set(sku_ids) - marked)
+    if strange:
+        raise NothingToConfirm(sku_ids=strange)
+    return tuple(
+        replace(
+            share,
+            lines=tuple(
+                line if line.sku_id in sku_ids or not line.no_return else replace(line, no_return="")
                 for line in share.lines
             ),
         )

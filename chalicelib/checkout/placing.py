@@ -41,6 +41,8 @@ class Placing:
     network: str = ""
     """Marks where the request comes from."""
     pay: payments.Wanted | None = None
+    no_return: tuple[str, ...] = ()
+    """SKUs of which the buyer confirms that they are not returned without a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def place(placing: Placing) -> Placed:
         QuoteUsed: naming the purchase, if it was ordered under another key.
         OutOfStock: naming the SKUs, with wanted and available; nothing was written.
         CartChanged: if the cart is not as it was quoted.
+        NothingToConfirm: if an exclusion is confirmed of goods that have none.
         TooManyUnits, TooManyUnpaid, TooManyUnpaidUnits, TooManyCalledOff, TooManyUnpaidHere: if too much is held.
         UnknownProvider, MethodNotOffered: if there is no such way to pay; nothing was written.
         IdempotencyKeyReused: if the key placed something else.
@@ -77,6 +80,7 @@ def place(placing: Placing) -> Placed:
         intent=placing.intent,
         network=placing.network,
         token=placing.token,
+        no_return=placing.no_return,
     )
     try:
         ready = _ready(placing, wanted.quoted)
@@ -124,6 +128,7 @@ class _Wanted:
     intent: Intent
     network: str
     token: str
+    no_return: tuple[str, ...] = ()
 
     @property
     def quote(self) -> str:
@@ -165,6 +170,7 @@ def _place(wanted: _Wanted, ready: Ready | None, *, crowded: bool = False) -> tu
         raise QuoteExpired
     current = pricing.price({sku_id: line.quantity for sku_id, line in lines.items()}, products)
     domain.check_unchanged(quoted, current)
+    current = domain.confirmed(current, wanted.no_return)
     purchase, placed = _new_sale(wanted, current, orders.network_row(wanted.network, standing))
     if ready is not None:
         purchase = orders.with_first_attempt(purchase)
@@ -238,6 +244,7 @@ def _new_order(purchase_id: str, position: int, buyer_id: str, share: Share, num
                 total=line.total,
                 kind=line.kind,
                 bucket_count=line.bucket_count,
+                no_return=line.no_return,
             )
             for line_number, line in enumerate(share.lines, start=1)
         ),

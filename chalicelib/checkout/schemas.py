@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from chalicelib.cart.schemas import LineChanges, changes_of
+from chalicelib.checkout import service
 from chalicelib.checkout.domain import Quote
 from chalicelib.checkout.service import Placed
 from chalicelib.orders.schemas import PurchaseView
@@ -44,6 +45,9 @@ class QuoteLineView(Schema):
     unit_price: MoneyView
     total: MoneyView
     available: int | None = None
+    no_return: str | None = None
+    """Why it is not returned without a reason, once the buyer confirms that for this purchase; see ``no_return``."""
+    no_return_text: str | None = None
 
 
 class ShareView(Schema):
@@ -84,6 +88,8 @@ class QuoteView(Schema):
                             unit_price=MoneyView.of(line.unit),
                             total=MoneyView.of(line.total),
                             available=line.left,
+                            no_return=line.no_return or None,
+                            no_return_text=service.why_kept(line.no_return) or None,
                         )
                         for line in share.lines
                     ],
@@ -103,6 +109,9 @@ class Checkout(Schema):
 
     quote: Annotated[str, StringConstraints(min_length=24, max_length=QUOTE_CAP, pattern=r"^[A-Za-z0-9_-]+$")]
     note: Annotated[str, StringConstraints(max_length=200)] = ""
+    no_return: Annotated[list[Id], Field(max_length=90)] = Field(default=[])
+    """SKUs of which the buyer confirms, for this purchase, that they are not returned without a reason. What is not
+    confirmed is returned like any other: a box that confirms it is never ticked beforehand."""
     payment: StartPayment | None = None
     """How to pay it at once; without it the purchase waits for an attempt of its own."""
 

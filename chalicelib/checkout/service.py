@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from chalicelib.catalog import service as catalog
 from chalicelib.checkout.placing import Placed, Placing, place
 from chalicelib.checkout.quoting import Asked, quote
 from chalicelib.inventory import service as inventory
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import (
     Conflict,
     IllegalTransition,
@@ -235,3 +236,8 @@ def give_up_rest(order: Order, *, intent: Intent | None = None) -> Order:
         after = orders.give_up_rest(work, order, paid=paid, intent=intent)
         _free(work, order, after)
     return after
+
+
+def why_kept(code: str) -> str:
+    """Return why goods are not returned without a reason, in the caller's language; empty where they are."""
+    return catalog.no_return_text(code, context.current().language)

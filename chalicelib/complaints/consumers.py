@@ -33,7 +33,7 @@ def on_refund_failed(fact: RefundFailed, _: Envelope) -> None:
 @consumer.on(RefundBounced)
 def on_refund_bounced(fact: RefundBounced, _: Envelope) -> None:
     """Open the complaint that asked for it again: what resolved it is undone."""
-    if fact.about:
+    if fact.about.startswith("cmp_"):  # Or about a return, which hears of it itself.
         service.undo_refund(fact.about, (fact.refund_id, fact.origin))
 
 

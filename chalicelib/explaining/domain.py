@@ -27,6 +27,7 @@ class Kind(StrEnum):
     STOCK = "stock"
     PARCEL = "parcel"
     COMPLAINT = "complaint"
+    RETURN = "return"
     ACCOUNT = "account"
     ROLE = "role"
     SESSION = "session"

@@ -12,6 +12,7 @@ from chalicelib.explaining.facts import facts_of
 from chalicelib.logistics import service as logistics
 from chalicelib.orders import service as orders
 from chalicelib.payments import service as payments
+from chalicelib.returns import service as returns
 from chalicelib.runtime import queues
 
 _KINDS: Final = {
@@ -33,6 +34,7 @@ def steps(order: orders.Order) -> list[Step]:
         _of_money(payments.story(purchase_id), order),
         by_time(_of_parcels(order.order_id)),
         by_time(_of_complaints(order)),
+        by_time(_of_returns(order)),
     )
 
 
@@ -85,7 +87,7 @@ class _Stock:
 def _of_parcels(order_id: str) -> Iterator[Step]:
     for shipment in logistics.of_order(order_id):
         number = shipment.shipment_id
-        made = _told([f"shipment.created#{number}"])
+        made = _told([f"shipment.{'return_sent' if shipment.about else 'created'}#{number}"])
         yield Step(shipment.shipped_at, Kind.PARCEL, "parcel.made", number, texts.PARCEL_MADE, facts=made)
         before = None
         for scan in sorted(shipment.scans, key=lambda found: found.at):
@@ -108,6 +110,21 @@ def _of_complaints(order: orders.Order) -> Iterator[Step]:
                 amount=entry.amount,
                 by=entry.by.value,
                 note=complaint.reason.value if entry.what == "filed" else "",
+            )
+
+
+def _of_returns(order: orders.Order) -> Iterator[Step]:
+    for found in returns.of_order(order.order_id, order.buyer_id):
+        for entry in found.history:
+            yield Step(
+                at=entry.at,
+                kind=Kind.RETURN,
+                what=f"return.{entry.what}",
+                record_id=found.return_id,
+                texts=returns.texts_of(entry.what),
+                amount=entry.amount,
+                by=entry.by.value,
+                note=found.reason.value if entry.what == "asked" else "",
             )
 
 

@@ -38,6 +38,7 @@ ACTS: Mapping[str, Texts] = {
     "resolve_quarantined": ("An operator closed a notice that was kept apart", "运营人员处理被隔离的通知"),
     "resolve_case": ("An operator closed a case of reconciliation", "运营人员处理对账差异"),
     "decide_complaint": ("An operator decided a complaint", "运营人员裁决投诉"),
+    "decide_return": ("An operator decided a return", "运营人员裁决退换货"),
     "reveal_contact": ("An operator looked at the address", "运营人员查看收货信息"),
     "explain_order": ("An operator had this order explained", "运营人员查阅订单说明"),
     "explain_account": ("An operator had this account explained", "运营人员查阅账号说明"),

@@ -9,7 +9,7 @@ from chalice.app import Blueprint, SQSEvent
 from chalicelib import topology
 from chalicelib.kernel.events import Envelope
 from chalicelib.logistics import polling, pushes, subscribing
-from chalicelib.logistics.events import ShipmentCorrected, ShipmentCreated, TrackingPushed
+from chalicelib.logistics.events import ReturnParcelSent, ShipmentCorrected, ShipmentCreated, TrackingPushed
 from chalicelib.runtime.consume import Consumer
 from chalicelib.runtime.deadlines import Due
 
@@ -25,7 +25,8 @@ def logistics(event: SQSEvent) -> dict[str, Any]:
 
 @consumer.on(ShipmentCreated)
 @consumer.on(ShipmentCorrected)
-def on_created(fact: ShipmentCreated | ShipmentCorrected, _: Envelope) -> None:
+@consumer.on(ReturnParcelSent)
+def on_created(fact: ShipmentCreated | ShipmentCorrected | ReturnParcelSent, _: Envelope) -> None:
     """Have the hub watch the new parcel, or the new number of a parcel."""
     subscribing.begin(fact.shipment_id)
 

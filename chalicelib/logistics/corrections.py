@@ -45,7 +45,7 @@ def correct(
             raise NotFound(what="order")
         made = store.of_order(order_id, consistent=True)
         before = next((one for one in made if one.shipment_id == shipment_id), None)
-        if before is None:
+        if before is None or before.about:  # What a return sends is named in the return.
             raise NotFound(what="shipment")
         for past in before.corrections:
             if past.startswith(intent.token):

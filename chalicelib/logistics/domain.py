@@ -185,6 +185,10 @@ class Shipment:
     """Whether other orders travel in the same parcel: what is told of one is told of all."""
     detached: bool = False
     """The number turned out to be another parcel's: nothing told of it counts until the merchant corrects it."""
+    purpose: str = ""
+    """What it is for, where it does not bring what was bought: ``return`` or ``replacement``."""
+    about: str = ""
+    """The return that it belongs to, then."""
     hub: str = ""
     """Where it is watched; empty before the first subscription, and in rows of the days of one hub."""
     subscribed_at: datetime | None = None

@@ -97,6 +97,34 @@ class ShipmentTurnedBack(Event, frozen=True, tag="shipment.turned_back"):
         return f"{self.shipment_id}#{int(self.at.timestamp())}"
 
 
+class ReturnParcelSent(Event, frozen=True, tag="shipment.return_sent"):
+    """A parcel of a return was handed to a carrier: what goes back, or what replaces it."""
+
+    return_id: str
+    order_id: str
+    shipment_id: str
+
+    @property
+    def subject(self) -> str:
+        """The shipment."""
+        return self.shipment_id
+
+
+class ReturnParcelMoved(Event, frozen=True, tag="shipment.return_moved"):
+    """A parcel of a return arrived, or (not ``arrived``) turned back, ``at`` the carrier's time."""
+
+    return_id: str
+    order_id: str
+    shipment_id: str
+    arrived: bool
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        """The shipment, what happened and since when."""
+        return f"{self.shipment_id}#{self.arrived:d}#{int(self.at.timestamp())}"
+
+
 class TrackingPushed(Event, frozen=True, tag="tracking.pushed"):
     """A hub's genuine push on its way to be read: what was signed, as it came.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
@@ -244,6 +244,9 @@ class ScanView(Schema):
         )
 
 
+_PURPOSES: Final[dict[str, Literal["return", "replacement"]]] = {"return": "return", "replacement": "replacement"}
+
+
 class ShipmentView(Schema):
     """A parcel and where it is, or a digital delivery. ``code`` is shown to the buyer only."""
 
@@ -267,6 +270,9 @@ class ShipmentView(Schema):
     has_code: bool = False
     wrong_number: bool = False
     """The number turned out to be another parcel's: the merchant should correct it."""
+    purpose: Literal["order", "return", "replacement"] = "order"
+    """What it is for: what was bought, or a part of the return ``return_id``."""
+    return_id: str | None = None
 
     @classmethod
     def of(cls, shipment: Shipment, *, for_buyer: bool = False) -> ShipmentView:
@@ -292,6 +298,8 @@ class ShipmentView(Schema):
             code=(shipment.code or None) if for_buyer else None,
             has_code=bool(shipment.code),
             wrong_number=shipment.detached,
+            purpose=_PURPOSES.get(shipment.purpose, "order"),
+            return_id=shipment.about or None,
         )
 
 

@@ -14,6 +14,15 @@ from chalicelib.logistics.domain import Shipment, Status
 from chalicelib.logistics.events import ShipmentCreated
 from chalicelib.logistics.forgetting import forget as forget  # noqa: PLC0414 - whoever forgets asks here
 from chalicelib.logistics.numbers import Claim
+from chalicelib.logistics.refusals import PhoneNeeded as PhoneNeeded  # noqa: PLC0414 - who sends a return asks here
+from chalicelib.logistics.refusals import TooManyShipments as TooManyShipments  # noqa: PLC0414 - as above
+from chalicelib.logistics.refusals import TrackingNumberUsed as TrackingNumberUsed  # noqa: PLC0414 - as above
+from chalicelib.logistics.refusals import UnknownCarrier as UnknownCarrier  # noqa: PLC0414 - as above
+from chalicelib.logistics.returning import Handed as Handed  # noqa: PLC0414 - as above
+from chalicelib.logistics.returning import Met as Met  # noqa: PLC0414 - as above
+from chalicelib.logistics.returning import Purpose as Purpose  # noqa: PLC0414 - as above
+from chalicelib.logistics.returning import send_return_parcel as send_return_parcel  # noqa: PLC0414 - as above
+from chalicelib.logistics.returning import sending as sending  # noqa: PLC0414 - as above
 from chalicelib.logistics.watch import Watch
 from chalicelib.orders import service as orders
 from chalicelib.runtime.db.work import UnitOfWork

@@ -72,6 +72,8 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     unclaimed: bool = False
     word: _WordDoc | None = None
     before_s: int | None = None
+    purpose: str = ""
+    about: str = ""
 
 
 class ShipmentRow(DueRow):
@@ -171,6 +173,8 @@ def _row(shipment: Shipment) -> ShipmentRow:
             unclaimed=shipment.paid_at is not None and not shipment.claimed,
             word=_word_doc(shipment.word),
             before_s=epoch_s(shipment.seen_before) if shipment.seen_before is not None else None,
+            purpose=shipment.purpose,
+            about=shipment.about,
         ),
         scans=tuple(_scan_doc(scan) for scan in shipment.scans) or None,
         version=shipment.version,
@@ -213,6 +217,8 @@ def _shipment(row: ShipmentRow) -> Shipment:
         detached=doc.detached,
         word=_word(doc.word),
         seen_before=from_epoch_s(doc.before_s) if doc.before_s is not None else None,
+        purpose=doc.purpose,
+        about=doc.about,
         intent=doc.intent,
         fingerprint=doc.fingerprint,
         version=int(row.version),

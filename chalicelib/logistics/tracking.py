@@ -8,7 +8,18 @@ from dataclasses import replace
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import ConcurrentUpdate, NotFound
 from chalicelib.kernel.events import Event
-from chalicelib.logistics import claims, domain, hubs, journeys, losing, number_store, phones, store, watching
+from chalicelib.logistics import (
+    claims,
+    domain,
+    hubs,
+    journeys,
+    losing,
+    number_store,
+    phones,
+    returning,
+    store,
+    watching,
+)
 from chalicelib.logistics.domain import Shipment, Snapshot
 from chalicelib.logistics.events import (
     ShipmentDelivered,
@@ -127,6 +138,8 @@ def delivered(shipment: Shipment) -> list[Event]:
 
 def told(before: Shipment, after: Shipment) -> list[Event]:
     """Return what others must hear of a parcel that moved."""
+    if after.about:
+        return returning.told(before, after)
     found: list[Event] = []
     if after.status is not before.status:
         progressed = ShipmentProgressed(

@@ -164,11 +164,11 @@ class Stock(StrEnum):
 
 _SOONEST = min(duration for duration, _ in ORDER.deadlines.values())
 STANDS_STILL = (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
-"""States that do not time out while a complaint is open: an order does not confirm itself over it."""
+"""States that do not time out while a complaint or a return is open: an order does not confirm itself over it."""
 REMINDED_BEFORE = timedelta(hours=24)
 """How long before a promise runs out its merchant is reminded; of a short one, when half of it is over."""
 LEFT_AT_LEAST = timedelta(days=3)
-"""How long a buyer has at least to look at a parcel once the last complaint is closed."""
+"""How long a buyer has at least to look at a parcel once the last open case is closed."""
 
 
 class PaymentMismatch(Conflict):
@@ -209,6 +209,8 @@ class Line:
     total: Money
     kind: str = "physical"
     bucket_count: int = 1
+    no_return: str = ""
+    """Why it is not returned without a reason, where the buyer confirmed that for this purchase; else it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +344,12 @@ class Order:
     """Lines whose money is all back, or on its way, however it was named."""
     refunding: tuple[tuple[str, int], ...] = ()
     """Refunds under way: the first number of each, and its minor units."""
+    returning: tuple[tuple[str, str, int], ...] = ()
+    """Units of its lines that open returns speak of: the return, the line, how many."""
+    returned: tuple[tuple[str, int], ...] = ()
+    """Units of each line that the buyer sent back and was paid for; they left once, and count as sent."""
     held_by: tuple[str, ...] = ()
-    """Open complaints about it."""
+    """Open cases about it: complaints and returns."""
     held_since: datetime | None = None
     """Since when they have kept the current state from timing out."""
     longer: timedelta = timedelta()

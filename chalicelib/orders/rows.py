@@ -66,6 +66,7 @@ class _LineDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     total_minor: int
     kind: str = "physical"
     bucket_count: int = 1
+    no_return: str = ""
 
 
 class _ParcelDoc(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -103,6 +104,8 @@ class _OrderDoc(msgspec.Struct, omit_defaults=True):
     refunded_units: tuple[tuple[str, int], ...] = ()
     paid_lines: tuple[str, ...] = ()
     refunding: tuple[tuple[str, int], ...] = ()
+    returning: tuple[tuple[str, str, int], ...] = ()
+    returned: tuple[tuple[str, int], ...] = ()
     held_by: tuple[str, ...] = ()
     held_ms: int = 0
     longer_s: int = 0
@@ -205,6 +208,7 @@ def _line_doc(line: Line) -> _LineDoc:
         total_minor=line.total.minor,
         kind=line.kind,
         bucket_count=line.bucket_count,
+        no_return=line.no_return,
     )
 
 
@@ -220,6 +224,7 @@ def _line(doc: _LineDoc, line_id: str, currency: str) -> Line:
         total=Money(doc.total_minor, currency),
         kind=doc.kind,
         bucket_count=doc.bucket_count,
+        no_return=doc.no_return,
     )
 
 
@@ -292,6 +297,8 @@ def _order_row(order: Order, lines: tuple[_LineDoc, ...] | None) -> OrderRow:
             refunded_units=order.refunded_units,
             paid_lines=order.paid_lines,
             refunding=order.refunding,
+            returning=order.returning,
+            returned=order.returned,
             held_by=order.held_by,
             held_ms=epoch_ms_or_none(order.held_since) or 0,
             longer_s=-int(-order.longer.total_seconds() // 1),
@@ -365,6 +372,8 @@ def order_of(row: OrderRow, apart: Row | None) -> Order:
         refunded_units=doc.refunded_units,
         paid_lines=doc.paid_lines,
         refunding=doc.refunding,
+        returning=doc.returning,
+        returned=doc.returned,
         held_by=doc.held_by,
         held_since=from_epoch_ms_or_none(doc.held_ms),
         longer=timedelta(seconds=doc.longer_s),

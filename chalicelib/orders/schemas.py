@@ -27,6 +27,8 @@ class LineView(Schema):
     unit_price: MoneyView
     total: MoneyView
     kind: str
+    no_return: str | None = None
+    """Why it is not returned without a reason, as its buyer confirmed for this purchase."""
 
 
 class ChangeView(Schema):
@@ -104,10 +106,14 @@ class OrderView(Schema):
     """What is on its way back besides."""
     placed_at: Timestamp
     due_at: Timestamp | None = None
-    """When the state times out; none while an open complaint keeps the order from confirming itself."""
+    """When the state times out; none while an open complaint or return keeps the order from confirming itself."""
     ship_by: Timestamp | None = None
     """Until when its merchant promised to send all of it, while something waits to be sent."""
     parcels: list[ParcelView]
+    returned: dict[str, int] = Field(default={})
+    """Units of lines that came back and were paid back."""
+    returns: list[str] = Field(default=[])
+    """Open returns of it."""
     given_up: dict[str, int]
     """Units of lines that will not be sent (any more): their money is back, or on its way."""
     history: list[ChangeView]
@@ -135,6 +141,7 @@ class OrderView(Schema):
                     unit_price=MoneyView.of(line.unit),
                     total=MoneyView.of(line.total),
                     kind=line.kind,
+                    no_return=line.no_return or None,
                 )
                 for line in order.lines
             ],
@@ -157,6 +164,8 @@ class OrderView(Schema):
                 )
                 for parcel in order.parcels
             ],
+            returned=dict(order.returned),
+            returns=list(dict.fromkeys(case for case, _, _ in order.returning)),
             given_up=order.given_up(),
             history=_history(
                 ChangeView(status=OrderStatus.PLACED, text=_said(texts.ORDERS[OrderStatus.PLACED]), at=order.placed_at),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from chalicelib.kernel.history import remembered
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
 from chalicelib.orders import contacts, domain, events, holds, replacements, store, units
+from chalicelib.orders import returns as return_rules
 from chalicelib.orders.addressing import AddressSettled, ask_for_address, readdress
 from chalicelib.orders.agreed import Appointment
 from chalicelib.orders.appointments import agree, drop, provide, told_void
@@ -56,6 +57,7 @@ from chalicelib.orders.holds import lookup as held_lookup
 from chalicelib.orders.lateness import NotLate, check_may_end, presume_lost, tell_late
 from chalicelib.orders.replacements import has_address
 from chalicelib.orders.replacements import place as place_replacement
+from chalicelib.orders.returns import received_at, returnable
 from chalicelib.orders.texts import (
     CALLED_OFF,
     DEADLINE,
@@ -127,7 +129,9 @@ __all__ = [
     "provide",
     "purchases_of",
     "readdress",
+    "received_at",
     "remembered",
+    "returnable",
     "standing",
     "tell_late",
 ]
@@ -573,16 +577,28 @@ def demand_unchanged(work: UnitOfWork, order: Order) -> None:
     store.demand_unchanged(work, order)
 
 
-def hold(work: UnitOfWork, order: Order, complaint_id: str) -> None:
-    """Keep an order from confirming itself, in the work that opens a complaint about it."""
-    held = units.hold(order, complaint_id, now=clock.now())
+def hold(work: UnitOfWork, order: Order, case_id: str) -> None:
+    """Keep an order from confirming itself, in the work that opens a case about it; open cases are counted."""
+    held = units.hold(order, case_id, now=clock.now())
     if held is not order:
         store.save_order(work, held)
 
 
-def let_go(work: UnitOfWork, order: Order, complaint_id: str) -> None:
-    """Let an order's deadline run on, in the work that closes a complaint about it."""
-    free = units.let_go(order, complaint_id, now=clock.now())
+def let_go(work: UnitOfWork, order: Order, case_id: str) -> None:
+    """Let an order's deadline run on, in the work that closes the last open case about it."""
+    free = units.let_go(order, case_id, now=clock.now())
+    if free is not order:
+        store.save_order(work, free)
+
+
+def begin_return(work: UnitOfWork, order: Order, return_id: str, wanted: Mapping[str, int]) -> None:
+    """Keep units of an order for a return, in the work that asks for it; the order does not confirm itself."""
+    store.save_order(work, return_rules.begin(order, return_id, wanted, now=clock.now()))
+
+
+def end_return(work: UnitOfWork, order: Order, return_id: str) -> None:
+    """Let go of a return's units, in the work that ends it; the order goes on as it stood."""
+    free = return_rules.end(order, return_id, now=clock.now())
     if free is not order:
         store.save_order(work, free)
 

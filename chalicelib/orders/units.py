@@ -40,6 +40,8 @@ class PaidBack:
     """Lines whose money is all back with it, however it was named."""
     everything: bool = False
     """Whether the order's money is all back with it."""
+    returned: bool = False
+    """Whether its units came back from the buyer: nothing that has not left is given up for them."""
 
 
 def give_up(order: Order, wanted: Mapping[str, int]) -> Order:
@@ -81,7 +83,7 @@ def pay_back(order: Order, paid: PaidBack, change: Change) -> Order:
     if not order.may_be_sent:
         return noted
     unsent = order.unsent()
-    wanted = dict(paid.units)
+    wanted = {} if paid.returned else dict(paid.units)
     for line_id in unsent if paid.everything else paid.lines:
         wanted[line_id] = unsent.get(line_id, 0)
     return _without(give_up(noted, wanted), change)
@@ -95,7 +97,16 @@ def _noted(order: Order, paid: PaidBack | None) -> Order:
         units[line_id] = units.get(line_id, 0) + quantity
     refunding = (*order.refunding, (paid.refund_id, paid.amount.minor))
     lines = tuple(sorted({*order.paid_lines, *paid.lines}))
-    return replace(order, refunded_units=tuple(sorted(units.items())), refunding=refunding, paid_lines=lines)
+    returned = dict(order.returned)
+    for line_id, quantity in paid.units if paid.returned else ():
+        returned[line_id] = returned.get(line_id, 0) + quantity
+    return replace(
+        order,
+        refunded_units=tuple(sorted(units.items())),
+        refunding=refunding,
+        paid_lines=lines,
+        returned=tuple(sorted(returned.items())),
+    )
 
 
 def _without(order: Order, change: Change) -> Order:
@@ -172,29 +183,31 @@ def away(noted: Order, cause: OrderCause, change: Change) -> Order:
 def paid_before(order: Order, turned: Parcel) -> Order:
     """Give up the units of a parcel that turned back whose money went back while they were away."""
     given_up, refunded, came = order.given_up(), dict(order.refunded_units), dict(order.came_back)
+    returned = dict(order.returned)
     for line_id, quantity in turned.lines:
         all_paid = order.is_paid_back or line_id in order.paid_lines
-        paid = quantity if all_paid else min(quantity, refunded.get(line_id, 0) - given_up.get(line_id, 0))
+        settled = given_up.get(line_id, 0) + returned.get(line_id, 0)
+        paid = quantity if all_paid else min(quantity, refunded.get(line_id, 0) - settled)
         if paid > 0:
             came[line_id] = came.get(line_id, 0) + paid
     return replace(order, came_back=tuple(sorted(came.items())))
 
 
-# --- complaints keep an order from confirming itself ------------------------------------------------------------------
+# --- open cases keep an order from confirming itself ------------------------------------------------------------------
 
 
-def hold(order: Order, complaint_id: str, *, now: datetime) -> Order:
-    """Let the order not confirm itself while this complaint is open; what is complete is needed again."""
-    if complaint_id in order.held_by or order.status is OrderStatus.CANCELLED:
+def hold(order: Order, case_id: str, *, now: datetime) -> Order:
+    """Let the order not confirm itself while this complaint or return is open; what is complete is needed again."""
+    if case_id in order.held_by or order.status is OrderStatus.CANCELLED:
         return order
-    return replace(order, held_by=(*order.held_by, complaint_id), held_since=order.held_since or now)
+    return replace(order, held_by=(*order.held_by, case_id), held_since=order.held_since or now)
 
 
-def let_go(order: Order, complaint_id: str, *, now: datetime) -> Order:
-    """Let the deadline run on after a complaint, once none is open: with what was left, and three days at least."""
-    if complaint_id not in order.held_by:
+def let_go(order: Order, case_id: str, *, now: datetime) -> Order:
+    """Let the deadline run on after a case, once none is open: with what was left, and three days at least."""
+    if case_id not in order.held_by:
         return order
-    held_by = tuple(one for one in order.held_by if one != complaint_id)
+    held_by = tuple(one for one in order.held_by if one != case_id)
     if held_by:
         return replace(order, held_by=held_by)
     free = replace(order, held_by=(), held_since=None)

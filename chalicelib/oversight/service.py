@@ -139,6 +139,14 @@ def _of_complaint(complaint_id: str) -> Affair:
     return Affair(frozenset({parties.buyer_id}), frozenset({parties.merchant_id}), frozenset({purchase_id}))
 
 
+def _of_return(return_id: str) -> Affair:
+    from chalicelib.returns import service as returns
+
+    buyer_id, merchant_id, order_id = returns.parties(return_id)
+    purchase_id = ids.parent_id("pur", order_id)
+    return Affair(frozenset({buyer_id}), frozenset({merchant_id}), frozenset({purchase_id}))
+
+
 def _of_number(carrier: str, number: str) -> Affair:
     from chalicelib.logistics import service as logistics
 
@@ -191,6 +199,7 @@ AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {
     "payment_id": ("pay", _of_purchase),
     "refund_id": ("ref", _of_purchase),
     "complaint_id": ("cmp", _of_complaint),
+    "return_id": ("rtn", _of_return),
     "case_id": ("cas", _of_case),
     "merchant_id": ("mer", _of_merchant),
     "account_id": ("acc", _of_account),

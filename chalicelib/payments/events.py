@@ -142,7 +142,7 @@ class PaymentClear(PaymentEvent, frozen=True, kw_only=True, tag="payment.clear")
 
 
 class RefundEvent(Event, frozen=True, kw_only=True):
-    """Base: a fact about one refund. ``origin`` is its first number where it was renewed, ``about`` a complaint."""
+    """Base: a fact about one refund. ``origin`` is its first number where it was renewed, ``about`` what it is for."""
 
     refund_id: str
     payment_id: str

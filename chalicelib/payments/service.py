@@ -34,6 +34,7 @@ from chalicelib.payments.domain.payment_records import Conclusion, PaymentRecord
 from chalicelib.payments.domain.refund import Refund, RefundRefused, RefundStatus
 from chalicelib.payments.domain.refund_decision import RefundContext
 from chalicelib.payments.domain.refund_request import RefundRequest, Requester
+from chalicelib.payments.domain.returned import Worth, worth
 from chalicelib.payments.domain.stray import ReturnNeedsTwo, Stray, StrayKind, StrayNotFound, StrayStatus, stray_id
 from chalicelib.payments.keys.refresh import refresh as refresh_keys
 from chalicelib.payments.refunds.approve import (
@@ -111,6 +112,7 @@ __all__ = [
     "UnknownPayment",
     "UnknownProvider",
     "Wanted",
+    "Worth",
     "add_first",
     "approval_limit",
     "ask_approval",
@@ -164,6 +166,7 @@ __all__ = [
     "tell_of_first",
     "time_out_refund",
     "withhold_refund",
+    "worth",
 ]
 
 

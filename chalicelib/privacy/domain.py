@@ -74,6 +74,7 @@ class HoldKind(StrEnum):
     OPEN_ORDER = "open_order"
     OPEN_MONEY = "open_money"
     RUNNING_COMPLAINT = "running_complaint"
+    RUNNING_RETURN = "running_return"
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,6 +290,23 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant",),
     ),
     Holding(
+        "returns",
+        Text("returns: what you and the merchant wrote", "退换货：双方填写的内容"),
+        inventory.AFTER_SALES,
+        inventory.TRADE,
+        ("returns/ReturnRow.buyer_id", "returns/ReturnRow.doc.history.*", "returns/ReturnRow.doc.reason"),
+        seen_by=("merchant",),
+    ),
+    Holding(
+        "return_address",
+        Text("where goods go back to: name, phone number, address", "退货收件人、电话、地址"),
+        inventory.AFTER_SALES,
+        inventory.TRADE,
+        ("returns/ReturnRow.address.*",),
+        sealed=True,
+        seen_by=("merchant", "carrier"),
+    ),
+    Holding(
         "evidence",
         Text("pictures and documents that belong to a complaint", "投诉凭证（图片、文件）"),
         inventory.AFTER_SALES,

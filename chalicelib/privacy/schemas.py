@@ -83,6 +83,7 @@ HOLDS: dict[HoldKind, Text] = {
     HoldKind.OPEN_ORDER: Text("an order that is not over", "订单尚未结束"),
     HoldKind.OPEN_MONEY: Text("money that has not come to rest", "款项尚未结清"),
     HoldKind.RUNNING_COMPLAINT: Text("a complaint that is not decided", "投诉尚在处理"),
+    HoldKind.RUNNING_RETURN: Text("a return that is not over", "退换货尚在处理"),
 }
 KEPT: tuple[tuple[Text, Text], ...] = (
     (
@@ -110,7 +111,7 @@ KEPT: tuple[tuple[Text, Text], ...] = (
         ),
     ),
     (
-        Text("that a complaint was made and how it ended", "投诉的存在与结果"),
+        Text("that a complaint or a return was made and how it ended", "投诉、退换货的存在与结果"),
         Text("three years: as above, without what was written", "三年，同上；不保留内容"),
     ),
 )

@@ -24,6 +24,7 @@ from chalicelib.privacy.disclosures import to_merchants as shown_to_merchants
 from chalicelib.privacy.disclosures import to_staff as shown_to_staff
 from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status, erasure_id
 from chalicelib.privacy.events import ErasureAdvanced
+from chalicelib.returns import service as returns
 from chalicelib.risk import service as risk
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.races import racing
@@ -175,7 +176,9 @@ def advance(erasure_id: str, step: int) -> None:
     risk.forget(account_id)
     notifications.forget(account_id)
     consents.unbar(account_id)
-    kept = replace(kept, holds=(*kept.holds, *_forget_complaints(account_id))[: domain.MOST_SHOWN])
+    kept = replace(
+        kept, holds=(*kept.holds, *_forget_complaints(account_id), *_forget_returns(account_id))[: domain.MOST_SHOWN]
+    )
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)
     metrics.count("erasures_held" if kept.holds else "erasures_done")
 
@@ -210,5 +213,19 @@ def _forget_complaints(account_id: str) -> list[tuple[HoldKind, str]]:
                 complaints.forget(complaint.complaint_id)
             else:
                 held.append((HoldKind.RUNNING_COMPLAINT, complaint.complaint_id))
+        if after is None:
+            return held
+
+
+def _forget_returns(account_id: str) -> list[tuple[HoldKind, str]]:
+    held: list[tuple[HoldKind, str]] = []
+    after: Place | None = None
+    while True:
+        page, after = returns.returns_of(account_id, after, limit=PURCHASES_A_STEP)
+        for found in page:
+            if returns.is_over(found):
+                returns.forget(found.return_id)
+            else:
+                held.append((HoldKind.RUNNING_RETURN, found.return_id))
         if after is None:
             return held

@@ -20,6 +20,7 @@ from uuid import uuid4
 from chalicelib.auth import service as auth
 from chalicelib.auth import tokens
 from chalicelib.catalog import bulk, files
+from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.roles import Post, Role
@@ -37,6 +38,9 @@ from chalicelib.payments import service as payments
 from chalicelib.privacy import service as privacy
 from chalicelib.reconciliation import service as reconciliation
 from chalicelib.reconciliation.domain import RunStatus
+from chalicelib.returns import acting as returns_acting
+from chalicelib.returns import domain as returns_domain
+from chalicelib.returns import service as returns
 from chalicelib.risk import service as risk
 from chalicelib.risk.default_rules import DEFAULTS
 from chalicelib.risk.domain import FactKind, Finding, Mode, Subject, SubjectKind
@@ -298,6 +302,69 @@ class World:
         assert self.buyer.post(f"/v1/complaints/{complaint_id}/accept").status == 200
         return complaint_id
 
+    # Returns
+
+    def delivered(self) -> str:
+        """Make an order that its buyer received."""
+        order_id, shipment_id = self.shipped()
+        orders.record_delivery(order_id, shipment_id, clock.now())
+        return order_id
+
+    def asked_back(self, **more: Any) -> str:
+        """Ask for a return."""
+        answer = self.buyer.post("/v1/returns", {**goes_back(self.delivered()), **more})
+        assert answer.status == 201, answer.body
+        return str(answer.json["return_id"])
+
+    def agreed(self, **more: Any) -> str:
+        """Ask for a return that the merchant agrees to."""
+        return_id = self.asked_back(**more)
+        self._said(return_id, "approve", {"address": RETURN_ADDRESS})
+        return return_id
+
+    def objected(self) -> str:
+        """Ask for a return that the merchant refuses."""
+        return_id = self.asked_back()
+        self._said(return_id, "refuse", {"text": "Worn."})
+        return return_id
+
+    def on_its_way(self, **more: Any) -> str:
+        """Send goods back."""
+        return_id = self.agreed(**more)
+        sent = {key: value for key, value in parcel().items() if key != "lines"}
+        assert self.buyer.post(f"/v1/returns/{return_id}/parcel", sent).status == 200
+        return return_id
+
+    def taken_in_part(self) -> str:
+        """Send goods back of which the merchant takes nothing."""
+        return_id = self.on_its_way()
+        said = {"lines": [{"line_id": "1", "damaged": 1}], "withhold_damaged": True, "text": "Broken."}
+        self._said(return_id, "inspection", said)
+        return return_id
+
+    def to_replace(self) -> str:
+        """Send goods back that are to be exchanged."""
+        return_id = self.on_its_way(wish="exchange")
+        line = orders.load_order(returns.load(_everybody, return_id).order_id).lines[0]
+        inventory.receive(line.sku_id, 5, intent=system_intent(f"for#{return_id}"))
+        self._said(return_id, "inspection", {"lines": [{"line_id": "1", "open_box": 1}]})
+        return return_id
+
+    def before_the_platform(self) -> str:
+        """Take a refusal to the platform."""
+        return_id = self.objected()
+        assert self.buyer.post(f"/v1/returns/{return_id}/escalate", {"text": "Look."}).status == 200
+        return return_id
+
+    def _said(self, return_id: str, what: str, body: Any) -> None:
+        answer = self.shop.post(f"/v1/merchant/returns/{return_id}/{what}", body)
+        assert answer.status == 200, answer.body
+
+    @cached_property
+    def returned(self) -> str:
+        """A return that is only read."""
+        return self.asked_back()
+
     # Others
 
     def job(self, kind: str) -> str:
@@ -452,6 +519,21 @@ def parcel() -> dict[str, Any]:
         "carrier": "yuantong",
         "tracking_number": f"YT{next(_numbers)}",
     }
+
+
+RETURN_ADDRESS = {"recipient": "退货组", "phone": "+86 571 8800 0000", "city": "杭州市", "street": "仓前路 8 号"}
+_everybody = returns_acting.Party(returns_domain.Turn.OPERATOR, "acc_nobody")
+
+
+def goes_back(order_id: str) -> dict[str, Any]:
+    """Return what asks for the first unit of an order to go back."""
+    lines = [{"line_id": "1", "quantity": 1}]
+    return {"order_id": order_id, "lines": lines, "wish": "refund", "reason": "no_reason"}
+
+
+def numbered() -> dict[str, Any]:
+    """Return a parcel of a return."""
+    return {key: value for key, value in parcel().items() if key != "lines"}
 
 
 PRODUCT = {"titles": {"en": "Cup"}, "category_id": "tea", "skus": [{"price": {"minor": 990, "currency": "CNY"}}]}
@@ -1199,6 +1281,25 @@ ENTRIES: dict[str, Make] = {
     # times of services
     **booking_entries.entries(Ask),
     **entries_virtual.ENTRIES,
+    # goods that go back
+    "preview_return": lambda world: Ask(body=goes_back(world.delivered()), body_ids=("order_id",)),
+    "ask_return": lambda world: Ask(body=goes_back(world.delivered()), body_ids=("order_id",)),
+    "list_returns": _nothing,
+    "get_return": lambda world: Ask(ids={"return_id": world.returned}),
+    "send_return": lambda world: Ask(ids={"return_id": world.agreed()}, body=numbered()),
+    "accept_inspection": _of(World.taken_in_part, "return_id"),
+    "escalate_return": _of(World.objected, "return_id", {"text": "Look."}),
+    "withdraw_return": _of(World.asked_back, "return_id"),
+    "list_merchant_returns": _nothing,
+    "get_merchant_return": lambda world: Ask(ids={"return_id": world.returned}),
+    "approve_return": _of(World.asked_back, "return_id", {"address": RETURN_ADDRESS}),
+    "leave_return": _of(World.asked_back, "return_id", {"text": "Keep it."}),
+    "refuse_return": _of(World.asked_back, "return_id", {"text": "Worn."}),
+    "inspect_return": _of(World.on_its_way, "return_id", {"lines": [{"line_id": "1", "open_box": 1}]}),
+    "send_replacement": lambda world: Ask(ids={"return_id": world.to_replace()}, body=numbered()),
+    "list_operator_returns": _nothing,
+    "get_operator_return": lambda world: Ask(ids={"return_id": world.returned}),
+    "decide_return": _of(World.before_the_platform, "return_id", {"decision": "dismiss", "text": "No."}),
     # complaints
     "upload_evidence": _body({"content_type": "image/png", "size": 100}),
     "file_complaint": _filing,

@@ -15,8 +15,8 @@ from chalicelib.runtime.http.routes import Routes
 from tools.generate import routing
 
 KEYS_OPEN = {
-    "complaints:read", "orders:read", "orders:ship", "products:read", "products:write", "profile:read", "stock:read",
-    "stock:write",
+    "complaints:read", "orders:read", "orders:ship", "products:read", "products:write", "profile:read", "returns:read",
+    "stock:read", "stock:write",
 }  # fmt: skip
 """Written out once more: what a merchant's system can be allowed is a promise to merchants, and a door."""
 

@@ -58,6 +58,7 @@ _WHY_BACK: Mapping[str, Texts] = {
 }
 """Why money goes back by itself, by ``Refund.reason``."""
 _COMPLAINT: Texts = ("A complaint was granted.", "投诉已成立。")
+_RETURN: Texts = ("For what you sent back", "退货退款")
 _CONSOLE: Texts = ("It was given back at the payment provider.", "已在支付渠道后台退款。")
 _LOOKED_AFTER: Texts = (
     "The refund did not go through yet; our staff are looking after it.",
@@ -105,7 +106,7 @@ def of_refund(refund: Refund, language: str) -> str:
 def why_back(refund: Refund, language: str) -> str:
     """Return why money goes back: an operator's own words as they are."""
     if refund.about:
-        return said(_COMPLAINT, language)
+        return said(_RETURN if refund.about.startswith("rtn_") else _COMPLAINT, language)
     if refund.external_number:
         return said(_CONSOLE, language)
     texts = None if refund.by else _WHY_BACK.get(refund.reason) or _SURPLUS.get(refund.reason)

@@ -27,6 +27,8 @@ class RefundRequest:
     to: those that have not left, and, where they ``never_came``, others of which the buyer says so."""
     compensation: bool = False
     never_came: bool = False
+    returned: bool = False
+    """Its units came back from the buyer: an ``amount`` beside them is what they are worth by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Requester:
     """The operator who asks, alone unless another one ``approved_by``."""
     approved_by: str = ""
     about: str = ""
-    """What it is asked for: a complaint's id, where it is one."""
+    """What it is asked for: a complaint's id, or a return's, where it is one."""
 
     @property
     def token(self) -> str:

@@ -96,6 +96,12 @@ class Tally:
             if used:
                 self.beyond[line_id] -= used
                 minor -= used
+        for line in self.order.lines:  # What was paid for a flaw of goods is no part of what they are worth when they
+            over = self.of_line(line) - line.total.minor  # come back.
+            used = min(minor, over, self.compensation.get(line.line_id, 0)) if line.line_id in dict(lines) else 0
+            if used > 0:
+                self.compensation[line.line_id] -= used
+                minor -= used
         self.loose = max(0, self.loose - minor)
 
 

@@ -62,7 +62,9 @@ def request_refund(work: UnitOfWork, context: RefundContext, wanted: RefundReque
     decided = refund_decision.request(context, wanted, requester)
     refund = decided.refund
     _save(work, context, decided, requester)
-    paid = PaidBack(refund.refund_id, refund.amount, refund.lines, decided.emptied, decided.everything)
+    paid = PaidBack(
+        refund.refund_id, refund.amount, refund.lines, decided.emptied, decided.everything, returned=wanted.returned
+    )
     freed = orders.freed(context.order, orders.pay_back(work, context.order, paid))
     if freed:
         inventory.put_back(work, freed, buckets=context.order.buckets())

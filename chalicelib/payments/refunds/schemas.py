@@ -109,7 +109,7 @@ class RefundRecordView(RefundView):
     retried_by: str | None = None
     """Who last had it tried again."""
     about: str | None = None
-    """The complaint that it was asked for in."""
+    """The complaint or the return that it was asked for in."""
     origin: str | None = None
     """The first number of a refund that was renewed."""
     foreign_number: str | None = None

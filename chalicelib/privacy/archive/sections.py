@@ -24,10 +24,12 @@ from chalicelib.payments import service as payments
 from chalicelib.privacy import disclosures
 from chalicelib.privacy.archive.plain import plain
 from chalicelib.privacy.inventory import Text
+from chalicelib.returns import service as returns
 from chalicelib.risk import service as risk
 
 PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
+RETURNS_A_PART = 20
 SESSIONS_A_PART = 50
 CONSENTS_A_PART = 100
 ENTRIES_A_PART = 100
@@ -141,6 +143,11 @@ def _complaints(account_id: str, after: Place | None) -> Part:
     return Part([plain(one, of=account_id) for one in page], files, further)
 
 
+def _returns(account_id: str, after: Place | None) -> Part:
+    page, further = returns.returns_of(account_id, after, limit=RETURNS_A_PART)
+    return Part([plain(one, of=account_id) for one in page], after=further)
+
+
 def _cart(account_id: str, _: Place | None) -> Part:
     lines = carts.load(account_id).lines
     return Part([{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in lines.items()])
@@ -189,6 +196,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("sessions", Text("Where you are signed in", "您的登录会话"), _sessions),
     Section("purchases", Text("Purchases, parcels and money", "订单、包裹与款项"), _purchases),
     Section("complaints", Text("Complaints and their files", "投诉及其凭证"), _complaints),
+    Section("returns", Text("What you sent back", "您的退换货"), _returns),
     Section("cart", Text("Your cart", "您的购物车"), _cart),
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
     Section("inbox", Text("What you were told", "站内消息"), _inbox),
@@ -241,6 +249,8 @@ EXPORTERS: dict[str, str | Text] = {
         "支付机构的账单，与您有关的内容已列于支付记录",
     ),
     "complaints": "complaints",
+    "returns": "returns",
+    "return_address": "returns",
     "evidence": "complaints",
     "uploads": Text("files that no complaint uses are gone within two days", "未用于投诉的上传文件两日内删除"),
     "sessions": "sessions",
