@@ -51,7 +51,7 @@ def environment() -> None:
 
 def play(seed: int, steps: int, *, tell: bool = False, provider: str = "") -> Result:
     """Play one seed to its end; the seed says at which provider, unless somebody does."""
-    from tools.sim import actors, bank
+    from tools.sim import actors, bank, giving
     from tools.sim.story import story_of
     from tools.sim.world import World
 
@@ -74,6 +74,8 @@ def play(seed: int, steps: int, *, tell: bool = False, provider: str = "") -> Re
             result.subject = world.oracle.violations[0].subject
         if tell:
             result.story = story_of(world.story, result.subject)
+    if not result.violations:
+        result.violations = giving.play(seed, rate=rate, crashes=crashes)
     result.cpu_s = time.process_time() - before
     return result
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tools.sim import mutants
+from tools.sim import mutants, mutants_codes
 
 STEPS = 700
 SEEDS = 80
@@ -60,11 +60,23 @@ def look(name: str, seed: int, steps: int = STEPS) -> tuple[str, int]:
     """
     from tools.sim.__main__ import play
 
+    if name in mutants_codes.BUGS:
+        return _among_codes(name, seed)
     with mutants.MUTANTS[name]():
         played = play(seed, steps, provider="stripe" if name in mutants.AT_STRIPE else "sandbox")
     by_clock = name in mutants.BY_THE_CLOCK
     found = [what for what in played.violations if not by_clock or " by the clock: " in what]
     return (found[0] if found else ""), played.steps
+
+
+def _among_codes(name: str, seed: int) -> tuple[str, int]:
+    """Play the codes of a seed alone: nothing else of it knows them."""
+    from tools.sim import actors, giving
+
+    rate, crashes = actors.rates(seed)
+    with mutants.MUTANTS[name]():
+        found = giving.play(seed, rate=rate, crashes=crashes)
+    return (found[0] if found else ""), giving.STEPS
 
 
 def hunt(name: str, *, seeds: int = SEEDS, steps: int = STEPS) -> Hunt:

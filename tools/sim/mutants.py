@@ -11,7 +11,15 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from tools.sim import mutants_books, mutants_cards, mutants_chain, mutants_costs, mutants_counting, mutants_waiting
+from tools.sim import (
+    mutants_books,
+    mutants_cards,
+    mutants_chain,
+    mutants_codes,
+    mutants_costs,
+    mutants_counting,
+    mutants_waiting,
+)
 from tools.sim.bugs import Bugs
 
 MUTANTS = Bugs()
@@ -604,6 +612,7 @@ def _hold_called_off() -> AbstractContextManager[Any]:
 
 
 MUTANTS |= mutants_waiting.BUGS | mutants_cards.BUGS | mutants_costs.BUGS | mutants_books.BUGS | mutants_chain.BUGS
+MUTANTS |= mutants_codes.BUGS
 MUTANTS |= mutants_counting.BUGS
 
 AT_STRIPE = ("contested money can be refunded", "a refund is asked for again though its money is contested")
