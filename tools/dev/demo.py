@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.publishing import domain
-from tests.e2e import elsewhere, explained, scenario, system, told
+from tests.e2e import elsewhere, explained, scenario, system, told, vouchers
 from tools.shared.client import Failed
 
 
@@ -47,6 +47,7 @@ def main() -> int:
             advance=lambda by: _advance(base_url, by),
             say=lambda text: print(text, flush=True),
         )
+        vouchers.play(base_url, info["sandbox"], info["accounts"], say=lambda text: print(text, flush=True))
         system.play(base_url, info["accounts"], say=lambda text: print(text, flush=True))
     except (scenario.Unexpected, Failed, OSError) as error:
         print(f"\nNot as expected: {error}", file=sys.stderr)
