@@ -20,6 +20,7 @@ from chalicelib.reconciliation.domain import Run, RunStatus
 from chalicelib.runtime import aws, laid_aside, sdk
 from chalicelib.runtime.config import config
 from chalicelib.runtime.intents import system_intent
+from chalicelib.virtual import files as virtual_files
 from infra import stack
 from tests.support import goods, people
 from tests.support.pump import Pump
@@ -32,6 +33,7 @@ WRITERS = {
     "privacy/archive/service.py",
     "reconciliation/files.py",
     "runtime/laid_aside.py",
+    "virtual/files.py",
 }
 """Modules of the package that put something into the bucket, by a call or by a form."""
 SEAMS = {"runtime/objects.py", "runtime/published.py", "runtime/write_once.py"}
@@ -101,6 +103,26 @@ def test_uploads_that_nobody_attached_are_gone_after_two_days(cloud: str, stage:
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_what_a_merchant_delivers_stays_and_what_it_only_uploaded_goes(cloud: str, stage: str) -> None:
+    merchant_id = ids.new_id("mer")
+    content = b"%PDF-1.7 a licence"
+    ticket = virtual_files.ticket(
+        merchant_id, content_type="application/pdf", size=len(content), intent=system_intent("file")
+    )
+    incoming = ticket.fields["key"]
+    sdk.client("s3").put_object(Bucket=config().bucket, Key=incoming, Body=content, ContentType="application/pdf")
+    with keys_written() as written:
+        file = virtual_files.keep(merchant_id, ticket.file_id)
+
+    [kept] = written
+    assert (file.name, file.size) == (f"{ticket.file_id}.pdf", len(content))
+    assert expires_after_days(stage, incoming) == 2
+    assert expires_after_days(stage, kept) is None
+    with pytest.raises(virtual_files.FileRefused):
+        virtual_files.keep(ids.new_id("mer"), ticket.file_id)
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_files_of_bulk_work_are_kept_for_a_month(cloud: str, stage: str) -> None:
     goods.categories()
     merchant_id = people.merchant().merchant_id
@@ -141,6 +163,7 @@ def test_every_rule_is_of_a_place_that_is_written() -> None:
         laid_aside.OURS,
         laid_aside.REPLAYED,
         "archives/arc_1/1.zip",
+        virtual_files._incoming("mer_1", "vfl_1"),
     }
 
     for rule in rules("prod"):

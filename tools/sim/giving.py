@@ -21,7 +21,7 @@ from chalicelib.orders.service import NOWHERE, Line, Order, OrderStatus, PaidBac
 from chalicelib.runtime import names
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent, system_intent
-from chalicelib.virtual import domain, giving, service, showing, store
+from chalicelib.virtual import domain, giving, service, store
 from chalicelib.virtual.domain import Form, Pool
 from chalicelib.virtual.store import CodeRow, SecretRow
 from tools.sim.apart import run_beside
@@ -116,7 +116,7 @@ class Shop:
             else:
                 self.pay_back(order_id)
 
-        run_beside(meanwhile, showing.store, "delivery")
+        run_beside(meanwhile, store, "delivery")
 
     def _judge_look(self, order_id: str, shown: set[int]) -> None:
         with self._calm():
