@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from chalicelib.inventory import service as inventory
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus
 from chalicelib.runtime import aws, names
+from chalicelib.virtual import service as virtual
 from tests.support import people, shop
 from tests.support.http import call
 from tests.support.virtually import Counter
+from tools.bench import metering
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -198,3 +201,23 @@ def test_a_bad_upload_writes_nothing(noon: Any, body: dict[str, Any], code: str)
     answer = counter.shop.post(f"/v1/merchant/pools/{counter.sku_id}/codes", body)
     assert (answer.status, answer.json["errors"][0]["code"]) == (422, code)
     assert counter.pool()["free"] == 0
+
+
+def test_what_it_asks_of_dynamodb(noon: Any) -> None:
+    counter = Counter.open()
+
+    def cost(action: Callable[[], object]) -> tuple[int, float, float]:
+        with metering.measured() as meter:
+            action()
+        return meter.calls, meter.read_units, meter.write_units
+
+    assert cost(lambda: counter.upload("ONE", "TWO", "THREE")) == (7, 8.0, 20.0)
+    order = counter.paid(2)
+    assert cost(lambda: virtual.serve(order.order_id)) == (6, 5.0, 16.0)
+    assert cost(lambda: virtual.serve(order.order_id)) == (2, 2.0, 0.0)
+    assert cost(lambda: counter.look(order)) == (5, 4.0, 6.0)
+    assert cost(lambda: counter.lines(order)) == (2, 1.0, 0.0)
+    second = counter.paid(1)
+    virtual.serve(second.order_id)
+    counter.pay_back(second, 1)
+    assert cost(lambda: virtual.take_back(second.order_id)) == (7, 6.0, 13.0)
