@@ -23,6 +23,7 @@ export const MENU: readonly Group[] = [
     places: [
       { name: "orders", text: "menu.orders", icon: "box", needs: "list_merchant_orders" },
       { name: "goods", text: "menu.goods", icon: "tag", needs: "list_own_products" },
+      { name: "pools", text: "menu.pools", icon: "key", needs: "list_pools" },
       { name: "imports", text: "menu.imports", icon: "upload", needs: "list_imports" },
       { name: "complaints", text: "menu.complaints", icon: "chat", needs: "list_merchant_complaints" },
       { name: "sales", text: "menu.sales", icon: "chart", needs: "list_merchant_orders" },

@@ -27,6 +27,7 @@ const routes: RouteRecordRaw[] = [
   page("goods", "/goods", "goods.title", () => import("@/pages/merchant/Goods.vue"), "list_own_products"),
   page("goods.new", "/goods/new", "goods.new", () => import("@/pages/merchant/Product.vue"), "create_product"),
   page("goods.one", "/goods/:product_id", "goods.product", () => import("@/pages/merchant/Product.vue"), "get_own_product"),
+  page("pools", "/pools", "pools.title", () => import("@/pages/merchant/Pools.vue"), "list_pools"),
   page("imports", "/imports", "imports.title", () => import("@/pages/merchant/Imports.vue"), "list_imports"),
   page("complaints", "/complaints", "complaints.title", () => import("@/pages/merchant/Complaints.vue"), "list_merchant_complaints"),
   page("complaints.one", "/complaints/:complaint_id", "complaints.title", () => import("@/pages/merchant/Complaint.vue"), "get_merchant_complaint"),

@@ -10,12 +10,13 @@ import operator from "@/i18n/operator";
 import orders from "@/i18n/orders";
 import payments from "@/i18n/payments";
 import shop from "@/i18n/shop";
+import virtual from "@/i18n/virtual";
 import webhooks from "@/i18n/webhooks";
 
 export type Language = "zh" | "en";
 export type Texts = Record<string, readonly [zh: string, en: string]>;
 
-export const texts: Texts = { ...common, ...account, ...orders, ...goods, ...complaints, ...shop, ...payments, ...books, ...operator, ...webhooks };
+export const texts: Texts = { ...common, ...account, ...orders, ...goods, ...complaints, ...shop, ...payments, ...books, ...operator, ...webhooks, ...virtual };
 
 const PLACE = "biandan-console-language";
 
