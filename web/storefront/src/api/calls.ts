@@ -44,13 +44,16 @@ export const followOrder = (order_id: string) => api.get("/v1/orders/{order_id}/
 
 // Complaints
 type Said = { text: string; evidence?: string[] };
-export const fileComplaint = (body: Said & { order_id: string; line_id: string; reason: Api.Reason }, key: string) => api.post("/v1/complaints", { body, key });
+export const fileComplaint = (body: Said & { order_id: string; line_id: string; reason: Api.Reason; wishes: Api.Wish[] }, key: string) => api.post("/v1/complaints", { body, key });
 export const listComplaints = (cursor?: string) => api.get("/v1/complaints", { query: { limit: 20, ...(cursor ? { cursor } : {}) } });
 export const getComplaint = (complaint_id: string) => api.get("/v1/complaints/{complaint_id}", { path: { complaint_id } });
 export const acceptAnswer = (complaint_id: string, key: string) => api.post("/v1/complaints/{complaint_id}/accept", { path: { complaint_id }, body: {}, key });
 export const withdrawComplaint = (complaint_id: string, key: string) => api.post("/v1/complaints/{complaint_id}/withdraw", { path: { complaint_id }, body: {}, key });
 export const escalate = (complaint_id: string, body: Said, key: string) => api.post("/v1/complaints/{complaint_id}/escalate", { path: { complaint_id }, body, key });
 export const reopen = (complaint_id: string, body: Said, key: string) => api.post("/v1/complaints/{complaint_id}/reopen", { path: { complaint_id }, body, key });
+export const stateInComplaint = (complaint_id: string, body: Said, key: string) => api.post("/v1/complaints/{complaint_id}/statement", { path: { complaint_id }, body, key });
+export const appeal = (complaint_id: string, body: Said, key: string) => api.post("/v1/complaints/{complaint_id}/appeal", { path: { complaint_id }, body, key });
+export const askForPerson = (complaint_id: string, key: string) => api.post("/v1/complaints/{complaint_id}/person", { path: { complaint_id }, body: {}, key });
 export const askUpload = (body: { content_type: Api.Upload; size: number }, key: string) => api.post("/v1/complaints/evidence", { body, key });
 export const getEvidence = (complaint_id: string, evidence_id: string) => api.get("/v1/complaints/{complaint_id}/evidence/{evidence_id}", { path: { complaint_id, evidence_id } });
 

@@ -28,6 +28,7 @@ export type Payment = Schemas["PaymentView"];
 export type Provider = Schemas["ProviderView"];
 export type StartPayment = Schemas["StartPayment"];
 export type Complaint = Schemas["ComplaintView"];
+export type Wish = NonNullable<Schemas["FileComplaint"]["wishes"]>[number];
 export type Reason = Schemas["FileComplaint"]["reason"];
 export type Ticket = Schemas["TicketView"];
 export type Upload = Schemas["NewEvidence"]["content_type"];

@@ -22,7 +22,7 @@ export function toneOf(status: string): string {
 }
 
 /** What a buyer can do about a complaint, whose turn it is. */
-export type Answer = "accept" | "escalate" | "withdraw" | "reopen";
+export type Answer = "accept" | "escalate" | "withdraw" | "reopen" | "statement" | "appeal" | "person";
 
 const ANSWERS: Record<string, readonly Answer[]> = {
   awaiting_merchant: ["withdraw"],
@@ -30,10 +30,19 @@ const ANSWERS: Record<string, readonly Answer[]> = {
   remedy_offered: ["accept", "escalate", "withdraw"],
   rejected: ["accept", "escalate", "withdraw"],
   escalated: ["withdraw"],
+  merchant_asked: ["withdraw"],
+  buyer_asked: ["statement", "withdraw"],
+  appealed: ["withdraw"],
   overdue: ["withdraw"],
-  resolved: ["reopen"],
-  dismissed: ["reopen"],
 };
 
-export const answers = (complaint: { status: string; reopened: boolean }): readonly Answer[] =>
-  (ANSWERS[complaint.status] ?? []).filter((answer) => answer !== "reopen" || !complaint.reopened);
+interface Stands { status: string; phase: string; reopened: boolean; person: boolean; appeal_until?: string | undefined; decisions: readonly unknown[] }
+
+/** What was decided is appealed against, what was agreed is opened again; a person can be asked for while it is open. */
+export function answers(complaint: Stands): readonly Answer[] {
+  const closed = complaint.status === "resolved" || complaint.status === "dismissed";
+  if (closed && complaint.decisions.length > 0) return complaint.phase === "decided" && complaint.appeal_until !== undefined ? ["appeal"] : [];
+  if (closed) return complaint.reopened ? [] : ["reopen"];
+  const found = ANSWERS[complaint.status] ?? [];
+  return found.length > 0 && !complaint.person ? [...found, "person"] : found;
+}

@@ -144,8 +144,12 @@ describe("small things", () => {
     expect(suggest("茶", [], categories).categories).toHaveLength(1);
   });
   it("what a buyer may do about a complaint", () => {
-    expect(answers({ status: "refund_offered", reopened: false })).toEqual(["accept", "escalate", "withdraw"]);
-    expect([answers({ status: "resolved", reopened: false }), answers({ status: "resolved", reopened: true }), answers({ status: "withdrawn", reopened: false })]).toEqual([["reopen"], [], []]);
+    const it = { phase: "buyer", reopened: false, person: false, decisions: [] as unknown[] };
+    const decided = { ...it, status: "dismissed", phase: "decided", appeal_until: "2026-12-07T04:00:00.000Z", decisions: [{}] };
+    expect(answers({ ...it, status: "refund_offered" })).toEqual(["accept", "escalate", "withdraw", "person"]);
+    expect(answers({ ...it, status: "buyer_asked", person: true })).toEqual(["statement", "withdraw"]);
+    expect([answers({ ...it, status: "resolved" }), answers({ ...it, status: "resolved", reopened: true }), answers({ ...it, status: "withdrawn" })]).toEqual([["reopen"], [], []]);
+    expect([answers(decided), answers({ ...decided, phase: "closed" }), answers({ ...decided, appeal_until: undefined })]).toEqual([["appeal"], [], []]);
   });
   it("looks are read on until there are some, and not for ever", async () => {
     const look = { at: "", to: "mer_1", what: [], record_id: "ord_1" };
