@@ -146,7 +146,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "complaint.filed": ("risk", "telling", "webhooks"),
     "complaint.replied": ("telling",),
     "complaint.escalated": ("telling", "webhooks"),
-    "complaint.asked": (),
+    "complaint.asked": ("telling",),
     "complaint.decided": ("telling", "webhooks"),
     "complaint.reopened": ("telling", "webhooks"),
     "complaint.closed": ("telling", "webhooks"),

@@ -280,7 +280,8 @@ def check_judge(complaint: Complaint, operator_id: str) -> None:
     Raises:
         OwnDecision: then.
     """
-    if complaint.appealed_by is not None and any(one.by == operator_id for one in complaint.decisions):
+    appeals = [number for number, entry in enumerate(complaint.history, start=1) if entry.what == Cause.APPEAL]
+    if appeals and any(one.by == operator_id and one.number < appeals[-1] for one in complaint.decisions):
         raise OwnDecision
 
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from chalicelib.auth.events import RoleGranted, RoleRevoked, SessionReused
 from chalicelib.complaints.events import (
+    ComplaintAsked,
     ComplaintClosed,
     ComplaintDecided,
     ComplaintEscalated,
@@ -81,6 +82,7 @@ class Row:
 
 _BOUGHT = {"surplus": ("",)}
 """Money that goes back at once bought nothing."""
+_ASKS_BUYER, _ASKS_SHOP = {"side": ("buyer",)}, {"side": ("merchant",)}
 _HELPED, _DROPPED = {"status": ("resolved",)}, {"status": ("dismissed",)}
 
 FACTS: Final[tuple[Row, ...]] = (
@@ -115,6 +117,17 @@ FACTS: Final[tuple[Row, ...]] = (
     Row(ComplaintReplied, Audience.BUYER, "complaint_replied", Topic.CASES, about="complaint_id"),
     Row(ComplaintEscalated, Audience.BUYER, "complaint_escalated", Topic.CASES, about="complaint_id"),
     Row(ComplaintEscalated, Audience.SHOP, "complaint_escalated", Topic.CASES, about="complaint_id"),
+    Row(
+        ComplaintAsked, Audience.BUYER, "complaint_asked", Topic.CASES, about="complaint_id", when={"side": ("buyer",)}
+    ),
+    Row(
+        ComplaintAsked,
+        Audience.SHOP,
+        "complaint_asked",
+        Topic.CASES,
+        about="complaint_id",
+        when={"side": ("merchant",)},
+    ),
     Row(ComplaintDecided, Audience.BUYER, "complaint_decided", Topic.CASES, about="complaint_id"),
     Row(ComplaintDecided, Audience.SHOP, "complaint_decided", Topic.CASES, about="complaint_id"),
     Row(ComplaintReopened, Audience.SHOP, "complaint_reopened", Topic.CASES, about="complaint_id"),
