@@ -253,7 +253,7 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         "complaint_asked",
         ("The platform asks you about the complaint about order {order}", "平台就订单 {order} 的投诉请您说明"),
         (
-            "To decide the complaint about order {order} the platform asks you something. The case says what, until when.",
+            "To decide the complaint about order {order} the platform asks you something: see what, and until when.",
             "平台处理订单 {order} 的投诉时需要您补充说明，内容与期限见投诉详情。",
         ),
         ("order",),
