@@ -160,7 +160,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "session.reused": ("telling",),
     "message.asked": ("notifications",),
     "webhook.asked": ("webhooks",),
-    "webhook.ended": (),
+    "webhook.ended": ("telling",),
     "merchant.created": ("publishing", "risk"),
     "merchant.changed": ("publishing",),
     "merchant.suspended": ("publishing",),

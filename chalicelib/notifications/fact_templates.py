@@ -304,6 +304,15 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         ("order",),
     ),
     (
+        "webhook_ended",
+        ("A webhook was switched off", "一个回调地址已停用"),
+        (
+            "A webhook took nothing for days, or said it is gone, and was switched off: see why, and switch it on.",
+            "您的一个回调地址连续多日无法送达或已声明失效，现已停用。请在“回调通知”页查看失败记录并重新启用。",
+        ),
+        (),
+    ),
+    (
         "session_reused",
         ("Somebody may have copied your sign-in", "您的登录状态可能被他人复制"),
         (

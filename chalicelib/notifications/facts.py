@@ -43,6 +43,7 @@ from chalicelib.orders.events import (
 )
 from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
 from chalicelib.virtual.events import PoolRanLow, VirtualAwaited, VirtualDelivered, VirtualMissed
+from chalicelib.webhooks.events import WebhookEnded
 
 
 class Audience(StrEnum):
@@ -134,6 +135,8 @@ FACTS: Final[tuple[Row, ...]] = (
     Row(ComplaintClosed, Audience.BUYER, "complaint_resolved", Topic.CASES, about="complaint_id", when=_HELPED),
     Row(ComplaintClosed, Audience.BUYER, "complaint_dismissed", Topic.CASES, about="complaint_id", when=_DROPPED),
     Row(ComplaintClosed, Audience.SHOP, "complaint_closed", Topic.CASES, about="complaint_id"),
+    # A merchant's own systems.
+    Row(WebhookEnded, Audience.SHOP, "webhook_ended", Topic.SHOP, about="", posts=frozenset({Post.OWNER})),
     # Somebody's account.
     Row(SessionReused, Audience.PERSON, "session_reused", Topic.SECURITY, about=""),
     Row(RoleGranted, Audience.PERSON, "role_granted", Topic.SECURITY, about=""),

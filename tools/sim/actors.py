@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tools.sim import audit, books, chained, counting, holding, parked
+from tools.sim import audit, books, chained, counting, holding, hooked, parked
 from tools.sim.bank import BOUNCING
 from tools.sim.buying import Buying
 from tools.sim.carrying import Carrying
@@ -249,7 +249,17 @@ def run(world: World, steps: int) -> Cast:
 
 
 def _run(world: World, steps: int) -> Cast:
-    cast, kept, chain = Cast(world), books.Books(world), chained.Chained(world)
+    cast = Cast(world)
+    hook = hooked.Hooked(world, str(cast.staff[0].merchant_id))
+    with hook.listening():
+        _play(world, cast, steps)
+        if not world.oracle.violations:
+            hook.finish()
+    return cast
+
+
+def _play(world: World, cast: Cast, steps: int) -> None:
+    kept, chain = books.Books(world), chained.Chained(world)
     world.faults.armed = world.faults.rate > 0
     while world.totals.steps < steps and not world.oracle.violations:
         cast.step()
@@ -270,7 +280,6 @@ def _run(world: World, steps: int) -> Cast:
         kept.finish()
     if not world.oracle.violations:
         chain.finish()
-    return cast
 
 
 def rates(seed: int) -> tuple[float, float]:

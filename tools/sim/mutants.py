@@ -19,6 +19,7 @@ from tools.sim import (
     mutants_costs,
     mutants_counting,
     mutants_waiting,
+    mutants_webhooks,
 )
 from tools.sim.bugs import Bugs
 
@@ -613,6 +614,7 @@ def _hold_called_off() -> AbstractContextManager[Any]:
 
 MUTANTS |= mutants_waiting.BUGS | mutants_cards.BUGS | mutants_costs.BUGS | mutants_books.BUGS | mutants_chain.BUGS
 MUTANTS |= mutants_codes.BUGS
+MUTANTS |= mutants_webhooks.BUGS
 MUTANTS |= mutants_counting.BUGS
 
 AT_STRIPE = ("contested money can be refunded", "a refund is asked for again though its money is contested")

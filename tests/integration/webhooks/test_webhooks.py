@@ -123,7 +123,7 @@ def test_what_fails_is_tried_again_until_it_is_taken(
     merchant.sell()
     pump.drain()
     assert merchant.endpoint().failing_since == clock.now()
-    pump.pass_time(noon, timedelta(minutes=40), step=timedelta(minutes=1))
+    pump.pass_time(noon, timedelta(minutes=45), step=timedelta(minutes=1))
     (kept,) = merchant.deliveries()
     assert [one.answer for one in kept.attempts] == ["500", "unreachable", "302", "204"]
     assert kept.status is DeliveryStatus.DELIVERED
