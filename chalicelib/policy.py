@@ -106,6 +106,8 @@ TABLE: Final[dict[str, Rule]] = {
     "list_inbox": signed_in(),
     "read_all_messages": signed_in(),
     "read_message": signed_in(),
+    "list_subscribable": anybody(),
+    "subscribe": signed_in(),
     # sign-in elsewhere
     "begin_proving": signed_in(),
     "begin_linking": signed_in(fresh=JUST_PROVED),

@@ -414,6 +414,8 @@ ROUTES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("DELETE", "/v1/me/archive", "chalicelib.privacy.archive.api", ("application/json",)),
     ("POST", "/v1/operator/orders/{order_id}/explanation", "chalicelib.explaining.api", ("application/json",)),
     ("POST", "/v1/operator/accounts/{account_id}/explanation", "chalicelib.explaining.api", ("application/json",)),
+    ("GET", "/v1/subscriptions", "chalicelib.telling.api", ("application/json",)),
+    ("POST", "/v1/me/subscriptions", "chalicelib.telling.api", ("application/json",)),
     ("GET", "/openapi.json", "chalicelib.site.api", ("application/json",)),
     ("GET", "/docs", "chalicelib.site.api", ("application/json",)),
 )

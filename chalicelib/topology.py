@@ -193,6 +193,7 @@ DEADLINES: dict[str, tuple[str, str]] = {
     "ers": ("erasure", "privacy"),
     "rvw": ("review", "risk"),
     "whd": ("delivery", "webhooks"),
+    "msg": ("letter", "notifications"),
     "arc": ("archive", "privacy"),
 }
 
@@ -209,9 +210,11 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("privacy", "account_id", "id"),
     ("risk", "key_of", None),
     ("webhooks", "owner", "id"),
+    ("messages", "message_id", None),
 )
 
 DUE_FAR = ("reconciliations", "shipments", "complaints", "returns", "bookings", "virtual", "privacy", "risk")
+DUE_FAR = ("reconciliations", "shipments", "complaints", "bookings", "virtual", "privacy", "risk", "messages")
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
 DUE_PREFIXES: dict[str, str] = {
@@ -231,6 +234,7 @@ DUE_PREFIXES: dict[str, str] = {
     "ers": "privacy",
     "rvw": "risk",
     "whd": "webhooks",
+    "msg": "messages",
     "arc": "privacy",
 }
 

@@ -300,6 +300,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
     "Messages": (
         "messages_sent",
         "facts_told",
+        "messages_passed_on",
         "messages_limited",
         "messages_refused",
         "messages_put_back",

@@ -206,8 +206,9 @@ FUNCTIONS: dict[str, Function] = {
         memory_mb=512,
         timeout_s=30,
         consumes="notifications",
-        tables={"messages": "rw", "consents": "r"},
-        secrets=("messages", "messages-*"),
+        tables={"messages": "rw", "consents": "r", "inboxes": "rw", "keys": "r"},
+        opens=True,
+        secrets=("messages", "messages-*", "sign-in-qq-mini", "sign-in-wechat-mini"),
         sends_mail=True,
     ),
     TELLING: Function(

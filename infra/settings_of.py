@@ -153,6 +153,11 @@ _UNPAID = _matches(
     "fresh:5/200/10,known:20/5000/40,network:100/1000",
 )
 
+_PRICES = _matches(r"(?:email|sms|wechat|qq):[A-Z]{3}:[0-9]{1,9}", "sms:CNY:45000,email:CNY:700")
+_THERE = _matches(
+    r"[a-z]{2,32}:[A-Za-z0-9_-]{1,64}(?:/[a-z_]{1,32}[0-9]{1,2}=[a-z_]{1,32}){1,10}",
+    "shipped:TMPL1/character_string1=order/thing2=shop",
+)
 _APPROVED = _matches(r"[a-z]{2,32}\.(?:zh|en):[A-Za-z0-9_]{1,32}", "code.zh:1110,code.en:1111")
 
 
@@ -192,6 +197,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_KDNIAO_QUESTIONS": Setting(_whole(1, 1_000_000), _ships),
     "BIANDAN_KDNIAO_URL": Setting(_address, _ships),
     "BIANDAN_KUAIDI100_URL": Setting(_address, _ships),
+    "BIANDAN_MESSAGE_PRICES": Setting(_PRICES, _asks_to_tell),
     "BIANDAN_OUTBOUND_TIMEOUT_S": Setting(_whole(1, 10), _calls_out),
     "BIANDAN_PASSKEY_DOMAIN": Setting(_domain, _is_api),
     "BIANDAN_PASSKEY_ORIGINS": Setting(_origins, _is_api),
@@ -201,7 +207,9 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_PAYMENT_QUESTIONS_PER_MINUTE": Setting(_whole(1, 60), _pays),
     "BIANDAN_PAYMENT_TRIES": Setting(_whole(1, 50), _pays),
     "BIANDAN_QQ_GRAPH_URL": Setting(_address, _is_api),
+    "BIANDAN_QQ_MESSAGES_URL": Setting(_address, _tells),
     "BIANDAN_QQ_MINI_URL": Setting(_address, _is_api),
+    "BIANDAN_QQ_TEMPLATES": Setting(_THERE, _asks_to_tell),
     "BIANDAN_QQWALLET": Setting(_one_of("on", "off"), _pays),
     "BIANDAN_QQWALLET_REFUND_URL": Setting(_address, _pays),
     "BIANDAN_QQWALLET_URL": Setting(_address, _pays),
@@ -215,14 +223,16 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_SIGN_IN": Setting(_WAYS, _is_api),
     "BIANDAN_SIGN_IN_RETURNS": Setting(_pages, _is_api),
     "BIANDAN_SMS": Setting(_one_of("aliyun", "tencent"), _asks_to_tell),
-    "BIANDAN_SMS_SIGN": Setting(_name_of_sender, _tells),
-    "BIANDAN_SMS_TEMPLATES": Setting(_APPROVED, _chooses_how),
+    "BIANDAN_SMS_SIGN": Setting(_name_of_sender, _asks_to_tell),
+    "BIANDAN_SMS_TEMPLATES": Setting(_APPROVED, _asks_to_tell),
     "BIANDAN_STRIPE_URL": Setting(_address, _pays),
     "BIANDAN_TENCENT_SMS_URL": Setting(_address, _tells),
     "BIANDAN_UNPAID_LIMITS": Setting(_UNPAID, _counts_unpaid),
     "BIANDAN_VERIFIED_PHONE": Setting(_one_of("on", "off"), _is_api),
     "BIANDAN_WAYBILLS": Setting(_one_of("kdniao"), _is_api),
+    "BIANDAN_WECHAT_MESSAGES_URL": Setting(_address, _tells),
     "BIANDAN_WECHAT_MINI_URL": Setting(_address, _is_api),
+    "BIANDAN_WECHAT_TEMPLATES": Setting(_THERE, _asks_to_tell),
     "BIANDAN_WECHATPAY_URL": Setting(_address, _pays),
 }
 

@@ -113,6 +113,7 @@ class NotFound(ShopError):
             "invitation": ("invitation", "邀请"),
             "rule": ("rule", "规则"),
             "review": ("review", "风险复核"),
+            "letter": ("message", "消息"),
             "account": ("account", "账号"),
             "address": ("address", "地址"),
             "approval": ("approval", "审批"),

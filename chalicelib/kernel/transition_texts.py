@@ -76,6 +76,7 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "unanswered": ("be left without an answer", "标记为结果未知"),
             "too_late": ("expire", "过期"),
             "withdrawn": ("be dropped because the consent was withdrawn", "因撤回同意而取消"),
+            "passed_on": ("go another way", "改用其他渠道"),
         },
     ),
     "webhook": TransitionTexts(

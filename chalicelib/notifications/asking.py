@@ -29,6 +29,12 @@ class Asked:
     """Whose consent to which purpose it needs: asked for when it is written, and once more before it is sent."""
     reader: str = ""
     """The account it is for, where it is one message however its person is reached; else it is one a contact."""
+    others: tuple[tuple[Kind, str], ...] = ()
+    """The ways that are tried next, with where each leads."""
+    not_before: datetime | None = None
+    """When its reader's quiet hours are over."""
+    about: str = ""
+    """The number of what it leads to."""
 
 
 def check_reaches(kind: Kind) -> None:
@@ -71,8 +77,14 @@ def ask(work: UnitOfWork, asked: Asked) -> str:
             status=domain.MESSAGES.initial,
             asked_at=clock.now(),
             useless_at=asked.useless_at,
-            sealed=sealing.seal(message_id, Content(asked.to, asked.values)),
+            sealed=sealing.seal(message_id, _content(asked)),
+            not_before=asked.not_before,
             consent=asked.consent,
         ),
     )
     return message_id
+
+
+def _content(asked: Asked) -> Content:
+    others = tuple((kind.value, to) for kind, to in asked.others)
+    return Content(asked.to, asked.values, others, asked.reader, asked.about)

@@ -1,4 +1,4 @@
-"""What notifications hears: that a message is to be sent."""
+"""What notifications hears: that a message is to be sent, at once or since its reader's quiet hours are over."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from chalicelib.kernel.events import Envelope
 from chalicelib.notifications import service
 from chalicelib.notifications.events import MessageAsked
 from chalicelib.runtime.consume import Consumer
+from chalicelib.runtime.deadlines import Due
 
 functions = Blueprint(__name__)
 consumer = Consumer("notifications")
@@ -20,6 +21,12 @@ consumer = Consumer("notifications")
 def notifications(event: SQSEvent) -> dict[str, Any]:
     """Handle a batch of the notifications queue."""
     return consumer.handle(event.to_dict(), event.context)
+
+
+@consumer.on(Due)
+def on_due(fact: Due, _: Envelope) -> None:
+    """Send a message whose reader's quiet hours are over."""
+    service.send(fact.record_id)
 
 
 @consumer.on(MessageAsked)

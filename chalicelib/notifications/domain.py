@@ -72,6 +72,8 @@ class Cause(StrEnum):
     TOO_LATE = "too_late"
     WITHDRAWN = "withdrawn"
     """Its reader agrees to such messages no more."""
+    PASSED_ON = "passed_on"
+    """This way it certainly did not reach its reader: the next one is tried."""
 
 
 MESSAGES = StateMachine(
@@ -83,11 +85,13 @@ MESSAGES = StateMachine(
             Cause.TOO_LATE: Status.EXPIRED,
             Cause.REFUSED: Status.FAILED,
             Cause.WITHDRAWN: Status.UNWANTED,
+            Cause.PASSED_ON: Status.WAITING,
         },
         Status.SENDING: {
             Cause.TAKEN: Status.SENT,
             Cause.REFUSED: Status.FAILED,
             Cause.NOT_TAKEN: Status.WAITING,
+            Cause.PASSED_ON: Status.WAITING,
             Cause.UNANSWERED: Status.UNCLEAR,
         },
         Status.SENT: {},
@@ -137,6 +141,12 @@ class Content:
 
     to: str = field(repr=False)
     values: dict[str, str] = field(default_factory=dict, repr=False)
+    others: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The ways that are tried next, each with where it leads, if this one certainly does not reach its reader."""
+    reader: str = ""
+    """The account it is for; empty where it is for whoever reads the contact."""
+    about: str = ""
+    """The number of what it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +173,26 @@ class Message:
     """The carrier's code, where it was not sent."""
     consent: tuple[str, str] | None = None
     """Whose consent to which purpose it needs; None where the contract wants it sent."""
+    not_before: datetime | None = None
+    """When quiet hours are over in which it was asked for; the deadline job tells it then."""
+    cost: int = 0
+    """What carriers take for it, in millionths."""
+    currency: str = ""
     version: int = 0
 
     def begin(self, channel: str, now: datetime) -> Message:
         """Return the message as it is given to a channel."""
         status = MESSAGES.next(self.status, Cause.BEGIN)
-        return replace(self, status=status, channel=channel, began_at=now, attempt=self.attempt + 1)
+        return replace(self, status=status, channel=channel, began_at=now, attempt=self.attempt + 1, not_before=None)
+
+    def pass_on(self, kind: Kind, sealed: str, *, reason: str) -> Message:
+        """Return it as it goes the next way."""
+        status = MESSAGES.next(self.status, Cause.PASSED_ON)
+        return replace(self, status=status, kind=kind, sealed=sealed, reason=reason, channel="", not_before=None)
+
+    def is_early(self, now: datetime) -> bool:
+        """Say whether its reader has quiet hours."""
+        return self.not_before is not None and now < self.not_before
 
     def again(self, now: datetime) -> Message:
         """Return a message that is given to the same channel once more, which knows it if it had taken it."""

@@ -76,7 +76,11 @@ PREFERENCES = "~preferences"
 
 def preferences(account_id: str, *, consistent: bool = False) -> Preferences:
     """Read what a person wants: what everybody does, where they never said. Choices of no meaning today are dropped."""
-    row = reads.get(PreferencesRow, account_id, PREFERENCES, consistent=consistent)
+    return preferences_of(account_id, reads.get(PreferencesRow, account_id, PREFERENCES, consistent=consistent))
+
+
+def preferences_of(account_id: str, row: PreferencesRow | None) -> Preferences:
+    """Return what a row says that a person wants."""
     if row is None:
         return Preferences(account_id)
     wishes: _Wishes = row.wishes

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.kernel import clock
 from chalicelib.kernel.events import Event
-from chalicelib.notifications import asking, inbox_store, providers, templates
+from chalicelib.notifications import asking, inbox_store, providers, subscription_store, templates
 from chalicelib.notifications.domain import Kind
 from chalicelib.notifications.facts import FACTS, Row
 from chalicelib.notifications.inbox import Entry, entry_id_of
+from chalicelib.notifications.subscribed import PROVIDERS, Subscriptions
 from chalicelib.notifications.topics import TOPICS
 from chalicelib.runtime.db.work import UnitOfWork
 
@@ -60,7 +62,13 @@ def note(work: UnitOfWork, notice: Notice) -> None:
             about=notice.about,
         ),
     )
-    for kind, to in _ways(notice)[:1]:
+    kinds = _kinds(notice)
+    if not kinds:
+        return
+    wishes, yeses = subscription_store.of_notice(notice.account_id, PROVIDERS.keys() & kinds)
+    ways = _ways(notice, [kind for kind in kinds if wishes.wants(notice.row.topic, kind)], yeses)
+    if ways:
+        (kind, to), *others = ways
         asking.ask(
             work,
             asking.Asked(
@@ -72,16 +80,29 @@ def note(work: UnitOfWork, notice: Notice) -> None:
                 useless_at=clock.now() + USEFUL,
                 values=values,
                 reader=notice.account_id,
+                others=tuple(others),
+                not_before=wishes.not_before(notice.row.topic, clock.now()),
+                about=notice.about,
             ),
         )
 
 
-def _ways(notice: Notice) -> list[tuple[Kind, str]]:
-    """Return how somebody may be reached about it, cheapest first."""
-    habits, template = TOPICS[notice.row.topic], templates.TEMPLATES[notice.row.template]
-    ways = [(Kind.EMAIL, notice.email)]
-    if habits.by_text:
-        ways.append((Kind.SMS, notice.phone))
-    if not habits.carried:
+def _kinds(notice: Notice) -> list[Kind]:
+    """Return the channels that may bring it, cheapest first."""
+    topic, template = notice.row.topic, templates.TEMPLATES[notice.row.template]
+    if not TOPICS[topic].carried:
         return []
-    return [(kind, to) for kind, to in ways if to and providers.carries(kind, template.approved, notice.language)]
+    return [
+        kind
+        for kind in (Kind.WECHAT, Kind.QQ, Kind.EMAIL, Kind.SMS)
+        if (kind is not Kind.SMS or TOPICS[topic].by_text)
+        and providers.carries(kind, template.approved, notice.language)
+    ]
+
+
+def _ways(notice: Notice, kinds: list[Kind], yeses: Mapping[Kind, Subscriptions]) -> list[tuple[Kind, str]]:
+    """Return where each channel leads for this person: a contact, or their name in a mini program that may write."""
+    template = templates.TEMPLATES[notice.row.template].approved
+    where = {Kind.EMAIL: notice.email, Kind.SMS: notice.phone}
+    where |= {kind: found.openid for kind, found in yeses.items() if found.left.get(template)}
+    return [(kind, where[kind]) for kind in kinds if where.get(kind)]

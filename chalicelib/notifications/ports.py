@@ -25,6 +25,8 @@ class Outgoing:
     """The carriers' template."""
     values: tuple[tuple[str, str], ...] = field(repr=False)
     """Its parameters, in their order."""
+    about: str = ""
+    """The number of what it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Delivery:
     reason: str = ""
     """The carrier's code; no personal data."""
     reference: str = ""
+    parts: int = 0
+    """In how many parts the carrier says it went; 0 where it says nothing."""
+    consent_gone: bool = False
+    """The person takes no such message any more, as far as the platform knows."""
 
 
 class Channel(Protocol):

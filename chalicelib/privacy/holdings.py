@@ -103,6 +103,18 @@ HOLDINGS: tuple[Holding, ...] = (
         ("inboxes/*.account_id", "inboxes/EntryRow.filling", "inboxes/PreferencesRow.wishes.*"),
     ),
     Holding(
+        "subscriptions",
+        Text(
+            "who you are in our mini program, and which messages you said yes to there",
+            "您在小程序中的用户标识，及您同意订阅的消息",
+        ),
+        inventory.TELLING,
+        inventory.ACCOUNT,
+        ("inboxes/SubscriptionRow.subscribed.*",),
+        sealed=True,
+        seen_by=("message carrier",),
+    ),
+    Holding(
         "code_digests",
         Text("codes we sent you: keyed digests of code and contact", "已发送的验证码：验证码与联系方式的密钥摘要"),
         inventory.SIGN_IN,

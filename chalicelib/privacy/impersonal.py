@@ -59,6 +59,7 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "consents/ConsentRow.given_from",
         "consents/ConsentRow.withdrawn_from",
         "messages/MessageRow.purpose",
+        "messages/TokenRow.*",
     ),
     "digests of whole requests, to know a repeat": (
         "accounts/AccountRow.links.key",

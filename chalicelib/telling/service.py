@@ -11,7 +11,10 @@ from chalicelib.notifications import service as notifications
 from chalicelib.notifications.service import FactRow, Notice
 from chalicelib.runtime import log, metrics
 from chalicelib.runtime.db.work import UnitOfWork
+from chalicelib.telling.subscribing import subscribe
 from chalicelib.telling.whom import Concerned, Reader
+
+__all__ = ["subscribe", "tell"]
 
 
 def tell(fact: Event, at: datetime) -> None:

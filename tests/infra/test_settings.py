@@ -40,6 +40,7 @@ GOOD: dict[str, Any] = {
     "BIANDAN_KDNIAO_QUESTIONS": 500,
     "BIANDAN_KDNIAO_URL": "https://api.kdniao.com",
     "BIANDAN_KUAIDI100_URL": "https://poll.kuaidi100.com",
+    "BIANDAN_MESSAGE_PRICES": "sms:CNY:45000,email:CNY:700",
     "BIANDAN_OUTBOUND_TIMEOUT_S": 3,
     "BIANDAN_PASSKEY_DOMAIN": "shop.example.org",
     "BIANDAN_PASSKEY_ORIGINS": "https://shop.example.org,https://m.shop.example.org",
@@ -52,7 +53,9 @@ GOOD: dict[str, Any] = {
     "BIANDAN_QQWALLET_REFUND_URL": "https://qq.example.org",
     "BIANDAN_QQWALLET_URL": "https://qq.example.org",
     "BIANDAN_QQ_GRAPH_URL": "https://graph.qq.com",
+    "BIANDAN_QQ_MESSAGES_URL": "https://api.q.qq.com",
     "BIANDAN_QQ_MINI_URL": "https://api.q.qq.com",
+    "BIANDAN_QQ_TEMPLATES": "shipped:9f0/keyword1=order/keyword2=shop",
     "BIANDAN_REFUND_ALONE": "CNY:100000,USD:15000",
     "BIANDAN_REFUND_ALONE_A_DAY": "CNY:0",
     "BIANDAN_REGISTRATION": "codes",
@@ -70,7 +73,9 @@ GOOD: dict[str, Any] = {
     "BIANDAN_UNPAID_LIMITS": "fresh:5/200/10,network:100/1000",
     "BIANDAN_VERIFIED_PHONE": "on",
     "BIANDAN_WAYBILLS": "kdniao",
+    "BIANDAN_WECHAT_MESSAGES_URL": "https://api.weixin.qq.com",
     "BIANDAN_WECHAT_MINI_URL": "https://api.weixin.qq.com",
+    "BIANDAN_WECHAT_TEMPLATES": "shipped:TMPL-1_x/character_string1=order/thing2=shop",
     "BIANDAN_WECHATPAY_URL": "https://wx.example.org",
 }
 
@@ -118,6 +123,8 @@ def test_every_setting_has_a_good_value() -> None:
         ("BIANDAN_SIGN_IN_RETURNS", "https://shop.example.org/a?x=1", "is no plain address"),
         ("BIANDAN_SMS", "mailbox", "is none of"),
         ("BIANDAN_SMS_TEMPLATES", "code:1110", "does not look like"),
+        ("BIANDAN_WECHAT_TEMPLATES", "shipped:TMPL1", "does not look like"),
+        ("BIANDAN_MESSAGE_PRICES", "sms:0.045", "does not look like"),
         ("BIANDAN_EMAIL_FROM", "shop@example.com\r\nBcc: x@example.com", "does not look like"),
         ("BIANDAN_SMS_SIGN", "a sign that is far too long for one", "is no name"),
         ("BIANDAN_STRIPE_URL", "http://stripe.example.org", "is not https"),
@@ -163,7 +170,7 @@ def test_a_setting_reaches_the_functions_that_read_it_alone() -> None:
     assert readers["BIANDAN_REFUND_ALONE"] == readers["BIANDAN_COMPLAINTS"] == {"api"}
     assert readers["BIANDAN_CARRIER_HUB"] == {"api", "logistics"}
     assert readers["BIANDAN_SMS"] == readers["BIANDAN_EMAIL"] == {"api", "telling", "notifications"}
-    assert readers["BIANDAN_SMS_TEMPLATES"] == {"telling", "notifications"}
+    assert readers["BIANDAN_SMS_TEMPLATES"] == readers["BIANDAN_WECHAT_TEMPLATES"] == readers["BIANDAN_SMS"]
     assert readers["BIANDAN_TENCENT_SMS_URL"] == {"notifications"}
     assert not any("relay" in who or "ledger" in who for who in readers.values())
     assert all(readers.values())

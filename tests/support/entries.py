@@ -18,7 +18,10 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from chalicelib.auth import service as auth
+from chalicelib.auth import store as accounts
 from chalicelib.auth import tokens
+from chalicelib.auth.domain import Link
+from chalicelib.auth.external.people import identity_of
 from chalicelib.catalog import bulk, files
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, ids
@@ -1054,6 +1057,19 @@ def _told_of(world: World) -> Ask:
     return Ask({"message_id": entry_id})
 
 
+def _subscribed(world: World) -> Ask:
+    """Let somebody whom a mini program knows say yes."""
+    person, openid = people.buyer(), uuid4().hex
+    account = accounts.load_account(person.account_id, consistent=True)
+    assert account is not None
+    link = Link("lnk_1", "wechat_mini", "wx1", identity_of("wechat_mini", "wx1", openid), "", clock.now())
+    with UnitOfWork() as work:
+        work.save(accounts.account_row(replace(account, links=(link,))))
+    people.session(person)
+    body = {"provider": "wechat_mini", "payer": openid, "answers": {"shipped": "accept"}}
+    return Ask(body=body, own={world.buyer.token: person.token})
+
+
 def _changed_contact(world: World) -> Ask:
     person, contact = people.buyer(), f"{uuid4().hex[:12]}@example.com"
     people.session(person)
@@ -1370,6 +1386,8 @@ ENTRIES: dict[str, Make] = {
     ),
     "read_all_messages": lambda world: _apart(world, Ask(body={"until": "2026-01-02T03:04:05Z"})),
     "read_message": _told_of,
+    "list_subscribable": lambda _: Ask(query={"provider": "wechat_mini"}),
+    "subscribe": _subscribed,
     "get_childrens_rules": _nothing,
     "get_age": _nothing,
     "say_age": lambda world: _apart(world, Ask(body={"age": "adult"})),

@@ -165,6 +165,14 @@ def identities(account_id: str) -> tuple[Link, ...]:
     return people.loaded(account_id).links
 
 
+def is_opened_by(account_id: str, provider: str, openid: str) -> bool:
+    """Say whether an account is signed in to by whom a platform calls so, in the app that the account knows."""
+    return any(
+        link.provider == provider and link.identity_id == people.identity_of(provider, link.appid, openid)
+        for link in identities(account_id)
+    )
+
+
 def link_web(account_id: str, provider: str, returned: Returned) -> tuple[Link, bool]:
     """Add the identity that the browser brought back. Returns it, and whether this state had added it before.
 

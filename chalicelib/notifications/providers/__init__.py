@@ -9,26 +9,37 @@ from typing import cast
 from chalicelib.kernel.errors import Misconfigured
 from chalicelib.notifications.domain import Kind
 from chalicelib.notifications.ports import Channel
-from chalicelib.notifications.providers import approved
+from chalicelib.notifications.providers import approved, templates_there
 from chalicelib.runtime import caches, start
 from chalicelib.runtime.config import setting
 
-OF: dict[Kind, tuple[str, ...]] = {Kind.EMAIL: ("ses",), Kind.SMS: ("tencent", "aliyun")}
+OF: dict[Kind, tuple[str, ...]] = {
+    Kind.EMAIL: ("ses",),
+    Kind.SMS: ("tencent", "aliyun"),
+    Kind.WECHAT: ("wechat_mini",),
+    Kind.QQ: ("qq_mini",),
+}
 SETTING: dict[Kind, str] = {Kind.EMAIL: "BIANDAN_EMAIL", Kind.SMS: "BIANDAN_SMS"}
+"""What names the channel; a mini program's is there as soon as it has a template."""
 
 
 @start.uses
 def _secrets() -> list[str]:
-    return ["messages", *(f"messages-{name}" for name in OF[Kind.SMS])]
+    minis = [name.replace("_", "-") for kind in templates_there.SETTINGS for name in OF[kind]]
+    return ["messages", *(f"messages-{name}" for name in OF[Kind.SMS]), *(f"sign-in-{name}" for name in minis)]
 
 
 def configured(kind: Kind) -> str:
     """Return the name of the channel that carries this kind here; empty where there is none."""
+    if kind in templates_there.SETTINGS:
+        return OF[kind][0] if templates_there.all_of(kind) else ""
     return setting(SETTING[kind])
 
 
 def carries(kind: Kind, template: str, language: str) -> bool:
-    """Say whether some channel here carries a template: text messages only go in words that the carrier approved."""
+    """Say whether some channel here carries a template: all but e-mails only go in words that the carrier approved."""
+    if kind in templates_there.SETTINGS:
+        return templates_there.template_of(kind, template) is not None
     return bool(configured(kind)) and (kind is not Kind.SMS or bool(approved.number_of(template, language)))
 
 

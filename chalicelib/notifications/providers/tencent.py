@@ -154,7 +154,9 @@ def read(status: int, body: bytes) -> Delivery:
             return Delivery(outcome_of(code), code[:100])
         (one,) = told["SendStatusSet"]
         code = str(one["Code"])
-        return Delivery(outcome_of(code), "" if code == "Ok" else code[:100], str(one.get("SerialNo", ""))[:100])
+        reason, reference = "" if code == "Ok" else code[:100], str(one.get("SerialNo", ""))[:100]
+        fee = one.get("Fee", 0)
+        return Delivery(outcome_of(code), reason, reference, parts=fee if type(fee) is int and 0 < fee < 100 else 0)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Delivery(Outcome.UNKNOWN, f"unreadable_{status}")
 

@@ -225,6 +225,9 @@ EXPORTERS: dict[str, str | Text] = {
         "密封待发，数分钟内送达；已发送的消息在您手中",
     ),
     "inbox": "inbox",
+    "subscriptions": Text(
+        "a name that only the mini program's platform can use, and a count", "仅平台可用的标识与次数"
+    ),
     "code_digests": Text("digests of codes that are over within minutes", "验证码摘要，数分钟内失效"),
     "password": Text(
         "a digest that nobody can read a password from, and that nobody is given", "不可还原的密码摘要，不对外提供"

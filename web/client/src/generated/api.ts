@@ -704,6 +704,13 @@ export interface paths {
          */
         delete: operations["revoke_session"];
     };
+    "/v1/me/subscriptions": {
+        /**
+         * Count what somebody answered on the platform's sheet: one yes is one message
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["subscribe"];
+    };
     "/v1/merchant/bookings": {
         /**
          * List the bookings of the merchant's services that begin in a span of time, in order; codes are not shown
@@ -1074,6 +1081,57 @@ export interface paths {
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
          */
         patch: operations["change_profile"];
+    };
+    "/v1/merchant/returns": {
+        /**
+         * List the returns to the merchant
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_merchant_returns"];
+    };
+    "/v1/merchant/returns/{return_id}": {
+        /**
+         * Read a return to the merchant
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_return"];
+    };
+    "/v1/merchant/returns/{return_id}/approve": {
+        /**
+         * Agree: say where it goes back to, and what the carrier needs where the merchant pays
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["approve_return"];
+    };
+    "/v1/merchant/returns/{return_id}/inspection": {
+        /**
+         * Say what came and how: it is paid back, or its replacement held, with this very call; less is asked of the buyer
+         * @description What came as new is in stock again.
+         *
+         *     Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["inspect_return"];
+    };
+    "/v1/merchant/returns/{return_id}/leave": {
+        /**
+         * Pay back and let the buyer keep it; the money is under way with this very call
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["leave_return"];
+    };
+    "/v1/merchant/returns/{return_id}/refuse": {
+        /**
+         * Refuse, and say why; the buyer has 72 hours to take it to the platform
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["refuse_return"];
+    };
+    "/v1/merchant/returns/{return_id}/replacement": {
+        /**
+         * Say under which number the replacement travels
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["send_replacement"];
     };
     "/v1/merchant/staff": {
         /**
@@ -1554,6 +1612,27 @@ export interface paths {
          */
         post: operations["ask_to_card_approval"];
     };
+    "/v1/operator/returns": {
+        /**
+         * List the returns that wait for the platform, most urgent first
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["list_operator_returns"];
+    };
+    "/v1/operator/returns/{return_id}": {
+        /**
+         * Read any return
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["get_operator_return"];
+    };
+    "/v1/operator/returns/{return_id}/decision": {
+        /**
+         * Decide: that it may go back, that it arrived, that all that came is paid back, or that it ends as it stands
+         * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
+         */
+        post: operations["decide_return"];
+    };
     "/v1/operator/risk/reviews": {
         /**
          * List what rules found, by state, the oldest first
@@ -1897,6 +1976,60 @@ export interface paths {
          */
         post: operations["ask_quote"];
     };
+    "/v1/returns": {
+        /**
+         * List the caller's returns
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["list_returns"];
+        /**
+         * Ask to send units of an order back; the merchant has 48 hours to say where to, or why not
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["ask_return"];
+    };
+    "/v1/returns/{return_id}": {
+        /**
+         * Read one of the caller's returns
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_return"];
+    };
+    "/v1/returns/{return_id}/accept": {
+        /**
+         * Accept what the merchant takes of what came; its money is under way with this very call
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["accept_inspection"];
+    };
+    "/v1/returns/{return_id}/escalate": {
+        /**
+         * Object to a refusal or to an inspection: the platform decides
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["escalate_return"];
+    };
+    "/v1/returns/{return_id}/parcel": {
+        /**
+         * Say under which number the parcel travels back; it is followed like any other
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["send_return"];
+    };
+    "/v1/returns/{return_id}/withdraw": {
+        /**
+         * Call the return off, as long as nothing was sent
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["withdraw_return"];
+    };
+    "/v1/returns/preview": {
+        /**
+         * See what a return would pay back, until when it may be asked for, and who pays the parcel. Nothing is written
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["preview_return"];
+    };
     "/v1/search": {
         /**
          * Search listed products whose titles show every word, newest first. A page may be short though more follow
@@ -1910,6 +2043,13 @@ export interface paths {
          * @description Anybody may call it. 无需登录。
          */
         get: operations["get_promise"];
+    };
+    "/v1/subscriptions": {
+        /**
+         * Which messages a mini program may ask its people for, with the platform's numbers of them
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["list_subscribable"];
     };
 }
 export interface components {
@@ -1996,6 +2136,15 @@ export interface components {
             guardian_needed: boolean;
             rules_version?: number;
         };
+        /** @description All of them. A sheet shows three at most. */
+        AllOfferedView: {
+            items: components["schemas"]["OfferedView"][];
+        };
+        /**
+         * @description What a platform's own sheet says of one template.
+         * @enum {string}
+         */
+        Answer: "accept" | "reject" | "ban" | "filter";
         /** @description Why it is not so. */
         Appeal: {
             text: string;
@@ -2025,6 +2174,14 @@ export interface components {
             settles?: string;
             status: string;
             status_text: string;
+        };
+        /** @description Where it goes back to; `label` is what the carrier needs where the merchant pays (a code, an address). */
+        ApproveReturn: {
+            address: components["schemas"]["ReturnAddress"];
+            /** @default  */
+            label?: string;
+            /** @default  */
+            text?: string;
         };
         /** @description Where the archive can be fetched, and until when: whoever has the address has the archive. */
         ArchiveLink: {
@@ -2078,6 +2235,15 @@ export interface components {
             lines?: components["schemas"]["LineChange"][] | null;
             /** @default null */
             sku_ids?: string[] | null;
+        };
+        /** @description Units of an order to send back, for money or for an exchange. */
+        AskReturn: {
+            lines: components["schemas"]["WantedLine"][];
+            order_id: string;
+            reason: components["schemas"]["chalicelib__returns__domain__Reason"];
+            /** @default  */
+            text?: string;
+            wish: components["schemas"]["chalicelib__returns__domain__Wish"];
         };
         /**
          * @description A role that takes two operators to give, and why this person should have it.
@@ -2354,6 +2520,16 @@ export interface components {
          * @enum {string}
          */
         chalicelib__catalog__domain__Status: "draft" | "listed" | "unlisted";
+        /**
+         * @description What is wrong.
+         * @enum {string}
+         */
+        chalicelib__complaints__grounds__Reason: "not_received" | "not_as_described" | "damaged" | "wrong_item" | "missing_parts" | "quality" | "counterfeit" | "late" | "service" | "other";
+        /**
+         * @description What a buyer wants, and what an answer or a decision gives; a repair or a missing part is a remedy of no name.
+         * @enum {string}
+         */
+        chalicelib__complaints__grounds__Wish: "refund" | "replacement" | "compensation" | "apology";
         /** @description One entry of the complaint's history. */
         chalicelib__complaints__schemas__EntryView: {
             amount?: components["schemas"]["MoneyView"];
@@ -2368,6 +2544,12 @@ export interface components {
         };
         /** @description Nothing to say. */
         chalicelib__complaints__schemas__Nothing: Record<string, never>;
+        /** @description Why, and files that show it. */
+        chalicelib__complaints__schemas__Say: {
+            /** @default [] */
+            evidence?: string[];
+            text: string;
+        };
         /** @description An event that told others, and the queues that it went to. */
         chalicelib__explaining__schemas__FactView: {
             event_id: string;
@@ -2430,6 +2612,7 @@ export interface components {
         chalicelib__orders__schemas__LineView: {
             kind: string;
             line_id: string;
+            no_return?: string;
             options: string[];
             product_id: string;
             quantity: number;
@@ -2487,6 +2670,22 @@ export interface components {
             settled?: components["schemas"]["MoneyView"];
             status: string;
             transaction_id: string;
+        };
+        /**
+         * @description Why it goes back: without a reason, or for one that is the merchant's to answer for.
+         * @enum {string}
+         */
+        chalicelib__returns__domain__Reason: "no_reason" | "quality" | "damaged" | "wrong_item" | "not_as_described";
+        /**
+         * @description What the buyer wants for what is sent back.
+         * @enum {string}
+         */
+        chalicelib__returns__domain__Wish: "refund" | "exchange";
+        /** @description Nothing to say. */
+        chalicelib__returns__schemas__Nothing: Record<string, never>;
+        /** @description Why. */
+        chalicelib__returns__schemas__Say: {
+            text: string;
         };
         /**
          * @description States of a review.
@@ -2561,6 +2760,8 @@ export interface components {
             /** @default null */
             kind?: components["schemas"]["chalicelib__catalog__domain__Kind"] | null;
             /** @default null */
+            no_return?: components["schemas"]["NoReturn"] | "" | null;
+            /** @default null */
             options?: string[] | null;
             /** @default null */
             pictures?: string[] | null;
@@ -2590,6 +2791,8 @@ export interface components {
         };
         /** @description Order what was quoted. Prices cannot be sent: they are in the quote, which only we can sign. */
         Checkout: {
+            /** @default [] */
+            no_return?: string[];
             /** @default  */
             note?: string;
             /** @default null */
@@ -2754,6 +2957,8 @@ export interface components {
             /** @default null */
             kind?: components["schemas"]["chalicelib__catalog__domain__Kind"] | null;
             /** @default null */
+            no_return?: components["schemas"]["NoReturn"] | "" | null;
+            /** @default null */
             options?: string[] | null;
             /** @default null */
             pictures?: string[] | null;
@@ -2799,6 +3004,18 @@ export interface components {
             /** @default null */
             quantity?: number | null;
             rule: components["schemas"]["Rule"];
+            text: string;
+        };
+        /**
+         * @description An operator's decision: `approve` (to an address), `arrived`, `refund` all that came, or `dismiss`.
+         *
+         *     To dismiss an objection to an inspection leaves it as the merchant said.
+         */
+        DecideReturn: {
+            /** @default null */
+            address?: components["schemas"]["ReturnAddress"] | null;
+            /** @enum {string} */
+            decision: "approve" | "arrived" | "refund" | "dismiss";
             text: string;
         };
         /** @description Whether it is so, and why. */
@@ -2995,12 +3212,12 @@ export interface components {
             evidence?: string[];
             line_id: string;
             order_id: string;
-            reason: components["schemas"]["Reason"];
+            reason: components["schemas"]["chalicelib__complaints__grounds__Reason"];
             text: string;
             /** @default null */
             wished?: components["schemas"]["MoneyView"] | null;
             /** @default [] */
-            wishes?: components["schemas"]["Wish"][];
+            wishes?: components["schemas"]["chalicelib__complaints__grounds__Wish"][];
         };
         /** @description A form to upload the file with; name it by its id. */
         FileTicketView: {
@@ -3016,6 +3233,22 @@ export interface components {
             /** @default settings */
             asked_at?: components["schemas"]["AskedAt"];
             version: number;
+        };
+        /** @description How the units of a line came; what is missing of those that were sent did not. */
+        GradedLine: {
+            /** @default 0 */
+            as_new?: number;
+            /** @default 0 */
+            damaged?: number;
+            line_id: string;
+            /** @default 0 */
+            open_box?: number;
+        };
+        /** @description How the units of a line came. */
+        GradedView: {
+            as_new: number;
+            damaged: number;
+            open_box: number;
         };
         /** @description A role to give; `merchant_staff` needs the merchant. */
         GrantRole: {
@@ -3089,7 +3322,7 @@ export interface components {
          * @description Why something of a person is not erased yet.
          * @enum {string}
          */
-        HoldKind: "open_order" | "open_money" | "running_complaint";
+        HoldKind: "open_order" | "open_money" | "running_complaint" | "running_return";
         /** @description Something that is not erased yet. */
         HoldView: {
             kind: components["schemas"]["HoldKind"];
@@ -3128,6 +3361,14 @@ export interface components {
         InboxView: {
             items: components["schemas"]["chalicelib__notifications__schemas__EntryView"][];
             next_cursor?: string;
+        };
+        /** @description What came, and how. `withhold_damaged` keeps the money of what came damaged; the text says why then. */
+        InspectReturn: {
+            lines: components["schemas"]["GradedLine"][];
+            /** @default  */
+            text?: string;
+            /** @default false */
+            withhold_damaged?: boolean;
         };
         /** @description What the client must do: go to `url`, show it as a QR code, or hand `params` to the provider's bridge. */
         InstructionView: {
@@ -3260,6 +3501,12 @@ export interface components {
             quantity: number;
             sku_id: string;
         };
+        /** @description How a line of it stands: how many units would be paid back, and until when it goes back. */
+        LinePreview: {
+            line_id: string;
+            quantity: number;
+            until?: string;
+        };
         /** @description One page of a run's findings. */
         LinesView: {
             items: components["schemas"]["JudgedView"][];
@@ -3312,7 +3559,7 @@ export interface components {
             name: string;
             /** @default [] */
             networks?: string[];
-            scopes: ("complaints:read" | "orders:read" | "orders:ship" | "products:read" | "products:write" | "profile:read" | "stock:read" | "stock:write")[];
+            scopes: ("complaints:read" | "orders:read" | "orders:ship" | "products:read" | "products:write" | "profile:read" | "returns:read" | "stock:read" | "stock:write")[];
         };
         /** @description Nothing to say: the path names the parcel. */
         MakeLink: Record<string, never>;
@@ -3358,6 +3605,11 @@ export interface components {
             posts: components["schemas"]["PostView"][];
             roles: components["schemas"]["Role"][];
         };
+        /**
+         * @description Ours, by the way to sign in with it.
+         * @enum {string}
+         */
+        MiniProgram: "wechat_mini" | "qq_mini";
         /** @description The code of `qq.login` or `wx.login`, and if there is any, what the platform signed or encrypted. */
         MiniSignIn: {
             /** @default null */
@@ -3471,6 +3723,11 @@ export interface components {
             content_type: string;
             size: number;
         };
+        /**
+         * @description Why goods are not returned without a reason.
+         * @enum {string}
+         */
+        NoReturn: "custom" | "fresh" | "digital" | "press" | "hygiene" | "activation" | "disclosed_defect";
         /** @description What is to be known of products that were taken: in how many lines, the first of them, and in which column. */
         NoteView: {
             code: string;
@@ -3494,6 +3751,11 @@ export interface components {
             releases: components["schemas"]["ReleaseView"][];
             shipment_ids: string[];
             tracking_number: string;
+        };
+        /** @description One message that a person may be asked for: the platform's number of it, for its own sheet. */
+        OfferedView: {
+            message: string;
+            template_id: string;
         };
         /** @description Times of a service, and what buyers may change of their bookings: until when, and how often. */
         OfferSlots: {
@@ -3550,6 +3812,12 @@ export interface components {
             purchase_id: string;
             refunded: components["schemas"]["MoneyView"];
             refunding: components["schemas"]["MoneyView"];
+            /** @default {} */
+            returned?: {
+                [key: string]: number;
+            };
+            /** @default [] */
+            returns?: string[];
             ship_by?: string;
             status: string;
             status_text: string;
@@ -3598,6 +3866,7 @@ export interface components {
             kind: components["schemas"]["chalicelib__catalog__domain__Kind"];
             listed_at?: string;
             merchant_id: string;
+            no_return?: components["schemas"]["NoReturn"];
             options: string[];
             pictures: string[];
             price_from: components["schemas"]["MoneyView"];
@@ -3835,6 +4104,14 @@ export interface components {
             quiet_hours?: components["schemas"]["QuietHours"];
             topics: components["schemas"]["TopicView"][];
         };
+        /** @description What a return would do if everything came back as it was sent. Nothing was written. */
+        PreviewView: {
+            amount: components["schemas"]["MoneyView"];
+            freight: boolean;
+            freight_payer: string;
+            freight_payer_text: string;
+            lines: components["schemas"]["LinePreview"][];
+        };
         /** @description RFC 9457 problem document; further members depend on `code` (see docs/errors.md). */
         Problem: {
             code: string;
@@ -3853,6 +4130,7 @@ export interface components {
             kind: components["schemas"]["chalicelib__catalog__domain__Kind"];
             listed_at?: string;
             merchant_id: string;
+            no_return?: components["schemas"]["NoReturn"];
             options: string[];
             pictures: string[];
             price_from: components["schemas"]["MoneyView"];
@@ -4005,6 +4283,8 @@ export interface components {
         /** @description One SKU in a quote. `available` is there where fewer units are left than are wanted, as of the quote. */
         QuoteLineView: {
             available?: number;
+            no_return?: string;
+            no_return_text?: string;
             options: string[];
             product_id: string;
             quantity: number;
@@ -4025,11 +4305,6 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
-        /**
-         * @description What is wrong.
-         * @enum {string}
-         */
-        Reason: "not_received" | "not_as_described" | "damaged" | "wrong_item" | "missing_parts" | "quality" | "counterfeit" | "late" | "service" | "other";
         /** @description Nothing to say: the buyer has the parcel. */
         Received: Record<string, never>;
         /** @description Somebody else who is given something. */
@@ -4245,6 +4520,71 @@ export interface components {
             /** @default null */
             order_id?: string | null;
         };
+        /** @description Where it goes: who takes it, and by what phone the carrier finds them. */
+        ReturnAddress: {
+            city: string;
+            /** @default CN */
+            country?: string;
+            /** @default  */
+            district?: string;
+            phone: string;
+            /** @default  */
+            postcode?: string;
+            /** @default  */
+            province?: string;
+            recipient: string;
+            street: string;
+        };
+        /** @description One entry of the return's history. */
+        ReturnEntryView: {
+            amount?: components["schemas"]["MoneyView"];
+            at: string;
+            by: string;
+            by_text: string;
+            text?: string;
+            what: string;
+            what_text: string;
+        };
+        /** @description A line of the return. */
+        ReturnLineView: {
+            came?: components["schemas"]["GradedView"];
+            exchange_for?: string;
+            line_id: string;
+            quantity: number;
+            refunded: number;
+            sku_id: string;
+        };
+        /** @description One page of returns. */
+        ReturnPageView: {
+            items: components["schemas"]["ReturnView"][];
+            next_cursor?: string;
+        };
+        /** @description A return: how it stands, whose turn it is (`turn`) and until when (`due_at`), and all that was said. */
+        ReturnView: {
+            address?: components["schemas"]["ReturnAddress"];
+            asked_at: string;
+            due_at?: string;
+            freight_payer: string;
+            freight_payer_text: string;
+            history: components["schemas"]["ReturnEntryView"][];
+            label?: string;
+            lines: components["schemas"]["ReturnLineView"][];
+            merchant_id: string;
+            order_id: string;
+            reason: string;
+            reason_text: string;
+            refund?: components["schemas"]["MoneyView"];
+            refund_id?: string;
+            replacement_shipment_id?: string;
+            return_id: string;
+            shipment_id?: string;
+            status: string;
+            status_text: string;
+            turn: string;
+            turn_text: string;
+            wish: string;
+            wish_text: string;
+        };
         /** @description Why an operator needs to know where a purchase goes. */
         Reveal: {
             reason: string;
@@ -4364,12 +4704,6 @@ export interface components {
             };
             why?: string;
         };
-        /** @description Why, and files that show it. */
-        Say: {
-            /** @default [] */
-            evidence?: string[];
-            text: string;
-        };
         /** @description Of which age somebody says they are: a class, and no more. */
         SayAge: {
             age: components["schemas"]["Age"];
@@ -4412,6 +4746,13 @@ export interface components {
             phone: string;
             province: string;
             street: string;
+        };
+        /** @description Under which number a parcel travels. */
+        SendParcel: {
+            carrier: string;
+            /** @default null */
+            phone_tail?: string | null;
+            tracking_number: string;
         };
         /** @description Where an abnormal refund is sent; above the limits of one person with the approval of this very card. */
         SendToCard: {
@@ -4517,6 +4858,12 @@ export interface components {
             };
             note?: string;
             order_id: string;
+            /**
+             * @default order
+             * @enum {string}
+             */
+            purpose?: "order" | "return" | "replacement";
+            return_id?: string;
             shipment_id: string;
             shipped_at: string;
             status: string;
@@ -4736,6 +5083,20 @@ export interface components {
          * @enum {string}
          */
         SubjectKind: "account" | "merchant" | "network" | "device" | "address" | "phone" | "payer" | "coupon";
+        /** @description What somebody answered on the platform's sheet. */
+        Subscribe: {
+            answers: {
+                [key: string]: components["schemas"]["Answer"];
+            };
+            payer: string;
+            provider: components["schemas"]["MiniProgram"];
+        };
+        /** @description How many more of each message will come there. */
+        SubscriptionsView: {
+            left: {
+                [key: string]: number;
+            };
+        };
         /** @description What an account took (debit) and gave (credit); `balance` is debits less credits. */
         SumView: {
             account: string;
@@ -4853,6 +5214,13 @@ export interface components {
             status: string;
             status_text: string;
         };
+        /** @description So many units of a line; for an exchange perhaps another variant of the same product at the same price. */
+        WantedLine: {
+            /** @default null */
+            exchange_for?: string | null;
+            line_id: string;
+            quantity: number;
+        };
         /** @description A waybill: ship with its number. The label is shown once, for it is not kept. */
         WaybillView: {
             carrier: string;
@@ -4901,11 +5269,6 @@ export interface components {
             shipment: components["schemas"]["ShipmentView"];
             signs: components["schemas"]["SignView"][];
         };
-        /**
-         * @description What a buyer wants, and what an answer or a decision gives; a repair or a missing part is a remedy of no name.
-         * @enum {string}
-         */
-        Wish: "refund" | "replacement" | "compensation" | "apology";
         /** @description How many of the oldest free codes to take out for good. */
         WithdrawCodes: {
             quantity: number;
@@ -5550,7 +5913,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Say"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Say"];
             };
         };
         responses: {
@@ -5591,7 +5954,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Say"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Say"];
             };
         };
         responses: {
@@ -5658,7 +6021,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Say"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Say"];
             };
         };
         responses: {
@@ -5683,7 +6046,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Say"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Say"];
             };
         };
         responses: {
@@ -6627,6 +6990,28 @@ export interface operations {
             };
         };
     };
+    subscribe: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Subscribe"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["SubscriptionsView"];
+                };
+            };
+        };
+    };
     list_merchant_bookings: {
         parameters: {
             query: {
@@ -6751,7 +7136,7 @@ export interface operations {
         /** @description At most 65,536 bytes. */
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Say"];
+                "application/json": components["schemas"]["chalicelib__complaints__schemas__Say"];
             };
         };
         responses: {
@@ -7919,6 +8304,183 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+        };
+    };
+    list_merchant_returns: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                view?: "all" | "waiting";
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnPageView"];
+                };
+            };
+        };
+    };
+    get_merchant_return: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    approve_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveReturn"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    inspect_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InspectReturn"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    leave_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__returns__schemas__Say"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    refuse_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__returns__schemas__Say"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    send_replacement: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendParcel"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
                 };
             };
         };
@@ -9303,6 +9865,64 @@ export interface operations {
             };
         };
     };
+    list_operator_returns: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnPageView"];
+                };
+            };
+        };
+    };
+    get_operator_return: {
+        parameters: {
+            path: {
+                return_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    decide_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideReturn"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
     list_reviews: {
         parameters: {
             query?: {
@@ -10255,6 +10875,178 @@ export interface operations {
             };
         };
     };
+    list_returns: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                view?: "all" | "waiting";
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnPageView"];
+                };
+            };
+        };
+    };
+    ask_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskReturn"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    get_return: {
+        parameters: {
+            path: {
+                return_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    accept_inspection: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__returns__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    escalate_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__returns__schemas__Say"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    send_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendParcel"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    withdraw_return: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                return_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__returns__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ReturnView"];
+                };
+            };
+        };
+    };
+    preview_return: {
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskReturn"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
+                };
+            };
+        };
+    };
     search_products: {
         parameters: {
             query: {
@@ -10285,6 +11077,22 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["PromiseView"];
+                };
+            };
+        };
+    };
+    list_subscribable: {
+        parameters: {
+            query: {
+                provider: components["schemas"]["MiniProgram"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AllOfferedView"];
                 };
             };
         };

@@ -82,6 +82,7 @@ export type Code =
   | "method_not_offered"
   | "mini_data_refused"
   | "mixed_currencies"
+  | "more_than_sent"
   | "no_account_yet"
   | "no_waybills"
   | "not_a_service"
@@ -89,6 +90,7 @@ export type Code =
   | "not_bookable"
   | "not_complainable"
   | "not_enough_to_write_off"
+  | "not_exchangeable"
   | "not_for_children"
   | "not_for_sale"
   | "not_found"
@@ -97,10 +99,13 @@ export type Code =
   | "not_owed"
   | "not_reopenable"
   | "not_replaceable"
+  | "not_returnable"
+  | "not_that_person"
   | "not_the_merchants"
   | "not_their_guardian"
   | "not_virtual"
   | "not_your_review"
+  | "nothing_to_confirm"
   | "nothing_to_release"
   | "nothing_to_search"
   | "nothing_to_send"
@@ -172,6 +177,8 @@ export type Code =
   | "too_many_passkeys"
   | "too_many_payments"
   | "too_many_requests"
+  | "too_many_returned"
+  | "too_many_returns"
   | "too_many_shipments"
   | "too_many_tries"
   | "too_many_units"
@@ -309,6 +316,7 @@ export interface Refusals {
   "POST /v1/me/reviews/{review_id}/appeal": "busy" | "concurrent_update" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/me/sessions": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "DELETE /v1/me/sessions/{session_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/me/subscriptions": "busy" | "concurrent_update" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_that_person" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/bookings": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/bookings/redeem": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "malformed_body" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_codes" | "too_many_requests" | "unauthenticated" | "unknown_code" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/carriers": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "post_needed" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -364,6 +372,13 @@ export interface Refusals {
   "GET /v1/merchant/profile": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/profile": "bad_terms" | "busy" | "currency_mismatch" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "PATCH /v1/merchant/profile": "bad_terms" | "busy" | "currency_mismatch" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/returns": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/merchant/returns/{return_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/returns/{return_id}/approve": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/returns/{return_id}/inspection": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "more_than_sent" | "not_found" | "person_needed" | "post_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/returns/{return_id}/leave": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/returns/{return_id}/refuse": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/returns/{return_id}/replacement": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "phone_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_many_shipments" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/staff": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/merchant/staff/invitations": "bad_identity" | "busy" | "channel_missing" | "concurrent_update" | "forbidden" | "fresh_proof_needed" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_invitations" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "DELETE /v1/merchant/staff/invitations/{invitation_id}": "busy" | "concurrent_update" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
@@ -432,6 +447,9 @@ export interface Refusals {
   "POST /v1/operator/refunds/{refund_id}/retry": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "illegal_transition" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/operator/refunds/{refund_id}/to-card": "approval_needed" | "busy" | "concurrent_update" | "day_limit_reached" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "provider_silent" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/operator/refunds/{refund_id}/to-card-approvals": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/operator/returns": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "GET /v1/operator/returns/{return_id}": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/operator/returns/{return_id}/decision": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "refund_refused" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/operator/risk/reviews": "bad_cursor" | "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "GET /v1/operator/risk/reviews/{review_id}": "busy" | "desk_needed" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "second_factor_required" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/operator/risk/reviews/{review_id}/claim": "busy" | "concurrent_update" | "desk_needed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "same_person" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -469,7 +487,7 @@ export interface Refusals {
   "GET /v1/products": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
   "GET /v1/products/{product_id}": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
   "GET /v1/products/{product_id}/skus/{sku_id}/slots": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
-  "POST /v1/purchases": "address_needed" | "bad_quote" | "busy" | "cart_changed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "method_not_offered" | "mixed_currencies" | "not_for_sale" | "out_of_stock" | "person_needed" | "price_changed" | "quote_changed" | "quote_expired" | "quote_used" | "too_large" | "too_many_called_off" | "too_many_requests" | "too_many_units" | "too_many_unpaid" | "too_many_unpaid_here" | "too_many_unpaid_units" | "total_too_large" | "unauthenticated" | "unknown_provider" | "unsupported_media_type" | "verified_phone_needed" | "went_around";
+  "POST /v1/purchases": "address_needed" | "bad_quote" | "busy" | "cart_changed" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "method_not_offered" | "mixed_currencies" | "not_for_sale" | "nothing_to_confirm" | "out_of_stock" | "person_needed" | "price_changed" | "quote_changed" | "quote_expired" | "quote_used" | "too_large" | "too_many_called_off" | "too_many_requests" | "too_many_units" | "too_many_unpaid" | "too_many_unpaid_here" | "too_many_unpaid_units" | "total_too_large" | "unauthenticated" | "unknown_provider" | "unsupported_media_type" | "verified_phone_needed" | "went_around";
   "GET /v1/purchases/{purchase_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/purchases/{purchase_id}/address": "address_settled" | "busy" | "forbidden" | "guardian_needed" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/purchases/{purchase_id}/cancel": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "paid_meanwhile" | "payment_unclear" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -479,6 +497,15 @@ export interface Refusals {
   "POST /v1/purchases/{purchase_id}/payments/{payment_id}/check": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unknown_payment" | "unsupported_media_type" | "went_around";
   "GET /v1/purchases/{purchase_id}/status": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/quotes": "address_needed" | "busy" | "cart_full" | "empty_cart" | "forbidden" | "guardian_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "mixed_currencies" | "not_for_sale" | "not_found" | "person_needed" | "purchase_too_large" | "too_large" | "too_many_merchants" | "too_many_requests" | "too_many_units" | "total_too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/returns": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/returns": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_exchangeable" | "not_found" | "not_returnable" | "person_needed" | "too_large" | "too_many_requests" | "too_many_returned" | "too_many_returns" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/returns/preview": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_exchangeable" | "not_found" | "not_returnable" | "person_needed" | "refund_refused" | "too_large" | "too_many_requests" | "too_many_returned" | "too_many_returns" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/returns/{return_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/returns/{return_id}/accept": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "refund_refused" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/returns/{return_id}/escalate": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/returns/{return_id}/parcel": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "phone_needed" | "too_large" | "too_many_requests" | "too_many_shipments" | "tracking_number_used" | "unauthenticated" | "unknown_carrier" | "unsupported_media_type" | "went_around";
+  "POST /v1/returns/{return_id}/withdraw": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/search": "bad_cursor" | "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "nothing_to_search" | "too_large" | "went_around";
   "GET /v1/skus/{sku_id}/delivery": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "too_large" | "went_around";
+  "GET /v1/subscriptions": "busy" | "headers_too_large" | "internal_error" | "invalid_request" | "too_large" | "went_around";
 }
