@@ -169,7 +169,9 @@ class Shipment:
     """Last four digits, for carriers that want them; dropped once the parcel has arrived."""
     note: str = ""
     code: str = ""
-    """What the buyer bought, where it is delivered digitally. For the buyer's eyes only."""
+    """What the buyer bought, of rows of earlier days; since then it is not kept here."""
+    coded: bool = False
+    """Whether a code came with it, at which the buyer looks (``virtual``)."""
     delivered_at: datetime | None = None
     carrier_given: str | None = None
     """The merchant's word, where the hub corrected it."""

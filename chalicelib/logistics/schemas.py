@@ -69,7 +69,7 @@ class ShipOrder(Schema):
     """Last four digits of the sender's phone, for carriers that want them; the recipient's is taken without it."""
     note: Annotated[str, StringConstraints(max_length=500)] = ""
     code: Annotated[str, StringConstraints(max_length=500)] = ""
-    """What the buyer bought: a key, a voucher. Only the buyer sees it; a merchant's code serves one order."""
+    """What the buyer bought: a key, a voucher. Only the buyer's look shows it; a merchant's code serves one order."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -248,7 +248,9 @@ _PURPOSES: Final[dict[str, Literal["return", "replacement"]]] = {"return": "retu
 
 
 class ShipmentView(Schema):
-    """A parcel and where it is, or a digital delivery. ``code`` is shown to the buyer only."""
+    """A parcel and where it is, or a digital delivery. A code is looked at (``/virtual/{line_id}/look``);
+    ``code`` has it of deliveries of earlier days, for the buyer alone.
+    """
 
     shipment_id: str
     order_id: str
@@ -296,7 +298,7 @@ class ShipmentView(Schema):
             events=[ScanView.of(scan, language) for scan in shipment.scans],
             note=shipment.note or None,
             code=(shipment.code or None) if for_buyer else None,
-            has_code=bool(shipment.code),
+            has_code=shipment.coded or bool(shipment.code),
             wrong_number=shipment.detached,
             purpose=_PURPOSES.get(shipment.purpose, "order"),
             return_id=shipment.about or None,

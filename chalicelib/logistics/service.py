@@ -14,6 +14,7 @@ from chalicelib.logistics.domain import Shipment, Status
 from chalicelib.logistics.events import ShipmentCreated
 from chalicelib.logistics.forgetting import forget as forget  # noqa: PLC0414 - whoever forgets asks here
 from chalicelib.logistics.numbers import Claim
+from chalicelib.logistics.refusals import CodeAlreadyGiven
 from chalicelib.logistics.refusals import PhoneNeeded as PhoneNeeded  # noqa: PLC0414 - who sends a return asks here
 from chalicelib.logistics.refusals import TooManyShipments as TooManyShipments  # noqa: PLC0414 - as above
 from chalicelib.logistics.refusals import TrackingNumberUsed as TrackingNumberUsed  # noqa: PLC0414 - as above
@@ -27,6 +28,7 @@ from chalicelib.logistics.watch import Watch
 from chalicelib.orders import service as orders
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
+from chalicelib.virtual import service as virtual
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def ship(merchant_id: str, order_id: str, dispatch: Dispatch, intent: Intent) ->
             )
             shipment = claims.take(work, shipment, order.buyer_id, met)
             store.save(work, shipment, _created(shipment))
-            if shipment.code:
-                store.give_code(work, shipment)
+            if dispatch.code:
+                store.give_code(work, shipment, dispatch.code)
+                _keep_code(work, order, shipment, dispatch.code)
         return shipment, False
 
     return claims.racing_for_number(create)
@@ -109,13 +112,26 @@ def _pack(order: orders.Order, made: Sequence[Shipment], dispatch: Dispatch, int
         number=dispatch.number,
         phone_tail="" if digital else phones.tail(order.purchase_id, dispatch.carrier or "", dispatch.phone_tail),
         note=dispatch.note,
-        code=dispatch.code,
+        coded=bool(dispatch.code),
         delivered_at=now if digital else None,
         paid_at=None if digital else order.paid_at,
         claimed=not digital,
         intent=intent.token,
         fingerprint=intent.fingerprint,
     )
+
+
+def _keep_code(work: UnitOfWork, order: orders.Order, shipment: Shipment, code: str) -> None:
+    """Let the buyer look at a code, and nobody else: it is sealed with what else is shown to them.
+
+    Raises:
+        CodeAlreadyGiven: if it is in a pool of the merchant's.
+    """
+    line_id, units = shipment.lines[0]
+    try:
+        virtual.keep_code(work, order, line_id, units, code)
+    except virtual.CodeKnown as known:
+        raise CodeAlreadyGiven from known
 
 
 def _created(shipment: Shipment) -> list[Event]:

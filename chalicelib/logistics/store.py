@@ -54,6 +54,7 @@ class _ShipmentDoc(msgspec.Struct, omit_defaults=True):
     phone_tail: str = ""
     note: str = ""
     code: str = ""
+    coded: bool = False
     carrier_given: str | None = None
     delivered_ms: int | None = None
     subscriptions: int = 0
@@ -130,10 +131,10 @@ def save(work: UnitOfWork, shipment: Shipment, events: Sequence[Event] = ()) -> 
     work.save(_row(shipment), events=events, label="shipment")
 
 
-def give_code(work: UnitOfWork, shipment: Shipment) -> None:
+def give_code(work: UnitOfWork, shipment: Shipment, code: str) -> None:
     """Claim the shipment's code for it in the same work; refused as ``CodeAlreadyGiven``."""
     claim = GivenCodeRow(
-        order_id=f"code_{ids.digest(shipment.merchant_id, shipment.code)}", id="given", shipment_id=shipment.shipment_id
+        order_id=f"code_{ids.digest(shipment.merchant_id, code)}", id="given", shipment_id=shipment.shipment_id
     )
     work.save(claim, refuse=lambda item: CodeAlreadyGiven(), label="code")  # noqa: ARG005
 
@@ -156,6 +157,7 @@ def _row(shipment: Shipment) -> ShipmentRow:
             phone_tail=shipment.phone_tail,
             note=shipment.note,
             code=shipment.code,
+            coded=shipment.coded,
             carrier_given=shipment.carrier_given,
             delivered_ms=epoch_ms_or_none(shipment.delivered_at),
             subscriptions=shipment.subscriptions,
@@ -199,6 +201,7 @@ def _shipment(row: ShipmentRow) -> Shipment:
         phone_tail=doc.phone_tail,
         note=doc.note,
         code=doc.code,
+        coded=doc.coded,
         delivered_at=from_epoch_ms_or_none(doc.delivered_ms),
         carrier_given=doc.carrier_given,
         scans=tuple(_scan(doc) for doc in row.scans or ()),

@@ -221,6 +221,25 @@ def by_hand(merchant_id: str, handed: Handed, intent: Intent) -> tuple[Delivery,
     return racing(give, otherwise=Busy)
 
 
+def keep_code(work: UnitOfWork, order: Order, line_id: str, units: int, code: str) -> None:
+    """Give a code that a merchant sent with units of a line, in the work that hands the units over.
+
+    Raises:
+        CodeKnown: if it is known already.
+    """
+    line = _line(order, line_id)
+    digest = pools.mark(order.merchant_id, code)
+    if store.known([digest]):
+        raise CodeKnown
+    found = store.delivery(order.order_id, delivery_id(order.order_id, line_id))
+    part = _part(found, units)
+    left = max(0, _owed(order, line_id) - units)
+    after = domain.with_part(_begun(order, line, store.pool(line.sku_id), found), part, left=left)
+    store.save_delivery(work, after, [VirtualDelivered(order_id=order.order_id, line_id=line_id, part=part.number)])
+    store.add_secret(work, order.order_id, line_id, part.number, Content(Form.CODE, code))
+    store.add_known(work, digest, order.order_id)
+
+
 def _sure(found: Delivery | None) -> Delivery:
     if found is None:
         raise NotFound(what="order line")
@@ -312,4 +331,4 @@ def owed_units(order: Order, line_id: str) -> int:
     return _owed(order, line_id)
 
 
-__all__ = ["Handed", "by_hand", "delivery_id", "fill", "owed_units", "serve", "take_back", "time_out"]
+__all__ = ["Handed", "by_hand", "delivery_id", "fill", "keep_code", "owed_units", "serve", "take_back", "time_out"]

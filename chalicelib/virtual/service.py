@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from chalicelib.virtual.giving import Handed, by_hand, fill, owed_units, serve, take_back, time_out
+from chalicelib.virtual.domain import CodeKnown
+from chalicelib.virtual.giving import Handed, by_hand, fill, keep_code, owed_units, serve, take_back, time_out
 from chalicelib.virtual.pools import Terms, of_merchant, own, promise, put, upload, withdraw
 from chalicelib.virtual.showing import Shown, confirm, look, looks_at, of_buyers_order, of_merchants_order
 from chalicelib.virtual.store import owed
 
 __all__ = [
+    "CodeKnown",
     "Handed",
     "Shown",
     "Terms",
     "by_hand",
     "confirm",
     "fill",
+    "keep_code",
     "look",
     "looks_at",
     "of_buyers_order",

@@ -4839,7 +4839,10 @@ export interface components {
         ShipmentsView: {
             items: components["schemas"]["ShipmentView"][];
         };
-        /** @description A parcel and where it is, or a digital delivery. `code` is shown to the buyer only. */
+        /**
+         * @description A parcel and where it is, or a digital delivery. A code is looked at (`/virtual/{line_id}/look`);
+         *     `code` has it of deliveries of earlier days, for the buyer alone.
+         */
         ShipmentView: {
             carrier?: components["schemas"]["CarrierView"];
             code?: string;
