@@ -151,11 +151,6 @@ RINGING: dict[str, Ringing] = {
         "An operator let the time for deciding about a return go by.",
         "`GET /v1/operator/returns`: decide it; the buyer waits for goods or money",
     ),
-    "returns_missed_by_platform": Ringing(
-        "return-refund-late",
-        "The refund of a return is not done after days.",
-        "look the return's refund up under `GET /v1/operator/payments`",
-    ),
     "tracking_subscription_refused": Ringing(
         "tracking-refused",
         "A hub refuses for good to watch parcels: orders will not see their delivery.",
@@ -271,6 +266,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "returns_missed_by_carrier",
         "returns_missed_by_merchant",
         "returns_missed_by_nobody",
+        "returns_missed_by_platform",
         "returns_replacement_sold_out",
     ),
     "Notices and bills": (

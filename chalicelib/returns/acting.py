@@ -169,30 +169,40 @@ def paying(case: Case, before: Return, cause: Cause, entry: Entry, units: Mappin
     case's return, perhaps inspected just now.
     """
     pays = case.worth(units)
-    goods = _restocked(case, before, units)
+    again = _restocked(case, before, units)
+    goods = _by_sku(before, again)
     if before.holds_stock:
         for sku_id, count in before.replacements().items():
             goods[sku_id] = goods.get(sku_id, 0) + count
     if not pays.amount.minor:
         after = domain.move(before, Cause.SETTLE, entry)
-        return Change(_noting(after, goods, holds=False), restocks=goods)
+        return Change(_noting(after, again, holds=False), restocks=goods)
     after = domain.move(before, cause, replace(entry, amount=pays.amount))
     paid = dict(pays.units)
     parts = tuple(replace(part, paid=paid.get(part.line_id, 0)) for part in after.parts)
-    noted = _noting(replace(after, parts=parts, refund=pays.amount), goods, holds=False)
+    noted = _noting(replace(after, parts=parts, refund=pays.amount), again, holds=False)
     return Change(noted, pays=pays, restocks=goods)
 
 
-def _noting(after: Return, goods: Mapping[str, int], *, holds: bool) -> Return:
-    return replace(after, restocked=after.restocked or bool(goods), holds_stock=holds)
+def _noting(after: Return, again: Mapping[str, int], *, holds: bool) -> Return:
+    parts = tuple(replace(part, restocked=part.restocked + again.get(part.line_id, 0)) for part in after.parts)
+    return replace(after, parts=parts, holds_stock=holds)
+
+
+def _by_sku(before: Return, units: Mapping[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in before.parts:
+        if units.get(part.line_id):
+            found[part.sku_id] = found.get(part.sku_id, 0) + units[part.line_id]
+    return found
 
 
 def _restocked(case: Case, before: Return, taken: Mapping[str, int]) -> dict[str, int]:
-    """Return by SKU what goes back into stock with this change: what came as new of what is taken, once.
+    """Return by line what goes back into stock with this change: what came as new of what is taken, once.
 
     Never more than the buyer can have had: units that turned back, or were returned before, are not the buyer's.
     """
-    if before.restocked:
+    if before.is_restocked:
         return {}
     kept, returned = case.order.kept(), dict(case.order.returned)
     had = {line_id: min(count, kept[line_id] - returned.get(line_id, 0)) for line_id, count in taken.items()}
@@ -201,10 +211,11 @@ def _restocked(case: Case, before: Return, taken: Mapping[str, int]) -> dict[str
 
 def exchanging(case: Case, before: Return, entry: Entry) -> Change:
     """Hold what replaces the units that came; they are paid back instead where it is sold out."""
-    goods, wanted = _restocked(case, before, before.accepted()), before.replacements()
+    again, wanted = _restocked(case, before, before.accepted()), before.replacements()
+    goods = _by_sku(before, again)
     both = {sku_id: goods.get(sku_id, 0) - wanted.get(sku_id, 0) for sku_id in {*goods, *wanted}}
     return Change(
-        _noting(domain.move(before, Cause.EXCHANGE, entry), goods, holds=True),
+        _noting(domain.move(before, Cause.EXCHANGE, entry), again, holds=True),
         restocks={sku_id: count for sku_id, count in both.items() if count > 0},
         takes={sku_id: -count for sku_id, count in both.items() if count < 0},
         otherwise=lambda: paying(case, before, Cause.PAY, entry, before.accepted()),

@@ -198,7 +198,7 @@ RETURN = StateMachine(
             Cause.DISMISS: Status.DISMISSED,
             Cause.SILENCE: Status.CONTESTED,
         },
-        Status.REFUNDING: {Cause.REFUND_DONE: Status.REFUNDED, Cause.SILENCE: Status.REFUNDING},
+        Status.REFUNDING: {Cause.REFUND_DONE: Status.REFUNDED},
         Status.REPLACING: {
             Cause.REPLACE: Status.REPLACEMENT_SENT,
             Cause.SETTLE: Status.REFUNDED,
@@ -226,12 +226,12 @@ RETURN = StateMachine(
         Status.WITHHELD: (timedelta(hours=72), Cause.LAPSE),
         Status.DECLINED: (timedelta(hours=72), Cause.LAPSE),
         Status.CONTESTED: (timedelta(hours=72), Cause.SILENCE),
-        Status.REFUNDING: (timedelta(hours=24), Cause.SILENCE),
         Status.REPLACING: (timedelta(days=7), Cause.SILENCE),
         Status.REPLACEMENT_SENT: (timedelta(days=15), Cause.LAPSE),
     },
 )
-"""Seven days after it was received the refund leaves by itself: the law's, inspected or not."""
+"""Seven days after it was received the refund leaves by itself: the law's, inspected or not. A refund under way has
+clocks and alarms of its own, in payments."""
 
 TURNS: Mapping[Status, Turn] = {
     Status.REQUESTED: Turn.MERCHANT,
@@ -325,6 +325,8 @@ class Part:
     """How they came; None before anybody looked."""
     paid: int = 0
     """How many units were paid back."""
+    restocked: int = 0
+    """How many are in stock again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,8 +375,6 @@ class Return:
     refund: Money | None = None
     holds_stock: bool = False
     """Whether units for an exchange are taken from stock."""
-    restocked: bool = False
-    """Whether what came as new is in stock again."""
     fingerprint: str = ""
     version: int = 0
 
@@ -402,6 +402,11 @@ class Return:
         """Return the units that go back, by line."""
         return {part.line_id: part.quantity for part in self.parts}
 
+    @property
+    def is_restocked(self) -> bool:
+        """Say whether what came as new is in stock again."""
+        return any(part.restocked for part in self.parts)
+
     def came(self) -> dict[str, int]:
         """Return the units that came, by line: all that were sent, as long as nobody looked."""
         return {part.line_id: part.graded.came if part.graded else part.quantity for part in self.parts}
@@ -414,12 +419,12 @@ class Return:
         }
 
     def as_new(self, taken: Mapping[str, int]) -> dict[str, int]:
-        """Return by SKU the units that may be sold as new again: what came so, of what is taken of each line."""
+        """Return by line the units that may be sold as new again: what came so, of what is taken of each line."""
         found: dict[str, int] = {}
         for part in self.parts:
             units = min(part.graded.as_new, max(0, taken.get(part.line_id, 0))) if part.graded else 0
             if units:
-                found[part.sku_id] = found.get(part.sku_id, 0) + units
+                found[part.line_id] = units
         return found
 
     def replacements(self) -> dict[str, int]:

@@ -44,6 +44,7 @@ class _PartDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     replacement: str = ""
     graded: tuple[int, int, int] | None = None
     paid: int = 0
+    restocked: int = 0
 
 
 class _ReturnDoc(msgspec.Struct, omit_defaults=True):
@@ -61,7 +62,6 @@ class _ReturnDoc(msgspec.Struct, omit_defaults=True):
     refund_id: str = ""
     refund_minor: int | None = None
     holds_stock: bool = False
-    restocked: bool = False
 
 
 class _ContactDoc(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -210,7 +210,6 @@ def _row(found: Return) -> ReturnRow:
             refund_id=found.refund_id,
             refund_minor=found.refund.minor if found.refund else None,
             holds_stock=found.holds_stock,
-            restocked=found.restocked,
         ),
         address=_sealed(found.address),
         version=found.version,
@@ -246,7 +245,6 @@ def _return(row: ReturnRow) -> Return:
         refund_id=doc.refund_id,
         refund=Money(doc.refund_minor, doc.currency) if doc.refund_minor is not None else None,
         holds_stock=doc.holds_stock,
-        restocked=doc.restocked,
         fingerprint=doc.fingerprint,
         version=int(row.version),
     )
@@ -255,12 +253,12 @@ def _return(row: ReturnRow) -> Return:
 def _part_doc(part: Part) -> _PartDoc:
     counted = part.graded
     grades = (counted.as_new, counted.open_box, counted.damaged) if counted is not None else None
-    return _PartDoc(part.line_id, part.quantity, part.sku_id, part.replacement, grades, part.paid)
+    return _PartDoc(part.line_id, part.quantity, part.sku_id, part.replacement, grades, part.paid, part.restocked)
 
 
 def _part(doc: _PartDoc) -> Part:
     counted = Graded(*doc.graded) if doc.graded is not None else None
-    return Part(doc.line_id, doc.quantity, doc.sku_id, doc.replacement, counted, doc.paid)
+    return Part(doc.line_id, doc.quantity, doc.sku_id, doc.replacement, counted, doc.paid, doc.restocked)
 
 
 def _entry_doc(entry: Entry) -> _EntryDoc:

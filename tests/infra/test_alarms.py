@@ -16,6 +16,7 @@ from chalicelib.complaints.states import Turn
 from chalicelib.kernel import clock
 from chalicelib.logistics.ports import Subscribed
 from chalicelib.notifications import service as notifications
+from chalicelib.returns.domain import Turn as ReturnTurn
 from chalicelib.runtime import metrics
 from infra import alarms, counted, functions, policies, stack
 from tools.generate import cost
@@ -25,6 +26,7 @@ SPELLED: dict[str, set[str]] = {
     "messages_": set(notifications.COUNTED.values()),
     # What an f-string of the code may become.
     "complaints_missed_by_": {turn.value for turn in Turn},
+    "returns_missed_by_": {turn.value for turn in ReturnTurn},
     "tracking_subscription_": {outcome.value for outcome in Subscribed} - {Subscribed.YES.value},
 }
 

@@ -18,6 +18,7 @@ STATES = {
     "reconciliations/CaseRow.doc.history.status",
     "reconciliations/LineRow.doc.line.currency",
     "reconciliations/LineRow.doc.line.status",
+    "returns/ReturnRow.doc.history.what",
     "risk/ReviewRow.status",
 }
 """States and kinds inside histories, lines and reviews that are declared as a whole."""

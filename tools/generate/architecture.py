@@ -19,6 +19,7 @@ ENTRANCES: dict[str, tuple[str, ...]] = {
     "payment webhooks": ("payments", "ledger", "reconciliation"),
     "logistics tracking": ("logistics",),
     "complaints": ("complaints",),
+    "returns": ("returns",),
 }
 """The six entrances -> the capabilities behind each. A drawing's order and no more: the folders lie side by side
 (docs/adr/0035-rooms.md)."""

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tools.sim import audit, books, chained, counting, holding, hooked, parked
+from tools.sim import audit, books, chained, counting, holding, hooked, parked, returning
 from tools.sim.bank import BOUNCING
 from tools.sim.buying import Buying
 from tools.sim.carrying import Carrying
@@ -260,17 +260,25 @@ def _run(world: World, steps: int) -> Cast:
 
 def _play(world: World, cast: Cast, steps: int) -> None:
     kept, chain = books.Books(world), chained.Chained(world)
+    cast, kept, chain = Cast(world), books.Books(world), chained.Chained(world)
+    back = returning.Returning(world)
+
+    def tidy() -> None:
+        cast.tidy()
+        back.close()
+
     world.faults.armed = world.faults.rate > 0
     while world.totals.steps < steps and not world.oracle.violations:
         cast.step()
         kept.step()
         chain.step()
+        back.step()
     if not world.oracle.violations:
         cast.wind_up()
-        world.settle(before=cast.tidy, serve_s=END_SERVED_S)
+        world.settle(before=tidy, serve_s=END_SERVED_S)
         if world.oracle.untold and not world.oracle.violations:
             cast.operating.read_the_bill()
-            world.settle(before=cast.tidy)
+            world.settle(before=tidy)
     if not world.oracle.violations:
         world.oracle.finish(world.dead_letters(), excused=world.excused)
         counting.judge(world)

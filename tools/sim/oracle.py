@@ -26,6 +26,7 @@ from chalicelib.payments.domain.dispute import DISPUTE
 from chalicelib.payments.domain.payment import PAYMENT
 from chalicelib.payments.domain.refund import REFUND
 from chalicelib.payments.domain.stray import STRAY
+from chalicelib.returns.domain import RETURN
 from chalicelib.runtime import names
 from tools.sim import deadlines, offline, strangers, to_card
 from tools.sim.bank import Bank
@@ -34,6 +35,7 @@ from tools.sim.holding import Holding
 from tools.sim.late import Late
 from tools.sim.parcels import Parcels
 from tools.sim.parked import Parked
+from tools.sim.returned import Returned
 from tools.sim.shortages import Shortages
 from tools.sim.storage import Params, Table
 from tools.sim.units import RefundAsked, Units
@@ -201,6 +203,7 @@ class Oracle:
         """Refunds that came back at the provider and of which, perhaps, only its bill tells."""
         self.complaints: dict[str, ComplaintSeen] = {}
         self.units = Units()
+        self.returned = Returned()
         self.holding = Holding()
         self.strangers = strangers.Strangers()
         self.late = Late()
@@ -227,6 +230,7 @@ class Oracle:
             names.table_name("stock"): self._stock_row,
             names.table_name("shipments"): self._shipment_row,
             names.table_name("complaints"): self._complaint_row,
+            names.table_name("returns"): self._return_row,
             names.table_name("holds"): lambda _, new: self.holding.row(new),
         }
 
@@ -353,6 +357,9 @@ class Oracle:
             for complaint_id, complaint in self.complaints.items():
                 if complaint.order_id == subject and complaint.status not in COMPLAINED_OUT:
                     self.broken("deadlines", f"confirmed by itself while {complaint_id} is {complaint.status}", subject)
+            open_return = self.returned.open_about(subject)
+            if open_return:
+                self.broken("deadlines", f"confirmed by itself while {open_return} is open", subject)
         due_s = deadlines.due_s(old)
         if change[2] == "queue:checkout" and due_s is not None and not deadlines.is_due_at_once(old):
             early_s = due_s - self._now().timestamp()
@@ -402,6 +409,12 @@ class Oracle:
             merchant_id=new["merchant_id"]["S"],
         )
         self.units.complained(complaint_id, doc["order_id"], doc["line_id"], doc["reason"])
+
+    def _return_row(self, old: Item | None, new: Item | None) -> None:
+        if new is None:
+            return
+        self._move(RETURN, old, new, new["return_id"]["S"])
+        self.returned.row(new, _decode(new["doc"]["S"]))
 
     def _stock_row(self, old: Item | None, new: Item | None) -> None:
         item = new or old or {}
@@ -580,7 +593,9 @@ class Oracle:
         self._asked.clear()
         for problem, order_id in self.units.check():
             self.broken("units", problem, order_id)
-        for sku_id, change in self.units.reserved():
+        for problem, order_id in self.returned.problems():
+            self.broken("returns", problem, order_id)
+        for sku_id, change in (*self.units.reserved(), *self.returned.reserved()):
             self.stock.setdefault(sku_id, Stock()).reserved += change
             self._dirty_stock.add(sku_id)
 
@@ -735,6 +750,10 @@ class Oracle:
         for complaint_id, complaint in self.complaints.items():
             if complaint.status not in COMPLAINED_OUT:
                 self.broken("at the end", f"{complaint_id} is still {complaint.status}", complaint.order_id)
+        refunds = [found for sale in self.sales.values() for found in sale.refunds.items()]
+        back = {number for number, refund in refunds if refund.status == "succeeded"}
+        for problem, order_id in self.returned.unfinished(back):
+            self.broken("at the end", problem, order_id)
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
                 self.broken("at the end", problem, sale.purchase_id)
@@ -861,7 +880,7 @@ class Oracle:
             dict(self.intents),
             set(self.paid_when_closed),
             set(self.console_refunds),
-            (dict(self.complaints), self.units.save(), self.strangers.save()),
+            (dict(self.complaints), self.units.save(), self.strangers.save(), self.returned.save()),
             dict(self._quotes),
             self._known_refunds,
             set(self.shown),
@@ -882,6 +901,7 @@ class Oracle:
         self.complaints = dict(saved[7][0])
         self.units.restore(saved[7][1])
         self.strangers.restore(saved[7][2])
+        self.returned.restore(saved[7][3])
         self._quotes, self._known_refunds = dict(saved[8]), saved[9]
         self.shown, self.contested, self.untold = set(saved[10]), set(saved[11]), set(saved[12])
         self._lines_seen = dict(saved[13])

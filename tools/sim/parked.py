@@ -60,7 +60,7 @@ class Parked:
 
     def seen(self, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Take a row of any record with a deadline; yield what is wrong with it, and its id."""
-        record_id = (new.get("id") or new["complaint_id"])["S"]
+        record_id = (new.get("id") or new.get("return_id") or new["complaint_id"])["S"]
         if record_id.startswith("cas_"):
             doc = msgspec.json.decode(new["doc"]["S"])
             if doc["kind"] == "deadline_parked":

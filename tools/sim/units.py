@@ -51,6 +51,8 @@ class OrderUnits:
     """Never left, and never will: in ``available`` again."""
     counted: dict[str, int] = field(default_factory=dict)
     """Paid back as units, left or not: the running number by which units are priced."""
+    returned: dict[str, int] = field(default_factory=dict)
+    """Of those the units that came back from the buyer."""
     money: dict[str, int] = field(default_factory=dict)
     """Paid back for something about the line."""
     spare: dict[str, int] = field(default_factory=dict)
@@ -176,6 +178,8 @@ class Units:
             if not refund.contested:
                 yield from self._by_itself(order, doc["reason"], amount)
             self._close(order)
+        elif doc.get("about", "").startswith("rtn_"):
+            yield from self._by_return(order, refund.refund_id, lines, amount, freight=bool(doc.get("freight")))
         elif doc.get("about") in self.complaints:
             yield from self._by_complaint(order, doc["about"], lines, amount)
         elif lines or doc.get("freight"):
@@ -189,6 +193,28 @@ class Units:
         for line_id, line in order.lines.items():  # Nothing is left to pay for them: what has not left stays.
             if order.paid >= order.total or (line.charged and order.money.get(line_id, 0) >= line.charged):
                 self._unsent(order, line_id, order.open(line_id))
+
+    @staticmethod
+    def _by_return(
+        order: OrderUnits, refund_id: str, lines: Mapping[str, int], amount: int, *, freight: bool
+    ) -> Iterator[str]:
+        """What came back is paid for once, and what it was charged: what has not left stays owed beside it."""
+        owed = 0
+        for line_id, quantity in lines.items():
+            line = order.lines[line_id]
+            if order.counted.get(line_id, 0) + quantity > line.quantity:
+                yield f"{refund_id} pays back {quantity} of line {line_id}, {order.counted[line_id]} were before"
+            had = order.away.get(line_id, 0) - order.returned.get(line_id, 0)
+            if quantity > had:
+                yield f"{refund_id} pays back {quantity} of line {line_id}, its buyer had {had}"
+            worth = min(order.worth(line_id, quantity), line.charged - order.money.get(line_id, 0))
+            owed += worth
+            order.money[line_id] = order.money.get(line_id, 0) + worth
+            order.counted[line_id] = order.counted.get(line_id, 0) + quantity
+            order.returned[line_id] = order.returned.get(line_id, 0) + quantity
+        left = order.total - order.paid
+        if amount > left or (not freight and amount != min(owed, left)):
+            yield f"{refund_id} pays back {amount}, what came back is worth {owed}, {left} is left"
 
     @staticmethod
     def _by_itself(order: OrderUnits, reason: str, amount: int) -> Iterator[str]:
@@ -254,6 +280,7 @@ class Units:
                     away[line_id] = away.get(line_id, 0) + quantity
                 elif parcel[0] not in order.turned:  # What was paid back while it was away is not sent again.
                     paid = order.counted.get(line_id, 0) - order.unsent_paid.get(line_id, 0)
+                    paid -= order.returned.get(line_id, 0)
                     line = order.lines[line_id]
                     all_paid = order.paid >= order.total or 0 < line.charged <= order.money.get(line_id, 0)
                     gone = quantity if all_paid else min(quantity, paid)
@@ -299,7 +326,7 @@ class Units:
         self._asked.clear()
 
 
-_TABLES = ("sent", "away", "unsent_paid", "back", "counted", "money", "spare", "reserved")
+_TABLES = ("sent", "away", "unsent_paid", "back", "counted", "returned", "money", "spare", "reserved")
 
 
 def _copied(order: OrderUnits) -> OrderUnits:
