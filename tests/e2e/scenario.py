@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from tests.e2e import parcels
 from tools.shared.client import Client, Network
 
 Json = Any
@@ -271,6 +272,7 @@ class Game:
             self.say(f"  {number}: {parcel['status_text']}")
             for event in parcel["events"]:
                 self.say(f"    {event['at']}  {event['text']}")
+            parcels.follow(self.buyer, Client(self.network), order_id, parcel["shipment_id"], say=self.say)
             self._until(
                 f"/v1/orders/{order_id}", lambda found: found["status"] == "delivered", "the order is delivered"
             )

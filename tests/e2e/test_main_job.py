@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import elsewhere, explained, scenario, system, told, vouchers
+from tests.e2e import elsewhere, explained, parcels, scenario, system, told, vouchers
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -43,6 +43,7 @@ def test_the_main_job_from_sign_up_to_a_settled_complaint(server: DevServer) -> 
     assert server.pump.settle(20)
     assert [state for state in control.queue_states() if state["waiting"] or state["dead"]] == []
     explained.play(server.url, server.accounts, played.orders[0], say=said.append)
+    parcels.play(server.url, server.accounts, played.orders[0], say=said.append)
     sold = vouchers.play(server.url, server.sandbox_url, server.accounts, say=said.append)
     assert server.pump.settle(20)
     assert [word for word in said if sold["code"] in word] == []

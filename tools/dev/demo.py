@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.publishing import domain
-from tests.e2e import elsewhere, explained, scenario, system, told, vouchers
+from tests.e2e import elsewhere, explained, parcels, scenario, system, told, vouchers
 from tools.shared.client import Failed
 
 
@@ -41,6 +41,7 @@ def main() -> int:
             explain=lambda record_id: _fetch(f"{base_url}/_dev/explain/{record_id}?format=text"),
         )
         explained.play(base_url, info["accounts"], played.orders[0], say=lambda text: print(text, flush=True))
+        parcels.play(base_url, info["accounts"], played.orders[0], say=lambda text: print(text, flush=True))
         told.play(
             base_url,
             info["accounts"],

@@ -37,6 +37,12 @@ export const listOrders = (cursor?: string) => api.get("/v1/orders", { query: { 
 export const getOrder = (order_id: string) => api.get("/v1/orders/{order_id}", { path: { order_id } });
 export const cancelOrder = (order_id: string, key: string) => api.post("/v1/orders/{order_id}/cancel", { path: { order_id }, body: {}, key });
 export const confirmReceipt = (order_id: string, key: string) => api.post("/v1/orders/{order_id}/confirm", { path: { order_id }, body: {}, key });
+export const endWaiting = (order_id: string, key: string) => api.post("/v1/orders/{order_id}/end-waiting", { path: { order_id }, body: {}, key });
+export const confirmParcel = (order_id: string, shipment_id: string, key: string) =>
+  api.post("/v1/orders/{order_id}/shipments/{shipment_id}/received", { path: { order_id, shipment_id }, body: {}, key });
+export const linkParcel = (order_id: string, shipment_id: string) =>
+  api.post("/v1/orders/{order_id}/shipments/{shipment_id}/link", { path: { order_id, shipment_id }, body: {} });
+export const followParcel = (token: string) => api.get("/v1/parcels/{token}", { path: { token } });
 export const getVirtual = (order_id: string) => api.get("/v1/orders/{order_id}/virtual", { path: { order_id } });
 export const lookAtVirtual = (order_id: string, line_id: string, key: string) => api.post("/v1/orders/{order_id}/virtual/{line_id}/look", { path: { order_id, line_id }, body: {}, key });
 export const confirmVirtual = (order_id: string, line_id: string, key: string) => api.post("/v1/orders/{order_id}/virtual/{line_id}/confirm", { path: { order_id, line_id }, body: {}, key });

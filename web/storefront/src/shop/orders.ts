@@ -1,7 +1,7 @@
 /** What a buyer can do about an order, and how its state looks. The API refuses what is not so any more. */
 import type { Order } from "../api/types";
 
-export type Act = "pay" | "cancel" | "confirm" | "complain";
+export type Act = "pay" | "cancel" | "confirm" | "complain" | "end_waiting";
 
 const ACTS: Record<string, readonly Act[]> = {
   placed: ["pay"],
@@ -13,7 +13,20 @@ const ACTS: Record<string, readonly Act[]> = {
   completed: ["complain"],
 };
 
-export const acts = (order: Order): readonly Act[] => ACTS[order.status] ?? [];
+export function acts(order: Order, now = Date.now()): readonly Act[] {
+  const can = ACTS[order.status] ?? [];
+  return needNotWait(order, now) ? [...can, "end_waiting"] : can;
+}
+
+/** Whether what is missing of an order was lost, or its rest is late: its buyer need not wait for it. */
+function needNotWait(order: Order, now: number): boolean {
+  if (order.status === "partly_shipped") return order.ship_by !== undefined && Date.parse(order.ship_by) <= now;
+  return order.status === "turned_back" && order.parcels.some((parcel) => parcel.lost);
+}
+
+/** Whether a buyer may say that a parcel is there, where its carrier does not. */
+export const mayBeThere = (shipment: { kind: string; status: string }): boolean =>
+  shipment.kind === "parcel" && !["delivered", "returned"].includes(shipment.status);
 
 export function toneOf(status: string): string {
   if (status === "completed" || status === "delivered") return "tag-good";
