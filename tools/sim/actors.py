@@ -260,7 +260,6 @@ def _run(world: World, steps: int) -> Cast:
 
 def _play(world: World, cast: Cast, steps: int) -> None:
     kept, chain = books.Books(world), chained.Chained(world)
-    cast, kept, chain = Cast(world), books.Books(world), chained.Chained(world)
     back = returning.Returning(world)
 
     def tidy() -> None:

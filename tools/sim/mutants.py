@@ -616,7 +616,6 @@ def _hold_called_off() -> AbstractContextManager[Any]:
 MUTANTS |= mutants_waiting.BUGS | mutants_cards.BUGS | mutants_costs.BUGS | mutants_books.BUGS | mutants_chain.BUGS
 MUTANTS |= mutants_codes.BUGS
 MUTANTS |= mutants_webhooks.BUGS
-MUTANTS |= mutants_counting.BUGS
 MUTANTS |= mutants_counting.BUGS | mutants_returns.BUGS
 
 AT_STRIPE = ("contested money can be refunded", "a refund is asked for again though its money is contested")
