@@ -213,8 +213,17 @@ DUE_TABLES: tuple[tuple[str, str, str | None], ...] = (
     ("messages", "message_id", None),
 )
 
-DUE_FAR = ("reconciliations", "shipments", "complaints", "returns", "bookings", "virtual", "privacy", "risk")
-DUE_FAR = ("reconciliations", "shipments", "complaints", "bookings", "virtual", "privacy", "risk", "messages")
+DUE_FAR = (
+    "reconciliations",
+    "shipments",
+    "complaints",
+    "returns",
+    "bookings",
+    "virtual",
+    "privacy",
+    "risk",
+    "messages",
+)
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
 DUE_PREFIXES: dict[str, str] = {

@@ -19,9 +19,9 @@ from chalicelib.notifications.subscribed import PROVIDERS, fitted
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.outbound import OutboundFailed, OutboundTimeout
 
-PAGES = {"ord": "pages/order/order?id=", "cmp": "pages/complaint/complaint?id=", "pur": "pages/orders/orders?purchase="}
-"""Where a message leads, by the number it is about; elsewhere to the inbox."""
-INBOX = "pages/inbox/inbox"
+PAGES = {"ord": "pages/order/order?id=", "cmp": "pages/complaint/complaint?id="}
+"""Where a message leads, by the number it is about."""
+ELSEWHERE = "pages/orders/orders"
 
 
 class NoToken(ShopError):
@@ -134,4 +134,4 @@ class Mini:
 def page_of(about: str) -> str:
     """Return the page of our mini program that shows a record."""
     path = PAGES.get(about.partition("_")[0])
-    return f"{path}{about}" if path else INBOX
+    return f"{path}{about}" if path else ELSEWHERE

@@ -80,7 +80,7 @@ def test_what_a_platforms_code_means(adapter: object, code: int, outcome: Outcom
 
 def test_where_a_message_leads() -> None:
     assert page_of("ord_1") == "pages/order/order?id=ord_1"
-    assert page_of("") == "pages/inbox/inbox"
+    assert page_of("pur_1") == page_of("") == "pages/orders/orders"
 
 
 def test_in_how_many_parts_a_text_goes() -> None:
