@@ -54,7 +54,7 @@ class Limits:
 
 COSTLY: tuple[tuple[str, str], ...] = (
     # A password costs a tenth of a second of a whole CPU; a payment waits for its provider; a file is copied and read;
-    # a thousand codes take two dozen transactions.
+    # five hundred codes take a dozen transactions.
     ("POST", "/v1/auth/register"),
     ("POST", "/v1/auth/sign-in"),
     ("POST", "/v1/auth/password/reset"),

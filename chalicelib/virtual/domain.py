@@ -11,7 +11,7 @@ from typing import Final
 from chalicelib.kernel.errors import Conflict, ShopError
 from chalicelib.kernel.machine import StateMachine
 
-MOST_CODES: Final = 1_000
+MOST_CODES: Final = 500
 """In one upload."""
 CHUNK: Final = 45
 """So many codes are written, or given, in one transaction: two rows each, and a handful beside them."""
