@@ -2,7 +2,7 @@
 
 The oracle reads the rows of shipments and of held numbers, and the hub's own journeys: one number is one buyer's parcel
 of one merchant, nothing that happened before the order was paid counts for it, and no order arrives unless its own
-parcel was signed for since.
+parcel was signed for since. Nor is the hub asked or subscribed at more often than it allows.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Parcels:
         self.claims: dict[Number, ClaimSeen] = {}
         self.journeys: Mapping[str, Any] = {}
         """What the hub knows, by number."""
+        self.complaints: list[str] = []
+        """What the shop did that the hub does not allow: asked too often, subscribed too often or without a phone."""
         self._now = now
         self._dirty: dict[str, None] = {}
         self._numbers: dict[Number, None] = {}
@@ -100,6 +102,8 @@ class Parcels:
             yield from ((what, shipment_id) for what in self._told(self.parcels[shipment_id], paid_s))
         for number in self._numbers:
             yield from self._held(number, buyer_of)
+        while self.complaints:
+            yield f"the hub does not allow it: {self.complaints.pop(0)}", ""
         self.forget()
 
     def _told(self, parcel: ParcelSeen, paid_s: Callable[[str], float]) -> Iterator[str]:

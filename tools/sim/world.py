@@ -42,6 +42,7 @@ class World(Running, Snapshots):
         super().__init__(seed, rate=rate, crashes=crashes, tell=tell, provider=provider)
         self.hub = Hub(self._hub_push, now=lambda: self.clock.moment)
         self.oracle.parcels.journeys = self.hub.journeys
+        self.oracle.parcels.complaints = self.hub.complaints
         self.storage = Storage(
             deployed.specs(), now_s=self.now_s, stale=self._is_stale, late=self._is_late, changed=self._changed
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import pytest
 
+from tools.fakes.carriers.hub import Hub, Journey
 from tools.sim.parcels import Parcels
 
 NOW = datetime(2026, 11, 22, 5, 21, tzinfo=UTC)
@@ -37,3 +40,18 @@ def test_it_was_signed_for_under_its_number_however_written(number: str, scan: d
     found = [what for what, _ in parcels.check(lambda _: "acc_1", lambda _: NOW.timestamp() - 600)]
 
     assert [LATER in what for what in found] == [True] * wrong
+
+
+def test_what_the_hub_does_not_allow_is_told_once() -> None:
+    parcels = Parcels(lambda: NOW)
+    hub = Hub(lambda *_: (200, b""), now=lambda: NOW)
+    parcels.complaints = hub.complaints
+    hub.journeys["SF1"] = Journey("shunfeng", "SF1", asked_at=NOW)
+    param = json.dumps({"com": "shunfeng", "num": "SF1"})
+    sign = hashlib.md5(f"{param}local-kuaidi100-keylocal-customer".encode(), usedforsecurity=False).hexdigest().upper()
+    hub.handle("/poll/query.do", urlencode({"customer": "local-customer", "sign": sign, "param": param}).encode())
+
+    told = [what for what, _ in parcels.check(lambda _: "acc_1", lambda _: 0.0)]
+
+    assert told == ["the hub does not allow it: SF1: 查询过于频繁"]
+    assert list(parcels.check(lambda _: "acc_1", lambda _: 0.0)) == []
