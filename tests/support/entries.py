@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from itertools import count, cycle
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
 from chalicelib.auth import service as auth
@@ -68,6 +68,7 @@ from tests.support import (
 from tests.support import shop as shops
 from tests.support.http import Answer, call
 from tests.support.letters import token_in, waiting
+from tools.fakes.carriers.kdniao import KDNiao
 from tools.fakes.sandbox.core import Sandbox
 from tools.fakes.sandbox.mount import transport
 from tools.fakes.sign_in import mount
@@ -129,8 +130,22 @@ def _with_code(purpose: str, *, contact: str = "", **more: Any) -> Ask:
 def of_few_accounts() -> None:
     """Let the few accounts of a world file what a whole module asks for; ``conftest`` ends it with each test."""
     os.environ.setdefault("BIANDAN_COMPLAINTS", "day:100000,month:100000")
+    os.environ.setdefault("BIANDAN_WAYBILLS", "kdniao")
     for name, value in elsewhere.SETTINGS.items():
         os.environ.setdefault(name, value)
+
+
+def _drawing(others: outbound.Transport) -> outbound.Transport:
+    """Return what reaches KDNiao's stand-in beside the others."""
+    birds = KDNiao(lambda *_: (200, b""), now=clock.now)
+
+    def send(request: outbound.Request) -> outbound.Response:
+        parts = urlsplit(request.url)
+        if parts.netloc != "api.kdniao.com":
+            return others(request)
+        return outbound.Response(*birds.handle(parts.path, request.body))
+
+    return send
 
 
 def ghost(real: str) -> str:
@@ -157,7 +172,7 @@ class World:
         """Make them in the account that is in use."""
         sandbox = Sandbox(now=lambda: clock.now().timestamp())
         sign_in = SignInHost(now=lambda: clock.now().timestamp())
-        outbound.install(mount.transport(sign_in, transport(sandbox)))
+        outbound.install(_drawing(mount.transport(sign_in, transport(sandbox))))
         goods.categories()
         return cls(sandbox, shops.buyer(), shops.buyer(), shops.shop(), shops.shop(), people.operator(), sign_in)
 
