@@ -151,6 +151,21 @@ RINGING: dict[str, Ringing] = {
         "An operator let the time for deciding about a return go by.",
         "`GET /v1/operator/returns`: decide it; the buyer waits for goods or money",
     ),
+    "returns_missed_by_platform": Ringing(
+        "return-refund-late",
+        "The refund of a return is not done after days.",
+        "look the return's refund up under `GET /v1/operator/payments`",
+    ),
+    "conversations_overdue": Ringing(
+        "conversation-unanswered",
+        "A conversation waited for the service for a day: nobody took it.",
+        "`GET /v1/operator/conversations?queue=...`: take it; it rings each day until somebody does",
+    ),
+    "feedback_overdue": Ringing(
+        "feedback-unanswered",
+        "Somebody told the platform something, and nobody sorted or answered it in time.",
+        "`GET /v1/operator/feedback?status=new` (and `sorted`): answer it; it rings again until somebody does",
+    ),
     "tracking_subscription_refused": Ringing(
         "tracking-refused",
         "A hub refuses for good to watch parcels: orders will not see their delivery.",

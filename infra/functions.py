@@ -94,6 +94,8 @@ FUNCTIONS: dict[str, Function] = {
             "bookings": "rw",
             "virtual": "rwd",
             "returns": "rw",
+            "conversations": "rw",
+            "feedback": "rw",
             "reconciliations": "rw",
             "balances": "r",
             "audit": "ra",
@@ -202,6 +204,14 @@ FUNCTIONS: dict[str, Function] = {
     "returns": Function(
         memory_mb=512, timeout_s=30, consumes="returns", tables={"returns": "rw", "stock": "rw", **PAYING}
     ),
+    "conversations": Function(memory_mb=512, timeout_s=30, consumes="conversations", tables={"conversations": "rw"}),
+    "feedback": Function(
+        memory_mb=512,
+        timeout_s=30,
+        consumes="feedback",
+        tables={"feedback": "rw", "conversations": "r", "complaints": "r", "keys": "r"},
+        opens=True,
+    ),
     "notifications": Function(
         memory_mb=512,
         timeout_s=30,
@@ -235,6 +245,8 @@ FUNCTIONS: dict[str, Function] = {
             "bookings": "r",
             "complaints": "rwd",
             "returns": "rw",
+            "conversations": "rw",
+            "feedback": "rwd",
             "audit": "r",
             "chains": "r",
             "consents": "rwd",

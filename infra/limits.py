@@ -73,6 +73,8 @@ _REST = {
     "complaints": 10,
     "virtual": 20,  # A pool is one row: more would only race for it.
     "returns": 10,
+    "conversations": 5,
+    "feedback": 5,
     "catalog-imports": 5,
     "publishing": FEWEST,  # Batches are large, and each swaps the list of everything: more would only race for it.
     "reconciliation": 5,

@@ -191,6 +191,7 @@ SETTINGS: dict[str, Setting] = {
     "BIANDAN_CARRIER_HUB": Setting(_hubs, _ships),
     "BIANDAN_CARRIER_HUB_OF": Setting(_OF_CARRIERS, _ships),
     "BIANDAN_COMPLAINTS": Setting(_matches(r"(?:line|day|month):[0-9]{1,6}", "line:3,day:40,month:120"), _is_api),
+    "BIANDAN_CONVERSATIONS_A_DAY": Setting(_whole(1, 100_000), _is_api),
     "BIANDAN_EMAIL": Setting(_one_of("ses"), _asks_to_tell),
     "BIANDAN_EMAIL_FROM": Setting(_matches(r"[a-z0-9._-]{1,64}@[a-z0-9.-]{3,190}", "shop@example.com"), _tells),
     "BIANDAN_KDNIAO_PLAN": Setting(_one_of("free", "premium"), _ships),

@@ -32,6 +32,7 @@ NOBODY = "http://127.0.0.1:9"
 
 
 WIDENED = ("BIANDAN_COMPLAINTS", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS", "BIANDAN_WAYBILLS")
+WIDENED = ("BIANDAN_COMPLAINTS", "BIANDAN_CONVERSATIONS_A_DAY", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS")
 """Settings that ``tests.support.entries`` widens for a test; what a module's own server was told stays."""
 
 

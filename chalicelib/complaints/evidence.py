@@ -10,7 +10,7 @@ attached expires with its prefix after two days.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -180,3 +180,40 @@ def _incoming(account_id: str, evidence_id: str) -> str:
 
 def _kept(complaint_id: str, evidence_id: str) -> str:
     return f"evidence/kept/{complaint_id}/{evidence_id}"
+
+
+# --- uploads of others: each keeps a copy of its own, which is erased without anybody else's
+
+
+def copy_upload(owner_id: str, account_id: str, evidence_id: str, *, only: Collection[str]) -> tuple[str, str, int]:
+    """Keep a copy of an upload with a record of another room; returns its number, type and size. Again does the same.
+
+    Raises:
+        EvidenceMissing, EvidenceRefused: if it is not there, not of these types, or not what it should be.
+    """
+    if not ids.is_id("evd", evidence_id):
+        raise EvidenceMissing(evidence_id=evidence_id)
+    try:
+        kept = objects.begin_of(_kept(owner_id, evidence_id), _HEAD)
+    except objects.Missing:
+        kept = _checked(account_id, evidence_id)
+        if kept.content_type not in only:
+            raise EvidenceRefused(evidence_id=evidence_id, why="type") from None
+        _copy(account_id, owner_id, evidence_id, kept)
+    return evidence_id, kept.content_type, kept.size
+
+
+def link_copy(owner_id: str, evidence_id: str, content_type: str) -> tuple[str, datetime]:
+    """Return an address that shows such a copy for a few minutes, and until when. It is downloaded, never run."""
+    name, key = place_of_copy(owner_id, evidence_id, content_type)
+    return objects.download_url(key, name, within=SHOW_FOR, content_type=content_type), clock.now() + SHOW_FOR
+
+
+def place_of_copy(owner_id: str, evidence_id: str, content_type: str) -> tuple[str, str]:
+    """Return what such a copy is called, and where it lies."""
+    return f"{evidence_id}.{KINDS[content_type].extension}", _kept(owner_id, evidence_id)
+
+
+def erase_copy(owner_id: str, evidence_id: str) -> None:
+    """Delete such a copy, with all its versions."""
+    objects.erase(_kept(owner_id, evidence_id))

@@ -21,9 +21,11 @@ from chalicelib.complaints.bundles import Bundle, bundle
 from chalicelib.complaints.cases import Party, Statement, load
 from chalicelib.complaints.deciding import Verdict, ask, decide
 from chalicelib.complaints.domain import Complaint
+from chalicelib.complaints.evidence import copy_upload, erase_copy, link_copy, place_of_copy
 from chalicelib.complaints.filing import Filing, file, upload
 from chalicelib.complaints.forgetting import complaints_of, files_of, forget, is_over
 from chalicelib.complaints.histories import of_order, texts_of
+from chalicelib.complaints.refusals import EvidenceMissing, EvidenceRefused
 from chalicelib.complaints.states import Turn
 from chalicelib.complaints.timing import end_refund, end_replacement, time_out, undo_refund
 from chalicelib.kernel.errors import NotFound
@@ -32,6 +34,8 @@ from chalicelib.kernel.pages import Page, Window
 __all__ = [
     "Answer",
     "Bundle",
+    "EvidenceMissing",
+    "EvidenceRefused",
     "Filing",
     "Parties",
     "Party",
@@ -43,18 +47,22 @@ __all__ = [
     "ask_person",
     "bundle",
     "complaints_of",
+    "copy_upload",
     "decide",
     "end_refund",
     "end_replacement",
+    "erase_copy",
     "escalate",
     "file",
     "files_of",
     "forget",
     "is_over",
+    "link_copy",
     "list_for",
     "load",
     "of_order",
     "parties",
+    "place_of_copy",
     "reopen",
     "reply",
     "show_evidence",

@@ -123,8 +123,10 @@ class NotFound(ShopError):
             "complaint": ("complaint", "投诉"),
             "consent": ("purpose", "同意事项"),
             "contact": ("contact", "联系方式"),
+            "conversation": ("conversation", "会话"),
             "erasure": ("request to be forgotten", "注销申请"),
             "evidence": ("evidence", "凭证"),
+            "feedback": ("feedback", "反馈"),
             "identity": ("identity", "登录身份"),
             "job": ("job", "任务"),
             "key": ("key", "密钥"),
@@ -147,6 +149,7 @@ class NotFound(ShopError):
             "shipment": ("shipment", "包裹"),
             "stray": ("stray record", "记录"),
             "time": ("time", "时段"),
+            "survey": ("question", "满意度评价"),
             "tracking number": ("tracking number", "快递单号"),
         }
     }

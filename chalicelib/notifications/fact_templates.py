@@ -313,6 +313,42 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         (),
     ),
     (
+        "conversation_unread",
+        ("Somebody answered you", "您有新的会话回复"),
+        (
+            "There is something new in a conversation of yours. Read it under your conversations.",
+            "您的会话有新回复，请在“我的会话”中查看。",
+        ),
+        (),
+    ),
+    (
+        "conversation_unread_shop",
+        ("A buyer wrote: please answer", "买家有新消息，请回复"),
+        (
+            "A buyer wrote something. After 48 hours without an answer the platform comes in.",
+            "买家会话有新消息，请尽快回复；48 小时未回复的，平台客服将介入。",
+        ),
+        (),
+    ),
+    (
+        "feedback_answered",
+        ("Your feedback is answered", "您的反馈已有答复"),
+        (
+            "We answered what you told us. If the answer is none, say so under your feedback.",
+            "我们已答复您的反馈。如不满意，可在“意见反馈”中提出异议。",
+        ),
+        (),
+    ),
+    (
+        "satisfaction_asked",
+        ("How was it?", "请评价本次服务"),
+        (
+            "A case of yours is over. Say in one click how it was; you are asked once.",
+            "您的一项事务已处理完毕，请评价本次服务；每项仅邀请一次。",
+        ),
+        (),
+    ),
+    (
         "session_reused",
         ("Somebody may have copied your sign-in", "您的登录状态可能被他人复制"),
         (

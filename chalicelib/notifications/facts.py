@@ -29,6 +29,8 @@ from chalicelib.complaints.events import (
     ComplaintReopened,
     ComplaintReplied,
 )
+from chalicelib.conversations.events import ConversationUnread
+from chalicelib.feedback.events import FeedbackAnswered, SatisfactionAsked
 from chalicelib.kernel.events import Event
 from chalicelib.kernel.roles import Post
 from chalicelib.logistics.events import ShipmentCreated, ShipmentDelivered, ShipmentLost, ShipmentTurnedBack
@@ -137,6 +139,26 @@ FACTS: Final[tuple[Row, ...]] = (
     Row(ComplaintClosed, Audience.SHOP, "complaint_closed", Topic.CASES, about="complaint_id"),
     # A merchant's own systems.
     Row(WebhookEnded, Audience.SHOP, "webhook_ended", Topic.SHOP, about="", posts=frozenset({Post.OWNER})),
+    # Conversations, feedback, how a case was.
+    Row(
+        ConversationUnread,
+        Audience.BUYER,
+        "conversation_unread",
+        Topic.CASES,
+        about="conversation_id",
+        when={"side": ("buyer",)},
+    ),
+    Row(
+        ConversationUnread,
+        Audience.SHOP,
+        "conversation_unread_shop",
+        Topic.SHOP,
+        about="conversation_id",
+        when={"side": ("merchant",)},
+        posts=SHIPS,
+    ),
+    Row(FeedbackAnswered, Audience.PERSON, "feedback_answered", Topic.CASES, about="feedback_id"),
+    Row(SatisfactionAsked, Audience.PERSON, "satisfaction_asked", Topic.CASES, about="survey_id"),
     # Somebody's account.
     Row(SessionReused, Audience.PERSON, "session_reused", Topic.SECURITY, about=""),
     Row(RoleGranted, Audience.PERSON, "role_granted", Topic.SECURITY, about=""),

@@ -183,6 +183,19 @@ def _of_review(review_id: str) -> Affair:
     return Affair(*risk.reviews.parties(review_id))
 
 
+def _of_conversation(conversation_id: str) -> Affair:
+    from chalicelib.conversations import service as conversations
+
+    buyer_id, merchant_id = conversations.parties(conversation_id)
+    return Affair(frozenset({buyer_id}), frozenset({merchant_id}))
+
+
+def _of_feedback(feedback_id: str) -> Affair:
+    from chalicelib.feedback import service as feedback
+
+    return Affair(frozenset({feedback.load(feedback_id).account_id}))
+
+
 def _of_account(account_id: str) -> Affair:
     return Affair(accounts=frozenset({account_id}))
 
@@ -205,6 +218,8 @@ AFFAIRS: dict[str, tuple[str, Callable[[str], Affair]]] = {
     "account_id": ("acc", _of_account),
     "request_id": ("rrq", _of_request),
     "review_id": ("rvw", _of_review),
+    "conversation_id": ("cnv", _of_conversation),
+    "feedback_id": ("fbk", _of_feedback),
     "stray_id": ("str", _of_stray),
 }
 BY_TWO: dict[tuple[str, str], Callable[[str, str], Affair]] = {("carrier", "number"): _of_number}

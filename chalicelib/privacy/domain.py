@@ -75,6 +75,7 @@ class HoldKind(StrEnum):
     OPEN_MONEY = "open_money"
     RUNNING_COMPLAINT = "running_complaint"
     RUNNING_RETURN = "running_return"
+    RUNNING_CONVERSATION = "running_conversation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ HOLDS: dict[HoldKind, Text] = {
     HoldKind.OPEN_MONEY: Text("money that has not come to rest", "款项尚未结清"),
     HoldKind.RUNNING_COMPLAINT: Text("a complaint that is not decided", "投诉尚在处理"),
     HoldKind.RUNNING_RETURN: Text("a return that is not over", "退换货尚在处理"),
+    HoldKind.RUNNING_CONVERSATION: Text("a conversation that our service has before it", "客服会话尚在处理"),
 }
 KEPT: tuple[tuple[Text, Text], ...] = (
     (

@@ -10,6 +10,8 @@ from chalicelib.cart import service as carts
 from chalicelib.complaints import service as complaints
 from chalicelib.consents import service as consents
 from chalicelib.consents.service import may
+from chalicelib.conversations import service as conversations
+from chalicelib.feedback import service as feedback
 from chalicelib.kernel import clock
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.pages import Place
@@ -175,10 +177,11 @@ def advance(erasure_id: str, step: int) -> None:
     consents.forget(account_id)
     risk.forget(account_id)
     notifications.forget(account_id)
+    feedback.forget(account_id)
     consents.unbar(account_id)
-    kept = replace(
-        kept, holds=(*kept.holds, *_forget_complaints(account_id), *_forget_returns(account_id))[: domain.MOST_SHOWN]
-    )
+    talked = [(HoldKind.RUNNING_CONVERSATION, one) for one in conversations.forget(account_id)]
+    held = [*_forget_complaints(account_id), *_forget_returns(account_id), *talked]
+    kept = replace(kept, holds=(*kept.holds, *held)[: domain.MOST_SHOWN])
     _move(kept, Cause.HOLD if kept.holds else Cause.FINISH)
     metrics.count("erasures_held" if kept.holds else "erasures_done")
 

@@ -34,6 +34,7 @@ GOOD: dict[str, Any] = {
     "BIANDAN_CARRIER_HUB": "kuaidi100,kdniao",
     "BIANDAN_CARRIER_HUB_OF": "yuantong:kdniao,jd:kuaidi100",
     "BIANDAN_COMPLAINTS": "line:2,day:10",
+    "BIANDAN_CONVERSATIONS_A_DAY": 20,
     "BIANDAN_EMAIL": "ses",
     "BIANDAN_EMAIL_FROM": "shop@example.com",
     "BIANDAN_KDNIAO_PLAN": "premium",

@@ -64,6 +64,7 @@ from tests.support import (
     passkeys,
     people,
     sales,
+    talks,
 )
 from tests.support import shop as shops
 from tests.support.http import Answer, call
@@ -77,6 +78,7 @@ from tools.fakes.sign_in.stand_in import SignInHost
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 20
 CSV = b"Handle,Title,Variant Price,Type\r\ncup,Cup,9.90,tea\r\n"
 PASSWORD = "correct horse battery"
+CANNED = {"version": 0, "items": [{"title": "Thanks", "text": "Thank you for writing."}]}
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def of_few_accounts() -> None:
     """Let the few accounts of a world file what a whole module asks for; ``conftest`` ends it with each test."""
     os.environ.setdefault("BIANDAN_COMPLAINTS", "day:100000,month:100000")
     os.environ.setdefault("BIANDAN_WAYBILLS", "kdniao")
+    os.environ.setdefault("BIANDAN_CONVERSATIONS_A_DAY", "100000")
     for name, value in elsewhere.SETTINGS.items():
         os.environ.setdefault(name, value)
 
@@ -382,6 +385,24 @@ class World:
     def returned(self) -> str:
         """A return that is only read."""
         return self.asked_back()
+
+    # Conversations
+
+    def talk(self, *pictures: str) -> talks.Talk:
+        """Let the buyer ask about an order."""
+        shop, agent = self.shop.merchant_id, self.operator.account_id
+        return talks.Talk.about(self.order(), self.buyer.account_id, shop, agent, pictures=pictures)
+
+    @cached_property
+    def talked(self) -> talks.Talk:
+        """A conversation that is only read."""
+        return self.talk()
+
+    @cached_property
+    def pictured(self) -> dict[str, str]:
+        """A conversation with a picture, only read: its path parameters."""
+        picture_id = self.upload()
+        return {"conversation_id": self.talk(picture_id).conversation_id, "number": "1", "picture_id": picture_id}
 
     # Others
 
@@ -700,6 +721,10 @@ def _proved_elsewhere(world: World) -> Ask:
     return _in_session(world, Ask(ids={"provider": "qq_mini"}, body=body))
 
 
+def _read_picture(world: World) -> Ask:
+    return Ask(ids=dict(world.pictured))
+
+
 def _told(world: World) -> Ask:
     of_few_accounts()
     elsewhere.forget_links(world.buyer.account_id)
@@ -807,6 +832,21 @@ def _guardian_says(**more: str) -> Make:
         return Ask(body={"account_id": child.account_id, "contact": guardian, **shown, **more})
 
     return make
+
+
+def _talk(talk: talks.Talk, body: Any = None) -> Ask:
+    return Ask(ids={"conversation_id": talk.conversation_id}, body=body)
+
+
+def _read_talk(world: World) -> Ask:
+    return _talk(world.talked)
+
+
+def _of_writer(world: World, tell: Callable[[str], str], body: Any = None) -> Ask:
+    """Let a person of its own have told something: an account may tell little a day."""
+    person = people.buyer()
+    people.session(person)
+    return Ask(ids={"feedback_id": tell(person.account_id)}, body=body, own={world.buyer.token: person.token})
 
 
 _rules = cycle(rule.rule_id for rule in DEFAULTS[:6])
@@ -1358,6 +1398,61 @@ ENTRIES: dict[str, Make] = {
     "get_complaint_bundle": _read_complaint,
     "bundle_complaint": lambda world: replace(
         _read_complaint(world), body={"authority": "市场监管局", "reference": "2026-1", "reason": "asked in writing"}
+    ),
+    # conversations
+    "begin_conversation": lambda world: Ask(
+        body={"about": "order", "subject_id": world.order(), "text": "Hello"}, body_ids=("subject_id",)
+    ),
+    "begin_merchant_conversation": lambda world: Ask(
+        body={"about": "order", "subject_id": world.order(), "text": "Hello"}, body_ids=("subject_id",)
+    ),
+    "list_conversations": _nothing,
+    "list_merchant_conversations": _nothing,
+    "list_operator_conversations": _nothing,
+    "get_conversation": _read_talk,
+    "get_merchant_conversation": _read_talk,
+    "get_operator_conversation": _read_talk,
+    "get_picture": _read_picture,
+    "get_merchant_picture": _read_picture,
+    "get_operator_picture": _read_picture,
+    "say_in_conversation": lambda world: _talk(world.talk(), {"text": "Still here."}),
+    "say_as_merchant": lambda world: _talk(world.talk(), {"text": "Tomorrow."}),
+    "say_as_service": lambda world: _talk(world.talk().taken(), {"text": "Let us see."}),
+    "read_conversation": lambda world: _talk(world.talked, {"number": 1}),
+    "read_as_merchant": lambda world: _talk(world.talked, {"number": 1}),
+    "read_as_service": lambda world: _talk(world.talked, {"number": 1}),
+    "call_service": lambda world: _talk(world.talk()),
+    "call_service_as_merchant": lambda world: _talk(world.talk()),
+    "solve_conversation": lambda world: _talk(world.talk()),
+    "solve_as_merchant": lambda world: _talk(world.talk()),
+    "solve_as_service": lambda world: _talk(world.talk().taken()),
+    "take_conversation": lambda world: _talk(world.talk().called()),
+    "transfer_conversation": lambda world: _talk(world.talk().called(), {"queue": "cases", "note": "Theirs."}),
+    "get_merchant_answers": _nothing,
+    "set_merchant_answers": _body(CANNED),
+    "get_operator_answers": _nothing,
+    "set_operator_answers": _body(CANNED),
+    "get_merchant_figures": lambda _: Ask(query={"first": "2026-11-01", "last": "2026-11-30"}),
+    "get_operator_figures": lambda _: Ask(query={"first": "2026-11-01", "last": "2026-11-30"}),
+    # feedback
+    "tell_platform": lambda world: _apart(world, Ask(body={"kind": "wish", "text": "More tea."})),
+    "list_my_feedback": _nothing,
+    "get_my_feedback": lambda world: _of_writer(world, talks.told),
+    "object_to_answer": lambda world: _of_writer(
+        world, lambda who: talks.answered(who, "acc_operator"), {"text": "No."}
+    ),
+    "close_feedback": lambda world: _of_writer(world, lambda who: talks.answered(who, "acc_operator")),
+    "list_feedback": _nothing,
+    "get_feedback": lambda _: Ask(ids={"feedback_id": talks.told(ids.new_id("acc"))}),
+    "sort_feedback": lambda _: Ask(ids={"feedback_id": talks.told(ids.new_id("acc"))}, body={"topic": "goods"}),
+    "answer_feedback": lambda _: Ask(
+        ids={"feedback_id": talks.sorted_out(ids.new_id("acc"), "acc_operator")}, body={"text": "Soon."}
+    ),
+    "list_surveys": _nothing,
+    "answer_survey": lambda world: Ask(ids={"survey_id": talks.asked(world.talk())}, body={"score": 5}),
+    "get_service_figures": lambda _: Ask(query={"month": "2026-11"}),
+    "get_merchant_service_figures": lambda world: Ask(
+        ids={"merchant_id": world.shop.merchant_id}, query={"month": "2026-11"}
     ),
     # oversight
     "list_audit": _nothing,

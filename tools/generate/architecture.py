@@ -18,7 +18,7 @@ ENTRANCES: dict[str, tuple[str, ...]] = {
     "checkout": ("cart", "checkout", "orders", "bookings", "virtual"),
     "payment webhooks": ("payments", "ledger", "reconciliation"),
     "logistics tracking": ("logistics",),
-    "complaints": ("complaints",),
+    "complaints": ("complaints", "conversations", "feedback"),
     "returns": ("returns",),
 }
 """The six entrances -> the capabilities behind each. A drawing's order and no more: the folders lie side by side

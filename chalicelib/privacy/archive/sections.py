@@ -15,6 +15,8 @@ from chalicelib.bookings import service as bookings
 from chalicelib.cart import service as carts
 from chalicelib.complaints import service as complaints
 from chalicelib.consents import service as consents
+from chalicelib.conversations import service as conversations
+from chalicelib.feedback import service as feedback
 from chalicelib.kernel.pages import Place, Window
 from chalicelib.logistics import service as logistics
 from chalicelib.merchants import service as merchants
@@ -30,6 +32,8 @@ from chalicelib.risk import service as risk
 PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
 RETURNS_A_PART = 20
+CONVERSATIONS_A_PART = 2
+FEEDBACK_A_PART = 50
 SESSIONS_A_PART = 50
 CONSENTS_A_PART = 100
 ENTRIES_A_PART = 100
@@ -148,6 +152,29 @@ def _returns(account_id: str, after: Place | None) -> Part:
     return Part([plain(one, of=account_id) for one in page], after=further)
 
 
+def _conversations(account_id: str, after: Place | None) -> Part:
+    page = conversations.kept_of(account_id, after, limit=CONVERSATIONS_A_PART)
+    files = tuple(
+        File(f"{kept.thread.conversation_id}/{name}", key, size)
+        for kept in page.items
+        for name, key, size in kept.files
+    )
+    records = [
+        {**plain(kept.thread, of=account_id), "entries": plain(kept.entries, of=account_id)} for kept in page.items
+    ]
+    return Part(records, files, page.after)
+
+
+def _feedback(account_id: str, after: Place | None) -> Part:
+    page = feedback.list_of(account_id, Window(limit=FEEDBACK_A_PART, after=after))
+    return Part([plain(one, of=account_id) for one in page.items], after=page.after)
+
+
+def _satisfaction(account_id: str, after: Place | None) -> Part:
+    page = feedback.surveys_of(account_id, Window(limit=FEEDBACK_A_PART, after=after))
+    return Part([plain(one, of=account_id) for one in page.items], after=page.after)
+
+
 def _cart(account_id: str, _: Place | None) -> Part:
     lines = carts.load(account_id).lines
     return Part([{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in lines.items()])
@@ -197,6 +224,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("purchases", Text("Purchases, parcels and money", "订单、包裹与款项"), _purchases),
     Section("complaints", Text("Complaints and their files", "投诉及其凭证"), _complaints),
     Section("returns", Text("What you sent back", "您的退换货"), _returns),
+    Section("conversations", Text("Conversations and their pictures", "会话及其图片"), _conversations),
+    Section("feedback", Text("What you told us", "您的意见反馈"), _feedback),
+    Section("satisfaction", Text("How you found cases", "您的满意度评价"), _satisfaction),
     Section("cart", Text("Your cart", "您的购物车"), _cart),
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
     Section("inbox", Text("What you were told", "站内消息"), _inbox),
@@ -255,6 +285,10 @@ EXPORTERS: dict[str, str | Text] = {
     "returns": "returns",
     "return_address": "returns",
     "evidence": "complaints",
+    "conversations": "conversations",
+    "conversation_facts": "conversations",
+    "feedback": "feedback",
+    "feedback_facts": "satisfaction",
     "uploads": Text("files that no complaint uses are gone within two days", "未用于投诉的上传文件两日内删除"),
     "sessions": "sessions",
     "session_devices": "sessions",
