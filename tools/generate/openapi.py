@@ -432,11 +432,13 @@ def _responses(route: Route, refs: dict[tuple[type[BaseModel], str], Json]) -> J
         by_status.setdefault(415, set())
     for code, names in sorted(by_status.items()):
         responses[str(code)] = _refusals(sorted(names))
-    if route.returns_type == "text/plain" and route.access is Access.PROVIDER:
-        for refused in ("400", "401"):  # Which of them, and in which form, is each provider's own rule.
-            words = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/xml", "application/xml")}
-            json_words: Json = {"application/json": {"schema": {"type": "object"}}}
-            responses[refused] = {"description": "Refused, in the provider's own words.", "content": words | json_words}
+    if route.access is Access.PROVIDER:
+        words = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/xml", "application/xml")}
+        json_words: Json = {"application/json": {"schema": {"type": "object"}}}
+        refusal = {"description": "Refused, in the provider's own words.", "content": words | json_words}
+        # Which of them, and in which form, is each provider's own rule.
+        for refused in ("400", "401", "403") if route.returns_type == "text/plain" else ("403",):
+            responses[refused] = refusal
     return dict(sorted(responses.items()))
 
 

@@ -322,6 +322,93 @@ export interface paths {
          */
         get: operations["list_purposes"];
     };
+    "/v1/conversations": {
+        /**
+         * List the caller's conversations, the one that moved last first
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["list_conversations"];
+        /**
+         * SayWords something about a product, an order or a complaint: there is one conversation about each
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["begin_conversation"];
+    };
+    "/v1/conversations/{conversation_id}": {
+        /**
+         * Read a conversation, what was said last first
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_conversation"];
+    };
+    "/v1/conversations/{conversation_id}/call-service": {
+        /**
+         * Call the platform's service in: a person comes
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["call_service"];
+    };
+    "/v1/conversations/{conversation_id}/entries": {
+        /**
+         * SayWords something; what was over is open again
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["say_in_conversation"];
+    };
+    "/v1/conversations/{conversation_id}/entries/{number}/pictures/{picture_id}": {
+        /**
+         * Get an address that shows a picture for five minutes
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_picture"];
+    };
+    "/v1/conversations/{conversation_id}/read": {
+        /**
+         * SayWords how far one has read: the others see it
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["read_conversation"];
+    };
+    "/v1/conversations/{conversation_id}/solve": {
+        /**
+         * SayWords that it is settled; whoever says something later opens it again
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["solve_conversation"];
+    };
+    "/v1/feedback": {
+        /**
+         * List what the caller told, the latest first
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_my_feedback"];
+        /**
+         * Tell the platform something: a fault, a wish, something unlawful, a word on its rules. It is answered
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["tell_platform"];
+    };
+    "/v1/feedback/{feedback_id}": {
+        /**
+         * Read what the caller told, and what was answered
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["get_my_feedback"];
+    };
+    "/v1/feedback/{feedback_id}/close": {
+        /**
+         * Say that the answer is enough
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["close_feedback"];
+    };
+    "/v1/feedback/{feedback_id}/object": {
+        /**
+         * Say that the answer is none, once: it is answered again
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["object_to_answer"];
+    };
     "/v1/guardians/age": {
         /**
          * Say that a child is a child no more, or never was one
@@ -725,6 +812,18 @@ export interface paths {
          */
         post: operations["redeem_code"];
     };
+    "/v1/merchant/canned-answers": {
+        /**
+         * Read what the merchant says again and again
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_answers"];
+        /**
+         * Put a list in the place of the one that was read
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        put: operations["set_merchant_answers"];
+    };
     "/v1/merchant/carriers": {
         /**
          * Say which carriers a tracking number may be of, the likeliest first: by its form, else as a carrier hub says
@@ -773,6 +872,67 @@ export interface paths {
          * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
          */
         post: operations["reply_to_complaint"];
+    };
+    "/v1/merchant/conversation-figures": {
+        /**
+         * Read how soon the merchant answers at first, what it solved, and what came back
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_figures"];
+    };
+    "/v1/merchant/conversations": {
+        /**
+         * List the merchant's conversations: all, the one that moved last first, or what waits for it longest
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_merchant_conversations"];
+        /**
+         * SayWords something to the buyer of an order, or about a complaint
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["begin_merchant_conversation"];
+    };
+    "/v1/merchant/conversations/{conversation_id}": {
+        /**
+         * Read a conversation, what was said last first
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_conversation"];
+    };
+    "/v1/merchant/conversations/{conversation_id}/call-service": {
+        /**
+         * Call the platform's service in
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["call_service_as_merchant"];
+    };
+    "/v1/merchant/conversations/{conversation_id}/entries": {
+        /**
+         * Answer: it is the buyer's turn
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["say_as_merchant"];
+    };
+    "/v1/merchant/conversations/{conversation_id}/entries/{number}/pictures/{picture_id}": {
+        /**
+         * Get an address that shows a picture for five minutes
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_picture"];
+    };
+    "/v1/merchant/conversations/{conversation_id}/read": {
+        /**
+         * SayWords how far the merchant has read: the others see it
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["read_as_merchant"];
+    };
+    "/v1/merchant/conversations/{conversation_id}/solve": {
+        /**
+         * SayWords that it is settled, as long as the service was not called
+         * @description Staff of a merchant: owner, manager, clerk. 需要商户员工身份：店主、店长、店员。
+         */
+        post: operations["solve_as_merchant"];
     };
     "/v1/merchant/exports": {
         /**
@@ -1250,6 +1410,13 @@ export interface paths {
          */
         get: operations["get_merchant"];
     };
+    "/v1/merchants/{merchant_id}/service-figures": {
+        /**
+         * Read how soon a merchant answers, what it solves, and how people found it
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["get_merchant_service_figures"];
+    };
     "/v1/minors/rules": {
         /**
          * The rules for children's data, to be shown to a guardian, whole
@@ -1293,6 +1460,18 @@ export interface paths {
          * @description Operators of the platform: admin. 需要平台运营身份：管理员。
          */
         get: operations["list_audit"];
+    };
+    "/v1/operator/canned-answers": {
+        /**
+         * Read what the service says again and again
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        get: operations["get_operator_answers"];
+        /**
+         * Put a list in the place of the one that was read
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        put: operations["set_operator_answers"];
     };
     "/v1/operator/cases": {
         /**
@@ -1363,6 +1542,97 @@ export interface paths {
          * @description Operators of the platform: review, admin. 需要平台运营身份：审核、管理员。
          */
         post: operations["ask_in_complaint"];
+    };
+    "/v1/operator/conversation-figures": {
+        /**
+         * Read how soon the service, somebody of it or a merchant answers at first, what was solved, and what came back
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["get_operator_figures"];
+    };
+    "/v1/operator/conversations": {
+        /**
+         * List what waits in a queue, the longest first; without one, what the caller has in hand
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["list_operator_conversations"];
+    };
+    "/v1/operator/conversations/{conversation_id}": {
+        /**
+         * Read a conversation with the service's own notes, what was said last first
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["get_operator_conversation"];
+    };
+    "/v1/operator/conversations/{conversation_id}/entries": {
+        /**
+         * SayWords something for the platform: who has the conversation in hand
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["say_as_service"];
+    };
+    "/v1/operator/conversations/{conversation_id}/entries/{number}/pictures/{picture_id}": {
+        /**
+         * Get an address that shows a picture for five minutes
+         * @description Operators of the platform: support, review, admin. 需要平台运营身份：客服、审核、管理员。
+         */
+        get: operations["get_operator_picture"];
+    };
+    "/v1/operator/conversations/{conversation_id}/read": {
+        /**
+         * SayWords how far the service has read: the others see it
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["read_as_service"];
+    };
+    "/v1/operator/conversations/{conversation_id}/solve": {
+        /**
+         * SayWords that it is settled: who has it in hand
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["solve_as_service"];
+    };
+    "/v1/operator/conversations/{conversation_id}/take": {
+        /**
+         * Take a conversation out of its queue. Who is silent for a day loses it again
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["take_conversation"];
+    };
+    "/v1/operator/conversations/{conversation_id}/transfer": {
+        /**
+         * Give a conversation to a queue or to a colleague, with a note that the service alone reads
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["transfer_conversation"];
+    };
+    "/v1/operator/feedback": {
+        /**
+         * List feedback in a state, the oldest first
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        get: operations["list_feedback"];
+    };
+    "/v1/operator/feedback/{feedback_id}": {
+        /**
+         * Read one feedback
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        get: operations["get_feedback"];
+    };
+    "/v1/operator/feedback/{feedback_id}/answer": {
+        /**
+         * Answer it; its writer may object once, and it is closed by itself two weeks after the answer
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["answer_feedback"];
+    };
+    "/v1/operator/feedback/{feedback_id}/sort": {
+        /**
+         * Say where it belongs; until it is answered it may be said anew
+         * @description Operators of the platform: support, admin. 需要平台运营身份：客服、管理员。
+         */
+        post: operations["sort_feedback"];
     };
     "/v1/operator/ledger/accounts/{account}/days": {
         /**
@@ -2030,12 +2300,33 @@ export interface paths {
          */
         post: operations["preview_return"];
     };
+    "/v1/satisfaction": {
+        /**
+         * List of which cases the caller is asked how they were, the latest first
+         * @description Any signed-in account. 需要登录。
+         */
+        get: operations["list_surveys"];
+    };
+    "/v1/satisfaction/{survey_id}": {
+        /**
+         * Say how a case was, once, within thirty days
+         * @description Any signed-in account. 需要登录。
+         */
+        post: operations["answer_survey"];
+    };
     "/v1/search": {
         /**
          * Search listed products whose titles show every word, newest first. A page may be short though more follow
          * @description Anybody may call it. 无需登录。
          */
         get: operations["search_products"];
+    };
+    "/v1/service-figures": {
+        /**
+         * Read how soon the platform's service answers, what it solves, and how people found it
+         * @description Anybody may call it. 无需登录。
+         */
+        get: operations["get_service_figures"];
     };
     "/v1/skus/{sku_id}/delivery": {
         /**
@@ -2054,6 +2345,11 @@ export interface paths {
 }
 export interface components {
     schemas: {
+        /**
+         * @description What is talked about.
+         * @enum {string}
+         */
+        About: "product" | "order" | "complaint";
         /** @description The token that came with an invitation, as it was read: blanks, hyphens and capitals do not matter. */
         AcceptInvitation: {
             token: string;
@@ -2140,11 +2436,11 @@ export interface components {
         AllOfferedView: {
             items: components["schemas"]["OfferedView"][];
         };
-        /**
-         * @description What a platform's own sheet says of one template.
-         * @enum {string}
-         */
-        Answer: "accept" | "reject" | "ban" | "filter";
+        /** @description The canned answers of a merchant or of the service. */
+        AnswersView: {
+            items: components["schemas"]["CannedAnswer"][];
+            version: number;
+        };
         /** @description Why it is not so. */
         Appeal: {
             text: string;
@@ -2316,6 +2612,15 @@ export interface components {
             /** @default false */
             small?: boolean;
         };
+        /** @description What is talked about, and the first words. */
+        BeginConversation: {
+            about: components["schemas"]["About"];
+            /** @default [] */
+            pictures?: string[];
+            subject_id: string;
+            /** @default  */
+            text?: string;
+        };
         /** @description An import whose file is uploaded afterwards; see the options of a file in the body. */
         BeginImport: {
             /** @default null */
@@ -2403,6 +2708,11 @@ export interface components {
             /** @default  */
             reason?: string;
         };
+        /** @description What is said again and again. */
+        CannedAnswer: {
+            text: string;
+            title: string;
+        };
         /** @description One page of a list. */
         CardPage: {
             items: components["schemas"]["CardView"][];
@@ -2451,6 +2761,11 @@ export interface components {
             lines: components["schemas"]["CartLine"][];
             version: number;
         };
+        /**
+         * @description Of what kind the case was.
+         * @enum {string}
+         */
+        CaseKind: "complaint" | "conversation";
         /** @description One page of cases. */
         CasesView: {
             items: components["schemas"]["CaseView"][];
@@ -2482,11 +2797,6 @@ export interface components {
             /** @default null */
             parent_id?: string | null;
         };
-        /**
-         * @description What moves a review.
-         * @enum {string}
-         */
-        Cause: "claim" | "give_back" | "uphold" | "dismiss" | "appeal" | "lapse";
         /** @description An identity elsewhere that opens the account. */
         chalicelib__auth__external__schemas__LinkView: {
             link_id: string;
@@ -2550,6 +2860,32 @@ export interface components {
             evidence?: string[];
             text: string;
         };
+        /**
+         * @description What moves a conversation.
+         * @enum {string}
+         */
+        chalicelib__conversations__domain__Cause: "ask" | "answer" | "speak" | "call" | "silence" | "take" | "pass_on" | "hand_over" | "give_back" | "chase" | "solve" | "lapse" | "close" | "reopen";
+        /**
+         * @description States of a conversation.
+         * @enum {string}
+         */
+        chalicelib__conversations__domain__Status: "asked" | "answered" | "called" | "held" | "waiting" | "solved";
+        /** @description One entry: words, or a step. */
+        chalicelib__conversations__schemas__EntryView: {
+            at: string;
+            author?: string;
+            inner: boolean;
+            masked: boolean;
+            number: number;
+            pictures: components["schemas"]["PictureView"][];
+            side: components["schemas"]["Side"];
+            side_text: string;
+            step?: components["schemas"]["chalicelib__conversations__domain__Cause"];
+            step_text?: string;
+            text?: string;
+        };
+        /** @description Nothing to say. */
+        chalicelib__conversations__schemas__Nothing: Record<string, never>;
         /** @description An event that told others, and the queues that it went to. */
         chalicelib__explaining__schemas__FactView: {
             event_id: string;
@@ -2569,6 +2905,34 @@ export interface components {
             status?: string;
             text: string;
             what: string;
+        };
+        /**
+         * @description What moves feedback.
+         * @enum {string}
+         */
+        chalicelib__feedback__domain__Cause: "sort" | "chase" | "answer" | "object" | "close" | "lapse";
+        /**
+         * @description What its writer takes it for.
+         * @enum {string}
+         */
+        chalicelib__feedback__domain__Kind: "fault" | "wish" | "report" | "rules" | "other";
+        /**
+         * @description States of feedback.
+         * @enum {string}
+         */
+        chalicelib__feedback__domain__Status: "new" | "sorted" | "answered" | "closed";
+        /** @description What the platform answers, or what is objected to it. */
+        chalicelib__feedback__schemas__Answer: {
+            text: string;
+        };
+        /** @description Nothing to say. */
+        chalicelib__feedback__schemas__Nothing: Record<string, never>;
+        /** @description One step: what was written, by its writer or by the platform. */
+        chalicelib__feedback__schemas__StepView: {
+            at: string;
+            by_writer: boolean;
+            cause?: components["schemas"]["chalicelib__feedback__domain__Cause"];
+            text?: string;
         };
         /** @description One fact and its movements. */
         chalicelib__ledger__schemas__EntryView: {
@@ -2688,6 +3052,11 @@ export interface components {
             text: string;
         };
         /**
+         * @description What moves a review.
+         * @enum {string}
+         */
+        chalicelib__risk__reviews__domain__Cause: "claim" | "give_back" | "uphold" | "dismiss" | "appeal" | "lapse";
+        /**
          * @description States of a review.
          * @enum {string}
          */
@@ -2707,9 +3076,14 @@ export interface components {
         chalicelib__risk__reviews__schemas__StepView: {
             at: string;
             by: string;
-            cause: components["schemas"]["Cause"];
+            cause: components["schemas"]["chalicelib__risk__reviews__domain__Cause"];
             said?: string;
         };
+        /**
+         * @description What a platform's own sheet says of one template.
+         * @enum {string}
+         */
+        chalicelib__telling__schemas__Answer: "accept" | "reject" | "ban" | "filter";
         /** @description A body without fields. */
         chalicelib__virtual__schemas__Nothing: Record<string, never>;
         /** @description The address of the buyer's own book to which the purchase goes instead. */
@@ -2924,12 +3298,52 @@ export interface components {
             recipient: string;
             street: string;
         };
+        /** @description One page of conversations. */
+        ConversationPageView: {
+            items: components["schemas"]["ConversationView"][];
+            next_cursor?: string;
+        };
+        /** @description A conversation as it stands: whose turn it is, until when, and who has read how far. */
+        ConversationView: {
+            about: components["schemas"]["About"];
+            agent?: string;
+            buyer_id?: string;
+            conversation_id: string;
+            count: number;
+            due_at?: string;
+            merchant_id: string;
+            moved_at: string;
+            opened_at: string;
+            queue?: components["schemas"]["Queue"];
+            read: {
+                [key: string]: number;
+            };
+            status: components["schemas"]["chalicelib__conversations__domain__Status"];
+            subject_id: string;
+            title: string;
+            turn?: components["schemas"]["Side"];
+            unread: boolean;
+            waits_since?: string;
+            with_service: boolean;
+        };
         /** @description The carrier and number that were meant. */
         CorrectNumber: {
             carrier: string;
             /** @default null */
             phone_tail?: string | null;
             tracking_number: string;
+        };
+        /** @description What was counted. */
+        CountsView: {
+            answered: number;
+            /** Format: date */
+            day?: string;
+            lapsed: number;
+            late: number;
+            mean_answer_s?: number;
+            opened: number;
+            reopened: number;
+            solved: number;
         };
         /** @description A new merchant. Goods worth `free_freight_from` travel free; without it, none do. */
         CreateMerchant: {
@@ -3153,6 +3567,12 @@ export interface components {
             secret: string;
             uri: string;
         };
+        /** @description A conversation and one page of what was said, the last first. */
+        EntriesView: {
+            conversation: components["schemas"]["ConversationView"];
+            items: components["schemas"]["chalicelib__conversations__schemas__EntryView"][];
+            next_cursor?: string;
+        };
         /** @description What became of a person's wish to be forgotten. */
         ErasureStandingView: {
             due_at?: string;
@@ -3206,6 +3626,35 @@ export interface components {
             recovery_codes_left: number;
             totp_since?: string;
         };
+        /** @description One page of feedback. */
+        FeedbackPageView: {
+            items: components["schemas"]["FeedbackView"][];
+            next_cursor?: string;
+        };
+        /**
+         * @description Where it belongs, says whoever sorts it.
+         * @enum {string}
+         */
+        FeedbackTopic: "shop" | "account" | "paying" | "delivery" | "goods" | "merchant" | "rules" | "other";
+        /** @description What somebody told, how it stands, and what was answered. */
+        FeedbackView: {
+            account_id?: string;
+            chased?: number;
+            due_at?: string;
+            feedback_id: string;
+            filed_at: string;
+            history: components["schemas"]["chalicelib__feedback__schemas__StepView"][];
+            kind: components["schemas"]["chalicelib__feedback__domain__Kind"];
+            may_object: boolean;
+            status: components["schemas"]["chalicelib__feedback__domain__Status"];
+            status_text: string;
+            topic?: components["schemas"]["FeedbackTopic"];
+        };
+        /** @description Figures of whoever answers: in all, and of each day on which something was counted. */
+        FiguresView: {
+            days: components["schemas"]["CountsView"][];
+            total: components["schemas"]["CountsView"];
+        };
         /** @description What is wrong with a line of an order, and what the buyer wants: `wishes`, and how much where it is money. */
         FileComplaint: {
             /** @default [] */
@@ -3233,6 +3682,12 @@ export interface components {
             /** @default settings */
             asked_at?: components["schemas"]["AskedAt"];
             version: number;
+        };
+        /** @description How a case was, from one to five, and why. */
+        GiveScore: {
+            score: number;
+            /** @default  */
+            text?: string;
         };
         /** @description How the units of a line came; what is missing of those that were sent did not. */
         GradedLine: {
@@ -3322,7 +3777,7 @@ export interface components {
          * @description Why something of a person is not erased yet.
          * @enum {string}
          */
-        HoldKind: "open_order" | "open_money" | "running_complaint" | "running_return";
+        HoldKind: "open_order" | "open_money" | "running_complaint" | "running_return" | "running_conversation";
         /** @description Something that is not erased yet. */
         HoldView: {
             kind: components["schemas"]["HoldKind"];
@@ -3563,6 +4018,10 @@ export interface components {
         };
         /** @description Nothing to say: the path names the parcel. */
         MakeLink: Record<string, never>;
+        /** @description Up to which entry was read. */
+        MarkRead: {
+            number: number;
+        };
         /** @description What everybody may know of a merchant. */
         MerchantView: {
             currency: string;
@@ -4040,6 +4499,17 @@ export interface components {
             post: components["schemas"]["Post"];
             since: string;
         };
+        /** @description An address that downloads a picture until a moment. */
+        PictureLinkView: {
+            expires_at: string;
+            url: string;
+        };
+        /** @description A picture of an entry. */
+        PictureView: {
+            content_type: string;
+            picture_id: string;
+            size: number;
+        };
         /**
          * @description A purchase, and the first attempt to pay it where the checkout asked for one.
          *
@@ -4273,6 +4743,11 @@ export interface components {
             why: string;
             why_text: string;
         };
+        /**
+         * @description Where a conversation waits for somebody of the service.
+         * @enum {string}
+         */
+        Queue: "goods" | "orders" | "cases";
         /** @description At which hours nothing is brought but what is about the account's safety. May pass midnight. */
         QuietHours: {
             begins: string;
@@ -4704,9 +5179,21 @@ export interface components {
             };
             why?: string;
         };
+        /** @description The conversation after a step, and the entry that it made; none where it was so already. */
+        SaidView: {
+            conversation: components["schemas"]["ConversationView"];
+            entry?: components["schemas"]["chalicelib__conversations__schemas__EntryView"];
+        };
         /** @description Of which age somebody says they are: a class, and no more. */
         SayAge: {
             age: components["schemas"]["Age"];
+        };
+        /** @description Words, pictures that were uploaded as files of complaints are, or both. */
+        SayWords: {
+            /** @default [] */
+            pictures?: string[];
+            /** @default  */
+            text?: string;
         };
         /** @description One thing that happened to the parcel, as the carrier tells it. */
         ScanView: {
@@ -4762,6 +5249,21 @@ export interface components {
             bank_type: string;
             real_name: string;
         };
+        /** @description What everybody may see of a month: how soon is answered, what is solved, how people found it. */
+        ServiceFiguresView: {
+            answered: number;
+            asked: number;
+            feedback_answered?: number;
+            feedback_received?: number;
+            late: number;
+            mean_answer_s?: number;
+            mean_score_percent?: number;
+            month: string;
+            opened: number;
+            reopened: number;
+            scores: number;
+            solved: number;
+        };
         /** @description One page of the caller's sessions that go on; it may hold fewer than there are before the next one. */
         SessionsView: {
             items: components["schemas"]["SessionView"][];
@@ -4778,6 +5280,11 @@ export interface components {
             network: string;
             session_id: string;
             started_at: string;
+        };
+        /** @description A list in the place of the one with a version. */
+        SetAnswers: {
+            items: components["schemas"]["CannedAnswer"][];
+            version: number;
         };
         /** @description Over how many buckets a hot SKU's stock is spread; each stands for about 50 orders a second. */
         SetBuckets: {
@@ -4909,6 +5416,11 @@ export interface components {
             units: number;
         };
         /**
+         * @description Who says something.
+         * @enum {string}
+         */
+        Side: "buyer" | "merchant" | "service" | "platform";
+        /**
          * @description What `navigator.credentials.get` gave: `id`, and of the response `clientDataJSON`, `authenticatorData`,
          *     `signature` and `userHandle`.
          */
@@ -5015,6 +5527,10 @@ export interface components {
             challenge: string;
             number: string;
         };
+        /** @description Where it belongs. */
+        Sort: {
+            topic: components["schemas"]["FeedbackTopic"];
+        };
         /**
          * @description Where somebody agreed, or withdrew.
          * @enum {string}
@@ -5041,10 +5557,10 @@ export interface components {
             return_url?: string | null;
         };
         /**
-         * @description States of a review.
+         * @description States of feedback.
          * @enum {string}
          */
-        Status: "open" | "claimed" | "upheld" | "dismissed" | "appealed" | "reclaimed" | "confirmed" | "lapsed";
+        Status: "new" | "sorted" | "answered" | "closed";
         /** @description Units of a SKU. */
         StockLine: {
             quantity: number;
@@ -5089,7 +5605,7 @@ export interface components {
         /** @description What somebody answered on the platform's sheet. */
         Subscribe: {
             answers: {
-                [key: string]: components["schemas"]["Answer"];
+                [key: string]: components["schemas"]["chalicelib__telling__schemas__Answer"];
             };
             payer: string;
             provider: components["schemas"]["MiniProgram"];
@@ -5109,6 +5625,29 @@ export interface components {
             day?: string;
             debit: components["schemas"]["MoneyView"];
             entries: number;
+        };
+        /** @description One page of questions. */
+        SurveyPageView: {
+            items: components["schemas"]["SurveyView"][];
+            next_cursor?: string;
+        };
+        /** @description A question how a case was. */
+        SurveyView: {
+            answered_at?: string;
+            asked_at: string;
+            case_id: string;
+            is_open: boolean;
+            kind: components["schemas"]["CaseKind"];
+            merchant_id: string;
+            score?: number;
+            survey_id: string;
+            text?: string;
+            until: string;
+        };
+        /** @description What somebody tells the platform. */
+        Tell: {
+            kind: components["schemas"]["chalicelib__feedback__domain__Kind"];
+            text: string;
         };
         /** @description Where to upload: a POST of a multipart form with these fields, then the file as `file`. */
         TicketView: {
@@ -5162,6 +5701,17 @@ export interface components {
         /** @description The six digits that the app shows. */
         TotpCode: {
             code: string;
+        };
+        /** @description Where a conversation goes: to a queue or to somebody, with a note for the service. */
+        Transfer: {
+            note: string;
+            /** @default null */
+            queue?: components["schemas"]["Queue"] | null;
+            /**
+             * @description The account of somebody of the service.
+             * @default null
+             */
+            to?: string | null;
         };
         /** @description All categories, in the operator's order, parents by id. */
         TreeView: {
@@ -6119,6 +6669,284 @@ export interface operations {
             };
         };
     };
+    list_conversations: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConversationPageView"];
+                };
+            };
+        };
+    };
+    begin_conversation: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginConversation"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    get_conversation: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["EntriesView"];
+                };
+            };
+        };
+    };
+    call_service: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__conversations__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    say_in_conversation: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SayWords"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    get_picture: {
+        parameters: {
+            path: {
+                conversation_id: string;
+                number: string;
+                picture_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PictureLinkView"];
+                };
+            };
+        };
+    };
+    read_conversation: {
+        parameters: {
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkRead"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+        };
+    };
+    solve_conversation: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__conversations__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    list_my_feedback: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackPageView"];
+                };
+            };
+        };
+    };
+    tell_platform: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Tell"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
+                };
+            };
+        };
+    };
+    get_my_feedback: {
+        parameters: {
+            path: {
+                feedback_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
+                };
+            };
+        };
+    };
+    close_feedback: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                feedback_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__feedback__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
+                };
+            };
+        };
+    };
+    object_to_answer: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                feedback_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__feedback__schemas__Answer"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
+                };
+            };
+        };
+    };
     say_age_as_guardian: {
         /** @description At most 4,096 bytes. */
         requestBody: {
@@ -7062,6 +7890,45 @@ export interface operations {
             };
         };
     };
+    get_merchant_answers: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AnswersView"];
+                };
+            };
+        };
+    };
+    set_merchant_answers: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAnswers"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AnswersView"];
+                };
+            };
+        };
+    };
     recognise_carrier: {
         parameters: {
             query: {
@@ -7222,6 +8089,225 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
+    get_merchant_figures: {
+        parameters: {
+            query: {
+                first: string;
+                last: string;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FiguresView"];
+                };
+            };
+        };
+    };
+    list_merchant_conversations: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                view?: "all" | "waiting";
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConversationPageView"];
+                };
+            };
+        };
+    };
+    begin_merchant_conversation: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginConversation"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    get_merchant_conversation: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["EntriesView"];
+                };
+            };
+        };
+    };
+    call_service_as_merchant: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__conversations__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    say_as_merchant: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SayWords"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    get_merchant_picture: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                conversation_id: string;
+                number: string;
+                picture_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PictureLinkView"];
+                };
+            };
+        };
+    };
+    read_as_merchant: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkRead"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+        };
+    };
+    solve_as_merchant: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__conversations__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
                 };
             };
         };
@@ -8845,6 +9931,25 @@ export interface operations {
             };
         };
     };
+    get_merchant_service_figures: {
+        parameters: {
+            query: {
+                month: string;
+            };
+            path: {
+                merchant_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ServiceFiguresView"];
+                };
+            };
+        };
+    };
     get_childrens_rules: {
         requestBody?: never;
         responses: {
@@ -8958,6 +10063,33 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["AuditView"];
+                };
+            };
+        };
+    };
+    get_operator_answers: {
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AnswersView"];
+                };
+            };
+        };
+    };
+    set_operator_answers: {
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAnswers"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["AnswersView"];
                 };
             };
         };
@@ -9160,6 +10292,286 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["ComplaintView"];
+                };
+            };
+        };
+    };
+    get_operator_figures: {
+        parameters: {
+            query: {
+                first: string;
+                last: string;
+                /** @description An account of the service, or a merchant. */
+                of?: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FiguresView"];
+                };
+            };
+        };
+    };
+    list_operator_conversations: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                queue?: components["schemas"]["Queue"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConversationPageView"];
+                };
+            };
+        };
+    };
+    get_operator_conversation: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["EntriesView"];
+                };
+            };
+        };
+    };
+    say_as_service: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SayWords"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    get_operator_picture: {
+        parameters: {
+            path: {
+                conversation_id: string;
+                number: string;
+                picture_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["PictureLinkView"];
+                };
+            };
+        };
+    };
+    read_as_service: {
+        parameters: {
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkRead"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ConversationView"];
+                };
+            };
+        };
+    };
+    solve_as_service: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__conversations__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    take_conversation: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__conversations__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    transfer_conversation: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                conversation_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Transfer"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SaidView"];
+                };
+            };
+        };
+    };
+    list_feedback: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                status?: components["schemas"]["Status"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackPageView"];
+                };
+            };
+        };
+    };
+    get_feedback: {
+        parameters: {
+            path: {
+                feedback_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
+                };
+            };
+        };
+    };
+    answer_feedback: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                feedback_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__feedback__schemas__Answer"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
+                };
+            };
+        };
+    };
+    sort_feedback: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                feedback_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sort"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FeedbackView"];
                 };
             };
         };
@@ -9931,7 +11343,8 @@ export interface operations {
             query?: {
                 cursor?: string;
                 limit?: number;
-                status?: components["schemas"]["Status"];
+                /** @description States of a review. */
+                status?: "open" | "claimed" | "upheld" | "dismissed" | "appealed" | "reclaimed" | "confirmed" | "lapsed";
             };
         };
         requestBody?: never;
@@ -11050,6 +12463,48 @@ export interface operations {
             };
         };
     };
+    list_surveys: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SurveyPageView"];
+                };
+            };
+        };
+    };
+    answer_survey: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                survey_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveScore"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["SurveyView"];
+                };
+            };
+        };
+    };
     search_products: {
         parameters: {
             query: {
@@ -11064,6 +12519,22 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["CardPage"];
+                };
+            };
+        };
+    };
+    get_service_figures: {
+        parameters: {
+            query: {
+                month: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["ServiceFiguresView"];
                 };
             };
         };
