@@ -194,7 +194,7 @@ class DrawWaybill(Schema):
     sender: SenderBody
     goods: _Word
     """What the label says is in the parcel."""
-    weight_g: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    weight_g: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
     customer: Annotated[str, StringConstraints(max_length=60)] = ""
     password: Annotated[str, StringConstraints(max_length=60)] = ""
     month_code: Annotated[str, StringConstraints(max_length=60)] = ""
