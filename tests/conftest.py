@@ -31,8 +31,13 @@ NOBODY = "http://127.0.0.1:9"
 """The discard port: whatever is sent there is refused at once."""
 
 
-WIDENED = ("BIANDAN_COMPLAINTS", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS", "BIANDAN_WAYBILLS")
-WIDENED = ("BIANDAN_COMPLAINTS", "BIANDAN_CONVERSATIONS_A_DAY", "BIANDAN_SIGN_IN", "BIANDAN_SIGN_IN_RETURNS")
+WIDENED = (
+    "BIANDAN_COMPLAINTS",
+    "BIANDAN_CONVERSATIONS_A_DAY",
+    "BIANDAN_SIGN_IN",
+    "BIANDAN_SIGN_IN_RETURNS",
+    "BIANDAN_WAYBILLS",
+)
 """Settings that ``tests.support.entries`` widens for a test; what a module's own server was told stays."""
 
 
