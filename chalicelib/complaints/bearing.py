@@ -18,11 +18,11 @@ from chalicelib.payments import service as payments
 from chalicelib.runtime.db.work import UnitOfWork
 
 
-def settle(work: UnitOfWork, order: Order, complaint: Complaint) -> None:
-    """Add to the work what is missing in the books of what the platform bears for a complaint."""
+def settle(work: UnitOfWork, order: Order, complaint: Complaint) -> bool:
+    """Add to the work what is missing in the books of what the platform bears for a complaint; says if anything is."""
     payers = {one.refund_id: one.payer for one in complaint.decisions if one.refund_id}
     if Payer.PLATFORM not in (one.payer for one in complaint.decisions):
-        return
+        return False
     ours = {refund_id for refund_id, payer in payers.items() if payer is Payer.PLATFORM}
     refunds = payments.payment_records(order.purchase_id).refunds
     numbers = {one.refund_id for one in refunds if ours & {one.refund_id, one.origin}}
@@ -43,6 +43,7 @@ def settle(work: UnitOfWork, order: Order, complaint: Complaint) -> None:
             at=clock.now(),
             postings=ledger.borne_postings(order.merchant_id, Money(missing, order.total.currency)),
         )
+    return bool(missing)
 
 
 def _replaced(order: Order, complaint: Complaint) -> int:

@@ -21,7 +21,7 @@ consumer = Consumer("complaints")
 @consumer.on(RefundSucceeded)
 def on_refund_succeeded(fact: RefundSucceeded, _: Envelope) -> None:
     """Resolve the complaint that asked for it."""
-    service.end_refund(fact.order_id, (fact.refund_id, fact.origin), succeeded=True)
+    service.end_refund(fact.order_id, (fact.refund_id, fact.origin), succeeded=True, about=fact.about)
 
 
 @consumer.on(RefundFailed)

@@ -95,18 +95,22 @@ def _lapsed(before: Complaint, entry: Entry) -> Change:
     return Change(after, [events.ComplaintEscalated(**cases.subject(after), why=f"buyer_{Cause.SILENCE.value}")])
 
 
-def end_refund(order_id: str | None, numbers: tuple[str, ...], *, succeeded: bool) -> None:
+def end_refund(order_id: str | None, numbers: tuple[str, ...], *, succeeded: bool, about: str = "") -> None:
     """Note how a refund ended on the complaint that asked for it; a no-op for any other refund, and the second time.
 
-    ``numbers`` are the refund's own and, where an operator renewed it, its first: the one the complaint knows.
+    ``numbers`` are the refund's own and, where an operator renewed it, its first: the one the complaint knows. One
+    that was mended after its complaint (``about``) was closed changes nothing in it but who bears it.
 
     Raises:
         Busy: if it kept changing.
     """
     if order_id is None:
         return
-    for complaint_id in store.open_lines(order_id).lines.values():
+    waiting = store.open_lines(order_id).lines.values()
+    for complaint_id in waiting:
         _end_refund(complaint_id, numbers, Cause.REFUND_DONE if succeeded else Cause.REFUND_FAILED)
+    if succeeded and ids.is_id("cmp", about) and about not in waiting:
+        racing(lambda: _settle(store.load(about)), otherwise=Busy)
 
 
 def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
@@ -123,9 +127,11 @@ def undo_refund(complaint_id: str, numbers: tuple[str, ...]) -> None:
 
 
 def _settle(complaint: Complaint) -> None:
+    if not complaint.decisions:
+        return
     with UnitOfWork() as work:
-        bearing.settle(work, orders.load_order(complaint.order_id), complaint)
-        store.save(work, complaint)
+        if bearing.settle(work, orders.load_order(complaint.order_id), complaint):
+            store.save(work, complaint)
 
 
 def _end_refund(complaint_id: str, numbers: tuple[str, ...], cause: Cause) -> None:

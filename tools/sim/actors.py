@@ -20,6 +20,7 @@ from tools.sim.complaining import Complaining
 from tools.sim.delivering import Delivering
 from tools.sim.http import Answer
 from tools.sim.market import Market
+from tools.sim.mediating import Mediating
 from tools.sim.offline import Offline, limits
 from tools.sim.operating import Operating
 from tools.sim.oracle import OPEN, Sale
@@ -64,6 +65,7 @@ class Cast:
         self.delivering = Delivering(self)
         self.clockwork = Clockwork(self)
         self.complaining = Complaining(self)
+        self.mediating = Mediating(self)
         self.offline = Offline(self)
         self.balance = Balance(self)
         self.refusing = parked.Refusing(self)
@@ -238,6 +240,7 @@ class Cast:
             if refund.state == "pending":
                 self.world.sandbox.settle(number, "succeeded")
         self.complaining.close()
+        self.mediating.close()
         self.offline.close()
         self.refusing.close()
 
@@ -272,6 +275,7 @@ def _play(world: World, cast: Cast, steps: int) -> None:
         kept.step()
         chain.step()
         back.step()
+        cast.mediating.step()
     if not world.oracle.violations:
         cast.wind_up()
         world.settle(before=tidy, serve_s=END_SERVED_S)

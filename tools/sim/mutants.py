@@ -18,6 +18,7 @@ from tools.sim import (
     mutants_codes,
     mutants_costs,
     mutants_counting,
+    mutants_mediating,
     mutants_returns,
     mutants_waiting,
     mutants_webhooks,
@@ -616,7 +617,7 @@ def _hold_called_off() -> AbstractContextManager[Any]:
 MUTANTS |= mutants_waiting.BUGS | mutants_cards.BUGS | mutants_costs.BUGS | mutants_books.BUGS | mutants_chain.BUGS
 MUTANTS |= mutants_codes.BUGS
 MUTANTS |= mutants_webhooks.BUGS
-MUTANTS |= mutants_counting.BUGS | mutants_returns.BUGS
+MUTANTS |= mutants_counting.BUGS | mutants_returns.BUGS | mutants_mediating.BUGS
 
 AT_STRIPE = ("contested money can be refunded", "a refund is asked for again though its money is contested")
 """Bugs that only a provider shows which tells of disputes; the others are hunted at the sandbox, which is faster."""

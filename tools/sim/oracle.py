@@ -28,7 +28,7 @@ from chalicelib.payments.domain.refund import REFUND
 from chalicelib.payments.domain.stray import STRAY
 from chalicelib.returns.domain import RETURN
 from chalicelib.runtime import names
-from tools.sim import deadlines, offline, strangers, to_card
+from tools.sim import deadlines, mediating, offline, strangers, to_card
 from tools.sim.bank import Bank
 from tools.sim.expressions import Item
 from tools.sim.holding import Holding
@@ -112,6 +112,8 @@ class RefundSeen:
     """What the provider's books call it, where somebody made it in its console and it was taken into ours."""
     to_cards: tuple[to_card.Sent, ...] = ()
     """Each time that it was sent to another card."""
+    origin: str = ""
+    """Its first number, where it was renewed."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class ComplaintSeen:
     line_id: str
     buyer_id: str
     merchant_id: str
+    borne: frozenset[str] = frozenset()
+    """First numbers of its refunds that are at the platform's cost."""
 
 
 @dataclass(frozen=True)
@@ -407,7 +411,10 @@ class Oracle:
             line_id=doc["line_id"],
             buyer_id=new["buyer_id"]["S"],
             merchant_id=new["merchant_id"]["S"],
+            borne=mediating.borne(doc),
         )
+        for problem in mediating.row_problems(new, doc):
+            self.broken("complaints", problem, complaint_id)
         self.units.complained(complaint_id, doc["order_id"], doc["line_id"], doc["reason"])
 
     def _return_row(self, old: Item | None, new: Item | None) -> None:
@@ -491,6 +498,7 @@ class Oracle:
             alone=bool(doc.get("offline")) and not doc["offline"].get("approved_by"),
             there=self._bank.name_there(doc["foreign"]) if doc.get("foreign") else "",
             to_cards=to_card.sent(sale.refunds.get(record_id), doc),
+            origin=doc.get("origin", ""),
         )
         paid_by = sale.payments.get(new["payment_id"]["S"])
         contested = paid_by is not None and bool(paid_by.disputed)
@@ -700,7 +708,8 @@ class Oracle:
             return
         for order_id, order in sale.orders.items():
             left = sale.ledger.get((f"merchant:{order.merchant_id}", sale.currency), 0)
-            if gone[order_id] == order.total and left:
+            borne = sale.ledger.get((mediating.GOODWILL, sale.currency), 0)
+            if gone[order_id] == order.total and left and not borne:
                 yield f"{order_id} was refunded and its merchant is still owed {-left}"
         if all(gone[order_id] == order.total for order_id, order in sale.orders.items()):
             left = sale.ledger.get(("commission", sale.currency), 0)
@@ -756,6 +765,8 @@ class Oracle:
             self.broken("at the end", problem, order_id)
         for sale in self.sales.values():
             for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
+                self.broken("at the end", problem, sale.purchase_id)
+            for problem in mediating.sale_problems(self, sale):
                 self.broken("at the end", problem, sale.purchase_id)
         self._check_ended()
         for problem in self._books_problems():
