@@ -764,9 +764,8 @@ class Oracle:
         for problem, order_id in self.returned.unfinished(back):
             self.broken("at the end", problem, order_id)
         for sale in self.sales.values():
-            for problem in (*self._problems(sale), *self._unfinished(sale, excused), *self._provider_problems(sale)):
-                self.broken("at the end", problem, sale.purchase_id)
-            for problem in mediating.sale_problems(self, sale):
+            ends = (*self._unfinished(sale, excused), *mediating.sale_problems(self, sale))
+            for problem in (*self._problems(sale), *ends, *self._provider_problems(sale)):
                 self.broken("at the end", problem, sale.purchase_id)
         self._check_ended()
         for problem in self._books_problems():
