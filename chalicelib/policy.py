@@ -299,6 +299,21 @@ TABLE: Final[dict[str, Rule]] = {
     "upload_codes": staff(SHIPPERS, scope="stock:write", while_suspended=True),  # As above: some of them are owed.
     "upload_virtual_file": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
     "withdraw_codes": staff(SELLERS, scope="stock:write"),
+    # made to order
+    "accept_offer": buyer(),
+    "ask_for_something": buyer(),
+    "decline_request": staff(SELLERS, while_suspended=True),  # Nobody waits for what will not be made.
+    "get_merchant_request": staff(ANY_POST, scope="orders:read"),
+    "get_merchant_request_file": staff(ANY_POST, scope="orders:read"),
+    "get_request": buyer(),
+    "get_request_file": buyer(),
+    "list_merchant_requests": staff(ANY_POST, scope="orders:read"),
+    "list_requests": buyer(),
+    "make_offer": staff(SELLERS),
+    "quote_request": buyer(),
+    "say_in_merchant_request": staff(SELLERS, while_suspended=True),
+    "say_in_request": buyer(),
+    "withdraw_request": buyer(),
     # complaints
     "accept_answer": buyer(),
     # The buyer's complaint does not wait for the sanction's end.

@@ -11,7 +11,7 @@ from typing import Final
 
 from chalicelib.catalog.search_words import TOKENS_OF_A_PRODUCT, tokens
 from chalicelib.kernel import ids
-from chalicelib.kernel.errors import Conflict, NotFound, ShopError
+from chalicelib.kernel.errors import Conflict, IllegalTransition, NotFound, ShopError
 from chalicelib.kernel.machine import StateMachine
 from chalicelib.kernel.money import MAX_MINOR, Money
 
@@ -169,6 +169,19 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFor:
+    """Of goods that are made for one buyer: a digest of who that is, and until when they can be ordered."""
+
+    buyer: str
+    until: datetime
+
+    @classmethod
+    def of(cls, account_id: str, product_id: str, until: datetime) -> MadeFor:
+        """Return what says that a product is made for an account."""
+        return cls(ids.digest(account_id, product_id), until)
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """A product. ``revision`` counts what its merchant changed (If-Match); ``version`` also what stock changed.
 
@@ -203,6 +216,8 @@ class Product:
     """The job and line of the file that last wrote it."""
     moves: tuple[str, ...] = ()
     """``token fingerprint`` of the latest list and unlist requests, to answer repeats."""
+    made: MadeFor | None = None
+    """For whom it is made; nobody else ever sees it, and it stays as it was agreed on."""
 
     def sku(self, sku_id: str) -> Sku | None:
         """Return one of its SKUs."""
@@ -342,12 +357,30 @@ def create(
     return change(blank, draft)
 
 
+def is_sold_to(product: Product, account_id: str, now: datetime) -> bool:
+    """Say whether an account can order it now: it is listed, or was made for that account and waits for it still."""
+    if product.made is None:
+        return product.status is Status.LISTED
+    return product.made == MadeFor.of(account_id, product.product_id, product.made.until) and now < product.made.until
+
+
+def _check_not_made(product: Product) -> None:
+    if product.made is not None:
+        raise _refuse(
+            "made_to_order",
+            "product",
+            "This was made to one buyer's order; offer anew.",
+            "定制商品不可修改，请重新报价。",
+        )
+
+
 def change(product: Product, draft: Draft) -> Product:
     """Return the product as the merchant wants it, one revision on; the very product if that is how it is.
 
     Raises:
-        BadProduct: if it breaks a rule.
+        BadProduct: if it breaks a rule, or was made to somebody's order.
     """
+    _check_not_made(product)
     options = product.options if draft.options is None else tuple(name.strip() for name in draft.options)
     pictures = product.pictures if draft.pictures is None else tuple(dict.fromkeys(draft.pictures))
     skus, next_sku = product.skus, product.next_sku
@@ -515,8 +548,10 @@ def move(product: Product, cause: Cause, *, at: datetime) -> Product:
     """List or unlist. The first listing is the one that counts as its age.
 
     Raises:
-        IllegalTransition: if the status does not take it.
+        IllegalTransition: if the status does not take it, or it was made to somebody's order.
     """
+    if product.made is not None:
+        raise IllegalTransition(machine=MACHINE.name, state=product.status.value, cause=cause.value)
     status = MACHINE.next(product.status, cause)
     listed_at = product.listed_at or (at if status is Status.LISTED else None)
     return replace(product, status=status, listed_at=listed_at, revision=product.revision + 1)

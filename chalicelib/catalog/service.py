@@ -23,8 +23,10 @@ from chalicelib.catalog.domain import (
     Status,
     Tree,
     card_of,
+    is_sold_to,
 )
 from chalicelib.catalog.exclusions import text as no_return_text
+from chalicelib.catalog.making import Made, make
 from chalicelib.catalog.shown import Shown, list_now, listed_page, products_now, tree_now
 from chalicelib.catalog.store import Entry
 from chalicelib.inventory import service as inventory
@@ -46,6 +48,7 @@ __all__ = [
     "Entry",
     "Kind",
     "Labels",
+    "Made",
     "Product",
     "ProductNotFound",
     "Shown",
@@ -54,8 +57,10 @@ __all__ = [
     "Status",
     "Tree",
     "card_of",
+    "is_sold_to",
     "list_now",
     "listed_page",
+    "make",
     "no_return_text",
     "product_of",
     "products",

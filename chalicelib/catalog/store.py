@@ -26,7 +26,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from chalicelib.catalog import domain
-from chalicelib.catalog.domain import Card, Category, Kind, Labels, Product, Sku, Status, Tree
+from chalicelib.catalog.domain import Card, Category, Kind, Labels, MadeFor, Product, Sku, Status, Tree
 from chalicelib.catalog.events import (
     CategoriesChanged,
     ProductChanged,
@@ -35,7 +35,7 @@ from chalicelib.catalog.events import (
     ProductUnlisted,
 )
 from chalicelib.kernel import ids
-from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms
+from chalicelib.kernel.clock import epoch_ms, epoch_ms_or_none, from_epoch_ms, from_epoch_s
 from chalicelib.kernel.errors import AlreadyExists
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.pages import Page, Window
@@ -159,6 +159,8 @@ class ProductRow(Row):
     list_merchant = UnicodeAttribute(null=True)
     sort_new = NumberAttribute(null=True)
     sort_price = UnicodeAttribute(null=True)
+    made_for = UnicodeAttribute(null=True)
+    made_until_s = NumberAttribute(null=True)
 
     own = OwnIndex()
     all_new = _index("all_new", "list_all", "sort_new", number=True)
@@ -237,6 +239,8 @@ def _head(product: Product, tree: Tree, body: _Body | None, body_version: int | 
         body_apart=body_version,
         version=product.version,
     )
+    if product.made is not None:
+        row.made_for, row.made_until_s = product.made.buyer, int(product.made.until.timestamp())
     if product.status is Status.LISTED and listed_ms is not None:
         row.list_all = "all"
         row.list_top = tree.top(product.category_id)
@@ -355,6 +359,7 @@ def _product(item: Mapping[str, Any], apart: Mapping[str, Any] | None = None) ->
         fingerprint=text("fingerprint"),
         imported=text("imported"),
         moves=goods.moves,
+        made=MadeFor(text("made_for"), from_epoch_s(number("made_until_s"))) if "made_for" in item else None,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.catalog.domain import Product
+from chalicelib.catalog.domain import Product, is_sold_to
 from chalicelib.kernel import ids
 from chalicelib.kernel.errors import Conflict, Invalid
 from chalicelib.kernel.money import MAX_TOTAL_MINOR, Money, total
@@ -32,6 +32,10 @@ class NothingToConfirm(Conflict):
     en = "There is nothing to confirm of these goods: they are returned like any other."
     zh = "所确认的商品不属于不适用七日无理由退货的商品。"
     shown = ("sku_ids",)
+
+
+NO_CART = -1
+"""The version of the cart in a quote that no cart stands behind."""
 
 
 class EmptyCart(Conflict):
@@ -197,16 +201,25 @@ class Quote:
         return {line.sku_id: line for share in self.shares for line in share.lines}
 
 
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who orders, and when."""
+
+    account_id: str
+    at: datetime
+
+
 def price(
     quantities: Mapping[str, int],
     products: Mapping[str, Product],
     terms: Mapping[str, Terms],
     *,
     language: str,
+    buyer: Buyer | None = None,
 ) -> tuple[Share, ...]:
     """Work out each merchant's share: lines by SKU, freight flat per merchant where anything is shipped.
 
-    ``quantities`` is by SKU; ``products`` by SKU as well.
+    ``quantities`` is by SKU; ``products`` by SKU as well. What was made for somebody is sold to that ``buyer`` alone.
 
     Raises:
         EmptyCart, NotForSale, MixedCurrencies, TooManyMerchants, PurchaseTooLarge, TotalTooLarge: for a cart that
@@ -217,7 +230,9 @@ def price(
     by_merchant: dict[str, list[QuoteLine]] = {}
     unsold: list[str] = []
     for sku_id in sorted(quantities):
-        line = _line(sku_id, quantities[sku_id], products.get(sku_id), terms, language)
+        product = products.get(sku_id)
+        sold = product if product is not None and _is_sold(product, buyer) else None
+        line = _line(sku_id, quantities[sku_id], sold, terms, language)
         if line is None:
             unsold.append(sku_id)
         else:
@@ -238,6 +253,12 @@ def price(
     return shares
 
 
+def _is_sold(product: Product, buyer: Buyer | None) -> bool:
+    if product.made is None or buyer is None:
+        return product.status == "listed"
+    return is_sold_to(product, buyer.account_id, buyer.at)
+
+
 def _check_total(shares: tuple[Share, ...]) -> None:
     owed = total(share.total for share in shares)
     if owed.minor > MAX_TOTAL_MINOR:
@@ -248,7 +269,7 @@ def _check_total(shares: tuple[Share, ...]) -> None:
 def _line(
     sku_id: str, quantity: int, product: Product | None, terms: Mapping[str, Terms], language: str
 ) -> QuoteLine | None:
-    if product is None or product.status != "listed":
+    if product is None:
         return None
     merchant = terms.get(product.merchant_id)
     sku = next((sku for sku in product.skus if sku.sku_id == sku_id), None)

@@ -168,22 +168,23 @@ def _place(wanted: _Wanted, ready: Ready | None, *, crowded: bool = False) -> tu
         raise domain.QuoteUsed(purchase_id=used)
     if clock.now() > quoted.expires_at:
         raise QuoteExpired
-    current = pricing.price({sku_id: line.quantity for sku_id, line in lines.items()}, products)
+    wanted_units = {sku_id: line.quantity for sku_id, line in lines.items()}
+    current = pricing.price(wanted_units, products, account_id=quoted.account_id)
     domain.check_unchanged(quoted, current)
     current = domain.confirmed(current, wanted.no_return)
     purchase, placed = _new_sale(wanted, current, orders.network_row(wanted.network, standing))
     if ready is not None:
         purchase = orders.with_first_attempt(purchase)
-    quantities = {sku_id: line.quantity for sku_id, line in lines.items()}
     buckets = {line.sku_id: line.bucket_count for share in current for line in share.lines}
     with UnitOfWork(f"place#{purchase.purchase_id}") as work:
         orders.place(work, purchase, placed)
         orders.count_unpaid(
-            work, standing, purchase, units=sum(quantities.values()), quote=wanted.quote, crowded=crowded
+            work, standing, purchase, units=sum(wanted_units.values()), quote=wanted.quote, crowded=crowded
         )
         payment = payments.add_first(work, purchase, ready, wanted.intent) if ready is not None else None
-        inventory.take(work, quantities, buckets=buckets, room=work.room - 1)
-        carts.take_out(work, quoted.account_id, quantities, version=quoted.cart_version)
+        inventory.take(work, wanted_units, buckets=buckets, room=work.room - 1)
+        if quoted.cart_version != domain.NO_CART:
+            carts.take_out(work, quoted.account_id, wanted_units, version=quoted.cart_version)
     metrics.count("purchases_placed")
     return purchase, payment
 

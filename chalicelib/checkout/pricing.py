@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from chalicelib.catalog import service as catalog
 from chalicelib.catalog.service import Product
 from chalicelib.checkout import domain
-from chalicelib.checkout.domain import Share
-from chalicelib.kernel import context
+from chalicelib.checkout.domain import Buyer, Share
+from chalicelib.kernel import clock, context
 from chalicelib.merchants import service as merchants
 from chalicelib.runtime.db.lookups import Lookup
 
@@ -18,8 +18,8 @@ def products_of(sku_ids: Iterable[str]) -> Lookup[dict[str, Product]]:
     return catalog.lookup({catalog.product_of(sku_id) for sku_id in sku_ids})
 
 
-def price(quantities: Mapping[str, int], products: Mapping[str, Product]) -> tuple[Share, ...]:
-    """Work out each merchant's share; ``products`` are those of all SKUs, by their own ids.
+def price(quantities: Mapping[str, int], products: Mapping[str, Product], *, account_id: str) -> tuple[Share, ...]:
+    """Work out each merchant's share for a buyer; ``products`` are those of all SKUs, by their own ids.
 
     Raises:
         as ``domain.price``.
@@ -27,4 +27,5 @@ def price(quantities: Mapping[str, int], products: Mapping[str, Product]) -> tup
     by_sku = {sku_id: catalog.product_of(sku_id) for sku_id in quantities}
     found = {sku_id: products[product_id] for sku_id, product_id in by_sku.items() if product_id in products}
     terms = merchants.terms({product.merchant_id for product in found.values()})
-    return domain.price(quantities, found, terms, language=context.current().language)
+    buyer = Buyer(account_id, clock.now())
+    return domain.price(quantities, found, terms, language=context.current().language, buyer=buyer)

@@ -72,7 +72,7 @@ def _quote(asked: Asked, *, sure: bool) -> Quote:
     chosen = set(lines if asked.sku_ids is None else asked.sku_ids)
     quantities = {sku_id: quantity for sku_id, quantity in lines.items() if sku_id in chosen}
     shelf.fetch(quantities)
-    shares = pricing.price(quantities, shelf.products)
+    shares = pricing.price(quantities, shelf.products, account_id=asked.account_id)
     shares = domain.with_left(shares, shelf.left(quantities))
     orders.check_units(asked.account_id, sum(quantities.values()))
     contact = contact_of(book, asked.address_id) if asked.address_id is not None else None
@@ -84,6 +84,30 @@ def _quote(asked: Asked, *, sure: bool) -> Quote:
         account_id=asked.account_id,
         cart_version=cart.version,
         shares=shares,
+        contact=contact,
+        expires_at=clock.now() + domain.QUOTE_FOR,
+    )
+
+
+def quote_made(account_id: str, sku_id: str, quantity: int, *, address_id: str | None) -> Quote:
+    """Say what was made for a buyer costs: as agreed, with today's freight. No cart is looked at, or changed by it.
+
+    Raises:
+        NotForSale: if it is somebody else's, or was to be ordered before.
+        AddressNeeded, NotFound, TooManyUnits, TotalTooLarge: as of any quote.
+    """
+    keys = inventory.buckets_of({sku_id: 1})
+    book = auth.addresses_lookup(account_id) if address_id is not None else _NO_BOOK
+    found_book, products, units = together(book, pricing.products_of([sku_id]), inventory.lookup(keys))
+    shares = pricing.price({sku_id: quantity}, products, account_id=account_id)
+    orders.check_units(account_id, quantity)
+    contact = contact_of(found_book, address_id) if address_id is not None else None
+    if contact is None and domain.needs_address(shares):
+        raise domain.AddressNeeded
+    return Quote(
+        account_id=account_id,
+        cart_version=domain.NO_CART,
+        shares=domain.with_left(shares, {sku_id: sum(units.values())}),
         contact=contact,
         expires_at=clock.now() + domain.QUOTE_FOR,
     )

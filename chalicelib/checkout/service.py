@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from chalicelib.catalog import service as catalog
+from chalicelib.checkout.domain import AddressNeeded, NotForSale, Quote, TotalTooLarge
 from chalicelib.checkout.placing import Placed, Placing, place
-from chalicelib.checkout.quoting import Asked, quote
+from chalicelib.checkout.quotes import seal
+from chalicelib.checkout.quoting import Asked, quote, quote_made
 from chalicelib.inventory import service as inventory
 from chalicelib.kernel import clock, context
 from chalicelib.kernel.errors import (
@@ -31,7 +33,19 @@ from chalicelib.runtime.db.races import racing
 from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.intents import Intent
 
-__all__ = ["Asked", "Placed", "Placing", "place", "quote"]
+__all__ = [
+    "AddressNeeded",
+    "Asked",
+    "NotForSale",
+    "Placed",
+    "Placing",
+    "Quote",
+    "TotalTooLarge",
+    "place",
+    "quote",
+    "quote_made",
+    "seal",
+]
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.complaints import evidence, store
+from chalicelib.complaints import files as files  # noqa: PLC0414 - whoever keeps files beside a record asks here
 from chalicelib.complaints.answering import (
     Answer,
     accept,

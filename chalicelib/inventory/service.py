@@ -306,6 +306,12 @@ def receive_many(quantities: Mapping[str, int], *, intent: Intent, reason: str =
     return _move(quantities, Kind.RECEIVE, intent, reason)
 
 
+def receive_new(work: UnitOfWork, sku_id: str, quantity: int, *, intent: Intent, reason: str = "") -> None:
+    """Add the first units of a SKU that is made in the same work."""
+    store.add_movement(work, _movement(sku_id, quantity, Kind.RECEIVE, intent, reason))
+    _add_receive(work, sku_id, quantity, None)
+
+
 def write_off(sku_id: str, quantity: int, *, intent: Intent, reason: str = "") -> Movement:
     """Take units out of a SKU's stock for good (lost, broken, miscounted), once for each intent.
 

@@ -143,6 +143,7 @@ class NotFound(ShopError):
             "reconciliation": ("reconciliation", "对账记录"),
             "refund": ("refund", "退款"),
             "report": ("report", "对账报告"),
+            "request": ("request", "定制需求"),
             "role": ("role", "角色"),
             "role request": ("role request", "角色申请"),
             "session": ("session", "会话"),

@@ -479,6 +479,23 @@ TRANSITIONS: Mapping[str, TransitionTexts] = {
             "reopen": ("be opened again", "重新开启"),
         },
     ),
+    "request": TransitionTexts(
+        ("request", "定制需求"),
+        {
+            "asked": ("waiting for an offer", "等待报价"),
+            "offered": ("offered for", "已报价"),
+            "accepted": ("agreed on", "已达成一致"),
+            "declined": ("declined", "已被拒绝"),
+            "withdrawn": ("withdrawn", "已撤回"),
+        },
+        {
+            "say": ("be written in", "留言"),
+            "offer": ("be offered for", "报价"),
+            "accept": ("be agreed on", "接受报价"),
+            "decline": ("be declined", "拒绝"),
+            "withdraw": ("be withdrawn", "撤回"),
+        },
+    ),
     "booking": TransitionTexts(
         ("booking", "预约"),
         {

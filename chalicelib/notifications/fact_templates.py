@@ -349,6 +349,117 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
         (),
     ),
     (
+        "booked",
+        ("Your booking is confirmed", "预约成功"),
+        (
+            "Your booking in order {order} is confirmed. The order shows the time, and the code to show there.",
+            "订单 {order} 的预约已确认，时段与核销码见订单详情。",
+        ),
+        ("order",),
+    ),
+    (
+        "booked_shop",
+        ("A new booking", "新的预约"),
+        ("Somebody booked a time in order {order}. Your calendar shows it.", "订单 {order} 有新的预约，详见预约日历。"),
+        ("order",),
+    ),
+    (
+        "booking_moved",
+        ("A booking was moved", "预约已改期"),
+        (
+            "The buyer of order {order} took another time. Your calendar shows it.",
+            "订单 {order} 的买家已改约，详见预约日历。",
+        ),
+        ("order",),
+    ),
+    (
+        "booking_freed",
+        ("A booked time is free again", "预约时段已释放"),
+        ("A time booked in order {order} is free again.", "订单 {order} 的一个预约时段已释放。"),
+        ("order",),
+    ),
+    (
+        "booking_declined",
+        ("{shop} cannot keep your booking", "{shop} 无法接待您的预约"),
+        (
+            "{shop} called your booking in order {order} off. The order says why: choose another time, or cancel it.",
+            "{shop} 取消了订单 {order} 的预约，原因见订单详情。您可以改约，或取消订单。",
+        ),
+        ("shop", "order"),
+    ),
+    (
+        "booking_redeemed",
+        ("Your code was taken", "核销成功"),
+        (
+            "{shop} took your code of order {order}. If you got nothing for it, complain in the order.",
+            "{shop} 已核销订单 {order} 的预约。如未获得服务，可在订单中投诉。",
+        ),
+        ("shop", "order"),
+    ),
+    (
+        "booking_missed",
+        ("You missed a booking", "您错过了一次预约"),
+        (
+            "Nobody showed the code of your booking in order {order}. If you were there, complain in the order.",
+            "订单 {order} 的预约逾期未核销。如您已到店，可在订单中投诉。",
+        ),
+        ("order",),
+    ),
+    (
+        "request_asked",
+        ("Somebody wants something made", "收到定制需求"),
+        (
+            "A buyer asks you to make something. Read it, ask back, and offer a price and a day.",
+            "有买家提出定制需求，请查看、沟通并报价。",
+        ),
+        (),
+    ),
+    (
+        "request_said",
+        ("A message about something to be made", "定制需求有新留言"),
+        (
+            "There is a new message in a request for something made to order.",
+            "您的定制需求有新的留言。",
+        ),
+        (),
+    ),
+    (
+        "request_offered",
+        ("You have an offer", "您收到一份报价"),
+        (
+            "The shop offers to make what you asked for: the request says for how much, and by when. It is your turn.",
+            "商家已就您的定制需求报价，价格与交付日期见需求详情，请确认。",
+        ),
+        (),
+    ),
+    (
+        "request_accepted",
+        ("Your offer was accepted", "报价已被接受"),
+        (
+            "The buyer accepted your offer for something made to order. You will hear when it is paid.",
+            "买家已接受您的定制报价，付款后将另行通知。",
+        ),
+        (),
+    ),
+    (
+        "request_declined",
+        ("What you asked for cannot be made", "商家无法接受您的定制需求"),
+        (
+            "The shop will not make what you asked for. The request says why.",
+            "商家无法接受您的定制需求，原因见需求详情。",
+        ),
+        (),
+    ),
+    (
+        "request_withdrawn",
+        ("A request was withdrawn", "定制需求已撤回"),
+        (
+            "The buyer does not want it made any more.",
+            "买家已撤回定制需求。",
+        ),
+        (),
+    ),
+    (
         "session_reused",
         ("Somebody may have copied your sign-in", "您的登录状态可能被他人复制"),
         (

@@ -20,6 +20,13 @@ from enum import StrEnum
 from typing import Final
 
 from chalicelib.auth.events import RoleGranted, RoleRevoked, SessionReused
+from chalicelib.bookings.events import (
+    BookingConfirmed,
+    BookingEnded,
+    BookingMissed,
+    BookingMoved,
+    BookingRedeemed,
+)
 from chalicelib.complaints.events import (
     ComplaintAsked,
     ComplaintClosed,
@@ -44,6 +51,7 @@ from chalicelib.orders.events import (
     ShippingLate,
 )
 from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
+from chalicelib.requests.events import RequestAccepted, RequestAsked, RequestEnded, RequestOffered, RequestSaid
 from chalicelib.virtual.events import PoolRanLow, VirtualAwaited, VirtualDelivered, VirtualMissed
 from chalicelib.webhooks.events import WebhookEnded
 
@@ -87,6 +95,9 @@ _BOUGHT = {"surplus": ("",)}
 """Money that goes back at once bought nothing."""
 _ASKS_BUYER, _ASKS_SHOP = {"side": ("buyer",)}, {"side": ("merchant",)}
 _HELPED, _DROPPED = {"status": ("resolved",)}, {"status": ("dismissed",)}
+
+_FREED = {"status": ("cancelled", "void")}
+_REFUSED, _TAKEN_BACK = {"status": ("declined",)}, {"status": ("withdrawn",)}
 
 FACTS: Final[tuple[Row, ...]] = (
     # What somebody bought.
@@ -159,6 +170,22 @@ FACTS: Final[tuple[Row, ...]] = (
     ),
     Row(FeedbackAnswered, Audience.PERSON, "feedback_answered", Topic.CASES, about="feedback_id"),
     Row(SatisfactionAsked, Audience.PERSON, "satisfaction_asked", Topic.CASES, about="survey_id"),
+    # Times of services.
+    Row(BookingConfirmed, Audience.BUYER, "booked", Topic.ORDERS),
+    Row(BookingConfirmed, Audience.SHOP, "booked_shop", Topic.SHOP, posts=SHIPS),
+    Row(BookingMoved, Audience.SHOP, "booking_moved", Topic.SHOP, posts=SHIPS),
+    Row(BookingEnded, Audience.SHOP, "booking_freed", Topic.SHOP, when=_FREED, posts=SHIPS),
+    Row(BookingEnded, Audience.BUYER, "booking_declined", Topic.ORDERS, when={"status": ("declined",)}),
+    Row(BookingRedeemed, Audience.BUYER, "booking_redeemed", Topic.ORDERS),
+    Row(BookingMissed, Audience.BUYER, "booking_missed", Topic.ORDERS),
+    # Made to order.
+    Row(RequestAsked, Audience.SHOP, "request_asked", Topic.CASES, about="request_id"),
+    Row(RequestSaid, Audience.SHOP, "request_said", Topic.CASES, about="request_id", when={"by": ("buyer",)}),
+    Row(RequestSaid, Audience.BUYER, "request_said", Topic.CASES, about="request_id", when={"by": ("merchant",)}),
+    Row(RequestOffered, Audience.BUYER, "request_offered", Topic.CASES, about="request_id"),
+    Row(RequestAccepted, Audience.SHOP, "request_accepted", Topic.CASES, about="request_id"),
+    Row(RequestEnded, Audience.BUYER, "request_declined", Topic.CASES, about="request_id", when=_REFUSED),
+    Row(RequestEnded, Audience.SHOP, "request_withdrawn", Topic.CASES, about="request_id", when=_TAKEN_BACK),
     # Somebody's account.
     Row(SessionReused, Audience.PERSON, "session_reused", Topic.SECURITY, about=""),
     Row(RoleGranted, Audience.PERSON, "role_granted", Topic.SECURITY, about=""),

@@ -319,8 +319,16 @@ HOLDINGS: tuple[Holding, ...] = (
         seen_by=("merchant", "carrier"),
     ),
     Holding(
+        "requests",
+        Text("what you asked to have made, and what the merchant answered", "您的定制需求与商家答复"),
+        inventory.ORDERING,
+        inventory.TRADE,
+        ("requests/RequestRow.buyer_id", "requests/RequestRow.doc.history.*"),
+        seen_by=("merchant",),
+    ),
+    Holding(
         "evidence",
-        Text("pictures and documents that belong to a complaint", "投诉凭证（图片、文件）"),
+        Text("pictures and documents of complaints and of what you asked to have made", "投诉与定制需求的图片、文件"),
         inventory.AFTER_SALES,
         inventory.TRADE,
         ("bucket:evidence/kept/", "complaints/KeptRow.sha256"),
@@ -472,6 +480,7 @@ HOLDINGS: tuple[Holding, ...] = (
         (
             "accounts/A*Row.account_id",
             "event:*account_id",
+            "event:request.*.buyer_id",
             "event:session.reused.session_id",
             "complaints/ComplaintRow.complaint_id",
             "complaints/DayRow.complaint_id",

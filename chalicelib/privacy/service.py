@@ -26,6 +26,7 @@ from chalicelib.privacy.disclosures import to_merchants as shown_to_merchants
 from chalicelib.privacy.disclosures import to_staff as shown_to_staff
 from chalicelib.privacy.domain import Cause, Erasure, HoldKind, OfficeHeld, Status, erasure_id
 from chalicelib.privacy.events import ErasureAdvanced
+from chalicelib.requests import service as requests
 from chalicelib.returns import service as returns
 from chalicelib.risk import service as risk
 from chalicelib.runtime import log, metrics
@@ -178,6 +179,7 @@ def advance(erasure_id: str, step: int) -> None:
     risk.forget(account_id)
     notifications.forget(account_id)
     feedback.forget(account_id)
+    _forget_requests(account_id)
     consents.unbar(account_id)
     talked = [(HoldKind.RUNNING_CONVERSATION, one) for one in conversations.forget(account_id)]
     held = [*_forget_complaints(account_id), *_forget_returns(account_id), *talked]
@@ -204,6 +206,16 @@ def _forget_purchase(purchase_id: str) -> tuple[HoldKind, str] | None:
         logistics.forget(order_id)
     orders.forget_delivery(purchase_id)
     return None
+
+
+def _forget_requests(account_id: str) -> None:
+    after: Place | None = None
+    while True:
+        page, after = requests.requests_of(account_id, after, limit=PURCHASES_A_STEP)
+        for one in page:
+            requests.forget(one.request_id)
+        if after is None:
+            return
 
 
 def _forget_complaints(account_id: str) -> list[tuple[HoldKind, str]]:

@@ -63,6 +63,7 @@ from tests.support import (
     joining,
     passkeys,
     people,
+    request_entries,
     sales,
     talks,
 )
@@ -1371,6 +1372,7 @@ ENTRIES: dict[str, Make] = {
     "list_operator_returns": _nothing,
     "get_operator_return": lambda world: Ask(ids={"return_id": world.returned}),
     "decide_return": _of(World.before_the_platform, "return_id", {"decision": "dismiss", "text": "No."}),
+    **request_entries.entries(Ask),
     # complaints
     "upload_evidence": _body({"content_type": "image/png", "size": 100}),
     "file_complaint": _filing,

@@ -37,6 +37,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("checkout.schemas", "orders.schemas"): "a checkout answers the purchase as orders show it",
     ("checkout.schemas", "payments.attempts.schemas"): "a checkout takes and answers an attempt to pay as payments do",
     ("checkout.api", "payments.attempts.schemas"): "as above",
+    ("requests.api", "checkout.schemas"): "what was made to order is quoted as a checkout quotes",
     ("checkout.api", "orders.schemas"): "a placed purchase is shown as orders show it",
 }
 """(file, what it imports) -> why that is right."""

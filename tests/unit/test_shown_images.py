@@ -15,6 +15,8 @@ STATES = {
     "orders/OrderRow.doc.history.status",
     "orders/PurchaseRow.doc.history.status",
     "reconciliations/CaseRow.doc.history.how",
+    "requests/RequestRow.doc.history.offer.currency",
+    "requests/RequestRow.doc.history.what",
     "reconciliations/CaseRow.doc.history.status",
     "reconciliations/LineRow.doc.line.currency",
     "reconciliations/LineRow.doc.line.status",

@@ -15,7 +15,7 @@ PAGE = "docs/architecture.md"
 ENTRANCES: dict[str, tuple[str, ...]] = {
     "auth": ("auth", "consents", "risk", "oversight", "privacy", "explaining", "notifications", "telling", "webhooks"),
     "catalog": ("merchants", "catalog", "inventory", "publishing", "site"),
-    "checkout": ("cart", "checkout", "orders", "bookings", "virtual"),
+    "checkout": ("cart", "checkout", "orders", "bookings", "virtual", "requests"),
     "payment webhooks": ("payments", "ledger", "reconciliation"),
     "logistics tracking": ("logistics",),
     "complaints": ("complaints", "conversations", "feedback"),

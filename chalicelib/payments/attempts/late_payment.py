@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from chalicelib.catalog import service as catalog
 from chalicelib.inventory import service as inventory
+from chalicelib.kernel import clock
 from chalicelib.kernel.errors import Conflict
 from chalicelib.merchants import service as merchants
 from chalicelib.orders.service import Sale
@@ -34,7 +35,8 @@ def _check_on_sale(sale: Sale) -> None:
     """
     lines = [line for order in sale.orders for line in order.lines]
     products = catalog.products({line.product_id for line in lines})
-    if any(found.status is not catalog.Status.LISTED for found in products.values()):
+    now = clock.now()
+    if not all(catalog.is_sold_to(found, sale.purchase.buyer_id, now) for found in products.values()):
         raise OffSale
     if any(line.product_id in products and products[line.product_id].sku(line.sku_id) is None for line in lines):
         raise OffSale

@@ -26,6 +26,7 @@ from chalicelib.payments import service as payments
 from chalicelib.privacy import disclosures
 from chalicelib.privacy.archive.plain import plain
 from chalicelib.privacy.inventory import Text
+from chalicelib.requests import service as requests
 from chalicelib.returns import service as returns
 from chalicelib.risk import service as risk
 
@@ -34,6 +35,7 @@ COMPLAINTS_A_PART = 5
 RETURNS_A_PART = 20
 CONVERSATIONS_A_PART = 2
 FEEDBACK_A_PART = 50
+REQUESTS_A_PART = 5
 SESSIONS_A_PART = 50
 CONSENTS_A_PART = 100
 ENTRIES_A_PART = 100
@@ -175,6 +177,14 @@ def _satisfaction(account_id: str, after: Place | None) -> Part:
     return Part([plain(one, of=account_id) for one in page.items], after=page.after)
 
 
+def _requests(account_id: str, after: Place | None) -> Part:
+    page, further = requests.requests_of(account_id, after, limit=REQUESTS_A_PART)
+    files = tuple(
+        File(f"{one.request_id}/{name}", key, size) for one in page for name, key, size in requests.files_of(one)
+    )
+    return Part([plain(one, of=account_id) for one in page], files, further)
+
+
 def _cart(account_id: str, _: Place | None) -> Part:
     lines = carts.load(account_id).lines
     return Part([{"sku_id": sku_id, "quantity": quantity} for sku_id, quantity in lines.items()])
@@ -227,6 +237,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("conversations", Text("Conversations and their pictures", "会话及其图片"), _conversations),
     Section("feedback", Text("What you told us", "您的意见反馈"), _feedback),
     Section("satisfaction", Text("How you found cases", "您的满意度评价"), _satisfaction),
+    Section("requests", Text("What you asked to have made", "您的定制需求"), _requests),
     Section("cart", Text("Your cart", "您的购物车"), _cart),
     Section("unpaid", Text("What you hold unpaid", "未付款占用"), _unpaid),
     Section("inbox", Text("What you were told", "站内消息"), _inbox),
@@ -284,6 +295,7 @@ EXPORTERS: dict[str, str | Text] = {
     "complaints": "complaints",
     "returns": "returns",
     "return_address": "returns",
+    "requests": "requests",
     "evidence": "complaints",
     "conversations": "conversations",
     "conversation_facts": "conversations",

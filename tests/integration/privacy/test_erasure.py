@@ -50,6 +50,7 @@ def holds(account_id: str) -> set[HoldKind]:
     return {kind for kind, _ in found.holds}
 
 
+@pytest.mark.many_calls("everybody of a small shop is forgotten, room by room")
 def test_all_of_a_small_shop_are_forgotten_and_the_scan_proves_it(lab: CrowdedLab) -> None:
     figures = trial.trial(lab, 6)
     assert len({needle.person for _, needle in figures.before.found}) == 6

@@ -330,6 +330,9 @@ ONCE = (
     "cancel_booking",
     "redeem_code",
     "decline_booking",
+    "accept_offer",
+    "withdraw_request",
+    "decline_request",
 )
 
 

@@ -25,6 +25,8 @@ export const MENU: readonly Group[] = [
       { name: "goods", text: "menu.goods", icon: "tag", needs: "list_own_products" },
       { name: "pools", text: "menu.pools", icon: "key", needs: "list_pools" },
       { name: "imports", text: "menu.imports", icon: "upload", needs: "list_imports" },
+      { name: "bookings", text: "menu.bookings", icon: "check", needs: "list_merchant_bookings" },
+      { name: "requests", text: "menu.requests", icon: "tag", needs: "list_merchant_requests" },
       { name: "complaints", text: "menu.complaints", icon: "chat", needs: "list_merchant_complaints" },
       { name: "sales", text: "menu.sales", icon: "chart", needs: "list_merchant_orders" },
     ],

@@ -5,6 +5,7 @@ import { solve } from "@/lib/challenge";
 import { pageOf } from "@/lib/numbers";
 import { callable, left, sent, shippable } from "@/lib/order";
 import { spanUntil, urgency } from "@/lib/time";
+import { startsOf } from "@/lib/times";
 
 const order = (given: Partial<View<"OrderView">>): View<"OrderView"> =>
   ({
@@ -69,5 +70,13 @@ describe("a challenge", () => {
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`bdp1.challenge.${number}`)));
     expect(digest[0]).toBe(0);
     expect((digest[1] ?? 255) < 64).toBe(true);
+  });
+});
+
+describe("times of services", () => {
+  it("are those of each day, none that is past, none twice, none that no clock shows", () => {
+    const noon = new Date("2026-11-29T12:00").getTime();
+    const found = startsOf("2026-11-29", 2, "9:30 14:00 14:00 24:10 8:75", noon);
+    expect(found.map((at) => new Date(at).toLocaleString("sv").slice(0, 16))).toEqual(["2026-11-29 14:00", "2026-11-30 09:30", "2026-11-30 14:00"]);
   });
 });

@@ -1242,6 +1242,48 @@ export interface paths {
          */
         patch: operations["change_profile"];
     };
+    "/v1/merchant/requests": {
+        /**
+         * List what the merchant was asked to make
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["list_merchant_requests"];
+    };
+    "/v1/merchant/requests/{request_id}": {
+        /**
+         * Read one request to the merchant
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_request"];
+    };
+    "/v1/merchant/requests/{request_id}/decline": {
+        /**
+         * Say that it will not be made, and why
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["decline_request"];
+    };
+    "/v1/merchant/requests/{request_id}/files/{file_id}": {
+        /**
+         * Get an address that downloads one file for five minutes
+         * @description Staff of a merchant. 需要商户员工身份。
+         */
+        get: operations["get_merchant_request_file"];
+    };
+    "/v1/merchant/requests/{request_id}/offer": {
+        /**
+         * Offer to make it: for how much each, how many, by which day. Another offer takes the place of the one before
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["make_offer"];
+    };
+    "/v1/merchant/requests/{request_id}/say": {
+        /**
+         * Write to the buyer; also after it was agreed on
+         * @description Staff of a merchant: owner, manager. 需要商户员工身份：店主、店长。
+         */
+        post: operations["say_in_merchant_request"];
+    };
     "/v1/merchant/returns": {
         /**
          * List the returns to the merchant
@@ -2246,6 +2288,60 @@ export interface paths {
          */
         post: operations["ask_quote"];
     };
+    "/v1/requests": {
+        /**
+         * List the caller's requests
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["list_requests"];
+        /**
+         * Ask a product's merchant to make something for the caller. Files are uploaded as evidence is
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["ask_for_something"];
+    };
+    "/v1/requests/{request_id}": {
+        /**
+         * Read one of the caller's requests
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_request"];
+    };
+    "/v1/requests/{request_id}/accept": {
+        /**
+         * Accept the offer of a number: it can be ordered by the caller alone, at the agreed price
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["accept_offer"];
+    };
+    "/v1/requests/{request_id}/files/{file_id}": {
+        /**
+         * Get an address that downloads one file for five minutes
+         * @description Buyers. 需要买家身份。
+         */
+        get: operations["get_request_file"];
+    };
+    "/v1/requests/{request_id}/quote": {
+        /**
+         * Say what it costs to order what was agreed on; the answer's `quote` is ordered as any other
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["quote_request"];
+    };
+    "/v1/requests/{request_id}/say": {
+        /**
+         * Write to the merchant; also after it was agreed on
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["say_in_request"];
+    };
+    "/v1/requests/{request_id}/withdraw": {
+        /**
+         * Take the request back
+         * @description Buyers. 需要买家身份。
+         */
+        post: operations["withdraw_request"];
+    };
     "/v1/returns": {
         /**
          * List the caller's returns
@@ -2353,6 +2449,10 @@ export interface components {
         /** @description The token that came with an invitation, as it was read: blanks, hyphens and capitals do not matter. */
         AcceptInvitation: {
             token: string;
+        };
+        /** @description The number of the offer that is accepted: not another one that was made meanwhile. */
+        AcceptOffer: {
+            offer: number;
         };
         /** @description How an account stands, and all that happened to it, by time. Nothing of what its person is called. */
         AccountExplanationView: {
@@ -2519,6 +2619,13 @@ export interface components {
          * @enum {string}
          */
         AskedAt: "sign_up" | "checkout" | "settings" | "message";
+        /** @description What is wanted, like a product or otherwise than it, and pictures of it. */
+        AskForSomething: {
+            /** @default [] */
+            files?: string[];
+            product_id: string;
+            text: string;
+        };
         /**
          * @description Price the cart, or the named SKUs of it, for an address (needed if anything is shipped).
          *
@@ -3035,6 +3142,8 @@ export interface components {
             status: string;
             transaction_id: string;
         };
+        /** @description Nothing to say. */
+        chalicelib__requests__schemas__Nothing: Record<string, never>;
         /**
          * @description Why it goes back: without a reason, or for one that is the merchant's to answer for.
          * @enum {string}
@@ -3668,6 +3777,11 @@ export interface components {
             /** @default [] */
             wishes?: components["schemas"]["chalicelib__complaints__grounds__Wish"][];
         };
+        /** @description An address that downloads the file until a moment. */
+        FileLinkView: {
+            expires_at: string;
+            url: string;
+        };
         /** @description A form to upload the file with; name it by its id. */
         FileTicketView: {
             expires_at: string;
@@ -3676,6 +3790,12 @@ export interface components {
             };
             file_id: string;
             url: string;
+        };
+        /** @description A checked file of the request. */
+        FileView: {
+            content_type: string;
+            file_id: string;
+            size: number;
         };
         /** @description To which words somebody agrees, and where. */
         GiveConsent: {
@@ -4018,6 +4138,20 @@ export interface components {
         };
         /** @description Nothing to say: the path names the parcel. */
         MakeLink: Record<string, never>;
+        /** @description What would be made: for how much each, how many, by which day, and until when the offer stands. */
+        MakeOffer: {
+            /** @default [] */
+            files?: string[];
+            price: components["schemas"]["Price"];
+            /** @default 1 */
+            quantity?: number;
+            /** Format: date */
+            ready_by: string;
+            text: string;
+            title: string;
+            /** Format: date-time */
+            until: string;
+        };
         /** @description Up to which entry was read. */
         MarkRead: {
             number: number;
@@ -4223,6 +4357,15 @@ export interface components {
             /** @default 2 */
             moves?: number;
             slots: components["schemas"]["SlotOffer"][];
+        };
+        /** @description What a merchant would make. */
+        OfferView: {
+            number: number;
+            price: components["schemas"]["MoneyView"];
+            quantity: number;
+            ready_by: string;
+            title: string;
+            until: string;
         };
         /** @description How a refund was paid back by hand. */
         OfflinePaymentView: {
@@ -4582,6 +4725,12 @@ export interface components {
             freight_payer_text: string;
             lines: components["schemas"]["LinePreview"][];
         };
+        /** @description What one of it costs. */
+        Price: {
+            /** @default CNY */
+            currency?: string;
+            minor: number;
+        };
         /** @description RFC 9457 problem document; further members depend on `code` (see docs/errors.md). */
         Problem: {
             code: string;
@@ -4768,6 +4917,11 @@ export interface components {
             total: components["schemas"]["MoneyView"];
             unit_price: components["schemas"]["MoneyView"];
         };
+        /** @description Where it goes, if anything is shipped. */
+        QuoteRequest: {
+            /** @default null */
+            address_id?: string | null;
+        };
         /** @description What the cart costs now. `quote` is what a checkout sends back, unchanged, before `expires_at`. */
         QuoteView: {
             expires_at: string;
@@ -4949,6 +5103,20 @@ export interface components {
             expires_at: string;
             url: string;
         };
+        /** @description What was said or done in a request. */
+        RequestEntryView: {
+            at: string;
+            by: string;
+            files: components["schemas"]["FileView"][];
+            offer?: components["schemas"]["OfferView"];
+            text?: string;
+            what: string;
+        };
+        /** @description One page of requests, newest first. */
+        RequestPageView: {
+            items: components["schemas"]["RequestView"][];
+            next_cursor?: string;
+        };
         /** @description Money to give back on one order; the payment is the one that settled the purchase unless named. */
         RequestRefund: {
             /** @default null */
@@ -4963,6 +5131,18 @@ export interface components {
             /** @default null */
             payment_id?: string | null;
             reason: string;
+        };
+        /** @description A request: how it stands, the offer that stands, and all that was said. */
+        RequestView: {
+            asked_at: string;
+            history: components["schemas"]["RequestEntryView"][];
+            merchant_id: string;
+            offer?: components["schemas"]["OfferView"];
+            product_id: string;
+            request_id: string;
+            sku_id?: string;
+            status: string;
+            status_text: string;
         };
         /** @description The new password of the account that the contact leads to. */
         ResetPassword: {
@@ -5187,6 +5367,12 @@ export interface components {
         /** @description Of which age somebody says they are: a class, and no more. */
         SayAge: {
             age: components["schemas"]["Age"];
+        };
+        /** @description What somebody writes, and files to it. */
+        SaySomething: {
+            /** @default [] */
+            files?: string[];
+            text: string;
         };
         /** @description Words, pictures that were uploaded as files of complaints are, or both. */
         SayWords: {
@@ -9397,6 +9583,149 @@ export interface operations {
             };
         };
     };
+    list_merchant_requests: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestPageView"];
+                };
+            };
+        };
+    };
+    get_merchant_request: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    decline_request: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaySomething"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    get_merchant_request_file: {
+        parameters: {
+            header?: {
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                file_id: string;
+                request_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FileLinkView"];
+                };
+            };
+        };
+    };
+    make_offer: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeOffer"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    say_in_merchant_request: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+                /** @description For which of their merchants the caller acts; who works for one merchant need not say. */
+                "X-Merchant-Id"?: components["parameters"]["MerchantId"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaySomething"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
     list_merchant_returns: {
         parameters: {
             query?: {
@@ -12287,6 +12616,174 @@ export interface operations {
             200: {
                 content: {
                     "application/json": components["schemas"]["QuoteView"];
+                };
+            };
+        };
+    };
+    list_requests: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestPageView"];
+                };
+            };
+        };
+    };
+    ask_for_something: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskForSomething"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            201: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    get_request: {
+        parameters: {
+            path: {
+                request_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    accept_offer: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptOffer"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    get_request_file: {
+        parameters: {
+            path: {
+                file_id: string;
+                request_id: string;
+            };
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["FileLinkView"];
+                };
+            };
+        };
+    };
+    quote_request: {
+        parameters: {
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["QuoteRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["QuoteView"];
+                };
+            };
+        };
+    };
+    say_in_request: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaySomething"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+        };
+    };
+    withdraw_request: {
+        parameters: {
+            header: {
+                /** @description Names this intent: it takes effect once. A repeat of the same request is answered with the record that it made, as that is now; another request under the same key is refused. A refusal is not remembered: nothing was written, and the same key may be sent again. */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                request_id: string;
+            };
+        };
+        /** @description At most 65,536 bytes. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["chalicelib__requests__schemas__Nothing"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
                 };
             };
         };

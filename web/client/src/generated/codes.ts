@@ -108,6 +108,7 @@ export type Code =
   | "not_virtual"
   | "not_your_review"
   | "nothing_to_confirm"
+  | "nothing_to_order"
   | "nothing_to_release"
   | "nothing_to_search"
   | "nothing_to_send"
@@ -115,6 +116,8 @@ export type Code =
   | "nothing_to_take_back"
   | "number_settled"
   | "objected_before"
+  | "offer_changed"
+  | "offer_over"
   | "office_held"
   | "open_complaint"
   | "operator_not_staff"
@@ -178,6 +181,7 @@ export type Code =
   | "too_many_keys"
   | "too_many_looks"
   | "too_many_merchants"
+  | "too_many_open_requests"
   | "too_many_passkeys"
   | "too_many_payments"
   | "too_many_requests"
@@ -194,6 +198,7 @@ export type Code =
   | "too_many_words"
   | "too_much_evidence"
   | "too_much_feedback"
+  | "too_much_said"
   | "too_soon_to_be_lost"
   | "total_too_large"
   | "totp_enrolled"
@@ -402,6 +407,12 @@ export interface Refusals {
   "GET /v1/merchant/profile": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/profile": "bad_terms" | "busy" | "currency_mismatch" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "PATCH /v1/merchant/profile": "bad_terms" | "busy" | "currency_mismatch" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/requests": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "GET /v1/merchant/requests/{request_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/requests/{request_id}/decline": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/merchant/requests/{request_id}/files/{file_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
+  "POST /v1/merchant/requests/{request_id}/offer": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "merchant_suspended" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/merchant/requests/{request_id}/say": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/merchant/returns": "bad_cursor" | "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "GET /v1/merchant/returns/{return_id}": "bad_key" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "key_from_elsewhere" | "merchant_not_chosen" | "not_found" | "scope_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "went_around";
   "POST /v1/merchant/returns/{return_id}/approve": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "merchant_not_chosen" | "not_found" | "person_needed" | "post_needed" | "second_factor_required" | "too_large" | "too_many_requests" | "unauthenticated" | "unsupported_media_type" | "went_around";
@@ -543,6 +554,14 @@ export interface Refusals {
   "POST /v1/purchases/{purchase_id}/payments/{payment_id}/check": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "unauthenticated" | "unknown_payment" | "unsupported_media_type" | "went_around";
   "GET /v1/purchases/{purchase_id}/status": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/quotes": "address_needed" | "busy" | "cart_full" | "empty_cart" | "forbidden" | "guardian_needed" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "mixed_currencies" | "not_for_sale" | "not_found" | "person_needed" | "purchase_too_large" | "too_large" | "too_many_merchants" | "too_many_requests" | "too_many_units" | "total_too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/requests": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/requests": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_open_requests" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/requests/{request_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/requests/{request_id}/accept": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "offer_changed" | "offer_over" | "person_needed" | "too_large" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "GET /v1/requests/{request_id}/files/{file_id}": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "not_found" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
+  "POST /v1/requests/{request_id}/quote": "address_needed" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_for_sale" | "not_found" | "nothing_to_order" | "person_needed" | "too_large" | "too_many_requests" | "too_many_units" | "total_too_large" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/requests/{request_id}/say": "busy" | "evidence_missing" | "evidence_refused" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
+  "POST /v1/requests/{request_id}/withdraw": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "illegal_transition" | "internal_error" | "invalid_request" | "malformed_body" | "not_found" | "person_needed" | "too_large" | "too_many_requests" | "too_much_said" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "GET /v1/returns": "bad_cursor" | "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "person_needed" | "too_large" | "unauthenticated" | "went_around";
   "POST /v1/returns": "busy" | "forbidden" | "headers_too_large" | "idempotency_key_missing" | "idempotency_key_reused" | "internal_error" | "invalid_request" | "malformed_body" | "not_exchangeable" | "not_found" | "not_returnable" | "person_needed" | "too_large" | "too_many_requests" | "too_many_returned" | "too_many_returns" | "unauthenticated" | "unsupported_media_type" | "went_around";
   "POST /v1/returns/preview": "busy" | "forbidden" | "headers_too_large" | "internal_error" | "invalid_request" | "malformed_body" | "not_exchangeable" | "not_found" | "not_returnable" | "person_needed" | "refund_refused" | "too_large" | "too_many_requests" | "too_many_returned" | "too_many_returns" | "unauthenticated" | "unsupported_media_type" | "went_around";

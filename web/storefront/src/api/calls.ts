@@ -48,6 +48,24 @@ export const lookAtVirtual = (order_id: string, line_id: string, key: string) =>
 export const confirmVirtual = (order_id: string, line_id: string, key: string) => api.post("/v1/orders/{order_id}/virtual/{line_id}/confirm", { path: { order_id, line_id }, body: {}, key });
 export const followOrder = (order_id: string) => api.get("/v1/orders/{order_id}/shipments", { path: { order_id } });
 
+// Times of services
+export const listSlots = (product_id: string, sku_id: string, since: string, until: string) => api.get("/v1/products/{product_id}/skus/{sku_id}/slots", { path: { product_id, sku_id }, query: { since, until } });
+export const listBookings = (order_id: string) => api.get("/v1/orders/{order_id}/bookings", { path: { order_id } });
+export const bookSlot = (order_id: string, body: { line_id: string; starts_at: string }, key: string) => api.post("/v1/orders/{order_id}/bookings", { path: { order_id }, body, key });
+export const moveBooking = (order_id: string, booking_id: string, starts_at: string, key: string) => api.post("/v1/orders/{order_id}/bookings/{booking_id}/move", { path: { order_id, booking_id }, body: { starts_at }, key });
+export const cancelBooking = (order_id: string, booking_id: string, key: string) => api.post("/v1/orders/{order_id}/bookings/{booking_id}/cancel", { path: { order_id, booking_id }, body: {}, key });
+
+// Made to order
+type Words = { text: string; files: string[] };
+export const askForSomething = (body: Words & { product_id: string }, key: string) => api.post("/v1/requests", { body, key });
+export const listRequests = () => api.get("/v1/requests", { query: { limit: 50 } });
+export const getRequest = (request_id: string) => api.get("/v1/requests/{request_id}", { path: { request_id } });
+export const getRequestFile = (request_id: string, file_id: string) => api.get("/v1/requests/{request_id}/files/{file_id}", { path: { request_id, file_id } });
+export const sayInRequest = (request_id: string, body: Words, key: string) => api.post("/v1/requests/{request_id}/say", { path: { request_id }, body, key });
+export const acceptOffer = (request_id: string, offer: number, key: string) => api.post("/v1/requests/{request_id}/accept", { path: { request_id }, body: { offer }, key });
+export const withdrawRequest = (request_id: string, key: string) => api.post("/v1/requests/{request_id}/withdraw", { path: { request_id }, body: {}, key });
+export const quoteRequest = (request_id: string, body: { address_id?: string }) => api.post("/v1/requests/{request_id}/quote", { path: { request_id }, body });
+
 // Complaints
 type Said = { text: string; evidence?: string[] };
 export const fileComplaint = (body: Said & { order_id: string; line_id: string; reason: Api.Reason; wishes: Api.Wish[] }, key: string) => api.post("/v1/complaints", { body, key });
