@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import elsewhere, explained, parcels, scenario, system, told, vouchers
+from tests.e2e import elsewhere, explained, parcels, returned, scenario, system, told, vouchers
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -92,6 +92,15 @@ def test_a_merchants_own_system_is_told_by_webhook(server: DevServer) -> None:
     told.play(server.url, server.accounts, advance=advance, say=said.append)
     assert said[-1].startswith("  taken, then told again on request: 3 genuine messages")
     assert "whsec_" not in str(server.trail.entries), "no secret is written down"
+
+
+def test_goods_go_back_for_others_and_for_money(server: DevServer) -> None:
+    said: list[str] = []
+    order_id = returned.play(server.url, server.sandbox_url, server.carrier_url, server.accounts, say=said.append)
+    assert said[-1].endswith("went back, as was said")
+    assert server.pump.settle(20)
+    assert [state for state in control.queue_states() if state["dead"]] == []
+    assert "return" in text_of(server.trail.explain(order_id))
 
 
 def _explains_itself(server: DevServer, played: scenario.Played) -> None:

@@ -23,6 +23,7 @@ MERCHANT = (
     "/goods/new",
     "/imports",
     "/complaints",
+    "/returns",
     "/sales",
     "/shop",
     "/staff",
@@ -33,6 +34,7 @@ MERCHANT = (
 OPERATOR = (
     "/",
     "/operator/complaints",
+    "/operator/returns",
     "/operator/payments",
     "/operator/cases",
     "/operator/reconciliations",

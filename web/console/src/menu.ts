@@ -28,9 +28,10 @@ export const MENU: readonly Group[] = [
       { name: "bookings", text: "menu.bookings", icon: "check", needs: "list_merchant_bookings" },
       { name: "requests", text: "menu.requests", icon: "tag", needs: "list_merchant_requests" },
       { name: "complaints", text: "menu.complaints", icon: "chat", needs: "list_merchant_complaints" },
+      { name: "returns", text: "menu.returns", icon: "box", needs: "list_merchant_returns" },
       { name: "sales", text: "menu.sales", icon: "chart", needs: "list_merchant_orders" },
     ],
-    later: ["returns", "conversations", "coupons"],
+    later: ["conversations", "coupons"],
   },
   {
     text: "menu.group.shop",
@@ -48,6 +49,7 @@ export const MENU: readonly Group[] = [
     side: "operator",
     places: [
       { name: "op-complaints", text: "menu.op.complaints", icon: "scales", needs: "list_operator_complaints" },
+      { name: "op-returns", text: "menu.op.returns", icon: "box", needs: "list_operator_returns" },
       { name: "op-payments", text: "menu.op.payments", icon: "queue", needs: "list_waiting" },
       { name: "op-cases", text: "menu.op.cases", icon: "case", needs: "list_cases" },
     ],

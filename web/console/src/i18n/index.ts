@@ -9,6 +9,7 @@ import goods from "@/i18n/goods";
 import operator from "@/i18n/operator";
 import orders from "@/i18n/orders";
 import payments from "@/i18n/payments";
+import returns from "@/i18n/returns";
 import services from "@/i18n/services";
 import shop from "@/i18n/shop";
 import virtual from "@/i18n/virtual";
@@ -17,7 +18,7 @@ import webhooks from "@/i18n/webhooks";
 export type Language = "zh" | "en";
 export type Texts = Record<string, readonly [zh: string, en: string]>;
 
-export const texts: Texts = { ...common, ...account, ...orders, ...goods, ...complaints, ...services, ...shop, ...payments, ...books, ...operator, ...webhooks, ...virtual };
+export const texts: Texts = { ...common, ...account, ...orders, ...goods, ...complaints, ...returns, ...services, ...shop, ...payments, ...books, ...operator, ...webhooks, ...virtual };
 
 const PLACE = "biandan-console-language";
 

@@ -25,5 +25,4 @@ export default {
   "pools.open": ["添加", "Add"],
   "pools.owed": ["待交付", "To be delivered"],
   "pools.promised": ["约定时间", "Agreed time"],
-  "pools.owed.none": ["没有待交付的订单", "Nothing waits"],
 } as const;

@@ -23,7 +23,7 @@ export const mergeCart = (cart_token: string) => api.post("/v1/cart/merge", { bo
 
 // Buying
 export const askQuote = (body: { address_id?: string; sku_ids?: string[] }) => api.post("/v1/quotes", { body });
-export const place = (body: { quote: string; note?: string }, key: string) => api.post("/v1/purchases", { body, key });
+export const place = (body: { quote: string; note?: string; no_return?: string[] }, key: string) => api.post("/v1/purchases", { body, key });
 export const getPurchase = (purchase_id: string) => api.get("/v1/purchases/{purchase_id}", { path: { purchase_id } });
 export const getPurchaseStatus = (purchase_id: string) => api.get("/v1/purchases/{purchase_id}/status", { path: { purchase_id }, tries: 1 });
 export const cancelPurchase = (purchase_id: string, key: string) => api.post("/v1/purchases/{purchase_id}/cancel", { path: { purchase_id }, body: {}, key });
@@ -128,3 +128,11 @@ export const proveByCode = (body: Shown) => api.post("/v1/auth/prove/code", { bo
 export const proveByMini = (provider: string, js_code: string) => api.post("/v1/auth/prove/{provider}", { path: { provider }, body: { js_code } });
 export const beginPasskeyProof = () => api.post("/v1/auth/prove/passkey/begin");
 export const proveByPasskey = (body: Signed) => api.post("/v1/auth/prove/passkey", { body });
+export const previewReturn = (body: Api.AskReturn) => api.post("/v1/returns/preview", { body });
+export const askReturn = (body: Api.AskReturn, key: string) => api.post("/v1/returns", { body, key });
+export const listReturns = (cursor?: string) => api.get("/v1/returns", { query: { limit: 20, ...(cursor ? { cursor } : {}) } });
+export const getReturn = (return_id: string) => api.get("/v1/returns/{return_id}", { path: { return_id } });
+export const sendReturn = (return_id: string, body: { carrier: string; tracking_number: string }, key: string) => api.post("/v1/returns/{return_id}/parcel", { path: { return_id }, body, key });
+export const acceptInspection = (return_id: string, key: string) => api.post("/v1/returns/{return_id}/accept", { path: { return_id }, body: {}, key });
+export const escalateReturn = (return_id: string, text: string, key: string) => api.post("/v1/returns/{return_id}/escalate", { path: { return_id }, body: { text }, key });
+export const withdrawReturn = (return_id: string, key: string) => api.post("/v1/returns/{return_id}/withdraw", { path: { return_id }, body: {}, key });

@@ -1,7 +1,7 @@
 /** What a buyer can do about an order, and how its state looks. The API refuses what is not so any more. */
 import type { Order } from "../api/types";
 
-export type Act = "pay" | "cancel" | "confirm" | "complain" | "end_waiting";
+export type Act = "pay" | "cancel" | "confirm" | "complain" | "send_back" | "end_waiting";
 
 const ACTS: Record<string, readonly Act[]> = {
   placed: ["pay"],
@@ -9,8 +9,8 @@ const ACTS: Record<string, readonly Act[]> = {
   partly_shipped: ["complain"],
   shipped: ["confirm", "complain"],
   turned_back: ["complain"],
-  delivered: ["confirm", "complain"],
-  completed: ["complain"],
+  delivered: ["confirm", "complain", "send_back"],
+  completed: ["complain", "send_back"],
 };
 
 export function acts(order: Order, now = Date.now()): readonly Act[] {
