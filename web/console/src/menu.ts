@@ -29,9 +29,10 @@ export const MENU: readonly Group[] = [
       { name: "requests", text: "menu.requests", icon: "tag", needs: "list_merchant_requests" },
       { name: "complaints", text: "menu.complaints", icon: "chat", needs: "list_merchant_complaints" },
       { name: "returns", text: "menu.returns", icon: "box", needs: "list_merchant_returns" },
+      { name: "conversations", text: "talks.title", icon: "chat", needs: "list_merchant_conversations" },
       { name: "sales", text: "menu.sales", icon: "chart", needs: "list_merchant_orders" },
     ],
-    later: ["conversations", "coupons"],
+    later: ["coupons"],
   },
   {
     text: "menu.group.shop",
@@ -50,6 +51,8 @@ export const MENU: readonly Group[] = [
     places: [
       { name: "op-complaints", text: "menu.op.complaints", icon: "scales", needs: "list_operator_complaints" },
       { name: "op-returns", text: "menu.op.returns", icon: "box", needs: "list_operator_returns" },
+      { name: "op-conversations", text: "talks.desk", icon: "chat", needs: "list_operator_conversations" },
+      { name: "op-feedback", text: "feedback.title", icon: "people", needs: "list_feedback" },
       { name: "op-payments", text: "menu.op.payments", icon: "queue", needs: "list_waiting" },
       { name: "op-cases", text: "menu.op.cases", icon: "case", needs: "list_cases" },
     ],

@@ -5,6 +5,7 @@ import account from "@/i18n/account";
 import books from "@/i18n/books";
 import common from "@/i18n/common";
 import complaints from "@/i18n/complaints";
+import conversations from "@/i18n/conversations";
 import goods from "@/i18n/goods";
 import operator from "@/i18n/operator";
 import orders from "@/i18n/orders";
@@ -18,7 +19,7 @@ import webhooks from "@/i18n/webhooks";
 export type Language = "zh" | "en";
 export type Texts = Record<string, readonly [zh: string, en: string]>;
 
-export const texts: Texts = { ...common, ...account, ...orders, ...goods, ...complaints, ...returns, ...services, ...shop, ...payments, ...books, ...operator, ...webhooks, ...virtual };
+export const texts: Texts = { ...common, ...account, ...orders, ...goods, ...complaints, ...conversations, ...returns, ...services, ...shop, ...payments, ...books, ...operator, ...webhooks, ...virtual };
 
 const PLACE = "biandan-console-language";
 

@@ -66,6 +66,30 @@ export const acceptOffer = (request_id: string, offer: number, key: string) => a
 export const withdrawRequest = (request_id: string, key: string) => api.post("/v1/requests/{request_id}/withdraw", { path: { request_id }, body: {}, key });
 export const quoteRequest = (request_id: string, body: { address_id?: string }) => api.post("/v1/requests/{request_id}/quote", { path: { request_id }, body });
 
+// Conversations, feedback, how a case was
+type Utterance = { text: string; pictures: string[] };
+export const listConversations = (cursor?: string) => api.get("/v1/conversations", { query: { limit: 20, ...(cursor ? { cursor } : {}) } });
+export const getConversation = (conversation_id: string, cursor?: string) => api.get("/v1/conversations/{conversation_id}", { path: { conversation_id }, query: { limit: 100, ...(cursor ? { cursor } : {}) } });
+export const getPicture = (conversation_id: string, number: number, picture_id: string) => api.get("/v1/conversations/{conversation_id}/entries/{number}/pictures/{picture_id}", { path: { conversation_id, number: String(number), picture_id } });
+export const beginConversation = (body: Utterance & { about: Api.About; subject_id: string }, key: string) => api.post("/v1/conversations", { body, key });
+export const sayInConversation = (conversation_id: string, body: Utterance, key: string) => api.post("/v1/conversations/{conversation_id}/entries", { path: { conversation_id }, body, key });
+export const readConversation = (conversation_id: string, number: number) => api.post("/v1/conversations/{conversation_id}/read", { path: { conversation_id }, body: { number } });
+export const callService = (conversation_id: string, key: string) => api.post("/v1/conversations/{conversation_id}/call-service", { path: { conversation_id }, body: {}, key });
+export const solveConversation = (conversation_id: string, key: string) => api.post("/v1/conversations/{conversation_id}/solve", { path: { conversation_id }, body: {}, key });
+export const listFeedback = () => api.get("/v1/feedback", { query: { limit: 20 } });
+export const tellPlatform = (body: { kind: "fault" | "wish" | "report" | "rules" | "other"; text: string }, key: string) => api.post("/v1/feedback", { body, key });
+export const closeFeedback = (feedback_id: string, key: string) => api.post("/v1/feedback/{feedback_id}/close", { path: { feedback_id }, body: {}, key });
+export const objectToAnswer = (feedback_id: string, text: string, key: string) => api.post("/v1/feedback/{feedback_id}/object", { path: { feedback_id }, body: { text }, key });
+export const listSurveys = () => api.get("/v1/satisfaction", { query: { limit: 20 } });
+export const answerSurvey = (survey_id: string, score: number, key: string) => api.post("/v1/satisfaction/{survey_id}", { path: { survey_id }, body: { score }, key });
+
+// What the person was told
+export const listInbox = (cursor?: string) => api.get("/v1/me/inbox", { query: { limit: 20, ...(cursor ? { cursor } : {}) } });
+export const readMessage = (message_id: string) => api.put("/v1/me/inbox/{message_id}/read", { path: { message_id } });
+export const readAllMessages = (until: string) => api.put("/v1/me/inbox/read", { body: { until } });
+export const getBrought = () => api.get("/v1/me/inbox/preferences");
+export const chooseBrought = (body: Api.ChooseBrought) => api.put("/v1/me/inbox/preferences", { body });
+
 // Complaints
 type Said = { text: string; evidence?: string[] };
 export const fileComplaint = (body: Said & { order_id: string; line_id: string; reason: Api.Reason; wishes: Api.Wish[] }, key: string) => api.post("/v1/complaints", { body, key });

@@ -3,7 +3,8 @@ import type { Key } from "../texts/locale";
 
 const PLACES = [
   "home", "categories", "cart", "me", "list", "search", "product", "shop", "confirm", "pay", "orders", "order", "complain",
-  "complaint", "complaints", "send-back", "return", "returns", "bookings", "ask", "request", "requests", "addresses", "address", "sign-in", "privacy", "disclosures", "parcel",
+  "complaint", "complaints", "send-back", "return", "returns", "bookings", "ask", "request", "requests", "conversations",
+  "conversation", "feedback", "inbox", "brought", "addresses", "address", "sign-in", "privacy", "disclosures", "parcel",
 ] as const;
 
 export type Place = (typeof PLACES)[number];
