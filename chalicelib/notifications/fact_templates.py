@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.kernel.texts import Texts
+from chalicelib.notifications import return_words
 from chalicelib.notifications.template import Template
 
 
@@ -492,5 +493,5 @@ _WORDS: Final[tuple[tuple[str, Texts, Texts, tuple[str, ...]], ...]] = (
 )
 
 FACT_TEMPLATES: Final[Mapping[str, Template]] = {
-    name: _told(name, title, text, *fields) for name, title, text, fields in _WORDS
+    name: _told(name, title, text, *fields) for name, title, text, fields in (*_WORDS, *return_words.WORDS)
 }

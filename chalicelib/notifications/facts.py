@@ -52,6 +52,7 @@ from chalicelib.orders.events import (
 )
 from chalicelib.payments.events import PaymentCaptured, RefundBounced, RefundSucceeded
 from chalicelib.requests.events import RequestAccepted, RequestAsked, RequestEnded, RequestOffered, RequestSaid
+from chalicelib.returns.events import ReturnClosed, ReturnMoved, ReturnRequested
 from chalicelib.virtual.events import PoolRanLow, VirtualAwaited, VirtualDelivered, VirtualMissed
 from chalicelib.webhooks.events import WebhookEnded
 
@@ -98,6 +99,22 @@ _HELPED, _DROPPED = {"status": ("resolved",)}, {"status": ("dismissed",)}
 
 _FREED = {"status": ("cancelled", "void")}
 _REFUSED, _TAKEN_BACK = {"status": ("declined",)}, {"status": ("withdrawn",)}
+
+_FOR_NOTHING = {"status": ("dismissed", "lapsed", "withdrawn")}
+_RETURN_MOVES = (
+    (Audience.BUYER, "return_approved", ("approved",)),
+    (Audience.BUYER, "return_refused", ("refused",)),
+    (Audience.BUYER, "return_escalated", ("escalated", "contested")),
+    (Audience.SHOP, "return_escalated", ("escalated", "contested")),
+    (Audience.SHOP, "return_sent", ("sent",)),
+    (Audience.SHOP, "return_received", ("received",)),
+    (Audience.BUYER, "return_missing", ("missing",)),
+    (Audience.SHOP, "return_missing", ("missing",)),
+    (Audience.BUYER, "return_inspected", ("withheld", "declined")),
+    (Audience.SHOP, "return_replacing", ("replacing",)),
+    (Audience.BUYER, "return_replaced", ("replacement_sent",)),
+)
+"""Who is told of which state of a return, by which words: whose turn it is, and what comes to whom."""
 
 FACTS: Final[tuple[Row, ...]] = (
     # What somebody bought.
@@ -148,6 +165,15 @@ FACTS: Final[tuple[Row, ...]] = (
     Row(ComplaintClosed, Audience.BUYER, "complaint_resolved", Topic.CASES, about="complaint_id", when=_HELPED),
     Row(ComplaintClosed, Audience.BUYER, "complaint_dismissed", Topic.CASES, about="complaint_id", when=_DROPPED),
     Row(ComplaintClosed, Audience.SHOP, "complaint_closed", Topic.CASES, about="complaint_id"),
+    # Goods that go back: the money of it is told as any other.
+    Row(ReturnRequested, Audience.SHOP, "return_asked", Topic.CASES, about="return_id"),
+    *(
+        Row(ReturnMoved, reader, template, Topic.CASES, about="return_id", when={"status": statuses})
+        for reader, template, statuses in _RETURN_MOVES
+    ),
+    Row(ReturnClosed, Audience.BUYER, "return_dismissed", Topic.CASES, about="return_id", when=_DROPPED),
+    Row(ReturnClosed, Audience.BUYER, "return_lapsed", Topic.CASES, about="return_id", when={"status": ("lapsed",)}),
+    Row(ReturnClosed, Audience.SHOP, "return_ended_shop", Topic.CASES, about="return_id", when=_FOR_NOTHING),
     # A merchant's own systems.
     Row(WebhookEnded, Audience.SHOP, "webhook_ended", Topic.SHOP, about="", posts=frozenset({Post.OWNER})),
     # Conversations, feedback, how a case was.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -65,6 +66,10 @@ def _told(url: str, body: Json) -> None:
         time.sleep(0.05)
 
 
+def _has(return_id: str, times: int, inbox: Json) -> bool:
+    return [one.get("about") for one in inbox["items"]].count(return_id) == times
+
+
 @dataclass
 class _Game:
     buyer: Client
@@ -85,7 +90,14 @@ class _Game:
         self._pay_back(paid, preview)
         order = self.buyer.get(f"/v1/orders/{self.order_id}")
         expect(order["returned"] == {"1": 1}, "one unit came back for good")
+        self._told_of(exchanged)
         return self.order_id
+
+    def _told_of(self, return_id: str) -> None:
+        """Each side was told what it had to do, or what comes."""
+        for person, times in ((self.buyer, 2), (self.merchant, 4)):
+            what = f"{times} messages about {return_id}"
+            _until(person, "/v1/me/inbox?limit=50", partial(_has, return_id, times), what)
 
     def _buy(self) -> None:
         card = next(

@@ -19,7 +19,12 @@ from chalicelib.notifications.subscribed import PROVIDERS, fitted
 from chalicelib.runtime import outbound, secrets
 from chalicelib.runtime.outbound import OutboundFailed, OutboundTimeout
 
-PAGES = {"ord": "pages/order/order?id=", "cmp": "pages/complaint/complaint?id="}
+PAGES = {
+    "ord": "pages/order/order?id=",
+    "cmp": "pages/complaint/complaint?id=",
+    "req": "pages/request/request?id=",
+    "rtn": "pages/return/return?id=",
+}
 """Where a message leads, by the number it is about."""
 ELSEWHERE = "pages/orders/orders"
 

@@ -80,6 +80,8 @@ def test_what_a_platforms_code_means(adapter: object, code: int, outcome: Outcom
 
 def test_where_a_message_leads() -> None:
     assert page_of("ord_1") == "pages/order/order?id=ord_1"
+    assert page_of("rtn_1") == "pages/return/return?id=rtn_1"
+    assert page_of("req_1") == "pages/request/request?id=req_1"
     assert page_of("pur_1") == page_of("") == "pages/orders/orders"
 
 

@@ -21,7 +21,7 @@ const METHODS = {
   ],
 };
 
-const PAGES = ["home", "categories", "cart", "me", "list", "search", "product", "shop", "confirm", "pay", "orders", "order", "complain", "complaint", "complaints", "addresses", "address", "sign-in", "privacy", "disclosures"];
+const PAGES = ["home", "categories", "cart", "me", "list", "search", "product", "shop", "confirm", "pay", "orders", "order", "complain", "complaint", "complaints", "send-back", "return", "returns", "addresses", "address", "sign-in", "privacy", "disclosures"];
 
 /** As much of a shop as these pages ask. */
 function shop(asked: Asked): { status: number; body: unknown } | undefined {
