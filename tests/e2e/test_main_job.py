@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.runtime import aws, queues
-from tests.e2e import elsewhere, explained, parcels, returned, scenario, system, told, vouchers
+from tests.e2e import elsewhere, explained, parcels, returned, scenario, system, talked, told, vouchers
 from tools.dev import control, goods, seed
 from tools.dev.server import DevServer
 from tools.dev.trail import text_of
@@ -77,6 +77,13 @@ def test_a_merchants_own_system_lists_orders_by_its_key(server: DevServer) -> No
     system.play(server.url, server.accounts, say=said.append)
     assert said[-1] == "  revoked, it opens nothing at once"
     assert [word for word in ("bdk_", "Key ") if word in str(server.trail.entries)] == [], "no key is written down"
+
+
+def test_a_buyer_talks_with_a_merchant_and_calls_the_service(server: DevServer) -> None:
+    said: list[str] = []
+    talked.play(server.url, server.accounts, say=said.append)
+    assert [line for line in said if "tea12345" in line] == [], "nobody is led away before paying"
+    assert said[-1].startswith("  asked once how it was")
 
 
 def test_a_merchants_own_system_is_told_by_webhook(server: DevServer) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.publishing import domain
-from tests.e2e import elsewhere, explained, parcels, returned, scenario, served, system, told, vouchers
+from tests.e2e import elsewhere, explained, parcels, returned, scenario, served, system, talked, told, vouchers
 from tools.shared.client import Failed
 
 
@@ -56,6 +56,7 @@ def main() -> int:
             info["accounts"],
             say=lambda text: print(text, flush=True),
         )
+        talked.play(base_url, info["accounts"], say=lambda text: print(text, flush=True))
         system.play(base_url, info["accounts"], say=lambda text: print(text, flush=True))
         served.play(base_url, info["sandbox"], info["accounts"], say=lambda text: print(text, flush=True))
     except (scenario.Unexpected, Failed, OSError) as error:
