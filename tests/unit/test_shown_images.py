@@ -11,7 +11,9 @@ from tools.shared import leaves
 STAFF = [holding for holding in HOLDINGS if "audit/AuditRow.by" in holding.places]
 STATES = {
     "bookings/BookingRow.doc.history.what",
+    "complaints/ComplaintRow.doc.history.kind",
     "complaints/ComplaintRow.doc.history.what",
+    "feedback/DayRow.day",
     "orders/OrderRow.doc.history.status",
     "orders/PurchaseRow.doc.history.status",
     "reconciliations/CaseRow.doc.history.how",
@@ -22,8 +24,9 @@ STATES = {
     "reconciliations/LineRow.doc.line.status",
     "returns/ReturnRow.doc.history.what",
     "risk/ReviewRow.status",
+    "shipments/ShipmentRow.doc.word.status",
 }
-"""States and kinds inside histories, lines and reviews that are declared as a whole."""
+"""States, kinds and days inside histories, words, lines and reviews that are declared as a whole."""
 
 
 def _held(where: str) -> list[str]:
