@@ -281,7 +281,6 @@ DRAWN: dict[str, tuple[str, ...]] = {
         "returns_missed_by_carrier",
         "returns_missed_by_merchant",
         "returns_missed_by_nobody",
-        "returns_missed_by_platform",
         "returns_replacement_sold_out",
     ),
     "Notices and bills": (

@@ -291,6 +291,13 @@ def _bucket(stage: str) -> Json:
                             "ExpirationInDays": 2,
                         },
                         {
+                            # What was sold stays for whoever bought it, as long as commercial records must be kept.
+                            "Id": "sold-files-cool",
+                            "Status": "Enabled",
+                            "Prefix": "virtual/kept/",
+                            "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}],
+                        },
+                        {
                             # Deleted by their own deadline; this ends what a run that was cut off left.
                             "Id": "archives-of-persons",
                             "Status": "Enabled",

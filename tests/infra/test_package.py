@@ -164,7 +164,7 @@ def test_passkeys_are_checked_by_the_library_that_ships(unpacked: Path) -> None:
 def test_it_is_small(code: Path) -> None:
     """Lambda takes 50 MB zipped and 250 MB unpacked; the zip is fetched at each cold start.
 
-    17.8 MB are there: half of it is compiled libraries, 0.8 MB the word lists that passwords are judged by, 0.9 MB what
-    checks passkeys, 3.2 MB our own.
+    18.9 MB are there: half of it is compiled libraries, 0.8 MB the word lists that passwords are judged by, 0.9 MB what
+    checks passkeys, 4.2 MB our own.
     """
-    assert code.stat().st_size < 18_000_000
+    assert code.stat().st_size < 19_200_000
