@@ -85,7 +85,8 @@ class _Goods:
     next: int = 1
     labels: Labels = _NO_LABELS
     moves: tuple[str, ...] = ()
-    no_return: str = ""
+    no_return: str | msgspec.UnsetType = msgspec.UNSET
+    """Nothing is written of most products: the two-SKU row would be longer than a KB by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +296,7 @@ def _goods(product: Product) -> _Goods:
         next=product.next_sku,
         labels=replace(product.labels, tags=()) if _has_many_tags(product.labels) else product.labels,
         moves=product.moves,
-        no_return=product.no_return,
+        no_return=product.no_return or msgspec.UNSET,
     )
 
 
@@ -348,7 +349,7 @@ def _product(item: Mapping[str, Any], apart: Mapping[str, Any] | None = None) ->
         specifications=body.specifications,
         pictures=goods.pictures,
         labels=replace(goods.labels, tags=body.tags) if body.tags else goods.labels,
-        no_return=goods.no_return,
+        no_return=goods.no_return or "",
         handle=text("handle"),
         listed_at=from_epoch_ms(number("listed_ms")) if "listed_ms" in item else None,
         next_sku=goods.next,
