@@ -242,11 +242,8 @@ DUE_FAR = (
     "privacy",
     "risk",
     "messages",
-    "messages",
     "conversations",
     "feedback",
-    "privacy",
-    "risk",
 )
 """Those of them in which no deadline that must fire to the second is set less than ten minutes ahead."""
 
