@@ -228,10 +228,16 @@ def test_the_runbook_of_restoring(drill: Drill, capsys: pytest.CaptureFixture[st
     assert signs_in(deployed, after_it) == 200, "the one that stood has lost nothing"
 
 
+def every_function(deployed: Deployed) -> list[dict[str, Any]]:
+    """List the functions of all stacks: two stacks have more than the fifty of a page."""
+    pages = deployed.client("lambda").get_paginator("list_functions").paginate()
+    return [function for page in pages for function in page["Functions"]]
+
+
 def nothing_runs(deployed: Deployed) -> None:
     """AWS's gateway is refused as any caller is; the engine's calls a function that nobody else may."""
     client = deployed.client("lambda")
-    for function in client.list_functions()["Functions"]:
+    for function in every_function(deployed):
         name = function["FunctionName"]
         assert client.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 0
         for mapping in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
@@ -259,7 +265,7 @@ def dead_letters(deployed: Deployed, queue: str) -> list[Any]:
 def test_two_stacks_of_one_account_share_no_name_and_no_right(deployed: Deployed) -> None:
     """The second is there since the drill: its functions name its own tables, queues and secrets alone."""
     iam = deployed.client("iam")
-    functions = deployed.client("lambda").list_functions()["Functions"]
+    functions = every_function(deployed)
     second = [one for one in functions if one["FunctionName"].startswith(f"biandan-{BACK}-")]
     first = [one for one in functions if one not in second]
     assert len(first) == len(second) > 0
