@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from chalicelib.kernel import clock
+from chalicelib.kernel import clock, ids
 from chalicelib.kernel.errors import ConcurrentUpdate, Conflict, NotFound, ShopError
 from chalicelib.logistics import waybill_store
 from chalicelib.logistics.carriers import CARRIERS
@@ -122,7 +122,7 @@ def draw(merchant_id: str, order_id: str, wanted: Wanted, intent: Intent) -> tup
 
 def _begun(order_id: str, wanted: Wanted, intent: Intent) -> Waybill:
     """Return the waybill of this intent, written before anybody hears of it."""
-    waybill_id = intent.record_id("wbl")
+    waybill_id = ids.derived_id("wbl", intent.scope, intent.key, order_id)  # The hub knows it by this name alone.
     known = waybill_store.find(order_id, waybill_id)
     if known is not None:
         intent.check(known.fingerprint)
