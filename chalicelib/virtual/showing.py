@@ -74,11 +74,11 @@ def look(buyer_id: str, order_id: str, line_id: str, intent: Intent) -> tuple[De
         order = orders.load_order(order_id)
         if order.buyer_id != buyer_id:
             raise NotFound(what="order")
+        before = store.look(order_id, line_id, intent.token)  # Before the delivery, which then knows of that look.
         found = store.delivery(order_id, giving.delivery_id(order_id, line_id))
         if found is None:
             raise NotFound(what="order line")
         parts = _shown_parts(order, found)
-        before = store.look(order_id, line_id, intent.token)
         if before is not None:
             intent.check(before)
             return found, _opened(found, parts), True
