@@ -19,6 +19,8 @@ from chalicelib.runtime.intents import Intent
 
 MOST_CHANGES: Final = 5
 """Of one purchase: each may cost its merchants a label."""
+ASKS_KEPT: Final = 10
+"""So many requests of merchants a purchase remembers: a repeat of an older one asks anew."""
 
 
 class AddressSettled(Conflict):
@@ -67,8 +69,11 @@ def readdress(purchase_id: str, buyer_id: str, contact: Contact, intent: Intent)
 def ask_for_address(merchant_id: str, order_id: str, reason: str, intent: Intent) -> Order:
     """Ask a buyer for another address, as the merchant who cannot deliver to the one there is; the last word stands.
 
+    A repeat of a request does nothing, also where the buyer has named one meanwhile.
+
     Raises:
         NotFound: if it is not this merchant's order, or it goes nowhere.
+        IdempotencyKeyReused: if the key asked for another reason.
         AddressSettled: if anything of its purchase was sent.
         ConcurrentUpdate: if it kept changing.
     """
@@ -80,13 +85,19 @@ def ask_for_address(merchant_id: str, order_id: str, reason: str, intent: Intent
         sale = store.load_sale(order.purchase_id)
         if sale.purchase.contact is None:
             raise NotFound(what="address")
+        delivery = sale.purchase.delivery()
+        for past in delivery.asks:
+            if past.startswith(intent.token):
+                intent.check(past.split(" ")[1])
+                return order
         if order.order_id not in {one.order_id for one in _waiting(sale)}:
             raise AddressSettled
-        delivery = sale.purchase.delivery()
         if delivery.asked != reason:
+            asks = (*delivery.asks, f"{intent.token} {intent.fingerprint}")[-ASKS_KEPT:]
             fact = events.AddressAsked(order_id=order_id, request=intent.token)
             with UnitOfWork(f"ask-address#{order_id}#{intent.token}") as work:
-                store.save_purchase(work, replace(sale.purchase, delivery=Later.of(replace(delivery, asked=reason))))
+                asked = Later.of(replace(delivery, asked=reason, asks=asks))
+                store.save_purchase(work, replace(sale.purchase, delivery=asked))
                 store.save_order(work, order, [fact])
             order = replace(order, version=order.version + 1)
         return order

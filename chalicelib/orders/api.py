@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.kernel.errors import ConcurrentUpdate, IllegalTransition, NotFound
+from chalicelib.kernel.errors import ConcurrentUpdate, IdempotencyKeyReused, IllegalTransition, NotFound
 from chalicelib.orders import service
 from chalicelib.orders.addressing import AddressSettled
 from chalicelib.orders.schemas import (
@@ -125,7 +125,7 @@ def get_merchant_order(order_id: str, caller: Caller) -> OrderView:
     access=Access.MERCHANT,
     body=AskAddress,
     returns=OrderView,
-    raises=(NotFound, AddressSettled, ConcurrentUpdate),
+    raises=(NotFound, AddressSettled, IdempotencyKeyReused, ConcurrentUpdate),
 )
 def ask_address(order_id: str, body: AskAddress, caller: Caller, intent: Intent) -> OrderView:
     """Ask the buyer of an order that was not sent yet for another address: only the buyer names one."""

@@ -264,6 +264,8 @@ class Delivery:
     """Why a merchant asks for another address; its buyer names one, or does not."""
     changes: tuple[str, ...] = ()
     """``token fingerprint`` of each request that named another address."""
+    asks: tuple[str, ...] = ()
+    """``token fingerprint`` of the latest requests that asked for another address."""
 
 
 NOWHERE = Later.of(Delivery())

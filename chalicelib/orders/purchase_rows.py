@@ -52,6 +52,7 @@ class _DeliveryDoc(msgspec.Struct, array_like=True, omit_defaults=True):
     note: str = ""
     asked: str = ""
     changes: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 class PurchaseRow(DueRow):
@@ -159,9 +160,9 @@ def _sealed_delivery(delivery: Later[Delivery]) -> Later[_DeliveryDoc] | None:
         return None
     contact = told.contact
     kept = _ContactDoc(**asdict(contact)) if contact is not None else None
-    return Later.of(_DeliveryDoc(kept, told.note, told.asked, told.changes))
+    return Later.of(_DeliveryDoc(kept, told.note, told.asked, told.changes, told.asks))
 
 
 def _delivery_of(doc: _DeliveryDoc) -> Delivery:
     contact = Contact(**msgspec.structs.asdict(doc.contact)) if doc.contact is not None else None
-    return Delivery(contact, doc.note, doc.asked, doc.changes)
+    return Delivery(contact, doc.note, doc.asked, doc.changes, doc.asks)

@@ -67,6 +67,7 @@ IMPERSONAL: dict[str, tuple[str, ...]] = {
         "accounts/AccountRow.links.key",
         "identities/UsedRow.identity_id",
         "*.fingerprint",
+        "orders/PurchaseRow.delivery.asks",
         "orders/PurchaseRow.delivery.changes",
         "event:order.address_*",
         "*.fingerprints",

@@ -48,6 +48,17 @@ def test_a_merchant_asks_and_only_the_buyer_names_another_address(world: World) 
     assert len(orders.load_purchase(world.order().purchase_id).delivery().changes) == 1
 
 
+def test_a_repeat_asks_for_no_other_address_once_the_buyer_named_one(world: World) -> None:
+    world.buys(1)
+    path, ask = f"/v1/merchant/orders/{world.order_id}/ask-address", {"reason": "No carrier goes there."}
+    assert world.market.post(path, ask, key="no-carrier").status == 200
+    assert change(world, named(world)).status == 200
+    assert world.market.post(path, ask, key="no-carrier").status == 200
+    assert "address_asked" not in world.buyer.get(f"/v1/purchases/{world.order().purchase_id}").json
+    reworded = world.market.post(path, {"reason": "Nobody opens."}, key="no-carrier")
+    assert (reworded.status, reworded.json["code"]) == (422, "idempotency_key_reused")
+
+
 def test_once_anything_was_sent_or_nothing_waits_it_stays_as_it_is(world: World) -> None:
     world.buys(2).shipped(1)
     address_id = named(world)
