@@ -84,7 +84,7 @@ class QuietHours(Schema):
 
     begins: _Clock
     ends: _Clock
-    utc_offset_minutes: Annotated[int, Field(strict=True, ge=-720, le=840)] = 480
+    utc_offset_minutes: Annotated[int, Field(strict=True, ge=-720, le=840, multiple_of=15)] = 480
     """By how much the clock they are read on is ahead of UTC; China's unless said."""
 
     @classmethod

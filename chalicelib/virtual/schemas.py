@@ -182,6 +182,8 @@ class RefusedCodeView(Schema):
 class CodesView(Schema):
     """What became of an upload."""
 
+    sku_id: str
+    """Into whose pool."""
     accepted: int
     refused: list[RefusedCodeView]
 
@@ -189,7 +191,7 @@ class CodesView(Schema):
     def of(cls, upload: Upload) -> CodesView:
         """Return the wire form."""
         refused = [RefusedCodeView(position=at, why=why) for at, why in upload.refused]
-        return cls(accepted=upload.accepted, refused=refused)
+        return cls(sku_id=upload.sku_id, accepted=upload.accepted, refused=refused)
 
 
 class VirtualLineView(Schema):

@@ -52,6 +52,12 @@ def _delivered(world: World) -> str:
     return order_id
 
 
+def _codes(world: World) -> Ask:
+    """Upload codes that no pool of the shop's has."""
+    sku_id = _pool(world)
+    return _ask(ids={"sku_id": sku_id}, body={"codes": [f"ONE-{sku_id}", f"TWO-{sku_id}"], "to_stock": True})
+
+
 def _by_hand(world: World) -> Ask:
     body = {"form": "link", "link": "https://files.example/yours", "quantity": 1}
     return _ask(ids={"order_id": _owed(world), "line_id": "1"}, body=body)
@@ -76,7 +82,7 @@ ENTRIES: dict[str, Callable[[Any], Any]] = {
     "list_pools": lambda _: _ask(),
     "look_at_virtual": _of_line,
     "put_pool": _own_sku,
-    "upload_codes": _own_pool({"codes": ["ONE", "TWO"], "to_stock": True}),
+    "upload_codes": _codes,
     "upload_virtual_file": lambda _: _ask(body={"content_type": "application/pdf", "size": 100}),
     "withdraw_codes": _own_pool({"quantity": 1}),
 }

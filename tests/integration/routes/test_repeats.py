@@ -26,8 +26,8 @@ IDEMPOTENT = [name for name, route in ROUTES.items() if route.idempotent]
 RIVALS = 3
 NAMED_BY_CONTENT = ("register", "send_code", "begin_reconciliation")
 """What they make is named by what was meant (an identity, a provider's day), whatever the key and the spelling."""
-NOT_REPLAYED = ("expires_at", "url", "fields", "upload", "token", "key", "secret")
-"""A signed address is signed anew, and leads to the same place; a token, a key and a secret are shown once."""
+NOT_REPLAYED = ("expires_at", "url", "fields", "upload", "token", "key", "secret", "label_html")
+"""A signed address is signed anew, and leads to the same place; a token, a key, a secret and a label are shown once."""
 
 
 @pytest.fixture(scope="module")
