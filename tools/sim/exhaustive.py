@@ -722,10 +722,11 @@ def _refunds_units(stage: Stage, purchase_id: str, units: int) -> Work:
 
 
 def confirmation_and_complaint(stage: Stage) -> Sequence[tuple[str, Work]]:
-    """A complaint is filed in the moment when the order confirms itself."""
+    """A complaint is filed in the moment when the order, whose parcel was signed for, confirms itself."""
     purchase_id, _ = stage.paid()
     _shipped(stage, purchase_id, 2)
-    _nearly(stage, 15)
+    stage.world.hub.advance("SF0000000001", "signed")
+    _nearly(stage, 7)
     stage.due(order_of(purchase_id))
     return [
         ("complaint", _files(stage, purchase_id, "damaged")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import deque
 from typing import Any
@@ -31,6 +32,7 @@ class Snapshots(Parts):
             set(self.durable),
             dict(self.answers),
             self._serial,
+            {number: copy.deepcopy(journey) for number, journey in self.hub.journeys.items()},
         )
 
     def _rngs(self) -> tuple[random.Random, ...]:
@@ -52,6 +54,10 @@ class Snapshots(Parts):
             rng.setstate(state)
         self.durable, self.answers = set(saved[10]), dict(saved[11])
         self._serial = saved[12]
+        self.hub.journeys.clear()  # The oracle looks into the same shelf.
+        for number, journey in saved[13].items():
+            self.hub.journeys[number] = copy.deepcopy(journey)
+        self.hub.complaints.clear()
         self.story.clear()
         caches.forget_all()
 
@@ -69,6 +75,8 @@ class Snapshots(Parts):
         parts.extend(
             sorted(str((o.due, o.content.get("state", o.content.get("type")), o.tries)) for o in self.sandbox.outbox)
         )
+        for number, known in sorted(self.hub.journeys.items()):
+            parts.append(f"{number} {known.state} {known.status} {known.asked_at} {len(known.subscribed_at)}")
         for shard, records in sorted(self.shards.items()):
             parts.append(str(shard))
             parts.extend(str(riders(record["dynamodb"].get("NewImage") or {})) for record in records)
