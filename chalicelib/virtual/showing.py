@@ -51,6 +51,19 @@ def of_merchants_order(order_id: str, merchant_id: str) -> tuple[Order, list[Del
     return order, store.of_order(order_id)
 
 
+def known_to(found: Delivery) -> dict[int, Content]:
+    """Return what of a delivery its buyer looked at and has still, by the numbers of its parts.
+
+    What they have not looked at is in no copy of what is held of them: a code that goes back to its pool must be one
+    that nobody knows.
+    """
+    known = [part.number for part in found.parts if part.seen_at is not None and part.live]
+    if not known:
+        return {}
+    held = store.secrets(found.order_id, found.line_id)
+    return {number: store.content_of(held[number]) for number in known if number in held}
+
+
 def looks_at(order_id: str) -> list[tuple[datetime, str, tuple[int, ...]]]:
     """Return every look at an order's goods: when, at which line, at which parts."""
     return store.looks(order_id)

@@ -16,7 +16,7 @@ MACHINERY = frozenset(
         # How rows are kept, repeated and guarded: nothing that is about anybody.
         "version", "fingerprint", "fingerprints", "intent", "token", "polls", "tries", "questions", "bucket_count",
         "lines_inside", "booked_on", "commission_bps", "instruction", "subscriptions", "corrections", "claimed",
-        "watch", "epoch", "stock", "by_refund",
+        "watch", "epoch", "stock", "by_refund", "entry_s",
     }
 )  # fmt: skip
 SOMEBODY_ELSE = "another person"

@@ -7,7 +7,7 @@ less the machinery of rows: a field that is added tomorrow is in it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.auth import service as auth
@@ -29,6 +29,7 @@ from chalicelib.privacy.inventory import Text
 from chalicelib.requests import service as requests
 from chalicelib.returns import service as returns
 from chalicelib.risk import service as risk
+from chalicelib.virtual import service as virtual
 
 PURCHASES_A_PART = 10
 COMPLAINTS_A_PART = 5
@@ -125,6 +126,7 @@ def _purchase(account_id: str, purchase_id: str) -> Json:
             **plain(order, of=account_id),
             "shipments": plain(logistics.of_buyers_order(order.order_id, account_id), of=account_id),
             **_bookings(account_id, order),
+            **_virtual(account_id, order),
         }
         for order in sale.orders
     ]
@@ -137,6 +139,29 @@ def _bookings(account_id: str, order: orders.Order) -> Json:
     if not any(line.kind == "service" for line in order.lines):
         return {}
     return {"bookings": plain(bookings.of_order(order.order_id, account_id), of=account_id)}
+
+
+def _virtual(account_id: str, order: orders.Order) -> Json:
+    """Return the virtual goods of an order that has some: each part, and what it is once its buyer looked at it."""
+    if not any(line.kind == "virtual" for line in order.lines):
+        return {}
+    _, deliveries = virtual.of_buyers_order(order.order_id, account_id)
+    return {"virtual_goods": [_delivered(account_id, one) for one in deliveries]}
+
+
+def _delivered(account_id: str, found: virtual.Delivery) -> Json:
+    kept: Json = plain(found, of=account_id)
+    kept.pop("confirmed_by", None)  # Which request it was, as in "by" of its parts: nothing of a person's.
+    known = virtual.known_to(found)
+    kept["parts"] = [
+        {**plain(replace(part, by=""), of=account_id), **_content(account_id, known.get(part.number))}
+        for part in found.parts
+    ]
+    return kept
+
+
+def _content(account_id: str, known: virtual.Content | None) -> Json:
+    return {"content": plain(known, of=account_id)} if known else {}
 
 
 def _complaints(account_id: str, after: Place | None) -> Part:
@@ -283,6 +308,7 @@ EXPORTERS: dict[str, str | Text] = {
     "note": "purchases",
     "orders": "purchases",
     "bookings": "purchases",
+    "virtual_goods": "purchases",
     "parcels": "purchases",
     "phone_tail": "purchases",
     "carrier_pushes": Text("read within seconds into the parcel's scans", "数秒内即写入包裹轨迹"),

@@ -11,6 +11,8 @@ import pytest
 from chalicelib.inventory import service as inventory
 from chalicelib.orders import service as orders
 from chalicelib.orders.service import OrderStatus
+from chalicelib.privacy.archive import sections
+from chalicelib.privacy.archive.labels import ZH
 from chalicelib.runtime import aws, names
 from chalicelib.virtual import service as virtual
 from tests.support import people, shop
@@ -137,6 +139,33 @@ def test_paid_back_codes_are_revoked_and_only_unseen_ones_are_sold_again(noon: A
     third = counter.paid(2)
     counter.pump.drain()
     assert [item["code"] for item in counter.look(third).json["items"]] == ["TWO", "THREE"]
+
+
+def test_an_archive_hands_out_what_its_person_looked_at_and_nothing_unseen(noon: Any) -> None:
+    counter = Counter.open()
+    counter.upload("GIFT-AAAA-1", "GIFT-BBBB-2")
+    looked = counter.paid()
+    counter.pump.drain()
+    assert counter.look(looked).status == 200
+    counter.paid()
+    counter.pump.drain()
+
+    read = {section.name: section.read for section in sections.SECTIONS}["purchases"]
+    records = read(counter.buyer.account_id, None).records
+    goods = {order["order_id"]: order["virtual_goods"] for one in records for order in one["orders"]}
+
+    assert len(goods) == 2
+    assert [part["content"]["text"] for part in goods.pop(looked.order_id)[0]["parts"]] == ["GIFT-AAAA-1"]
+    [[unseen]] = goods.values()
+    assert [("code_number" in part, "content" in part) for part in unseen["parts"]] == [(True, False)]
+    assert "confirmed_by" not in unseen
+    assert {name for name in keys(records) if name not in ZH} == set(), "people read it in Chinese as well"
+
+
+def keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {name for one in value.values() for name in keys(one)}
+    return {name for one in value for name in keys(one)} if isinstance(value, list) else set()
 
 
 def test_a_refund_of_some_units_takes_the_unseen_and_calls_off_what_is_awaited(noon: Any) -> None:
