@@ -267,7 +267,7 @@ TABLE: Final[dict[str, Rule]] = {
     "list_carriers": anybody(),
     "list_merchant_shipments": staff(ANY_POST, scope="orders:read"),
     "draw_waybill": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
-    "recognise_carrier": staff(SHIPPERS, scope="orders:ship", while_suspended=True),
+    "recognise_carrier": staff(SHIPPERS, scope="orders:ship"),
     "read_number": operator(SUPPORT | REVIEW),
     "release_number": operator(SUPPORT | REVIEW),
     "report_lost": staff(SHIPPERS, scope="orders:ship", while_suspended=True),  # It only helps the buyer.

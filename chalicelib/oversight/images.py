@@ -25,7 +25,10 @@ HIDDEN: Final = "*"
 """Stands for a value that is not shown."""
 CREATED: Final = "created"
 DELETED: Final = "deleted"
-_MACHINERY: Final = re.compile(r"(^|\.)(version|events|event_version|due_shard|parked|intent|token|fingerprints?)$")
+_MACHINERY: Final = re.compile(
+    r"(^|\.)(version|events|event_version|due_shard|parked|intent|token|fingerprints?)$|^events\."
+)
+"""How rows are kept; facts that ride in a row until they are told say again what its own fields say."""
 _TELLING: Final = re.compile(
     r"phone|email|birth|\bage\b|gender|sex|latitude|longitude|geo|\bip\b|device|card|code|secret|password|hash|seed|salt"
     r"|key|pepper|note|text|name|person|contact|counter"

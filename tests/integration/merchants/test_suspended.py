@@ -42,10 +42,38 @@ def world(shared_cloud: str) -> World:
     return World.build()
 
 
-FOR_BUYERS = {"ship_order", "correct_number", "cancel_merchant_order", "reply_to_complaint", "begin_export"}
+FOR_BUYERS = {
+    "appeal_as_merchant",
+    "approve_return",
+    "ask_address",
+    "ask_for_person_as_merchant",
+    "begin_export",
+    "begin_merchant_conversation",
+    "call_service_as_merchant",
+    "cancel_merchant_order",
+    "correct_number",
+    "decline_booking",
+    "decline_request",
+    "deliver_virtual",
+    "draw_waybill",
+    "inspect_return",
+    "leave_return",
+    "read_as_merchant",
+    "redeem_code",
+    "refuse_return",
+    "reply_to_complaint",
+    "report_lost",
+    "say_as_merchant",
+    "say_in_merchant_request",
+    "send_replacement",
+    "ship_order",
+    "solve_as_merchant",
+    "upload_codes",
+    "upload_virtual_file",
+}
 """Written out once more: whoever closes one of these leaves a buyer without his goods, his money or an answer."""
-LETTING_GO = {"dismiss_person", "revoke_key", "take_back_invitation"}
-"""Who should not be in is let out at any time."""
+LETTING_GO = {"dismiss_person", "revoke_key", "take_back_invitation", "remove_webhook"}
+"""Who should not be in, or hear of it, is let out at any time."""
 
 
 def test_what_buyers_wait_for_is_open_by_name() -> None:

@@ -24,13 +24,13 @@ from chalicelib.runtime.db.work import UnitOfWork
 from chalicelib.runtime.http.access import Access
 from chalicelib.runtime.http.routes import Route
 from tests.integration.routes.test_access import ROUTES
-from tests.support import dump, people, sales
+from tests.support import dump, people, sales, talks
 from tests.support.entries import ENTRIES, World
 from tests.support.http import Answer, call
 
 OPERATORS = [route for route in ROUTES.values() if route.access is Access.OPERATOR]
 ACTS = [route for route in OPERATORS if route.method != "GET"]
-NOBODYS = ("quarantine_id", "approval_id", "role", "run_id", "provider", "sku_id", "product_id", "rule")
+NOBODYS = ("quarantine_id", "approval_id", "shipment_id", "role", "run_id", "provider", "sku_id", "product_id", "rule")
 """Path parameters that stand behind a purchase's, or name nothing of a person's or a merchant's."""
 
 
@@ -96,6 +96,8 @@ def test_a_party_acts_on_nothing_of_their_own(world: World, route: Route) -> Non
     request = ENTRIES[route.operation_id](world)
     if route.operation_id in ("resolve_case", "settle_stray") or route.tag == "risk":
         return  # Most are about nobody: see below; of reviews tests/integration/risk/test_reviews.py.
+    if route.tag == "feedback":
+        return  # No merchant's affair: its writer's alone, see below.
     buyer = people.token(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
     _make(world.buyer.account_id, Role.BUYER, Role.OPERATOR)
     former = people.staff(world.shop.merchant_id)
@@ -115,6 +117,17 @@ def test_a_party_acts_on_nothing_of_their_own(world: World, route: Route) -> Non
 def _make(account_id: str, *held: Role) -> None:
     with UnitOfWork() as work:
         work.save(store.account_row(replace(auth.me(account_id), roles=held)))
+
+
+@pytest.mark.parametrize("name", ["sort_feedback", "answer_feedback"])
+def test_the_own_feedback_is_somebody_elses(world: World, name: str) -> None:
+    own = people.operator()
+    make = {"sort_feedback": talks.told, "answer_feedback": lambda by: talks.sorted_out(by, "acc_operator")}[name]
+    asked = replace(ENTRIES[name](world), ids={"feedback_id": make(own.account_id)})
+    before = dump.tables()
+    assert told(asked.send(ROUTES[name], own.token)) == (403, "own_affair")
+    assert dump.differences(before, dump.tables()) == []
+    assert asked.send(ROUTES[name], world.operator.token).status == ROUTES[name].status
 
 
 def test_a_stray_about_the_own_purchase_is_somebody_elses(world: World) -> None:

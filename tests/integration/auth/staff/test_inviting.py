@@ -308,5 +308,5 @@ def test_what_an_invitation_costs(cloud: str, noon: clock.Fixed) -> None:
     (one,) = call("GET", STAFF, token=held).json["invitations"]
     invitation = token_in(waiting(MEI, f"invitation#{one['invitation_id']}"))
     assert cost(422, "POST", POSTS, {"token": "0" * 20}, mei.token) == (1, 0, 1)
-    assert cost(201, "POST", POSTS, {"token": invitation}, mei.token) == (4, 8, 3)  # Four are the audit's.
+    assert cost(201, "POST", POSTS, {"token": invitation}, mei.token) == (4, 10, 3)  # Four are the audit's.
     assert cost(404, "DELETE", f"{STAFF}/invitations/{ids.new_id('inv')}") == (1, 0, 1)

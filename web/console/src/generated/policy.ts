@@ -205,7 +205,7 @@ export default {
   "read_message": {"method": "PUT", "path": "/v1/me/inbox/{message_id}/read", "who": "account"},
   "read_number": {"method": "GET", "path": "/v1/operator/tracking-numbers/{carrier}/{number}", "who": "operator", "desks": ["support", "review", "admin"]},
   "receive_stock": {"method": "POST", "path": "/v1/merchant/products/{product_id}/stock/receipts", "who": "staff", "posts": ["owner", "manager", "clerk"], "key": true},
-  "recognise_carrier": {"method": "GET", "path": "/v1/merchant/carriers", "who": "staff", "posts": ["owner", "manager", "clerk"], "suspended": true},
+  "recognise_carrier": {"method": "GET", "path": "/v1/merchant/carriers", "who": "staff", "posts": ["owner", "manager", "clerk"]},
   "redeem_code": {"method": "POST", "path": "/v1/merchant/bookings/redeem", "who": "staff", "posts": ["owner", "manager", "clerk"], "key": true, "suspended": true},
   "refresh_session": {"method": "POST", "path": "/v1/auth/refresh", "who": "anybody"},
   "refuse_return": {"method": "POST", "path": "/v1/merchant/returns/{return_id}/refuse", "who": "staff", "posts": ["owner", "manager"], "key": true, "suspended": true},
