@@ -124,6 +124,7 @@ class NotFound(ShopError):
             "consent": ("purpose", "同意事项"),
             "contact": ("contact", "联系方式"),
             "conversation": ("conversation", "会话"),
+            "delivery": ("delivery", "回调消息"),
             "erasure": ("request to be forgotten", "注销申请"),
             "evidence": ("evidence", "凭证"),
             "feedback": ("feedback", "反馈"),
@@ -134,6 +135,9 @@ class NotFound(ShopError):
             "merchant": ("merchant", "商家"),
             "order": ("order", "订单"),
             "order line": ("order line", "订单行"),
+            "parcel": ("parcel", "包裹"),
+            "message": ("message", "记录"),
+            "return": ("return", "退货单"),
             "passkey": ("passkey", "通行密钥"),
             "payment": ("payment", "支付"),
             "pool": ("pool", "码池"),
@@ -152,6 +156,7 @@ class NotFound(ShopError):
             "time": ("time", "时段"),
             "survey": ("question", "满意度评价"),
             "tracking number": ("tracking number", "快递单号"),
+            "webhook": ("webhook", "回调地址"),
         }
     }
 

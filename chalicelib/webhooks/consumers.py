@@ -23,9 +23,9 @@ consumer = Consumer("webhooks")
 
 FACTS: tuple[type[Event], ...] = (
     orders.OrderPaid,
-    orders.OrderShipped,
     orders.OrderCompleted,
     orders.OrderCancelled,
+    logistics.ShipmentCreated,
     logistics.ShipmentDelivered,
     logistics.ShipmentTurnedBack,
     payments.RefundSucceeded,

@@ -18,9 +18,9 @@ SKU: Final = "sku"
 TYPES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     # Type -> by what its merchant is found, and the fields that are told.
     "order.paid": (ORDER, ("order_id",)),
-    "order.shipped": (ORDER, ("order_id",)),
     "order.completed": (ORDER, ("order_id",)),
     "order.cancelled": (ORDER, ("order_id", "why")),
+    "shipment.created": (ORDER, ("order_id", "shipment_id")),
     "shipment.delivered": (ORDER, ("order_id", "shipment_id")),
     "shipment.turned_back": (ORDER, ("order_id", "shipment_id")),
     "refund.succeeded": (ORDER, ("order_id", "refund_id", "amount")),

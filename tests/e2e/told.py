@@ -62,5 +62,5 @@ def _play(base_url: str, owner: Client, advance: Advance, say: Say) -> None:
 def _door(base_url: str, wanted: Any) -> Any:
     url, body = f"{base_url}{DOOR}/set", json.dumps(wanted).encode()
     asked = urllib.request.Request(url, body, headers={"content-type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         return json.loads(answer.read())

@@ -26,7 +26,15 @@ CHANCE = 0.08
 SENDABLE = ("shipped", "delivered", "completed", "partly_shipped")
 OPERATORS = ("escalated", "missing", "contested")
 CLOSED = ("refunded", "replaced", "dismissed", "lapsed", "withdrawn")
-WHERE = domain.Address("退货组", "057188000000", "CN", "浙江省", "杭州市", "", "仓前路 8 号")
+WHERE = domain.Address(
+    recipient="退货组",
+    phone="057188000000",
+    country="CN",
+    province="浙江省",
+    city="杭州市",
+    district="",
+    street="仓前路 8 号",
+)
 
 
 class Returning:

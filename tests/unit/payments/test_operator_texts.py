@@ -10,7 +10,7 @@ from pathlib import Path
 
 import chalicelib
 from chalicelib.complaints import texts as complaint_texts
-from chalicelib.complaints.domain import FILED, Entry
+from chalicelib.complaints.domain import FILED, PERSON, Entry
 from chalicelib.complaints.schemas import EntryView
 from chalicelib.complaints.states import Cause, Turn
 from chalicelib.kernel.money import Money
@@ -43,7 +43,7 @@ def test_every_code_has_both_texts_and_no_text_is_a_code() -> None:
     assert set(operator_texts.KEPT_NOTICES) == {*_reasons(), external.WHY}
     assert set(operator_texts.DISPUTES) == set(DisputeStatus)
     assert set(operator_texts.APPROVALS) == set(ApprovalStatus)
-    assert set(complaint_texts.HAPPENED) == {FILED, *Cause}
+    assert set(complaint_texts.HAPPENED) == {FILED, PERSON, *Cause}
     tables = (
         operator_texts.KEPT_NOTICES,
         operator_texts.DISPUTES,

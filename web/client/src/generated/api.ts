@@ -3311,6 +3311,7 @@ export interface components {
         CodesView: {
             accepted: number;
             refused: components["schemas"]["RefusedCodeView"][];
+            sku_id: string;
         };
         /** @description One page of complaints. */
         ComplaintPageView: {
@@ -5511,7 +5512,7 @@ export interface components {
             active?: boolean;
             name: string;
             /** @default [] */
-            types?: ("order.paid" | "order.shipped" | "order.completed" | "order.cancelled" | "shipment.delivered" | "shipment.turned_back" | "refund.succeeded" | "refund.bounced" | "complaint.filed" | "complaint.escalated" | "complaint.decided" | "complaint.reopened" | "complaint.closed" | "stock.depleted" | "stock.replenished")[];
+            types?: ("order.paid" | "order.completed" | "order.cancelled" | "shipment.created" | "shipment.delivered" | "shipment.turned_back" | "refund.succeeded" | "refund.bounced" | "complaint.filed" | "complaint.escalated" | "complaint.decided" | "complaint.reopened" | "complaint.closed" | "stock.depleted" | "stock.replenished")[];
             url: string;
         };
         /** @description One merchant's share of a quote. */
