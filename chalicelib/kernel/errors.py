@@ -136,7 +136,7 @@ class NotFound(ShopError):
             "order": ("order", "订单"),
             "order line": ("order line", "订单行"),
             "parcel": ("parcel", "包裹"),
-            "message": ("message", "记录"),
+            "message": ("message", "消息"),
             "return": ("return", "退货单"),
             "passkey": ("passkey", "通行密钥"),
             "payment": ("payment", "支付"),

@@ -98,6 +98,7 @@ def test_the_life_of_an_order(lab: Lab, lines: int, merchants: int) -> None:
     assert {step.name: step.figures for step in (*found.steps, *found.aside)} == LIVES[(lines, merchants)]
 
 
+@pytest.mark.many_calls("a whole life of an order, and each use case once")
 def test_no_request_scans(lab: Lab) -> None:
     lives = [bench_capacity.life(lab, 2, 2)]
     singles = bench_capacity.use_cases(lab)
