@@ -127,6 +127,8 @@ def test_a_refund_that_waits_holds_it(lab: CrowdedLab, monkeypatch: pytest.Monke
     assert holds(account_id) >= {HoldKind.OPEN_MONEY}
     monkeypatch.undo()
     for _ in range(20):
+        if status(account_id) is Status.DONE:
+            break  # What passes then is nobody's: a day asks for hundreds of reads.
         lab.pass_time(DAY)
     assert status(account_id) is Status.DONE
 
