@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import IO, TYPE_CHECKING
@@ -23,6 +24,7 @@ from chalicelib.runtime.db.work import UnitOfWork
 
 if TYPE_CHECKING:
     from chalicelib.privacy.archive.sections import File
+    from chalicelib.privacy.archive.writing import Writer
 
 STEP_S = 20.0
 """After so long no further part is begun: a part takes a second or two, and the function ends after a minute."""
@@ -143,12 +145,18 @@ def advance(archive_id: str, step: int) -> None:
 
 
 def _write(found: Archive, file: IO[bytes]) -> None:
-    from chalicelib.privacy.archive.sections import SECTIONS  # With the zip's code: only this step needs them.
     from chalicelib.privacy.archive.writing import Writer
 
     if found.making != Making():
         objects.copy_to(found.half_made(found.step), file)
-    writer, making, until = Writer(file), found.making, time.monotonic() + STEP_S
+    with closing(Writer(file)) as writer:  # Also where the step fails: its file is gone in a moment.
+        _fill(found, writer, file)
+
+
+def _fill(found: Archive, writer: Writer, file: IO[bytes]) -> None:
+    from chalicelib.privacy.archive.sections import SECTIONS  # With the zip's code: only this step needs them.
+
+    making, until = found.making, time.monotonic() + STEP_S
     while making.section < len(SECTIONS):
         section = SECTIONS[making.section]
         part = section.read(found.account_id, making.after)
