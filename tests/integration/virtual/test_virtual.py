@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("cloud")
 def test_a_paid_unit_gets_a_code_that_only_its_buyers_look_shows(noon: Any) -> None:
     counter = Counter.open(low_mark=1)
     uploaded = counter.upload(" GIFT-AAAA-1 ", "GIFT-BBBB-2", "GIFT-AAAA-1", "GIFT-CCCC-3")
-    assert uploaded.json == {"accepted": 3, "refused": [{"position": 2, "why": "repeated"}]}
+    assert uploaded.json == {"sku_id": counter.sku_id, "accepted": 3, "refused": [{"position": 2, "why": "repeated"}]}
     assert inventory.level(counter.sku_id).available == 3
     assert counter.put(form="link").json["code"] == "pool_in_use"
 
@@ -85,7 +85,7 @@ def test_a_code_is_known_in_all_pools_of_its_merchant(noon: Any) -> None:
     second = counter.shop.post(f"/v1/merchant/pools/{other.sku_id}/codes", {"codes": ["TWO", "ONE"]})
     by_another = Counter.open().upload("ONE")
 
-    assert second.json == {"accepted": 1, "refused": [{"position": 1, "why": "known"}]}
+    assert second.json == {"sku_id": other.sku_id, "accepted": 1, "refused": [{"position": 1, "why": "known"}]}
     assert by_another.json["accepted"] == 1
     order = counter.paid(2)
     counter.pump.drain()
