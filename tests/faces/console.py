@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from chalicelib.inventory import service as inventory
+from chalicelib.runtime.intents import system_intent
 from tests.e2e.scenario import png, post, upload
 from tests.faces.visitor import Visitor
 from tools.dev.server import DevServer
@@ -82,6 +84,8 @@ def bought(server: DevServer, *, least_minor: int = 1, buyer: Client | None = No
     card = max(cards, key=lambda each: each["price_from"]["minor"])
     sku = buyer.get(f"/v1/products/{card['product_id']}")["skus"][0]
     quantity = max(2, -(-least_minor // sku["price"]["minor"]))
+    # What one test buys must not be missing in another: all of them share one shop.
+    inventory.receive_many({sku["sku_id"]: quantity}, intent=system_intent(f"stock#{uuid4().hex}"))
     buyer.expect(200, "PUT", f"/v1/cart/lines/{sku['sku_id']}", {"quantity": quantity})
     address_id = buyer.expect(201, "POST", "/v1/me/addresses", ADDRESS)["address_id"]
     quote = buyer.expect(200, "POST", "/v1/quotes", {"address_id": address_id})["quote"]
