@@ -69,7 +69,12 @@ def test_one_name_serves_files_and_the_api(template: Json) -> None:
     assert config["Logging"]["Bucket"] == {"Fn::GetAtt": ["CdnLogsBucket", "RegionalDomainName"]}
 
 
-OF_EVERYBODY = ("chalicelib.catalog.api", "chalicelib.merchants.api", "chalicelib.bookings.api")
+OF_EVERYBODY = (
+    "chalicelib.catalog.api",
+    "chalicelib.merchants.api",
+    "chalicelib.bookings.api",
+    "chalicelib.feedback.api",
+)
 """Rooms whose public pages say the same to all; what a page says for how long is its own header's to say."""
 
 

@@ -164,6 +164,7 @@ def test_every_rule_is_of_a_place_that_is_written() -> None:
         laid_aside.REPLAYED,
         "archives/arc_1/1.zip",
         virtual_files._incoming("mer_1", "vfl_1"),
+        virtual_files.kept("vfl_1"),
     }
 
     for rule in rules("prod"):

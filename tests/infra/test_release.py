@@ -145,7 +145,10 @@ def test_a_change_set_that_nobody_executed_is_in_nobodys_way(bring: Bring, cloud
         bring(template(), go_on=lambda _: False)
     assert own_tables() == []
     cloudformation.create_change_set(
-        StackName=NAME, ChangeSetName="forgotten", ChangeSetType="CREATE", TemplateBody=json.dumps(template())
+        StackName=NAME,
+        ChangeSetName="forgotten",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps(template(), separators=(",", ":")),
     )
     bring(template(), parameters={"Protection": "off"})
     assert own_tables()

@@ -538,8 +538,10 @@ def write_template(
     except (settings_of.SettingsError, installations.BadLabel) as error:
         raise PackageError(str(error)) from error
     _set_runtime(sam, interpreter)
-    for name, template in (("sam.json", sam), ("template.json", cloudformation(sam, region))):
-        (out / name).write_text(json.dumps(template, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    (out / "sam.json").write_text(json.dumps(sam, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    # CloudFormation takes a megabyte, spaces counted.
+    told = json.dumps(cloudformation(sam, region), separators=(",", ":"), sort_keys=True)
+    (out / "template.json").write_text(told, encoding="utf-8")
     return out / "template.json"
 
 
