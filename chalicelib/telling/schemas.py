@@ -52,7 +52,8 @@ class Subscribe(Schema):
     payer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\\-]{1,128}$")]
     """Who they are in the mini program (openid), as the sign-in there answered it."""
     answers: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,32}$")], Answer], Field(min_length=1, max_length=3)
+        dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,32}$")], Answer],
+        Field(min_length=1, max_length=3, json_schema_extra={"additionalProperties": False}),
     ]
 
     def said(self) -> dict[str, bool]:
