@@ -15,7 +15,7 @@ FIGURES: dict[str, tuple[int, float, float]] = {
     "late money, honoured (2 lines of 1 merchant; notice)": (6, 18, 5),
     "late money, honoured (2 lines of 2 merchants; notice)": (6, 22, 5.5),
     "late money, sent back (2 lines of 1 merchant; one is gone)": (14, 34, 11),
-    "send an abnormal refund to a card": (7, 12, 6),
+    "send an abnormal refund to a card": (7, 10, 6),
     "send it to that card again (the same request)": (3, 0, 3),
 }
 
