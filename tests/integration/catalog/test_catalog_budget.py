@@ -101,7 +101,7 @@ def test_what_buyers_read(cloud: str) -> None:
     assert quote.figures == (1, 0, 5)
 
 
-def test_what_publishing_a_changed_price_costs(cloud: str) -> None:
+def test_what_publishing_a_changed_price_costs(cloud: str, noon: object) -> None:
     """What is owed, products and their merchants and the tree twice, owing and settling, whatever the lists are."""
     mer = people.merchant().merchant_id
     one = goods.product(mer)
