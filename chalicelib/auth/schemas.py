@@ -10,13 +10,12 @@ from chalicelib.auth import domain, service
 from chalicelib.auth.service import staff
 from chalicelib.auth.sessions.schemas import DeviceName, DeviceToken
 from chalicelib.kernel.roles import Desk, Post, Role
-from chalicelib.runtime.schema import Id, Schema, Timestamp
+from chalicelib.runtime.schema import ONE_LINE, Id, Schema, Timestamp
 
-_LINE = r"^[^\x00-\x1f\x7f]+$"
 Language = Literal["zh", "en"]
 IdentityText = Annotated[str, StringConstraints(min_length=3, max_length=254)]
-Nickname = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=_LINE)]
-Short = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=_LINE)]
+Nickname = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=ONE_LINE)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=ONE_LINE)]
 # A password is taken as it is typed: blanks at its ends belong to it.
 NewPassword = Annotated[
     str,
@@ -147,7 +146,7 @@ class AddressBody(Schema):
     province: Short | None = None
     city: Short
     district: Short | None = None
-    street: Annotated[str, StringConstraints(min_length=2, max_length=200, pattern=_LINE)]
+    street: Annotated[str, StringConstraints(min_length=2, max_length=200, pattern=ONE_LINE)]
     postcode: Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$")] | None = None
     is_default: bool = False
 

@@ -60,6 +60,11 @@ def from_epoch_ms_or_none(milliseconds: float | None) -> datetime | None:
     return from_epoch_ms(milliseconds) if milliseconds else None
 
 
+def rfc3339(moment: datetime) -> str:
+    """Return a moment of UTC as RFC 3339 writes it, with milliseconds: ``2026-01-02T03:04:05.678Z``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def install(source: Source | None) -> None:
     """Replace the time source; ``None`` puts the system's clock back. For the dev server and the simulator."""
     global _source

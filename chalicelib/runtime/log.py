@@ -19,7 +19,7 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         where = context.current()
         line: dict[str, Any] = {
-            "time": clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": clock.rfc3339(clock.now()),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
             "request_id": where.request_id,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from chalicelib.kernel import links
+from chalicelib.kernel import clock, links
 from chalicelib.kernel.money import CURRENCIES, Money
 
 
@@ -20,11 +20,8 @@ class Schema(BaseModel):
     )
 
 
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Timestamp = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+_TEXT = PlainSerializer(clock.rfc3339, return_type=str, when_used="json")
+Timestamp = Annotated[datetime, _TEXT]
 """RFC 3339 in UTC with milliseconds: ``2026-01-02T03:04:05.678Z``."""
 
 
@@ -35,7 +32,9 @@ def _written(value: Any) -> Any:
 
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
-Moment = Annotated[datetime, BeforeValidator(_written), PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+Moment = Annotated[
+    datetime, BeforeValidator(_written), PlainSerializer(clock.rfc3339, return_type=str, when_used="json")
+]
 """A time that somebody sends, as text: a number would be a guess at its unit."""
 
 
@@ -51,6 +50,19 @@ Day = Annotated[date, BeforeValidator(_written_day)]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-z]{24,26}(_[0-9]{2,3})?$", max_length=32)]
 """A prefixed id."""
+
+ONE_LINE: Final = r"^[^\x00-\x1f\x7f]+$"
+"""A pattern of texts without line ends and other control characters."""
+
+
+def _once(values: list[str]) -> list[str]:
+    if len(set(values)) != len(values):
+        raise refusal("repeated", "holds something twice")
+    return values
+
+
+EACH_ONCE: Final = (AfterValidator(_once), Field(json_schema_extra={"uniqueItems": True}))
+"""What a list of texts is annotated with whose items are all different."""
 
 Count = Annotated[int, Field(ge=1, le=9999, strict=True)]
 """How many of something."""

@@ -7,12 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from chalicelib.runtime.schema import Id, PageQuery, Schema, Timestamp, WebAddress, refusal
+from chalicelib.runtime.schema import EACH_ONCE, ONE_LINE, Id, PageQuery, Schema, Timestamp, WebAddress, refusal
 from chalicelib.webhooks.domain import Attempt, Delivery, DeliveryStatus, Endpoint, EndpointStatus
 from chalicelib.webhooks.fact_types import TYPES
 from chalicelib.webhooks.service import Wanted, address_fault
 
-_LINE = r"^[^\x00-\x1f\x7f]+$"
 _FAULTS = {
     "not_an_address": "send an absolute address of printable ASCII, 500 characters at most",
     "holds_a_password": "an address holds no user and no password",
@@ -36,26 +35,18 @@ def _type(value: str) -> str:
     return value
 
 
-def _once(values: list[str]) -> list[str]:
-    if len(set(values)) != len(values):
-        raise refusal("repeated", "holds something twice")
-    return values
-
-
 Address = Annotated[WebAddress, AfterValidator(_address)]
 FactType = Annotated[
     str, StringConstraints(max_length=40), AfterValidator(_type), Field(json_schema_extra={"enum": list(TYPES)})
 ]
 
-FactTypes = Annotated[
-    list[FactType], Field(max_length=len(TYPES), json_schema_extra={"uniqueItems": True}), AfterValidator(_once)
-]
+FactTypes = Annotated[list[FactType], Field(max_length=len(TYPES)), *EACH_ONCE]
 
 
 class SetWebhook(Schema):
     """What an endpoint is to be: where, of which facts it is told (none named: all), and whether it is told any."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=_LINE)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=ONE_LINE)]
     url: Address
     types: FactTypes = Field(default=[])
     active: Annotated[bool, Field(strict=True)] = True

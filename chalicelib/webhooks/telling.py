@@ -37,7 +37,7 @@ def tell(fact: facts.Event, envelope: facts.Envelope) -> None:
 
 def delivery_of(endpoint: Endpoint, merchant_id: str, told: Told) -> Delivery:
     """Return a new delivery: its body is written once, and sent so at each attempt."""
-    body = {"type": told.type, "timestamp": _rfc3339(told.at), "data": {"merchant_id": merchant_id, **told.data}}
+    body = {"type": told.type, "timestamp": clock.rfc3339(told.at), "data": {"merchant_id": merchant_id, **told.data}}
     return Delivery(
         delivery_id=domain.delivery_id_of(endpoint.webhook_id, told.event_id, told.at),
         webhook_id=endpoint.webhook_id,
@@ -148,10 +148,6 @@ def _add(endpoint: Endpoint, merchant_id: str, fact: facts.Event, envelope: fact
 def _write(delivery: Delivery) -> None:
     with UnitOfWork() as work:
         store.change(work, delivery)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _merchant_of(fact: facts.Event) -> str | None:

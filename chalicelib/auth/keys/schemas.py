@@ -8,9 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from chalicelib.auth.service import keys
-from chalicelib.runtime.schema import Id, Schema, Timestamp, refusal
-
-_LINE = r"^[^\x00-\x1f\x7f]+$"
+from chalicelib.runtime.schema import EACH_ONCE, ONE_LINE, Id, Schema, Timestamp, refusal
 
 
 def _scope(value: str) -> str:
@@ -26,14 +24,7 @@ def _network(value: str) -> str:
     return found
 
 
-def _once(values: list[str]) -> list[str]:
-    if len(set(values)) != len(values):
-        raise refusal("repeated", "holds something twice")
-    return values
-
-
-_ONCE = (AfterValidator(_once), Field(json_schema_extra={"uniqueItems": True}))
-KeyName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=_LINE)]
+KeyName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=ONE_LINE)]
 Scope = Annotated[
     str,
     StringConstraints(max_length=40),
@@ -48,9 +39,9 @@ class MakeKey(Schema):
     """A new key: what it is called, what it may, how many days it counts, and from which networks it may come."""
 
     name: KeyName
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(keys.SCOPES)), *_ONCE]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(keys.SCOPES)), *EACH_ONCE]
     days: Days = keys.DAYS
-    networks: Annotated[list[Network], Field(max_length=keys.MOST_NETWORKS), *_ONCE] = Field(default=[])
+    networks: Annotated[list[Network], Field(max_length=keys.MOST_NETWORKS), *EACH_ONCE] = Field(default=[])
 
     def wanted(self) -> keys.Wanted:
         """Return what is wanted."""
